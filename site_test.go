@@ -1,0 +1,212 @@
+package usher
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+)
+
+// testSite is a provisioned Caddy whose first server answers on a free port of the loopback interface.
+type testSite struct {
+	URL    string // http://127.0.0.1:port
+	Addr   string // 127.0.0.1:port
+	Server *caddyhttp.Server
+	Config []byte // the adapted JSON
+	Logs   *logLines
+
+	// Unload ends what the configuration holds, as a reload does to the old one. The end of the test does it otherwise.
+	Unload func()
+}
+
+// startSite adapts a Caddyfile, provisions it and serves its first server until the test ends. Every log line of the
+// configuration, down to DEBUG, is caught in Logs. Listeners, TLS and apps other than http are not started.
+func startSite(t testing.TB, caddyfile string) *testSite {
+	t.Helper()
+	site, err := provisionSite(t, caddyfile)
+	if err != nil {
+		t.Fatalf("provisioning: %v", err)
+	}
+	listener := httptest.NewServer(site.Server)
+	t.Cleanup(listener.Close)
+	site.URL = listener.URL
+	site.Addr = strings.TrimPrefix(listener.URL, "http://")
+	return site
+}
+
+// provisionSite is startSite without a listener, for configurations that must not load. The site of a configuration
+// that does not load has its Logs.
+func provisionSite(t testing.TB, caddyfile string) (*testSite, error) {
+	t.Helper()
+	adapted, err := adaptCaddyfile(caddyfile)
+	if err != nil {
+		return nil, err
+	}
+	site := &testSite{Config: adapted, Logs: newLogLines(t)}
+	app, unload, err := provisionHTTP(site.Logs.catch(t, adapted))
+	if err != nil {
+		return site, err
+	}
+	site.Unload = sync.OnceFunc(unload)
+	t.Cleanup(site.Unload)
+	site.Server = app.Servers["srv0"]
+	return site, nil
+}
+
+// adaptCaddyfile turns a Caddyfile into JSON. Warnings about its formatting are no matter here.
+func adaptCaddyfile(caddyfile string) ([]byte, error) {
+	adapted, _, err := caddyconfig.GetAdapter("caddyfile").
+		Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
+	return adapted, err
+}
+
+// provisioning is held while Caddy provisions: it sets globals (its storage, its default logger).
+var provisioning sync.Mutex
+
+// provisionHTTP loads the http app in a context of its own below that of the configuration: the one way to have its
+// modules cleaned up without making the configuration the process's active one.
+func provisionHTTP(adapted []byte) (*caddyhttp.App, func(), error) {
+	provisioning.Lock()
+	defer provisioning.Unlock()
+	var config caddy.Config
+	if err := json.Unmarshal(adapted, &config); err != nil {
+		return nil, nil, fmt.Errorf("decoding the adapted configuration: %w", err)
+	}
+	raw, found := config.AppsRaw["http"]
+	if !found {
+		return nil, nil, fmt.Errorf("the configuration has no http app")
+	}
+	delete(config.AppsRaw, "http")
+	parent, err := caddy.ProvisionContext(&config)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := caddy.NewContext(parent)
+	app, err := ctx.LoadModuleByID("http", raw)
+	if err != nil {
+		cancel()
+		return nil, nil, err
+	}
+	return app.(*caddyhttp.App), cancel, nil
+}
+
+// logLines catches what a configuration logs.
+type logLines struct {
+	name  string
+	mutex sync.Mutex
+	lines []string
+}
+
+// catchers maps the name in a configuration to the lines that are caught for it.
+var catchers sync.Map
+
+func newLogLines(t testing.TB) *logLines {
+	l := &logLines{name: fmt.Sprintf("%s-%p", t.Name(), t)}
+	l.name = fmt.Sprintf("%s-%p", l.name, l)
+	catchers.Store(l.name, l)
+	t.Cleanup(func() { catchers.Delete(l.name) })
+	return l
+}
+
+// catch has every log of the adapted configuration written to l, beside the default one at DEBUG. Logs that the
+// configuration names itself keep their encoders and filters.
+func (l *logLines) catch(t testing.TB, adapted []byte) []byte {
+	t.Helper()
+	var config map[string]any
+	if err := json.Unmarshal(adapted, &config); err != nil {
+		t.Fatalf("decoding the adapted configuration: %v", err)
+	}
+	writer := map[string]any{"output": "usher_test", "name": l.name}
+	logging, _ := config["logging"].(map[string]any)
+	if logging == nil {
+		logging = map[string]any{}
+	}
+	logs, _ := logging["logs"].(map[string]any)
+	if logs == nil {
+		logs = map[string]any{}
+	}
+	for _, log := range logs {
+		log.(map[string]any)["writer"] = writer
+	}
+	if logs["default"] == nil {
+		logs["default"] = map[string]any{
+			"writer": writer, "level": "DEBUG", "encoder": map[string]any{"format": "json"},
+		}
+	}
+	logging["logs"] = logs
+	config["logging"] = logging
+	config["admin"] = map[string]any{"disabled": true, "config": map[string]any{"persist": false}}
+	caught, err := json.Marshal(config)
+	if err != nil {
+		t.Fatalf("encoding the configuration: %v", err)
+	}
+	return caught
+}
+
+func (l *logLines) Write(p []byte) (int, error) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.lines = append(l.lines, string(p))
+	return len(p), nil
+}
+
+// String is everything logged so far, as it was written.
+func (l *logLines) String() string {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return strings.Join(l.lines, "")
+}
+
+// With returns the JSON lines with this message, decoded.
+func (l *logLines) With(message string) []map[string]any {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	var found []map[string]any
+	for _, line := range l.lines {
+		var entry map[string]any
+		if json.Unmarshal([]byte(line), &entry) == nil && entry["msg"] == message {
+			found = append(found, entry)
+		}
+	}
+	return found
+}
+
+func init() {
+	caddy.RegisterModule(new(testLogWriter))
+}
+
+// testLogWriter is the Caddy module through which a configuration writes to a logLines.
+type testLogWriter struct {
+	Name string `json:"name"`
+}
+
+func (*testLogWriter) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "caddy.logging.writers.usher_test",
+		New: func() caddy.Module { return new(testLogWriter) },
+	}
+}
+
+func (w *testLogWriter) String() string    { return w.Name }
+func (w *testLogWriter) WriterKey() string { return "usher_test:" + w.Name }
+
+func (w *testLogWriter) OpenWriter() (io.WriteCloser, error) {
+	lines, found := catchers.Load(w.Name)
+	if !found {
+		return nil, fmt.Errorf("no test catches the log %q", w.Name)
+	}
+	return openLog{lines.(*logLines)}, nil
+}
+
+type openLog struct{ io.Writer }
+
+func (openLog) Close() error { return nil }
