@@ -1,0 +1,153 @@
+package keys
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Status is what a ring knows of a presented secret.
+type Status uint8
+
+// The statuses. The zero value is the safe one.
+const (
+	// Unknown is no key of this ring.
+	Unknown Status = iota
+	// Good is a key of the route, now.
+	Good
+	// Expired is a key of the route, outside its from and until.
+	Expired
+	// OtherRoute is a key of other routes only.
+	OtherRoute
+)
+
+// Verdict is what a ring says of a presented secret.
+type Verdict struct {
+	Status Status
+	// Label and ID are of the key; zero where it is unknown.
+	Label string
+	ID    ID
+	// Until is when the key ends; zero: never.
+	Until time.Time
+}
+
+// Ring is all keys of a gate, by route. It is immutable and safe for concurrent use.
+type Ring struct {
+	entries []entry
+	digests []words // of the entries
+	routes  map[string]int
+}
+
+type entry struct {
+	route int
+	key   Key
+}
+
+// words is a digest as four machine words: a hundred of them are compared in a fifth of a microsecond.
+type words [4]uint64
+
+func toWords(digest [sha256.Size]byte) (w words) {
+	for i := range w {
+		w[i] = binary.LittleEndian.Uint64(digest[8*i:])
+	}
+	return w
+}
+
+// equal is 1 if the digests are, else 0, and takes the same time for both: crypto/subtle's comparison, word by word.
+func (w *words) equal(other *words) int {
+	difference := w[0]^other[0] | w[1]^other[1] | w[2]^other[2] | w[3]^other[3]
+	return int(1 ^ (difference|-difference)>>63)
+}
+
+// NewRing makes a ring. One secret twice on one route is an error: which label would be the right one?
+func NewRing(byRoute map[string][]Key) (*Ring, error) {
+	ring := &Ring{routes: make(map[string]int, len(byRoute))}
+	for number, route := range slices.Sorted(maps.Keys(byRoute)) {
+		ring.routes[route] = number
+		labels := make(map[ID]string)
+		for _, key := range byRoute[route] {
+			if label, taken := labels[key.id]; taken {
+				return nil, fmt.Errorf("route %s: keys %s and %s are the same secret", route, label, key.Label)
+			}
+			labels[key.id] = key.Label
+			ring.entries = append(ring.entries, entry{number, key})
+			ring.digests = append(ring.digests, toWords(key.digest))
+		}
+	}
+	return ring, nil
+}
+
+// Check says what the ring knows of a secret that was presented on a route. It compares the secret with every key, in
+// constant time, so that how long it takes tells nothing of any of them.
+func (r *Ring) Check(route, secret string, now time.Time) Verdict {
+	digest := toWords(sha256.Sum256([]byte(secret)))
+	number, found := r.routes[route]
+	if !found {
+		number = -1
+	}
+	own, other := -1, -1
+	for i := range r.entries {
+		equal := digest.equal(&r.digests[i])
+		here := equal & subtle.ConstantTimeEq(int32(r.entries[i].route), int32(number))
+		own = subtle.ConstantTimeSelect(here, i, own)
+		other = subtle.ConstantTimeSelect(equal, i, other)
+	}
+	switch {
+	case own >= 0:
+		key := &r.entries[own].key
+		return Verdict{key.at(now), key.Label, key.id, key.Until}
+	case other >= 0:
+		key := &r.entries[other].key
+		return Verdict{OtherRoute, key.Label, key.id, key.Until}
+	default:
+		return Verdict{}
+	}
+}
+
+// Has reports whether the key that opened a socket of a route is still good for it.
+func (r *Ring) Has(route string, id ID, now time.Time) bool {
+	number, found := r.routes[route]
+	for i := range r.entries {
+		if e := &r.entries[i]; found && e.route == number && e.key.id == id {
+			return e.key.at(now) == Good
+		}
+	}
+	return false
+}
+
+// Shared is one secret that stands under two routes, by label.
+type Shared struct {
+	Routes [2]string
+	Labels [2]string
+}
+
+// String names both places.
+func (s Shared) String() string {
+	return fmt.Sprintf("%s of route %s and %s of route %s", s.Labels[0], s.Routes[0], s.Labels[1], s.Routes[1])
+}
+
+// Shared lists the secrets that open more than one route, each with the first other route that has it.
+func (r *Ring) Shared() []Shared {
+	names := make([]string, len(r.routes))
+	for name, number := range r.routes {
+		names[number] = name
+	}
+	var shared []Shared
+	first := make(map[ID]entry)
+	for _, e := range r.entries {
+		before, taken := first[e.key.id]
+		if !taken {
+			first[e.key.id] = e
+			continue
+		}
+		shared = append(shared, Shared{
+			Routes: [2]string{names[before.route], names[e.route]},
+			Labels: [2]string{before.key.Label, e.key.Label},
+		})
+	}
+	return shared
+}
