@@ -2,3 +2,16 @@
 // the admitted sockets to the application, and a server of static assets that keeps each for as long as its URL has
 // earned. The work itself is in handler/..., which knows nothing of Caddy.
 package usher
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+)
+
+// Everything that is plugged into Caddy.
+func init() {
+	caddy.RegisterModule(new(WebSocketGate))
+	httpcaddyfile.RegisterHandlerDirective("websocket_gate", parseWebSocketGate)
+	// tracing is the first of Caddy's own directives: nothing answers before the gate.
+	httpcaddyfile.RegisterDirectiveOrder("websocket_gate", httpcaddyfile.Before, "tracing")
+}

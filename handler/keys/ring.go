@@ -59,7 +59,7 @@ func toWords(digest [sha256.Size]byte) (w words) {
 
 // equal is 1 if the digests are, else 0, and takes the same time for both: crypto/subtle's comparison, word by word.
 func (w *words) equal(other *words) int {
-	difference := w[0]^other[0] | w[1]^other[1] | w[2]^other[2] | w[3]^other[3]
+	difference := w[0] ^ other[0] | w[1] ^ other[1] | w[2] ^ other[2] | w[3] ^ other[3]
 	return int(1 ^ (difference|-difference)>>63)
 }
 

@@ -1,0 +1,243 @@
+package usher
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/scan2food/usher/handler/gate"
+)
+
+func parseWebSocketGate(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	g := new(WebSocketGate)
+	return g, g.UnmarshalCaddyfile(h.Dispenser)
+}
+
+// UnmarshalCaddyfile reads the directive:
+//
+//	websocket_gate [<matcher>] {
+//		route <name> <path>... {
+//			key <secret> [<label>] [from <RFC 3339 time>] [until <time>]
+//			credential query|header|cookie|subprotocol <name>
+//			credential bearer
+//			hide_credentials
+//			upstream_credential query|header <name> <secret>
+//			origins same|any|<origin>...
+//			handshake_timeout <duration>
+//		}
+//		unlisted refuse|pass
+//	}
+func (g *WebSocketGate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next()
+	if d.NextArg() {
+		return d.Errf("websocket_gate: want a block, got %q", d.Val())
+	}
+	once := seen{}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		var err error
+		switch word := d.Val(); word {
+		case "route":
+			err = g.unmarshalRoute(d)
+		case "unlisted":
+			err = once.oneOf(d, &g.Unlisted, "refuse", "pass")
+		default:
+			err = unknownWord(d, "websocket_gate", "route", "unlisted")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(g.Routes) == 0 {
+		return d.Err("websocket_gate: want at least one route")
+	}
+	return nil
+}
+
+func (g *WebSocketGate) unmarshalRoute(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) < 2 {
+		return d.Errf("route: want a name and at least one path, got %q", args)
+	}
+	route := &GateRoute{Name: args[0], Paths: args[1:], Source: place(d)}
+	once := seen{}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		var err error
+		switch word := d.Val(); word {
+		case "key":
+			err = route.unmarshalKey(d)
+		case "credential":
+			err = route.unmarshalCredential(d)
+		case "hide_credentials":
+			err = once.flag(d, &route.HideCredentials)
+		case "upstream_credential":
+			err = route.unmarshalUpstreamCredential(d, once)
+		case "origins":
+			err = route.unmarshalOrigins(d)
+		case "handshake_timeout":
+			err = once.duration(d, &route.HandshakeTimeout)
+		default:
+			err = unknownWord(d, "route", "key", "credential", "hide_credentials", "upstream_credential", "origins",
+				"handshake_timeout")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	g.Routes = append(g.Routes, route)
+	return nil
+}
+
+func (r *GateRoute) unmarshalKey(d *caddyfile.Dispenser) error {
+	key := &GateKey{Source: place(d)}
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return d.Errf("key: want a secret, such as {env.%s_WS_KEY}; an unset {$...} leaves nothing behind",
+			strings.ToUpper(r.Name))
+	}
+	key.Secret, args = args[0], args[1:]
+	if len(args) > 0 && args[0] != "from" && args[0] != "until" {
+		key.Label, args = args[0], args[1:]
+	}
+	for len(args) > 0 {
+		if len(args) < 2 {
+			return d.Errf("key: want a time after %s", args[0])
+		}
+		at, err := time.Parse(time.RFC3339, args[1])
+		if err != nil {
+			return d.Errf("key: want an RFC 3339 time such as 2026-01-31T00:00:00Z after %s, got %q", args[0], args[1])
+		}
+		switch {
+		case args[0] == "from" && key.From.IsZero():
+			key.From = at
+		case args[0] == "until" && key.Until.IsZero():
+			key.Until = at
+		default:
+			return d.Errf("key: want from and until once each, got %q", args[0])
+		}
+		args = args[2:]
+	}
+	r.Keys = append(r.Keys, key)
+	return nil
+}
+
+func (r *GateRoute) unmarshalCredential(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	switch {
+	case len(args) == 1 && args[0] == "bearer":
+		r.Credentials = append(r.Credentials, GateCredential{In: args[0]})
+		return nil
+	case len(args) == 2 && (args[0] == "query" || args[0] == "header" || args[0] == "cookie" || args[0] == "subprotocol"):
+		r.Credentials = append(r.Credentials, GateCredential{In: args[0], Name: args[1]})
+		return nil
+	default:
+		return d.Errf("credential: want query, header, cookie or subprotocol and a name, or bearer, got %q", args)
+	}
+}
+
+func (r *GateRoute) unmarshalUpstreamCredential(d *caddyfile.Dispenser, once seen) error {
+	if err := once.first(d); err != nil {
+		return err
+	}
+	args := d.RemainingArgs()
+	if len(args) != 3 || args[0] != "query" && args[0] != "header" {
+		return d.Errf("upstream_credential: want query or header, a name and a secret, got %d words", len(args))
+	}
+	r.UpstreamCredential = &GateUpstreamCredential{In: args[0], Name: args[1], Secret: args[2]}
+	return nil
+}
+
+func (r *GateRoute) unmarshalOrigins(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return d.Err("origins: want same, any, or origins such as https://example.com")
+	}
+	for _, origin := range args {
+		if origin != "same" && origin != "any" {
+			if _, err := gate.ParseOrigin(origin); err != nil {
+				return d.Errf("origins: %v", err)
+			}
+		}
+	}
+	r.Origins = append(r.Origins, args...)
+	return nil
+}
+
+// seen remembers which words of a block stood already: those that take one value refuse a second one.
+type seen map[string]bool
+
+func (s seen) first(d *caddyfile.Dispenser) error {
+	if s[d.Val()] {
+		return d.Errf("%s: want it once, got it again", d.Val())
+	}
+	s[d.Val()] = true
+	return nil
+}
+
+func (s seen) flag(d *caddyfile.Dispenser, into *bool) error {
+	word := d.Val()
+	if err := s.first(d); err != nil {
+		return err
+	}
+	if args := d.RemainingArgs(); len(args) > 0 {
+		return d.Errf("%s: want nothing after it, got %q", word, args[0])
+	}
+	*into = true
+	return nil
+}
+
+func (s seen) one(d *caddyfile.Dispenser, into *string) error {
+	word := d.Val()
+	if err := s.first(d); err != nil {
+		return err
+	}
+	args := d.RemainingArgs()
+	if len(args) != 1 {
+		return d.Errf("%s: want one value, got %d", word, len(args))
+	}
+	*into = args[0]
+	return nil
+}
+
+func (s seen) oneOf(d *caddyfile.Dispenser, into *string, allowed ...string) error {
+	word := d.Val()
+	if err := s.one(d, into); err != nil {
+		return err
+	}
+	for _, value := range allowed {
+		if *into == value {
+			return nil
+		}
+	}
+	return d.Errf("%s: want %s, got %q", word, strings.Join(allowed, " or "), *into)
+}
+
+func (s seen) duration(d *caddyfile.Dispenser, into *caddy.Duration) error {
+	word := d.Val()
+	var value string
+	if err := s.one(d, &value); err != nil {
+		return err
+	}
+	duration, err := caddy.ParseDuration(value)
+	if err != nil || duration <= 0 {
+		return d.Errf("%s: want a duration such as 10s or 1h, got %q", word, value)
+	}
+	*into = caddy.Duration(duration)
+	return nil
+}
+
+// unknownWord names the words that would have been understood.
+func unknownWord(d *caddyfile.Dispenser, block string, known ...string) error {
+	return d.Errf("%s: want one of %s, got %q", block, strings.Join(known, ", "), d.Val())
+}
+
+// place is where the current word stands, for errors that only provisioning can find.
+func place(d *caddyfile.Dispenser) string {
+	return d.File() + ":" + strconv.Itoa(d.Line())
+}
+
+var _ caddyfile.Unmarshaler = (*WebSocketGate)(nil)

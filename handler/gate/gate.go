@@ -1,0 +1,109 @@
+package gate
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/scan2food/usher/handler/keys"
+	"github.com/scan2food/usher/handler/sockets"
+)
+
+// Route is one kind of socket that a site offers.
+type Route struct {
+	// Name stands in logs, metrics and errors.
+	Name string
+	// Paths are taken whole, or, with a final /*, with all below them.
+	Paths []string
+	// Sources are where the credential may stand. Default: the query parameter key.
+	Sources []Source
+	// Hide keeps the credential from the application. Default: it is forwarded as it came.
+	Hide bool
+	// Upstream is what the application gets instead of the client's credential, which is hidden then. Default: nothing.
+	Upstream *UpstreamCredential
+	// Origins are the pages that may open the socket. Default: those of the site itself.
+	Origins Origins
+	// HandshakeTimeout is how long the application may take to answer the handshake. Default 10s; negative: no limit.
+	HandshakeTimeout time.Duration
+}
+
+// DefaultHandshakeTimeout is long for an application, and short for a person who waits.
+const DefaultHandshakeTimeout = 10 * time.Second
+
+// Config is what a [Gate] is made of. Every field without a default must be set.
+type Config struct {
+	Routes []*Route
+	// Ring holds the keys of the routes; [Gate.SetRing] replaces it.
+	Ring *keys.Ring
+	// PassUnlisted lets attempts to switch protocols through that no route lists. Default: they are refused.
+	PassUnlisted bool
+	// Registry is told of every socket.
+	Registry *sockets.Registry
+	// External tells scheme and host (with a port, if the client named one) of the site as the client sees it.
+	External func(*http.Request) (scheme, host string)
+	// Client tells the address of the client, as far as it can be trusted.
+	Client func(*http.Request) netip.Addr
+	// StatusOf tells the HTTP status that an error of a later handler stands for.
+	StatusOf func(error) int
+	// Refused is told of every request that the gate, or the application behind it, refused.
+	Refused func(*http.Request, Decision)
+	// Admitted is told of an admitted request, and the place it has in the registry, before it is handed on.
+	Admitted func(*http.Request, Decision, *sockets.Socket)
+	Now      func() time.Time
+}
+
+// Gate judges the requests of one site.
+type Gate struct {
+	config  Config
+	table   *Table
+	sources []Source // of all routes
+	ring    atomic.Pointer[keys.Ring]
+}
+
+// New checks the configuration and builds a gate. It is an error to have no route, two of one name, or one path twice.
+func New(config Config) (*Gate, error) {
+	if len(config.Routes) == 0 {
+		return nil, errors.New("want at least one route")
+	}
+	names := make(map[string]bool)
+	g := &Gate{config: config}
+	for _, route := range config.Routes {
+		if names[route.Name] {
+			return nil, fmt.Errorf("route %s is defined twice", route.Name)
+		}
+		names[route.Name] = true
+		if len(route.Sources) == 0 {
+			route.Sources = []Source{DefaultSource}
+		}
+		if route.HandshakeTimeout == 0 {
+			route.HandshakeTimeout = DefaultHandshakeTimeout
+		}
+		for _, source := range route.Sources {
+			if !slices.Contains(g.sources, source) {
+				g.sources = append(g.sources, source)
+			}
+		}
+	}
+	table, err := NewTable(config.Routes)
+	if err != nil {
+		return nil, err
+	}
+	g.table = table
+	g.SetRing(config.Ring)
+	return g, nil
+}
+
+// Ring is the set of keys in force.
+func (g *Gate) Ring() *keys.Ring { return g.ring.Load() }
+
+// SetRing puts another set of keys in force. Requests under way keep the decision they got.
+func (g *Gate) SetRing(ring *keys.Ring) { g.ring.Store(ring) }
+
+// knows reports whether a value is a key of any route, good or expired.
+func (g *Gate) knows(value string) bool {
+	return g.Ring().Check(g.config.Routes[0].Name, value, g.config.Now()).Status != keys.Unknown
+}

@@ -1,0 +1,185 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/scan2food/usher/handler/sockets"
+)
+
+// Next is the handler behind the gate. Caddy's handlers fit it.
+type Next interface {
+	ServeHTTP(http.ResponseWriter, *http.Request) error
+}
+
+// StatusError is an error of the gate's own that stands for an HTTP status.
+type StatusError struct {
+	Status int
+	Err    error
+}
+
+func (e *StatusError) Error() string { return e.Err.Error() }
+func (e *StatusError) Unwrap() error { return e.Err }
+
+// errHandshakeTimeout is the cause of a context that ended before the application answered.
+var errHandshakeTimeout = errors.New("the application did not answer the WebSocket handshake in time")
+
+// rootPathHeader is one from which Daphne takes its root path, whoever sends it: with it a request reaches any route by
+// any path.
+const rootPathHeader = "Daphne-Root-Path"
+
+// ServeHTTP refuses the request, or hands it on to next and answers for the socket that comes of it.
+func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) error {
+	delete(r.Header, rootPathHeader)
+	d := g.Decide(r)
+	switch d.Outcome {
+	case Passed:
+		return next.ServeHTTP(w, r)
+	case Accepted:
+		return g.admit(w, r, d, next)
+	default:
+		g.refuse(w, r, d)
+		return nil
+	}
+}
+
+// admit takes a place in the registry and hands the handshake on.
+func (g *Gate) admit(w http.ResponseWriter, r *http.Request, d Decision, next Next) error {
+	socket, err := g.config.Registry.Open(g.info(r, d), sockets.Limits{})
+	if err != nil {
+		d.Outcome = TooMany
+		g.refuse(w, r, d)
+		return nil
+	}
+	defer func() {
+		if !socket.Detached() {
+			socket.End()
+		}
+	}()
+	g.config.Admitted(r, d, socket)
+	return g.forward(w, r, d, socket, next)
+}
+
+func (g *Gate) info(r *http.Request, d Decision) sockets.Info {
+	info := sockets.Info{
+		Route:     d.Route.Name,
+		Key:       d.Key,
+		KeyID:     d.KeyID,
+		Client:    g.config.Client(r),
+		Protocol:  protocolOf(r),
+		Until:     d.Until,
+		UntilCode: sockets.Code(KeyExpired.CloseCode()),
+	}
+	if origin := r.Header["Origin"]; len(origin) > 0 {
+		info.Origin = origin[0]
+	}
+	return info
+}
+
+// protocolOf names the version of HTTP: on HTTP/3 the server puts :protocol in r.Proto.
+func protocolOf(r *http.Request) string {
+	if r.ProtoMajor == 3 {
+		return "HTTP/3.0"
+	}
+	return r.Proto
+}
+
+// forward hands an admitted handshake on, for as long as the application may take to answer it, and the socket after
+// it for as long as it lives.
+func (g *Gate) forward(w http.ResponseWriter, r *http.Request, d Decision, socket *sockets.Socket, next Next) error {
+	ctx, cancel := context.WithCancelCause(sockets.NewContext(r.Context(), socket))
+	defer func() {
+		if !socket.Detached() {
+			cancel(nil)
+		}
+	}()
+	socket.OnClose(func() { cancel(errors.New("the socket was closed at the gate")) })
+	answer := &answerWriter{ResponseWriter: socket.ResponseWriter(w), sources: d.Route.Sources}
+	if timeout := d.Route.HandshakeTimeout; timeout > 0 {
+		answer.deadline = time.AfterFunc(timeout, func() { cancel(errHandshakeTimeout) })
+		defer answer.deadline.Stop()
+	}
+
+	r = r.WithContext(ctx)
+	prepare(r, d)
+	if r.ProtoMajor > 1 {
+		r.Body = socket.Body(r.Body)
+	}
+	err := next.ServeHTTP(answer, r)
+	if socket.Opened() {
+		return err
+	}
+	return g.concludeRefused(r, d, socket.Status(), context.Cause(ctx), err)
+}
+
+// concludeRefused says what became of a handshake that the gate admitted and the application did not.
+func (g *Gate) concludeRefused(r *http.Request, d Decision, status int, cause, err error) error {
+	switch {
+	case errors.Is(cause, errHandshakeTimeout):
+		d.Outcome = UpstreamTimeout
+		err = &StatusError{http.StatusGatewayTimeout, fmt.Errorf("route %s: %w", d.Route.Name, errHandshakeTimeout)}
+	case err != nil && g.config.StatusOf(err) == http.StatusGatewayTimeout:
+		d.Outcome = UpstreamTimeout
+	case err == nil && status > 0:
+		d.Outcome, d.Fault = UpstreamRefused, &Fault{Status: status, Why: "the application refused the handshake"}
+	default:
+		d.Outcome = UpstreamFailed
+	}
+	g.config.Refused(r, d)
+	return err
+}
+
+// prepare makes of the request what the application is to see.
+func prepare(r *http.Request, d Decision) {
+	if r.ProtoMajor == 1 {
+		// Proxies drop every header that Connection names (RFC 9110, 7.6.1): the client must not choose which.
+		r.Header["Connection"] = []string{"Upgrade"}
+		r.Header["Upgrade"] = []string{"websocket"}
+	} else if r.Header["Sec-Websocket-Version"] == nil {
+		r.Header["Sec-Websocket-Version"] = []string{"13"}
+	}
+	if d.Route.Hide || d.Route.Upstream != nil {
+		hide(r, d.Route, d.value, d.decoded)
+	}
+	if d.Route.Upstream != nil {
+		d.Route.Upstream.replace(r)
+	}
+}
+
+// answerWriter sees the application's answer to a handshake go by.
+type answerWriter struct {
+	http.ResponseWriter
+	sources  []Source
+	deadline *time.Timer
+}
+
+// Unwrap lets http.ResponseController reach the socket's writer, and hijack through it.
+func (w *answerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader ends the wait for an answer, and never echoes a credential that was offered as a subprotocol.
+func (w *answerWriter) WriteHeader(status int) {
+	if status >= 200 || status == http.StatusSwitchingProtocols {
+		if w.deadline != nil {
+			w.deadline.Stop()
+		}
+		w.hideSubprotocol()
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *answerWriter) hideSubprotocol() {
+	selected := w.Header()["Sec-Websocket-Protocol"]
+	for _, source := range w.sources {
+		if source.Place != InSubprotocol {
+			continue
+		}
+		for _, value := range selected {
+			if _, ok := subprotocolCredential(value, source.Name); ok {
+				w.Header().Del("Sec-Websocket-Protocol")
+			}
+		}
+	}
+}

@@ -1,0 +1,172 @@
+package gate
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// Handshake is what a request tries, as far as leaving HTTP is concerned.
+type Handshake uint8
+
+// What a request may try.
+const (
+	// PlainHTTP stays HTTP.
+	PlainHTTP Handshake = iota
+	// WebSocket asks for a WebSocket: by Upgrade on HTTP/1.1 (RFC 6455, 4.1), or by an extended CONNECT on HTTP/2
+	// (RFC 8441) and HTTP/3 (RFC 9220).
+	WebSocket
+	// OtherProtocol asks for anything else: h2c, connect-udp, webtransport, two protocols at once.
+	OtherProtocol
+	// Tunnel is a CONNECT without a protocol.
+	Tunnel
+)
+
+// protocolHeader is where x/net/http2 puts the :protocol of an extended CONNECT.
+const protocolHeader = ":protocol"
+
+// ReadHandshake tells what the request tries. It is at least as generous as any proxy behind it: whatever such a proxy
+// would tunnel must not look like plain HTTP here. Case, list position and the number of Connection lines do not matter.
+func ReadHandshake(r *http.Request) Handshake {
+	if r.Method == http.MethodConnect {
+		return readConnect(r)
+	}
+	if r.Header[protocolHeader] != nil {
+		return OtherProtocol
+	}
+	upgrade := r.Header["Upgrade"]
+	if len(upgrade) == 0 || !httpguts.HeaderValuesContainsToken(r.Header["Connection"], "upgrade") {
+		return PlainHTTP
+	}
+	if mentionsWebSocket(upgrade) {
+		return WebSocket
+	}
+	return OtherProtocol
+}
+
+func readConnect(r *http.Request) Handshake {
+	// On HTTP/3 the token is in r.Proto; on HTTP/2 in a header of that name.
+	if r.ProtoMajor == 3 {
+		switch {
+		case r.Proto == "websocket":
+			return WebSocket
+		case r.Proto == "HTTP/3.0" || r.Proto == "HTTP/3":
+			return Tunnel
+		default:
+			return OtherProtocol
+		}
+	}
+	protocol := r.Header[protocolHeader]
+	switch {
+	case r.ProtoMajor == 2 && len(protocol) == 1 && protocol[0] == "websocket":
+		return WebSocket
+	case len(protocol) > 0:
+		return OtherProtocol
+	default:
+		return Tunnel
+	}
+}
+
+func mentionsWebSocket(upgrade []string) bool {
+	return httpguts.HeaderValuesContainsToken(upgrade, "websocket")
+}
+
+// Fault is why a handshake is not valid: the status that says so, and the words for the log and the body.
+type Fault struct {
+	Status int
+	Why    string
+}
+
+// CheckHandshake holds a WebSocket handshake against RFC 6455, 4.2.1 (and RFC 8441, 5). It returns nil if it is valid.
+// Things that an application behind the gate might understand differently are refused here, not passed on.
+func CheckHandshake(r *http.Request) *Fault {
+	if hasForbiddenBytes(r.Header) {
+		return &faultHeaderBytes
+	}
+	if r.ProtoMajor == 1 {
+		return checkUpgrade(r)
+	}
+	return checkExtendedConnect(r)
+}
+
+// The faults, made once: a refusal should cost nothing.
+var (
+	faultHeaderBytes = Fault{http.StatusBadRequest, "a header holds a control byte or 0x85"}
+	faultMethod      = Fault{http.StatusMethodNotAllowed, "a WebSocket handshake is a GET"}
+	faultVersionHTTP = Fault{http.StatusBadRequest, "a WebSocket handshake needs HTTP/1.1"}
+	faultUpgrade     = Fault{http.StatusBadRequest, "Upgrade must be the one word websocket"}
+	faultVersion     = Fault{http.StatusUpgradeRequired, "Sec-WebSocket-Version must be 13"}
+	faultKey         = Fault{http.StatusBadRequest, "Sec-WebSocket-Key must be one base64 value of 16 bytes"}
+	faultBody        = Fault{http.StatusBadRequest, "a WebSocket handshake has no body"}
+	faultOrigin      = Fault{http.StatusBadRequest, "more than one Origin"}
+	faultQuery       = Fault{http.StatusBadRequest, "the query cannot be decoded"}
+	faultCookie      = Fault{http.StatusBadRequest, "a cookie cannot be decoded"}
+	faultProtocol    = Fault{http.StatusBadRequest, "Sec-WebSocket-Protocol is not a list of tokens"}
+	faultTunnel      = Fault{http.StatusMethodNotAllowed, "CONNECT without a protocol"}
+)
+
+func checkUpgrade(r *http.Request) *Fault {
+	upgrade := r.Header["Upgrade"]
+	switch {
+	case r.Method != http.MethodGet:
+		return &faultMethod
+	case r.ProtoMinor < 1:
+		return &faultVersionHTTP
+	case len(upgrade) != 1 || !strings.EqualFold(strings.Trim(upgrade[0], " \t"), "websocket"):
+		return &faultUpgrade
+	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
+		return &faultBody
+	case !oneValue(r.Header["Sec-Websocket-Version"], "13"):
+		return &faultVersion
+	case !validKey(r.Header["Sec-Websocket-Key"]):
+		return &faultKey
+	}
+	return checkCommon(r)
+}
+
+func checkExtendedConnect(r *http.Request) *Fault {
+	// Without the header the version is 13 all the same: there is no other on HTTP/2 and 3.
+	version := r.Header["Sec-Websocket-Version"]
+	if len(version) > 0 && !oneValue(version, "13") {
+		return &faultVersion
+	}
+	return checkCommon(r)
+}
+
+func checkCommon(r *http.Request) *Fault {
+	if len(r.Header["Origin"]) > 1 {
+		return &faultOrigin
+	}
+	return nil
+}
+
+func oneValue(values []string, want string) bool {
+	return len(values) == 1 && strings.Trim(values[0], " \t") == want
+}
+
+// validKey holds Sec-WebSocket-Key against RFC 6455, 4.2.1: base64 that decodes to 16 bytes.
+func validKey(values []string) bool {
+	if len(values) != 1 || len(values[0]) != 24 {
+		return false
+	}
+	var decoded [18]byte
+	n, err := base64.StdEncoding.Decode(decoded[:], []byte(values[0]))
+	return err == nil && n == 16
+}
+
+// hasForbiddenBytes reports header bytes on which an application server may split a line: control bytes, and 0x85,
+// which Daphne before 4.2.2 takes for a line end (CVE-2026-44546).
+func hasForbiddenBytes(header http.Header) bool {
+	for _, values := range header {
+		for _, value := range values {
+			for i := 0; i < len(value); i++ {
+				if c := value[i]; c < 0x20 && c != '\t' || c == 0x7f || c == 0x85 {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,158 @@
+package gate
+
+import (
+	"net/http"
+	"strings"
+)
+
+// Redacted stands in a log where a credential stood.
+const Redacted = "REDACTED"
+
+// Redact returns the request's target and headers as a log may show them, with every credential replaced. ok=false
+// says that there is nothing to replace, which costs no allocation. What tries to open a socket, or asks for the path of
+// a route, has its credentials replaced by the names they stand under, good or bad; any other request only where a
+// value is one of the keys.
+func (g *Gate) Redact(r *http.Request) (uri string, header http.Header, ok bool) {
+	m := redactor{gate: g, byName: ReadHandshake(r) != PlainHTTP || g.table.Lookup(r.URL) != nil}
+	if !m.suspects(r) {
+		return "", nil, false
+	}
+	uri = m.target(r.RequestURI)
+	header = r.Header.Clone()
+	changed := uri != r.RequestURI
+	for name, lines := range header {
+		for i, line := range lines {
+			if redacted := m.line(name, line); redacted != line {
+				lines[i], changed = redacted, true
+			}
+		}
+	}
+	return uri, header, changed
+}
+
+type redactor struct {
+	gate   *Gate
+	byName bool
+}
+
+// suspects is the cheap look that almost every request of a site gets: is there anything under one of the names?
+func (m redactor) suspects(r *http.Request) bool {
+	for _, source := range m.gate.sources {
+		switch source.Place {
+		case InQuery:
+			if r.URL.RawQuery != "" || hasQuery(r.Header["Referer"]) {
+				return true
+			}
+		case InHeader:
+			if len(r.Header[source.Name]) > 0 {
+				return true
+			}
+		case InCookie:
+			if len(r.Header["Cookie"]) > 0 {
+				return true
+			}
+		case InBearer:
+			if len(r.Header["Authorization"]) > 0 {
+				return true
+			}
+		case InSubprotocol:
+			if len(r.Header["Sec-Websocket-Protocol"]) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func hasQuery(lines []string) bool {
+	for _, line := range lines {
+		if strings.Contains(line, "?") {
+			return true
+		}
+	}
+	return false
+}
+
+func (m redactor) named(place Place, name string) bool {
+	return m.byName && eraser{sources: m.gate.sources}.named(place, name)
+}
+
+// secret reports a value that is a key of this gate, whatever it stands under.
+func (m redactor) secret(value string) bool {
+	return value != "" && m.gate.knows(value)
+}
+
+func (m redactor) parameter(raw, name, value string) (string, bool) {
+	if !m.named(InQuery, name) && !m.secret(value) {
+		return raw, true
+	}
+	escaped, _, _ := strings.Cut(raw, "=")
+	return escaped + "=" + Redacted, true
+}
+
+// target redacts a request target or a Referer.
+func (m redactor) target(uri string) string {
+	before, rest, found := strings.Cut(uri, "?")
+	if !found {
+		return uri
+	}
+	query, fragment, hasFragment := strings.Cut(rest, "#")
+	if !decodable(query) && m.byName {
+		// Where parsers disagree on what the parameters are, nothing of the query is shown.
+		return before + "?" + Redacted
+	}
+	uri = before + "?" + editQuery(query, m.parameter)
+	if hasFragment {
+		uri += "#" + fragment
+	}
+	return uri
+}
+
+func (m redactor) line(name, line string) string {
+	switch name {
+	case "Referer":
+		return m.target(line)
+	case "Cookie":
+		return joined(line, ";", m.cookie)
+	case "Sec-Websocket-Protocol":
+		return joined(line, ",", m.protocol)
+	case "Authorization":
+		if token, bearer := bearerToken(line); bearer && (m.named(InBearer, "") || m.secret(token)) {
+			return "Bearer " + Redacted
+		}
+	}
+	if m.named(InHeader, name) || m.secret(line) {
+		return Redacted
+	}
+	return line
+}
+
+func (m redactor) cookie(pair string) string {
+	name, value, _ := strings.Cut(pair, "=")
+	if m.named(InCookie, strings.Trim(name, " \t")) || m.secret(strings.Trim(value, " \t")) {
+		return name + "=" + Redacted
+	}
+	return pair
+}
+
+func (m redactor) protocol(element string) string {
+	trimmed := strings.Trim(element, " \t")
+	for _, source := range m.gate.sources {
+		if source.Place != InSubprotocol {
+			continue
+		}
+		value, ok := subprotocolCredential(trimmed, source.Name)
+		if ok && (m.byName || m.secret(value) || m.secret(decodeSubprotocol(value))) {
+			return strings.Replace(element, value, Redacted, 1)
+		}
+	}
+	return element
+}
+
+func joined(line, separator string, edit func(string) string) string {
+	parts := strings.Split(line, separator)
+	for i, part := range parts {
+		parts[i] = edit(part)
+	}
+	return strings.Join(parts, separator)
+}

@@ -1,0 +1,7 @@
+// Package sockets knows which sockets are open, and closes them.
+//
+// A [Registry] is one a process and outlives configurations, as sockets do. A [Socket] takes its place in it before its
+// handshake is handed on, so that limits hold; wraps what the handshake turns into, so that bytes are counted and a
+// Close frame can be put between two frames of the application, never inside one (RFC 6455, 5.4 and 5.5); and leaves its
+// place when it ends, however it ends.
+package sockets

@@ -1,0 +1,293 @@
+package usher
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/certmagic"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/scan2food/usher/handler/gate"
+	"github.com/scan2food/usher/handler/sockets"
+)
+
+// redactedLogs writes the access and error lines of requests that hold a credential.
+//
+// Caddy copies the request for its logs before any handler runs, so no handler can take a credential out of what will
+// be logged. What a handler can do is to keep those lines from being written, which Caddy does for a request whose list
+// of access loggers is empty, and to write them itself: to the same loggers, at the same level, with the same fields.
+//
+// Two things are not known here: what log_append adds, and the size of an error page that handle_errors makes later.
+type redactedLogs struct {
+	server    *caddyhttp.Server
+	accessLog *zap.Logger // nil where the site writes no access log
+	errorLog  *zap.Logger
+}
+
+// newRedactedLogs is for Provision: it has the server consult the request's list of loggers, also for its error log,
+// where it would not without an access log.
+func newRedactedLogs(ctx caddy.Context) *redactedLogs {
+	l := &redactedLogs{errorLog: ctx.Logger(logName("http.log.error"))}
+	l.server, _ = ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if l.server == nil {
+		return l
+	}
+	if l.server.Logs != nil {
+		l.accessLog = ctx.Logger(logName("http.log.access"))
+	} else {
+		l.server.Logs = new(caddyhttp.ServerLogConfig)
+	}
+	return l
+}
+
+// logName is a module of that ID and nothing else: Caddy routes logs by module.
+type logName string
+
+// CaddyModule has the logger carry the name.
+func (n logName) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: caddy.ModuleID(n), New: func() caddy.Module { return n }}
+}
+
+// redactedRequest is one request whose lines are written here.
+type redactedRequest struct {
+	logs     *redactedLogs
+	request  *http.Request // the server's own
+	loggable caddyhttp.LoggableHTTPRequest
+	writer   *recorder
+	socket   *sockets.Socket
+	started  time.Time
+	err      error
+}
+
+type redactedRequestKey struct{}
+
+// begin returns nil for a request that Caddy may log as it is. Of any other it hides the credentials from the
+// placeholders and logs of later handlers too, all but the query and the headers that the application is to get.
+func (l *redactedLogs) begin(g *gate.Gate, w http.ResponseWriter, r *http.Request) *redactedRequest {
+	if l.server == nil {
+		return nil
+	}
+	uri, header, found := g.Redact(r)
+	if !found {
+		return nil
+	}
+	loggable := r.Clone(r.Context())
+	loggable.RequestURI, loggable.Header = uri, header
+	log := &redactedRequest{
+		logs: l, request: r, started: time.Now(), writer: &recorder{ResponseWriter: w},
+		loggable: caddyhttp.LoggableHTTPRequest{
+			Request: loggable, ShouldLogCredentials: l.server.Logs.ShouldLogCredentials,
+		},
+	}
+	// In place: the server and its error handlers hold this request, and must see no other.
+	*r = *r.WithContext(log.context(r, uri))
+	r.RequestURI = uri
+	return log
+}
+
+// context replaces the original request that placeholders and error handlers look at.
+func (log *redactedRequest) context(r *http.Request, uri string) context.Context {
+	ctx := context.WithValue(r.Context(), redactedRequestKey{}, log)
+	original, ok := ctx.Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	if !ok {
+		return ctx
+	}
+	u := *original.URL
+	_, u.RawQuery, _ = strings.Cut(uri, "?")
+	original.URL, original.RequestURI = &u, uri
+	return context.WithValue(ctx, caddyhttp.OriginalRequestCtxKey, original)
+}
+
+// end writes the lines, also of a request whose handler panicked.
+func (log *redactedRequest) end() {
+	duration := time.Since(log.started)
+	ctx := log.request.Context()
+	access := log.logs.loggers(log.logs.accessLog, log.request)
+	failed := log.logs.loggers(log.logs.errorLog, log.request)
+	caddyhttp.SetVar(ctx, caddyhttp.AccessLoggerNameVarKey, []any{})
+	if log.err != nil {
+		log.writeError(failed, duration)
+	}
+	if skip, _ := caddyhttp.GetVar(ctx, caddyhttp.LogSkipVar).(bool); skip || !log.logs.wants(log.request) {
+		return
+	}
+	log.writeAccess(access, duration)
+}
+
+// writeAccess writes what Caddy's server writes of a request that it handled.
+func (log *redactedRequest) writeAccess(loggers []*zap.Logger, duration time.Duration) {
+	status, size, read := log.writer.status, log.writer.size, int64(0)
+	if log.err != nil && status == 0 {
+		status = errorStatus(log.err)
+	}
+	if log.socket != nil {
+		snapshot := log.socket.Snapshot()
+		size, read = size+snapshot.Out, snapshot.In
+	}
+	level := zapcore.InfoLevel
+	if status >= http.StatusInternalServerError {
+		level = zapcore.ErrorLevel
+	}
+	if name, ok := caddyhttp.GetVar(log.request.Context(), caddyhttp.LogLevelVar).(string); ok {
+		if parsed, err := zapcore.ParseLevel(name); err == nil {
+			level = parsed
+		}
+	}
+	for _, logger := range loggers {
+		entry := logger.Check(level, "handled request")
+		if entry == nil {
+			continue
+		}
+		entry.Write(
+			zap.Object("request", log.loggable),
+			zap.Int64("bytes_read", read),
+			zap.String("user_id", log.userID()),
+			zap.Duration("duration", duration),
+			zap.Int64("size", size),
+			zap.Int("status", status),
+			zap.Object("resp_headers", caddyhttp.LoggableHTTPHeader{
+				Header:               log.writer.Header(),
+				ShouldLogCredentials: log.loggable.ShouldLogCredentials,
+			}),
+		)
+	}
+}
+
+func (log *redactedRequest) userID() string {
+	replacer, ok := log.request.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return ""
+	}
+	id, _ := replacer.GetString("http.auth.user.id")
+	return id
+}
+
+// writeError writes what Caddy's server writes of a request that ended in an error.
+func (log *redactedRequest) writeError(loggers []*zap.Logger, duration time.Duration) {
+	status, message := errorStatus(log.err), log.err.Error()
+	fields := []zapcore.Field{zap.Object("request", log.loggable), zap.Duration("duration", duration)}
+	var handlerError caddyhttp.HandlerError
+	if errors.As(log.err, &handlerError) {
+		if handlerError.Err != nil {
+			message = handlerError.Err.Error()
+		}
+		fields = append(fields, zap.Int("status", status),
+			zap.String("err_id", handlerError.ID), zap.String("err_trace", handlerError.Trace))
+	} else {
+		fields = append(fields, zap.Error(log.err))
+	}
+	level := zapcore.DebugLevel
+	handled := log.logs.server.Errors != nil && len(log.logs.server.Errors.Routes) > 0
+	if status >= http.StatusInternalServerError && !handled {
+		level = zapcore.ErrorLevel
+	}
+	for _, logger := range loggers {
+		if entry := logger.Check(level, message); entry != nil {
+			entry.Write(fields...)
+		}
+	}
+}
+
+// wants reports whether the site's access log takes requests for this host.
+func (l *redactedLogs) wants(r *http.Request) bool {
+	if l.accessLog == nil {
+		return false
+	}
+	host := hostOf(r)
+	for name := range l.server.Logs.LoggerNames {
+		if certmagic.MatchWildcard(host, name) {
+			return true
+		}
+	}
+	for _, skipped := range l.server.Logs.SkipHosts {
+		if certmagic.MatchWildcard(host, skipped) {
+			return false
+		}
+	}
+	return !l.server.Logs.SkipUnmappedHosts
+}
+
+// loggers are the ones that Caddy would write to: those that log_name set for the request, those of its host, or the
+// default one.
+func (l *redactedLogs) loggers(base *zap.Logger, r *http.Request) []*zap.Logger {
+	if base == nil {
+		return nil
+	}
+	var loggers []*zap.Logger
+	for _, name := range l.names(r) {
+		if name == "" {
+			loggers = append(loggers, base)
+			continue
+		}
+		loggers = append(loggers, base.Named(name))
+	}
+	return loggers
+}
+
+func (l *redactedLogs) names(r *http.Request) []string {
+	if set, ok := caddyhttp.GetVar(r.Context(), caddyhttp.AccessLoggerNameVarKey).([]any); ok {
+		var names []string
+		for _, name := range set {
+			if name, ok := name.(string); ok {
+				names = append(names, name)
+			}
+		}
+		return names
+	}
+	host := strings.ToLower(hostOf(r))
+	if names, ok := l.server.Logs.LoggerNames[host]; ok {
+		return names
+	}
+	labels := strings.Split(host, ".")
+	for i := range labels {
+		if labels[i] == "" {
+			continue
+		}
+		labels[i] = "*"
+		if names, ok := l.server.Logs.LoggerNames[strings.Join(labels, ".")]; ok {
+			return names
+		}
+	}
+	return []string{l.server.Logs.DefaultLoggerName}
+}
+
+func hostOf(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		return r.Host
+	}
+	return host
+}
+
+// recorder notes status and size of an answer. Hijacking goes past it.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	size   int64
+}
+
+// Unwrap lets http.ResponseController reach the server's writer.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *recorder) WriteHeader(status int) {
+	if w.status < http.StatusOK {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.size += int64(n)
+	return n, err
+}

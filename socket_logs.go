@@ -1,0 +1,75 @@
+package usher
+
+import (
+	"net/http"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/scan2food/usher/handler/gate"
+	"github.com/scan2food/usher/handler/sockets"
+)
+
+// socketLogger is the newest configuration's: a socket may end long after the one that admitted it is gone.
+var socketLogger atomic.Pointer[zap.Logger]
+
+// logOpened writes WSCONNECT, the word that operators of Daphne grep for.
+func logOpened(s *sockets.Socket) {
+	logger := socketLogger.Load()
+	if entry := logger.Check(zapcore.InfoLevel, "WSCONNECT"); entry != nil {
+		entry.Write(append(socketFields(s.Info()), zap.String("outcome", string(gate.Accepted)))...)
+	}
+}
+
+// logEnded writes WSDISCONNECT.
+func logEnded(ended sockets.Ended) {
+	logger := socketLogger.Load()
+	entry := logger.Check(zapcore.InfoLevel, "WSDISCONNECT")
+	if entry == nil {
+		return
+	}
+	entry.Write(append(socketFields(ended.Info),
+		zap.Duration("duration", ended.Duration),
+		zap.Int64("bytes_in", ended.In),
+		zap.Int64("bytes_out", ended.Out),
+		zap.Uint16("close_code", uint16(ended.Code)),
+		zap.String("closed_by", ended.By),
+	)...)
+}
+
+func socketFields(info sockets.Info) []zap.Field {
+	return []zap.Field{
+		zap.String("route", info.Route),
+		zap.String("key", info.Key),
+		zap.String("client", info.Client.String()),
+		zap.String("origin", info.Origin),
+		zap.String("proto", info.Protocol),
+	}
+}
+
+// logRefused writes WSREJECT. The target is not shown: it may hold what was presented.
+func (g *WebSocketGate) logRefused(r *http.Request, d gate.Decision) {
+	setGatePlaceholders(r, d)
+	entry := g.logger.Check(zapcore.WarnLevel, "WSREJECT")
+	if entry == nil {
+		return
+	}
+	route, why := "", d.Outcome.Reason()
+	if d.Route != nil {
+		route = d.Route.Name
+	}
+	if d.Fault != nil {
+		why = d.Fault.Why
+	}
+	entry.Write(
+		zap.String("route", route),
+		zap.String("outcome", string(d.Outcome)),
+		zap.Int("status", d.Status()),
+		zap.String("key", d.Key),
+		zap.String("client", clientAddress(r).String()),
+		zap.String("origin", r.Header.Get("Origin")),
+		zap.String("path", r.URL.Path),
+		zap.String("reason", why),
+	)
+}

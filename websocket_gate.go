@@ -1,0 +1,447 @@
+package usher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/scan2food/usher/handler/gate"
+	"github.com/scan2food/usher/handler/keys"
+	"github.com/scan2food/usher/handler/sockets"
+)
+
+// WebSocketGate decides which requests may open a WebSocket. It refuses, at once and in words, whatever does not present
+// exactly one good key of the route that it asks for, and every other attempt to leave HTTP. Plain requests to other
+// paths pass it untouched.
+//
+// Put it in front of everything that could answer; the Caddyfile directive orders itself so.
+type WebSocketGate struct {
+	// The sockets that the site offers. At least one.
+	Routes []*GateRoute `json:"routes,omitempty"`
+
+	// What becomes of an attempt to switch protocols that no route lists: `refuse` (default) or `pass`. With `pass` an
+	// attempt that is a route's path in disguise (other case, encoded, doubled slashes) is refused all the same.
+	Unlisted string `json:"unlisted,omitempty"`
+
+	gate   *gate.Gate
+	logger *zap.Logger
+	logs   *redactedLogs
+}
+
+// GateRoute is one kind of socket.
+type GateRoute struct {
+	// The route's name in logs, metrics and errors. Letters, digits, `_`, `-` and `.`.
+	Name string `json:"name"`
+
+	// The paths of the route: `/ws/chat/` is that path alone, `/ws/chat/*` is all below it.
+	Paths []string `json:"paths"`
+
+	// The keys that open it. At least one.
+	Keys []*GateKey `json:"keys,omitempty"`
+
+	// Where the key may stand. Default: the query parameter `key`.
+	Credentials []GateCredential `json:"credentials,omitempty"`
+
+	// Whether the key is kept from the application. Default: it is forwarded as it came.
+	HideCredentials bool `json:"hide_credentials,omitempty"`
+
+	// What the application gets instead of the client's key, which is hidden then.
+	UpstreamCredential *GateUpstreamCredential `json:"upstream_credential,omitempty"`
+
+	// Which pages may open it: `same` (default: those of this site), `any`, or origins such as `https://example.com`,
+	// `https://*.example.com` and `null`. A request without Origin comes from no browser and is not judged.
+	Origins []string `json:"origins,omitempty"`
+
+	// How long the application may take to answer the handshake before the client gets 504. Default: 10s.
+	HandshakeTimeout caddy.Duration `json:"handshake_timeout,omitempty"`
+
+	// Where the route stands in a configuration file, for error messages.
+	Source string `json:"source,omitempty"`
+}
+
+// GateKey is one key of a route.
+type GateKey struct {
+	// The key: a placeholder such as `{env.CHAT_WS_KEY}` or `{file./run/secrets/chat}` (preferred: the configuration
+	// then holds no secret), a literal of at least 16 characters, or `sha256:` and the 64 hex digits of its digest.
+	Secret string `json:"secret"`
+
+	// The key's name in logs. Default: the route's name, and from the second key on its number (chat, chat-2).
+	Label string `json:"label,omitempty"`
+
+	// The key is not good before this time. Default: always.
+	From time.Time `json:"from,omitzero"`
+
+	// The key is not good from this time on, and the sockets that it opened are closed. Default: never.
+	Until time.Time `json:"until,omitzero"`
+
+	// Where the key stands in a configuration file, for error messages.
+	Source string `json:"source,omitempty"`
+}
+
+// GateCredential is a place where a key may stand.
+type GateCredential struct {
+	// `query`, `header`, `cookie`, `subprotocol` or `bearer`.
+	In string `json:"in"`
+
+	// The name of the parameter, header or cookie, or what stands before the dot in the subprotocol. None for `bearer`.
+	Name string `json:"name,omitempty"`
+}
+
+// GateUpstreamCredential is what the application gets instead of the client's key.
+type GateUpstreamCredential struct {
+	// `query` or `header`.
+	In string `json:"in"`
+
+	// The name of the parameter or header.
+	Name string `json:"name"`
+
+	// The secret, written as a key's.
+	Secret string `json:"secret"`
+}
+
+// CaddyModule tells Caddy of the module.
+func (*WebSocketGate) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.websocket_gate",
+		New: func() caddy.Module { return new(WebSocketGate) },
+	}
+}
+
+// Provision resolves the keys and builds the gate. A key that resolves to nothing, or to too little, is an error.
+func (g *WebSocketGate) Provision(ctx caddy.Context) error {
+	g.logger = ctx.Logger()
+	g.logs = newRedactedLogs(ctx)
+	ring, err := g.ring()
+	if err != nil {
+		return err
+	}
+	routes, err := g.coreRoutes()
+	if err != nil {
+		return err
+	}
+	g.gate, err = gate.New(gate.Config{
+		Routes:       routes,
+		Ring:         ring,
+		PassUnlisted: g.Unlisted == "pass",
+		Registry:     openSockets,
+		External:     externalOrigin,
+		Client:       clientAddress,
+		StatusOf:     errorStatus,
+		Refused:      g.logRefused,
+		Admitted:     noteAdmitted,
+		Now:          time.Now,
+	})
+	if err != nil {
+		return fmt.Errorf("websocket_gate: %w", err)
+	}
+	socketLogger.Store(g.logger)
+	openSockets.SetHooks(logOpened, logEnded)
+	return nil
+}
+
+// Validate checks what a JSON configuration could hold and a Caddyfile could not.
+func (g *WebSocketGate) Validate() error {
+	if g.Unlisted != "" && g.Unlisted != "refuse" && g.Unlisted != "pass" {
+		return fmt.Errorf("websocket_gate: unlisted: want refuse or pass, got %q", g.Unlisted)
+	}
+	return nil
+}
+
+// ring resolves every key of the configuration.
+func (g *WebSocketGate) ring() (*keys.Ring, error) {
+	byRoute := make(map[string][]keys.Key)
+	for _, route := range g.Routes {
+		if len(route.Keys) == 0 {
+			return nil, route.errorf("want at least one key")
+		}
+		for i, key := range route.Keys {
+			resolved, err := key.resolve(route.defaultLabel(i))
+			if err != nil {
+				return nil, route.keyErrorf(key, err)
+			}
+			byRoute[route.Name] = append(byRoute[route.Name], resolved)
+		}
+	}
+	ring, err := keys.NewRing(byRoute)
+	if err != nil {
+		return nil, fmt.Errorf("websocket_gate: %w", err)
+	}
+	for _, shared := range ring.Shared() {
+		g.logger.Warn("one key opens two routes; whoever has it for the one has it for the other",
+			zap.Stringer("keys", shared))
+	}
+	return ring, nil
+}
+
+func (k *GateKey) resolve(label string) (keys.Key, error) {
+	secret, err := resolveSecret(k.Secret)
+	if err != nil {
+		return keys.Key{}, err
+	}
+	if k.Label != "" {
+		label = k.Label
+	}
+	return keys.NewKey(label, secret, k.From, k.Until)
+}
+
+// resolveSecret replaces placeholders. What resolves to nothing is an error: an unset variable must not become the key.
+func resolveSecret(secret string) (string, error) {
+	resolved, err := caddy.NewReplacer().ReplaceOrErr(secret, true, true)
+	if err != nil {
+		return "", err
+	}
+	if resolved == "" {
+		return "", errors.New("the secret is empty")
+	}
+	return resolved, nil
+}
+
+func (r *GateRoute) defaultLabel(i int) string {
+	if i == 0 {
+		return r.Name
+	}
+	return fmt.Sprintf("%s-%d", r.Name, i+1)
+}
+
+func (r *GateRoute) errorf(format string, args ...any) error {
+	return fmt.Errorf("websocket_gate: route %s: %w%s", r.Name, fmt.Errorf(format, args...), at(r.Source))
+}
+
+func (r *GateRoute) keyErrorf(key *GateKey, err error) error {
+	return fmt.Errorf("websocket_gate: route %s: key: %w%s", r.Name, err, at(key.Source))
+}
+
+func at(source string) string {
+	if source == "" {
+		return ""
+	}
+	return ", at " + source
+}
+
+// coreRoutes turns the routes of the configuration into those of the gate.
+func (g *WebSocketGate) coreRoutes() ([]*gate.Route, error) {
+	var routes []*gate.Route
+	for _, r := range g.Routes {
+		route, err := r.core()
+		if err != nil {
+			return nil, r.errorf("%w", err)
+		}
+		routes = append(routes, route)
+	}
+	return routes, nil
+}
+
+func (r *GateRoute) core() (*gate.Route, error) {
+	if r.Name == "" || strings.Trim(r.Name, nameCharacters) != "" {
+		return nil, fmt.Errorf("want a name of letters, digits, _, - and ., got %q", r.Name)
+	}
+	if len(r.Paths) == 0 {
+		return nil, errors.New("want at least one path")
+	}
+	route := &gate.Route{
+		Name:             r.Name,
+		Paths:            r.Paths,
+		Hide:             r.HideCredentials,
+		HandshakeTimeout: time.Duration(r.HandshakeTimeout),
+	}
+	for _, credential := range r.Credentials {
+		source, err := credential.core()
+		if err != nil {
+			return nil, err
+		}
+		route.Sources = append(route.Sources, source)
+	}
+	var err error
+	if route.Origins, err = coreOrigins(r.Origins); err != nil {
+		return nil, err
+	}
+	route.Upstream, err = r.UpstreamCredential.core()
+	return route, err
+}
+
+const nameCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
+
+func (c GateCredential) core() (gate.Source, error) {
+	place := gate.Place(c.In)
+	switch place {
+	case gate.InBearer:
+		if c.Name != "" {
+			return gate.Source{}, fmt.Errorf("credential bearer: want no name, got %q", c.Name)
+		}
+		return gate.Source{Place: place}, nil
+	case gate.InHeader:
+		if c.Name == "" {
+			break
+		}
+		return gate.Source{Place: place, Name: http.CanonicalHeaderKey(c.Name)}, nil
+	case gate.InQuery, gate.InCookie, gate.InSubprotocol:
+		if c.Name == "" {
+			break
+		}
+		return gate.Source{Place: place, Name: c.Name}, nil
+	default:
+		return gate.Source{}, fmt.Errorf("credential: want query, header, cookie, subprotocol or bearer, got %q", c.In)
+	}
+	return gate.Source{}, fmt.Errorf("credential %s: want a name", c.In)
+}
+
+func (u *GateUpstreamCredential) core() (*gate.UpstreamCredential, error) {
+	if u == nil {
+		return nil, nil
+	}
+	secret, err := resolveSecret(u.Secret)
+	if err != nil {
+		return nil, fmt.Errorf("upstream_credential: %w", err)
+	}
+	credential := &gate.UpstreamCredential{Place: gate.Place(u.In), Name: u.Name, Secret: secret}
+	switch {
+	case u.Name == "":
+		return nil, errors.New("upstream_credential: want a name")
+	case credential.Place == gate.InHeader:
+		credential.Name = http.CanonicalHeaderKey(u.Name)
+	case credential.Place != gate.InQuery:
+		return nil, fmt.Errorf("upstream_credential: want query or header, got %q", u.In)
+	}
+	return credential, nil
+}
+
+func coreOrigins(words []string) (gate.Origins, error) {
+	var origins gate.Origins
+	for _, word := range words {
+		switch word {
+		case "any", "same":
+			if len(words) > 1 {
+				return origins, fmt.Errorf("origins: want %s alone, or a list of origins, got %q", word, words)
+			}
+			origins.Any = word == "any"
+		default:
+			pattern, err := gate.ParseOrigin(word)
+			if err != nil {
+				return origins, fmt.Errorf("origins: %w", err)
+			}
+			origins.Listed = append(origins.Listed, pattern)
+		}
+	}
+	return origins, nil
+}
+
+// ServeHTTP judges the request and hands it on, or answers it.
+func (g *WebSocketGate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	log := g.logs.begin(g.gate, w, r)
+	if log == nil {
+		return statusError(g.serve(w, r, next))
+	}
+	defer log.end()
+	log.err = statusError(g.serve(log.writer, r, next))
+	return log.err
+}
+
+func (g *WebSocketGate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if r.ProtoMajor > 1 && gate.ReadHandshake(r) == gate.WebSocket {
+		defer keepSilentStream(r.Context())()
+	}
+	return g.gate.ServeHTTP(w, r, next)
+}
+
+// keepSilentStream lifts the server's idle timeouts from the stream of an extended CONNECT: to Caddy a socket on which
+// nothing is said for a minute looks like a stalled request body.
+func keepSilentStream(ctx context.Context) func() {
+	const forGood = 10 * 365 * 24 * time.Hour
+	reader, writer := caddyhttp.IdleTimeoutsFromContext(ctx)
+	restore := []func(){}
+	if reader != nil {
+		restore = append(restore, reader.Override(forGood, 0))
+	}
+	if writer != nil {
+		restore = append(restore, writer.Override(forGood, 0, 0))
+	}
+	return func() {
+		for _, undo := range restore {
+			undo()
+		}
+	}
+}
+
+// statusError makes Caddy's error of one of the gate's, so that handle_errors and the error log understand it.
+func statusError(err error) error {
+	var own *gate.StatusError
+	if errors.As(err, &own) {
+		return caddyhttp.Error(own.Status, own.Err)
+	}
+	return err
+}
+
+func errorStatus(err error) int {
+	var handlerError caddyhttp.HandlerError
+	if errors.As(err, &handlerError) {
+		return handlerError.StatusCode
+	}
+	return http.StatusInternalServerError
+}
+
+// clientAddress is the address that Caddy holds for the client's, trusted proxies considered.
+func clientAddress(r *http.Request) netip.Addr {
+	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	address, err := netip.ParseAddr(ip)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return address
+}
+
+// externalOrigin is scheme and host as the client sees them. Only a trusted proxy is believed about them.
+func externalOrigin(r *http.Request) (scheme, host string) {
+	scheme, host = "http", r.Host
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); !trusted {
+		return scheme, host
+	}
+	if forwarded := r.Header.Get("X-Forwarded-Proto"); forwarded == "http" || forwarded == "https" {
+		scheme = forwarded
+	}
+	if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" {
+		host = forwarded
+	}
+	return scheme, host
+}
+
+// noteAdmitted is told of a socket before its handshake is handed on.
+func noteAdmitted(r *http.Request, d gate.Decision, socket *sockets.Socket) {
+	setGatePlaceholders(r, d)
+	if log, ok := r.Context().Value(redactedRequestKey{}).(*redactedRequest); ok {
+		log.socket = socket
+	}
+}
+
+// setGatePlaceholders lets later handlers and logs name what was admitted.
+func setGatePlaceholders(r *http.Request, d gate.Decision) {
+	replacer, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return
+	}
+	if d.Route != nil {
+		replacer.Set("http.websocket_gate.route", d.Route.Name)
+	}
+	replacer.Set("http.websocket_gate.key", d.Key)
+	replacer.Set("http.websocket_gate.outcome", string(d.Outcome))
+}
+
+// openSockets is the process's registry: it outlives configurations, as sockets do.
+var openSockets = sockets.NewRegistry(time.Now)
+
+var (
+	_ caddy.Provisioner           = (*WebSocketGate)(nil)
+	_ caddy.Validator             = (*WebSocketGate)(nil)
+	_ caddyhttp.MiddlewareHandler = (*WebSocketGate)(nil)
+	_ gate.Next                   = (caddyhttp.Handler)(nil)
+)
