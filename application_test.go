@@ -1,0 +1,109 @@
+package usher
+
+import (
+	"bufio"
+	"crypto/sha1"
+	"encoding/base64"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// application stands behind the gate in tests: it notes every request that reaches it, accepts every handshake, and
+// echoes what it gets.
+type application struct {
+	Addr string
+
+	mutex    sync.Mutex
+	requests []*http.Request
+	answer   func(http.ResponseWriter, *http.Request) bool
+}
+
+func startApplication(t testing.TB) *application {
+	t.Helper()
+	app := new(application)
+	server := httptest.NewServer(app)
+	t.Cleanup(server.Close)
+	app.Addr = strings.TrimPrefix(server.URL, "http://")
+	return app
+}
+
+// Answer has the application answer in another way than with a 101, as long as f returns true.
+func (a *application) Answer(f func(http.ResponseWriter, *http.Request) bool) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	a.answer = f
+}
+
+// Seen returns the requests since the last call.
+func (a *application) Seen() []*http.Request {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	seen := a.requests
+	a.requests = nil
+	return seen
+}
+
+func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.mutex.Lock()
+	a.requests = append(a.requests, r)
+	answer := a.answer
+	a.mutex.Unlock()
+	if answer != nil && answer(w, r) {
+		return
+	}
+	if r.Header.Get("Upgrade") == "" {
+		_, _ = io.WriteString(w, "plain")
+		return
+	}
+	conn, buffered, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	accept := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	head := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
+		base64.StdEncoding.EncodeToString(accept[:]) + "\r\n"
+	if offered := r.Header.Get("Sec-WebSocket-Protocol"); offered != "" {
+		first, _, _ := strings.Cut(offered, ",")
+		head += "Sec-WebSocket-Protocol: " + first + "\r\n"
+	}
+	_, _ = io.WriteString(conn, head+"\r\n")
+	_, _ = io.Copy(conn, buffered)
+}
+
+// exchange writes raw bytes to a server, and reads the head and body of its answer.
+func exchange(t testing.TB, addr, raw string) *http.Response {
+	t.Helper()
+	conn, response := exchangeOpen(t, addr, raw)
+	if response.StatusCode != http.StatusSwitchingProtocols {
+		body, _ := io.ReadAll(response.Body)
+		response.Body = io.NopCloser(strings.NewReader(string(body)))
+	}
+	conn.Close()
+	return response
+}
+
+// exchangeOpen is exchange, with the connection left open.
+func exchangeOpen(t testing.TB, addr, raw string) (net.Conn, *http.Response) {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.WriteString(conn, raw); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: http.MethodGet})
+	if err != nil {
+		conn.Close()
+		t.Fatalf("reading the answer to %q: %v", raw, err)
+	}
+	return conn, response
+}

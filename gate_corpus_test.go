@@ -1,0 +1,342 @@
+package usher
+
+import (
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// The keys of the corpus. They stand nowhere else, so that finding one is finding a leak.
+const (
+	goodKey  = "good-key-0123456789"
+	otherKey = "other-route-key-9876"
+)
+
+// The base of a handshake, and what makes it one.
+const (
+	base    = "Host: localhost\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+	upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+)
+
+func corpusSite(t testing.TB, words string) (*testSite, *application) {
+	t.Helper()
+	app := startApplication(t)
+	site := startSite(t, fmt.Sprintf(`
+		http://localhost
+		log
+		websocket_gate {
+			route a /ws/a/ {
+				key %s a-2026
+				%s
+			}
+			route b /ws/b/* {
+				key %s b-2026
+			}
+		}
+		reverse_proxy %s
+	`, goodKey, words, otherKey, app.Addr))
+	return site, app
+}
+
+// refusal is one row: bytes in, status out, and the application has seen nothing.
+type refusal struct {
+	id, raw string
+	status  int
+	outcome string // "" where the request ends before the gate
+	why     string
+}
+
+func get(target, headers string) string {
+	return "GET " + target + " HTTP/1.1\r\n" + base + headers + "\r\n"
+}
+
+func withoutKeyHeader(headers string) string {
+	return "GET /ws/a/?key=" + goodKey + " HTTP/1.1\r\nHost: localhost\r\nSec-WebSocket-Version: 13\r\n" + upgrade + headers + "\r\n"
+}
+
+func withoutVersion(headers string) string {
+	return "GET /ws/a/?key=" + goodKey +
+		" HTTP/1.1\r\nHost: localhost\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + upgrade + headers + "\r\n"
+}
+
+const keyed = "/ws/a/?key=" + goodKey
+
+var refusals = []refusal{
+	// Detection: whatever a proxy would tunnel is a handshake, however it is written.
+	{"A0", get("/ws/a/", upgrade), 401, "key_missing", "the plain case"},
+	{"A2", get("/ws/a/", "Connection: upgrade\r\nUpgrade: websocket\r\n"), 401, "key_missing", "case of the token"},
+	{"A3", get("/ws/a/", "Connection: Upgrade\r\nUpgrade: WebSocket\r\n"), 401, "key_missing", "case of the protocol"},
+	{"A4", get("/ws/a/", "Connection: Upgrade\r\nUpgrade: \twebsocket \t\r\n"), 401, "key_missing", "white space around"},
+	{"A5", get(keyed, "Connection: Upgrade\r\nUpgrade: websocket, foo\r\n"), 400, "malformed", "two protocols in a list"},
+	{"A6", get(keyed, upgrade+"Upgrade: h2c\r\n"), 400, "malformed", "two lines, websocket first"},
+	{"A7", get(keyed, "Connection: Upgrade\r\nUpgrade: h2c\r\nUpgrade: websocket\r\n"), 400, "malformed", "h2c first"},
+	{"A8", get("/ws/a/", "Connection: keep-alive\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"), 401, "key_missing",
+		"the token on the second line"},
+	{"A9", "POST " + keyed + " HTTP/1.1\r\n" + base + upgrade + "Content-Length: 0\r\n\r\n", 405, "malformed", "not a GET"},
+	{"A10", "GET " + keyed + " HTTP/1.0\r\n" + base + upgrade + "\r\n", 400, "malformed", "HTTP/1.0 cannot switch"},
+	{"A11", get("/", "Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\nUpgrade: h2c\r\n"),
+		403, "unlisted", "h2c smuggling"},
+	{"A11 route", get(keyed, "Connection: Upgrade\r\nUpgrade: h2c\r\n"), 403, "unlisted", "h2c on a route, with its key"},
+	{"A13", strings.Replace(get(keyed, upgrade), "Version: 13", "Version: 12", 1), 426, "malformed", "version 12"},
+	{"A13 absent", withoutVersion(""), 426, "malformed", "no version"},
+	{"A13 list", withoutVersion("Sec-WebSocket-Version: 13, 12\r\n"), 426, "malformed", "two versions in a list"},
+	{"A13 lines", get(keyed, upgrade+"Sec-WebSocket-Version: 13\r\n"), 426, "malformed", "two version lines"},
+	{"A14", withoutKeyHeader(""), 400, "malformed", "no Sec-WebSocket-Key"},
+	{"A14 empty", withoutKeyHeader("Sec-WebSocket-Key:\r\n"), 400, "malformed", "an empty one"},
+	{"A14 twice", get(keyed, upgrade+"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"), 400, "malformed", "two"},
+	{"A14 short", withoutKeyHeader("Sec-WebSocket-Key: " + base64.StdEncoding.EncodeToString(make([]byte, 15)) + "\r\n"),
+		400, "malformed", "15 bytes"},
+	{"A14 17", withoutKeyHeader("Sec-WebSocket-Key: " + base64.StdEncoding.EncodeToString(make([]byte, 17)) + "\r\n"),
+		400, "malformed", "17 bytes"},
+	{"A15", get(keyed, ""), 426, "not_websocket", "plain HTTP is never proxied to a socket path"},
+	{"A15 post", "POST " + keyed + " HTTP/1.1\r\n" + base + "Content-Length: 2\r\n\r\nhi", 426, "not_websocket", "nor a POST"},
+	{"A16", get(keyed, "Upgrade: websocket\r\n"), 426, "not_websocket", "no Connection: upgrade is plain HTTP"},
+	{"A17", get(keyed, upgrade+"Content-Length: 5\r\n") + "hello", 400, "malformed", "a body"},
+	{"A17 chunked", get(keyed, upgrade+"Transfer-Encoding: chunked\r\n") + "0\r\n\r\n", 400, "malformed", "a chunked body"},
+	{"A18 space", get(keyed, "Connection: Upgrade\r\nUpgrade : websocket\r\n"), 400, "", "a space before the colon"},
+	{"A18 fold", get("/ws/a/", "Connection: Upgrade\r\nUpgrade:\r\n websocket\r\n"), 401, "key_missing",
+		"an unfolded line is a handshake as any"},
+	{"A23", "CONNECT localhost:80 HTTP/1.1\r\n" + base + "\r\n", 405, "malformed", "a tunnel"},
+	{"A23 upgrade", "CONNECT /ws/a/ HTTP/1.1\r\n" + base + upgrade + "\r\n", 405, "malformed", "a tunnel with Upgrade"},
+
+	// Paths: what is not in the table, byte for byte, is not in the table.
+	{"P1", get("//ws/a/?key="+goodKey, upgrade), 403, "unlisted", "a doubled slash in front"},
+	{"P2", get("/ws//a/?key="+goodKey, upgrade), 403, "unlisted", "a doubled slash inside"},
+	{"P3", get("/WS/A/?key="+goodKey, upgrade), 403, "unlisted", "Django's paths have case"},
+	{"P4", get("/ws/%61/?key="+goodKey, upgrade), 403, "unlisted", "an encoded letter"},
+	{"P5", get("/ws%2fa/?key="+goodKey, upgrade), 403, "unlisted", "an encoded slash"},
+	{"P6", get("/x/../ws/a/?key="+goodKey, upgrade), 403, "unlisted", "dot segments"},
+	{"P7", get("/x/%2e%2e/ws/a/?key="+goodKey, upgrade), 403, "unlisted", "encoded dots"},
+	{"P7 slash", get("/x/..%2fws/a/?key="+goodKey, upgrade), 403, "unlisted", "an encoded slash after dots"},
+	{"P7 parameter", get("/x/..;/ws/a/?key="+goodKey, upgrade), 403, "unlisted", "a path parameter"},
+	{"P7 backslash", get("/x/..%5cws/a/?key="+goodKey, upgrade), 403, "unlisted", "an encoded backslash"},
+	{"P8", get("/ws/a?key="+goodKey, upgrade), 403, "unlisted", "no final slash"},
+	{"P8 below", get("/ws/a/x?key="+goodKey, upgrade), 403, "unlisted", "below an exact path"},
+	{"P8 space", get("/ws/a/%20?key="+goodKey, upgrade), 403, "unlisted", "a space at the end"},
+	{"P8 newline", get("/ws/a/%0a?key="+goodKey, upgrade), 403, "unlisted", "Python's $ matches before a newline"},
+	{"P9", get("/ws/a/;x?key="+goodKey, upgrade), 403, "unlisted", "a parameter"},
+	{"P10", get("/ws/a;x/?key="+goodKey, upgrade), 403, "unlisted", "a parameter inside"},
+	{"P11", get("/ws/a/%00?key="+goodKey, upgrade), 403, "unlisted", "NUL"},
+	{"P12", get("http://localhost/ws/a/", upgrade), 401, "key_missing", "absolute form is the same path"},
+	{"P14", get("/ws/a/%23?key="+goodKey, upgrade), 403, "unlisted", "an encoded #"},
+	{"P15", get(`/ws\a/?key=`+goodKey, upgrade), 403, "unlisted", "a backslash"},
+	{"P16", get("/ws/%2e/a/?key="+goodKey, upgrade), 403, "unlisted", "an encoded dot segment"},
+	{"P17", get("/ws/%2561/?key="+goodKey, upgrade), 403, "unlisted", "encoded twice"},
+	{"P18", get("/x/ws/a/?key="+goodKey, upgrade+"Daphne-Root-Path: /x\r\n"), 403, "unlisted", "Daphne's root path"},
+	{"P19", get("/anything/ws/a/?key="+goodKey, upgrade), 403, "unlisted", "an unanchored pattern"},
+	{"P20", get("/ws/%c0%ae/?key="+goodKey, upgrade), 403, "unlisted", "overlong UTF-8"},
+	{"P20 wide", get("/%EF%BC%8Fws%EF%BC%8Fa%EF%BC%8F?key="+goodKey, upgrade), 403, "unlisted", "fullwidth slashes"},
+	{"P22", get("/ws/a/?key="+otherKey, upgrade), 403, "key_other_route", "b's key on a"},
+	{"P22 b", get("/ws/b/?key="+goodKey, upgrade), 403, "key_other_route", "a's key on b"},
+	{"prefix up", get("/ws/b/%2e%2e/a/?key="+otherKey, upgrade), 403, "unlisted", "out of a prefix by encoded dots"},
+	{"prefix dots", get("/ws/b/../a/?key="+otherKey, upgrade), 403, "unlisted", "out of a prefix by dots"},
+	{"prefix slash", get("/ws/b/x%2fy?key="+otherKey, upgrade), 403, "unlisted", "an encoded slash below a prefix"},
+	{"prefix itself", get("/ws/bb?key="+otherKey, upgrade), 403, "unlisted", "a prefix ends at its slash"},
+
+	// Credentials: exactly one, and nothing that two parsers read in two ways.
+	{"Q1", get("/ws/a/?key=bad&key="+goodKey, upgrade), 400, "key_ambiguous", "bad, then good"},
+	{"Q2", get(keyed+"&key=bad", upgrade), 400, "key_ambiguous", "good, then bad"},
+	{"Q2 same", get(keyed+"&key="+goodKey, upgrade), 400, "key_ambiguous", "good, then good"},
+	{"Q3", get("/ws/a/?x=1;key="+goodKey, upgrade), 400, "malformed", "a semicolon separates for some"},
+	{"Q3 after", get(keyed+";key=evil", upgrade), 400, "malformed", "and belongs to the value for others"},
+	{"Q4", get(keyed+"&z=%zz", upgrade), 400, "malformed", "a broken escape elsewhere"},
+	{"Q4 key", get(keyed+"&key=%zz", upgrade), 400, "malformed", "a broken escape in a second key"},
+	{"Q4 cut", get(keyed+"&z=%4", upgrade), 400, "malformed", "an escape cut short"},
+	{"Q5 twice", get("/ws/a/?%6bey=bad&key="+goodKey, upgrade), 400, "key_ambiguous", "an encoded name is the name"},
+	{"Q6 case", get("/ws/a/?KEY="+goodKey, upgrade), 401, "key_missing", "another name"},
+	{"Q6 NUL", get("/ws/a/?key%00="+goodKey, upgrade), 401, "key_missing", "another name"},
+	{"Q6 plus", get("/ws/a/?+key="+goodKey, upgrade), 401, "key_missing", "another name"},
+	{"Q7", get("/ws/a/?key[]="+goodKey, upgrade), 401, "key_missing", "another name"},
+	{"Q7 index", get("/ws/a/?key[0]="+goodKey, upgrade), 401, "key_missing", "another name"},
+	{"Q9 empty", get("/ws/a/?key=", upgrade), 401, "key_missing", "nothing"},
+	{"Q9 bare", get("/ws/a/?key", upgrade), 401, "key_missing", "nothing"},
+	{"Q9 ?", get("/ws/a/?", upgrade), 401, "key_missing", "nothing"},
+	{"Q9 space", get("/ws/a/?key=%20"+goodKey, upgrade), 401, "key_unknown", "no trimming"},
+	{"Q9 NUL", get(keyed+"%00", upgrade), 401, "key_unknown", "no cutting"},
+	{"Q9 tab", get(keyed+"%09", upgrade), 401, "key_unknown", "no trimming"},
+	{"Q10", get("/ws/a/?"+strings.Repeat("&", 1001)+"key="+goodKey, upgrade), 400, "malformed",
+		"more parameters than any parser reads"},
+	{"Q11 prefix", get("/ws/a/?key="+goodKey[:len(goodKey)-1], upgrade), 401, "key_unknown", "a part"},
+	{"Q11 longer", get(keyed+"1", upgrade), 401, "key_unknown", "more"},
+	{"Q16", get("/ws/a/?key={env.MISSING}", upgrade), 401, "key_unknown", "a placeholder is no key"},
+
+	// Headers.
+	{"H1 85", get(keyed, upgrade+"X-Foo: a\x85Daphne-Root-Path: /evil\r\n"), 400, "malformed", "0x85 splits lines in Daphne"},
+	{"H1 0b", get(keyed, upgrade+"X-Foo: a\x0bDaphne-Root-Path: /evil\r\n"), 400, "", "vertical tab"},
+	{"H1 0c", get(keyed, upgrade+"X-Foo: a\x0cDaphne-Root-Path: /evil\r\n"), 400, "", "form feed"},
+	{"H1 1c", get(keyed, upgrade+"X-Foo: a\x1cDaphne-Root-Path: /evil\r\n"), 400, "", "file separator"},
+	{"H1 1d", get(keyed, upgrade+"X-Foo: a\x1dDaphne-Root-Path: /evil\r\n"), 400, "", "group separator"},
+	{"H1 1e", get(keyed, upgrade+"X-Foo: a\x1eDaphne-Root-Path: /evil\r\n"), 400, "", "record separator"},
+	{"H5 other", get(keyed, upgrade+"Origin: http://evil.example\r\n"), 403, "origin_denied", "another site"},
+	{"H5 null", get(keyed, upgrade+"Origin: null\r\n"), 403, "origin_denied", "a sandboxed frame"},
+	{"H5 scheme", get(keyed, upgrade+"Origin: https://localhost\r\n"), 403, "origin_denied", "another scheme"},
+	{"H5 port", get(keyed, upgrade+"Origin: http://localhost:444\r\n"), 403, "origin_denied", "another port"},
+	{"H5 suffix", get(keyed, upgrade+"Origin: http://localhost.evil.com\r\n"), 403, "origin_denied", "a longer name"},
+	{"H5 prefix", get(keyed, upgrade+"Origin: http://evillocalhost\r\n"), 403, "origin_denied", "a longer name"},
+	{"H5 user", get(keyed, upgrade+"Origin: http://localhost@evil\r\n"), 403, "origin_denied", "userinfo"},
+	{"H5 slash", get(keyed, upgrade+"Origin: http://localhost/\r\n"), 403, "origin_denied", "no origin ends in a slash"},
+	{"H5 dot", get(keyed, upgrade+"Origin: http://localhost.\r\n"), 403, "origin_denied", "a final dot"},
+	{"H5 case", get(keyed, upgrade+"Origin: http://LOCALHOST\r\n"), 403, "origin_denied", "no browser writes it so"},
+	{"H5 two", get(keyed, upgrade+"Origin: http://localhost\r\nOrigin: http://localhost\r\n"), 400, "malformed", "two"},
+	{"H6 two", "GET " + keyed + " HTTP/1.1\r\n" + base + "Host: localhost\r\n" + upgrade + "\r\n", 400, "", "two Hosts"},
+	{"H6 none", "GET " + keyed + " HTTP/1.1\r\nSec-WebSocket-Version: 13\r\n" + upgrade + "\r\n", 400, "", "no Host"},
+}
+
+func TestCorpusRefused(t *testing.T) {
+	t.Parallel()
+	site, app := corpusSite(t, "")
+	for _, c := range refusals {
+		before := len(site.Logs.With("WSREJECT"))
+		response := exchange(t, site.Addr, c.raw)
+		if response.StatusCode != c.status {
+			t.Errorf("%s: status %d, want %d (%s)", c.id, response.StatusCode, c.status, c.why)
+		}
+		body, _ := io.ReadAll(response.Body)
+		for _, key := range []string{goodKey, otherKey} {
+			if strings.Contains(string(body)+fmt.Sprint(response.Header), key) {
+				t.Errorf("%s: the answer tells a key", c.id)
+			}
+		}
+		if seen := app.Seen(); len(seen) > 0 {
+			t.Errorf("%s: the application saw %s %s (%s)", c.id, seen[0].Method, seen[0].URL, c.why)
+		}
+		rejected := site.Logs.With("WSREJECT")[before:]
+		switch {
+		case c.outcome == "" && len(rejected) > 0:
+			t.Errorf("%s: logged as %v, want it to end before the gate", c.id, rejected[0]["outcome"])
+		case c.outcome != "" && (len(rejected) != 1 || rejected[0]["outcome"] != c.outcome):
+			t.Errorf("%s: logged %v, want outcome %s (%s)", c.id, rejected, c.outcome, c.why)
+		}
+		checkRefusalHeaders(t, c, response)
+	}
+	if logs := site.Logs.String(); strings.Contains(logs, goodKey) || strings.Contains(logs, otherKey) {
+		t.Error("a key stands in the logs")
+	}
+}
+
+// checkRefusalHeaders holds an answer against what its status calls for.
+func checkRefusalHeaders(t *testing.T, c refusal, response *http.Response) {
+	t.Helper()
+	if c.outcome == "" {
+		return
+	}
+	header := response.Header
+	switch {
+	case response.StatusCode == 401 && header.Get("WWW-Authenticate") == "":
+		t.Errorf("%s: 401 without WWW-Authenticate", c.id)
+	case response.StatusCode == 405 && header.Get("Allow") != "GET":
+		t.Errorf("%s: 405 with Allow %q", c.id, header.Get("Allow"))
+	case c.outcome == "not_websocket" && header.Get("Upgrade") != "websocket":
+		t.Errorf("%s: 426 without Upgrade: websocket", c.id)
+	case response.StatusCode == 426 && c.outcome == "malformed" && header.Get("Sec-WebSocket-Version") != "13":
+		t.Errorf("%s: 426 without Sec-WebSocket-Version: 13", c.id)
+	case header.Get("Cache-Control") != "no-store":
+		t.Errorf("%s: Cache-Control %q", c.id, header.Get("Cache-Control"))
+	case c.outcome != "not_websocket" && !response.Close:
+		t.Errorf("%s: the connection stays open, and what follows may be read as a request", c.id)
+	}
+}
+
+// A pipelined second request must not be served behind a refusal.
+func TestCorpusA19PipelinedRequestIsNotServed(t *testing.T) {
+	t.Parallel()
+	site, app := corpusSite(t, "")
+	conn, response := exchangeOpen(t, site.Addr, get("/ws/a/", upgrade)+"GET /admin HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	defer conn.Close()
+	if response.StatusCode != 401 {
+		t.Fatalf("status %d, want 401", response.StatusCode)
+	}
+	rest, _ := io.ReadAll(conn)
+	if strings.Contains(string(rest), "HTTP/1.1") || len(app.Seen()) > 0 {
+		t.Errorf("the second request was answered: %q", rest)
+	}
+}
+
+func TestCorpusAccepted(t *testing.T) {
+	t.Parallel()
+	site, app := corpusSite(t, "")
+	for _, c := range []struct {
+		id, raw, uri string
+		header       map[string]string
+		why          string
+	}{
+		{"plain", get(keyed, upgrade), keyed, nil, "the plain case"},
+		{"A18 fold", get(keyed, "Connection: Upgrade\r\nUpgrade:\r\n websocket\r\n"), keyed, nil,
+			"net/http unfolds, as RFC 9112, 5.2 allows"},
+		{"Q5", get("/ws/a/?%6bey="+goodKey, upgrade), "/ws/a/?%6bey=" + goodKey, nil, "an encoded name is the name"},
+		{"Q8", get("/ws/a/?key=good-key%2D0123456789", upgrade), "/ws/a/?key=good-key%2D0123456789", nil, "as it came"},
+		{"rest", get("/ws/a/?a=1&key="+goodKey+"&b=%2F&b=2", upgrade), "/ws/a/?a=1&key=" + goodKey + "&b=%2F&b=2", nil,
+			"every byte of the query as it was"},
+		{"prefix", get("/ws/b/room-1/?key="+otherKey, upgrade), "/ws/b/room-1/?key=" + otherKey, nil, "below a prefix"},
+		{"prefix unicode", get("/ws/b/%D0%9F/?key="+otherKey, upgrade), "/ws/b/%D0%9F/?key=" + otherKey, nil,
+			"an honest escape below a prefix"},
+		{"prefix root", get("/ws/b/?key="+otherKey, upgrade), "/ws/b/?key=" + otherKey, nil, "the prefix itself"},
+		{"P12", get("http://localhost"+keyed, upgrade), keyed, nil, "absolute form"},
+		{"H3", get(keyed, "Connection: Upgrade, X-Something\r\nUpgrade: websocket\r\nX-Something: kept\r\n"), keyed,
+			map[string]string{"X-Something": "kept", "Connection": "Upgrade"}, "Connection names nothing but Upgrade"},
+		{"H4", get(keyed, "Connection: Upgrade, Origin, Cookie\r\nUpgrade: websocket\r\nOrigin: http://localhost\r\nCookie: a=b\r\n"),
+			keyed, map[string]string{"Origin": "http://localhost", "Cookie": "a=b"}, "what was judged is what is sent on"},
+		{"root path", get(keyed, upgrade+"Daphne-Root-Path: /x\r\n"), keyed, map[string]string{"Daphne-Root-Path": ""},
+			"Daphne believes it from anybody"},
+		{"origin", get(keyed, upgrade+"Origin: http://localhost\r\n"), keyed, nil, "the site's own page"},
+	} {
+		response := exchange(t, site.Addr, c.raw)
+		if response.StatusCode != 101 {
+			t.Errorf("%s: status %d, want 101 (%s)", c.id, response.StatusCode, c.why)
+			continue
+		}
+		seen := app.Seen()
+		if len(seen) != 1 || seen[0].RequestURI != c.uri {
+			t.Errorf("%s: the application saw %v, want one request for %s (%s)", c.id, seen, c.uri, c.why)
+			continue
+		}
+		for name, want := range c.header {
+			if got := seen[0].Header.Get(name); got != want {
+				t.Errorf("%s: the application saw %s: %q, want %q (%s)", c.id, name, got, want, c.why)
+			}
+		}
+	}
+	if strings.Contains(site.Logs.String(), goodKey) {
+		t.Error("a key stands in the logs")
+	}
+}
+
+// A plain request that names Daphne's root path loses the header too, and is otherwise none of the gate's business.
+func TestCorpusPlainRequestsPass(t *testing.T) {
+	t.Parallel()
+	site, app := corpusSite(t, "")
+	response := exchange(t, site.Addr, get("/page?key=of-something-else", "Daphne-Root-Path: /x\r\n"))
+	seen := app.Seen()
+	if response.StatusCode != 200 || len(seen) != 1 || seen[0].Header.Get("Daphne-Root-Path") != "" {
+		t.Errorf("status %d, the application saw %v", response.StatusCode, seen)
+	}
+	if !strings.Contains(site.Logs.String(), "of-something-else") {
+		t.Error("the log hides a parameter that is no key of this site")
+	}
+}
+
+// A25: the application's own answer is relayed, and what the client sends behind it is no tunnel.
+func TestCorpusA25ApplicationRefuses(t *testing.T) {
+	t.Parallel()
+	site, app := corpusSite(t, "")
+	for _, status := range []int{200, 403, 426} {
+		app.Answer(func(w http.ResponseWriter, r *http.Request) bool {
+			w.WriteHeader(status)
+			return true
+		})
+		response := exchange(t, site.Addr, get(keyed, upgrade))
+		if response.StatusCode != status {
+			t.Errorf("the application answered %d, the client got %d", status, response.StatusCode)
+		}
+	}
+	rejected := site.Logs.With("WSREJECT")
+	if len(rejected) != 3 || rejected[1]["outcome"] != "upstream_refused" || rejected[1]["status"] != 403.0 {
+		t.Errorf("logged %v", rejected)
+	}
+	if opened := site.Logs.With("WSCONNECT"); len(opened) > 0 {
+		t.Errorf("logged as open: %v", opened)
+	}
+}
