@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/scan2food/usher/handler/sockets"
@@ -97,7 +99,11 @@ func (g *Gate) forward(w http.ResponseWriter, r *http.Request, d Decision, socke
 		}
 	}()
 	socket.OnClose(func() { cancel(errors.New("the socket was closed at the gate")) })
-	answer := &answerWriter{ResponseWriter: socket.ResponseWriter(w), sources: d.Route.Sources}
+	answer := &answerWriter{
+		ResponseWriter: socket.ResponseWriter(w),
+		sources:        d.Route.Sources,
+		other:          otherSubprotocol(r, d.Route.Sources),
+	}
 	if timeout := d.Route.HandshakeTimeout; timeout > 0 {
 		answer.deadline = time.AfterFunc(timeout, func() { cancel(errHandshakeTimeout) })
 		defer answer.deadline.Stop()
@@ -153,6 +159,7 @@ func prepare(r *http.Request, d Decision) {
 type answerWriter struct {
 	http.ResponseWriter
 	sources  []Source
+	other    string // a subprotocol that was offered and is no credential
 	deadline *time.Timer
 }
 
@@ -170,16 +177,42 @@ func (w *answerWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
+// hideSubprotocol replaces a credential that the application selected by the first subprotocol that was offered beside
+// it: a browser that offered any wants to hear one of them. Proxies write the header's name in more than one way.
 func (w *answerWriter) hideSubprotocol() {
-	selected := w.Header()["Sec-Websocket-Protocol"]
-	for _, source := range w.sources {
+	for name, selected := range w.Header() {
+		if !strings.EqualFold(name, "Sec-WebSocket-Protocol") || !slices.ContainsFunc(selected, w.isCredential) {
+			continue
+		}
+		delete(w.Header(), name)
+		if w.other != "" {
+			w.Header()[name] = []string{w.other}
+		}
+	}
+}
+
+func (w *answerWriter) isCredential(element string) bool {
+	return isSubprotocolCredential(w.sources, element)
+}
+
+func isSubprotocolCredential(sources []Source, element string) bool {
+	for _, source := range sources {
 		if source.Place != InSubprotocol {
 			continue
 		}
-		for _, value := range selected {
-			if _, ok := subprotocolCredential(value, source.Name); ok {
-				w.Header().Del("Sec-Websocket-Protocol")
-			}
+		if _, ok := subprotocolCredential(element, source.Name); ok {
+			return true
 		}
 	}
+	return false
+}
+
+// otherSubprotocol is the first subprotocol that the client offered and that is no credential.
+func otherSubprotocol(r *http.Request, sources []Source) (other string) {
+	elements(r.Header["Sec-Websocket-Protocol"], func(element string) {
+		if other == "" && !isSubprotocolCredential(sources, element) {
+			other = element
+		}
+	})
+	return other
 }

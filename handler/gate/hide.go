@@ -121,15 +121,7 @@ func (e eraser) protocolLine(line string) string {
 }
 
 func (e eraser) protocolElement(element string) bool {
-	for _, source := range e.sources {
-		if source.Place != InSubprotocol {
-			continue
-		}
-		if _, ok := subprotocolCredential(element, source.Name); ok {
-			return true
-		}
-	}
-	return e.holds(element)
+	return isSubprotocolCredential(e.sources, element) || e.holds(element)
 }
 
 func (e eraser) referer(line string) string {

@@ -10,16 +10,16 @@ const Redacted = "REDACTED"
 
 // Redact returns the request's target and headers as a log may show them, with every credential replaced. ok=false
 // says that there is nothing to replace, which costs no allocation. What tries to open a socket, or asks for the path of
-// a route, has its credentials replaced by the names they stand under, good or bad; any other request only where a
-// value is one of the keys.
+// a route, has its credentials replaced by the names they stand under, good or bad, and is never ok=false: a server may
+// have dropped headers that its log still holds. Any other request has only such values replaced as are keys.
 func (g *Gate) Redact(r *http.Request) (uri string, header http.Header, ok bool) {
 	m := redactor{gate: g, byName: ReadHandshake(r) != PlainHTTP || g.table.Lookup(r.URL) != nil}
-	if !m.suspects(r) {
+	if !m.byName && !m.suspects(r) {
 		return "", nil, false
 	}
 	uri = m.target(r.RequestURI)
 	header = r.Header.Clone()
-	changed := uri != r.RequestURI
+	changed := m.byName || uri != r.RequestURI
 	for name, lines := range header {
 		for i, line := range lines {
 			if redacted := m.line(name, line); redacted != line {

@@ -1,0 +1,189 @@
+package usher
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+const everywhere = `
+	credential query key
+	credential header X-Api-Key
+	credential cookie key
+	credential bearer
+	credential subprotocol key
+`
+
+var encodedKey = base64.RawURLEncoding.EncodeToString([]byte(goodKey))
+
+// withoutProxyDebug leaves out what Caddy's reverse_proxy writes at DEBUG: the headers that it sends to the application,
+// with whatever credential the application is to get in them. That is the one place that the gate cannot reach.
+func withoutProxyDebug(logs *logLines) string {
+	var kept strings.Builder
+	for _, line := range strings.SplitAfter(logs.String(), "\n") {
+		if !strings.Contains(line, `"logger":"http.handlers.reverse_proxy"`) {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
+}
+
+func TestCredentialsInEveryPlace(t *testing.T) {
+	t.Parallel()
+	site, app := corpusSite(t, everywhere)
+	for _, c := range []struct {
+		name, target, headers string
+		status                int
+		why                   string
+	}{
+		{"query", keyed, "", 101, "alone"},
+		{"header", "/ws/a/", "X-Api-Key: " + goodKey, 101, "alone"},
+		{"cookie", "/ws/a/", "Cookie: a=b; key=" + goodKey + "; c=d", 101, "among others"},
+		{"bearer", "/ws/a/", "Authorization: bearer " + goodKey, 101, "the scheme has no case"},
+		{"subprotocol", "/ws/a/", "Sec-WebSocket-Protocol: app.v1, key." + goodKey, 101, "as it is"},
+		{"subprotocol encoded", "/ws/a/", "Sec-WebSocket-Protocol: key." + encodedKey + ", app.v1", 101, "as base64url"},
+		{"subprotocol lines", "/ws/a/", "Sec-WebSocket-Protocol: app.v1\r\nSec-WebSocket-Protocol: key." + encodedKey, 101,
+			"on the second line"},
+		{"basic", "/ws/a/", "Authorization: Basic " + encodedKey, 401, "another scheme"},
+		{"Q12 both good", keyed, "X-Api-Key: " + goodKey, 400, "in two places"},
+		{"Q12 bad query", "/ws/a/?key=bad", "X-Api-Key: " + goodKey, 400, "in two places"},
+		{"Q12 bad header", keyed, "X-Api-Key: bad", 400, "in two places"},
+		{"header twice", "/ws/a/", "X-Api-Key: " + goodKey + "\r\nX-Api-Key: " + goodKey, 400, "two lines"},
+		{"A12", "/ws/a/", "X-Api-Key: " + goodKey + "\r\nConnection: X-Api-Key", 101, "Connection cannot take it away"},
+		{"Q15 twice", "/ws/a/", "Cookie: key=" + goodKey + "; key=bad", 400, "one line, two cookies"},
+		{"Q15 lines", "/ws/a/", "Cookie: key=" + goodKey + "\r\nCookie: key=" + goodKey, 400, "two lines"},
+		{"Q15 case", "/ws/a/", "Cookie: Key=" + goodKey, 401, "cookies have case"},
+		{"Q15 quoted", "/ws/a/", `Cookie: key="` + goodKey + `"`, 401, "quotes belong to the value"},
+		{"Q14 twice", "/ws/a/", "Sec-WebSocket-Protocol: key." + goodKey + ", key." + encodedKey, 400, "two elements"},
+		{"Q14 case", "/ws/a/", "Sec-WebSocket-Protocol: KEY." + goodKey, 401, "another name"},
+		{"Q14 padded", "/ws/a/", "Sec-WebSocket-Protocol: key." + base64.URLEncoding.EncodeToString([]byte(goodKey)) + "=", 401,
+			"padding is no part of it"},
+		{"underscore", "/ws/a/", "X_Api_Key: " + goodKey, 401, "Caddy drops such headers"},
+	} {
+		response := exchange(t, site.Addr, get(c.target, upgrade+c.headers+"\r\n"))
+		if response.StatusCode != c.status {
+			t.Errorf("%s: status %d, want %d (%s)", c.name, response.StatusCode, c.status, c.why)
+		}
+		if echoed := response.Header.Get("Sec-WebSocket-Protocol"); strings.HasPrefix(echoed, "key.") {
+			t.Errorf("%s: the credential is echoed as a subprotocol", c.name)
+		}
+		app.Seen()
+	}
+	for _, form := range []string{goodKey, encodedKey} {
+		if strings.Contains(withoutProxyDebug(site.Logs), form) {
+			t.Error("a key stands in the logs")
+		}
+	}
+}
+
+func TestHideCredentials(t *testing.T) {
+	t.Parallel()
+	site, app := corpusSite(t, everywhere+"\nhide_credentials")
+	for _, c := range []struct {
+		name, target, headers string
+		uri                   string
+		header                map[string]string
+		why                   string
+	}{
+		{"query", "/ws/a/?a=1&key=" + goodKey + "&b=%2F&b=2", "", "/ws/a/?a=1&b=%2F&b=2", nil, "the rest byte for byte"},
+		{"query first", "/ws/a/?key=" + goodKey + "&&x", "", "/ws/a/?&x", nil, "and empty parameters too"},
+		{"query alone", keyed, "", "/ws/a/", nil, "nothing is left"},
+		{"query encoded", "/ws/a/?%6bey=good-key%2d0123456789&a=+", "", "/ws/a/?a=+", nil, "however it is written"},
+		{"referer", keyed, "Referer: http://localhost/page?key=" + goodKey + "&x=1", "/ws/a/",
+			map[string]string{"Referer": "http://localhost/page?x=1"}, "a page's address may hold it"},
+		{"header", "/ws/a/", "X-Api-Key: " + goodKey, "/ws/a/", map[string]string{"X-Api-Key": ""}, "a header"},
+		{"cookie", "/ws/a/", "Cookie: a=b; key=" + goodKey + "; c=d", "/ws/a/", map[string]string{"Cookie": "a=b; c=d"},
+			"other cookies stay"},
+		{"cookie first", "/ws/a/", "Cookie: key=" + goodKey + "; c=d", "/ws/a/", map[string]string{"Cookie": "c=d"},
+			"without a space in front"},
+		{"bearer", "/ws/a/", "Authorization: Bearer " + goodKey, "/ws/a/", map[string]string{"Authorization": ""}, "a token"},
+		{"subprotocol", "/ws/a/", "Sec-WebSocket-Protocol: app.v1, key." + encodedKey + ", app.v2", "/ws/a/",
+			map[string]string{"Sec-Websocket-Protocol": "app.v1, app.v2"}, "the others keep their order"},
+		{"subprotocol alone", "/ws/a/", "Sec-WebSocket-Protocol: key." + goodKey, "/ws/a/",
+			map[string]string{"Sec-Websocket-Protocol": ""}, "nothing is left"},
+		{"elsewhere", keyed + "&next=%2Fws%2F%3Fkey%3D" + goodKey, "X-Original-Url: /ws/a/?key=" + goodKey, "/ws/a/",
+			map[string]string{"X-Original-Url": ""}, "the secret itself, wherever it stands"},
+	} {
+		response := exchange(t, site.Addr, get(c.target, upgrade+c.headers+"\r\n"))
+		seen := app.Seen()
+		if response.StatusCode != 101 || len(seen) != 1 {
+			t.Errorf("%s: status %d, %d requests seen (%s)", c.name, response.StatusCode, len(seen), c.why)
+			continue
+		}
+		if seen[0].RequestURI != c.uri {
+			t.Errorf("%s: the application saw %s, want %s (%s)", c.name, seen[0].RequestURI, c.uri, c.why)
+		}
+		for name, want := range c.header {
+			if got := strings.Join(seen[0].Header[name], "|"); got != want {
+				t.Errorf("%s: the application saw %s: %q, want %q (%s)", c.name, name, got, want, c.why)
+			}
+		}
+		if everything := fmt.Sprint(seen[0].Header, seen[0].RequestURI); strings.Contains(everything, goodKey) ||
+			strings.Contains(everything, encodedKey) {
+			t.Errorf("%s: the application saw the key", c.name)
+		}
+	}
+	if strings.Contains(site.Logs.String(), goodKey) {
+		t.Error("a key stands in the logs")
+	}
+}
+
+func TestUpstreamCredential(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ word, uri, header string }{
+		{"upstream_credential query key the-application-key", "/ws/a/?a=1&key=the-application-key", ""},
+		{"upstream_credential header x-key the-application-key", "/ws/a/?a=1", "the-application-key"},
+	} {
+		site, app := corpusSite(t, c.word)
+		response := exchange(t, site.Addr, get(keyed+"&a=1", upgrade+"X-Key: forged\r\n"))
+		seen := app.Seen()
+		if response.StatusCode != 101 || len(seen) != 1 {
+			t.Fatalf("%s: status %d, %d requests seen", c.word, response.StatusCode, len(seen))
+		}
+		if seen[0].RequestURI != c.uri {
+			t.Errorf("%s: the application saw %s, want %s", c.word, seen[0].RequestURI, c.uri)
+		}
+		if got := seen[0].Header.Get("X-Key"); c.header != "" && got != c.header {
+			t.Errorf("%s: the application saw X-Key %q", c.word, got)
+		}
+		if strings.Contains(withoutProxyDebug(site.Logs), "the-application-key") {
+			t.Errorf("%s: the application's key stands in the logs", c.word)
+		}
+	}
+}
+
+func TestPassUnlisted(t *testing.T) {
+	t.Parallel()
+	app := startApplication(t)
+	site := startSite(t, fmt.Sprintf(`
+		http://localhost
+		websocket_gate {
+			route a /ws/a/ {
+				key %s
+			}
+			unlisted pass
+		}
+		reverse_proxy %s
+	`, goodKey, app.Addr))
+	for target, want := range map[string]int{
+		"/other/":               101,
+		"/ws/b/":                101,
+		"/ws/a/":                401,
+		"//ws/a/":               403,
+		"/WS/A/":                403,
+		"/ws/%61/":              403,
+		"/ws/%2561/":            403,
+		"/x/../ws/a/":           403,
+		"/x/ws/a/":              403,
+		"/ws;x/a/":              403,
+		"/ws/a":                 403,
+		`/ws%5ca/`:              403,
+		"/ws/a/%23":             403,
+		"/ws/a/x?key=" + "none": 403,
+	} {
+		if response := exchange(t, site.Addr, get(target, upgrade)); response.StatusCode != want {
+			t.Errorf("%s: status %d, want %d", target, response.StatusCode, want)
+		}
+	}
+}
