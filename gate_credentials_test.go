@@ -29,6 +29,15 @@ func withoutProxyDebug(logs *logLines) string {
 	return kept.String()
 }
 
+func lineWith(logs *logLines, text string) string {
+	for _, line := range strings.SplitAfter(withoutProxyDebug(logs), "\n") {
+		if strings.Contains(line, text) {
+			return line
+		}
+	}
+	return ""
+}
+
 func TestCredentialsInEveryPlace(t *testing.T) {
 	t.Parallel()
 	site, app := corpusSite(t, everywhere)
@@ -72,7 +81,7 @@ func TestCredentialsInEveryPlace(t *testing.T) {
 	}
 	for _, form := range []string{goodKey, encodedKey} {
 		if strings.Contains(withoutProxyDebug(site.Logs), form) {
-			t.Error("a key stands in the logs")
+			t.Errorf("a key stands in the logs: %s", lineWith(site.Logs, form))
 		}
 	}
 }
@@ -125,7 +134,7 @@ func TestHideCredentials(t *testing.T) {
 		}
 	}
 	if strings.Contains(site.Logs.String(), goodKey) {
-		t.Error("a key stands in the logs")
+		t.Errorf("a key stands in the logs: %s", lineWith(site.Logs, goodKey))
 	}
 }
 

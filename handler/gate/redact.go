@@ -136,15 +136,13 @@ func (m redactor) cookie(pair string) string {
 }
 
 func (m redactor) protocol(element string) string {
-	trimmed := strings.Trim(element, " \t")
-	for _, source := range m.gate.sources {
-		if source.Place != InSubprotocol {
-			continue
-		}
-		value, ok := subprotocolCredential(trimmed, source.Name)
-		if ok && (m.byName || m.secret(value) || m.secret(decodeSubprotocol(value))) {
-			return strings.Replace(element, value, Redacted, 1)
-		}
+	_, value, dotted := strings.Cut(strings.Trim(element, " \t"), ".")
+	if !dotted {
+		value = strings.Trim(element, " \t")
+	}
+	named := m.byName && isSubprotocolCredential(m.gate.sources, strings.Trim(element, " \t"))
+	if named || m.secret(value) || m.secret(decodeSubprotocol(value)) {
+		return strings.Replace(element, value, Redacted, 1)
 	}
 	return element
 }
