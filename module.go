@@ -14,4 +14,9 @@ func init() {
 	httpcaddyfile.RegisterHandlerDirective("websocket_gate", parseWebSocketGate)
 	// tracing is the first of Caddy's own directives: nothing answers before the gate.
 	httpcaddyfile.RegisterDirectiveOrder("websocket_gate", httpcaddyfile.Before, "tracing")
+
+	caddy.RegisterModule(new(VersionedAssets))
+	httpcaddyfile.RegisterHandlerDirective("versioned_assets", parseVersionedAssets)
+	// After encode, so that what the site compresses is compressed once; before everything that could answer.
+	httpcaddyfile.RegisterDirectiveOrder("versioned_assets", httpcaddyfile.After, "encode")
 }

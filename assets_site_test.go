@@ -1,0 +1,394 @@
+package usher
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	yearLong   = "public, max-age=31536000, immutable"
+	revalidate = "no-cache"
+	noStore    = "no-store"
+)
+
+// writeTree makes files below a new directory.
+func writeTree(t testing.TB, files map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, content := range files {
+		writeFile(t, root, name, content)
+	}
+	return root
+}
+
+func writeFile(t testing.TB, root, name, content string) {
+	t.Helper()
+	path := filepath.Join(root, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func assetsSite(t testing.TB, root, words string) *testSite {
+	t.Helper()
+	return startSite(t, fmt.Sprintf(`
+		http://127.0.0.1 http://localhost
+		versioned_assets {
+			serve /static/ %s
+			settle 50ms 400ms
+			%s
+		}
+		respond "the application" 200
+	`, root, words))
+}
+
+// fetch asks for a path with headers (name, value, ...), without decoding or following anything.
+func fetch(t testing.TB, site *testSite, method, path string, headers ...string) (*http.Response, string) {
+	t.Helper()
+	request, err := http.NewRequest(method, site.URL+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Add(headers[i], headers[i+1])
+	}
+	transport := &http.Transport{DisableCompression: true}
+	defer transport.CloseIdleConnections()
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response, string(body)
+}
+
+func md5Name(content string) string {
+	sum := md5.Sum([]byte(content))
+	return hex.EncodeToString(sum[:])[:12]
+}
+
+func stampOf(content string) string {
+	sum := sha256.Sum256([]byte(content))
+	return hex.EncodeToString(sum[:8])
+}
+
+func TestAssetsCacheTable(t *testing.T) {
+	t.Parallel()
+	const script, style, worker = "alert(1)", "body{}", "onmessage=1"
+	djangoName := "css/styles." + md5Name(style) + ".css"
+	root := writeTree(t, map[string]string{
+		"main.js": script, "worker.js": worker, "css/styles.css": style, djangoName: style,
+		"css/lie.0123456789ab.css": style, "index." + md5Name("<p>") + ".html": "<p>",
+		"assets/index-DdCDtH1A.js": "chunk", "assets/main-BZCg4Xy8.js": "listed chunk",
+		"photo-20240101.jpg": "jpeg", "deadbeef.js": "x", "vendor/jquery.js": "jq",
+		".vite/manifest.json": `{"src/main.js":{"file":"assets/main-BZCg4Xy8.js","isEntry":true}}`,
+		"staticfiles.json": `{"paths":{"css/styles.css":"` + djangoName +
+			`","css/lie.css":"css/lie.0123456789ab.css"},"version":"1.1","hash":"0a1b2c3d4e5f"}`,
+		".env": "SECRET=1", ".well-known/x.txt": "well known", "notes.map": "map",
+	})
+	site := assetsSite(t, root, "immutable /static/vendor/*\nhide *.map")
+	for _, c := range []struct {
+		name, path string
+		status     int
+		cache, why string
+		headers    []string
+	}{
+		{"unversioned", "/static/worker.js", 200, revalidate, "the incident's worker", nil},
+		{"unproved version", "/static/main.js?v=20260211", 200, revalidate, "the incident's main.js", nil},
+		{"own stamp", "/static/main.js?v=" + stampOf(script), 200, yearLong, "the stamp is of these bytes", nil},
+		{"other's stamp", "/static/main.js?v=" + stampOf(worker), 200, revalidate, "the stamp is of other bytes", nil},
+		{"md5 in the query", "/static/main.js?a=1&v=" + md5Name(script), 200, yearLong, "any digest of the bytes", nil},
+		{"other word", "/static/main.js?x=" + stampOf(script), 200, revalidate, "x carries no version", nil},
+		{"short stamp", "/static/main.js?v=" + stampOf(script)[:7], 200, revalidate, "28 bits prove nothing", nil},
+		{"Django name", "/static/" + djangoName, 200, yearLong, "md5 in the name", nil},
+		{"Django lie", "/static/css/lie.0123456789ab.css", 200, revalidate, "listed, but the bytes are others", nil},
+		{"Django source", "/static/css/styles.css", 200, revalidate, "the plain name", nil},
+		{"Vite listed", "/static/assets/main-BZCg4Xy8.js", 200, yearLong, "the manifest lists it", nil},
+		{"Vite unlisted", "/static/assets/index-DdCDtH1A.js", 200, revalidate, "shape is no evidence", nil},
+		{"date", "/static/photo-20240101.jpg", 200, revalidate, "a date is no digest", nil},
+		{"deadbeef", "/static/deadbeef.js", 200, revalidate, "a word is no digest", nil},
+		{"operator", "/static/vendor/jquery.js", 200, yearLong, "the operator's promise", nil},
+		{"HTML", "/static/index." + md5Name("<p>") + ".html", 200, revalidate, "HTML, whatever its name says", nil},
+		{"manifest", "/static/staticfiles.json", 200, revalidate, "a build manifest", nil},
+		{"service worker", "/static/main.js?v=" + stampOf(script), 200, revalidate, "a service worker script",
+			[]string{"Service-Worker", "script"}},
+		{"missing", "/static/gone.js", 404, noStore, "an error is not kept", nil},
+		{"missing version", "/static/css/styles.000000000000.css", 404, noStore, "an error is not kept", nil},
+		{"dotfile", "/static/.env", 404, noStore, "hidden", nil},
+		{"dot directory", "/static/.vite/manifest.json", 404, noStore, "hidden", nil},
+		{"well-known", "/static/.well-known/x.txt", 200, revalidate, "RFC 8615", nil},
+		{"pattern", "/static/notes.map", 404, noStore, "hidden by pattern", nil},
+		{"traversal", "/static/../site_test.go", 404, noStore, "out of the root", nil},
+		{"encoded traversal", "/static/%2e%2e/site_test.go", 404, noStore, "out of the root", nil},
+		{"encoded slash", "/static/css%2fstyles.css", 404, noStore, "two servers read it in two ways", nil},
+		{"backslash", "/static/css%5cstyles.css", 404, noStore, "Windows reads it as a slash", nil},
+		{"NUL", "/static/main.js%00.txt", 404, noStore, "C ends there", nil},
+		{"doubled slash", "/static//main.js", 404, noStore, "not clean", nil},
+		{"directory", "/static/css/", 404, noStore, "no listing", nil},
+	} {
+		response, _ := fetch(t, site, "GET", c.path, c.headers...)
+		if response.StatusCode != c.status || response.Header.Get("Cache-Control") != c.cache {
+			t.Errorf("%s: GET %s = %d, Cache-Control %q, want %d, %q (%s)", c.name, c.path,
+				response.StatusCode, response.Header.Get("Cache-Control"), c.status, c.cache, c.why)
+		}
+	}
+	if _, body := fetch(t, site, "GET", "/other"); body != "the application" {
+		t.Errorf("outside the prefix: %q", body)
+	}
+}
+
+func TestAssetsMethodsAndConditions(t *testing.T) {
+	t.Parallel()
+	const content = "0123456789abcdef"
+	root := writeTree(t, map[string]string{"a.txt": content, "docs/index.html": "<p>docs"})
+	site := assetsSite(t, root, "")
+	whole, body := fetch(t, site, "GET", "/static/a.txt")
+	etag, modified := whole.Header.Get("ETag"), whole.Header.Get("Last-Modified")
+	if body != content || !strings.HasPrefix(etag, `"`) || whole.Header.Get("Content-Type") != "text/plain; charset=utf-8" ||
+		whole.Header.Get("X-Content-Type-Options") != "nosniff" {
+		t.Fatalf("GET = %q, %v", body, whole.Header)
+	}
+	for _, c := range []struct {
+		name, method, path string
+		headers            []string
+		status             int
+		body               string
+		want               map[string]string
+		why                string
+	}{
+		{"HEAD", "HEAD", "/static/a.txt", nil, 200, "", map[string]string{"Content-Length": "16", "Etag": etag}, "as GET"},
+		{"POST", "POST", "/static/a.txt", nil, 405, "Method Not Allowed\n",
+			map[string]string{"Allow": "GET, HEAD, OPTIONS", "Cache-Control": noStore}, "not for assets"},
+		{"OPTIONS", "OPTIONS", "/static/a.txt", nil, 204, "", map[string]string{"Allow": "GET, HEAD, OPTIONS"}, "says so"},
+		{"same", "GET", "/static/a.txt", []string{"If-None-Match", etag}, 304, "",
+			map[string]string{"Etag": etag, "Cache-Control": revalidate, "Vary": "Accept-Encoding"}, "with the 200's headers"},
+		{"weak list", "GET", "/static/a.txt", []string{"If-None-Match", `"x", W/` + etag}, 304, "", nil, "weak comparison"},
+		{"star", "GET", "/static/a.txt", []string{"If-None-Match", "*"}, 304, "", nil, "any"},
+		{"other", "GET", "/static/a.txt", []string{"If-None-Match", `"x"`}, 200, content, nil, "another version"},
+		{"date", "GET", "/static/a.txt", []string{"If-Modified-Since", modified}, 304, "", nil, "the very date"},
+		{"later date", "GET", "/static/a.txt", []string{"If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT"}, 200, content, nil,
+			"after a rollback the file is older than the copy"},
+		{"failed", "GET", "/static/a.txt", []string{"If-Match", `"x"`}, 412, "Precondition Failed\n",
+			map[string]string{"Cache-Control": noStore, "Etag": ""}, "an error is not kept"},
+		{"range", "GET", "/static/a.txt", []string{"Range", "bytes=2-4"}, 206, "234",
+			map[string]string{"Content-Range": "bytes 2-4/16", "Etag": etag, "Content-Length": "3"}, "a part"},
+		{"suffix", "GET", "/static/a.txt", []string{"Range", "bytes=-2"}, 206, "ef", nil, "the end"},
+		{"behind", "GET", "/static/a.txt", []string{"Range", "bytes=16-"}, 416, "Requested Range Not Satisfiable\n",
+			map[string]string{"Content-Range": "bytes */16", "Cache-Control": noStore}, "nothing there"},
+		{"if-range", "GET", "/static/a.txt", []string{"Range", "bytes=2-4", "If-Range", `"x"`}, 200, content, nil, "another version"},
+		{"directory", "GET", "/static/docs", nil, 308, "",
+			map[string]string{"Location": "/static/docs/", "Cache-Control": revalidate}, "relative references"},
+		{"index", "GET", "/static/docs/", nil, 200, "<p>docs", nil, "index.html"},
+	} {
+		response, body := fetch(t, site, c.method, c.path, c.headers...)
+		if response.StatusCode != c.status || body != c.body {
+			t.Errorf("%s: %d %q, want %d %q (%s)", c.name, response.StatusCode, body, c.status, c.body, c.why)
+		}
+		for name, want := range c.want {
+			if got := response.Header.Get(name); got != want {
+				t.Errorf("%s: %s: %q, want %q (%s)", c.name, name, got, want, c.why)
+			}
+		}
+	}
+	response, body := fetch(t, site, "GET", "/static/a.txt", "Range", "bytes=0-1,4-5")
+	if response.StatusCode != 206 || strings.Count(body, "Content-Range: bytes") != 2 {
+		t.Errorf("two ranges: %d %q", response.StatusCode, body)
+	}
+}
+
+// eventually asks until the answer satisfies, for at most the two seconds that a change on disk may take.
+func eventually(t *testing.T, what string, satisfied func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if satisfied() {
+			return
+		}
+	}
+	t.Errorf("after two seconds: not %s", what)
+}
+
+func TestAssetsFollowTheDisk(t *testing.T) {
+	t.Parallel()
+	root := writeTree(t, map[string]string{"main.js": "old", "gone.js": "gone"})
+	site := assetsSite(t, root, "")
+	before, _ := fetch(t, site, "GET", "/static/main.js")
+	info, err := os.Stat(filepath.Join(root, "main.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Same size, and the time put back: only the content tells.
+	writeFile(t, root, "main.js", "new")
+	if err := os.Chtimes(filepath.Join(root, "main.js"), info.ModTime(), info.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, root, "deep/er/added.js", "added")
+	eventually(t, "the new bytes", func() bool {
+		after, body := fetch(t, site, "GET", "/static/main.js", "If-None-Match", before.Header.Get("ETag"))
+		return after.StatusCode == 200 && body == "new"
+	})
+	eventually(t, "the added file", func() bool {
+		_, body := fetch(t, site, "GET", "/static/deep/er/added.js")
+		return body == "added"
+	})
+	if err := os.Remove(filepath.Join(root, "gone.js")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the removed file gone", func() bool {
+		response, _ := fetch(t, site, "GET", "/static/gone.js")
+		return response.StatusCode == 404
+	})
+}
+
+// A deployment that empties the directory and fills it again is not seen.
+func TestAssetsSurviveCollectstatic(t *testing.T) {
+	t.Parallel()
+	root := writeTree(t, map[string]string{"main.js": "old", "kept.js": "kept"})
+	site := startSite(t, fmt.Sprintf(`
+		http://127.0.0.1
+		versioned_assets {
+			serve /static/ %s
+			settle 50ms 5s
+		}
+	`, root))
+	fetch(t, site, "GET", "/static/main.js")
+	for _, name := range []string{"main.js", "kept.js"} {
+		if err := os.Remove(filepath.Join(root, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
+		if response, _ := fetch(t, site, "GET", "/static/main.js"); response.StatusCode != 200 {
+			t.Fatalf("status %d while the directory was empty", response.StatusCode)
+		}
+	}
+	writeFile(t, root, "main.js", "new")
+	writeFile(t, root, "kept.js", "kept")
+	eventually(t, "the new bytes", func() bool {
+		_, body := fetch(t, site, "GET", "/static/main.js")
+		return body == "new"
+	})
+}
+
+func TestAssetsLinksStayInside(t *testing.T) {
+	t.Parallel()
+	outside := writeTree(t, map[string]string{"secret.txt": "secret"})
+	root := writeTree(t, map[string]string{"real.js": "real", "dir/inner.js": "inner"})
+	for link, target := range map[string]string{
+		"inside.js": "real.js", "inside-dir": "dir", "loop": ".",
+		"outside.txt": filepath.Join(outside, "secret.txt"), "outside-dir": outside, "up": "..", "dangling": "nowhere",
+	} {
+		if err := os.Symlink(target, filepath.Join(root, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	site := assetsSite(t, root, "")
+	for path, want := range map[string]int{
+		"/static/real.js": 200, "/static/inside.js": 200, "/static/inside-dir/inner.js": 200,
+		"/static/outside.txt": 404, "/static/outside-dir/secret.txt": 404, "/static/up/secret.txt": 404,
+		"/static/dangling": 404,
+	} {
+		if response, _ := fetch(t, site, "GET", path); response.StatusCode != want {
+			t.Errorf("GET %s = %d, want %d", path, response.StatusCode, want)
+		}
+	}
+}
+
+func TestAssetsVariants(t *testing.T) {
+	t.Parallel()
+	script := strings.Repeat("function f(){return 'a reasonably long script'}\n", 200)
+	site := assetsSite(t, writeTree(t, map[string]string{"main.js": script, "a.png": script}), "")
+	plain, _ := fetch(t, site, "GET", "/static/main.js")
+	eventually(t, "compressed", func() bool {
+		response, _ := fetch(t, site, "GET", "/static/main.js", "Accept-Encoding", "gzip")
+		return response.Header.Get("Content-Encoding") == "gzip"
+	})
+	response, body := fetch(t, site, "GET", "/static/main.js", "Accept-Encoding", "gzip")
+	reader, err := gzip.NewReader(bytes.NewReader([]byte(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if decoded, _ := io.ReadAll(reader); string(decoded) != script {
+		t.Error("gzip does not decode to the file")
+	}
+	tag := response.Header.Get("ETag")
+	if tag == plain.Header.Get("ETag") {
+		t.Error("two codings, one strong ETag (RFC 9110, 8.8.3.3)")
+	}
+	again, _ := fetch(t, site, "GET", "/static/main.js", "Accept-Encoding", "gzip", "If-None-Match", tag)
+	if again.StatusCode != 304 || again.Header.Get("ETag") != tag {
+		t.Errorf("304 with the coding's ETag: %d %q, want %q", again.StatusCode, again.Header.Get("ETag"), tag)
+	}
+	for accept, want := range map[string]string{
+		"gzip": "gzip", "gzip;q=0": "", "gzip;q=0.1, br;q=0.5": "br", "identity": "", "zstd": "zstd", "": "",
+	} {
+		response, _ := fetch(t, site, "GET", "/static/main.js", "Accept-Encoding", accept)
+		if got := response.Header.Get("Content-Encoding"); got != want {
+			t.Errorf("Accept-Encoding %q: %q, want %q", accept, got, want)
+		}
+	}
+	if response, _ := fetch(t, site, "GET", "/static/a.png", "Accept-Encoding", "gzip"); response.Header.Get("Content-Encoding") != "" {
+		t.Error("an image was compressed")
+	}
+}
+
+func TestAssetsFallback(t *testing.T) {
+	t.Parallel()
+	root := writeTree(t, map[string]string{"app/index.html": "<p>app"})
+	site := assetsSite(t, root, "fallback /static/app/index.html")
+	for _, c := range []struct {
+		name    string
+		headers []string
+		want    int
+	}{
+		{"navigation", []string{"Sec-Fetch-Dest", "document"}, 200},
+		{"older browser", []string{"Accept", "text/html,*/*"}, 200},
+		{"script", []string{"Sec-Fetch-Dest", "script", "Accept", "*/*"}, 404},
+		{"anything", []string{"Accept", "*/*"}, 404},
+	} {
+		response, _ := fetch(t, site, "GET", "/static/orders/17", c.headers...)
+		if response.StatusCode != c.want {
+			t.Errorf("%s: %d, want %d", c.name, response.StatusCode, c.want)
+		}
+	}
+}
+
+func TestAssetsRootMustExist(t *testing.T) {
+	t.Parallel()
+	missing := filepath.Join(t.TempDir(), "nowhere")
+	_, err := provisionSite(t, "http://localhost\nversioned_assets {\n\tserve /static/ "+missing+"\n}")
+	if err == nil || !strings.Contains(err.Error(), "serve /static/") || !strings.Contains(err.Error(), "Caddyfile:3") {
+		t.Errorf("provisioning = %v, want an error that names the word, file and line", err)
+	}
+}
+
+func TestAssetsOverTheBudgetComeFromDisk(t *testing.T) {
+	t.Parallel()
+	large := strings.Repeat("0123456789abcdef", 1<<17) // 2 MiB
+	root := writeTree(t, map[string]string{"large.bin": large, "small.txt": "small"})
+	site := assetsSite(t, root, "memory 1KiB")
+	response, body := fetch(t, site, "GET", "/static/large.bin")
+	if response.StatusCode != 200 || body != large || response.Header.Get("ETag") == "" {
+		t.Errorf("large: %d, %d bytes", response.StatusCode, len(body))
+	}
+	if _, body := fetch(t, site, "GET", "/static/large.bin", "Range", "bytes=16-31"); body != "0123456789abcdef" {
+		t.Errorf("range from disk: %q", body)
+	}
+}

@@ -1,0 +1,165 @@
+package usher
+
+import (
+	"path"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/scan2food/usher/handler/assets"
+)
+
+func parseVersionedAssets(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	a := new(VersionedAssets)
+	return a, a.UnmarshalCaddyfile(h.Dispenser)
+}
+
+// UnmarshalCaddyfile reads the directive:
+//
+//	versioned_assets {
+//		serve <URL prefix> <root>
+//		version_query <name>...
+//		immutable <path pattern>...
+//		memory <size>
+//		settle <duration> [<vanished>]
+//		encode gzip|br|zstd ...
+//		hide <path pattern>...
+//		fallback <path>
+//	}
+func (a *VersionedAssets) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next()
+	if d.NextArg() {
+		return d.Errf("versioned_assets: want a block, got %q", d.Val())
+	}
+	once := seen{}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		var err error
+		switch word := d.Val(); word {
+		case "serve":
+			err = a.unmarshalServe(d)
+		case "version_query":
+			err = list(d, &a.VersionQuery)
+		case "immutable":
+			err = patterns(d, &a.Immutable)
+		case "memory":
+			err = a.unmarshalMemory(d, once)
+		case "settle":
+			err = a.unmarshalSettle(d, once)
+		case "encode":
+			err = a.unmarshalEncode(d)
+		case "hide":
+			err = patterns(d, &a.Hide)
+		case "fallback":
+			err = a.unmarshalFallback(d, once)
+		default:
+			err = unknownWord(d, "versioned_assets", "serve", "version_query", "immutable", "memory", "settle", "encode",
+				"hide", "fallback")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(a.Serve) == 0 {
+		return d.Err("versioned_assets: want at least one serve")
+	}
+	return nil
+}
+
+func (a *VersionedAssets) unmarshalServe(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) != 2 {
+		return d.Errf("serve: want a URL prefix and a directory, got %q", args)
+	}
+	prefix := strings.TrimSuffix(args[0], "*")
+	if !strings.HasPrefix(prefix, "/") || path.Clean(prefix) != strings.TrimSuffix(prefix, "/") && prefix != "/" {
+		return d.Errf("serve: want a URL prefix such as /static/, got %q", args[0])
+	}
+	if !strings.HasSuffix(prefix, "/") {
+		prefix += "/"
+	}
+	for _, other := range a.Serve {
+		if other.Prefix == prefix {
+			return d.Errf("serve: %s is served already", prefix)
+		}
+	}
+	a.Serve = append(a.Serve, &AssetRoot{Prefix: prefix, Root: args[1], Source: place(d)})
+	return nil
+}
+
+func (a *VersionedAssets) unmarshalMemory(d *caddyfile.Dispenser, once seen) error {
+	if err := once.one(d, &a.Memory); err != nil {
+		return err
+	}
+	if _, err := a.memory(); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+func (a *VersionedAssets) unmarshalSettle(d *caddyfile.Dispenser, once seen) error {
+	if err := once.first(d); err != nil {
+		return err
+	}
+	args := d.RemainingArgs()
+	if len(args) != 1 && len(args) != 2 {
+		return d.Errf("settle: want a duration, and perhaps one for files that vanished, got %q", args)
+	}
+	for i, into := range []*caddy.Duration{&a.Settle, &a.Vanished}[:len(args)] {
+		duration, err := caddy.ParseDuration(args[i])
+		if err != nil || duration <= 0 {
+			return d.Errf("settle: want a duration such as 1s, got %q", args[i])
+		}
+		*into = caddy.Duration(duration)
+	}
+	return nil
+}
+
+func (a *VersionedAssets) unmarshalEncode(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return d.Err("encode: want gzip, br or zstd")
+	}
+	for _, name := range args {
+		if name != "gzip" && name != "br" && name != "zstd" {
+			return d.Errf("encode: want gzip, br or zstd, got %q", name)
+		}
+	}
+	a.Encode = append(a.Encode, args...)
+	return nil
+}
+
+func (a *VersionedAssets) unmarshalFallback(d *caddyfile.Dispenser, once seen) error {
+	if err := once.one(d, &a.Fallback); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(a.Fallback, "/") {
+		return d.Errf("fallback: want a path such as /app/index.html, got %q", a.Fallback)
+	}
+	return nil
+}
+
+func list(d *caddyfile.Dispenser, into *[]string) error {
+	word, args := d.Val(), d.RemainingArgs()
+	if len(args) == 0 {
+		return d.Errf("%s: want at least one value", word)
+	}
+	*into = append(*into, args...)
+	return nil
+}
+
+func patterns(d *caddyfile.Dispenser, into *[]string) error {
+	word, args := d.Val(), d.RemainingArgs()
+	if len(args) == 0 {
+		return d.Errf("%s: want at least one path pattern, such as /static/vendor/* or *.woff2", word)
+	}
+	if err := assets.Patterns(args).Check(); err != nil {
+		return d.Errf("%s: %v", word, err)
+	}
+	*into = append(*into, args...)
+	return nil
+}
+
+var _ caddyfile.Unmarshaler = (*VersionedAssets)(nil)

@@ -1,0 +1,79 @@
+package assets
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"os"
+	"slices"
+	"time"
+)
+
+// Catalog is what a tree holds at one moment. It is immutable.
+type Catalog struct {
+	// Generation identifies the content: the hash of a Django manifest, or a digest of all paths and bytes.
+	Generation string
+	// Published is when it became the current one.
+	Published time.Time
+
+	files       map[string]*File // by path
+	directories map[string]bool
+	manifests   []manifestFile
+	root        *os.Root // for files that are not in memory
+}
+
+// Lookup finds the file of a path that is relative to the root, or nil.
+func (c *Catalog) Lookup(path string) *File { return c.files[path] }
+
+// IsDirectory reports whether the path (without a final slash; "" is the root) is a directory that holds files.
+func (c *Catalog) IsDirectory(path string) bool { return c.directories[path] }
+
+// Files is how many files there are.
+func (c *Catalog) Files() int { return len(c.files) }
+
+// All yields the files in the order of their paths.
+func (c *Catalog) All() func(yield func(*File) bool) {
+	return func(yield func(*File) bool) {
+		for _, path := range slices.Sorted(maps.Keys(c.files)) {
+			if !yield(c.files[path]) {
+				return
+			}
+		}
+	}
+}
+
+// finish computes what follows from the files.
+func (c *Catalog) finish() {
+	c.directories = map[string]bool{"": true}
+	for path := range c.files {
+		for dir := parent(path); dir != "" && !c.directories[dir]; dir = parent(dir) {
+			c.directories[dir] = true
+		}
+	}
+	c.Generation = c.generation()
+}
+
+func (c *Catalog) generation() string {
+	for _, m := range c.manifests {
+		if m.manifest.Kind == "django" && m.manifest.Hash != "" && len(c.manifests) == 1 {
+			return m.manifest.Hash
+		}
+	}
+	sum := sha256.New()
+	for file := range c.All() {
+		_, _ = sum.Write([]byte(file.Path))
+		_, _ = sum.Write([]byte{0})
+		_, _ = sum.Write(file.digest[:])
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:6])
+}
+
+// parent is the directory of a slash-separated relative path; "" for the root.
+func parent(path string) string {
+	for i := len(path) - 1; i >= 0; i-- {
+		if path[i] == '/' {
+			return path[:i]
+		}
+	}
+	return ""
+}

@@ -1,0 +1,103 @@
+package assets
+
+import (
+	"encoding/hex"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/scan2food/usher/handler/fingerprint"
+)
+
+// EvidenceKind is why a URL may be trusted to name its bytes; the strongest first.
+type EvidenceKind string
+
+// The kinds of evidence.
+const (
+	NoEvidence EvidenceKind = ""
+	// ByDigest: a token in the URL is a digest of the bytes.
+	ByDigest EvidenceKind = "digest"
+	// ByManifest: a build manifest lists the file as a versioned output.
+	ByManifest EvidenceKind = "manifest"
+	// ByDirectory: a framework's own rule for the directory.
+	ByDirectory EvidenceKind = "directory"
+	// ByOperator: the operator's promise in the configuration.
+	ByOperator EvidenceKind = "operator"
+)
+
+// Evidence is why a URL may be trusted to name its bytes. The zero value is none.
+type Evidence struct {
+	Kind   EvidenceKind
+	Detail string
+}
+
+// File is one file of a generation. It is immutable once published.
+type File struct {
+	// Path is relative to the root, with slashes.
+	Path    string
+	Size    int64
+	ModTime time.Time
+	// Evidence is what the path alone proves.
+	Evidence Evidence
+	// Content is the bytes; nil if they are served from disk.
+	Content []byte
+	// IsManifest is true of build manifests.
+	IsManifest bool
+
+	fingerprint  *fingerprint.Content // nil where the bytes are not in memory
+	digest       [32]byte
+	identity     identity
+	proof        Evidence // what the bytes prove of the name
+	contradicted bool     // the name holds the digest of other bytes
+	changedUnder [32]byte // digest of the manifest that was in force when the bytes were last changed in place
+	variants     atomic.Pointer[variants]
+
+	// header values, made once
+	etag, contentType, contentLength, lastModified []string
+}
+
+// variants are the file in other codings, as far as they pay.
+type variants [codings]*variant
+
+type variant struct {
+	content                   []byte
+	name, etag, contentLength []string
+}
+
+// Digest is the SHA-256 of the bytes.
+func (f *File) Digest() [32]byte { return f.digest }
+
+// ETag is the strong entity tag of the bytes as they are.
+func (f *File) ETag() string { return f.etag[0] }
+
+// VersionEvidence tells whether a version in the query speaks of these bytes.
+func (f *File) VersionEvidence(token string) Evidence {
+	if len(token) == fingerprint.StampLength && token == hex.EncodeToString(f.digest[:fingerprint.StampLength/2]) {
+		return Evidence{ByDigest, "the version is the file's stamp"}
+	}
+	if f.fingerprint == nil {
+		return Evidence{}
+	}
+	if proof, ok := f.fingerprint.ProveToken(token); ok {
+		return Evidence{ByDigest, "the version is the file's " + proof.Convention}
+	}
+	return Evidence{}
+}
+
+// prepare makes the header values.
+func (f *File) prepare() {
+	tag := hex.EncodeToString(f.digest[:16])
+	f.etag = []string{`"` + tag + `"`}
+	f.contentType = []string{ContentType(f.Path)}
+	f.contentLength = []string{formatInt(f.Size)}
+	f.lastModified = []string{f.ModTime.UTC().Format(http.TimeFormat)}
+}
+
+// identity is what the file system says of a file, for noticing that it is another one. The change time moves also
+// where a tool puts the old modification time back.
+type identity struct {
+	size    int64
+	modTime time.Time
+	change  time.Time
+	inode   uint64
+}

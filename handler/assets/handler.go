@@ -1,0 +1,182 @@
+package assets
+
+import (
+	"context"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"path"
+	"strings"
+)
+
+// Next is the handler behind the assets. Caddy's handlers fit it.
+type Next interface {
+	ServeHTTP(http.ResponseWriter, *http.Request) error
+}
+
+// Site is one URL prefix and the tree that answers it.
+type Site struct {
+	// Prefix begins and ends with a slash.
+	Prefix string
+	Tree   interface {
+		Catalog(context.Context) *Catalog
+	}
+}
+
+// Handler answers requests for assets. Build it once; it is safe for concurrent use.
+type Handler struct {
+	// Sites, the longest prefix first.
+	Sites []Site
+	// VersionQuery are the words of a query that carry a version. Default: v.
+	VersionQuery []string
+	// Immutable is what the operator vouches for, by URL path.
+	Immutable Patterns
+	// Hide is what is answered 404, by URL path.
+	Hide Patterns
+	// Fallback is the URL path that navigations get where there is no file; "" for none.
+	Fallback string
+	// Encode are the codings that are offered, beside identity.
+	Encode []Coding
+}
+
+// ServeHTTP answers everything below the prefixes of the sites, errors too, and hands on the rest. It returns the
+// errors of next alone: an error page made elsewhere could be kept for long, and these must not be.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) error {
+	site, rest, ok := h.site(r.URL.Path)
+	if !ok {
+		return next.ServeHTTP(w, r)
+	}
+	catalog := site.Tree.Catalog(r.Context())
+	switch {
+	case catalog == nil:
+		w.Header()["Retry-After"] = []string{"1"}
+		fail(w, r, http.StatusServiceUnavailable)
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		refuseMethod(w, r)
+	default:
+		h.answer(w, r, site, catalog, rest)
+	}
+	return nil
+}
+
+// site finds the longest prefix that the path is below.
+func (h *Handler) site(urlPath string) (*Site, string, bool) {
+	for i := range h.Sites {
+		if rest, below := strings.CutPrefix(urlPath, h.Sites[i].Prefix); below {
+			return &h.Sites[i], rest, true
+		}
+	}
+	return nil, "", false
+}
+
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, site *Site, catalog *Catalog, rest string) {
+	relativePath, ok := relative(rest)
+	if !ok || h.Hide.Match(r.URL.Path) || strings.Contains(r.URL.RawPath, "%2F") || strings.Contains(r.URL.RawPath, "%2f") {
+		fail(w, r, http.StatusNotFound)
+		return
+	}
+	if file := catalog.Lookup(relativePath); file != nil {
+		h.serve(w, r, catalog, file)
+		return
+	}
+	if directory := strings.TrimSuffix(relativePath, "/"); catalog.IsDirectory(directory) {
+		h.serveDirectory(w, r, catalog, directory, relativePath)
+		return
+	}
+	h.serveMissing(w, r)
+}
+
+// serveDirectory answers with index.html, under the path with its final slash: relative references depend on it.
+func (h *Handler) serveDirectory(w http.ResponseWriter, r *http.Request, catalog *Catalog, directory, asked string) {
+	index := catalog.Lookup(path.Join(directory, "index.html"))
+	if index == nil {
+		h.serveMissing(w, r)
+		return
+	}
+	if directory != "" && directory == asked {
+		target := url.URL{Path: r.URL.Path + "/", RawQuery: r.URL.RawQuery}
+		w.Header()["Location"] = []string{target.String()}
+		w.Header()["Cache-Control"] = revalidate
+		w.WriteHeader(http.StatusPermanentRedirect)
+		return
+	}
+	h.serve(w, r, catalog, index)
+}
+
+// serveMissing answers a path without a file: a navigation gets the fallback, and nothing else does, for a script that
+// is missing must not be answered with a page.
+func (h *Handler) serveMissing(w http.ResponseWriter, r *http.Request) {
+	if h.Fallback == "" || !isNavigation(r) {
+		fail(w, r, http.StatusNotFound)
+		return
+	}
+	site, rest, ok := h.site(h.Fallback)
+	if !ok {
+		fail(w, r, http.StatusNotFound)
+		return
+	}
+	catalog := site.Tree.Catalog(r.Context())
+	if file := catalog.Lookup(rest); file != nil {
+		h.serve(w, r, catalog, file)
+		return
+	}
+	fail(w, r, http.StatusNotFound)
+}
+
+// isNavigation reports a request for a page: by the destination that browsers state, or, without it, by what is
+// accepted.
+func isNavigation(r *http.Request) bool {
+	if destination := r.Header.Get("Sec-Fetch-Dest"); destination != "" {
+		return destination == "document" || destination == "iframe"
+	}
+	accept, _, _ := strings.Cut(r.Header.Get("Accept"), ",")
+	return strings.HasPrefix(strings.TrimSpace(accept), "text/html")
+}
+
+var nosniff = []string{"nosniff"}
+
+// fail answers with an error that says nothing of the resource, and that nobody keeps.
+func fail(w http.ResponseWriter, r *http.Request, status int) {
+	header := w.Header()
+	body := http.StatusText(status) + "\n"
+	header["Content-Type"] = []string{"text/plain; charset=utf-8"}
+	header["Content-Length"] = []string{formatInt(int64(len(body)))}
+	header["X-Content-Type-Options"] = nosniff
+	header["Cache-Control"] = never
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+// methods are those that assets answer (RFC 9110, 15.5.6).
+var methods = []string{"GET, HEAD, OPTIONS"}
+
+func refuseMethod(w http.ResponseWriter, r *http.Request) {
+	w.Header()["Allow"] = methods
+	if r.Method == http.MethodOptions {
+		w.Header()["Cache-Control"] = never
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	fail(w, r, http.StatusMethodNotAllowed)
+}
+
+// writeParts writes the ranges of a file as multipart/byteranges (RFC 9110, 14.6).
+func writeParts(parts *multipart.Writer, f *File, ranges []Range, content io.ReaderAt) error {
+	for _, part := range ranges {
+		out, err := parts.CreatePart(textproto.MIMEHeader{
+			"Content-Type":  f.contentType,
+			"Content-Range": {part.contentRange(f.Size)},
+		})
+		if err != nil {
+			return err
+		}
+		if _, err := io.Copy(out, io.NewSectionReader(content, part.Start, part.Length)); err != nil {
+			return err
+		}
+	}
+	return parts.Close()
+}

@@ -1,0 +1,74 @@
+package assets
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+// Patterns matches paths as a configuration writes them: /admin/* is all below /admin/, *.map every file that ends so;
+// any other pattern is a whole path in which a * stands for a part of one segment.
+type Patterns []string
+
+// Check reports a pattern that can never match.
+func (p Patterns) Check() error {
+	for _, pattern := range p {
+		if _, err := path.Match(pattern, "/"); err != nil {
+			return fmt.Errorf("pattern %q: %w", pattern, err)
+		}
+		if pattern == "" {
+			return fmt.Errorf("want a pattern such as /static/vendor/* or *.map, got an empty one")
+		}
+	}
+	return nil
+}
+
+// Match reports whether a URL path matches.
+func (p Patterns) Match(urlPath string) bool {
+	for _, pattern := range p {
+		if matchPattern(pattern, urlPath) {
+			return true
+		}
+	}
+	return false
+}
+
+func matchPattern(pattern, urlPath string) bool {
+	if prefix, ok := strings.CutSuffix(pattern, "/*"); ok && !strings.ContainsAny(prefix, "*?[\\") {
+		return strings.HasPrefix(urlPath, prefix+"/")
+	}
+	if suffix, ok := strings.CutPrefix(pattern, "*"); ok && !strings.ContainsAny(suffix, "*?[\\/") {
+		return strings.HasSuffix(urlPath, suffix)
+	}
+	if !strings.Contains(pattern, "/") {
+		matched, _ := path.Match(pattern, path.Base(urlPath))
+		return matched
+	}
+	matched, _ := path.Match(pattern, urlPath)
+	return matched
+}
+
+// hiddenSegment reports a segment of a path that is never served: dotfiles, but for /.well-known (RFC 8615).
+func hiddenSegment(segment string) bool {
+	return strings.HasPrefix(segment, ".") && segment != ".well-known"
+}
+
+// maxPath is longer than any file system's path.
+const maxPath = 4096
+
+// relative turns the decoded path of a URL below a prefix into a path below the root. ok=false is a path that no file
+// has: not clean, hidden, or with bytes that file systems read in ways of their own.
+func relative(rest string) (path string, ok bool) {
+	if len(rest) > maxPath || strings.ContainsAny(rest, "\x00\\") {
+		return "", false
+	}
+	if rest == "" {
+		return "", true
+	}
+	for segment := range strings.SplitSeq(strings.TrimSuffix(rest, "/"), "/") {
+		if segment == "" || hiddenSegment(segment) {
+			return "", false
+		}
+	}
+	return rest, true
+}

@@ -1,0 +1,190 @@
+package usher
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/dustin/go-humanize"
+
+	"github.com/scan2food/usher/handler/assets"
+)
+
+// VersionedAssets serves static files, each with the caching that its URL has earned: a year and `immutable` where a
+// version in the URL provably names these bytes, `no-cache` everywhere else. It answers everything under its prefixes,
+// errors too; nothing of it reaches a later handler.
+type VersionedAssets struct {
+	// The URL prefixes and the directories that answer them. At least one.
+	Serve []*AssetRoot `json:"serve,omitempty"`
+
+	// The words of a query that carry a version. Default: `v`.
+	VersionQuery []string `json:"version_query,omitempty"`
+
+	// Paths that the operator vouches for: under one path, always the same bytes. `/static/vendor/*`, `*.woff2`.
+	Immutable []string `json:"immutable,omitempty"`
+
+	// Paths that are answered 404, beside dotfiles, which always are (`.well-known` apart).
+	Hide []string `json:"hide,omitempty"`
+
+	// The page that a navigation gets where there is no file, for single-page applications. Default: none.
+	Fallback string `json:"fallback,omitempty"`
+
+	// How many bytes of content are held in memory, such as `256MiB` (default). What does not fit is served from disk.
+	Memory string `json:"memory,omitempty"`
+
+	// How long a tree must be quiet before it becomes the current one. Default: 1s.
+	Settle caddy.Duration `json:"settle,omitempty"`
+
+	// How long a file that vanished from the disk is still served. Default: 10s.
+	Vanished caddy.Duration `json:"vanished,omitempty"`
+
+	// The codings that are offered: `gzip`, `br`, `zstd`. Default: all three.
+	Encode []string `json:"encode,omitempty"`
+
+	handler *assets.Handler
+	trees   []string // their keys in the pool
+}
+
+// AssetRoot is a directory and the URL prefix under which it is served.
+type AssetRoot struct {
+	// The URL prefix, such as `/static/`.
+	Prefix string `json:"prefix"`
+
+	// The directory. Placeholders are replaced when the configuration loads.
+	Root string `json:"root"`
+
+	// Where it stands in a configuration file, for error messages.
+	Source string `json:"source,omitempty"`
+}
+
+// CaddyModule tells Caddy of the module.
+func (*VersionedAssets) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.versioned_assets",
+		New: func() caddy.Module { return new(VersionedAssets) },
+	}
+}
+
+// assetTrees are the directories that are followed. A reload finds the one it had, and two sites with one root share it.
+var assetTrees = caddy.NewUsagePool()
+
+type assetTree struct{ *assets.Tree }
+
+// Destruct ends the following of the directory.
+func (t assetTree) Destruct() error {
+	t.Close()
+	return nil
+}
+
+// Provision opens the directories. They are read in the background; requests wait for the first reading.
+func (a *VersionedAssets) Provision(ctx caddy.Context) error {
+	if len(a.Serve) == 0 {
+		return errors.New("versioned_assets: want at least one serve")
+	}
+	a.handler = &assets.Handler{
+		VersionQuery: a.VersionQuery, Immutable: a.Immutable, Hide: a.Hide, Fallback: a.Fallback,
+	}
+	if len(a.VersionQuery) == 0 {
+		a.handler.VersionQuery = []string{"v"}
+	}
+	if err := errors.Join(a.handler.Immutable.Check(), a.handler.Hide.Check()); err != nil {
+		return fmt.Errorf("versioned_assets: %w", err)
+	}
+	if err := a.provisionEncodings(); err != nil {
+		return fmt.Errorf("versioned_assets: encode: %w", err)
+	}
+	memory, err := a.memory()
+	if err != nil {
+		return fmt.Errorf("versioned_assets: %w", err)
+	}
+	for _, root := range a.Serve {
+		tree, err := a.open(ctx, root, memory)
+		if err != nil {
+			return fmt.Errorf("versioned_assets: serve %s: %w%s", root.Prefix, err, at(root.Source))
+		}
+		a.handler.Sites = append(a.handler.Sites, assets.Site{Prefix: root.Prefix, Tree: tree})
+	}
+	slices.SortStableFunc(a.handler.Sites, func(x, y assets.Site) int { return len(y.Prefix) - len(x.Prefix) })
+	return nil
+}
+
+func (a *VersionedAssets) memory() (int64, error) {
+	if a.Memory == "" {
+		return assets.DefaultMemory, nil
+	}
+	memory, err := humanize.ParseBytes(a.Memory)
+	if err != nil || memory == 0 || memory > 1<<50 {
+		return 0, fmt.Errorf("memory: want a size such as 256MiB, got %q", a.Memory)
+	}
+	return int64(memory), nil
+}
+
+func (a *VersionedAssets) provisionEncodings() error {
+	names := a.Encode
+	if len(names) == 0 {
+		names = []string{"br", "zstd", "gzip"}
+	}
+	for _, name := range names {
+		coding, known := assets.ParseCoding(name)
+		if !known || coding == assets.Identity {
+			return fmt.Errorf("want gzip, br or zstd, got %q", name)
+		}
+		a.handler.Encode = append(a.handler.Encode, coding)
+	}
+	return nil
+}
+
+func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*assets.Tree, error) {
+	if !strings.HasPrefix(r.Prefix, "/") || !strings.HasSuffix(r.Prefix, "/") {
+		return nil, fmt.Errorf("want a prefix that begins and ends with a slash, got %q", r.Prefix)
+	}
+	root, err := resolveSecret(r.Root)
+	if err != nil {
+		return nil, err
+	}
+	if root, err = filepath.Abs(root); err != nil {
+		return nil, err
+	}
+	key := fmt.Sprintf("%s %d %d %d", root, memory, a.Settle, a.Vanished)
+	tree, _, err := assetTrees.LoadOrNew(key, func() (caddy.Destructor, error) {
+		tree, err := assets.OpenTree(assets.TreeConfig{
+			Root: root, Memory: memory, Settle: time.Duration(a.Settle), Vanished: time.Duration(a.Vanished),
+			Logger: ctx.Logger(), Now: time.Now,
+		})
+		return assetTree{tree}, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.trees = append(a.trees, key)
+	return tree.(assetTree).Tree, nil
+}
+
+// Cleanup lets go of the directories. Those that the next configuration serves too stay open.
+func (a *VersionedAssets) Cleanup() error {
+	var errs []error
+	for _, key := range a.trees {
+		_, err := assetTrees.Delete(key)
+		errs = append(errs, err)
+	}
+	a.trees = nil
+	return errors.Join(errs...)
+}
+
+// ServeHTTP answers what is under a prefix, and hands on the rest.
+func (a *VersionedAssets) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	return a.handler.ServeHTTP(w, r, next)
+}
+
+var (
+	_ caddy.Provisioner           = (*VersionedAssets)(nil)
+	_ caddy.CleanerUpper          = (*VersionedAssets)(nil)
+	_ caddyhttp.MiddlewareHandler = (*VersionedAssets)(nil)
+	_ assets.Next                 = (caddyhttp.Handler)(nil)
+)
