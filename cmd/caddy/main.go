@@ -7,6 +7,7 @@ import (
 
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 	_ "github.com/scan2food/usher"
+	_ "github.com/scan2food/usher/examples/quickstart/application"
 )
 
 func main() {
