@@ -1,0 +1,33 @@
+"""The sockets of the screens. Each checks its own key too, as it did before usher stood in front of it."""
+import asyncio
+import hmac
+from urllib.parse import parse_qs
+
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.conf import settings
+
+
+class ScreenConsumer(AsyncJsonWebsocketConsumer):
+    async def connect(self):
+        self.screen = self.scope["url_route"]["kwargs"]["screen"]
+        presented = parse_qs(self.scope["query_string"].decode()).get("key", [""])[-1]
+        if not hmac.compare_digest(presented.encode(), settings.SCREEN_KEYS[self.screen].encode()):
+            await self.close()
+            return
+        await self.accept()
+        await self.send_json({"screen": self.screen, "text": "connected"})
+        self.ticker = asyncio.ensure_future(self.tick())
+
+    async def tick(self):
+        number = 0
+        while True:
+            await asyncio.sleep(2)
+            number += 1
+            await self.send_json({"screen": self.screen, "text": f"message {number}"})
+
+    async def receive_json(self, content, **kwargs):
+        await self.send_json({"screen": self.screen, "echo": content})
+
+    async def disconnect(self, code):
+        if hasattr(self, "ticker"):
+            self.ticker.cancel()

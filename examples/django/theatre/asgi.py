@@ -1,0 +1,20 @@
+"""What Daphne runs: the sockets, and nothing else. Pages are Gunicorn's."""
+import os
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "theatre.settings")
+django.setup()
+
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from django.core.asgi import get_asgi_application  # noqa: E402
+from django.urls import re_path  # noqa: E402
+
+from screens.consumers import ScreenConsumer  # noqa: E402
+
+application = ProtocolTypeRouter({
+    "http": get_asgi_application(),
+    "websocket": URLRouter([
+        re_path(r"^ws/(?P<screen>all-seat-datasocket|payment-status-socket|chat)/$", ScreenConsumer.as_asgi()),
+    ]),
+})

@@ -1,0 +1,33 @@
+"""Settings of a small site with live screens. Secrets come from the environment, which `start` fills from .env."""
+import os
+from pathlib import Path
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+SECRET_KEY = os.environ["DJANGO_SECRET_KEY"]
+DEBUG = False
+ALLOWED_HOSTS = os.environ.get("DJANGO_ALLOWED_HOSTS", "localhost 127.0.0.1").split()
+INSTALLED_APPS = ["django.contrib.staticfiles", "channels", "screens"]
+MIDDLEWARE = ["django.middleware.security.SecurityMiddleware", "django.middleware.common.CommonMiddleware"]
+ROOT_URLCONF = "theatre.urls"
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+WSGI_APPLICATION = "theatre.wsgi.application"
+ASGI_APPLICATION = "theatre.asgi.application"
+DATABASES = {}
+USE_TZ = True
+
+# The plain storage: URLs keep their names, and the templates carry a ?v= that somebody has to remember. With
+# ManifestStaticFilesStorage the names would carry a digest, which usher proves and answers with a year of caching.
+STATIC_URL = "/static/"
+STATIC_ROOT = os.environ.get("DJANGO_STATIC_ROOT", BASE_DIR / "run" / "static")
+STATICFILES_DIRS = [BASE_DIR / "static"]
+
+# Caddy sets these; they are believed because nobody else reaches the sockets on which the two servers listen.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+USE_X_FORWARDED_HOST = True
+
+# One key for each of the three routes, known to the application and to usher.
+SCREEN_KEYS = {
+    "all-seat-datasocket": os.environ["LIVE_ORDERS_WS_KEY"],
+    "payment-status-socket": os.environ["PAYMENT_STATUS_WS_KEY"],
+    "chat": os.environ["CHAT_WS_KEY"],
+}
