@@ -1,0 +1,130 @@
+package usher
+
+import (
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/scan2food/usher/"
+
+// mayImport is the table of imports: what a package of ours may import of ours.
+var mayImport = map[string][]string{
+	"handler/gate":        {"handler/keys", "handler/sockets"},
+	"handler/tunnel":      {"handler/sockets"},
+	"handler/assets":      {"handler/fingerprint", "handler/archive"},
+	"handler/audit":       {"handler/assets", "handler/stamp", "handler/fingerprint"},
+	"handler/keys":        {},
+	"handler/sockets":     {},
+	"handler/stamp":       {},
+	"handler/fingerprint": {},
+	"handler/archive":     {},
+}
+
+func TestImportsPointInwards(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("handler/*/*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files below handler: %v", err)
+	}
+	for _, name := range files {
+		pkg := filepath.ToSlash(filepath.Dir(name))
+		allowed, listed := mayImport[pkg]
+		if !listed {
+			t.Errorf("%s stands in no row of the table", pkg)
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range file.Imports {
+			path := strings.Trim(spec.Path.Value, `"`)
+			if strings.HasPrefix(path, "github.com/caddyserver/") {
+				t.Errorf("%s imports %s: handler/... knows nothing of Caddy", name, path)
+			}
+			if ours, is := strings.CutPrefix(path, module); is && !slices.Contains(allowed, ours) {
+				t.Errorf("%s imports %s, which the table does not allow", name, ours)
+			}
+		}
+	}
+}
+
+// What xcaddy builds is the root package and what it imports.
+func TestProductionBuildHoldsNoDemonstration(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command("go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	dependencies := strings.Fields(string(out))
+	for _, forbidden := range []string{module + "examples/", "github.com/chromedp/", "go.uber.org/goleak", "testing"} {
+		for _, dependency := range dependencies {
+			if strings.HasPrefix(dependency, forbidden) {
+				t.Errorf("a production build holds %s", dependency)
+			}
+		}
+	}
+}
+
+var codeBlock = regexp.MustCompile("(?s)```caddyfile\n(.*?)```")
+
+// Every Caddyfile that a user may copy adapts.
+func TestCaddyfilesOfDocsAndExamplesAdapt(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources := map[string]string{}
+	for _, block := range codeBlock.FindAllStringSubmatch(string(readme), -1) {
+		sources["README.md"] += block[1]
+	}
+	examples, err := filepath.Glob("examples/*/Caddyfile")
+	if err != nil || len(examples) < 2 || len(sources) == 0 {
+		t.Fatalf("found %d examples and %d blocks in the README: %v", len(examples), len(sources), err)
+	}
+	for _, name := range examples {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source := string(content)
+		if strings.Contains(name, "quickstart") {
+			// The embedded application is part of cmd/caddy, not of this test.
+			source = regexp.MustCompile(`(?m)^\tquickstart .*$`).ReplaceAllString(source, "")
+		}
+		sources[name] = source
+	}
+	for name, source := range sources {
+		if _, err := adaptCaddyfile(source); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// The grammar stands in the parsers' comments and in the README, word for word.
+func TestReadmeShowsTheGrammar(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	comment := regexp.MustCompile(`(?m)(^//\t.*\n)+`)
+	for _, name := range []string{"caddyfile_gate.go", "caddyfile_assets.go"} {
+		source, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		grammar := comment.FindString(string(source))
+		grammar = regexp.MustCompile(`(?m)^//\t`).ReplaceAllString(grammar, "")
+		if grammar == "" || !strings.Contains(string(readme), "```\n"+grammar+"```") {
+			t.Errorf("the README does not show the grammar of %s:\n%s", name, grammar)
+		}
+	}
+}
