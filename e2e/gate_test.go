@@ -1,0 +1,164 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// open tries a socket, and returns it or the status of the refusal.
+func open(t *testing.T, site, screen, key string) (*websocket.Conn, int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	url := strings.Replace(site, "http", "ws", 1) + "/ws/" + screen + "/?key=" + key
+	conn, response, err := websocket.Dial(ctx, url, nil)
+	if err == nil {
+		return conn, http.StatusSwitchingProtocols
+	}
+	if response == nil {
+		t.Fatalf("opening %s: %v", screen, err)
+	}
+	return nil, response.StatusCode
+}
+
+func TestNinePairs(t *testing.T) {
+	need(t, "gunicorn")
+	site := startDjango(t)
+	door := startUsher(t, site, freePort(t))
+	for screen := range keys {
+		for owner, key := range keys {
+			want := http.StatusForbidden
+			if owner == screen {
+				want = http.StatusSwitchingProtocols
+			}
+			conn, status := open(t, door.url, screen, key)
+			if status != want {
+				t.Errorf("the key of %s on %s: %d, want %d", owner, screen, status, want)
+			}
+			if conn != nil {
+				ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+				if _, message, err := conn.Read(ctx); err != nil || !strings.Contains(string(message), "connected") {
+					t.Errorf("%s: read %q, %v", screen, message, err)
+				}
+				cancel()
+				_ = conn.Close(websocket.StatusNormalClosure, "")
+			}
+		}
+	}
+	seen := site.seen(t)
+	if got := strings.Count(seen, "WSCONNECTING"); got != 3 {
+		t.Errorf("Daphne saw %d handshakes, want 3:\n%s", got, seen)
+	}
+	for _, key := range keys {
+		if strings.Contains(door.output.String(), key) {
+			t.Error("a key stands in Caddy's log")
+		}
+	}
+}
+
+func TestRefusalIsAtOnceAndDaphneNeverSeesIt(t *testing.T) {
+	need(t, "gunicorn")
+	site := startDjango(t)
+	door := startUsher(t, site, freePort(t))
+	for range 20 {
+		started := time.Now()
+		if _, status := open(t, door.url, "chat", "a-wrong-key-0123456789"); status != http.StatusUnauthorized {
+			t.Fatalf("status %d, want 401", status)
+		}
+		if took := time.Since(started); took > 100*time.Millisecond {
+			t.Errorf("a refusal took %v, want less than 100ms", took)
+		}
+	}
+	if seen := site.seen(t); strings.Contains(seen, "WS") {
+		t.Errorf("Daphne saw %s", seen)
+	}
+}
+
+func TestReload(t *testing.T) {
+	need(t, "gunicorn")
+	site := startDjango(t)
+	door := startUsher(t, site, freePort(t))
+	before, status := open(t, door.url, "chat", keys["chat"])
+	if status != http.StatusSwitchingProtocols {
+		t.Fatalf("status %d", status)
+	}
+	defer func() { _ = before.CloseNow() }()
+
+	// Pages and assets are asked for all through the reload.
+	asking, stop := context.WithCancel(context.Background())
+	failed := make(chan error, 1)
+	go func() {
+		defer close(failed)
+		for asking.Err() == nil {
+			response, err := http.Get(door.url + "/static/theatre_js/live-orders/worker.js")
+			if err == nil {
+				_ = response.Body.Close()
+				if response.StatusCode != http.StatusOK {
+					err = errors.New(response.Status)
+				}
+			}
+			if err != nil {
+				failed <- err
+				return
+			}
+		}
+	}()
+	door.reload(t)
+	stop()
+	if err := <-failed; err != nil {
+		t.Errorf("an asset during the reload: %v", err)
+	}
+	after, status := open(t, door.url, "chat", keys["chat"])
+	if status != http.StatusSwitchingProtocols {
+		t.Fatalf("a socket after the reload: %d", status)
+	}
+	_ = after.CloseNow()
+
+	// Caddy's reverse_proxy closes its sockets at a reload, with 1001.
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for {
+		if _, _, err := before.Read(ctx); err != nil {
+			if code := websocket.CloseStatus(err); code != websocket.StatusGoingAway {
+				t.Errorf("the socket of before ended with %v (%v), want 1001", code, err)
+			}
+			break
+		}
+	}
+	waitFor(t, "the end of the old socket logged", func() bool {
+		return strings.Contains(door.output.String(), "WSDISCONNECT")
+	})
+}
+
+func TestApplicationDown(t *testing.T) {
+	need(t, "gunicorn")
+	site := startDjango(t)
+	door := startUsher(t, site, freePort(t))
+	site.daphneProcess.stop()
+	if _, status := open(t, door.url, "chat", keys["chat"]); status != http.StatusBadGateway {
+		t.Errorf("a good key: %d, want 502", status)
+	}
+	if _, status := open(t, door.url, "chat", "a-wrong-key-0123456789"); status != http.StatusUnauthorized {
+		t.Errorf("a wrong key: %d, want 401", status)
+	}
+	if !strings.Contains(door.output.String(), "upstream_failed") {
+		t.Error("upstream_failed is not logged")
+	}
+	site.startDaphne(t)
+	waitFor(t, "sockets again", func() bool {
+		conn, status := open(t, door.url, "chat", keys["chat"])
+		if conn != nil {
+			_ = conn.CloseNow()
+		}
+		return status == http.StatusSwitchingProtocols
+	})
+	if strings.Contains(door.output.String(), keys["chat"]) {
+		t.Error("a key stands in Caddy's log")
+	}
+}

@@ -1,0 +1,156 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// browser is a Chromium with an empty profile, and so an empty cache.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	profile, err := os.MkdirTemp("", "usher-chromium")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(profile) })
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profile),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true))
+	allocated, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(stop)
+	ctx, end := chromedp.NewContext(allocated)
+	t.Cleanup(end)
+	ctx, expire := context.WithTimeout(ctx, time.Minute)
+	t.Cleanup(expire)
+	return ctx
+}
+
+// visit loads the page in the ordinary way, waits for a message of the chat, and tells which scripts ran.
+func visit(t *testing.T, ctx context.Context, url string) (main, worker string) {
+	t.Helper()
+	err := chromedp.Do(ctx,
+		chromedp.Navigate("about:blank"),
+		chromedp.Navigate(url),
+		chromedp.WaitVisible("#socket-chat"),
+	)
+	if err != nil {
+		t.Fatalf("visiting %s: %v", url, err)
+	}
+	return textOf(t, ctx, "main"), textOf(t, ctx, "worker")
+}
+
+func textOf(t *testing.T, ctx context.Context, id string) string {
+	t.Helper()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.getElementById("`+id+`").textContent`))
+	if err != nil {
+		t.Fatalf("reading #%s: %v", id, err)
+	}
+	return text
+}
+
+// The configuration that such sites have, from one tutorial or another.
+const nginxConfiguration = `
+worker_processes 1;
+daemon off;
+pid %[1]s/nginx.pid;
+error_log %[1]s/nginx-error.log;
+events {}
+http {
+	include /etc/nginx/mime.types;
+	access_log off;
+	client_body_temp_path %[1]s/body;
+	proxy_temp_path %[1]s/proxy;
+	fastcgi_temp_path %[1]s/fastcgi;
+	uwsgi_temp_path %[1]s/uwsgi;
+	scgi_temp_path %[1]s/scgi;
+	server {
+		listen 127.0.0.1:%[2]d;
+		location /static/ {
+			alias %[3]s/;
+			expires 1y;
+			add_header Cache-Control "public, immutable";
+		}
+		location /ws/ {
+			proxy_pass http://unix:%[4]s;
+			proxy_http_version 1.1;
+			proxy_set_header Upgrade $http_upgrade;
+			proxy_set_header Connection "upgrade";
+			proxy_set_header Host $http_host;
+		}
+		location / {
+			proxy_pass http://unix:%[5]s;
+			proxy_set_header Host $http_host;
+		}
+	}
+}
+`
+
+func startNginx(t *testing.T, d *django, port int) string {
+	t.Helper()
+	run, err := os.MkdirTemp("", "usher-nginx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(run) })
+	// Debian's nginx serves as an unprivileged user, who must be able to reach the files.
+	for _, dir := range []string{run, filepath.Dir(d.static)} {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, socket := range []string{d.daphne, d.gunicorn} {
+		if err := os.Chmod(socket, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	configuration := filepath.Join(run, "nginx.conf")
+	content := fmt.Sprintf(nginxConfiguration, run, port, d.static, d.daphne, d.gunicorn)
+	if err := os.WriteFile(configuration, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	startProcess(t, run, nil, "nginx", "-c", configuration)
+	url := fmt.Sprintf("http://localhost:%d", port)
+	waitForStatus(t, url+"/health/", http.StatusOK)
+	return url
+}
+
+// Behind nginx, as such sites configure it, a browser that was there before the deployment runs the old scripts.
+func TestIncidentBehindNginx(t *testing.T) {
+	need(t, "gunicorn", "nginx", "chromium")
+	site := startDjango(t)
+	url := startNginx(t, site, freePort(t))
+	ctx := browser(t)
+	if main, worker := visit(t, ctx, url); main != "release 1" || worker != "release 1" {
+		t.Fatalf("the first visit runs %s and %s", main, worker)
+	}
+	site.deploy(t, "release 2")
+	main, worker := visit(t, ctx, url)
+	t.Logf("behind nginx, after the deployment, an ordinary visit runs main.js %s and worker.js %s", main, worker)
+	if worker != "release 1" {
+		t.Errorf("worker.js is fresh behind nginx: the incident is not shown")
+	}
+}
+
+// Behind usher the next ordinary visit runs the new ones.
+func TestIncidentBehindUsher(t *testing.T) {
+	need(t, "gunicorn", "chromium")
+	site := startDjango(t)
+	door := startUsher(t, site, freePort(t))
+	ctx := browser(t)
+	if main, worker := visit(t, ctx, door.url); main != "release 1" || worker != "release 1" {
+		t.Fatalf("the first visit runs %s and %s", main, worker)
+	}
+	site.deploy(t, "release 2")
+	// A change counts when the tree has been quiet for a second.
+	time.Sleep(2 * time.Second)
+	if main, worker := visit(t, ctx, door.url); main != "release 2" || worker != "release 2" {
+		t.Errorf("the next visit runs main.js %s and worker.js %s, want release 2 of both", main, worker)
+	}
+}
