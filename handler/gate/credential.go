@@ -34,7 +34,6 @@ type presented struct {
 	value   string // the first that was found
 	decoded string // the same, read as base64url: a subprotocol may hold it so
 	count   int
-	cookie  bool // value stands in a cookie
 }
 
 func (p *presented) add(value string) {
@@ -55,18 +54,17 @@ func readCredentials(r *http.Request, sources []Source) (presented, *Fault) {
 		source := &sources[i]
 		switch source.Place {
 		case InQuery:
-			parameters(r.URL.RawQuery, func(_, name, value string) bool {
+			parameters(r.URL.RawQuery, func(name, value string) {
 				if decode(name) == source.Name {
 					p.add(decode(value))
 				}
-				return true
 			})
 		case InHeader:
 			for _, value := range r.Header[source.Name] {
 				p.add(value)
 			}
 		case InCookie:
-			cookies(r.Header["Cookie"], func(_, name, value string) {
+			cookies(r.Header["Cookie"], func(name, value string) {
 				if name == source.Name {
 					p.add(value)
 				}

@@ -102,8 +102,6 @@ var (
 	faultBody        = Fault{http.StatusBadRequest, "a WebSocket handshake has no body"}
 	faultOrigin      = Fault{http.StatusBadRequest, "more than one Origin"}
 	faultQuery       = Fault{http.StatusBadRequest, "the query cannot be decoded"}
-	faultCookie      = Fault{http.StatusBadRequest, "a cookie cannot be decoded"}
-	faultProtocol    = Fault{http.StatusBadRequest, "Sec-WebSocket-Protocol is not a list of tokens"}
 	faultTunnel      = Fault{http.StatusMethodNotAllowed, "CONNECT without a protocol"}
 )
 

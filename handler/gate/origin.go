@@ -54,8 +54,11 @@ func (p OriginPattern) matches(origin string) bool {
 		return false
 	}
 	sub := host[:len(host)-len(p.suffix)]
-	return sub != "" && !strings.ContainsAny(sub, ":/@?#%\\ ") && sub[0] != '.' && !strings.Contains(sub, "..")
+	return sub != "" && strings.Trim(sub, hostCharacters) == "" && sub[0] != '.' && !strings.Contains(sub, "..")
 }
+
+// hostCharacters are those of a name in an origin: browsers send names in lower case and Punycode.
+const hostCharacters = "abcdefghijklmnopqrstuvwxyz0123456789-_."
 
 // admits judges the Origin of a request to the site at scheme and host (with its port, as the client wrote it).
 func (o Origins) admits(origin, scheme, host string) bool {

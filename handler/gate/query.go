@@ -8,15 +8,11 @@ import (
 // maxParameters bounds the parameters of a query: Python and Go both stop reading at some number, each at its own.
 const maxParameters = 1000
 
-// parameters walks the parameters of a raw query, in their order, without allocating. It stops when visit says so.
-func parameters(query string, visit func(raw, name, value string) (more bool)) {
-	for len(query) > 0 {
-		var raw string
-		raw, query, _ = strings.Cut(query, "&")
+// parameters walks the parameters of a raw query, in their order, without allocating.
+func parameters(query string, visit func(name, value string)) {
+	for raw := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(raw, "=")
-		if !visit(raw, name, value) {
-			return
-		}
+		visit(name, value)
 	}
 }
 
@@ -59,19 +55,19 @@ func decode(escaped string) string {
 func editQuery(query string, edit func(raw, name, value string) (replacement string, ok bool)) string {
 	var edited strings.Builder
 	changed, first := false, true
-	parameters(query, func(raw, name, value string) bool {
+	for raw := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(raw, "=")
 		replacement, ok := edit(raw, decode(name), decode(value))
 		changed = changed || !ok || replacement != raw
 		if !ok {
-			return true
+			continue
 		}
 		if !first {
 			edited.WriteByte('&')
 		}
 		edited.WriteString(replacement)
 		first = false
-		return true
-	})
+	}
 	if !changed {
 		return query
 	}
@@ -79,14 +75,14 @@ func editQuery(query string, edit func(raw, name, value string) (replacement str
 }
 
 // cookies walks the name=value pairs of Cookie header lines (RFC 6265, 4.2.1), as they stand.
-func cookies(lines []string, visit func(raw, name, value string)) {
+func cookies(lines []string, visit func(name, value string)) {
 	for _, line := range lines {
 		for len(line) > 0 {
 			var raw string
 			raw, line, _ = strings.Cut(line, ";")
 			name, value, found := strings.Cut(strings.Trim(raw, " \t"), "=")
 			if found {
-				visit(raw, strings.Trim(name, " \t"), strings.Trim(value, " \t"))
+				visit(strings.Trim(name, " \t"), strings.Trim(value, " \t"))
 			}
 		}
 	}
