@@ -1,0 +1,226 @@
+package assets
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func openTree(t testing.TB, files map[string]string) (*Tree, string) {
+	t.Helper()
+	root := t.TempDir()
+	for name, content := range files {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tree, err := OpenTree(TreeConfig{
+		Root: root, Settle: 50 * time.Millisecond, Vanished: 200 * time.Millisecond, Logger: zap.NewNop(), Now: time.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(tree.Close)
+	return tree, root
+}
+
+func eventually(t *testing.T, what string, satisfied func() bool) {
+	t.Helper()
+	for range 400 {
+		if satisfied() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("not %s", what)
+}
+
+// A file that a manifest lists and that changes while the manifest does not is vouched for no longer.
+func TestManifestDoesNotVouchForWhatChangedUnderIt(t *testing.T) {
+	t.Parallel()
+	const name = "assets/main-BZCg4Xy8.js"
+	tree, root := openTree(t, map[string]string{
+		".vite/manifest.json": `{"main.js":{"file":"` + name + `"}}`, name: "old",
+	})
+	if kind := tree.Catalog(context.Background()).Lookup(name).Evidence.Kind; kind != ByManifest {
+		t.Fatalf("evidence %q, want manifest", kind)
+	}
+	if err := os.WriteFile(filepath.Join(root, name), []byte("new"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the new bytes without evidence", func() bool {
+		file := tree.Catalog(context.Background()).Lookup(name)
+		return string(file.Content) == "new" && file.Evidence.Kind == NoEvidence
+	})
+}
+
+// When the root goes away, the last generation stays in service; when it comes back, it is followed again.
+func TestRootVanishesAndComesBack(t *testing.T) {
+	t.Parallel()
+	tree, root := openTree(t, map[string]string{"a.js": "old"})
+	tree.Catalog(context.Background())
+	if err := os.Rename(root, root+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(300 * time.Millisecond)
+	if file := tree.Catalog(context.Background()).Lookup("a.js"); file == nil || string(file.Content) != "old" {
+		t.Fatal("the last generation is not in service")
+	}
+	if err := os.Rename(root+"-away", root); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "a.js"), []byte("new"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the new bytes", func() bool {
+		return string(tree.Catalog(context.Background()).Lookup("a.js").Content) == "new"
+	})
+}
+
+func TestGeneration(t *testing.T) {
+	t.Parallel()
+	plain, _ := openTree(t, map[string]string{"a.js": "a"})
+	same, _ := openTree(t, map[string]string{"a.js": "a"})
+	other, _ := openTree(t, map[string]string{"a.js": "b"})
+	django, _ := openTree(t, map[string]string{"staticfiles.json": `{"paths":{},"version":"1.1","hash":"0a1b2c3d4e5f"}`})
+	generation := func(tree *Tree) string { return tree.Catalog(context.Background()).Generation }
+	if generation(plain) != generation(same) || generation(plain) == generation(other) || generation(django) != "0a1b2c3d4e5f" {
+		t.Errorf("generations %s %s %s %s", generation(plain), generation(same), generation(other), generation(django))
+	}
+}
+
+func TestOpenTreeRefuses(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, root := range []string{file, file + "-missing"} {
+		if tree, err := OpenTree(TreeConfig{Root: root, Logger: zap.NewNop(), Now: time.Now}); err == nil {
+			tree.Close()
+			t.Errorf("OpenTree(%s) was taken", filepath.Base(root))
+		}
+	}
+}
+
+// Whatever the path, it stays inside and shows nothing hidden.
+func FuzzRelative(f *testing.F) {
+	for _, rest := range []string{"a.js", "../x", "a/../b", ".env", ".well-known/x", "a//b", "a\\b", "a\x00b", "dir/"} {
+		f.Add(rest)
+	}
+	f.Fuzz(func(t *testing.T, rest string) {
+		path, ok := relative(rest)
+		if !ok || path == "" {
+			return
+		}
+		if !filepath.IsLocal(path) {
+			t.Errorf("relative(%q) = %q leaves the root", rest, path)
+		}
+		for segment := range strings.SplitSeq(path, "/") {
+			if strings.HasPrefix(segment, ".") && segment != ".well-known" {
+				t.Errorf("relative(%q) = %q shows a hidden segment", rest, path)
+			}
+		}
+	})
+}
+
+// No range reaches outside the file, and all of them together are not longer than it.
+func FuzzParseRange(f *testing.F) {
+	f.Add("bytes=0-1,4-5", int64(10))
+	f.Add("bytes=-0", int64(0))
+	f.Add("bytes=99999999999999999999-", int64(5))
+	f.Fuzz(func(t *testing.T, header string, size int64) {
+		if size < 0 {
+			return
+		}
+		ranges, outcome := ParseRange(header, size)
+		if (outcome == PartialRange) != (len(ranges) > 0) {
+			t.Errorf("ParseRange(%q, %d) = %v, %v", header, size, ranges, outcome)
+		}
+		total := int64(0)
+		for _, r := range ranges {
+			total += r.Length
+			if r.Start < 0 || r.Length < 1 || r.Start+r.Length > size {
+				t.Errorf("ParseRange(%q, %d) = %v", header, size, ranges)
+			}
+		}
+		if total > size {
+			t.Errorf("ParseRange(%q, %d): %d bytes", header, size, total)
+		}
+	})
+}
+
+// What is chosen is acceptable to the client.
+func FuzzAcceptEncoding(f *testing.F) {
+	for _, value := range []string{"gzip, br", "gzip;q=0", "*;q=0.5, identity;q=0", "zstd;q=1.000", ";;q=,"} {
+		f.Add(value)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		acceptance := ParseAcceptEncoding([]string{value})
+		best, ok := acceptance.Best(&[codings]int64{100, 50, 60, 70})
+		if ok && !acceptance.Accepts(best) {
+			t.Errorf("%q: chose %s, which is not acceptable", value, best)
+		}
+	})
+}
+
+// A tag that is found in a list stands in it.
+func FuzzMatchWeak(f *testing.F) {
+	f.Add(`"a", W/"tag"`, "tag")
+	f.Add("*", "x")
+	f.Fuzz(func(t *testing.T, list, tag string) {
+		etag := `"` + tag + `"`
+		if MatchWeak([]string{list}, etag) && !strings.Contains(list, etag) && strings.TrimSpace(list) != "*" {
+			t.Errorf("%s is found in %q", etag, list)
+		}
+	})
+}
+
+type nothing struct{ header http.Header }
+
+func (w *nothing) Header() http.Header         { return w.header }
+func (w *nothing) WriteHeader(int)             {}
+func (w *nothing) Write(p []byte) (int, error) { return len(p), nil }
+
+type nextFails struct{}
+
+func (nextFails) ServeHTTP(http.ResponseWriter, *http.Request) error {
+	return errors.New("the request was handed on")
+}
+
+func BenchmarkServe(b *testing.B) {
+	tree, _ := openTree(b, map[string]string{"main.js": strings.Repeat("0123456789abcdef", 13<<6)})
+	etag := tree.Catalog(context.Background()).Lookup("main.js").ETag()
+	h := &Handler{Sites: []Site{{Prefix: "/static/", Tree: tree}}, VersionQuery: []string{"v"}}
+	for name, header := range map[string]string{"200": "", "304": etag} {
+		r := httptest.NewRequest(http.MethodGet, "/static/main.js?v=20260211", nil)
+		if header != "" {
+			r.Header.Set("If-None-Match", header)
+		}
+		w := &nothing{make(http.Header)}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				clear(w.header)
+				if err := h.ServeHTTP(w, r, nextFails{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
