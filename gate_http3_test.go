@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 Caddy serves HTTP/2 with x/net/http2, and only there can extended CONNECT be switched on
+
 package usher
 
 import (

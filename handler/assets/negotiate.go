@@ -17,10 +17,9 @@ const (
 	codings // how many there are
 )
 
-// codingNames are the registered names, and the suffixes of precompressed sidecars.
+// codingNames are the registered names.
 var (
 	codingNames    = [codings]string{"identity", "br", "zstd", "gzip"}
-	sidecarSuffix  = [codings]string{"", ".br", ".zst", ".gz"}
 	codingPriority = [...]Coding{Brotli, Zstd, Gzip, Identity}
 )
 

@@ -28,7 +28,6 @@ const maxProved = 32 << 20
 // scanner reads a root once.
 type scanner struct {
 	root     *os.Root
-	base     string // the root with its links resolved
 	previous *Catalog
 	memory   int64
 	report   func(path string, err error)
@@ -254,18 +253,17 @@ func identify(info fs.FileInfo) identity {
 }
 
 // openRoot opens the directory, with its own links resolved.
-func openRoot(dir string) (*os.Root, string, error) {
+func openRoot(dir string) (*os.Root, error) {
 	base, err := filepath.EvalSymlinks(dir)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	info, err := os.Stat(base)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if !info.IsDir() {
-		return nil, "", fmt.Errorf("%s is not a directory", dir)
+		return nil, fmt.Errorf("%s is not a directory", dir)
 	}
-	root, err := os.OpenRoot(base)
-	return root, base, err
+	return os.OpenRoot(base)
 }

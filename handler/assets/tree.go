@@ -60,7 +60,7 @@ type Tree struct {
 
 // OpenTree checks that the root is a directory and begins to read it.
 func OpenTree(config TreeConfig) (*Tree, error) {
-	root, _, err := openRoot(config.Root)
+	root, err := openRoot(config.Root)
 	if err != nil {
 		return nil, fmt.Errorf("opening the root: %w", err)
 	}
@@ -189,7 +189,7 @@ func (t *Tree) compress(ctx context.Context, catalog *Catalog) {
 }
 
 func (t *Tree) scan(ctx context.Context) (*Catalog, error) {
-	root, _, err := openRoot(t.config.Root)
+	root, err := openRoot(t.config.Root)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,8 @@ import (
 	"sync"
 
 	"github.com/cespare/xxhash/v2"
-	"golang.org/x/crypto/md4" //nolint:staticcheck // webpack's default hash; it proves a build, it protects nothing
+	//lint:ignore SA1019 webpack's default hash: here it tells builds apart, and protects nothing
+	"golang.org/x/crypto/md4"
 )
 
 // Content is the bytes of a file, and their digests as far as a token has asked for them. SHA-256 is computed at once;

@@ -219,10 +219,8 @@ func (s *Socket) write(t transport, p []byte) (int, error) {
 		s.sent(p[:n])
 		return n, err
 	}
-	end, found := len(p), s.toClient.boundary()
-	if found {
-		end = 0
-	} else {
+	end, found := 0, s.toClient.boundary()
+	if !found {
 		ahead := s.toClient
 		end, found = ahead.toBoundary(p)
 	}

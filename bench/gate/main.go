@@ -1,0 +1,175 @@
+// Command gate measures how many wrong keys a second are refused: by usher, by Caddy with the matcher recipe of its own
+// documentation, and by Daphne. Each handshake has a connection of its own, as a browser's has. The servers run in turn
+// on one core, the client on the others; only the ratios mean anything.
+//
+//	go run ./bench/gate [-seconds 5]
+package main
+
+import (
+	"bufio"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const handshake = "GET /ws/chat/?key=a-wrong-key-0123456789 HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n" +
+	"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+const gated = `{
+	admin off
+	persist_config off
+	log {
+		output discard
+	}
+}
+http://localhost:%d {
+	websocket_gate {
+		route chat /ws/chat/ {
+			key the-good-key-0123456789
+		}
+	}
+	reverse_proxy 127.0.0.1:9
+}
+`
+
+const recipe = `{
+	admin off
+	persist_config off
+	log {
+		output discard
+	}
+}
+http://localhost:%d {
+	@refused {
+		path /ws/chat/
+		header Connection *Upgrade*
+		header Upgrade websocket
+		not query key=the-good-key-0123456789
+	}
+	respond @refused 403
+	reverse_proxy 127.0.0.1:9
+}
+`
+
+func main() {
+	seconds := flag.Int("seconds", 5, "how long each server is asked")
+	workers := flag.Int("workers", 8, "connections at a time")
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "usher-bench")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	caddy := filepath.Join(dir, "caddy")
+	if out, err := exec.Command("go", "build", "-o", caddy, "./cmd/caddy").CombinedOutput(); err != nil {
+		log.Fatalf("building cmd/caddy: %v\n%s", err, out)
+	}
+	perSecond := map[string]float64{}
+	for _, server := range []struct {
+		name  string
+		start func(port int) *exec.Cmd
+	}{
+		{"usher", caddyWith(caddy, dir, gated)},
+		{"Caddy's matcher recipe", caddyWith(caddy, dir, recipe)},
+		{"Daphne", daphne},
+	} {
+		perSecond[server.name] = measure(server.start, *workers, time.Duration(*seconds)*time.Second)
+	}
+	fmt.Println("| refused by | a second | usher is |")
+	fmt.Println("|---|---|---|")
+	for _, name := range []string{"usher", "Caddy's matcher recipe", "Daphne"} {
+		fmt.Printf("| %s | %.0f | %.1f times |\n", name, perSecond[name], perSecond["usher"]/perSecond[name])
+	}
+}
+
+func caddyWith(binary, dir, caddyfile string) func(int) *exec.Cmd {
+	return func(port int) *exec.Cmd {
+		config := filepath.Join(dir, fmt.Sprintf("Caddyfile-%d", port))
+		if err := os.WriteFile(config, fmt.Appendf(nil, caddyfile, port), 0o600); err != nil {
+			log.Fatal(err)
+		}
+		return exec.Command("taskset", "-c", "0", binary, "run", "--config", config, "--adapter", "caddyfile")
+	}
+}
+
+// daphne refuses by the example's consumer, which checks its key.
+func daphne(port int) *exec.Cmd {
+	command := exec.Command("taskset", "-c", "0", "/usr/bin/python3", "-m", "daphne", "-b", "127.0.0.1", "-p", fmt.Sprint(port),
+		"--access-log", os.DevNull, "theatre.asgi:application")
+	command.Dir = "examples/django"
+	command.Env = append(os.Environ(), "DJANGO_SECRET_KEY=bench", "LIVE_ORDERS_WS_KEY=the-good-key-of-orders",
+		"PAYMENT_STATUS_WS_KEY=the-good-key-of-payments", "CHAT_WS_KEY=the-good-key-0123456789", "PYTHONDONTWRITEBYTECODE=1")
+	return command
+}
+
+func measure(start func(int) *exec.Cmd, workers int, duration time.Duration) float64 {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	port := listener.Addr().(*net.TCPAddr).Port
+	_ = listener.Close()
+	command := start(port)
+	if err := command.Start(); err != nil {
+		log.Fatal(err)
+	}
+	defer func() {
+		_ = command.Process.Signal(syscall.SIGTERM)
+		_ = command.Wait()
+	}()
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	for deadline := time.Now().Add(20 * time.Second); refusal(address) == ""; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			log.Fatalf("%s does not answer", command)
+		}
+	}
+	if status := refusal(address); status != "401" && status != "403" {
+		log.Fatalf("%s answers %s, want a refusal", command, status)
+	}
+	var refused atomic.Int64
+	var running sync.WaitGroup
+	started := time.Now()
+	for range workers {
+		running.Go(func() {
+			for time.Since(started) < duration {
+				if refusal(address) != "" {
+					refused.Add(1)
+				}
+			}
+		})
+	}
+	running.Wait()
+	return float64(refused.Load()) / time.Since(started).Seconds()
+}
+
+// refusal tries one handshake and returns the status, or "" if there was none.
+func refusal(address string) string {
+	conn, err := net.DialTimeout("tcp", address, time.Second)
+	if err != nil {
+		return ""
+	}
+	defer conn.Close()
+	_ = conn.(*net.TCPConn).SetLinger(0) // a port in TIME_WAIT for each would run out
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := conn.Write([]byte(handshake)); err != nil {
+		return ""
+	}
+	line, err := bufio.NewReaderSize(conn, 512).ReadString('\n')
+	if err != nil {
+		return ""
+	}
+	fields := strings.Fields(line)
+	if len(fields) < 2 {
+		return ""
+	}
+	return fields[1]
+}
