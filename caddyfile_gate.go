@@ -28,6 +28,9 @@ func parseWebSocketGate(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, er
 //			hide_credentials
 //			upstream_credential query|header <name> <secret>
 //			origins same|any|<origin>...
+//			max_open <n> [per_client <n>] [per_key <n>]
+//			max_age <duration>
+//			idle_timeout <duration>
 //			handshake_timeout <duration>
 //		}
 //		unlisted refuse|pass
@@ -78,11 +81,17 @@ func (g *WebSocketGate) unmarshalRoute(d *caddyfile.Dispenser) error {
 			err = route.unmarshalUpstreamCredential(d, once)
 		case "origins":
 			err = route.unmarshalOrigins(d)
+		case "max_open":
+			err = route.unmarshalMaxOpen(d, once)
+		case "max_age":
+			err = once.duration(d, &route.MaxAge)
+		case "idle_timeout":
+			err = once.duration(d, &route.IdleTimeout)
 		case "handshake_timeout":
 			err = once.duration(d, &route.HandshakeTimeout)
 		default:
 			err = unknownWord(d, "route", "key", "credential", "hide_credentials", "upstream_credential", "origins",
-				"handshake_timeout")
+				"max_open", "max_age", "idle_timeout", "handshake_timeout")
 		}
 		if err != nil {
 			return err
@@ -164,6 +173,26 @@ func (r *GateRoute) unmarshalOrigins(d *caddyfile.Dispenser) error {
 		}
 	}
 	r.Origins = append(r.Origins, args...)
+	return nil
+}
+
+func (r *GateRoute) unmarshalMaxOpen(d *caddyfile.Dispenser, once seen) error {
+	if err := once.first(d); err != nil {
+		return err
+	}
+	args := append([]string{""}, d.RemainingArgs()...)
+	limits := map[string]*int{"": &r.MaxOpen, "per_client": &r.MaxOpenPerClient, "per_key": &r.MaxOpenPerKey}
+	for i := 0; i < len(args); i += 2 {
+		limit, known := limits[args[i]]
+		if !known || i+1 == len(args) {
+			return d.Errf("max_open: want a number, and perhaps per_client and per_key with theirs, got %q", args[1:])
+		}
+		number, err := strconv.Atoi(args[i+1])
+		if err != nil || number < 1 {
+			return d.Errf("max_open: want a number of sockets, got %q", args[i+1])
+		}
+		*limit = number
+	}
 	return nil
 }
 

@@ -133,6 +133,9 @@ func TestHideCredentials(t *testing.T) {
 			t.Errorf("%s: the application saw the key", c.name)
 		}
 	}
+	eventually(t, "every socket's end logged", func() bool {
+		return len(site.Logs.With("handled request")) == len(site.Logs.With("WSCONNECT"))
+	})
 	if strings.Contains(site.Logs.String(), goodKey) {
 		t.Errorf("a key stands in the logs: %s", lineWith(site.Logs, goodKey))
 	}

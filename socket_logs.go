@@ -11,21 +11,27 @@ import (
 	"github.com/scan2food/usher/handler/sockets"
 )
 
-// socketLogger is the newest configuration's: a socket may end long after the one that admitted it is gone.
-var socketLogger atomic.Pointer[zap.Logger]
+// newestGate is that of the newest configuration: a socket may end long after the one that admitted it is gone.
+var newestGate atomic.Pointer[WebSocketGate]
+
+// loggerOf is the logger of the gate that admitted the socket, as long as that is in force.
+func loggerOf(info sockets.Info) *zap.Logger {
+	if owner, ok := info.Owner.(*WebSocketGate); ok && owner.live.Load() {
+		return owner.logger
+	}
+	return newestGate.Load().logger
+}
 
 // logOpened writes WSCONNECT, the word that operators of Daphne grep for.
 func logOpened(s *sockets.Socket) {
-	logger := socketLogger.Load()
-	if entry := logger.Check(zapcore.InfoLevel, "WSCONNECT"); entry != nil {
+	if entry := loggerOf(s.Info()).Check(zapcore.InfoLevel, "WSCONNECT"); entry != nil {
 		entry.Write(append(socketFields(s.Info()), zap.String("outcome", string(gate.Accepted)))...)
 	}
 }
 
 // logEnded writes WSDISCONNECT.
 func logEnded(ended sockets.Ended) {
-	logger := socketLogger.Load()
-	entry := logger.Check(zapcore.InfoLevel, "WSDISCONNECT")
+	entry := loggerOf(ended.Info).Check(zapcore.InfoLevel, "WSDISCONNECT")
 	if entry == nil {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -34,6 +35,7 @@ type WebSocketGate struct {
 	gate   *gate.Gate
 	logger *zap.Logger
 	logs   *redactedLogs
+	live   atomic.Bool // the configuration that this gate belongs to is in force
 }
 
 // GateRoute is one kind of socket.
@@ -62,6 +64,22 @@ type GateRoute struct {
 
 	// How long the application may take to answer the handshake before the client gets 504. Default: 10s.
 	HandshakeTimeout caddy.Duration `json:"handshake_timeout,omitempty"`
+
+	// How many sockets of the route may be open at once. Default: no limit.
+	MaxOpen int `json:"max_open,omitempty"`
+
+	// How many of them one client may have open: an IPv4 address or an IPv6 /64, trusted proxies considered. Default: no
+	// limit.
+	MaxOpenPerClient int `json:"max_open_per_client,omitempty"`
+
+	// How many of them may be open by one key. Default: no limit.
+	MaxOpenPerKey int `json:"max_open_per_key,omitempty"`
+
+	// How long a socket may be open before it is closed with 1001. Default: no limit.
+	MaxAge caddy.Duration `json:"max_age,omitempty"`
+
+	// How long a socket may be silent both ways before it is closed with 1001. Default: no limit.
+	IdleTimeout caddy.Duration `json:"idle_timeout,omitempty"`
 
 	// Where the route stands in a configuration file, for error messages.
 	Source string `json:"source,omitempty"`
@@ -132,6 +150,7 @@ func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 		Ring:         ring,
 		PassUnlisted: g.Unlisted == "pass",
 		Registry:     openSockets,
+		Owner:        g,
 		External:     externalOrigin,
 		Client:       clientAddress,
 		StatusOf:     errorStatus,
@@ -142,8 +161,15 @@ func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("websocket_gate: %w", err)
 	}
-	socketLogger.Store(g.logger)
+	g.live.Store(true)
+	newestGate.Store(g)
 	openSockets.SetHooks(logOpened, logEnded)
+	return nil
+}
+
+// Cleanup leaves the logging of the sockets that live on to the newest gate.
+func (g *WebSocketGate) Cleanup() error {
+	g.live.Store(false)
 	return nil
 }
 
@@ -246,11 +272,17 @@ func (r *GateRoute) core() (*gate.Route, error) {
 	if len(r.Paths) == 0 {
 		return nil, errors.New("want at least one path")
 	}
+	if r.MaxOpen < 0 || r.MaxOpenPerClient < 0 || r.MaxOpenPerKey < 0 {
+		return nil, errors.New("max_open: want numbers that are not negative")
+	}
 	route := &gate.Route{
 		Name:             r.Name,
 		Paths:            r.Paths,
 		Hide:             r.HideCredentials,
 		HandshakeTimeout: time.Duration(r.HandshakeTimeout),
+		Limits:           sockets.Limits{Route: r.MaxOpen, Client: r.MaxOpenPerClient, Key: r.MaxOpenPerKey},
+		MaxAge:           time.Duration(r.MaxAge),
+		Idle:             time.Duration(r.IdleTimeout),
 	}
 	for _, credential := range r.Credentials {
 		source, err := credential.core()
@@ -442,6 +474,7 @@ var openSockets = sockets.NewRegistry(time.Now)
 var (
 	_ caddy.Provisioner           = (*WebSocketGate)(nil)
 	_ caddy.Validator             = (*WebSocketGate)(nil)
+	_ caddy.CleanerUpper          = (*WebSocketGate)(nil)
 	_ caddyhttp.MiddlewareHandler = (*WebSocketGate)(nil)
 	_ gate.Next                   = (caddyhttp.Handler)(nil)
 )

@@ -50,7 +50,7 @@ func TestQuickstart(t *testing.T) {
 	show("the deployment", chromedp.Click("#deploy"))
 	waitFor(t, "release 2 served", func() bool { return strings.Contains(text("#said"), "Release 2 is served") })
 	if directory := os.Getenv("USHER_E2E_SCREENSHOTS"); directory != "" {
-		picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(90))
+		picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 		if err != nil {
 			t.Fatal(err)
 		}

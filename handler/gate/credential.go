@@ -50,41 +50,50 @@ func readCredentials(r *http.Request, sources []Source) (presented, *Fault) {
 	if !decodable(r.URL.RawQuery) {
 		return p, &faultQuery
 	}
+	eachCredential(r, sources, func(value string, place Place) {
+		p.add(value)
+		if place == InSubprotocol {
+			p.decoded = decodeSubprotocol(value)
+		}
+	})
+	return p, nil
+}
+
+// eachCredential visits every credential that stands at one of the sources.
+func eachCredential(r *http.Request, sources []Source, visit func(value string, place Place)) {
 	for i := range sources {
 		source := &sources[i]
 		switch source.Place {
 		case InQuery:
 			parameters(r.URL.RawQuery, func(name, value string) {
 				if decode(name) == source.Name {
-					p.add(decode(value))
+					visit(decode(value), InQuery)
 				}
 			})
 		case InHeader:
 			for _, value := range r.Header[source.Name] {
-				p.add(value)
+				visit(value, InHeader)
 			}
 		case InCookie:
 			cookies(r.Header["Cookie"], func(name, value string) {
 				if name == source.Name {
-					p.add(value)
+					visit(value, InCookie)
 				}
 			})
 		case InBearer:
 			for _, value := range r.Header["Authorization"] {
 				if token, ok := bearerToken(value); ok {
-					p.add(token)
+					visit(token, InBearer)
 				}
 			}
 		case InSubprotocol:
 			elements(r.Header["Sec-Websocket-Protocol"], func(element string) {
 				if value, ok := subprotocolCredential(element, source.Name); ok {
-					p.add(value)
-					p.decoded = decodeSubprotocol(value)
+					visit(value, InSubprotocol)
 				}
 			})
 		}
 	}
-	return p, nil
 }
 
 // bearerToken reads an Authorization header (RFC 6750, 2.1). The scheme is case-insensitive (RFC 9110, 11.1).

@@ -29,6 +29,12 @@ type Route struct {
 	Origins Origins
 	// HandshakeTimeout is how long the application may take to answer the handshake. Default 10s; negative: no limit.
 	HandshakeTimeout time.Duration
+	// Limits are how many sockets may be open at once. Default: no limit.
+	Limits sockets.Limits
+	// MaxAge is how long a socket may be open. Default: no limit.
+	MaxAge time.Duration
+	// Idle is how long a socket may be silent both ways. Default: no limit.
+	Idle time.Duration
 }
 
 // DefaultHandshakeTimeout is long for an application, and short for a person who waits.
@@ -43,6 +49,8 @@ type Config struct {
 	PassUnlisted bool
 	// Registry is told of every socket.
 	Registry *sockets.Registry
+	// Owner is noted with every socket, for the hooks of the registry. May be nil.
+	Owner any
 	// External tells scheme and host (with a port, if the client named one) of the site as the client sees it.
 	External func(*http.Request) (scheme, host string)
 	// Client tells the address of the client, as far as it can be trusted.

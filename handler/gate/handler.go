@@ -50,7 +50,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) erro
 
 // admit takes a place in the registry and hands the handshake on.
 func (g *Gate) admit(w http.ResponseWriter, r *http.Request, d Decision, next Next) error {
-	socket, err := g.config.Registry.Open(g.info(r, d), sockets.Limits{})
+	socket, err := g.config.Registry.Open(g.info(r, d), d.Route.Limits)
 	if err != nil {
 		d.Outcome = TooMany
 		g.refuse(w, r, d)
@@ -67,18 +67,30 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, d Decision, next Ne
 
 func (g *Gate) info(r *http.Request, d Decision) sockets.Info {
 	info := sockets.Info{
-		Route:     d.Route.Name,
-		Key:       d.Key,
-		KeyID:     d.KeyID,
-		Client:    g.config.Client(r),
-		Protocol:  protocolOf(r),
-		Until:     d.Until,
-		UntilCode: sockets.Code(KeyExpired.CloseCode()),
+		Route:    d.Route.Name,
+		Key:      d.Key,
+		KeyID:    d.KeyID,
+		Client:   g.config.Client(r),
+		Protocol: protocolOf(r),
+		Idle:     d.Route.Idle,
+		Owner:    g.config.Owner,
 	}
+	info.Until, info.UntilCode, info.UntilReason = g.until(d)
 	if origin := r.Header["Origin"]; len(origin) > 0 {
 		info.Origin = origin[0]
 	}
 	return info
+}
+
+// until is when the socket ends: with its key, or with its age, whichever comes first.
+func (g *Gate) until(d Decision) (time.Time, sockets.Code, string) {
+	if d.Route.MaxAge > 0 {
+		end := g.config.Now().Add(d.Route.MaxAge)
+		if d.Until.IsZero() || end.Before(d.Until) {
+			return end, sockets.CodeGoingAway, "this socket has been open for as long as it may be"
+		}
+	}
+	return d.Until, sockets.Code(KeyExpired.CloseCode()), KeyExpired.Reason()
 }
 
 // protocolOf names the version of HTTP: on HTTP/3 the server puts :protocol in r.Proto.

@@ -3,6 +3,8 @@ package gate
 import (
 	"net/http"
 	"strings"
+
+	"github.com/scan2food/usher/handler/keys"
 )
 
 // Redacted stands in a log where a credential stood.
@@ -14,6 +16,9 @@ const Redacted = "REDACTED"
 // have dropped headers that its log still holds. Any other request has only such values replaced as are keys.
 func (g *Gate) Redact(r *http.Request) (uri string, header http.Header, ok bool) {
 	m := redactor{gate: g, byName: ReadHandshake(r) != PlainHTTP || g.table.Lookup(r.URL) != nil}
+	if m.byName {
+		m.notePresented(r)
+	}
 	if !m.byName && !m.suspects(r) {
 		return "", nil, false
 	}
@@ -33,6 +38,18 @@ func (g *Gate) Redact(r *http.Request) (uri string, header http.Header, ok bool)
 type redactor struct {
 	gate   *Gate
 	byName bool
+	// presented is what stands at the sources of the request; it may stand elsewhere too, as a part of something else
+	presented []string
+}
+
+func (m *redactor) notePresented(r *http.Request) {
+	eachCredential(r, m.gate.sources, func(value string, _ Place) {
+		for _, form := range []string{value, decodeSubprotocol(value)} {
+			if len(form) >= keys.MinSecretLength {
+				m.presented = append(m.presented, form)
+			}
+		}
+	})
 }
 
 // suspects is the cheap look that almost every request of a site gets: is there anything under one of the names?
@@ -77,8 +94,13 @@ func (m redactor) named(place Place, name string) bool {
 	return m.byName && eraser{sources: m.gate.sources}.named(place, name)
 }
 
-// secret reports a value that is a key of this gate, whatever it stands under.
+// secret reports a value that is a key of this gate, or holds what was presented, whatever it stands under.
 func (m redactor) secret(value string) bool {
+	for _, presented := range m.presented {
+		if strings.Contains(value, presented) || strings.Contains(decode(value), presented) {
+			return true
+		}
+	}
 	return value != "" && m.gate.knows(value)
 }
 
@@ -111,7 +133,7 @@ func (m redactor) target(uri string) string {
 func (m redactor) line(name, line string) string {
 	switch name {
 	case "Referer":
-		return m.target(line)
+		line = m.target(line)
 	case "Cookie":
 		return joined(line, ";", m.cookie)
 	case "Sec-Websocket-Protocol":

@@ -28,6 +28,8 @@ type Info struct {
 	UntilReason string
 	// Idle is how long it may be silent both ways before it is closed; zero: for ever.
 	Idle time.Duration
+	// Owner is whoever admitted it. The registry does not look at it; its hooks may.
+	Owner any
 }
 
 // Limits is how many sockets may be open at once; zero is no limit.
@@ -91,7 +93,7 @@ func (r *Registry) Open(info Info, limits Limits) (*Socket, error) {
 	defer r.mutex.Unlock()
 	s := &Socket{
 		registry: r, info: info, started: r.now(),
-		written: make(chan struct{}), answered: make(chan struct{}),
+		written: make(chan struct{}), answered: make(chan struct{}), ended: make(chan struct{}),
 	}
 	keys := s.countKeys()
 	for i, limit := range [...]struct {

@@ -30,6 +30,7 @@ type Socket struct {
 	closing  atomic.Pointer[[]byte]    // the Close frame that is to be sent
 	written  chan struct{}             // closed when it was written
 	answered chan struct{}             // closed when the client sent a Close frame, or broke off
+	ended    chan struct{}             // closed by End
 	through  sync.Once
 
 	mutex    sync.Mutex // held while bytes go to the client, so that frames keep their order
@@ -150,19 +151,21 @@ func (s *Socket) finish(t transport) {
 	injected := s.injected
 	s.mutex.Unlock()
 	if !injected {
-		wait(s.written, closeTimeout)
+		s.wait(s.written, closeTimeout)
 	}
 	t.closeWrite()
-	wait(s.answered, lingerTimeout)
+	s.wait(s.answered, lingerTimeout)
 	t.close()
 	s.giveUp()
 }
 
-func wait(event <-chan struct{}, atMost time.Duration) {
+// wait waits for an event, or for the end of the socket, for a while.
+func (s *Socket) wait(event <-chan struct{}, atMost time.Duration) {
 	timer := time.NewTimer(atMost)
 	defer timer.Stop()
 	select {
 	case <-event:
+	case <-s.ended:
 	case <-timer.C:
 	}
 }
@@ -282,6 +285,7 @@ func (s *Socket) End() {
 		return
 	}
 	s.over, s.onClose = true, nil
+	close(s.ended)
 	ended := Ended{Code: s.code, By: s.closedBy}
 	s.state.Unlock()
 	s.registry.remove(s)

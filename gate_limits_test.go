@@ -1,0 +1,88 @@
+package usher
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// A place is free again after every kind of end.
+func TestMaxOpen(t *testing.T) {
+	t.Parallel()
+	site, app := corpusSite(t, "max_open 1")
+	accepted := func(why string) {
+		t.Helper()
+		eventually(t, "a free place after "+why, func() bool {
+			return exchange(t, site.Addr, get(keyed, upgrade)).StatusCode == http.StatusSwitchingProtocols
+		})
+	}
+	accepted("nothing")
+	conn, response := exchangeOpen(t, site.Addr, get(keyed, upgrade))
+	for response.StatusCode == http.StatusTooManyRequests { // the one before is not quite gone
+		conn.Close()
+		conn, response = exchangeOpen(t, site.Addr, get(keyed, upgrade))
+	}
+	over := exchange(t, site.Addr, get(keyed, upgrade))
+	if over.StatusCode != http.StatusTooManyRequests || over.Header.Get("Retry-After") == "" {
+		t.Errorf("one too many: %d, Retry-After %q", over.StatusCode, over.Header.Get("Retry-After"))
+	}
+	conn.Close()
+	accepted("a client that broke off")
+	for why, answer := range map[string]func(http.ResponseWriter, *http.Request) bool{
+		"an application that refused": func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(http.StatusForbidden)
+			return true
+		},
+		"an application that broke off": func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) },
+	} {
+		app.Answer(answer)
+		exchange(t, site.Addr, get(keyed, upgrade))
+		app.Answer(nil)
+		accepted(why)
+	}
+}
+
+// A socket is closed when its key ends, when it is old enough, and when nothing is said on it.
+func TestSocketsEnd(t *testing.T) {
+	t.Parallel()
+	app := startApplication(t)
+	for name, c := range map[string]struct {
+		words string
+		code  websocket.StatusCode
+	}{
+		"until":        {"key the-key-that-ends-soon until SOON", 4401},
+		"max_age":      {"key the-key-that-ends-soon\nmax_age 500ms", websocket.StatusGoingAway},
+		"idle_timeout": {"key the-key-that-ends-soon\nidle_timeout 500ms", websocket.StatusGoingAway},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			site := startSite(t, fmt.Sprintf(`
+				http://localhost http://127.0.0.1
+				websocket_gate {
+					route chat /ws/chat/ {
+						%s
+					}
+				}
+				reverse_proxy %s
+			`, strings.Replace(c.words, "SOON", time.Now().Add(3*time.Second).Format(time.RFC3339), 1), app.Addr))
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			defer cancel()
+			url := strings.Replace(site.URL, "http", "ws", 1) + "/ws/chat/?key=the-key-that-ends-soon"
+			conn, _, err := websocket.Dial(ctx, url, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.CloseNow() }()
+			_, _, err = conn.Read(ctx)
+			if got := websocket.CloseStatus(err); got != c.code {
+				t.Errorf("closed with %v (%v), want %v", got, err, c.code)
+			}
+			eventually(t, "the end logged", func() bool { return len(site.Logs.With("WSDISCONNECT")) == 1 })
+		})
+	}
+}
