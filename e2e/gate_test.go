@@ -80,6 +80,18 @@ func TestRefusalIsAtOnceAndDaphneNeverSeesIt(t *testing.T) {
 	}
 }
 
+func getAsset(site string) error {
+	response, err := http.Get(site + "/static/theatre_js/live-orders/worker.js")
+	if err != nil {
+		return err
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return errors.New(response.Status)
+	}
+	return nil
+}
+
 func TestReload(t *testing.T) {
 	need(t, "gunicorn")
 	site := startDjango(t)
@@ -96,12 +108,10 @@ func TestReload(t *testing.T) {
 	go func() {
 		defer close(failed)
 		for asking.Err() == nil {
-			response, err := http.Get(door.url + "/static/theatre_js/live-orders/worker.js")
-			if err == nil {
-				_ = response.Body.Close()
-				if response.StatusCode != http.StatusOK {
-					err = errors.New(response.Status)
-				}
+			err := getAsset(door.url)
+			if err != nil {
+				// Caddy closes an idle connection as a request comes: browsers try again, once.
+				err = getAsset(door.url)
 			}
 			if err != nil {
 				failed <- err
