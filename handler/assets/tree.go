@@ -107,8 +107,10 @@ func (t *Tree) run(ctx context.Context) {
 	defer t.background.Wait()
 	w := newWatcher(t.config.Root)
 	defer w.close()
+	// Followed before it is read: what changes in between is then heard of.
+	watched := w.watch()
 	t.refresh(ctx)
-	if !w.watch() {
+	if !watched {
 		t.config.Logger.Warn("the file system tells of no changes; it is looked at every second instead",
 			zap.String("root", t.config.Root), zap.Error(w.err))
 	}
@@ -122,8 +124,8 @@ func (t *Tree) run(ctx context.Context) {
 			w.follow(event)
 			quiet.Reset(t.config.Settle)
 		case <-quiet.C:
-			t.refresh(ctx)
 			w.watch()
+			t.refresh(ctx)
 			quiet.Reset(t.afterScan(w))
 		}
 	}
