@@ -367,13 +367,26 @@ func coreOrigins(words []string) (gate.Origins, error) {
 
 // ServeHTTP judges the request and hands it on, or answers it.
 func (g *WebSocketGate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	log := g.logs.begin(g.gate, w, r)
+	var log *redactedRequest
+	if g.mayBeLogged(r) {
+		log = g.logs.begin(g.gate, w, r)
+	}
 	if log == nil {
 		return statusError(g.serve(w, r, next))
 	}
 	defer log.end()
 	log.err = statusError(g.serve(log.writer, r, next))
 	return log.err
+}
+
+// mayBeLogged leaves out the refusals of a site without an access log: they end in no error, and so in no line of
+// Caddy's.
+func (g *WebSocketGate) mayBeLogged(r *http.Request) bool {
+	if g.logs.accessLog != nil {
+		return true
+	}
+	outcome := g.gate.Decide(r).Outcome
+	return outcome == gate.Passed || outcome == gate.Accepted
 }
 
 func (g *WebSocketGate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
