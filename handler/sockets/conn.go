@@ -2,40 +2,46 @@ package sockets
 
 import (
 	"bufio"
+	"bytes"
+	"io"
 	"net"
 	"net/http"
 	"time"
 )
 
-// Conn wraps the client's connection of an HTTP/1.1 socket, after its 101. Half-close is offered only where the
-// connection has it. It offers no ReadFrom or WriteTo: every frame must pass by.
+// Conn wraps the hijacked connection of an HTTP/1.1 socket. The frames begin with its first byte if 101 has been written
+// through [Socket.ResponseWriter], else behind the head of the response that is written to it. Half-close is offered only
+// where the connection has it. ReadFrom and WriteTo are not: every frame must pass by.
 func (s *Socket) Conn(c net.Conn) net.Conn {
-	wrapped := &conn{Conn: c, socket: s}
-	s.open(wrapped.transport())
+	s.head.underWay = s.Status() == 0
 	if half, ok := c.(closeWriter); ok {
-		return &halfConn{conn: *wrapped, half: half}
+		wrapped := &halfConn{conn{c, s}, half}
+		s.attach(&wrapped.conn)
+		return wrapped
 	}
+	wrapped := &conn{c, s}
+	s.attach(wrapped)
 	return wrapped
 }
 
 type closeWriter interface{ CloseWrite() error }
 
+// conn is a connection with its frames followed, and the socket's link.
 type conn struct {
 	net.Conn
 	socket *Socket
 }
 
-func (c *conn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	c.socket.received(p[:n], err)
-	return n, err
-}
+func (c *conn) Read(p []byte) (int, error)  { return c.socket.read(c.Conn, p) }
+func (c *conn) Write(p []byte) (int, error) { return c.socket.write(c, p) }
 
-func (c *conn) Write(p []byte) (int, error) {
-	return c.socket.write(c.transport(), p)
+// Close ends the connection. While the gate is closing it, that comes first, within a second.
+func (c *conn) Close() error {
+	if closing := c.socket.closing.Load(); closing != nil {
+		wait(closing.done, closing.end().Add(abortAfter))
+	}
+	return c.Conn.Close()
 }
-
-func (c *conn) transport() transport { return connTransport{c.Conn} }
 
 // NetConn is the connection itself, for whoever waits on it without reading.
 func (c *conn) NetConn() net.Conn { return c.Conn }
@@ -45,32 +51,115 @@ type halfConn struct {
 	half closeWriter
 }
 
-func (c *halfConn) CloseWrite() error { return c.half.CloseWrite() }
+// CloseWrite ends what goes to the client, which a Close by the gate does itself.
+func (c *halfConn) CloseWrite() error {
+	if closing := c.socket.closing.Load(); closing != nil && closing.decided() {
+		return nil
+	}
+	return c.half.CloseWrite()
+}
 
-// connTransport ends a connection as RFC 6455, 7.1.1 asks: the write side first, so that the Close frame arrives.
-type connTransport struct{ net.Conn }
+func (c *conn) sendSome(p []byte) (int, error) { return c.Conn.Write(p) }
 
-func (t connTransport) flush() {}
+func (c *conn) send(p []byte) error {
+	_, err := c.Conn.Write(p)
+	return err
+}
 
-func (t connTransport) setWriteDeadline(at time.Time) { _ = t.SetWriteDeadline(at) }
+// abortAfter is how long after its time a connection may take to end by itself.
+const abortAfter = 50 * time.Millisecond
 
-func (t connTransport) closeWrite() {
-	if half, ok := t.Conn.(closeWriter); ok {
-		_ = half.CloseWrite()
+// end closes the connection as RFC 6455, 7.1.1 asks: the write side first, so that the Close frame arrives. A browser
+// tells of it when it sees that end, not when it sees the frame.
+func (c *conn) end(closing *closing) {
+	s, until := c.socket, closing.end()
+	abort := time.AfterFunc(time.Until(until)+abortAfter, c.abort) // TLS takes 5 s to tell a client that does not read
+	defer abort.Stop()
+	if closing.sent() {
+		shutWrite(c.Conn)
+		s.release()
+		_ = c.SetReadDeadline(until)
+		s.discard(closing, c.Conn, nil, nil)
+		wait(closing.answered, until)
+	} else {
+		s.release()
+	}
+	_ = c.Conn.Close()
+}
+
+// shutWrite ends what goes to the client on every layer: below a TLS close_notify, the TCP connection's half.
+func shutWrite(c net.Conn) {
+	for {
+		half, ok := c.(closeWriter)
+		if !ok || half.CloseWrite() != nil {
+			return
+		}
+		layered, ok := c.(netConner)
+		if !ok {
+			return
+		}
+		c = layered.NetConn()
 	}
 }
 
-func (t connTransport) close() { _ = t.Close() }
+type netConner interface{ NetConn() net.Conn }
 
-// hijack takes the connection from the server. What the client sent early is still in the reader, and is followed here.
-func (s *Socket) hijack(w http.ResponseWriter) (net.Conn, *bufio.ReadWriter, error) {
-	c, buffered, err := http.NewResponseController(w).Hijack()
+// abort resets the connection, past any layer that would still want to say something.
+func (c *conn) abort() {
+	inner := c.Conn
+	for {
+		layered, ok := inner.(netConner)
+		if !ok {
+			break
+		}
+		inner = layered.NetConn()
+	}
+	if lingerer, ok := inner.(interface{ SetLinger(int) error }); ok {
+		_ = lingerer.SetLinger(0)
+	}
+	_ = inner.Close()
+}
+
+// upgradeWriter answers an Upgrade.
+type upgradeWriter struct {
+	http.ResponseWriter
+	socket *Socket
+}
+
+func (w *upgradeWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *upgradeWriter) WriteHeader(status int) {
+	w.socket.noteStatus(status)
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *upgradeWriter) Write(p []byte) (int, error) {
+	w.socket.noteStatus(http.StatusOK)
+	return w.ResponseWriter.Write(p)
+}
+
+// Hijack takes the connection over. What the client sent early stays in the reader, and is followed here.
+func (w *upgradeWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, err
 	}
-	wrapped := s.Conn(c)
-	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
-	s.received(early, nil)
+	wrapped := w.socket.Conn(c)
 	buffered.Writer.Reset(wrapped)
+	if n := buffered.Reader.Buffered(); n > 0 {
+		early, _ := buffered.Reader.Peek(n)
+		w.socket.early(early)
+		buffered.Reader.Reset(io.MultiReader(bytes.NewReader(bytes.Clone(early)), wrapped))
+		_, _ = buffered.Reader.Peek(n)
+	} else {
+		buffered.Reader.Reset(wrapped) // what is read through it passes by here as well
+	}
 	return wrapped, buffered, nil
+}
+
+// early follows bytes that were read before the connection was wrapped.
+func (s *Socket) early(p []byte) {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	s.received(p)
 }

@@ -2,54 +2,33 @@ package sockets
 
 import (
 	"encoding/binary"
-	"unicode/utf8"
+	"math"
 )
 
-// Code is a WebSocket close code (RFC 6455, 7.4).
-type Code uint16
-
-// Close codes that this module sends of its own accord.
+// Parts of a frame header (RFC 6455, 5.2).
 const (
-	CodeGoingAway Code = 1001
-	CodeNone      Code = 1005 // no Close frame, or one without a code: never sent (RFC 6455, 7.4.1)
-)
-
-const (
-	finalClose   = 0x88 // FIN and opcode 8 (RFC 6455, 5.2)
-	opcodeMask   = 0x0f
+	finBit       = 0x80 // of the first byte
+	opcodeBits   = 0x0f
 	opcodeClose  = 0x8
-	maskBit      = 0x80
-	maxReason    = 123 // a control frame holds at most 125 bytes, two of them the code (RFC 6455, 5.5)
+	maskBit      = 0x80 // of the second byte
+	lengthBits   = 0x7f
 	maxHeaderLen = 14
 )
 
-// closeFrame encodes an unmasked Close frame, as a server sends it. The reason is cut to fit, between characters.
-func closeFrame(code Code, reason string) []byte {
-	if len(reason) > maxReason {
-		cut := maxReason
-		for cut > 0 && !utf8.RuneStart(reason[cut]) {
-			cut--
-		}
-		reason = reason[:cut]
-	}
-	frame := make([]byte, 4, 4+len(reason))
-	frame[0], frame[1] = finalClose, byte(2+len(reason))
-	binary.BigEndian.PutUint16(frame[2:], uint16(code))
-	return append(frame, reason...)
-}
-
-// frames follows the frames of one direction by their headers, in whatever pieces the bytes come. It copies no payload.
+// frames follows the frames of one direction by their headers, in whatever pieces the bytes come. It keeps no payload
+// but the code of a Close frame. The zero value is before the first frame.
 type frames struct {
-	header    [maxHeaderLen]byte
-	have      uint8  // bytes of the header so far
-	payload   uint64 // bytes of the payload still to come
-	offset    uint8  // of the payload of a Close frame, as far as its code
-	code      [2]byte
-	closeSeen bool
+	payload uint64 // bytes of the present frame's payload that are still to come
+	header  [maxHeaderLen]byte
+	have    uint8 // bytes of the header so far; 0 between frames
+	coded   uint8 // bytes of a Close frame's code so far
+	code    [2]byte
+	closed  bool // a whole Close frame went by
+	lost    bool // a length that no frame can have: there are no boundaries any more
 }
 
-// boundary reports that no frame is under way.
-func (f *frames) boundary() bool { return f.have == 0 && f.payload == 0 }
+// boundary reports whether no frame is under way.
+func (f *frames) boundary() bool { return f.have == 0 && !f.lost }
 
 // advance follows all of p.
 func (f *frames) advance(p []byte) {
@@ -58,40 +37,37 @@ func (f *frames) advance(p []byte) {
 	}
 }
 
-// toBoundary follows p to the first end of a frame and returns how far that is; found=false if p ends before.
-func (f *frames) toBoundary(p []byte) (n int, found bool) {
-	for n < len(p) {
-		n += f.step(p[n:])
-		if f.boundary() {
-			return n, true
-		}
-	}
-	return n, false
-}
-
-// step follows at least one byte of p: to the end of the header, or of the payload, at most.
-func (f *frames) step(p []byte) int {
-	if f.inPayload() {
-		return f.stepPayload(p)
-	}
+// toBoundary follows p to the next end of a frame, or to the end of p, and returns how far it came.
+func (f *frames) toBoundary(p []byte) int {
 	n := 0
-	for n < len(p) {
-		f.header[f.have] = p[n]
-		f.have++
-		n++
-		if f.have >= 2 && int(f.have) == f.headerLen() {
-			f.beginPayload()
-			break
-		}
+	for n < len(p) && (n == 0 || !f.boundary()) {
+		n += f.step(p[n:])
 	}
 	return n
 }
 
-func (f *frames) inPayload() bool { return f.payload > 0 }
+// step follows at least one byte of p: at most to the end of the header, or of the payload.
+func (f *frames) step(p []byte) int {
+	switch {
+	case f.lost:
+		return len(p)
+	case f.payload > 0:
+		return f.stepPayload(p)
+	}
+	for n, b := range p {
+		f.header[f.have] = b
+		f.have++
+		if f.have >= 2 && int(f.have) == f.headerLen() {
+			f.begin()
+			return n + 1
+		}
+	}
+	return len(p)
+}
 
 func (f *frames) headerLen() int {
 	n := 2
-	switch f.header[1] &^ maskBit {
+	switch f.header[1] & lengthBits {
 	case 126:
 		n += 2
 	case 127:
@@ -103,8 +79,9 @@ func (f *frames) headerLen() int {
 	return n
 }
 
-func (f *frames) beginPayload() {
-	switch length := f.header[1] &^ maskBit; length {
+// begin starts the payload that the header announces.
+func (f *frames) begin() {
+	switch length := f.header[1] & lengthBits; length {
 	case 126:
 		f.payload = uint64(binary.BigEndian.Uint16(f.header[2:]))
 	case 127:
@@ -112,16 +89,11 @@ func (f *frames) beginPayload() {
 	default:
 		f.payload = uint64(length)
 	}
-	f.offset = 0
-	if f.isClose() {
-		f.closeSeen = true
-	}
+	f.lost = f.payload > math.MaxInt64 // the most significant bit must be 0
 	if f.payload == 0 {
-		f.have = 0
+		f.end()
 	}
 }
-
-func (f *frames) isClose() bool { return f.header[0]&opcodeMask == opcodeClose }
 
 func (f *frames) stepPayload(p []byte) int {
 	n := len(p)
@@ -131,29 +103,40 @@ func (f *frames) stepPayload(p []byte) int {
 	if f.isClose() {
 		f.readCode(p[:n])
 	}
-	f.payload -= uint64(n)
-	if f.payload == 0 {
-		f.have = 0
+	if f.payload -= uint64(n); f.payload == 0 {
+		f.end()
 	}
 	return n
 }
 
-// readCode keeps the first two bytes of a Close frame's payload, unmasked.
+func (f *frames) end() {
+	f.closed = f.closed || f.isClose()
+	f.have = 0
+}
+
+func (f *frames) isClose() bool { return f.header[0]&opcodeBits == opcodeClose }
+
+// readCode keeps the first two bytes of a Close frame's payload, unmasked. Of several Close frames the first counts.
 func (f *frames) readCode(p []byte) {
-	for i := 0; i < len(p) && f.offset < 2; i++ {
-		b := p[i]
+	if f.closed {
+		return
+	}
+	for _, b := range p[:min(len(p), 2-int(f.coded))] {
 		if f.header[1]&maskBit != 0 {
-			b ^= f.header[f.headerLen()-4+int(f.offset)]
+			b ^= f.header[f.headerLen()-4+int(f.coded)]
 		}
-		f.code[f.offset] = b
-		f.offset++
+		f.code[f.coded] = b
+		f.coded++
 	}
 }
 
-// closeCode is the code of a Close frame that went by; CodeNone if none did, or it had none.
+// closeCode is the code of the Close frame that went by: [CodeNone] if it has none, [CodeAbnormal] if none went by.
 func (f *frames) closeCode() Code {
-	if code := Code(binary.BigEndian.Uint16(f.code[:])); code != 0 {
-		return code
+	switch {
+	case !f.closed:
+		return CodeAbnormal
+	case f.coded < 2:
+		return CodeNone
 	}
-	return CodeNone
+	return Code(binary.BigEndian.Uint16(f.code[:]))
 }

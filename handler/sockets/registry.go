@@ -1,63 +1,52 @@
 package sockets
 
 import (
-	"fmt"
+	"cmp"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Info is what is known of a socket at its handshake.
-type Info struct {
-	// Route and Key (the key's label) name what it was admitted to and by.
-	Route, Key string
-	// KeyID tells the secret that opened it from every other.
-	KeyID [16]byte
-	// Client is its address, trusted proxies considered.
-	Client netip.Addr
-	// Origin is the page's that opened it; "" for what is no browser.
-	Origin string
-	// Protocol is HTTP/1.1, HTTP/2.0 or HTTP/3.0.
-	Protocol string
-	// Until is when it is closed, with UntilCode and UntilReason; zero: never.
-	Until       time.Time
-	UntilCode   Code
-	UntilReason string
-	// Idle is how long it may be silent both ways before it is closed; zero: for ever.
-	Idle time.Duration
-	// Owner is whoever admitted it. The registry does not look at it; its hooks may.
-	Owner any
-}
-
-// Limits is how many sockets may be open at once; zero is no limit.
-type Limits struct {
-	Route, Client, Key int
-}
-
-// LimitError says which limit was met.
-type LimitError struct {
-	By  string // route, client or key
-	Max int
-}
-
-func (e *LimitError) Error() string {
-	return fmt.Sprintf("at most %d sockets may be open per %s", e.Max, e.By)
-}
-
-// Registry is every open socket of the process. It is safe for concurrent use.
+// Registry is every socket of the process, those whose handshake is under way included. It is safe for concurrent use.
 type Registry struct {
 	now   func() time.Time
 	hooks atomic.Pointer[hooks]
-	clock atomic.Int64 // the time at the last sweep, in nanoseconds: exact enough for activity
+	clock atomic.Int64 // the time when it was last looked at, in Unix nanoseconds: exact enough for activity
 
-	mutex    sync.Mutex
-	sockets  map[uint64]*Socket
-	lastID   uint64
-	counts   map[countKey]int
-	sweeping bool
+	mutex   sync.Mutex
+	sockets map[uint64]*Socket
+	lastID  uint64
+	routes  map[routeName]*routeCount
+	due     dueHeap
+	stop    chan struct{} // ends the sweeper; nil while none runs
+}
+
+// Info is what is known of a socket at its handshake.
+type Info struct {
+	// Site tells routes of one name apart, where several gates have them. It may be empty.
+	Site string
+	// Route and Key (the key's label) name what it was admitted to and by.
+	Route, Key string
+	// KeyID tells the secret that opened it from every other; zero: none.
+	KeyID [16]byte
+	// Client is its address, trusted proxies considered.
+	Client netip.Addr
+	// Origin is the page's that opened it, cut at 255 bytes; "" for what is no browser.
+	Origin string
+	// Protocol is HTTP/1.1, HTTP/2.0 or HTTP/3.0.
+	Protocol string
+	// Until is when it is closed, to about a second, with UntilCode and UntilReason. Zero: never.
+	Until       time.Time
+	UntilCode   Code
+	UntilReason string
+	// Idle is how long it may be silent both ways before it is closed, to about a second. Zero: for ever.
+	Idle time.Duration
+	// Owner is whoever admitted it. The registry does not look at it; its hooks may.
+	Owner any
 }
 
 type hooks struct {
@@ -65,107 +54,79 @@ type hooks struct {
 	ended  func(Ended)
 }
 
-// countKey is what a limit counts: exactly one of its forms is set.
-type countKey struct {
-	route  string
-	client netip.Prefix
-	key    [16]byte
-}
-
 // NewRegistry makes an empty registry. now is the clock.
 func NewRegistry(now func() time.Time) *Registry {
-	r := &Registry{now: now, sockets: make(map[uint64]*Socket), counts: make(map[countKey]int)}
+	r := &Registry{now: now, sockets: make(map[uint64]*Socket), routes: make(map[routeName]*routeCount)}
 	r.hooks.Store(&hooks{func(*Socket) {}, func(Ended) {}})
-	r.clock.Store(now().UnixNano())
 	return r
 }
 
-// SetHooks replaces what is called when a socket opens and when it has ended. The latest configuration's hooks serve
-// every socket, older ones too.
+// SetHooks replaces what is called when a handshake has succeeded, and when such a socket has ended. The latest
+// configuration's hooks serve every socket, older ones too. They must be quick: a handshake waits for the first, the end
+// of a handler for the second.
 func (r *Registry) SetHooks(opened func(*Socket), ended func(Ended)) {
 	r.hooks.Store(&hooks{opened, ended})
 }
 
+// maxOrigin bounds what a client can have the registry keep.
+const maxOrigin = 255
+
 // Open takes a place for a socket whose handshake is about to be handed on. The place is free again after
 // [Socket.End]. The error is a *LimitError.
 func (r *Registry) Open(info Info, limits Limits) (*Socket, error) {
+	if len(info.Origin) > maxOrigin {
+		info.Origin = strings.Clone(info.Origin[:maxOrigin])
+	}
+	info.Until = info.Until.Round(0) // the clock on the wall ends a key, also after the machine has slept
+	now := r.now()
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	s := &Socket{
-		registry: r, info: info, started: r.now(),
-		written: make(chan struct{}), answered: make(chan struct{}), ended: make(chan struct{}),
-	}
-	keys := s.countKeys()
-	for i, limit := range [...]struct {
-		max int
-		by  string
-	}{{limits.Route, "route"}, {limits.Client, "client"}, {limits.Key, "key"}} {
-		if limit.max > 0 && r.counts[keys[i]] >= limit.max {
-			return nil, &LimitError{limit.by, limit.max}
-		}
-	}
-	for _, key := range keys {
-		r.counts[key]++
+	route, err := r.take(&info, limits)
+	if err != nil {
+		return nil, err
 	}
 	r.lastID++
-	s.id = r.lastID
-	r.clock.Store(s.started.UnixNano())
-	s.active.Store(s.started.UnixNano())
+	s := &Socket{registry: r, info: info, id: r.lastID, started: now, route: route, place: noPlace}
+	s.active.Store(now.UnixNano())
+	r.clock.Store(now.UnixNano())
 	r.sockets[s.id] = s
-	r.startSweeping()
+	r.watch(s)
 	return s, nil
+}
+
+// opened counts a socket whose handshake has succeeded.
+func (r *Registry) opened(s *Socket) {
+	r.mutex.Lock()
+	_, there := r.sockets[s.id]
+	if there {
+		s.opened.Store(true)
+		s.active.Store(r.clock.Load())
+		s.route.open++
+	}
+	r.mutex.Unlock()
+	if there {
+		r.hooks.Load().opened(s)
+	}
 }
 
 // remove frees the place of a socket.
 func (r *Registry) remove(s *Socket) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	if r.sockets[s.id] == nil {
-		return
-	}
 	delete(r.sockets, s.id)
-	for _, key := range s.countKeys() {
-		if r.counts[key]--; r.counts[key] == 0 {
-			delete(r.counts, key)
-		}
-	}
-}
-
-// countKeys is what the socket counts under: its route, its client's network, its key on its route.
-func (s *Socket) countKeys() [3]countKey {
-	return [3]countKey{
-		{route: s.info.Route},
-		{client: clientNetwork(s.info.Client)},
-		{route: s.info.Route, key: s.info.KeyID, client: everyClient},
-	}
-}
-
-// everyClient keeps the count of a key apart from that of its route.
-var everyClient = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
-
-// clientNetwork is what one client can hold of the address space: an IPv4 address, or an IPv6 /64.
-func clientNetwork(client netip.Addr) netip.Prefix {
-	client = client.Unmap()
-	bits := 64
-	if client.Is4() {
-		bits = 32
-	}
-	network, err := client.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return network
+	r.give(s)
+	r.unwatch(s)
 }
 
 // all is the sockets of this moment, oldest first.
 func (r *Registry) all() []*Socket {
 	r.mutex.Lock()
-	defer r.mutex.Unlock()
 	sockets := make([]*Socket, 0, len(r.sockets))
 	for _, s := range r.sockets {
 		sockets = append(sockets, s)
 	}
-	slices.SortFunc(sockets, func(a, b *Socket) int { return int(int64(a.id) - int64(b.id)) })
+	r.mutex.Unlock()
+	slices.SortFunc(sockets, func(a, b *Socket) int { return cmp.Compare(a.id, b.id) })
 	return sockets
 }
 
@@ -180,79 +141,40 @@ func (r *Registry) List() []Snapshot {
 	return list
 }
 
-// CloseWhere closes the sockets that match, at once, and returns how many.
+// CloseWhere closes the sockets that match, as [Socket.Close] does, all at the same time, and returns how many. A
+// handshake that is under way is given up.
 func (r *Registry) CloseWhere(match func(Info) bool, code Code, reason string) int {
 	closed := 0
 	for _, s := range r.all() {
-		if match(s.info) {
-			s.Close(code, reason)
+		if match(s.info) && s.closeSoon(code, reason) {
 			closed++
 		}
 	}
 	return closed
 }
 
-// CloseID closes one socket of [Registry.List], and reports whether there is one of that number.
+// CloseID closes the socket of that [Snapshot], and reports whether it was there to be closed.
 func (r *Registry) CloseID(id uint64, code Code, reason string) bool {
 	r.mutex.Lock()
 	s := r.sockets[id]
 	r.mutex.Unlock()
-	if s == nil {
-		return false
-	}
-	s.Close(code, reason)
-	return true
+	return s != nil && s.closeSoon(code, reason)
 }
 
-// CloseAll closes every socket, evenly over spread with some jitter, so that clients do not come back all at once. It
-// returns when the last one is being closed.
+// CloseAll closes every socket that is there at the call, in random order and spread over the time with some jitter, so
+// that their clients do not come back in one moment. It returns when they are closed: a second after spread at the
+// latest.
 func (r *Registry) CloseAll(code Code, reason string, spread time.Duration) {
 	sockets := r.all()
-	if len(sockets) == 0 {
-		return
-	}
-	step := spread / time.Duration(len(sockets))
-	for _, s := range sockets {
-		if step > 0 {
-			time.Sleep(step/2 + rand.N(step))
+	rand.Shuffle(len(sockets), func(i, j int) { sockets[i], sockets[j] = sockets[j], sockets[i] })
+	var closing sync.WaitGroup
+	defer closing.Wait()
+	started := time.Now()
+	for i, s := range sockets {
+		at := time.Duration(float64(spread) * (float64(i) + rand.Float64()) / float64(len(sockets)))
+		if wait := at - time.Since(started); wait > time.Millisecond {
+			time.Sleep(wait)
 		}
-		s.Close(code, reason)
-	}
-}
-
-// sweepEvery is how exact Until and Idle are.
-const sweepEvery = time.Second
-
-// startSweeping runs one goroutine for all sockets while there are any. The mutex is held.
-func (r *Registry) startSweeping() {
-	if r.sweeping {
-		return
-	}
-	r.sweeping = true
-	go r.sweep()
-}
-
-func (r *Registry) sweep() {
-	ticker := time.NewTicker(sweepEvery)
-	defer ticker.Stop()
-	for range ticker.C {
-		now := r.now()
-		r.clock.Store(now.UnixNano())
-		var due []*Socket
-		r.mutex.Lock()
-		if len(r.sockets) == 0 {
-			r.sweeping = false
-			r.mutex.Unlock()
-			return
-		}
-		for _, s := range r.sockets {
-			if s.due(now) {
-				due = append(due, s)
-			}
-		}
-		r.mutex.Unlock()
-		for _, s := range due {
-			s.closeDue(now)
-		}
+		closing.Go(func() { s.closeAndWait(code, reason) })
 	}
 }

@@ -2,18 +2,14 @@ package sockets
 
 import (
 	"context"
-	"encoding/binary"
+	"errors"
 	"io"
+	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 )
-
-// closeTimeout is how long a Close may wait for a boundary between frames, or for a client that does not read.
-const closeTimeout = 700 * time.Millisecond
-
-// lingerTimeout is how long the client may take to answer a Close frame before its connection goes.
-const lingerTimeout = 200 * time.Millisecond
 
 // Socket is one place in the registry, and the connection that holds it once its handshake has succeeded.
 type Socket struct {
@@ -22,45 +18,55 @@ type Socket struct {
 	id       uint64
 	started  time.Time
 
-	detached atomic.Bool
+	// The registry's mutex guards these.
+	route *routeCount
+	due   int64 // when the sweeper must look at it, in Unix nanoseconds
+	place int   // in the registry's heap
+
 	in, out  atomic.Int64
-	active   atomic.Int64 // when bytes last went either way, in nanoseconds
+	active   atomic.Int64 // when bytes last went either way, in Unix nanoseconds
+	ending   atomic.Uint32
 	status   atomic.Int32
-	carrier  atomic.Pointer[transport] // nil until the handshake has succeeded
-	closing  atomic.Pointer[[]byte]    // the Close frame that is to be sent
-	written  chan struct{}             // closed when it was written
-	answered chan struct{}             // closed when the client sent a Close frame, or broke off
-	ended    chan struct{}             // closed by End
-	through  sync.Once
+	opened   atomic.Bool
+	detached atomic.Bool
+	closing  atomic.Pointer[closing] // nil until the gate closes it
 
-	mutex    sync.Mutex // held while bytes go to the client, so that frames keep their order
-	toClient frames
-	injected bool // the gate's Close frame was written
-
-	// state guards what follows. It is never held while anything is read or written.
-	state      sync.Mutex
+	// writing is held while bytes go to the client, reading while they come, so that frames are followed in order.
+	writing    sync.Mutex
+	head       head
+	toClient   frames
+	reading    sync.Mutex
 	fromClient frames
-	onClose    func()
-	closedBy   string
-	code       Code // of the first Close frame, as far as it is known
-	over       bool
+
+	// state guards what follows, and is never held while bytes go anywhere. Over is changed only while writing is held
+	// too.
+	state    sync.Mutex
+	link     link // nil until the handshake is answered
+	onClose  func()
+	released bool
+	over     bool
 }
 
-// transport is what carries the socket: a hijacked connection, or an HTTP/2 or 3 stream.
-type transport interface {
-	io.Writer
-	flush()
-	setWriteDeadline(time.Time)
-	closeWrite()
-	close()
+// link is what carries the socket: a hijacked connection, or the stream of an extended CONNECT.
+type link interface {
+	// send writes bytes as they are, and out with them.
+	send(p []byte) error
+	// sendSome writes bytes as they are.
+	sendSome(p []byte) (int, error)
+	// end ends the link after its Close frame, or without one, and returns at about c.until.
+	end(c *closing)
+	// abort ends it at once, also under a write that the client holds up.
+	abort()
 }
 
 // Snapshot is a socket at one moment.
 type Snapshot struct {
 	Info
-	ID      uint64
+	// ID tells it from every other socket of the process.
+	ID uint64
+	// Started is when its place was taken, before its handshake was handed on.
 	Started time.Time
-	// In is bytes from the client, Out bytes to it.
+	// In is bytes from the client, Out bytes to it, frame headers included.
 	In, Out int64
 	// Active is when bytes last went either way, to about a second.
 	Active time.Time
@@ -70,11 +76,22 @@ type Snapshot struct {
 type Ended struct {
 	Snapshot
 	Duration time.Duration
-	// Code is that of the first Close frame either side sent, or CodeNone.
+	// Code is that of the first Close frame that either side sent, [CodeNone] if it had none, and [CodeAbnormal] if no
+	// side sent any. Applications and clients may send what they like: it is no label for a metric as it is.
 	Code Code
 	// By is who ended it: client, application, gate, or transport where a connection broke off without a Close frame.
 	By string
 }
+
+// Who may end a socket.
+const (
+	byClient = iota + 1
+	byApplication
+	byGate
+	byTransport
+)
+
+var enders = [...]string{byClient: "client", byApplication: "application", byGate: "gate", byTransport: "transport"}
 
 // Info is what is known of the socket since its handshake.
 func (s *Socket) Info() Info { return s.info }
@@ -87,236 +104,205 @@ func (s *Socket) Snapshot() Snapshot {
 	}
 }
 
-// Status is the status that went to the client, or 0 if none did yet.
+// Status is the final status that went to the client, or 0 if none did yet.
 func (s *Socket) Status() int { return int(s.status.Load()) }
 
 // Opened reports whether the handshake has succeeded.
-func (s *Socket) Opened() bool { return s.carrier.Load() != nil }
+func (s *Socket) Opened() bool { return s.opened.Load() }
 
-// Detach says that the socket lives on when the handler returns. Who detaches must call End.
-func (s *Socket) Detach() { s.detached.Store(true) }
+// Closed reports whether the gate has closed the socket, or given up its handshake, and with which code.
+func (s *Socket) Closed() (code Code, closed bool) {
+	if c := s.closing.Load(); c != nil {
+		return c.code, true
+	}
+	return 0, false
+}
+
+// Detach says that the socket lives on when the handler returns. Who detaches must call End, and is told of a Close by
+// the end of what it reads: what OnClose has set is let go, and the request with it.
+func (s *Socket) Detach() {
+	s.detached.Store(true)
+	s.state.Lock()
+	s.onClose = nil
+	s.state.Unlock()
+}
 
 // Detached reports whether Detach was called.
 func (s *Socket) Detached() bool { return s.detached.Load() }
 
-// OnClose sets what is called, once, when the socket is being closed from this side: it should end whatever still
-// holds the connection to the application.
+// OnClose sets what is called, once, when the gate has closed the socket and its Close frame is out, or its handshake
+// is given up: it should end whatever still holds the connection to the application, such as the request's context.
 func (s *Socket) OnClose(f func()) {
 	s.state.Lock()
-	defer s.state.Unlock()
-	s.onClose = f
-}
-
-// open is called when the handshake has succeeded.
-func (s *Socket) open(t transport) {
-	s.carrier.Store(&t)
-	s.registry.hooks.Load().opened(s)
-	if s.closing.Load() != nil {
-		go s.finish(t) // Close came between the decision and now
+	late := s.released
+	if !late && !s.over {
+		s.onClose = f
 	}
-}
-
-// Close sends a Close frame at the next boundary between frames, then ends the connection. It returns at once; all is
-// done within a second, also when the client does not read or the application does not finish its frame (the
-// connection ends without a Close frame then). A handshake that has not succeeded yet is given up.
-func (s *Socket) Close(code Code, reason string) {
-	frame := closeFrame(code, reason)
-	if !s.closing.CompareAndSwap(nil, &frame) {
-		return
-	}
-	// A write that a client holds up keeps the mutex: the deadline frees it.
-	if t := s.carrier.Load(); t != nil {
-		s.hurry(*t)
-		go s.finish(*t)
-		return
-	}
-	s.giveUp()
-}
-
-// hurry bounds the write that is under way, unless the socket is over and its carrier somebody else's.
-func (s *Socket) hurry(t transport) {
-	s.state.Lock()
-	defer s.state.Unlock()
-	if !s.over {
-		t.setWriteDeadline(time.Now().Add(closeTimeout))
-	}
-}
-
-// finish writes the Close frame, or waits for the application's own write to do it, and ends the connection.
-func (s *Socket) finish(t transport) {
-	s.mutex.Lock()
-	if s.toClient.boundary() {
-		s.inject(t)
-	}
-	injected := s.injected
-	s.mutex.Unlock()
-	if !injected {
-		s.wait(s.written, closeTimeout)
-	}
-	t.closeWrite()
-	s.wait(s.answered, lingerTimeout)
-	t.close()
-	s.giveUp()
-}
-
-// wait waits for an event, or for the end of the socket, for a while.
-func (s *Socket) wait(event <-chan struct{}, atMost time.Duration) {
-	timer := time.NewTimer(atMost)
-	defer timer.Stop()
-	select {
-	case <-event:
-	case <-s.ended:
-	case <-timer.C:
-	}
-}
-
-// inject writes the Close frame. The mutex is held, and no frame is under way.
-func (s *Socket) inject(t transport) {
-	if s.injected {
-		return
-	}
-	s.injected = true
-	defer close(s.written)
-	if !s.toClient.closeSeen && s.endedBy("gate", s.pendingCode()) {
-		n, _ := t.Write(*s.closing.Load())
-		t.flush()
-		s.out.Add(int64(n))
-	}
-}
-
-// endedBy notes who ended the socket, if it is the first to be noted, and reports whether the socket is still there.
-func (s *Socket) endedBy(who string, code Code) bool {
-	s.state.Lock()
-	defer s.state.Unlock()
-	if s.closedBy == "" {
-		s.closedBy, s.code = who, code
-	}
-	return !s.over
-}
-
-func (s *Socket) pendingCode() Code {
-	frame := *s.closing.Load()
-	return Code(binary.BigEndian.Uint16(frame[2:]))
-}
-
-// giveUp tells whoever holds the connection to the application.
-func (s *Socket) giveUp() {
-	s.state.Lock()
-	onClose := s.onClose
-	s.onClose = nil
 	s.state.Unlock()
-	if onClose != nil {
-		onClose()
+	if late {
+		f()
 	}
 }
 
-// write passes bytes of the application to the client, keeping a pending Close frame between its frames.
-func (s *Socket) write(t transport, p []byte) (int, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if s.injected {
-		return len(p), nil // nothing follows a Close frame (RFC 6455, 5.5.1)
-	}
-	if s.closing.Load() == nil {
-		n, err := t.Write(p)
-		s.sent(p[:n])
-		return n, err
-	}
-	end, found := 0, s.toClient.boundary()
-	if !found {
-		ahead := s.toClient
-		end, found = ahead.toBoundary(p)
-	}
-	n, err := t.Write(p[:end])
-	s.sent(p[:n])
-	if err != nil {
-		return n, err
-	}
-	if found {
-		s.inject(t)
-	}
-	return len(p), nil
-}
-
-// sent follows bytes that went to the client. The mutex is held.
-func (s *Socket) sent(p []byte) {
-	s.toClient.advance(p)
-	if s.toClient.closeSeen && s.toClient.boundary() {
-		s.endedBy("application", s.toClient.closeCode())
-	}
-	s.out.Add(int64(len(p)))
-	s.active.Store(s.registry.clock.Load())
-}
-
-// received follows bytes that came from the client, and the end of them.
-func (s *Socket) received(p []byte, err error) {
-	if len(p) > 0 {
-		s.in.Add(int64(len(p)))
-		s.active.Store(s.registry.clock.Load())
-	}
-	if s.clientDone(p, err) {
-		s.through.Do(func() { close(s.answered) })
-	}
-}
-
-// clientDone follows what the client sent, and reports whether it sent a whole Close frame or broke off.
-func (s *Socket) clientDone(p []byte, err error) bool {
+// release calls what OnClose has set.
+func (s *Socket) release() {
 	s.state.Lock()
-	defer s.state.Unlock()
-	s.fromClient.advance(p)
-	closed := s.fromClient.closeSeen && s.fromClient.boundary()
-	if s.closedBy == "" {
-		switch {
-		case closed:
-			s.closedBy, s.code = "client", s.fromClient.closeCode()
-		case err != nil:
-			s.closedBy, s.code = "transport", CodeNone
-		}
+	f := s.onClose
+	s.onClose, s.released = nil, true
+	s.state.Unlock()
+	if f != nil {
+		f()
 	}
-	return closed || err != nil
 }
 
-// End frees the socket's place and tells the registry's hook, once. A socket whose handshake did not succeed only
-// frees its place.
-func (s *Socket) End() {
+// attach gives the socket its link.
+func (s *Socket) attach(l link) {
 	s.state.Lock()
 	if s.over {
 		s.state.Unlock()
 		return
 	}
-	s.over, s.onClose = true, nil
-	close(s.ended)
-	ended := Ended{Code: s.code, By: s.closedBy}
+	s.link = l
 	s.state.Unlock()
+	if s.framed() {
+		s.registry.opened(s)
+	}
+	if c := s.closing.Load(); c != nil {
+		go s.carryOut(c, l) // it was closed while the application made up its mind
+	}
+}
+
+// framed reports whether the status is one that begins a WebSocket: 101, or 2xx on HTTP/2 and 3 (RFC 8441, 5).
+func (s *Socket) framed() bool {
+	status := s.Status()
+	if s.overHTTP1() {
+		return status == http.StatusSwitchingProtocols
+	}
+	return status >= 200 && status < 300
+}
+
+func (s *Socket) overHTTP1() bool { return s.info.Protocol == "HTTP/1.1" }
+
+// noteStatus notes the final status.
+func (s *Socket) noteStatus(status int) {
+	if status >= 200 || status == http.StatusSwitchingProtocols {
+		s.status.CompareAndSwap(0, int32(status))
+	}
+}
+
+// End frees the socket's place and tells the registry's hook if the socket was open. It may be called again. On HTTP/2
+// and 3 it must be called before the handler returns: nothing is written to the stream after it.
+func (s *Socket) End() {
+	s.writing.Lock()
+	s.state.Lock()
+	ended := s.over
+	s.over, s.link, s.onClose = true, nil, nil
+	s.state.Unlock()
+	s.writing.Unlock()
+	if ended {
+		return
+	}
+	if c := s.closing.Load(); c != nil {
+		c.finish()
+	}
 	s.registry.remove(s)
+	if s.Opened() {
+		s.registry.hooks.Load().ended(s.obituary())
+	}
+}
+
+func (s *Socket) obituary() Ended {
+	s.endedBy(byTransport, CodeAbnormal)
+	ending := s.ending.Load()
+	return Ended{
+		Snapshot: s.Snapshot(),
+		Duration: s.registry.now().Sub(s.started),
+		Code:     Code(ending),
+		By:       enders[ending>>16],
+	}
+}
+
+// endedBy notes who ended the socket, if it is the first to be noted.
+func (s *Socket) endedBy(who uint32, code Code) { s.ending.CompareAndSwap(0, who<<16|uint32(code)) }
+
+// read passes bytes of the client to the application. Once the gate's Close frame is out, what still comes is dropped.
+func (s *Socket) read(from io.Reader, p []byte) (int, error) {
+	n, err := s.readSome(from, p)
+	if c := s.closing.Load(); c != nil && c.sent() {
+		s.discard(c, from, p, err)
+		return 0, io.EOF
+	}
+	return n, err
+}
+
+func (s *Socket) readSome(from io.Reader, p []byte) (int, error) {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	n, err := from.Read(p)
+	s.received(p[:n])
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		s.endedBy(byTransport, CodeAbnormal)
+	}
+	return n, err
+}
+
+// received follows bytes that came from the client. Reading is held.
+func (s *Socket) received(p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	s.in.Add(int64(len(p)))
+	s.active.Store(s.registry.clock.Load())
+	s.fromClient.advance(p)
+	if s.fromClient.closed {
+		s.endedBy(byClient, s.fromClient.closeCode())
+	}
+}
+
+// write passes bytes of the application to the client, and a Close frame that is due behind the frame under way.
+func (s *Socket) write(l link, p []byte) (int, error) {
+	n, err := s.writeSome(l, p)
+	if c := s.closing.Load(); c != nil {
+		s.sendClose(c, l) // its goroutine found writing held
+	}
+	return n, err
+}
+
+func (s *Socket) writeSome(l link, p []byte) (int, error) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if c := s.closing.Load(); c != nil {
+		return s.writeLast(c, l, p)
+	}
+	n, err := l.sendSome(p)
+	s.sent(p[:n])
+	return n, err
+}
+
+// sent follows bytes that went to the client. Writing is held.
+func (s *Socket) sent(p []byte) {
+	if s.head.underWay {
+		p = p[s.head.skip(p):]
+		if s.head.underWay {
+			return
+		}
+		s.noteStatus(s.head.status)
+		if s.framed() {
+			s.registry.opened(s)
+		}
+	}
+	if len(p) == 0 {
+		return
+	}
+	s.out.Add(int64(len(p)))
+	s.active.Store(s.registry.clock.Load())
 	if !s.Opened() {
-		return
+		return // a refusal
 	}
-	if ended.By == "" {
-		ended.By, ended.Code = "transport", CodeNone
+	s.toClient.advance(p)
+	if s.toClient.closed {
+		s.endedBy(byApplication, s.toClient.closeCode())
 	}
-	ended.Snapshot = s.Snapshot()
-	ended.Duration = s.registry.now().Sub(s.started)
-	s.registry.hooks.Load().ended(ended)
-}
-
-// due reports whether the socket's time is up.
-func (s *Socket) due(now time.Time) bool {
-	return s.closing.Load() == nil && (s.past(now) || s.idle(now))
-}
-
-func (s *Socket) past(now time.Time) bool { return !s.info.Until.IsZero() && !now.Before(s.info.Until) }
-
-func (s *Socket) idle(now time.Time) bool {
-	return s.info.Idle > 0 && now.UnixNano()-s.active.Load() >= int64(s.info.Idle)
-}
-
-func (s *Socket) closeDue(now time.Time) {
-	if s.past(now) {
-		s.Close(s.info.UntilCode, s.info.UntilReason)
-		return
-	}
-	s.Close(CodeGoingAway, "nothing was said for "+s.info.Idle.String())
 }
 
 type contextKey struct{}

@@ -1,54 +1,32 @@
 package sockets
 
 import (
-	"bufio"
 	"io"
-	"net"
 	"net/http"
 	"time"
 )
 
 // ResponseWriter wraps the writer that a handshake is answered through. On HTTP/1.1 the socket opens when the
 // connection is hijacked through it; on HTTP/2 and 3, where the response is the stream to the client (RFC 8441, 5), when
-// a 2xx is written.
+// a 2xx is written. One ResponseWriter serves one socket.
 func (s *Socket) ResponseWriter(w http.ResponseWriter) http.ResponseWriter {
-	if s.info.Protocol == "HTTP/1.1" {
+	if s.overHTTP1() {
 		return &upgradeWriter{ResponseWriter: w, socket: s}
 	}
 	return &streamWriter{ResponseWriter: w, socket: s}
 }
 
-// upgradeWriter answers an Upgrade.
-type upgradeWriter struct {
-	http.ResponseWriter
+// Body wraps the stream from the client of an HTTP/2 or 3 socket. When the gate closes the socket, it ends.
+func (s *Socket) Body(body io.ReadCloser) io.ReadCloser { return &streamBody{body, s} }
+
+type streamBody struct {
+	io.ReadCloser
 	socket *Socket
 }
 
-func (w *upgradeWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (b *streamBody) Read(p []byte) (int, error) { return b.socket.read(b.ReadCloser, p) }
 
-func (w *upgradeWriter) WriteHeader(status int) {
-	w.socket.answer(status)
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *upgradeWriter) Write(p []byte) (int, error) {
-	w.socket.answer(http.StatusOK)
-	return w.ResponseWriter.Write(p)
-}
-
-func (w *upgradeWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	w.socket.answer(http.StatusSwitchingProtocols)
-	return w.socket.hijack(w.ResponseWriter)
-}
-
-// answer notes the first final status.
-func (s *Socket) answer(status int) {
-	if status >= 200 || status == http.StatusSwitchingProtocols {
-		s.status.CompareAndSwap(0, int32(status))
-	}
-}
-
-// streamWriter answers an extended CONNECT, and is the stream to the client from then on.
+// streamWriter answers an extended CONNECT, and is the stream to the client and the socket's link from then on.
 type streamWriter struct {
 	http.ResponseWriter
 	socket *Socket
@@ -57,10 +35,13 @@ type streamWriter struct {
 func (w *streamWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *streamWriter) WriteHeader(status int) {
-	w.socket.answer(status)
+	if w.socket.Status() != 0 {
+		return // answered already, and the gate may be writing
+	}
 	w.ResponseWriter.WriteHeader(status)
-	if status >= 200 && status < 300 && !w.socket.Opened() {
-		w.socket.open(&streamTransport{w.ResponseWriter})
+	w.socket.noteStatus(status)
+	if w.socket.framed() {
+		w.socket.attach(w)
 	}
 }
 
@@ -68,42 +49,88 @@ func (w *streamWriter) Write(p []byte) (int, error) {
 	if w.socket.Status() == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
-	carrier := w.socket.carrier.Load()
-	if carrier == nil {
+	if !w.socket.framed() {
 		return w.ResponseWriter.Write(p)
 	}
-	return w.socket.write(*carrier, p)
+	return w.socket.write(w, p)
 }
 
-// streamTransport writes to the stream and ends it.
-type streamTransport struct {
-	writer http.ResponseWriter
+// FlushError flushes what was written, unless nothing may be written any more.
+func (w *streamWriter) FlushError() error {
+	if w.socket.Status() == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	return w.socket.flush(w)
 }
 
-func (t *streamTransport) Write(p []byte) (int, error) { return t.writer.Write(p) }
+// Flush is for those who do not look for FlushError.
+func (w *streamWriter) Flush() { _ = w.FlushError() }
 
-func (t *streamTransport) setWriteDeadline(at time.Time) {
-	_ = http.NewResponseController(t.writer).SetWriteDeadline(at)
+func (s *Socket) flush(w *streamWriter) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if c := s.closing.Load(); c != nil && c.decided() {
+		return nil
+	}
+	return w.flushNow()
 }
 
-func (t *streamTransport) flush() { _ = http.NewResponseController(t.writer).Flush() }
+func (w *streamWriter) flushNow() error { return http.NewResponseController(w.ResponseWriter).Flush() }
 
-// closeWrite and close have nothing to do: the socket's OnClose ends the handler, and that ends the stream.
-func (t *streamTransport) closeWrite() {}
-func (t *streamTransport) close()      {}
+func (w *streamWriter) sendSome(p []byte) (int, error) { return w.ResponseWriter.Write(p) }
 
-// Body wraps the stream from the client of an HTTP/2 or 3 socket.
-func (s *Socket) Body(body io.ReadCloser) io.ReadCloser {
-	return &streamBody{ReadCloser: body, socket: s}
+func (w *streamWriter) send(p []byte) error {
+	if _, err := w.ResponseWriter.Write(p); err != nil {
+		return err
+	}
+	return w.flushNow()
 }
 
-type streamBody struct {
-	io.ReadCloser
-	socket *Socket
+// replyWait is how long a stream stays for the client's own Close frame.
+const replyWait = 250 * time.Millisecond
+
+// end has the handler return, since that ends the stream. The client's Close frame is waited for a little: a browser
+// whose stream has ended before it could answer does not call that clean.
+func (w *streamWriter) end(c *closing) {
+	if c.sent() {
+		wait(c.answered, earlier(time.Now().Add(replyWait), c.end()))
+	}
+	w.socket.release()
+	w.interrupt((*http.ResponseController).SetReadDeadline)
+	if !wait(c.done, c.end()) {
+		w.abort()
+	}
 }
 
-func (b *streamBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.socket.received(p[:n], err)
-	return n, err
+// abort resets the stream. What is held up in a write by the client, or in a read, fails.
+func (w *streamWriter) abort() {
+	w.interrupt((*http.ResponseController).SetReadDeadline)
+	w.interrupt((*http.ResponseController).SetWriteDeadline)
+}
+
+// interrupt sets a deadline in the past, unless the handler has returned. It goes to the server's own writer: those that
+// wrap it need not expect this from another goroutine than the handler's.
+func (w *streamWriter) interrupt(setDeadline func(*http.ResponseController, time.Time) error) {
+	w.socket.state.Lock()
+	defer w.socket.state.Unlock()
+	if !w.socket.over {
+		_ = setDeadline(http.NewResponseController(innermost(w.ResponseWriter)), time.Unix(1, 0))
+	}
+}
+
+func innermost(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = outer.Unwrap()
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }

@@ -1,0 +1,114 @@
+package sockets
+
+import (
+	"crypto/sha1" // RFC 6455, 4.2.2 wants SHA-1; nothing is protected by it
+	"encoding/base64"
+	"io"
+	"net/http"
+	"time"
+)
+
+// Closer refuses handshakes in a way that scripts in a browser can read: it completes the handshake, sends a Close frame,
+// and ends the connection. The status of a refused handshake they never see.
+type Closer struct {
+	places chan struct{}
+}
+
+// Defaults of a [Closer].
+const (
+	// DefaultClosings is how many closings there may be at a time.
+	DefaultClosings = 1000
+	// closerTimeout is how long one may take: the client has that long to answer the Close frame.
+	closerTimeout = 2 * time.Second
+)
+
+// NewCloser makes a Closer that holds at most so many connections at a time; 0 means [DefaultClosings].
+func NewCloser(most int) *Closer {
+	if most <= 0 {
+		most = DefaultClosings
+	}
+	return &Closer{places: make(chan struct{}, most)}
+}
+
+// Close completes the WebSocket handshake r with the subprotocol, if it is not empty, and closes with code and reason. It
+// returns when the connection is over, after two seconds at the latest. False means that nothing was written, because
+// there are too many closings already or the handshake cannot be completed: it is to be refused by status. r must have
+// been found to be a valid handshake.
+func (c *Closer) Close(w http.ResponseWriter, r *http.Request, subprotocol string, code Code, reason string) (done bool) {
+	select {
+	case c.places <- struct{}{}:
+		defer func() { <-c.places }()
+	default:
+		return false
+	}
+	frame := closeFrame(code, reason)
+	if r.ProtoMajor > 1 {
+		closeStream(w, r, subprotocol, frame)
+		return true
+	}
+	return closeUpgrade(w, r, subprotocol, frame)
+}
+
+func closeUpgrade(w http.ResponseWriter, r *http.Request, subprotocol string, frame []byte) (done bool) {
+	if _, ok := innermost(w).(http.Hijacker); !ok || r.Header.Get("Sec-WebSocket-Key") == "" {
+		return false
+	}
+	until := time.Now().Add(closerTimeout)
+	header := w.Header()
+	header["Connection"] = []string{"Upgrade"}
+	header["Upgrade"] = []string{"websocket"}
+	header["Sec-WebSocket-Accept"] = []string{acceptOf(r)}
+	selectSubprotocol(header, subprotocol)
+	w.WriteHeader(http.StatusSwitchingProtocols)
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return true // 101 may be out already
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(until)
+	if _, err := conn.Write(frame); err != nil {
+		return true
+	}
+	shutWrite(conn)
+	readToClose(buffered)
+	return true
+}
+
+func closeStream(w http.ResponseWriter, r *http.Request, subprotocol string, frame []byte) {
+	controller := http.NewResponseController(w)
+	until := time.Now().Add(closerTimeout)
+	_ = controller.SetWriteDeadline(until)
+	selectSubprotocol(w.Header(), subprotocol)
+	w.WriteHeader(http.StatusOK)
+	if _, err := w.Write(frame); err != nil || controller.Flush() != nil {
+		return
+	}
+	_ = controller.SetWriteDeadline(time.Time{}) // on HTTP/2 it would reset the stream
+	_ = controller.SetReadDeadline(until)
+	readToClose(r.Body)
+}
+
+func selectSubprotocol(header http.Header, subprotocol string) {
+	if subprotocol != "" {
+		header["Sec-WebSocket-Protocol"] = []string{subprotocol}
+	}
+}
+
+// readToClose drops what the client sends until its own Close frame, its end, or the deadline.
+func readToClose(from io.Reader) {
+	var client frames
+	buffer := make([]byte, 512)
+	for !client.closed {
+		n, err := from.Read(buffer)
+		client.advance(buffer[:n])
+		if err != nil {
+			return
+		}
+	}
+}
+
+// acceptOf is the Sec-WebSocket-Accept that answers a handshake (RFC 6455, 4.2.2).
+func acceptOf(r *http.Request) string {
+	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}

@@ -1,0 +1,545 @@
+package sockets
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// follow reads what a client gets, and returns the stream up to its end.
+func follow(client net.Conn) <-chan []byte {
+	got := make(chan []byte, 1)
+	go func() {
+		all, _ := io.ReadAll(client)
+		client.Close()
+		got <- all
+	}()
+	return got
+}
+
+// followToClose is follow for a connection that has no halves: the client leaves at the Close frame.
+func followToClose(client net.Conn, buffer []byte) <-chan []byte {
+	got := make(chan []byte, 1)
+	go func() {
+		var f frames
+		for !f.closed && len(buffer) < cap(buffer) {
+			n, err := client.Read(buffer[len(buffer):cap(buffer)])
+			f.advance(buffer[len(buffer) : len(buffer)+n])
+			buffer = buffer[:len(buffer)+n]
+			if err != nil {
+				break
+			}
+		}
+		client.Close()
+		got <- buffer
+	}()
+	return got
+}
+
+// A Close at any point of a large message, among the writes of the application, leaves the message whole and comes
+// behind it.
+func TestCloseAtAFrameBoundary(t *testing.T) {
+	t.Parallel()
+	const points, chunk = 1000, 4096
+	message := frame(2, bytes.Repeat([]byte("0123456789abcdef"), 1<<16)) // 1 MiB
+	later := frame(1, []byte("never to be seen"))
+	last := closeFrame(4401, "revoked")
+	r := NewRegistry(time.Now)
+	ended := hooked(r)
+	buffer := make([]byte, 0, len(message)+1024)
+	for point := range points {
+		client, server := net.Pipe()
+		s := open(t, r, Info{Route: "chat"})
+		conn := upgraded(t, s, server)
+		got := followToClose(client, buffer)
+		closeAt := rand.IntN(len(message)) / chunk * chunk
+		for at := 0; at < len(message); at += chunk {
+			if at == closeAt {
+				s.Close(4401, "revoked")
+			}
+			if n, err := conn.Write(message[at:min(at+chunk, len(message))]); err != nil {
+				// Only the connection's end may make an error, and it ends behind a whole frame.
+				if at > 0 && n > 0 {
+					t.Errorf("point %d: write at %d = %d, %v", point, at, n, err)
+				}
+				break
+			}
+		}
+		_, _ = conn.Write(later)
+		stream := soon(t, "the end of the connection", got)
+		conn.Close()
+		s.End()
+		switch e := soon(t, "the end of the socket", ended); {
+		case e.By != "gate" || e.Code != 4401 || e.Out != int64(len(stream)):
+			t.Fatalf("point %d: ended %s with %d after %d bytes, want gate, 4401, %d", point, e.By, e.Code, e.Out, len(stream))
+		case closeAt == 0 && bytes.Equal(stream, last): // before the first byte of the message
+		case !bytes.Equal(stream, append(bytes.Clone(message), last...)):
+			t.Fatalf("point %d: closed at %d, the client got %d bytes that are not the message and the Close frame",
+				point, closeAt, len(stream))
+		}
+	}
+}
+
+// The same with writes and Close at the same time, and many small frames cut at random.
+func TestCloseAmongConcurrentWrites(t *testing.T) {
+	t.Parallel()
+	r := NewRegistry(time.Now)
+	var stream []byte
+	for i := range 2000 {
+		stream = append(stream, frame(1, make([]byte, i%200))...)
+	}
+	last := closeFrame(CodeGoingAway, "")
+	for range 50 {
+		client, server := tcpPair(t)
+		s := open(t, r, Info{})
+		conn := upgraded(t, s, server)
+		got := follow(client)
+		go func() {
+			time.Sleep(time.Duration(rand.IntN(2000)) * time.Microsecond)
+			s.Close(CodeGoingAway, "")
+		}()
+		for rest := stream; ; {
+			n := min(len(rest), 1+rand.IntN(300))
+			if _, err := conn.Write(rest[:n]); err != nil {
+				break
+			}
+			if rest = rest[n:]; len(rest) == 0 {
+				rest = stream
+			}
+		}
+		all := soon(t, "the end of the connection", got)
+		before, ok := bytes.CutSuffix(all, last)
+		var f frames
+		f.advance(before)
+		if !ok || !f.boundary() || f.closed {
+			t.Fatalf("the client got %d bytes: Close frame at the end %v, at a boundary %v", len(all), ok, f.boundary())
+		}
+	}
+}
+
+func TestCloseIsOverInASecond(t *testing.T) {
+	t.Parallel()
+	var all sync.WaitGroup
+	defer all.Wait()
+	for _, c := range []struct {
+		name, why string
+		client    func(*net.TCPConn) // runs until the end of the test
+		app       func(net.Conn)     // before the Close
+		wantFrame bool
+	}{
+		{"silent client", "half-open: it takes the frame and never answers", holdOpen, nothing, true},
+		{"client that talks on", "what it says is dropped", talkOn, nothing, true},
+		{"stalled application", "in the middle of a frame", holdOpen, func(c net.Conn) { _, _ = c.Write([]byte{0x82, 10, 1}) }, false},
+		{"client that does not read", "the application hangs in a write", holdOpen, writeOn, false},
+	} {
+		for name, wrap := range map[string]func(testing.TB, *net.TCPConn, *net.TCPConn) (net.Conn, net.Conn){
+			"TCP": func(_ testing.TB, a, b *net.TCPConn) (net.Conn, net.Conn) { return a, b },
+			"TLS": tlsPair,
+			// As Caddy's access log wraps a connection: the interface and nothing more.
+			"wrapped TLS": func(t testing.TB, a, b *net.TCPConn) (net.Conn, net.Conn) {
+				client, server := tlsPair(t, a, b)
+				return client, struct{ net.Conn }{server}
+			},
+		} {
+			tcpClient, tcpServer := tcpPair(t)
+			client, server := wrap(t, tcpClient, tcpServer)
+			if client == net.Conn(tcpClient) {
+				go c.client(tcpClient)
+			}
+			all.Go(func() {
+				closeInASecond(t, fmt.Sprintf("%s over %s (%s)", c.name, name, c.why), client, server, c.app, c.wantFrame)
+			})
+		}
+	}
+}
+
+func closeInASecond(t *testing.T, what string, client, server net.Conn, app func(net.Conn), wantFrame bool) {
+	r := NewRegistry(time.Now)
+	ended := hooked(r)
+	s := open(t, r, Info{})
+	conn := upgraded(t, s, server)
+	released := make(chan struct{})
+	s.OnClose(func() { close(released) })
+	var handler sync.WaitGroup
+	handler.Go(func() { _, _ = io.Copy(io.Discard, conn) })
+	handler.Go(func() { app(conn) })
+	time.Sleep(100 * time.Millisecond) // for the application to get stuck
+
+	started := time.Now()
+	s.Close(4401, "revoked")
+	select {
+	case <-released:
+	case <-time.After(5 * time.Second):
+		t.Errorf("%s: OnClose was not called", what)
+	}
+	handler.Wait()
+	conn.Close()
+	within(t, what, started)
+	s.End()
+	if e := <-ended; e.By != "gate" || e.Code != 4401 {
+		t.Errorf("%s: ended by %s with %d", what, e.By, e.Code)
+	}
+	if wantFrame {
+		got, _ := io.ReadAll(client)
+		if !bytes.Equal(got, closeFrame(4401, "revoked")) {
+			t.Errorf("%s: the client got %x, want a Close frame", what, got)
+		}
+	}
+}
+
+func nothing(net.Conn)      {}
+func holdOpen(*net.TCPConn) {}
+func talkOn(c *net.TCPConn) {
+	for {
+		if _, err := c.Write(masked(1, make([]byte, 100))); err != nil {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func writeOn(c net.Conn) {
+	for {
+		if _, err := c.Write(frame(2, make([]byte, 1<<16))); err != nil {
+			return
+		}
+	}
+}
+
+// tlsPair makes a TLS connection out of a TCP one.
+func tlsPair(t testing.TB, client, server *net.TCPConn) (net.Conn, net.Conn) {
+	t.Helper()
+	site := httptest.NewUnstartedServer(nil)
+	site.StartTLS()
+	config := site.TLS.Clone()
+	site.Close()
+	config.NextProtos = nil
+	secure := tls.Server(server, config)
+	dialed := tls.Client(client, &tls.Config{InsecureSkipVerify: true})
+	failed := make(chan error, 1)
+	go func() { failed <- dialed.Handshake() }()
+	if err := errors.Join(secure.Handshake(), <-failed); err != nil {
+		t.Fatal(err)
+	}
+	return dialed, secure
+}
+
+// A client that is closed in the middle of sending gets the Close frame all the same: the connection is not reset.
+func TestCloseFrameIsNotLostToAReset(t *testing.T) {
+	t.Parallel()
+	r := NewRegistry(time.Now)
+	for range 20 {
+		client, server := tcpPair(t)
+		s := open(t, r, Info{})
+		conn := upgraded(t, s, server)
+		// No one reads for the application, and the client fills the connection.
+		_ = client.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
+		for {
+			if _, err := client.Write(masked(2, make([]byte, 1<<16))); err != nil {
+				break
+			}
+		}
+		s.Close(4401, "revoked")
+		got, err := io.ReadAll(client)
+		if !bytes.Equal(got, closeFrame(4401, "revoked")) || err != nil {
+			t.Fatalf("the client got %x, %v, want the Close frame and the end", got, err)
+		}
+		client.Close()
+		conn.Close()
+	}
+}
+
+func TestCloseBeforeTheHandshake(t *testing.T) {
+	t.Parallel()
+	r := NewRegistry(time.Now)
+	ended := hooked(r)
+	s := open(t, r, Info{})
+	released := 0
+	s.OnClose(func() { released++ })
+	s.Close(4401, "revoked")
+	s.Close(4403, "again")
+	if code, closed := s.Closed(); !closed || code != 4401 || released != 1 {
+		t.Errorf("Closed() = %d, %v and OnClose called %d times, want 4401, once", code, closed, released)
+	}
+	s.OnClose(func() { released++ })
+	if released != 2 {
+		t.Error("OnClose after the Close was not called")
+	}
+	s.End()
+	select {
+	case e := <-ended:
+		t.Errorf("a handshake that came to nothing was told to have ended: %+v", e)
+	default:
+	}
+}
+
+// An application that answers after all has its client told why.
+func TestCloseWhileTheApplicationMakesUpItsMind(t *testing.T) {
+	t.Parallel()
+	r := NewRegistry(time.Now)
+	client, server := tcpPair(t)
+	s := open(t, r, Info{})
+	s.Close(4401, "revoked")
+	conn := upgraded(t, s, server)
+	_, _ = conn.Write([]byte{})
+	if got := soon(t, "the end", follow(client)); !bytes.Equal(got, closeFrame(4401, "revoked")) {
+		t.Errorf("the client got %x, want the Close frame", got)
+	}
+	conn.Close()
+}
+
+// What the client and the application do by themselves is seen as it is.
+func TestWhoEnded(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, why string
+		end       func(s *Socket, client net.Conn, app net.Conn)
+		by        string
+		code      Code
+	}{
+		{"client", "its Close frame comes first", func(_ *Socket, client, app net.Conn) {
+			_, _ = client.Write(maskedClose(4000, "done"))
+			readFrame(app)
+			_, _ = app.Write(closeFrame(4000, ""))
+		}, "client", 4000},
+		{"client without a code", "1005 says that there was none", func(_ *Socket, client, app net.Conn) {
+			_, _ = client.Write(masked(opcodeClose, nil))
+			readFrame(app)
+		}, "client", CodeNone},
+		{"application", "its Close frame comes first", func(_ *Socket, client, app net.Conn) {
+			_, _ = app.Write(closeFrame(1011, "error"))
+			_, _ = client.Write(maskedClose(1011, ""))
+			readFrame(app)
+		}, "application", 1011},
+		{"application, then gate", "one Close frame is enough", func(s *Socket, client, app net.Conn) {
+			_, _ = app.Write(closeFrame(1011, "error"))
+			s.closeAndWait(4401, "revoked")
+		}, "application", 1011},
+		{"client breaks off", "no Close frame: 1006", func(_ *Socket, client, app net.Conn) {
+			client.Close()
+			_, _ = app.Read(make([]byte, 1))
+		}, "transport", CodeAbnormal},
+		{"application breaks off", "no Close frame either", func(_ *Socket, client, app net.Conn) {
+			_, _ = app.Write(frame(1, []byte("x")))
+		}, "transport", CodeAbnormal},
+		{"a reader that looks in", "its deadline is no end", func(_ *Socket, client, app net.Conn) {
+			_ = app.SetReadDeadline(time.Unix(1, 0))
+			_, _ = app.Read(make([]byte, 1))
+			_ = app.SetReadDeadline(time.Time{})
+			_, _ = client.Write(maskedClose(4000, "done"))
+			readFrame(app)
+		}, "client", 4000},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := NewRegistry(time.Now)
+			ended := hooked(r)
+			client, server := tcpPair(t)
+			s := open(t, r, Info{})
+			conn := upgraded(t, s, server)
+			c.end(s, client, conn)
+			conn.Close()
+			s.End()
+			if e := soon(t, c.name, ended); e.By != c.by || e.Code != c.code {
+				t.Errorf("ended by %s with %d, want %s, %d (%s)", e.By, e.Code, c.by, c.code, c.why)
+			}
+			client.Close()
+		})
+	}
+}
+
+func readFrame(c net.Conn) {
+	var f frames
+	buffer := make([]byte, 1)
+	for f.advance(nil); !f.boundary() || f == (frames{}); {
+		if _, err := c.Read(buffer); err != nil {
+			return
+		}
+		f.advance(buffer)
+		if f.boundary() {
+			return
+		}
+	}
+}
+
+// proxied is a server that hands every handshake through a registry to a reverse proxy in front of an echo.
+func proxied(t *testing.T, r *Registry, start func(*httptest.Server)) *httptest.Server {
+	t.Helper()
+	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		if request.URL.Path == "/refused" {
+			http.Error(w, "no", http.StatusForbidden)
+			return
+		}
+		conn, err := websocket.Accept(w, request, nil)
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.CloseNow() }()
+		for {
+			kind, message, err := conn.Read(context.Background())
+			if err != nil {
+				return
+			}
+			_ = conn.Write(context.Background(), kind, message)
+		}
+	}))
+	t.Cleanup(echo.Close)
+	target, err := url.Parse(echo.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		s, err := r.Open(Info{Route: "chat", Protocol: request.Proto}, Limits{Route: 1})
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusTooManyRequests)
+			return
+		}
+		defer s.End()
+		ctx, cancel := context.WithCancel(NewContext(request.Context(), s))
+		defer cancel()
+		s.OnClose(cancel)
+		proxy.ServeHTTP(s.ResponseWriter(w), request.WithContext(ctx))
+	}))
+	start(server)
+	t.Cleanup(server.Close)
+	return server
+}
+
+// Behind net/http, in front of a proxy that takes the connection over first and writes the 101 to it then.
+func TestReverseProxy(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]func(*httptest.Server){
+		"cleartext": (*httptest.Server).Start, "TLS": (*httptest.Server).StartTLS,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := NewRegistry(time.Now)
+			ended := hooked(r)
+			server := proxied(t, r, start)
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			defer cancel()
+			dial := func(path string) (*websocket.Conn, *http.Response, error) {
+				address := strings.Replace(server.URL, "http", "ws", 1) + path
+				return websocket.Dial(ctx, address, &websocket.DialOptions{HTTPClient: server.Client()})
+			}
+			if _, response, err := dial("/refused"); err == nil || response.StatusCode != http.StatusForbidden {
+				t.Fatalf("a refusal came as %v", err)
+			}
+			conn, _, err := dial("/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := conn.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
+				t.Fatal(err)
+			}
+			if _, message, err := conn.Read(ctx); string(message) != "hello" {
+				t.Fatalf("the echo is %q, %v", message, err)
+			}
+			if list := r.List(); len(list) != 1 || list[0].In != 11 || list[0].Out != 7 {
+				t.Errorf("List() = %+v, want one socket with 11 bytes in and 7 out", list)
+			}
+			if _, response, err := dial("/"); err == nil || response.StatusCode != http.StatusTooManyRequests {
+				t.Errorf("a second socket: %v, want 429", err)
+			}
+			started := time.Now()
+			if n := r.CloseWhere(func(i Info) bool { return i.Route == "chat" }, 4401, "revoked"); n != 1 {
+				t.Errorf("CloseWhere = %d, want 1", n)
+			}
+			_, _, err = conn.Read(ctx)
+			var closed websocket.CloseError
+			if !errors.As(err, &closed) || closed.Code != 4401 || closed.Reason != "revoked" {
+				t.Errorf("the client got %v, want close 4401", err)
+			}
+			if e := soon(t, "the end", ended); e.By != "gate" || e.Code != 4401 || e.Route != "chat" {
+				t.Errorf("ended %+v", e)
+			}
+			within(t, "the Close", started)
+			if again, _, err := dial("/"); err != nil {
+				t.Errorf("the place is not free again: %v", err)
+			} else {
+				_ = again.CloseNow()
+				soon(t, "the end", ended)
+			}
+		})
+	}
+}
+
+// What a client sends along with its handshake is counted and followed, whoever reads it.
+func TestEarlyBytes(t *testing.T) {
+	t.Parallel()
+	r := NewRegistry(time.Now)
+	read := make(chan string, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		s := open(t, r, Info{})
+		defer s.End()
+		w = s.ResponseWriter(w)
+		w.WriteHeader(http.StatusSwitchingProtocols)
+		conn, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		got := make([]byte, 11+9)
+		_, _ = io.ReadFull(buffered, got)
+		read <- string(got[6:11])
+		if in := s.Snapshot().In; in != 20 || !s.fromClient.boundary() {
+			t.Errorf("%d bytes came in, at a boundary %v, want 20, true", in, s.fromClient.boundary())
+		}
+	}))
+	t.Cleanup(server.Close)
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	hello := masked(1, []byte("hello"))
+	_, _ = conn.Write(append([]byte("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"), hello[:9]...))
+	if response, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || response.StatusCode != 101 {
+		t.Fatalf("the answer is %v, %v", response, err)
+	}
+	_, _ = conn.Write(append(hello[9:], masked(1, []byte("abc"))...))
+	soon(t, "the frames", read)
+}
+
+// Half-close is offered where it can be had and nowhere else; ways around the frames are never.
+func TestConnOffersWhatItHas(t *testing.T) {
+	t.Parallel()
+	r := NewRegistry(time.Now)
+	_, server := tcpPair(t)
+	pipe, other := net.Pipe()
+	defer pipe.Close()
+	defer other.Close()
+	for _, c := range []struct {
+		conn net.Conn
+		half bool
+	}{{server, true}, {pipe, false}, {struct{ net.Conn }{server}, false}} {
+		conn := open(t, r, Info{}).Conn(c.conn)
+		if _, half := conn.(interface{ CloseWrite() error }); half != c.half {
+			t.Errorf("%T offers half-close: %v, want %v", c.conn, half, c.half)
+		}
+		if _, ok := conn.(io.ReaderFrom); ok {
+			t.Errorf("%T lets bytes pass unseen to the client", c.conn)
+		}
+		if _, ok := conn.(io.WriterTo); ok {
+			t.Errorf("%T lets bytes pass unseen from the client", c.conn)
+		}
+	}
+}

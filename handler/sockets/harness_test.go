@@ -1,0 +1,115 @@
+package sockets
+
+import (
+	"encoding/binary"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// frame encodes an unmasked frame, as a server sends it.
+func frame(opcode byte, payload []byte) []byte {
+	return append(frameHead(opcode, 0, len(payload)), payload...)
+}
+
+// masked encodes a frame as a client sends it.
+func masked(opcode byte, payload []byte) []byte {
+	key := []byte{0x12, 0x34, 0x56, 0x78}
+	encoded := append(frameHead(opcode, maskBit, len(payload)), key...)
+	for i, b := range payload {
+		encoded = append(encoded, b^key[i%4])
+	}
+	return encoded
+}
+
+func frameHead(opcode, mask byte, length int) []byte {
+	head := []byte{finBit | opcode}
+	switch {
+	case length < 126:
+		return append(head, mask|byte(length))
+	case length < 1<<16:
+		return binary.BigEndian.AppendUint16(append(head, mask|126), uint16(length))
+	default:
+		return binary.BigEndian.AppendUint64(append(head, mask|127), uint64(length))
+	}
+}
+
+// maskedClose encodes a client's Close frame.
+func maskedClose(code Code, reason string) []byte {
+	return masked(opcodeClose, append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...))
+}
+
+// tcpPair is the two ends of a connection.
+func tcpPair(t testing.TB) (client, server *net.TCPConn) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	dialed, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		dialed.Close()
+		accepted.Close()
+	})
+	return dialed.(*net.TCPConn), accepted.(*net.TCPConn)
+}
+
+// open takes a place in the registry for an HTTP/1.1 socket, unless info says otherwise.
+func open(t testing.TB, r *Registry, info Info) *Socket {
+	t.Helper()
+	if info.Protocol == "" {
+		info.Protocol = "HTTP/1.1"
+	}
+	s, err := r.Open(info, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.End)
+	return s
+}
+
+// upgraded is an open socket over the connection.
+func upgraded(t testing.TB, s *Socket, server net.Conn) net.Conn {
+	t.Helper()
+	s.noteStatus(http.StatusSwitchingProtocols)
+	return s.Conn(server)
+}
+
+// hooked has a registry report what ended.
+func hooked(r *Registry) <-chan Ended {
+	ended := make(chan Ended, 10)
+	r.SetHooks(func(*Socket) {}, func(e Ended) { ended <- e })
+	return ended
+}
+
+// soon fails the test if the event does not come in time.
+func soon[T any](t testing.TB, what string, event <-chan T) (got T) {
+	t.Helper()
+	select {
+	case got = <-event:
+	case <-time.After(10 * time.Second):
+		t.Fatalf("%s: did not come", what)
+	}
+	return got
+}
+
+// within fails the test if something took longer than the whole of a Close may take, with room for a busy machine.
+func within(t testing.TB, what string, started time.Time) {
+	t.Helper()
+	if took := time.Since(started); took > 1500*time.Millisecond {
+		t.Errorf("%s took %v, want a second", what, took)
+	}
+}

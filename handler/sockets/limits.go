@@ -1,0 +1,103 @@
+package sockets
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// Limits is how many sockets of a route may be there at once: in all, of one client, by one key. A client is an IPv4
+// address, or the /64 of an IPv6 address, which is what one customer can be expected to hold. Zero is no limit.
+type Limits struct {
+	Route, Client, Key int
+}
+
+// LimitError says which limit was met.
+type LimitError struct {
+	By  string // route, client or key
+	Max int
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("at most %d sockets may be open per %s", e.Max, e.By)
+}
+
+type routeName struct{ site, route string }
+
+// routeCount is what is there of one route. The registry's mutex guards it.
+type routeCount struct {
+	all     int
+	open    int // of all, those whose handshake has succeeded
+	clients map[netip.Prefix]int32
+	keys    map[[16]byte]int32
+}
+
+// take counts one more socket, unless a limit is met. The mutex is held.
+func (r *Registry) take(info *Info, limits Limits) (*routeCount, error) {
+	name := routeName{info.Site, info.Route}
+	route := r.routes[name]
+	if route == nil {
+		route = &routeCount{clients: make(map[netip.Prefix]int32), keys: make(map[[16]byte]int32)}
+	}
+	client := clientNetwork(info.Client)
+	switch {
+	case limits.Route > 0 && route.all >= limits.Route:
+		return nil, &LimitError{"route", limits.Route}
+	case limits.Client > 0 && int(route.clients[client]) >= limits.Client:
+		return nil, &LimitError{"client", limits.Client}
+	case limits.Key > 0 && int(route.keys[info.KeyID]) >= limits.Key:
+		return nil, &LimitError{"key", limits.Key}
+	}
+	r.routes[name] = route
+	route.all++
+	route.clients[client]++
+	route.keys[info.KeyID]++
+	return route, nil
+}
+
+// give counts one socket less. The mutex is held.
+func (r *Registry) give(s *Socket) {
+	route := s.route
+	if s.Opened() {
+		route.open--
+	}
+	if route.all--; route.all == 0 {
+		delete(r.routes, routeName{s.info.Site, s.info.Route}) // with its maps, which would never shrink
+		return
+	}
+	decrease(route.clients, clientNetwork(s.info.Client))
+	decrease(route.keys, s.info.KeyID)
+}
+
+func decrease[K comparable](counts map[K]int32, key K) {
+	if counts[key]--; counts[key] == 0 {
+		delete(counts, key)
+	}
+}
+
+// clientNetwork is what counts as one client. Forms of one address are one: IPv4 in IPv6, and any zone.
+func clientNetwork(client netip.Addr) netip.Prefix {
+	client = client.Unmap().WithZone("")
+	bits := 64
+	if client.Is4() {
+		bits = 32
+	}
+	network, _ := client.Prefix(bits) // the zero address has none, and is one client as well
+	return network
+}
+
+// Route is how many sockets of one route are open.
+type Route struct {
+	Site, Route string
+	Open        int
+}
+
+// Routes counts the open sockets of each route that has any socket, in no order.
+func (r *Registry) Routes() []Route {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	routes := make([]Route, 0, len(r.routes))
+	for name, count := range r.routes {
+		routes = append(routes, Route{name.site, name.route, count.open})
+	}
+	return routes
+}

@@ -1,0 +1,74 @@
+package sockets
+
+import (
+	"hash/maphash"
+	"math"
+	"net/netip"
+	"sync/atomic"
+	"time"
+)
+
+// Refusals bounds how often one client is refused at length: so many times in a burst, then once in a while. A client is
+// an IPv4 address or an IPv6 /64.
+//
+// It keeps no client. A table of fixed size (256 KiB) holds times, four of which, in places that a secret hash of the
+// client chooses, belong to each client together with others; the least of them counts. So nobody is ever forgotten to
+// make room, and no flood of addresses resets anybody's count. What a flood can do, once it goes on with as many refusals
+// a second as the table has places in a row, is have clients bounded that did nothing: they lose the length of their
+// refusals, and only if they are refused at all. It is safe for concurrent use, takes no lock and does not allocate.
+type Refusals struct {
+	seed      maphash.Seed
+	every     int64 // nanoseconds
+	tolerance int64 // nanoseconds that a client may be ahead of its time
+	rows      [refusalRows][refusalPlaces]atomic.Int64
+}
+
+const (
+	refusalRows    = 4
+	refusalBits    = 13 // of the hash for each row
+	refusalPlaces  = 1 << refusalBits
+	longestRefusal = math.MaxInt64 / 4 // nanoseconds; so that no sum overflows
+)
+
+// NewRefusals allows burst refusals at once, and one more each time every has passed. Burst is at least 1.
+func NewRefusals(burst int, every time.Duration) *Refusals {
+	every = min(max(every, 1), longestRefusal)
+	ahead := min(int64(max(burst, 1)-1), longestRefusal/int64(every))
+	return &Refusals{seed: maphash.MakeSeed(), every: int64(every), tolerance: ahead * int64(every)}
+}
+
+// Allow counts a refusal of the client, if there is room for one, and else says when there will be. Refusals that are
+// not allowed do not count. (It is the generic cell rate algorithm: a place holds the time up to which the refusals so
+// far have used up the rate.) Refusals at the very same moment may pass together.
+func (f *Refusals) Allow(client netip.Addr, now time.Time) (ok bool, retryAfter time.Duration) {
+	hash := f.hash(client)
+	var places [refusalRows]*atomic.Int64
+	used := int64(math.MaxInt64)
+	for row := range places {
+		places[row] = &f.rows[row][hash>>(row*refusalBits)%refusalPlaces]
+		used = min(used, places[row].Load())
+	}
+	used = max(used, now.UnixNano())
+	if ahead := used - now.UnixNano(); ahead > f.tolerance {
+		return false, time.Duration(ahead - f.tolerance)
+	}
+	for _, place := range places {
+		raise(place, used+f.every)
+	}
+	return true, 0
+}
+
+func (f *Refusals) hash(client netip.Addr) uint64 {
+	network := clientNetwork(client).Addr().As16()
+	return maphash.Bytes(f.seed, network[:])
+}
+
+// raise sets the place to at least that, and leaves what others have raised higher.
+func raise(place *atomic.Int64, least int64) {
+	for {
+		present := place.Load()
+		if present >= least || place.CompareAndSwap(present, least) {
+			return
+		}
+	}
+}
