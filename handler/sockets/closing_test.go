@@ -452,8 +452,14 @@ func TestReverseProxy(t *testing.T) {
 			if _, message, err := conn.Read(ctx); string(message) != "hello" {
 				t.Fatalf("the echo is %q, %v", message, err)
 			}
-			if list := r.List(); len(list) != 1 || list[0].In != 11 || list[0].Out != 7 {
-				t.Errorf("List() = %+v, want one socket with 11 bytes in and 7 out", list)
+			counted := func() bool { // a write is counted once it is over, and the client may be quicker
+				list := r.List()
+				return len(list) == 1 && list[0].In == 11 && list[0].Out == 7
+			}
+			for deadline := time.Now().Add(5 * time.Second); !counted(); time.Sleep(time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatalf("List() = %+v, want one socket with 11 bytes in and 7 out", r.List())
+				}
 			}
 			if _, response, err := dial("/"); err == nil || response.StatusCode != http.StatusTooManyRequests {
 				t.Errorf("a second socket: %v, want 429", err)
