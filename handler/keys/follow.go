@@ -54,7 +54,7 @@ func openFile(path string, pace pace) (*File, []Key, error) {
 	if r.err == nil && !whole(r.data) && time.Since(r.modified) < pace.settle {
 		time.Sleep(pace.settle)
 		before := r.state
-		if r = f.read(); r.state != before && !whole(r.data) {
+		if r = f.read(); r.err == nil && r.state != before && !whole(r.data) {
 			return nil, nil, f.failed(errors.New("want a whole file, got one that is being written"))
 		}
 	}
