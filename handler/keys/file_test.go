@@ -1,0 +1,213 @@
+package keys
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+)
+
+const (
+	secretA = "Zq9xKw7vTm2pLr5n"
+	secretB = "hB4cYd8sGf3jUe6a"
+)
+
+func digestForm(secret string) string {
+	digest := sha256.Sum256([]byte(secret))
+	return "sha256:" + hex.EncodeToString(digest[:])
+}
+
+// labels are those of keys, with their limits.
+func labels(keys []Key) string {
+	var shown []string
+	for _, key := range keys {
+		text := key.Label
+		if !key.From.IsZero() {
+			text += " from " + key.From.Format(time.DateOnly)
+		}
+		if !key.Until.IsZero() {
+			text += " until " + key.Until.Format(time.DateOnly)
+		}
+		shown = append(shown, text)
+	}
+	return strings.Join(shown, ", ")
+}
+
+func TestParseFile(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, file, want, why string }{
+		{"labelled", "old " + secretA + "\nnew " + secretB + "\n", "old, new", "one key a line"},
+		{"order", "z " + secretB + "\na " + secretA + "\n", "z, a", "the order of the file is that of the ring"},
+		{"comments and blanks", "\n# old keys\n \t\n  # more\nold\t " + secretA + " \n", "old", "they are for people"},
+		{"limits", "old " + secretA + " from 2026-01-01T00:00:00Z until 2026-02-01T00:00:00+05:30\n",
+			"old from 2026-01-01 until 2026-02-01", "keys overlap while clients change"},
+		{"limits turned", "old " + secretA + " until 2026-02-01T00:00:00Z from 2026-01-01T00:00:00Z\n",
+			"old from 2026-01-01 until 2026-02-01", "each has its name"},
+		{"digest", "old " + digestForm(secretA) + "\n", "old", "no secret need stand in the file"},
+		{"base64", "old " + secretA + "==\n", "old", "a = inside a secret makes no dotenv file"},
+		{"no last newline", "old " + secretA, "old", "whether it is whole is not to be seen in the text"},
+		{"Windows", "\ufeffold " + secretA + "\r\nnew " + secretB + "\r\n", "old, new", "editors there write a mark and CRLF"},
+		{"dotenv", "OLD=" + secretA + "\nexport NEW=" + secretB + "\n", "OLD, NEW", "the application's own file"},
+		{"dotenv quotes", "OLD='" + secretA + "'\nNEW=\"" + secretB + "\" # new\n", "OLD, NEW", "as shells write them"},
+		{"dotenv comment", "OLD=" + secretA + " # a # b\n", "OLD", "a comment is no part of the value"},
+		{"dotenv digest", "OLD=" + digestForm(secretA) + "\n", "OLD", "both forms hold both kinds"},
+	} {
+		keys, err := ParseFile([]byte(c.file))
+		if got := labels(keys); err != nil || got != c.want {
+			t.Errorf("ParseFile(%s) = %q, %v, want %q (%s)", c.name, got, err, c.want, c.why)
+		}
+	}
+}
+
+// What a file means is what the application that reads the same file sends.
+func TestParseFileReadsTheSecret(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, file, secret, why string }{
+		{"labelled", "old " + secretA + "==\n", secretA + "==", "all of the word"},
+		{"hash inside", "old #" + secretA + "\n", "#" + secretA, "a comment begins a line"},
+		{"dotenv", "OLD=" + secretA + "#==\n", secretA + "#==", "a # without a blank before it is of the value"},
+		{"dotenv comment", "OLD=" + secretA + " # a # b\n", secretA, "from the first # behind a blank"},
+		{"double quotes", "OLD=\"" + secretA + " # b\"\n", secretA + " # b", "quotes hold comments together"},
+		{"single quotes", "OLD='a$B\\n`" + secretA + "'\n", "a$B\\n`" + secretA, "nothing is special in them"},
+		{"digest", "OLD=" + digestForm(secretA) + "\n", secretA, "the secret opens, not its digest"},
+	} {
+		keys, err := ParseFile([]byte(c.file))
+		if err != nil {
+			t.Errorf("ParseFile(%s): %v", c.name, err)
+			continue
+		}
+		ring := mustRing(t, map[string][]Key{"chat": keys})
+		if got := ring.Check("chat", c.secret, noon); got.Status != Good || got.Label != keys[0].Label {
+			t.Errorf("ParseFile(%s) read another secret (%s)", c.name, c.why)
+		}
+	}
+}
+
+func TestParseFileRefuses(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 65)
+	for _, c := range []struct{ name, file, want, why string }{
+		{"empty", "", "at least one key", "a truncated file must not close every door"},
+		{"comments only", "# old " + secretA + "\n", "at least one key", "nor one that is commented out"},
+		{"too long", strings.Repeat("#", MaxFileSize+1), "at most 1048576 bytes", "some other file"},
+		{"NUL", "# a\n#\x00\n", "line 2: want text", "no text file"},
+		{"control", "old " + secretA + "\x1b\n", "line 1: want text", "no header can hold it"},
+		{"not UTF-8", "old " + secretA + "\xff\n", "line 1: want UTF-8", "another encoding is another secret"},
+		{"UTF-16", "\xff\xfeo\x00l\x00d\x00", "line 1: want UTF-8", "another encoding is another secret"},
+		{"one word", "old\n", "line 1: want label secret", "which of the two is missing?"},
+		{"secret alone", secretA + secretB + "\n", "line 1: want label secret", "it must not be repeated"},
+		{"passphrase", "correct horse battery staple\n", "line 1: want from or until", "no word of it is repeated"},
+		{"short", "# keys\n\nold short\n", "line 3: key old: want a secret of at least 16 characters, got 5", "guessable"},
+		{"swapped", secretA + " old\n", "line 1: key (not shown): want a secret", "the label is the secret"},
+		{"swapped and short", "hunter2hunter2 old\n", "line 1: key (not shown): want a secret", "a short one is one too"},
+		{"swapped, other characters", "pass!" + secretA + " old\n", "line 1: want a label", "the label is the secret"},
+		{"swapped base64", "abcdefghijklmn== old\n", "line 1: want one plain", "it looks like NAME=value"},
+		{"swapped hexadecimal", strings.Repeat("0af1", 8) + " chat-service-2026\n", "line 1: want a label before the secret",
+			"else the label would be the secret, in every log line"},
+		{"long label", long + " " + secretA + "\n", "line 1: want a label", "logs and metrics hold it"},
+		{"label twice", "old " + secretA + "\nold " + secretB + "\n", "line 2: key old: want another label, got that of line 1",
+			"which one is meant?"},
+		{"secret twice", "old " + secretA + "\n\nnew " + secretA + "\n", "line 3: key new: want another secret, got that of line 1",
+			"which label is the right one?"},
+		{"secret twice as digest", "old " + secretA + "\nnew " + digestForm(secretA) + "\n", "line 2: key new: want another secret",
+			"the same in another form"},
+		{"bad digest", "old sha256:" + secretA + "\n", "line 1: key old: want 64 hex digits", "cut off"},
+		{"comment behind", "old " + secretA + " # the old one\n", "line 1: want", "is it part of the secret?"},
+		{"no time", "old " + secretA + " until tomorrow\n", "line 1: key old: want a time", "no RFC 3339"},
+		{"secret as time", "old " + secretA + " until " + secretB + "\n", "line 1: key old: want a time", "it must not be repeated"},
+		{"zero time", "old " + secretA + " until 0001-01-01T00:00:00Z\n", "line 1: key old: want a time", "zero means never"},
+		{"until twice", "old " + secretA + " until 2026-01-01T00:00:00Z until 2027-01-01T00:00:00Z\n",
+			"line 1: key old: want one until", "which one is meant?"},
+		{"ends before it begins", "old " + secretA + " from 2026-01-01T00:00:00Z until 2025-01-01T00:00:00Z\n",
+			"line 1: key old: want from before until", "never good"},
+		{"both forms", "old " + secretA + "\nNEW=" + secretB + "\n", "line 2: want one form", "a file of something else"},
+		{"both forms turned", "NEW=" + secretB + "\nold " + secretA + "\n", "line 2: want one form", "a file of something else"},
+		{"blanks around =", "OLD = " + secretA + "\n", "line 1: want no blank before the =", "the secret is not ="},
+		{"blank before =", "OLD =" + secretA + "\n", "line 1: want no blank before the =", "the secret begins behind it"},
+		{"blank behind =", "OLD= " + secretA + "\n", "line 1: want one plain", "a shell reads an empty value"},
+		{"export without value", "export CHAT_KEY_OF_2026_OLD\n", "line 1: want NAME=value", "a name is no secret"},
+		{"no name", "=" + secretA + "\n", "line 1: want NAME=value", "no label"},
+		{"bad name", "OLD-KEY=" + secretA + "\n", "line 1: want NAME=value with letters", "no shell takes it"},
+		{"open quote", "OLD=\"" + secretA + "\nNEW=" + secretB + "\"\n", "line 1: want one plain", "half written"},
+		{"open single quote", "OLD='" + secretA + "\\'\n", "line 1: want NAME=value", "godotenv's error quotes the line"},
+		{"behind the quote", "OLD=\"" + secretA + "\" OLD=\"" + secretB + "\"\n", "line 1: want one plain", "which one is meant?"},
+		{"variable", "A=" + secretA + "\nB=${A}" + secretB + "\n", "line 2: want one plain", "readers disagree on what it is"},
+		{"quoted variable", "B=\"$A" + secretB + "\"\n", "line 1: want one plain", "readers disagree on what it is"},
+		{"backslash", "B=a\\b" + secretB + "\n", "line 1: want one plain", "readers disagree on what it is"},
+		{"two words", "B=" + secretA + " " + secretB + "\n", "line 1: want one plain", "a shell would run the second"},
+		{"empty value", "B=\n", "line 1: want NAME=value", "no secret"},
+	} {
+		_, err := ParseFile([]byte(c.file))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("ParseFile(%s) = %v, want an error with %q (%s)", c.name, err, c.want, c.why)
+			continue
+		}
+		for _, secret := range []string{secretA, secretB, long, "hunter2", "abcdefghijklmn", "0af1", "horse", "tomorrow"} {
+			if strings.Contains(err.Error(), secret) {
+				t.Errorf("ParseFile(%s) repeats %s: %v", c.name, secret, err)
+			}
+		}
+	}
+}
+
+// The errors hold none of three characters in a row of a secret that stands anywhere, and no long word of the file.
+func FuzzParseFile(f *testing.F) {
+	const marker = "SECRET" // where the secret stands
+	const secret = "Zq9xKw7v?Tm2pLr5n"
+	for _, seed := range []string{
+		"", "old SECRET\n", "SECRET old\n", "SECRET== old", "old SECRET from 2026-01-01T00:00:00Z until 2025-01-01T00:00:00Z",
+		"a SECRET\nb SECRET\n", "old x SECRET", "old " + secretA + " from SECRET", "A=SECRET\nB=SECRET", "A=\"SECRET", "A='SECRET\\'",
+		"export A='SECRET' # x", "A=$SECRET", "SECRET=" + secretA, "A-B=SECRET", "\ufeffa\x00SECRET", "a sha256:SECRET", "SECRET",
+		"a " + secretA + "\r\nb " + secretB + "\n", "A=\"" + secretA + "\"\n#\nB=" + secretB,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, template string) {
+		text := strings.ReplaceAll(template, marker, secret)
+		keys, err := ParseFile([]byte(text))
+		if err != nil {
+			checkParts(t, err.Error(), template, secret)
+			checkWords(t, err.Error(), text)
+			return
+		}
+		if len(keys) == 0 {
+			t.Error("neither a key nor an error")
+		}
+		for _, key := range keys {
+			if checkLabel(key.Label) != nil {
+				t.Errorf("a key has the label %q", key.Label)
+			}
+		}
+		if _, err := NewRing(map[string][]Key{"chat": keys}); err != nil {
+			t.Errorf("the keys make no ring: %v", err)
+		}
+		if again, err := ParseFile([]byte(text)); err != nil || fmt.Sprint(again) != fmt.Sprint(keys) {
+			t.Errorf("read again: %v, %v, want %v", again, err, keys)
+		}
+	})
+}
+
+// checkParts looks for parts of the secret that the template does not hold itself, as a label maybe.
+func checkParts(t *testing.T, message, template, secret string) {
+	t.Helper()
+	for i := range len(secret) - 2 {
+		part := secret[i : i+3]
+		if strings.Contains(message, part) && !strings.Contains(template, part) {
+			t.Errorf("the error holds %q of the secret: %s", part, message)
+		}
+	}
+}
+
+// checkWords looks for words that are long enough to be a secret and are no time.
+func checkWords(t *testing.T, message, text string) {
+	t.Helper()
+	isGap := func(char rune) bool { return unicode.IsSpace(char) || strings.ContainsRune(`="'`, char) }
+	for _, word := range strings.FieldsFunc(text, isGap) {
+		if _, err := time.Parse(time.RFC3339, word); len(word) >= MinSecretLength && err != nil && strings.Contains(message, word) {
+			t.Errorf("the error holds %q: %s", word, message)
+		}
+	}
+}
