@@ -1,0 +1,98 @@
+package keys
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// MinTicketSecretLength is the least number of bytes of a secret that signs tickets (RFC 7518, 3.2). It is more than
+// [MinSecretLength]: a key has to be tried at the door, whereas whoever holds one ticket can try secrets at home.
+const MinTicketSecretLength = 32
+
+const pemBegin = "-----BEGIN "
+
+// signer is one secret or public key, and the one algorithm it is for.
+type signer struct {
+	method  jwt.SigningMethod
+	key     any    // what the method verifies with
+	binding []byte // keys the hash of what a ticket is bound to
+	id      ID
+}
+
+// identifyTicketKey keeps the IDs apart from those of keys: with the same secret, the key may go and the ticket stay.
+func identifyTicketKey(key []byte) ID {
+	digest := sha256.Sum256(key)
+	return identify(sha256.Sum256(append([]byte("ticket "), digest[:]...)))
+}
+
+func secretSigners(secrets []string) ([]signer, error) {
+	signers := make([]signer, 0, len(secrets))
+	for i, secret := range secrets {
+		if err := checkTicketSecret(secret); err != nil {
+			return nil, fmt.Errorf("secret %d: %w", i+1, err)
+		}
+		key := []byte(secret)
+		signers = append(signers, signer{jwt.SigningMethodHS256, key, key, identifyTicketKey(key)})
+	}
+	return signers, nil
+}
+
+func checkTicketSecret(secret string) error {
+	switch {
+	case strings.HasPrefix(secret, digestPrefix):
+		return fmt.Errorf("want the secret itself, got one that begins with %s: a digest cannot sign", digestPrefix)
+	case strings.Contains(secret, pemBegin):
+		return errors.New("want a secret, got a PEM block: everybody may know a public key")
+	case len(secret) < MinTicketSecretLength:
+		return fmt.Errorf("want at least %d bytes, got %d", MinTicketSecretLength, len(secret))
+	}
+	return nil
+}
+
+func publicSigners(blocks []byte) ([]signer, error) {
+	begun := bytes.Count(blocks, []byte(pemBegin))
+	var signers []signer
+	for block, rest := pem.Decode(blocks); block != nil; block, rest = pem.Decode(rest) {
+		made, err := publicSigner(block)
+		if err != nil {
+			return nil, fmt.Errorf("public key %d: %w", len(signers)+1, err)
+		}
+		signers = append(signers, made)
+	}
+	if len(signers) == 0 || len(signers) != begun { // pem.Decode skips what it cannot read
+		return nil, fmt.Errorf("public key: want whole PEM blocks, got %d, and %d begun", len(signers), begun)
+	}
+	return signers, nil
+}
+
+func publicSigner(block *pem.Block) (signer, error) {
+	if block.Type != "PUBLIC KEY" {
+		return signer{}, errors.New("want a PEM block of type PUBLIC KEY, got another type")
+	}
+	public, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return signer{}, fmt.Errorf("reading it: %w", err)
+	}
+	made := signer{key: public, binding: block.Bytes, id: identifyTicketKey(block.Bytes)}
+	switch key := public.(type) {
+	case ed25519.PublicKey:
+		made.method = jwt.SigningMethodEdDSA
+		return made, nil
+	case *ecdsa.PublicKey:
+		if key.Curve == elliptic.P256() {
+			made.method = jwt.SigningMethodES256
+			return made, nil
+		}
+	}
+	return signer{}, errors.New("want an Ed25519 or P-256 key, got another kind")
+}
