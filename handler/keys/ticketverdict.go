@@ -147,13 +147,13 @@ func (t *Tickets) signerOf(parts ticketParts) *signer {
 
 // demand looks for what a configuration demands of tickets beyond the claims that all have.
 func (t *Tickets) demand(signer *signer, claims *ticketClaims, binding string) error {
-	if t.once && claims.id == "" {
+	if t.once && len(claims.id) == 0 {
 		return errTicketNoID
 	}
 	if t.bind == BindNone {
 		return nil
 	}
-	if binding == "" || !hmac.Equal([]byte(claims.bound), []byte(signer.bound(binding))) {
+	if binding == "" || !hmac.Equal(claims.bound, []byte(signer.bound(binding))) {
 		return errTicketBound
 	}
 	return nil
@@ -162,11 +162,11 @@ func (t *Tickets) demand(signer *signer, claims *ticketClaims, binding string) e
 // Use is one use of a ticket that is good once: of this ticket, by its jti and its signer, on one route.
 type Use [16]byte
 
-func useOf(signer ID, route, id string) Use {
+func useOf(signer ID, route string, id []byte) Use {
 	digest := sha256.New()
 	digest.Write(signer[:])
 	name := sha256.Sum256([]byte(route)) // of fixed length: no two pairs make the same bytes
 	digest.Write(name[:])
-	digest.Write([]byte(id))
+	digest.Write(id)
 	return Use(digest.Sum(nil)[:16])
 }
