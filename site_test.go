@@ -142,6 +142,7 @@ func (l *logLines) catch(t testing.TB, adapted []byte) []byte {
 			"writer": writer, "level": "DEBUG", "encoder": map[string]any{"format": "json"},
 		}
 	}
+	listenAlone(t, config)
 	logging["logs"] = logs
 	config["logging"] = logging
 	config["admin"] = map[string]any{"disabled": true, "config": map[string]any{"persist": false}}
@@ -150,6 +151,21 @@ func (l *logLines) catch(t testing.TB, adapted []byte) []byte {
 		t.Fatalf("encoding the configuration: %v", err)
 	}
 	return caught
+}
+
+// listenAlone gives the servers of a test an address that those of other tests do not have, as two servers of one process
+// never have one: gates are told apart by it. Configurations of one test are each other's reloads.
+func listenAlone(t testing.TB, config map[string]any) {
+	apps, _ := config["apps"].(map[string]any)
+	http, _ := apps["http"].(map[string]any)
+	servers, _ := http["servers"].(map[string]any)
+	for _, server := range servers {
+		server := server.(map[string]any)
+		server["listen"] = append(server["listen"].([]any), "unix//"+t.Name())
+		if server["automatic_https"] == nil {
+			server["automatic_https"] = map[string]any{"disable": true}
+		}
+	}
 }
 
 func (l *logLines) Write(p []byte) (int, error) {
