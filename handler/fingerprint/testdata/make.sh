@@ -143,7 +143,7 @@ sveltekit() {
 astro() {
 	begin astro
 	mkdir -p src/pages
-	cp main.js style.css logo.svg font.woff2 shared.js lazy.js worker.js src/pages/..
+	cp main.js style.css logo.svg font.woff2 shared.js lazy.js worker.js src
 	echo "export default { build: { inlineStylesheets: 'never' }, vite: { build: { assetsInlineLimit: 0 } } }" >astro.config.mjs
 	cat >src/pages/index.astro <<-'PAGE'
 		---
@@ -159,7 +159,6 @@ astro() {
 next() {
 	begin next react react-dom
 	mkdir -p pages
-	cp style.css logo.svg font.woff2 pages/.. 
 	echo "export default { output: 'export' }" >next.config.mjs
 	echo "import '../style.css'; export default ({ Component, pageProps }) => <Component {...pageProps} />" >pages/_app.jsx
 	cat >pages/index.jsx <<-'PAGE'
