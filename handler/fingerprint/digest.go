@@ -53,13 +53,14 @@ var compute = [digests]func(*Content) []string{
 	xxh64Hex:    func(c *Content) []string { return one(hex.EncodeToString(xxh64Sum(c.bytes))) },
 	xxh64Base32: func(c *Content) []string { return one(base32.StdEncoding.EncodeToString(xxh64Sum(c.bytes))[:13]) },
 	xxh3Hex:     func(c *Content) []string { return one(hex.EncodeToString(xxh3Sum(c.bytes))) },
-	xxh3Base36:  func(c *Content) []string { return one(inBase(xxh3Sum(c.bytes), base36)) },
+	xxh3Base36:  func(c *Content) []string { return one(inBase(xxh3Sum(c.bytes), rollupBase36)) },
 	xxh3Base64:  func(c *Content) []string { return one(inBase(xxh3Sum(c.bytes), base64URL)) },
 }
 
 const (
-	base36    = "0123456789abcdefghijklmnopqrstuvwxyz"
-	base64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	base36       = "0123456789abcdefghijklmnopqrstuvwxyz"
+	rollupBase36 = "abcdefghijklmnopqrstuvwxyz0123456789"
+	base64URL    = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 )
 
 func one(token string) []string { return []string{token} }
