@@ -63,33 +63,31 @@ func looksLikeDigest(token string) bool {
 	if len(token) < minHex || !isBase64URL(token) {
 		return false
 	}
-	var upper, lower, digit bool
-	for _, c := range []byte(token) {
-		upper = upper || isUpper(c)
-		lower = lower || isLower(c)
-		digit = digit || isDigit(c)
+	if len(token) == 8 && isBase32(token) {
+		return !isNumber(token) // esbuild: one in five has no digit
 	}
-	switch {
-	case !upper && !lower, lower && !upper && !digit:
-		return false // a number or a date; words
-	case upper && !lower && !digit:
-		return len(token) == 8 && isBase32(token) // esbuild: one in five has no digit
-	case lower && !upper:
-		return !isNumbered(token)
-	case !digit:
-		return !isCamelCase(token)
-	default:
-		return true
+	for part := range strings.FieldsFuncSeq(token, func(r rune) bool { return r == '-' || r == '_' }) {
+		if !isWord(part) {
+			return true
+		}
 	}
+	return false
 }
 
-// isNumbered reports words with a number (bootstrap5, v20240101) and dimensions (1200x800).
-func isNumbered(token string) bool {
-	word := strings.TrimRight(token, "0123456789")
-	if before, found := strings.CutSuffix(word, "x"); found && strings.Trim(before, "0123456789") == "" {
+// isWord reports what people put between hyphens: words, abbreviations, numbers, both (bootstrap5, v20240101, 2x), and
+// dimensions (1200x800).
+func isWord(part string) bool {
+	if isNumber(part) || all(part, isLower) || all(part, isUpper) || isCamelCase(part) {
 		return true
 	}
-	return word == "v" || len(word) >= 4 && strings.TrimFunc(word, func(r rune) bool { return r >= 'a' && r <= 'z' }) == ""
+	if len(part) < 4 && isBase36(part) {
+		return true
+	}
+	if width, height, found := strings.Cut(part, "x"); found && isNumber(width) && isNumber(height) {
+		return true
+	}
+	word := strings.TrimRight(part, "0123456789")
+	return len(word) < len(part) && (word == "v" || len(word) >= 4 && all(word, isLower) || isCamelCase(word))
 }
 
 // isCamelCase reports words of four letters and more, such as BoldItalic.
@@ -116,9 +114,19 @@ func djangoToken(name string) (token string, ok bool) {
 	return token, len(token) == 12 && len(token) < len(stem) && isHex(token)
 }
 
+// plainToken is the token of a name in Plain's form: seven digits, of MD5.
+func plainToken(name string) (token string, ok bool) {
+	base := path.Base(name)
+	stem := strings.TrimSuffix(base, path.Ext(base))
+	token = stem[strings.LastIndexByte(stem, '.')+1:]
+	return token, len(token) == shortestToken && len(token) < len(stem) && isHex(token)
+}
+
 func isUpper(c byte) bool { return c >= 'A' && c <= 'Z' }
 func isLower(c byte) bool { return c >= 'a' && c <= 'z' }
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isNumber(token string) bool { return all(token, isDigit) }
 
 func isHex(token string) bool {
 	return all(token, func(c byte) bool { return isDigit(c) || c >= 'a' && c <= 'f' })

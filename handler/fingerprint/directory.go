@@ -1,0 +1,82 @@
+package fingerprint
+
+import (
+	"path"
+	"strings"
+)
+
+// directory is where a framework keeps files that bear their version.
+type directory struct {
+	framework string
+	path      string // with a final slash, or "" for the root
+	but       string // a directory below it that does not count; may be empty
+}
+
+// marks are files that a framework writes and nobody else, each with the directory that it speaks for.
+var marks = []struct {
+	framework string
+	file      string
+	directory string // in place of the file
+	but       string
+}{
+	{"SvelteKit", "_app/version.json", "_app/immutable/", ""},
+	{"Nuxt", "_nuxt/builds/latest.json", "_nuxt/", "builds/"},
+}
+
+// markedDirectories looks for the marks of frameworks.
+func markedDirectories(tree Tree) []directory {
+	found := make(map[directory]bool)
+	var directories []directory
+	for p := range tree.Files() {
+		d, ok := markedBy(p, tree)
+		if ok && !found[d] {
+			found[d] = true
+			directories = append(directories, d)
+		}
+	}
+	return directories
+}
+
+func markedBy(p string, tree Tree) (directory, bool) {
+	for _, mark := range marks {
+		if before, ok := strings.CutSuffix(p, mark.file); ok && (before == "" || strings.HasSuffix(before, "/")) {
+			return directory{mark.framework, before + mark.directory, mark.but}, true
+		}
+	}
+	if at := strings.Index("/"+p, "/_astro/"); at >= 0 {
+		return directory{"Astro", p[:at] + "_astro/", ""}, true
+	}
+	return nextDirectory(p, tree)
+}
+
+// nextDirectory recognises Next.js by the two scripts that it writes into a directory named for the build. The tree is
+// an exported site, or .next/static itself.
+func nextDirectory(p string, tree Tree) (directory, bool) {
+	build, ok := strings.CutSuffix(p, "/_buildManifest.js")
+	if !ok || !tree.Has(build+"/_ssgManifest.js") {
+		return directory{}, false
+	}
+	static := strings.TrimSuffix(build, path.Base(build))
+	if static != "" && static != "_next/static/" && !strings.HasSuffix(static, "/_next/static/") {
+		return directory{}, false
+	}
+	return directory{"Next.js", static, ""}, true
+}
+
+// nextBuild is how long the identifier is that Next.js makes for a build.
+const nextBuild = 21
+
+// admits reports a file in the directory whose name has the look of a version as well: frameworks put others there too.
+func (d directory) admits(p string) bool {
+	rest, ok := strings.CutPrefix(p, d.path)
+	if !ok || isDerived(p) || d.but != "" && strings.HasPrefix(rest, d.but) {
+		return false
+	}
+	if d.framework == "Next.js" {
+		if build, file, _ := strings.Cut(rest, "/"); len(build) == nextBuild && looksLikeDigest(build) {
+			return file != "" && !strings.Contains(file, "/")
+		}
+	}
+	_, ok = versionToken(rest, "")
+	return ok
+}
