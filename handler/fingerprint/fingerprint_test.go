@@ -1,10 +1,8 @@
 package fingerprint
 
 import (
-	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 )
@@ -76,51 +74,6 @@ func TestContradicts(t *testing.T) {
 	}
 }
 
-func TestReadManifest(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ name, content, kind, output, why string }{
-		{"Django 1.0", `{"paths":{"a.css":"a.27e20196a850.css"},"version":"1.0"}`, "django", "a.27e20196a850.css", ""},
-		{"Django 1.1", `{"paths":{"a.css":"a.27e20196a850.css"},"version":"1.1","hash":"x"}`, "django", "a.27e20196a850.css", ""},
-		{"Django unhashed", `{"paths":{"a.css":"a.css"},"version":"1.1"}`, "django", "", "its own name carries no version"},
-		{"Django future", `{"paths":{},"version":"2.0"}`, "", "", "an unknown version"},
-		{"Vite", `{"a.js":{"file":"assets/a-1.js","css":["assets/a-2.css"],"assets":["assets/w-3.js"]}}`, "vite", "assets/w-3.js", ""},
-		{"PWA", `{"name":"app","icons":[]}`, "", "", "a web application's manifest"},
-		{"no JSON", `nope`, "", "", "not JSON"},
-		{"escape", `{"paths":{"a":"../../etc/passwd"},"version":"1.1"}`, "", "", "leaves the directory"},
-		{"absolute", `{"a.js":{"file":"/etc/passwd"}}`, "", "", "leaves the directory"},
-		{"backslash", `{"a.js":{"file":"..\\x"}}`, "", "", "leaves the directory on Windows"},
-	} {
-		m, err := ReadManifest([]byte(c.content))
-		switch {
-		case c.kind == "" && err == nil:
-			t.Errorf("%s was taken (%s)", c.name, c.why)
-		case c.kind != "" && (err != nil || m.Kind != c.kind):
-			t.Errorf("%s: %v, %v", c.name, m, err)
-		case c.output != "":
-			if _, listed := m.Outputs[c.output]; !listed {
-				t.Errorf("%s does not list %s: %v", c.name, c.output, m.Outputs)
-			}
-		case c.kind != "" && len(m.Outputs) > 0:
-			t.Errorf("%s lists %v (%s)", c.name, m.Outputs, c.why)
-		}
-	}
-	if _, err := ReadManifest([]byte(`{"name":"app"}`)); !errors.Is(err, ErrNoManifest) {
-		t.Errorf("a web application's manifest: %v, want ErrNoManifest", err)
-	}
-	if _, err := ReadManifest(make([]byte, MaxManifest+1)); err == nil {
-		t.Error("a manifest over the limit was taken")
-	}
-}
-
-func TestVouches(t *testing.T) {
-	t.Parallel()
-	written := time.Date(2026, 2, 11, 12, 0, 0, 0, time.UTC)
-	m := new(Manifest)
-	if !m.Vouches(written, written) || !m.Vouches(written, written.Add(time.Second)) || m.Vouches(written, written.Add(time.Hour)) {
-		t.Error("a manifest vouches for files of its own build, and for none that came an hour later")
-	}
-}
-
 // Whatever is proved ceases to be when a byte changes.
 func FuzzProveName(f *testing.F) {
 	f.Add("styles.b1946ac92492.css", []byte("hello\n"))
@@ -133,23 +86,6 @@ func FuzzProveName(f *testing.F) {
 		changed[0] ^= 1
 		if proof, ok := Of(changed).ProveName(name); ok {
 			t.Errorf("%q is proved of other bytes: %v", name, proof)
-		}
-	})
-}
-
-// No output of a manifest leaves its directory.
-func FuzzReadManifest(f *testing.F) {
-	f.Add([]byte(`{"paths":{"a.css":"a.27e20196a850.css"},"version":"1.1"}`))
-	f.Add([]byte(`{"a.js":{"file":"assets/a-1.js","css":["../x"]}}`))
-	f.Fuzz(func(t *testing.T, content []byte) {
-		m, err := ReadManifest(content)
-		if err != nil {
-			return
-		}
-		for output := range m.Outputs {
-			if output == "" || output[0] == '/' || strings.Contains("/"+output+"/", "/../") || strings.Contains(output, `\`) {
-				t.Errorf("an output leaves the directory: %q", output)
-			}
 		}
 	})
 }
