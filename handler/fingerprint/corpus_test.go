@@ -1,6 +1,7 @@
 package fingerprint
 
 import (
+	"errors"
 	"io/fs"
 	"iter"
 	"maps"
@@ -45,6 +46,9 @@ func (t tree) survey(test *testing.T) *Survey {
 			continue
 		}
 		m, err := ReadManifest(path, []byte(t[path].content))
+		if errors.Is(err, ErrNoManifest) {
+			continue
+		}
 		if err != nil {
 			test.Fatalf("%s: %v", path, err)
 		}
