@@ -3,6 +3,7 @@ package fingerprint
 import (
 	"path"
 	"strings"
+	"unicode"
 )
 
 // directory is where a framework keeps files that bear their version.
@@ -10,7 +11,16 @@ type directory struct {
 	framework string
 	path      string // with a final slash, or "" for the root
 	but       string // a directory below it that does not count; may be empty
+	versioned func(token string) bool
 }
+
+// rollupToken is what Vite and all that build on it make of the bytes. Astro appends the hash of an image's dimensions.
+func rollupToken(token string) bool {
+	return len(token) == 8 || len(token) > 9 && token[8] == '_' && looksLikeDigest(token[:8])
+}
+
+// nextToken is Turbopack's or webpack's.
+func nextToken(token string) bool { return strings.IndexFunc(token, unicode.IsUpper) < 0 }
 
 // marks are files that a framework writes and nobody else, each with the directory that it speaks for.
 var marks = []struct {
@@ -25,12 +35,12 @@ var marks = []struct {
 
 // markedDirectories looks for the marks of frameworks.
 func markedDirectories(tree Tree) []directory {
-	found := make(map[directory]bool)
+	found := make(map[string]bool)
 	var directories []directory
 	for p := range tree.Files() {
 		d, ok := markedBy(p, tree)
-		if ok && !found[d] {
-			found[d] = true
+		if ok && !found[d.path] {
+			found[d.path] = true
 			directories = append(directories, d)
 		}
 	}
@@ -40,11 +50,11 @@ func markedDirectories(tree Tree) []directory {
 func markedBy(p string, tree Tree) (directory, bool) {
 	for _, mark := range marks {
 		if before, ok := strings.CutSuffix(p, mark.file); ok && (before == "" || strings.HasSuffix(before, "/")) {
-			return directory{mark.framework, before + mark.directory, mark.but}, true
+			return directory{mark.framework, before + mark.directory, mark.but, rollupToken}, true
 		}
 	}
 	if at := strings.Index("/"+p, "/_astro/"); at >= 0 {
-		return directory{"Astro", p[:at] + "_astro/", ""}, true
+		return directory{"Astro", p[:at] + "_astro/", "", rollupToken}, true
 	}
 	return nextDirectory(p, tree)
 }
@@ -60,7 +70,7 @@ func nextDirectory(p string, tree Tree) (directory, bool) {
 	if static != "" && static != "_next/static/" && !strings.HasSuffix(static, "/_next/static/") {
 		return directory{}, false
 	}
-	return directory{"Next.js", static, ""}, true
+	return directory{"Next.js", static, "", nextToken}, true
 }
 
 // nextBuild is how long the identifier is that Next.js makes for a build.
@@ -77,6 +87,10 @@ func (d directory) admits(p string) bool {
 			return file != "" && !strings.Contains(file, "/")
 		}
 	}
-	_, ok = versionToken(rest, "")
-	return ok
+	for token := range nameTokens(rest) {
+		if d.versioned(token) && looksLikeDigest(token) {
+			return true
+		}
+	}
+	return false
 }

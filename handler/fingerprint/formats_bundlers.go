@@ -2,9 +2,7 @@ package fingerprint
 
 import (
 	"encoding/json"
-	"maps"
 	"path"
-	"slices"
 	"strings"
 )
 
@@ -14,19 +12,27 @@ func readVite(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	if len(shape) == 0 {
 		return ErrNoManifest
 	}
-	for _, source := range slices.Sorted(maps.Keys(shape)) {
+	sources := make(map[string]string)
+	var others []string
+	for _, raw := range shape {
 		chunk, err := decode[struct {
 			File   string   `json:"file"`
 			Source string   `json:"src"`
 			CSS    []string `json:"css"`
 			Assets []string `json:"assets"`
-		}](shape[source])
+		}](raw)
 		if err != nil || chunk.File == "" {
 			return ErrNoManifest
 		}
+		others = append(append(others, chunk.CSS...), chunk.Assets...)
 		// Without a source the key is made from the name of the output, version and all.
-		m.add(chunk.File, Output{Logical: chunk.Source})
-		for _, output := range slices.Concat(chunk.CSS, chunk.Assets) {
+		sources[chunk.File] = max(sources[chunk.File], chunk.Source)
+	}
+	for output, source := range sources {
+		m.add(output, Output{Logical: source})
+	}
+	for _, output := range others {
+		if _, known := sources[output]; !known {
 			m.add(output, Output{})
 		}
 	}

@@ -90,20 +90,20 @@ func isWord(part string) bool {
 	return len(word) < len(part) && (word == "v" || len(word) >= 4 && all(word, isLower) || isCamelCase(word))
 }
 
-// isCamelCase reports words of four letters and more, such as BoldItalic.
+// isCamelCase reports words of three letters and more, such as RedHatDisplay.
 func isCamelCase(token string) bool {
 	length := 0
 	for i := range len(token) {
 		switch c := token[i]; {
 		case isLower(c):
 			length++
-		case isUpper(c) && (i == 0 || length >= 4):
+		case isUpper(c) && (i == 0 || length >= 3):
 			length = 1
 		default:
 			return false
 		}
 	}
-	return length >= 4
+	return length >= 3
 }
 
 // djangoToken is the token of a name in Django's form.
