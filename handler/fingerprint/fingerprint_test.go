@@ -1,7 +1,10 @@
 package fingerprint
 
 import (
+	"encoding/base64"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -22,6 +25,9 @@ func TestProveName(t *testing.T) {
 		{"index-5891b5b5.css", "sha256", "Vite 4: eight digits"},
 		{"x.5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03.js", "sha256", "hashfs"},
 		{"main.5891b5b5.chunk.js", "sha256", "in the middle"},
+		{"index_5891b5b5.css", "sha256", "behind an underscore"},
+		{"app-d0e86c8b.js", "sha1", "Propshaft with Rails' default version"},
+		{"app-0c84951b.js", "sha1", "Propshaft with the version of Rails' generated file"},
 		{"index-5891b5b.css", "", "seven digits are 28 bits"},
 		{"index-5891b5b6.css", "", "the last digit is wrong"},
 		{"index-5891B5B5.css", "", "no tool writes upper case"},
@@ -31,6 +37,90 @@ func TestProveName(t *testing.T) {
 		if ok != (c.convention != "") || proof.Convention != c.convention {
 			t.Errorf("ProveName(%s) = %v %v, want %q (%s)", c.name, proof, ok, c.convention, c.why)
 		}
+	}
+}
+
+// ASP.NET's fingerprint of a published file, beside the SHA-256 that its list of endpoints gives.
+func TestEndpointFingerprint(t *testing.T) {
+	t.Parallel()
+	sum, err := base64.StdEncoding.DecodeString("iVWoChGjl2feLXs/I3UikS7s0wKMuTi2O/A6soY4+R4=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := endpointFingerprint(sum[:9]); got != "70jlngu3el" {
+		t.Errorf("endpointFingerprint = %s, want 70jlngu3el", got)
+	}
+	if got := endpointFingerprint([]byte{1, 0, 0, 0, 0, 0, 0, 0, 0}); got != "1000000000" {
+		t.Errorf("endpointFingerprint(1) = %s", got)
+	}
+	if got := endpointFingerprint([]byte{255, 255, 255, 255, 255, 255, 255, 255, 255}); got != "1000000000" {
+		t.Errorf("endpointFingerprint(-1) = %s", got)
+	}
+}
+
+// webpack hashes a script that names its source map without that name.
+func TestProveWithoutItself(t *testing.T) {
+	t.Parallel()
+	const script = "run()\n//# sourceMappingURL=main..js.map"
+	token := md4Sum([]byte(script))[:20]
+	named := strings.Replace(script, "main.", "main."+token, 1)
+	proof, ok := Of([]byte(named)).ProveName("main." + token + ".js")
+	if !ok || proof != (Proof{"md4", token}) {
+		t.Errorf("%v %v, want md4", proof, ok)
+	}
+	if proof, ok := Of([]byte(named + " ")).ProveName("main." + token + ".js"); ok {
+		t.Errorf("changed: %v", proof)
+	}
+	if proof, ok := Of([]byte(named)).ProveToken(token); ok {
+		t.Errorf("in a query, where no tool writes it: %v", proof)
+	}
+}
+
+// Only the digests that a token's shape allows are computed, and each once.
+func TestDigestsAreComputedOnDemand(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		token string
+		want  []digest
+	}{
+		{"css", nil},
+		{"20260211", []digest{sha256Hex, sha1Hex, md5Hex, md4Hex, xxh64Hex, xxh3Hex, xxh3Base36, xxh3Base64}},
+		{"carousel", []digest{xxh3Base36, xxh3Base64}},
+		{"V3OQCC4N", []digest{xxh64Base32, xxh3Base64}},
+		{"live-dashboard", []digest{xxh3Base64}},
+		{strings.Repeat("0", 64), []digest{sha256Hex}},
+		{strings.Repeat("0", 65), nil},
+	} {
+		content := Of(hello)
+		content.ProveToken(c.token)
+		for d := range digests {
+			computed := content.sums.Load() != nil && content.sums.Load()[d] != nil
+			if computed != slices.Contains(c.want, d) {
+				t.Errorf("%s: digest %d computed: %v", c.token, d, computed)
+			}
+		}
+		before := content.sums.Load()
+		content.ProveToken(c.token)
+		if content.sums.Load() != before {
+			t.Errorf("%s: computed again", c.token)
+		}
+	}
+}
+
+// Requests ask at the same time, without a lock once the answer is known, and without a trace.
+func TestProveTokenConcurrently(t *testing.T) {
+	content := Of(hello)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			if _, ok := content.ProveToken("b1946ac92492"); !ok {
+				t.Error("the digest is not proved")
+			}
+		})
+	}
+	group.Wait()
+	if n := testing.AllocsPerRun(100, func() { content.ProveToken("20260211") }); n != 0 {
+		t.Errorf("%v allocations for a version, want none", n)
 	}
 }
 
