@@ -10,7 +10,6 @@ import (
 type directory struct {
 	framework string
 	path      string // with a final slash, or "" for the root
-	but       string // a directory below it that does not count; may be empty
 	versioned func(token string) bool
 }
 
@@ -27,10 +26,9 @@ var marks = []struct {
 	framework string
 	file      string
 	directory string // in place of the file
-	but       string
 }{
-	{"SvelteKit", "_app/version.json", "_app/immutable/", ""},
-	{"Nuxt", "_nuxt/builds/latest.json", "_nuxt/", "builds/"},
+	{"SvelteKit", "_app/version.json", "_app/immutable/"},
+	{"Nuxt", "_nuxt/builds/latest.json", "_nuxt/"},
 }
 
 // markedDirectories looks for the marks of frameworks.
@@ -50,11 +48,11 @@ func markedDirectories(tree Tree) []directory {
 func markedBy(p string, tree Tree) (directory, bool) {
 	for _, mark := range marks {
 		if before, ok := strings.CutSuffix(p, mark.file); ok && (before == "" || strings.HasSuffix(before, "/")) {
-			return directory{mark.framework, before + mark.directory, mark.but, rollupToken}, true
+			return directory{mark.framework, before + mark.directory, rollupToken}, true
 		}
 	}
 	if at := strings.Index("/"+p, "/_astro/"); at >= 0 {
-		return directory{"Astro", p[:at] + "_astro/", "", rollupToken}, true
+		return directory{"Astro", p[:at] + "_astro/", rollupToken}, true
 	}
 	return nextDirectory(p, tree)
 }
@@ -70,7 +68,7 @@ func nextDirectory(p string, tree Tree) (directory, bool) {
 	if static != "" && static != "_next/static/" && !strings.HasSuffix(static, "/_next/static/") {
 		return directory{}, false
 	}
-	return directory{"Next.js", static, "", nextToken}, true
+	return directory{"Next.js", static, nextToken}, true
 }
 
 // nextBuild is how long the identifier is that Next.js makes for a build.
@@ -79,7 +77,7 @@ const nextBuild = 21
 // admits reports a file in the directory whose name has the look of a version as well: frameworks put others there too.
 func (d directory) admits(p string) bool {
 	rest, ok := strings.CutPrefix(p, d.path)
-	if !ok || isDerived(p) || d.but != "" && strings.HasPrefix(rest, d.but) {
+	if !ok || isDerived(p) {
 		return false
 	}
 	if d.framework == "Next.js" {

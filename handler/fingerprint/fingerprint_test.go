@@ -124,6 +124,22 @@ func TestProveTokenConcurrently(t *testing.T) {
 	}
 }
 
+// One digit less than a convention asks for is no proof by any.
+func TestProofsAreLongEnough(t *testing.T) {
+	t.Parallel()
+	content := Of(hello)
+	for _, convention := range conventions {
+		for _, sum := range content.sum(convention.digest) {
+			if _, ok := content.ProveToken(sum[:convention.least]); !ok {
+				t.Errorf("%s: %s is not proved", convention.name, sum[:convention.least])
+			}
+			if proof, ok := content.ProveToken(sum[:convention.least-1]); ok {
+				t.Errorf("%s: %s is proved: %v", convention.name, sum[:convention.least-1], proof)
+			}
+		}
+	}
+}
+
 // lookalikes are names that look as if they held a digest, and hold none.
 var lookalikes = strings.Fields(`jquery-3.7.1.min.js font-awesome.min.css bootstrap.bundle.js bootstrap.bundle.min.js photo-20240101.jpg
 	IMG_20240101.jpg logo-20240608.png report.20240131.csv data.12345678.json apple-touch-icon.png safari-pinned-tab.svg

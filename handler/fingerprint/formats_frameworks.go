@@ -143,12 +143,11 @@ func readPhoenix(m *Manifest, shape map[string]json.RawMessage, _ []byte) error 
 func deniedPhoenix(string, string, *Content) bool { return true }
 
 // readEndpoints reads ASP.NET's list of what answers which route. A route that is not the name of a file is the
-// application's affair, as is a compressed one.
+// application's affair.
 func readEndpoints(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	type pair struct{ Name, Value string }
 	endpoints, err := decode[[]struct {
 		Route, AssetFile   string
-		Selectors          []json.RawMessage
 		EndpointProperties []pair
 	}](shape["Endpoints"])
 	if err != nil {
@@ -166,7 +165,7 @@ func readEndpoints(m *Manifest, shape map[string]json.RawMessage, _ []byte) erro
 				output.Logical = property.Value
 			}
 		}
-		if fingerprint != "" && len(endpoint.Selectors) == 0 && endpoint.Route == endpoint.AssetFile &&
+		if fingerprint != "" && endpoint.Route == endpoint.AssetFile &&
 			strings.Contains(endpoint.Route, fingerprint) {
 			m.add(endpoint.Route, output)
 		}

@@ -29,7 +29,7 @@ type Manifest struct {
 	Versions map[string]string
 	// Hash identifies the build; only Django 1.1 manifests have one.
 	Hash string
-	// Escapes counts the paths that leave the manifest's directory, and are not believed.
+	// Escapes counts the paths that leave the manifest's directory, or cannot be paths, and are not believed.
 	Escapes int
 
 	format *format

@@ -73,7 +73,7 @@ func (c *Content) ProveName(name string) (Proof, bool) {
 // proveWithoutItself is for webpack, where a script names its source map and so itself: the digest is of the bytes
 // without that name.
 func (c *Content) proveWithoutItself(token string) (Proof, bool) {
-	if len(token) < minHex || len(token) > 32 || !isHex(token) || !bytes.Contains(c.bytes, []byte(token)) {
+	if len(token) < minHex || !isHex(token) || !bytes.Contains(c.bytes, []byte(token)) {
 		return Proof{}, false
 	}
 	rest := bytes.ReplaceAll(c.bytes, []byte(token), nil)

@@ -101,6 +101,41 @@ func TestJudgeSecondManifest(t *testing.T) {
 	}
 }
 
+// What one manifest denies, no other makes good.
+func TestJudgeDenied(t *testing.T) {
+	t.Parallel()
+	const path = "_astro/a.XH4UFCAH.js"
+	files := tree{
+		"a/meta.json":   {`{"inputs":{},"outputs":{"` + path + `":{"bytes":6,"entryPoint":"a.js"}}}`, built},
+		"manifest.json": {`{"a.js":"` + path + `"}`, built},
+		path:            {"other", built},
+	}
+	if got := files.survey(t).Judge(files.file(path)); got.Doubt != OtherBytes {
+		t.Errorf("%+v, want the doubt that the version is of other bytes", got)
+	}
+}
+
+// A Vite manifest writes paths from its own directory.
+func TestJudgeBase(t *testing.T) {
+	t.Parallel()
+	for manifest, path := range map[string]string{
+		"manifest.json": "assets/a-DdCDtH1A.js", "app/.vite/manifest.json": "app/assets/a-DdCDtH1A.js",
+		"../build/manifest.json": "assets/a-DdCDtH1A.js", "/srv/manifest.json": "assets/a-DdCDtH1A.js",
+	} {
+		files := tree{"assets/a-DdCDtH1A.js": {"x", built}, "app/assets/a-DdCDtH1A.js": {"x", built}}
+		m, err := ReadManifest(manifest, []byte(viteManifest))
+		if err != nil {
+			t.Fatal(err)
+		}
+		survey := NewSurvey(files, []ManifestFile{{m, manifest, built}})
+		for file := range files {
+			if got := survey.Judge(files.file(file)); (got.Evidence == ByManifest) != (file == path) {
+				t.Errorf("%s says of %s: %+v", manifest, file, got)
+			}
+		}
+	}
+}
+
 // A manifest writes URLs; the files lie where their end says.
 func TestJudgePlaces(t *testing.T) {
 	t.Parallel()
@@ -166,6 +201,8 @@ func TestJudgeDirectory(t *testing.T) {
 		{"Next's own directory", next, "chunks/0pftie_fqtvkv.js", ByDirectory},
 		{"Next, of the build", next, "4-Qq_NeWkrV3OjWVQ4HWf/_buildManifest.js", ByDirectory},
 		{"Next, a build that the operator named", "_next/static/build/_buildManifest.js _next/static/build/_ssgManifest.js ", "_next/static/build/_buildManifest.js", NoEvidence},
+		{"Next, a build named in words", "_next/static/production-build-main/_buildManifest.js _next/static/production-build-main/_ssgManifest.js ",
+			"_next/static/production-build-main/_buildManifest.js", NoEvidence},
 		{"Next's scripts in another place", "x/build/_buildManifest.js x/build/_ssgManifest.js ", "x/chunks/0pftie_fqtvkv.js", NoEvidence},
 		{"Astro", "", "docs/_astro/index.BxqeNUpP.css", ByDirectory},
 		{"Astro's name in a name", "", "my_astro/index.BxqeNUpP.css", NoEvidence},
