@@ -194,7 +194,7 @@ func (h *Handler) open(
 		pool: h.config.Pool, socket: socket, host: upstream.Host, rules: h.rules, app: answer.conn,
 	}
 	t.down.early = answer.early()
-	t.down.source = newConnSource(answer.conn, answer.conn)
+	t.down.source = newAppSource(answer.conn)
 	header := answer.Header
 	answer.release()
 	if r.ProtoMajor > 1 {

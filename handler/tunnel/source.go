@@ -16,6 +16,14 @@ type source interface {
 	pump(sink func([]byte) error) error
 }
 
+// newAppSource reads from the application.
+func newAppSource(conn net.Conn) source {
+	if direct := newDirectSource(conn); direct != nil {
+		return direct
+	}
+	return newConnSource(conn, conn)
+}
+
 // connSource reads from a connection. While nothing comes it holds no buffer: it waits until the kernel has bytes, and
 // only then takes one.
 type connSource struct {
