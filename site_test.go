@@ -69,7 +69,8 @@ func adaptCaddyfile(caddyfile string) ([]byte, error) {
 	return adapted, err
 }
 
-// provisioning is held while Caddy provisions: it sets globals (its storage, its default logger).
+// provisioning is held while Caddy provisions and cleans up: it sets globals (its storage, its default logger, the cache
+// of certificates, which two may not stop at a time).
 var provisioning sync.Mutex
 
 // provisionHTTP loads the http app in a context of its own below that of the configuration: the one way to have its
@@ -96,7 +97,12 @@ func provisionHTTP(adapted []byte) (*caddyhttp.App, func(), error) {
 		cancel()
 		return nil, nil, err
 	}
-	return app.(*caddyhttp.App), cancel, nil
+	unload := func() {
+		provisioning.Lock()
+		defer provisioning.Unlock()
+		cancel()
+	}
+	return app.(*caddyhttp.App), unload, nil
 }
 
 // logLines catches what a configuration logs.

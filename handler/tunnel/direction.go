@@ -1,0 +1,151 @@
+package tunnel
+
+import (
+	"io"
+	"sync"
+	"sync/atomic"
+)
+
+// direction carries the bytes of one side to the other, in the order in which they came.
+type direction struct {
+	source source
+	sink   io.Writer
+	early  []byte // came before the tunnel stood
+
+	// writing is held while bytes go to the sink; frames follow those bytes.
+	writing sync.Mutex
+	frames  frames
+
+	// What the keeper watches: chunks that came, and chunks that went, twice each: odd while one is on its way.
+	came atomic.Uint32
+	went atomic.Uint32
+
+	over atomic.Bool // run has returned
+
+	// to keeps the pings that go to the sink, from the answers to those that went to the source. Nil without ping.
+	to, from *prober
+
+	// deaf is set when the sink is gone: what the source still sends is read and dropped, so that its last words can
+	// be read by the source before its connection is reset.
+	deaf bool
+}
+
+// run carries bytes until the source ends, or either side fails. A failure of the sink is a writeError.
+func (d *direction) run() error {
+	defer d.over.Store(true)
+	sink := d.forward
+	if early := d.early; len(early) > 0 {
+		d.early = nil
+		if err := sink(early); err != nil {
+			return err
+		}
+	}
+	for {
+		if err := d.source.pump(sink); err != nil {
+			return err
+		}
+	}
+}
+
+// drop reads what the source still sends, until it ends.
+func (d *direction) drop() {
+	d.deaf = true
+	sink := d.forward
+	for d.source.pump(sink) == nil {
+		continue
+	}
+}
+
+func (d *direction) forward(chunk []byte) error {
+	d.came.Add(1)
+	if d.deaf {
+		return nil
+	}
+	if d.from == nil {
+		return d.send(chunk)
+	}
+	d.from.sent.Store(false)
+	before, rest, err := d.from.strip(chunk)
+	if len(before) > 0 {
+		if err := d.send(before); err != nil {
+			return err
+		}
+	}
+	if len(rest) > 0 {
+		if err := d.send(rest); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// send writes a chunk, with the ping that is due at the first frame boundary in it. Of a chunk that holds a frame which
+// must not pass, it writes the frames before that.
+func (d *direction) send(chunk []byte) error {
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	if d.to != nil && d.to.due.Load() {
+		n, err := d.sendOpenFrame(chunk)
+		if err != nil {
+			return err
+		}
+		if err := d.pingNow(); err != nil {
+			return err
+		}
+		chunk = chunk[n:]
+	}
+	end, err := d.frames.skip(chunk)
+	if err != nil {
+		chunk = chunk[:max(end, 0)]
+	}
+	if len(chunk) > 0 {
+		if err := d.write(chunk); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// sendOpenFrame writes the part of a chunk that belongs to the frame which is open. It returns how much that is.
+func (d *direction) sendOpenFrame(chunk []byte) (n int, err error) {
+	for !d.frames.atBoundary() && n < len(chunk) {
+		taken, err := d.frames.advance(chunk[n:])
+		if err != nil {
+			return n, err
+		}
+		n += taken
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	return n, d.write(chunk[:n])
+}
+
+// pingNow sends the ping that is due, unless the sink is inside a frame, or has had its last. writing must be held.
+func (d *direction) pingNow() error {
+	if !d.frames.atBoundary() || d.frames.closed || !d.to.due.CompareAndSwap(true, false) {
+		return nil
+	}
+	d.to.sent.Store(true)
+	return d.write(d.to.ping())
+}
+
+// probe has a ping sent to the sink as soon as may be. It blocks while the sink takes nothing.
+func (d *direction) probe() {
+	d.to.due.Store(true)
+	if d.writing.TryLock() {
+		// A failure is seen by whoever writes or reads next.
+		_ = d.pingNow()
+		d.writing.Unlock()
+	}
+}
+
+func (d *direction) write(p []byte) error {
+	d.went.Add(1)
+	_, err := d.sink.Write(p)
+	d.went.Add(1)
+	if err != nil {
+		return &writeError{err}
+	}
+	return nil
+}
