@@ -145,8 +145,7 @@ type gateSet struct {
 func (s *gateSet) add(g *WebSocketGate) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	g.site = s.siteOf(g)
-	s.gates = append(s.gates, g)
+	s.gates = append(slices.Clone(s.gates), g)
 }
 
 func (s *gateSet) remove(g *WebSocketGate) {
@@ -162,7 +161,7 @@ func (s *gateSet) all() []*WebSocketGate {
 }
 
 // siteOf names the gate so that its successor after a reload has the same name, and no other gate has: by what its server
-// listens on, its routes, and how many such gates the server had before it. The mutex is held.
+// listens on, its routes, and how many such gates the server had before it.
 func (s *gateSet) siteOf(g *WebSocketGate) string {
 	var parts []string
 	if g.logs.server != nil {
@@ -172,7 +171,7 @@ func (s *gateSet) siteOf(g *WebSocketGate) string {
 		parts = append(parts, route.Name, strings.Join(route.Paths, " "))
 	}
 	shape, before := strings.Join(parts, "\n"), 0
-	for _, other := range s.gates {
+	for _, other := range s.all() {
 		if other.logs.server == g.logs.server && strings.HasPrefix(other.site, shape+"\n#") {
 			before++
 		}
@@ -185,6 +184,9 @@ func closeRevoked() {
 	gates, now := liveGates.all(), time.Now()
 	byOutcome := make(map[gate.Outcome]map[uint64]bool)
 	for _, open := range openSockets.List() {
+		if owner, ok := open.Owner.(*WebSocketGate); !ok || owner.gate == nil {
+			continue // a tunnel without a gate in front of it
+		}
 		if outcome := standing(gates, open.Info, now); outcome != gate.Accepted {
 			if byOutcome[outcome] == nil {
 				byOutcome[outcome] = make(map[uint64]bool)

@@ -28,7 +28,7 @@ func loggerOf(info sockets.Info) *zap.Logger {
 func socketOpened(s *sockets.Socket) {
 	info, now := s.Info(), time.Now()
 	keys.Accepted.Touch(info.KeyID, now)
-	if owner, ok := info.Owner.(*WebSocketGate); ok {
+	if owner, ok := info.Owner.(*WebSocketGate); ok && owner.gate != nil {
 		owner.metrics.count(info.Route, gate.Accepted)
 		if darkness := owner.watch.routes[info.Route]; darkness != nil {
 			darkness.Accepted(now)

@@ -175,7 +175,7 @@ func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("websocket_gate: reject: %w", err)
 	}
-	liveGates.add(g)
+	g.site = liveGates.siteOf(g)
 	g.gate, err = gate.New(gate.Config{
 		Routes:       routes,
 		Ring:         ring,
@@ -194,11 +194,9 @@ func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 		Now:          time.Now,
 	})
 	if err != nil {
-		liveGates.remove(g)
 		return fmt.Errorf("websocket_gate: %w", err)
 	}
 	if err := g.begin(ctx, known); err != nil {
-		liveGates.remove(g)
 		return fmt.Errorf("websocket_gate: %w", err)
 	}
 	return nil
@@ -218,6 +216,7 @@ func (g *WebSocketGate) begin(ctx caddy.Context, known *gateKeys) error {
 	newestGate.Store(g)
 	openSockets.SetHooks(socketOpened, socketEnded)
 	g.keys, g.watch = known, watch
+	liveGates.add(g)
 	g.keys.followFiles(g.gate)
 	g.watch.start()
 	if g.logs.server != nil {

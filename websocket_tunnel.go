@@ -118,7 +118,7 @@ func (t *WebSocketTunnel) Provision(ctx caddy.Context) error {
 func (t *WebSocketTunnel) logSockets() {
 	t.ungated.live.Store(true)
 	newestGate.Store(t.ungated)
-	openSockets.SetHooks(logOpened, logEnded)
+	openSockets.SetHooks(socketOpened, socketEnded)
 }
 
 func (t *WebSocketTunnel) loadSelector(ctx caddy.Context) error {
