@@ -58,6 +58,7 @@ type rules struct {
 // connect puts the directions between the two ends.
 func (t *tunnel) connect() {
 	t.up.sink, t.down.sink = t.app, t.client
+	t.up.warm.Store(true) // a handshake has been read
 	t.up.frames.limit, t.down.frames.limit = t.rules.maxFrame, t.rules.maxFrame
 	if t.rules.pingTicks > 0 {
 		toClient, toApp := newProber(false), newProber(true)
@@ -80,6 +81,9 @@ func (t *tunnel) start() {
 func (t *tunnel) runUp() {
 	err := t.up.run()
 	switch {
+	case err == errWoken:
+		go t.runUp()
+		return
 	case isFrameError(err):
 		t.fail(codeTooBig, err.Error())
 	case isWriteError(err):
@@ -102,7 +106,12 @@ func (t *tunnel) upEnded(err error) {
 }
 
 func (t *tunnel) runDown() {
-	t.downEnded(t.down.run())
+	err := t.down.run()
+	if err == errWoken {
+		go t.runDown()
+		return
+	}
+	t.downEnded(err)
 	t.release()
 }
 
