@@ -154,6 +154,18 @@ func (d *direction) probe() {
 	}
 }
 
+// sayGoodbye sends the application a Close frame, unless a frame is under way, or it has had one.
+func (d *direction) sayGoodbye() {
+	if !d.writing.TryLock() {
+		return
+	}
+	defer d.writing.Unlock()
+	if d.frames.atBoundary() && !d.frames.closed {
+		d.frames.closed = true
+		_ = d.write(maskedFrame(finClose, []byte{codeGoingAway >> 8, codeGoingAway & 0xff}))
+	}
+}
+
 func (d *direction) write(p []byte) error {
 	d.went.Add(1)
 	_, err := d.sink.Write(p)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -125,6 +126,8 @@ func startSite(t testing.TB, config Config, secure bool) *testSite {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var opened, ended atomic.Int64
+	config.Registry.SetHooks(func(*sockets.Socket) { opened.Add(1) }, func(sockets.Ended) { ended.Add(1) })
 	site := &testSite{pool: config.Pool, registry: config.Registry, errs: make(chan error, 100)}
 	site.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := handler.ServeHTTP(w, r, nextHandler{}); err != nil {
@@ -144,6 +147,10 @@ func startSite(t testing.TB, config Config, secure bool) *testSite {
 		site.CloseClientConnections()
 		site.Close()
 		waitFor(t, "every tunnel to end", func() bool { return config.Pool.Len() == 0 })
+		waitFor(t, "every socket to be ended", func() bool { return ended.Load() >= opened.Load() })
+		if opened, ended := opened.Load(), ended.Load(); opened != ended {
+			t.Errorf("%d sockets were opened and %d ended", opened, ended)
+		}
 	})
 	return site
 }

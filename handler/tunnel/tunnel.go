@@ -22,6 +22,9 @@ const (
 // to a second of it.
 const lingering = 2 * time.Second
 
+// dismissal is how long the application may take to take the Close frame that ends its side.
+const dismissal = 100 * time.Millisecond
+
 // client is the client's end of a tunnel: a connection on HTTP/1.1, a stream on HTTP/2 and 3.
 type client interface {
 	io.WriteCloser
@@ -144,13 +147,20 @@ func (t *tunnel) fail(code sockets.Code, reason string) {
 	}
 	t.linger()
 	t.socket.Close(code, reason)
-	t.app.Close()
+	t.dismiss()
 }
 
 // leave is called when the client has been told that the socket ends, by the gate or by us.
 func (t *tunnel) leave() {
 	t.leaving.Store(true)
 	t.linger()
+	t.dismiss()
+}
+
+// dismiss ends the application's side, with a word if that can be said at once.
+func (t *tunnel) dismiss() {
+	_ = t.app.SetWriteDeadline(time.Now().Add(dismissal))
+	t.up.sayGoodbye()
 	t.app.Close()
 }
 
