@@ -116,6 +116,12 @@ type testSite struct {
 // startSite serves with the configuration, whose pool and registry it makes unless they are given.
 func startSite(t testing.TB, config Config, secure bool) *testSite {
 	t.Helper()
+	return startSiteBehind(t, config, secure, func(conn net.Conn) net.Conn { return conn })
+}
+
+// startSiteBehind does so with something wrapped around every connection.
+func startSiteBehind(t testing.TB, config Config, secure bool, wrap func(net.Conn) net.Conn) *testSite {
+	t.Helper()
 	if config.Pool == nil {
 		config.Pool = NewPool(testTick)
 	}
@@ -138,6 +144,7 @@ func startSite(t testing.TB, config Config, secure bool) *testSite {
 			}
 		}
 	}))
+	site.Listener = wrappingListener{site.Listener, wrap}
 	if secure {
 		site.StartTLS()
 	} else {
@@ -153,6 +160,19 @@ func startSite(t testing.TB, config Config, secure bool) *testSite {
 		}
 	})
 	return site
+}
+
+type wrappingListener struct {
+	net.Listener
+	wrap func(net.Conn) net.Conn
+}
+
+func (l wrappingListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return l.wrap(conn), nil
 }
 
 type nextHandler struct{}
