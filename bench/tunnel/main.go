@@ -3,7 +3,7 @@
 // core, the application and the clients have the others. Work is counted by the second of the server's own processor
 // time: the client may well be the slower. Only the ratios mean anything.
 //
-//	go run ./bench/tunnel [-sockets 3000,10000] [-settle 20s] [-seconds 3] [-only usher,nginx] [-secure=false]
+//	go run ./bench/tunnel [-sockets 3000,10000] [-settle 150s] [-seconds 3] [-only usher,nginx] [-secure=false]
 package main
 
 import (
@@ -24,7 +24,8 @@ func main() {
 	}
 	var plan plan
 	sockets := flag.String("sockets", "3000,10000", "how many idle sockets to measure the memory of")
-	flag.DurationVar(&plan.settle, "settle", 20*time.Second, "how long they are idle before it is read")
+	flag.DurationVar(&plan.settle, "settle", 150*time.Second,
+		"how long they are idle before it is read; Go collects the garbage of an idle program every two minutes")
 	seconds := flag.Float64("seconds", 3, "how long each kind of work is done; 0 leaves it out")
 	only := flag.String("only", "", "the servers to measure; default: all that are installed")
 	secure := flag.Bool("secure", true, "measure TLS too")
@@ -37,7 +38,13 @@ func main() {
 		}
 		plan.sockets = append(plan.sockets, n)
 	}
-	raiseDescriptors()
+	most := mostSockets()
+	for i, n := range plan.sockets {
+		if n > most {
+			log.Printf("%d sockets: the limit of file descriptors allows %d", n, most)
+			plan.sockets[i] = most
+		}
+	}
 	dir, err := os.MkdirTemp("", "usher-bench")
 	if err != nil {
 		log.Fatal(err)
@@ -94,7 +101,7 @@ func idleMemory(plan plan, server server, secure bool, n int) float64 {
 	time.Sleep(time.Second)
 	before := running.resident()
 	conns := running.openMany(n)
-	time.Sleep(plan.settle)
+	time.Sleep(server.settles(plan.settle))
 	after := running.resident()
 	for _, conn := range conns {
 		conn.Close()

@@ -26,6 +26,14 @@ type server struct {
 	run   func(file string) []string
 }
 
+// settles is how long its memory takes to settle: no longer than a few seconds where no garbage is collected.
+func (s server) settles(withGarbage time.Duration) time.Duration {
+	if strings.HasPrefix(s.name, "Caddy") || s.name == "usher" {
+		return withGarbage
+	}
+	return min(withGarbage, 5*time.Second)
+}
+
 // settings are what a configuration says of this run.
 type settings struct {
 	Port        int
@@ -99,10 +107,9 @@ func nginxConfig(s settings) (string, string) {
 	return "nginx.conf", fmt.Sprintf(`
 daemon off;
 master_process off;
-worker_rlimit_nofile 100000;
 pid %s/nginx.pid;
 error_log /dev/null crit;
-events { worker_connections 50000; }
+events { worker_connections %d; }
 http {
 	access_log off;
 	client_body_temp_path %[1]s/body;
@@ -111,10 +118,10 @@ http {
 	uwsgi_temp_path %[1]s/uwsgi;
 	scgi_temp_path %[1]s/scgi;
 	server {
-		listen 127.0.0.1:%d %s;
-		%s
+		listen 127.0.0.1:%[3]d %[4]s;
+		%[5]s
 		location / {
-			proxy_pass http://unix:%s;
+			proxy_pass http://unix:%[6]s;
 			proxy_http_version 1.1;
 			proxy_set_header Upgrade $http_upgrade;
 			proxy_set_header Connection upgrade;
@@ -122,7 +129,7 @@ http {
 		}
 	}
 }
-`, s.Dir, s.Port, map[bool]string{true: "ssl"}[s.Secure], tls, s.Application)
+`, s.Dir, 2*mostSockets(), s.Port, map[bool]string{true: "ssl"}[s.Secure], tls, s.Application)
 }
 
 func haproxyConfig(s settings) (string, string) {
@@ -132,7 +139,7 @@ func haproxyConfig(s settings) (string, string) {
 	}
 	return "haproxy.cfg", fmt.Sprintf(`
 global
-	maxconn 30000
+	maxconn %d
 	nbthread 1
 defaults
 	mode http
@@ -145,7 +152,7 @@ frontend site
 	default_backend application
 backend application
 	server one unix@%s
-`, s.Port, tls, s.Application)
+`, mostSockets(), s.Port, tls, s.Application)
 }
 
 // start runs the server on one core, and waits until it answers.

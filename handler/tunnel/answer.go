@@ -17,9 +17,7 @@ func (h *Handler) relay(w http.ResponseWriter, r *http.Request, answer *answer) 
 	header := w.Header()
 	upgrade := answer.Header["Upgrade"]
 	removeHopByHop(answer.Header)
-	for name, values := range answer.Header {
-		header[name] = values
-	}
+	copyHeader(header, answer.Header)
 	if answer.StatusCode == http.StatusUpgradeRequired && r.ProtoMajor == 1 && len(upgrade) > 0 {
 		header["Connection"], header["Upgrade"] = []string{"Upgrade"}, upgrade
 	}
@@ -55,12 +53,24 @@ func (h *Handler) relayBody(w http.ResponseWriter, answer *answer) {
 // copySwitch copies the header of a 101 that has been checked. What describes a body, or one connection, stays behind.
 func copySwitch(to, from http.Header) {
 	removeHopByHop(from)
-	for name, values := range from {
-		if !strings.HasPrefix(name, "Content-") {
-			to[name] = values
+	for name := range from {
+		if strings.HasPrefix(name, "Content-") {
+			delete(from, name)
 		}
 	}
+	copyHeader(to, from)
 	spellAsRFC(to)
+}
+
+// copyHeader lets the application's word stand, beside cookies that were set on the way: one may hold a client to its
+// upstream.
+func copyHeader(to, from http.Header) {
+	for name, values := range from {
+		if name == "Set-Cookie" {
+			values = append(to[name], values...)
+		}
+		to[name] = values
+	}
 }
 
 // discard ends the connection of an answer that became no tunnel.

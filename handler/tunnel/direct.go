@@ -12,8 +12,11 @@ import (
 // directSource reads from a connection that is the kernel's own and nobody else's to read: at the moment that the kernel
 // has bytes, and without asking it twice.
 type directSource struct {
+	conn   net.Conn
 	raw    syscall.RawConn
+	ready  *readiness // what a goroutine waits with that has read nothing yet: its stack is to stay small
 	read   func(descriptor uintptr) bool
+	fresh  bool
 	size   bufferSize
 	buffer *[]byte // nil while nothing has come
 	n      int
@@ -26,13 +29,21 @@ func newDirectSource(conn net.Conn) source {
 	if !ok {
 		return nil
 	}
-	s := &directSource{raw: raw, size: smallBuffer}
+	s := &directSource{conn: conn, raw: raw, ready: newReadiness(raw), size: smallBuffer}
 	s.read = s.readOnce
 	return s
 }
 
 func (s *directSource) pump(sink func([]byte) error) error {
+	if s.fresh {
+		if err := s.ready.wait(); err != nil {
+			return woken(s.conn, err)
+		}
+		s.fresh = false
+	}
 	if err := s.raw.Read(s.read); err != nil {
+		err = woken(s.conn, err)
+		s.fresh = err == errWoken
 		return err
 	}
 	size, buffer := s.size, s.buffer
@@ -65,3 +76,5 @@ func (s *directSource) readOnce(descriptor uintptr) bool {
 	s.buffer, s.n, s.err = buffer, n, os.NewSyscallError("read", err)
 	return true
 }
+
+func (s *directSource) wake() { _ = s.conn.SetReadDeadline(past) }

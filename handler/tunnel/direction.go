@@ -21,6 +21,7 @@ type direction struct {
 	went atomic.Uint32
 
 	over atomic.Bool // run has returned
+	warm atomic.Bool // bytes went through since its goroutine was begun
 
 	// to keeps the pings that go to the sink, from the answers to those that went to the source. Nil without ping.
 	to, from *prober
@@ -30,20 +31,32 @@ type direction struct {
 	deaf bool
 }
 
-// run carries bytes until the source ends, or either side fails. A failure of the sink is a writeError.
+// run carries bytes until the source ends, or either side fails. A failure of the sink is a writeError. After errWoken it
+// is to be run again.
 func (d *direction) run() error {
-	defer d.over.Store(true)
-	sink := d.forward
-	if early := d.early; len(early) > 0 {
-		d.early = nil
-		if err := sink(early); err != nil {
-			return err
-		}
+	err := d.forwardEarly()
+	for sink := d.forward; err == nil; {
+		err = d.source.pump(sink)
 	}
-	for {
-		if err := d.source.pump(sink); err != nil {
-			return err
-		}
+	d.over.Store(err != errWoken)
+	return err
+}
+
+func (d *direction) forwardEarly() error {
+	early := d.early
+	if len(early) == 0 {
+		return nil
+	}
+	d.early = nil
+	return d.forward(early)
+}
+
+// cool has a direction that has been silent for a while go on in another goroutine. The stack of a goroutine that has
+// once read and written is twice that of one which only waits, and the runtime does not halve the smallest again.
+func (d *direction) cool() {
+	if d.warm.Load() {
+		d.warm.Store(false)
+		d.source.wake()
 	}
 }
 
@@ -51,13 +64,14 @@ func (d *direction) run() error {
 func (d *direction) drop() {
 	d.deaf = true
 	sink := d.forward
-	for d.source.pump(sink) == nil {
-		continue
+	for err := error(nil); err == nil || err == errWoken; {
+		err = d.source.pump(sink)
 	}
 }
 
 func (d *direction) forward(chunk []byte) error {
 	d.came.Add(1)
+	d.warm.Store(true)
 	if d.deaf {
 		return nil
 	}
@@ -137,6 +151,18 @@ func (d *direction) probe() {
 		// A failure is seen by whoever writes or reads next.
 		_ = d.pingNow()
 		d.writing.Unlock()
+	}
+}
+
+// sayGoodbye sends the application a Close frame, unless a frame is under way, or it has had one.
+func (d *direction) sayGoodbye() {
+	if !d.writing.TryLock() {
+		return
+	}
+	defer d.writing.Unlock()
+	if d.frames.atBoundary() && !d.frames.closed {
+		d.frames.closed = true
+		_ = d.write(maskedFrame(finClose, []byte{codeGoingAway >> 8, codeGoingAway & 0xff}))
 	}
 }
 

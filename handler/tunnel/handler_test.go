@@ -52,6 +52,26 @@ func TestTunnelCarriesBytes(t *testing.T) {
 	}
 }
 
+// TestWrappedConnection has a listener give connections that the kernel cannot be asked about, as Caddy's listener
+// wrappers do, alone and below TLS.
+func TestWrappedConnection(t *testing.T) {
+	t.Parallel()
+	type wrapper struct{ net.Conn }
+	for _, secure := range []bool{false, true} {
+		app := startApp(t, "tcp", echo)
+		site := startSiteBehind(t, Config{Upstreams: []*Upstream{app.Upstream}}, secure,
+			func(conn net.Conn) net.Conn { return wrapper{conn} })
+		client := site.open(t)
+		for _, size := range []int{0, 100, 512, 513, 4096, 1 << 20, 10} {
+			message := frame(0x82, true, bytes.Repeat([]byte("w"), size))
+			go func() { _, _ = client.Write(message) }()
+			client.expect(t, message)
+		}
+		client.Close()
+		waitFor(t, "the tunnel to end", func() bool { return site.pool.Len() == 0 })
+	}
+}
+
 func TestTunnelToSecureApplication(t *testing.T) {
 	t.Parallel()
 	certificate := httptest.NewTLSServer(nil)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -115,6 +116,12 @@ type testSite struct {
 // startSite serves with the configuration, whose pool and registry it makes unless they are given.
 func startSite(t testing.TB, config Config, secure bool) *testSite {
 	t.Helper()
+	return startSiteBehind(t, config, secure, func(conn net.Conn) net.Conn { return conn })
+}
+
+// startSiteBehind does so with something wrapped around every connection.
+func startSiteBehind(t testing.TB, config Config, secure bool, wrap func(net.Conn) net.Conn) *testSite {
+	t.Helper()
 	if config.Pool == nil {
 		config.Pool = NewPool(testTick)
 	}
@@ -125,6 +132,8 @@ func startSite(t testing.TB, config Config, secure bool) *testSite {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var opened, ended atomic.Int64
+	config.Registry.SetHooks(func(*sockets.Socket) { opened.Add(1) }, func(sockets.Ended) { ended.Add(1) })
 	site := &testSite{pool: config.Pool, registry: config.Registry, errs: make(chan error, 100)}
 	site.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := handler.ServeHTTP(w, r, nextHandler{}); err != nil {
@@ -135,6 +144,7 @@ func startSite(t testing.TB, config Config, secure bool) *testSite {
 			}
 		}
 	}))
+	site.Listener = wrappingListener{site.Listener, wrap}
 	if secure {
 		site.StartTLS()
 	} else {
@@ -144,8 +154,25 @@ func startSite(t testing.TB, config Config, secure bool) *testSite {
 		site.CloseClientConnections()
 		site.Close()
 		waitFor(t, "every tunnel to end", func() bool { return config.Pool.Len() == 0 })
+		waitFor(t, "every socket to be ended", func() bool { return ended.Load() >= opened.Load() })
+		if opened, ended := opened.Load(), ended.Load(); opened != ended {
+			t.Errorf("%d sockets were opened and %d ended", opened, ended)
+		}
 	})
 	return site
+}
+
+type wrappingListener struct {
+	net.Listener
+	wrap func(net.Conn) net.Conn
+}
+
+func (l wrappingListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return l.wrap(conn), nil
 }
 
 type nextHandler struct{}

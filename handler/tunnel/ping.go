@@ -29,14 +29,19 @@ func newProber(masked bool) *prober {
 
 // ping is the frame to send.
 func (p *prober) ping() []byte {
-	frame := make([]byte, 0, 2+4+tokenLength)
 	if !p.masked {
-		return append(append(frame, finPing, tokenLength), p.token[:]...)
+		return append([]byte{finPing, tokenLength}, p.token[:]...)
 	}
+	return maskedFrame(finPing, p.token[:])
+}
+
+// maskedFrame is a control frame to the application (RFC 6455, 5.3).
+func maskedFrame(first byte, payload []byte) []byte {
 	var mask [4]byte
 	binary.NativeEndian.PutUint32(mask[:], rand.Uint32())
-	frame = append(append(frame, finPing, 0x80|tokenLength), mask[:]...)
-	for i, b := range p.token {
+	frame := append(make([]byte, 0, 2+4+len(payload)), first, 0x80|byte(len(payload)))
+	frame = append(frame, mask[:]...)
+	for i, b := range payload {
 		frame = append(frame, b^mask[i%4])
 	}
 	return frame

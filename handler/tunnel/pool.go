@@ -109,4 +109,18 @@ func (p *Pool) Drain(over time.Duration, belongs func(*Host) bool) {
 		}
 		t.fail(codeGoingAway, "the server is going away")
 	}
+	waitForEnds(leaving)
+}
+
+// waitForEnds gives tunnels that are closing the time which that may take.
+func waitForEnds(leaving []*tunnel) {
+	late := time.NewTimer(lingering)
+	defer late.Stop()
+	for _, t := range leaving {
+		select {
+		case <-t.done:
+		case <-late.C:
+			return
+		}
+	}
 }

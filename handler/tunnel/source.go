@@ -14,6 +14,22 @@ import (
 type source interface {
 	// pump waits for bytes and hands them on, until it would have to wait again or longer. An error of sink ends it.
 	pump(sink func([]byte) error) error
+	// wake has the pump that waits now, if there is one, return errWoken.
+	wake()
+}
+
+// errWoken is what a pump says that waited in vain until it was woken.
+var errWoken = errors.New("woken")
+
+// woken is errWoken for a read whose deadline wake has set. The next may wait again.
+func woken(conn net.Conn, err error) error {
+	if !errors.Is(err, os.ErrDeadlineExceeded) || isWriteError(err) {
+		return err
+	}
+	if err := conn.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
+	return errWoken
 }
 
 // newAppSource reads from the application.
@@ -34,7 +50,9 @@ type connSource struct {
 	ready *readiness
 	// secure is a TLS connection, which may hold bytes that the kernel has given away already.
 	secure bool
-	size   bufferSize
+	// drained says that it holds none.
+	drained bool
+	size    bufferSize
 }
 
 // past is a deadline that ends a wait at once.
@@ -67,16 +85,23 @@ func (s *connSource) pump(sink func([]byte) error) error {
 	if s.ready == nil {
 		return s.read(sink)
 	}
-	if s.secure {
+	if s.secure && !s.drained {
 		if err := s.drain(sink); err != nil {
 			return err
 		}
 	}
 	if err := s.ready.wait(); err != nil {
-		return err
+		return woken(s.base, err)
 	}
+	s.drained = false
 	s.size = max(s.size, smallBuffer) // a tiny one is for those who wait with it
-	return s.read(sink)
+	return woken(s.base, s.read(sink))
+}
+
+func (s *connSource) wake() {
+	if s.ready != nil {
+		_ = s.base.SetReadDeadline(past)
+	}
 }
 
 // read reads once, and sets the size of the next read by what came.
@@ -115,8 +140,9 @@ func (s *connSource) drain(sink func([]byte) error) error {
 	}
 	for {
 		err := s.read(sink)
-		if errors.Is(err, os.ErrDeadlineExceeded) && !isWriteError(err) {
-			return s.base.SetReadDeadline(time.Time{})
+		if err = woken(s.base, err); err == errWoken {
+			s.drained = true
+			return nil
 		}
 		if err != nil {
 			return err
@@ -138,3 +164,6 @@ func (s *streamSource) pump(sink func([]byte) error) error {
 	}
 	return err
 }
+
+// wake does nothing: a stream's goroutine is its handler's, and as large as that.
+func (s *streamSource) wake() {}

@@ -22,6 +22,9 @@ const (
 // to a second of it.
 const lingering = 2 * time.Second
 
+// dismissal is how long the application may take to take the Close frame that ends its side.
+const dismissal = 100 * time.Millisecond
+
 // client is the client's end of a tunnel: a connection on HTTP/1.1, a stream on HTTP/2 and 3.
 type client interface {
 	io.WriteCloser
@@ -58,6 +61,7 @@ type rules struct {
 // connect puts the directions between the two ends.
 func (t *tunnel) connect() {
 	t.up.sink, t.down.sink = t.app, t.client
+	t.up.warm.Store(true) // a handshake has been read
 	t.up.frames.limit, t.down.frames.limit = t.rules.maxFrame, t.rules.maxFrame
 	if t.rules.pingTicks > 0 {
 		toClient, toApp := newProber(false), newProber(true)
@@ -80,6 +84,9 @@ func (t *tunnel) start() {
 func (t *tunnel) runUp() {
 	err := t.up.run()
 	switch {
+	case err == errWoken:
+		go t.runUp()
+		return
 	case isFrameError(err):
 		t.fail(codeTooBig, err.Error())
 	case isWriteError(err):
@@ -102,7 +109,12 @@ func (t *tunnel) upEnded(err error) {
 }
 
 func (t *tunnel) runDown() {
-	t.downEnded(t.down.run())
+	err := t.down.run()
+	if err == errWoken {
+		go t.runDown()
+		return
+	}
+	t.downEnded(err)
 	t.release()
 }
 
@@ -135,13 +147,20 @@ func (t *tunnel) fail(code sockets.Code, reason string) {
 	}
 	t.linger()
 	t.socket.Close(code, reason)
-	t.app.Close()
+	t.dismiss()
 }
 
 // leave is called when the client has been told that the socket ends, by the gate or by us.
 func (t *tunnel) leave() {
 	t.leaving.Store(true)
 	t.linger()
+	t.dismiss()
+}
+
+// dismiss ends the application's side, with a word if that can be said at once.
+func (t *tunnel) dismiss() {
+	_ = t.app.SetWriteDeadline(time.Now().Add(dismissal))
+	t.up.sayGoodbye()
 	t.app.Close()
 }
 

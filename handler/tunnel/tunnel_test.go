@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/scan2food/usher/handler/sockets"
 )
 
 func TestHalfClose(t *testing.T) {
@@ -273,6 +275,39 @@ func TestSlowButSteady(t *testing.T) {
 	}
 	if !bytes.Equal(got, message) {
 		t.Error("the message arrived changed")
+	}
+}
+
+// TestClosedByTheGate has the registry close a socket: both sides are told, at once.
+func TestClosedByTheGate(t *testing.T) {
+	t.Parallel()
+	for _, secure := range []bool{false, true} {
+		heard := make(chan []byte, 1)
+		app := startApp(t, "tcp", func(c *appConn) {
+			c.accept()
+			all, _ := io.ReadAll(c.Reader)
+			heard <- all
+		})
+		site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}}, secure)
+		client := site.open(t)
+		_, _ = client.Write(text("hello"))
+		waitFor(t, "the socket to have said something", func() bool {
+			list := site.registry.List()
+			return len(list) == 1 && list[0].In == int64(len(text("hello")))
+		})
+		started := time.Now()
+		site.registry.CloseWhere(func(sockets.Info) bool { return true }, 4401, "expired")
+		if got, err := io.ReadAll(client); closeCode(got) != 4401 || err != nil {
+			t.Errorf("the client read %q, %v, want close code 4401", got, err)
+		}
+		got := <-heard
+		if rest := bytes.TrimPrefix(got, text("hello")); len(rest) != 8 || rest[0] != finClose ||
+			rest[6]^rest[2] != 0x03 || rest[7]^rest[3] != 0xe9 {
+			t.Errorf("the application read %x, want the message and a masked Close frame with 1001", got)
+		}
+		if took := time.Since(started); took > time.Second {
+			t.Errorf("that took %s", took)
+		}
 	}
 }
 

@@ -22,6 +22,7 @@ type sideWatch struct {
 func (t *tunnel) look() {
 	t.watch.up.note(&t.up)
 	t.watch.down.note(&t.down)
+	t.coolSilent()
 	switch {
 	case t.overstays(), t.watch.down.stuck >= t.rules.stuckTicks:
 		go t.shut()
@@ -29,6 +30,18 @@ func (t *tunnel) look() {
 		go t.fail(codeInternal, "the application does not read")
 	case t.rules.pingTicks > 0:
 		t.lookForSilence()
+	}
+}
+
+// coolTicks is how long a direction is silent before its goroutine is replaced.
+const coolTicks = 2
+
+func (t *tunnel) coolSilent() {
+	if t.watch.up.silent >= coolTicks {
+		t.up.cool()
+	}
+	if t.watch.down.silent >= coolTicks {
+		t.down.cool()
 	}
 }
 
