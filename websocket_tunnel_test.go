@@ -217,11 +217,11 @@ func TestTunnelErrors(t *testing.T) {
 func TestTunnelSurvivesReloads(t *testing.T) {
 	app := startApplication(t)
 	const (
-		open    = 100
-		reloads = 20
+		open    = 500
+		reloads = 100
 	)
 	site := tunnelSite(t, app.Addr)
-	before := openTunnels.Len()
+	before, goroutines := openTunnels.Len(), runtime.NumGoroutine()
 	conns := make([]net.Conn, open)
 	for i := range conns {
 		conns[i], _ = openTunnel(t, site)
@@ -246,10 +246,8 @@ func TestTunnelSurvivesReloads(t *testing.T) {
 		conn.Close()
 	}
 	eventually(t, "the tunnels ended", func() bool { return openTunnels.Len() <= before })
-	goroutines := runtime.NumGoroutine()
-	if goroutines > 2000 {
-		t.Errorf("%d goroutines are left", goroutines)
-	}
+	// Each configuration that a test provisions leaves a few goroutines to its listener, until the test ends.
+	eventually(t, "the goroutines ended", func() bool { return runtime.NumGoroutine() <= goroutines+4*reloads })
 }
 
 // talk sends numbered messages and compares what comes back, until stop.
@@ -268,7 +266,7 @@ func talk(conn net.Conn, id int, stop chan struct{}) error {
 		if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got, message) {
 			return fmt.Errorf("socket %d, message %d: read %q, %v", id, n, got, err)
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 
