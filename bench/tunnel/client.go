@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"slices"
 	"sync"
@@ -34,7 +33,7 @@ func (r *running) rate(do func() float64) float64 {
 func (r *running) open() net.Conn {
 	conn, err := r.tryOpen()
 	if err != nil {
-		log.Fatalf("%s: %v", r.name, err)
+		fatalf("%s: %v", r.name, err)
 	}
 	return conn
 }
@@ -141,11 +140,11 @@ func (r *running) echo(conn net.Conn, message, buffer []byte) {
 		writing.Go(func() { _, _ = conn.Write(message) }) // more than the buffers on the way would hold
 		defer writing.Wait()
 	} else if _, err := conn.Write(message); err != nil {
-		log.Fatalf("%s: %v", r.name, err)
+		fatalf("%s: %v", r.name, err)
 	}
 	got := buffer[:len(message)]
 	if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got, message) {
-		log.Fatalf("%s: a message did not come back: %v", r.name, err)
+		fatalf("%s: a message did not come back: %v", r.name, err)
 	}
 }
 

@@ -34,7 +34,7 @@ func main() {
 	for number := range strings.SplitSeq(*sockets, ",") {
 		n, err := strconv.Atoi(number)
 		if err != nil {
-			log.Fatalf("-sockets: want numbers, got %q", number)
+			fatalf("-sockets: want numbers, got %q", number)
 		}
 		plan.sockets = append(plan.sockets, n)
 	}
@@ -47,7 +47,7 @@ func main() {
 	}
 	dir, err := os.MkdirTemp("", "usher-bench")
 	if err != nil {
-		log.Fatal(err)
+		fatalf("%v", err)
 	}
 	defer os.RemoveAll(dir)
 	servers := installed(dir, *only)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -20,9 +21,28 @@ type process struct {
 
 func startProcess(name string, command *exec.Cmd) process {
 	if err := command.Start(); err != nil {
-		log.Fatalf("starting %s: %v", name, err)
+		fatalf("starting %s: %v", name, err)
 	}
-	return process{name, command}
+	p := process{name, command}
+	startedMutex.Lock()
+	defer startedMutex.Unlock()
+	started = append(started, p)
+	return p
+}
+
+// started are all that fatalf must not leave behind.
+var (
+	startedMutex sync.Mutex
+	started      []process
+)
+
+// fatalf ends this program, and first those that it has started.
+func fatalf(format string, args ...any) {
+	startedMutex.Lock() // for good: a second failure changes nothing
+	for _, p := range started {
+		_ = p.command.Process.Kill()
+	}
+	log.Fatalf(format, args...)
 }
 
 // stop ends it, politely at first.
@@ -38,7 +58,7 @@ func (p process) family() []string {
 	pids := []string{strconv.Itoa(p.command.Process.Pid)}
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
-		log.Fatal(err)
+		fatalf("%v", err)
 	}
 	for _, name := range stats {
 		if fields := statFields(name); len(fields) > 1 && fields[1] == pids[0] {
@@ -61,12 +81,12 @@ func (p process) resident() int {
 	for _, pid := range p.family() {
 		status, err := os.ReadFile("/proc/" + pid + "/status")
 		if err != nil {
-			log.Fatal(err)
+			fatalf("%v", err)
 		}
 		_, after, _ := strings.Cut(string(status), "VmRSS:")
 		var kilobytes int
 		if _, err := fmt.Sscan(after, &kilobytes); err != nil {
-			log.Fatalf("the memory of %s: %v", p.name, err)
+			fatalf("the memory of %s: %v", p.name, err)
 		}
 		total += kilobytes << 10
 	}
@@ -89,11 +109,11 @@ func (p process) processorTime() float64 {
 func raiseDescriptors() uint64 {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		log.Fatal(err)
+		fatalf("%v", err)
 	}
 	limit.Cur = limit.Max
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		log.Fatalf("raising the limit of file descriptors: %v", err)
+		fatalf("raising the limit of file descriptors: %v", err)
 	}
 	return limit.Cur
 }

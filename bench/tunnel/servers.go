@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"log"
 	"math/big"
 	"net"
 	"os"
@@ -47,7 +46,7 @@ func installed(dir, only string) []server {
 	writeCertificate(dir)
 	caddy := filepath.Join(dir, "caddy")
 	if out, err := exec.Command("go", "build", "-o", caddy, "./cmd/caddy").CombinedOutput(); err != nil {
-		log.Fatalf("building cmd/caddy: %v\n%s", err, out)
+		fatalf("building cmd/caddy: %v\n%s", err, out)
 	}
 	runCaddy := func(file string) []string { return []string{caddy, "run", "--adapter", "caddyfile", "--config", file} }
 	servers := []server{
@@ -129,7 +128,7 @@ http {
 		}
 	}
 }
-`, s.Dir, 2*mostSockets(), s.Port, map[bool]string{true: "ssl"}[s.Secure], tls, s.Application)
+`, s.Dir, 2*mostSockets()+100, s.Port, map[bool]string{true: "ssl"}[s.Secure], tls, s.Application)
 }
 
 func haproxyConfig(s settings) (string, string) {
@@ -159,14 +158,14 @@ backend application
 func (s server) start(application string, secure bool) *running {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		log.Fatal(err)
+		fatalf("%v", err)
 	}
 	port := listener.Addr().(*net.TCPAddr).Port
 	_ = listener.Close()
 	name, content := s.write(settings{port, application, secure, s.dir})
 	file := filepath.Join(s.dir, fmt.Sprintf("%d-%s", port, name))
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-		log.Fatal(err)
+		fatalf("%v", err)
 	}
 	command := exec.Command("taskset", append([]string{"-c", "0"}, s.run(file)...)...)
 	command.Env = append(os.Environ(), "GOMAXPROCS=1", "HOME="+s.dir)
@@ -178,7 +177,7 @@ func (s server) start(application string, secure bool) *running {
 			return r
 		}
 		if time.Now().After(deadline) {
-			log.Fatalf("%s does not answer: %v", s.name, err)
+			fatalf("%s does not answer: %v", s.name, err)
 		}
 	}
 }
@@ -187,7 +186,7 @@ func (s server) start(application string, secure bool) *running {
 func writeCertificate(dir string) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		log.Fatal(err)
+		fatalf("%v", err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"},
@@ -195,11 +194,11 @@ func writeCertificate(dir string) {
 	}
 	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
-		log.Fatal(err)
+		fatalf("%v", err)
 	}
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		log.Fatal(err)
+		fatalf("%v", err)
 	}
 	certificate = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})
 	private = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})
@@ -207,7 +206,7 @@ func writeCertificate(dir string) {
 		"cert.pem": certificate, "key.pem": private, "both.pem": slices.Concat(certificate, private),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
-			log.Fatal(err)
+			fatalf("%v", err)
 		}
 	}
 }

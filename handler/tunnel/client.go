@@ -26,8 +26,10 @@ func takeOver(w http.ResponseWriter, socket *sockets.Socket) (*connClient, error
 	// A copy, since buffered belongs to net/http and is to be let go; and read through the socket, since it counts.
 	early, _ := buffered.Reader.Peek(n)
 	client := &connClient{Conn: socket.Conn(&earlyConn{conn, bytes.Clone(early)}), base: conn, early: make([]byte, n)}
-	_, err = io.ReadFull(client.Conn, client.early)
-	return client, err
+	// An error, if the gate has closed the socket already, comes again where the tunnel reads.
+	n, _ = io.ReadFull(client.Conn, client.early)
+	client.early = client.early[:n]
+	return client, nil
 }
 
 // earlyConn is a connection of which some bytes have been read before.
