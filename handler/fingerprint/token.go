@@ -67,8 +67,8 @@ func looksLikeDigest(token string) bool {
 	if len(token) == 8 && isBase32(token) {
 		return !isNumber(token) // esbuild: one in five has no digit
 	}
-	if strings.HasSuffix(token, "-") || strings.HasSuffix(token, "_") {
-		return strings.IndexFunc(token, unicode.IsUpper) >= 0 // nobody ends a name so
+	if last := token[len(token)-1]; (last == '-' || last == '_') && strings.IndexFunc(token, unicode.IsUpper) >= 0 {
+		return true // nobody ends a name so
 	}
 	for part := range strings.FieldsFuncSeq(token, func(r rune) bool { return r == '-' || r == '_' }) {
 		if !isWord(part) {
