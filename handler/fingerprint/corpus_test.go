@@ -105,7 +105,11 @@ var corpus = map[string][]expectation{
 	"parcel-2.16.4":              {{`\.[0-9a-f]{8}\.`, ""}},             // neither manifest nor digest of the bytes
 	"sveltekit-2.70.4":           {{`^_app/immutable/.*\.(svg|woff2)$`, "xxh3"}, {`^_app/immutable/`, "directory"}},
 	"astro-5.18.2":               {{`^_astro/.*\.(svg|woff2)$`, "xxh3"}, {`^_astro/`, "directory"}},
-	"next-16.4.6":                {{`^_next/static/`, "directory"}},
+	"nuxt-4.4.5": {
+		{`^_nuxt/.*\.(svg|woff2)$`, "xxh3"}, {`^_nuxt/builds/`, ""}, {`^_nuxt/`, "directory"},
+	},
+	"mix-6.0.49":  {}, // its versions stand in the query
+	"next-16.4.6": {{`^_next/static/`, "directory"}},
 }
 
 func TestCorpus(t *testing.T) {
@@ -182,8 +186,28 @@ func TestCorpusChanged(t *testing.T) {
 			}
 			files[path] = original
 		}
-		if proved == 0 && name != "parcel-2.16.4" && name != "next-16.4.6" {
+		if proved == 0 && name != "parcel-2.16.4" && name != "next-16.4.6" && name != "mix-6.0.49" {
 			t.Errorf("%s: nothing is proved", name)
+		}
+	}
+}
+
+// Mix's versions are proved, and those of other bytes are doubted.
+func TestCorpusMix(t *testing.T) {
+	t.Parallel()
+	files := readTree(t, "testdata/mix-6.0.49")
+	m, err := ReadManifest("mix-manifest.json", []byte(files["mix-manifest.json"].content))
+	if err != nil || len(m.Versions) != 2 {
+		t.Fatalf("%+v, %v, want two versions", m, err)
+	}
+	for path, token := range m.Versions {
+		proof, ok := files.file(path).Content.ProveToken(token)
+		if !ok || proof.Convention != "md5" {
+			t.Errorf("%s?id=%s: %v %v, want md5", path, token, proof, ok)
+		}
+		files[path] = entry{"edited", built}
+		if finding := files.survey(t).Judge(files.file(path)); finding.Doubt != OtherBytes {
+			t.Errorf("%s, edited: %+v", path, finding)
 		}
 	}
 }
@@ -216,7 +240,7 @@ func TestCorpusOlderManifest(t *testing.T) {
 // Without the marks of a framework, its directory is one like any other.
 func TestCorpusWithoutMarks(t *testing.T) {
 	t.Parallel()
-	for name, mark := range map[string]string{"sveltekit-2.70.4": "_app/version.json", "next-16.4.6": "_ssgManifest.js"} {
+	for name, mark := range map[string]string{"sveltekit-2.70.4": "_app/version.json", "next-16.4.6": "_ssgManifest.js", "nuxt-4.4.5": "latest.json"} {
 		files := readTree(t, filepath.Join("testdata", name))
 		maps.DeleteFunc(files, func(path string, _ entry) bool { return strings.HasSuffix(path, mark) })
 		survey := files.survey(t)

@@ -129,6 +129,9 @@ func TestProofsAreLongEnough(t *testing.T) {
 	t.Parallel()
 	content := Of(hello)
 	for _, convention := range conventions {
+		if convention.least < 8 {
+			t.Errorf("%s: %d digits are no proof", convention.name, convention.least)
+		}
 		for _, sum := range content.sum(convention.digest) {
 			if _, ok := content.ProveToken(sum[:convention.least]); !ok {
 				t.Errorf("%s: %s is not proved", convention.name, sum[:convention.least])

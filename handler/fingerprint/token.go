@@ -3,6 +3,7 @@ package fingerprint
 import (
 	"path"
 	"strings"
+	"unicode"
 )
 
 // nameTokens yields the parts of a name that could be a token: each segment before the extension, and what follows a
@@ -65,6 +66,9 @@ func looksLikeDigest(token string) bool {
 	}
 	if len(token) == 8 && isBase32(token) {
 		return !isNumber(token) // esbuild: one in five has no digit
+	}
+	if last := token[len(token)-1]; (last == '-' || last == '_') && strings.IndexFunc(token, unicode.IsUpper) >= 0 {
+		return true // nobody ends a name so
 	}
 	for part := range strings.FieldsFuncSeq(token, func(r rune) bool { return r == '-' || r == '_' }) {
 		if !isWord(part) {

@@ -113,7 +113,7 @@ parcel() {
 }
 
 sveltekit() {
-	begin @sveltejs/kit@2 @sveltejs/adapter-static@3 @sveltejs/vite-plugin-svelte svelte@5 vite
+	begin @sveltejs/kit@2.70.4 @sveltejs/adapter-static@3 @sveltejs/vite-plugin-svelte svelte@5 vite@8
 	mkdir -p src/routes static
 	mv public/* static
 	cp main.js style.css logo.svg font.woff2 shared.js lazy.js worker.js src/routes
@@ -143,7 +143,7 @@ sveltekit() {
 }
 
 astro() {
-	begin astro@5
+	begin astro@5.18.2
 	mkdir -p src/pages
 	cp main.js style.css logo.svg font.woff2 shared.js lazy.js worker.js src
 	echo "export default { build: { inlineStylesheets: 'never' }, vite: { build: { assetsInlineLimit: 0 } } }" >astro.config.mjs
@@ -159,7 +159,7 @@ astro() {
 }
 
 next() {
-	begin next react react-dom
+	begin next@16.4.6 react react-dom
 	mkdir -p pages
 	echo "export default { output: 'export' }" >next.config.mjs
 	echo "import '../style.css'; export default ({ Component, pageProps }) => <Component {...pageProps} />" >pages/_app.jsx
@@ -174,6 +174,36 @@ next() {
 	# React and the polyfills are large, and are named like the rest.
 	find out -size +24k -delete
 	keep out "next-$(installed next)"
+}
+
+nuxt() {
+	begin nuxt@4.4.5
+	echo "export default defineNuxtConfig({ ssr: false, telemetry: false, compatibilityDate: '2026-01-01', app: { buildAssetsDir: '/_nuxt/' }, vite: { build: { assetsInlineLimit: 0 } } })" >nuxt.config.ts
+	mkdir -p app
+	mv style.css logo.svg font.woff2 app
+	cat >app/app.vue <<-'PAGE'
+		<script setup>
+		import logo from './logo.svg'
+		import './style.css'
+		</script>
+		<template><div id="orders"><img :src="logo"></div></template>
+	PAGE
+	npx nuxt build >&2
+	# Vue is large, and is named like the rest.
+	find .output/public -size +20k -delete
+	keep .output/public "nuxt-$(installed nuxt)"
+}
+
+mix() {
+	begin laravel-mix@6.0.49 webpack@5.76.0
+	echo '{"private":true}' >package.json
+	cat >webpack.mix.js <<-'CONFIG'
+		const mix = require('laravel-mix')
+		mix.setPublicPath('out').js('shared.js', 'js').postCss('style.css', 'css').version()
+	CONFIG
+	NODE_ENV=production npx mix --production >&2
+	cp public/* out
+	keep out "mix-$(installed laravel-mix)"
 }
 
 # installed <package>: the version that npm chose.
@@ -204,7 +234,7 @@ django() {
 	keep out "django-$version"
 }
 
-tools=${*:-vite4 vite5 vite8 webpack esbuild rollup parcel sveltekit astro next django}
+tools=${*:-vite4 vite5 vite8 webpack esbuild rollup parcel sveltekit astro next nuxt mix django}
 for tool in $tools; do
 	case $tool in
 	vite4) vite 4.5.14 ;;
