@@ -108,7 +108,7 @@ daemon off;
 master_process off;
 pid %s/nginx.pid;
 error_log /dev/null crit;
-events { worker_connections %d; }
+events { worker_connections 200000; }
 http {
 	access_log off;
 	client_body_temp_path %[1]s/body;
@@ -117,10 +117,10 @@ http {
 	uwsgi_temp_path %[1]s/uwsgi;
 	scgi_temp_path %[1]s/scgi;
 	server {
-		listen 127.0.0.1:%[3]d %[4]s;
-		%[5]s
+		listen 127.0.0.1:%[2]d %[3]s;
+		%[4]s
 		location / {
-			proxy_pass http://unix:%[6]s;
+			proxy_pass http://unix:%[5]s;
 			proxy_http_version 1.1;
 			proxy_set_header Upgrade $http_upgrade;
 			proxy_set_header Connection upgrade;
@@ -128,7 +128,7 @@ http {
 		}
 	}
 }
-`, s.Dir, 2*mostSockets()+100, s.Port, map[bool]string{true: "ssl"}[s.Secure], tls, s.Application)
+`, s.Dir, s.Port, map[bool]string{true: "ssl"}[s.Secure], tls, s.Application)
 }
 
 func haproxyConfig(s settings) (string, string) {

@@ -245,6 +245,26 @@ func TestTrueSwitch(t *testing.T) {
 	}
 }
 
+// TestCookiesOfBoth has a policy that sets a cookie, as Caddy's `cookie` does, and an application that does too.
+func TestCookiesOfBoth(t *testing.T) {
+	t.Parallel()
+	policy := func(among []*Upstream, w http.ResponseWriter, _ *http.Request) *Upstream {
+		http.SetCookie(w, &http.Cookie{Name: "lb", Value: "one"})
+		return among[0]
+	}
+	for _, answer := range []string{
+		"HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " + acceptFor(testKey) + "\r\n",
+		"HTTP/1.1 403 F\r\nContent-Length: 0\r\n",
+	} {
+		app := startApp(t, "tcp", func(c *appConn) { c.answer(answer + "Set-Cookie: session=two\r\n\r\n") })
+		site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Select: policy}, false)
+		response := site.ask(t, plainHandshake).response
+		if got := response.Header["Set-Cookie"]; !slices.Equal(got, []string{"lb=one", "session=two"}) {
+			t.Errorf("%s: the cookies are %q, want both", response.Status, got)
+		}
+	}
+}
+
 func TestRequestToApplication(t *testing.T) {
 	t.Parallel()
 	requests := make(chan *http.Request, 1)
