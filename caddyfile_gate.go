@@ -28,6 +28,15 @@ func parseWebSocketGate(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, er
 //			credential bearer
 //			hide_credentials
 //			upstream_credential query|header <name> <secret>
+//			ticket {
+//				secret <secret>...
+//				public_key <PEM file>
+//				issue_on <page path>...
+//				cookie <name>
+//				lifetime <duration>
+//				bind client|origin
+//				once
+//			}
 //			origins same|any|<origin>...
 //			max_open <n> [per_client <n>] [per_key <n>]
 //			max_age <duration>
@@ -91,6 +100,8 @@ func (g *WebSocketGate) unmarshalRoute(d *caddyfile.Dispenser) error {
 			err = once.flag(d, &route.HideCredentials)
 		case "upstream_credential":
 			err = route.unmarshalUpstreamCredential(d, once)
+		case "ticket":
+			err = route.unmarshalTicket(d, once)
 		case "origins":
 			err = route.unmarshalOrigins(d)
 		case "max_open":
@@ -102,8 +113,8 @@ func (g *WebSocketGate) unmarshalRoute(d *caddyfile.Dispenser) error {
 		case "handshake_timeout":
 			err = once.duration(d, &route.HandshakeTimeout)
 		default:
-			err = unknownWord(d, "route", "key", "keys_file", "credential", "hide_credentials", "upstream_credential", "origins",
-				"max_open", "max_age", "idle_timeout", "handshake_timeout")
+			err = unknownWord(d, "route", "key", "keys_file", "credential", "hide_credentials", "upstream_credential", "ticket",
+				"origins", "max_open", "max_age", "idle_timeout", "handshake_timeout")
 		}
 		if err != nil {
 			return err

@@ -39,8 +39,8 @@ type gateKeysFile struct {
 func newGateKeys(g *WebSocketGate) (*gateKeys, error) {
 	k := &gateKeys{logger: g.logger, fixed: make(map[string][]keys.Key), stop: func() {}}
 	for _, route := range g.Routes {
-		if len(route.Keys) == 0 && len(route.KeysFiles) == 0 {
-			return nil, route.errorf("want at least one key, or a keys_file")
+		if len(route.Keys) == 0 && len(route.KeysFiles) == 0 && route.Ticket == nil {
+			return nil, route.errorf("want at least one key, a keys_file or a ticket")
 		}
 		k.fixed[route.Name] = nil // a route of a file alone has a place in the ring too
 		for i, key := range route.Keys {

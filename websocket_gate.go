@@ -2,10 +2,12 @@ package usher
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -62,7 +64,7 @@ type GateRoute struct {
 	// The paths of the route: `/ws/chat/` is that path alone, `/ws/chat/*` is all below it.
 	Paths []string `json:"paths"`
 
-	// The keys that open it. At least one, or a file of keys.
+	// The keys that open it. At least one, or a file of keys, or tickets.
 	Keys []*GateKey `json:"keys,omitempty"`
 
 	// Files of keys: a label and a secret a line (and perhaps `from` and `until`), or a dotenv file. They are followed as
@@ -77,6 +79,9 @@ type GateRoute struct {
 
 	// What the application gets instead of the client's key, which is hidden then.
 	UpstreamCredential *GateUpstreamCredential `json:"upstream_credential,omitempty"`
+
+	// Signed credentials that end soon, beside keys or instead of them.
+	Ticket *GateTicket `json:"ticket,omitempty"`
 
 	// Which pages may open it: `same` (default: those of this site), `any`, or origins such as `https://example.com`,
 	// `https://*.example.com` and `null`. A request without Origin comes from no browser and is not judged.
@@ -171,6 +176,9 @@ func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := g.coreTickets(routes); err != nil {
+		return err
+	}
 	reject, err := gate.ParseReject(g.Reject)
 	if err != nil {
 		return fmt.Errorf("websocket_gate: reject: %w", err)
@@ -191,6 +199,9 @@ func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 		StatusOf:     errorStatus,
 		Refused:      g.refused,
 		Admitted:     noteAdmitted,
+		Spent:        spentTickets,
+		Random:       rand.Reader,
+		NotIssued:    g.notIssued,
 		Now:          time.Now,
 	})
 	if err != nil {
@@ -271,8 +282,11 @@ func (g *WebSocketGate) warnOfShared(ring *keys.Ring) {
 // warnOfLiterals names the keys that stand in the configuration itself, where backups and the admin API show them.
 func (g *WebSocketGate) warnOfLiterals() {
 	for _, route := range g.Routes {
+		if route.Ticket != nil {
+			route.warnOfLiteralTicketSecrets(g.logger)
+		}
 		for i, key := range route.Keys {
-			if strings.Contains(key.Secret, "{") || strings.HasPrefix(key.Secret, "sha256:") {
+			if !isLiteral(key.Secret) || strings.HasPrefix(key.Secret, "sha256:") {
 				continue
 			}
 			label := key.Label
@@ -285,6 +299,15 @@ func (g *WebSocketGate) warnOfLiterals() {
 		}
 	}
 }
+
+func (r *GateRoute) warnOfLiteralTicketSecrets(logger *zap.Logger) {
+	if slices.ContainsFunc(r.Ticket.Secrets, isLiteral) {
+		logger.Warn("a secret of tickets stands in the configuration itself; a placeholder such as {env.NAME} keeps it out of "+
+			"backups, `caddy adapt` and the admin API", zap.String("route", r.Name), zap.String("source", r.Ticket.Source))
+	}
+}
+
+func isLiteral(secret string) bool { return !strings.Contains(secret, "{") }
 
 func (k *GateKey) resolve(label string) (keys.Key, error) {
 	secret, err := resolveSecret(k.Secret)

@@ -26,6 +26,9 @@ type Decision struct {
 
 	// what was presented, for hiding it
 	value, decoded string
+	// one use of a ticket that is good once, and when it ends
+	use   keys.Use
+	until time.Time
 }
 
 // Status is the HTTP status of the decision.
@@ -62,10 +65,15 @@ func (g *Gate) Decide(r *http.Request) Decision {
 	return d
 }
 
-// decideKey judges what the request presents: exactly one credential, and one that is good on this route now.
+// decideKey judges what the request presents: exactly one credential, and one that is good on this route now. What a
+// client says itself comes before the cookie that its browser sends along.
 func (g *Gate) decideKey(r *http.Request, route *Route) Decision {
 	d := Decision{Route: route}
 	p, fault := readCredentials(r, route.Sources)
+	inCookie := fault == nil && p.count < 2 && p.value == "" && route.Tickets != nil
+	if inCookie {
+		p = route.readTicket(r)
+	}
 	switch {
 	case fault != nil:
 		d.Outcome, d.Fault = Malformed, fault
@@ -78,6 +86,10 @@ func (g *Gate) decideKey(r *http.Request, route *Route) Decision {
 		return d
 	}
 	d.value, d.decoded = p.value, p.decoded
+	if inCookie {
+		g.decideTicket(r, &d, p.value)
+		return d
+	}
 	ring, now := g.Ring(), g.config.Now()
 	verdict := ring.Check(route.Name, p.value, now)
 	if verdict.Status == keys.Unknown && p.decoded != "" {
@@ -85,6 +97,9 @@ func (g *Gate) decideKey(r *http.Request, route *Route) Decision {
 	}
 	d.Key, d.KeyID = verdict.Label, verdict.ID
 	d.Outcome = outcomeOf(verdict.Status)
+	if verdict.Status == keys.Unknown && route.Tickets != nil && keys.LooksLikeTicket(p.value) {
+		g.decideTicket(r, &d, p.value)
+	}
 	return d
 }
 

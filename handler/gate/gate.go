@@ -3,6 +3,7 @@ package gate
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -35,8 +36,11 @@ type Route struct {
 	MaxAge time.Duration
 	// Idle is how long a socket may be silent both ways. Default: no limit.
 	Idle time.Duration
+	// Tickets open the route as keys do. Nil: there are none.
+	Tickets *RouteTickets
 
 	challenge []string // the WWW-Authenticate of its refusals
+	places    []Source // Sources and the cookie of Tickets
 }
 
 // DefaultHandshakeTimeout is long for an application, and short for a person who waits.
@@ -71,7 +75,13 @@ type Config struct {
 	Refused func(*http.Request, Decision)
 	// Admitted is told of an admitted request, and the place it has in the registry, before it is handed on.
 	Admitted func(*http.Request, Decision, *sockets.Socket)
-	Now      func() time.Time
+	// Spent remembers tickets that are good once. It must be set where there are such.
+	Spent *keys.Spent
+	// Random is where the identity of an issued ticket comes from. It must be set where some are issued, as NotIssued.
+	Random io.Reader
+	// NotIssued is told of a page that should have carried a ticket and does not.
+	NotIssued func(*http.Request, error)
+	Now       func() time.Time
 }
 
 // Gate judges the requests of one site.
@@ -79,6 +89,8 @@ type Gate struct {
 	config  Config
 	table   *Table
 	sources []Source // of all routes
+	cookies []string // of all tickets
+	issuers []*issuer
 	ring    atomic.Pointer[keys.Ring]
 }
 
@@ -101,12 +113,13 @@ func New(config Config) (*Gate, error) {
 			route.HandshakeTimeout = DefaultHandshakeTimeout
 		}
 		route.challenge = []string{challenge(route)}
-		for _, source := range route.Sources {
-			if !slices.Contains(g.sources, source) {
-				g.sources = append(g.sources, source)
-			}
-		}
+		g.note(route)
 	}
+	issuers, err := newIssuers(config.Routes)
+	if err != nil {
+		return nil, err
+	}
+	g.issuers = issuers
 	table, err := NewTable(config.Routes)
 	if err != nil {
 		return nil, err
@@ -116,6 +129,24 @@ func New(config Config) (*Gate, error) {
 	return g, nil
 }
 
+// note adds the places where the credentials of a route may stand to those of the gate.
+func (g *Gate) note(route *Route) {
+	route.places = route.Sources
+	for _, source := range route.Sources {
+		if !slices.Contains(g.sources, source) {
+			g.sources = append(g.sources, source)
+		}
+	}
+	if route.Tickets == nil {
+		return
+	}
+	route.Tickets.setTicketDefaults()
+	route.places = append(slices.Clone(route.Sources), Source{InCookie, route.Tickets.Cookie})
+	if !slices.Contains(g.cookies, route.Tickets.Cookie) {
+		g.cookies = append(g.cookies, route.Tickets.Cookie)
+	}
+}
+
 // Ring is the set of keys in force.
 func (g *Gate) Ring() *keys.Ring { return g.ring.Load() }
 
@@ -123,10 +154,15 @@ func (g *Gate) Ring() *keys.Ring { return g.ring.Load() }
 func (g *Gate) SetRing(ring *keys.Ring) { g.ring.Store(ring) }
 
 // Standing is what the key that opened a socket of a route would be told now: [Accepted], [KeyExpired], [KeyUnknown], or
-// [Unlisted] where there is no such route.
+// [Unlisted] where there is no such route. A socket outlives the ticket that opened it, as long as what signed that is
+// still there.
 func (g *Gate) Standing(route string, id keys.ID, now time.Time) Outcome {
-	if !slices.ContainsFunc(g.config.Routes, func(r *Route) bool { return r.Name == route }) {
+	i := slices.IndexFunc(g.config.Routes, func(r *Route) bool { return r.Name == route })
+	if i < 0 {
 		return Unlisted
+	}
+	if tickets := g.config.Routes[i].Tickets; tickets != nil && tickets.Tickets.Has(id) {
+		return Accepted
 	}
 	return outcomeOf(g.Ring().Standing(route, id, now))
 }

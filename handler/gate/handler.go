@@ -39,7 +39,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, d Decision, nex
 	delete(r.Header, rootPathHeader)
 	switch d.Outcome {
 	case Passed:
-		return next.ServeHTTP(w, r)
+		return next.ServeHTTP(g.issuing(w, r), r)
 	case Accepted:
 		return g.admit(w, r, d, next)
 	default:
@@ -61,6 +61,11 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, d Decision, next Ne
 			socket.End()
 		}
 	}()
+	if !g.spend(&d) {
+		d.Outcome = KeyExpired
+		g.refuse(w, r, d)
+		return nil
+	}
 	g.config.Admitted(r, d, socket)
 	return g.forward(w, r, d, socket, next)
 }

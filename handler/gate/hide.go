@@ -16,7 +16,7 @@ type UpstreamCredential struct {
 // hide takes the credential out of every place of the request that could hold it, the sources of the route and any
 // other, and leaves every other byte as it was.
 func hide(r *http.Request, route *Route, secrets ...string) {
-	e := eraser{sources: route.Sources, secrets: secrets}
+	e := eraser{sources: route.places, secrets: secrets}
 	r.URL.RawQuery = editQuery(r.URL.RawQuery, e.parameter)
 	r.URL.ForceQuery = r.URL.ForceQuery && r.URL.RawQuery == ""
 	r.RequestURI = r.URL.RequestURI()

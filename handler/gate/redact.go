@@ -2,6 +2,7 @@ package gate
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/scan2food/usher/handler/keys"
@@ -43,6 +44,11 @@ type redactor struct {
 }
 
 func (m *redactor) notePresented(r *http.Request) {
+	cookies(r.Header["Cookie"], func(name, value string) {
+		if slices.Contains(m.gate.cookies, name) && len(value) >= keys.MinSecretLength {
+			m.presented = append(m.presented, value)
+		}
+	})
 	eachCredential(r, m.gate.sources, func(value string, _ Place) {
 		for _, form := range []string{value, decodeSubprotocol(value)} {
 			if len(form) >= keys.MinSecretLength {
@@ -74,6 +80,17 @@ func (m redactor) suspects(r *http.Request) bool {
 			}
 		case InSubprotocol:
 			if len(r.Header["Sec-Websocket-Protocol"]) > 0 {
+				return true
+			}
+		}
+	}
+	return m.holdsTicket(r.Header["Cookie"])
+}
+
+func (m redactor) holdsTicket(lines []string) bool {
+	for _, line := range lines {
+		for _, name := range m.gate.cookies {
+			if strings.Contains(line, name) {
 				return true
 			}
 		}
@@ -151,7 +168,8 @@ func (m redactor) line(name, line string) string {
 
 func (m redactor) cookie(pair string) string {
 	name, value, _ := strings.Cut(pair, "=")
-	if m.named(InCookie, strings.Trim(name, " \t")) || m.secret(strings.Trim(value, " \t")) {
+	trimmed := strings.Trim(name, " \t")
+	if slices.Contains(m.gate.cookies, trimmed) || m.named(InCookie, trimmed) || m.secret(strings.Trim(value, " \t")) {
 		return name + "=" + Redacted
 	}
 	return pair

@@ -1,0 +1,33 @@
+package usher
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// pythonWithPyJWT is Debian's interpreter, with the packages of examples/django.
+func pythonWithPyJWT(t *testing.T) string {
+	t.Helper()
+	const python = "/usr/bin/python3"
+	if err := exec.Command(python, "-c", "import jwt").Run(); err != nil {
+		if os.Getenv("USHER_E2E") != "" {
+			t.Fatalf("want %s with PyJWT (Debian: python3-jwt): %v", python, err)
+		}
+		t.Skipf("skipped: %s with PyJWT is not here (Debian: python3-jwt)", python)
+	}
+	return python
+}
+
+// runPython runs a program beside the modules of examples/django.
+func runPython(t *testing.T, python, program string, args ...string) string {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), python, append([]string{"-c", program}, args...)...)
+	command.Dir = "examples/django"
+	command.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
+	output, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("python: %v\n%s", err, output)
+	}
+	return string(output)
+}
