@@ -103,6 +103,7 @@ func ticketSite(application, ticket string) string {
 				key the-kitchen-key-0123456789
 			}
 		}
+		websocket_tunnel /ws/* %[1]s
 		reverse_proxy %[1]s
 	`, application, ticket)
 }
@@ -293,4 +294,3 @@ func TestPythonMintsTickets(t *testing.T) {
 		}
 	}
 }
-

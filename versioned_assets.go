@@ -48,6 +48,7 @@ type VersionedAssets struct {
 	Encode []string `json:"encode,omitempty"`
 
 	handler *assets.Handler
+	served  []*servedRoot
 	trees   []string // their keys in the pool
 }
 
@@ -163,7 +164,10 @@ func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*
 		return nil, err
 	}
 	a.trees = append(a.trees, key)
-	return tree.(assetTree).Tree, nil
+	served := &servedRoot{serverOf(ctx.Value), r.Prefix, root, tree.(assetTree).Tree}
+	a.served = append(a.served, served)
+	servedRoots.add(served)
+	return served.tree, nil
 }
 
 // Cleanup lets go of the directories. Those that the next configuration serves too stay open.
@@ -174,6 +178,10 @@ func (a *VersionedAssets) Cleanup() error {
 		errs = append(errs, err)
 	}
 	a.trees = nil
+	for _, served := range a.served {
+		servedRoots.remove(served)
+	}
+	a.served = nil
 	return errors.Join(errs...)
 }
 

