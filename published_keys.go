@@ -150,4 +150,3 @@ func serverOf(value func(any) any) *caddyhttp.Server {
 	server, _ := value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	return server
 }
-

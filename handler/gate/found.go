@@ -53,32 +53,24 @@ const maxParts = 64
 
 // eachPart visits a word and its parts: from behind each delimiter to the next one, and to the end.
 func eachPart(word string, visit func(string)) {
-	visit(word)
-	if i := strings.IndexAny(word, delimiters); i < 0 {
-		if decoded := decode(word); decoded != word {
-			visit(decoded)
-		}
-		return
-	}
-	start := 0
-	for range maxParts {
-		rest := word[start:]
-		end := strings.IndexAny(rest, delimiters)
-		if start > 0 {
-			visit(rest)
-		}
-		if end < 0 {
-			break
-		}
-		part := rest[:end]
+	plainAndDecoded := func(part string) {
 		visit(part)
 		if decoded := decode(part); decoded != part {
 			visit(decoded)
 		}
-		// base64 ends in = or ==
-		for padded := end; padded < len(rest) && rest[padded] == '=' && padded < end+2; padded++ {
-			visit(rest[:padded+1])
+	}
+	plainAndDecoded(word)
+	for range maxParts {
+		end := strings.IndexAny(word, delimiters)
+		if end < 0 {
+			return
 		}
-		start += end + 1
+		plainAndDecoded(word[:end])
+		// base64 ends in = or ==
+		for padded := end; padded < len(word) && word[padded] == '=' && padded < end+2; padded++ {
+			visit(word[:padded+1])
+		}
+		word = word[end+1:]
+		plainAndDecoded(word)
 	}
 }
