@@ -76,7 +76,7 @@ func socketFields(info sockets.Info) []zap.Field {
 }
 
 // refused is told of every request that the gate, or the application behind it, refused.
-func (g *WebSocketGate) refused(r *http.Request, d gate.Decision) {
+func (g *WebSocketGate) refused(r *http.Request, d *gate.Decision) {
 	setGatePlaceholders(r, d)
 	route := ""
 	if d.Route != nil {
@@ -90,7 +90,7 @@ func (g *WebSocketGate) refused(r *http.Request, d gate.Decision) {
 }
 
 // writeRefused writes WSREJECT. The target is not shown: it may hold what was presented.
-func writeRefused(entry *zapcore.CheckedEntry, r *http.Request, route string, d gate.Decision) {
+func writeRefused(entry *zapcore.CheckedEntry, r *http.Request, route string, d *gate.Decision) {
 	why, code := d.Outcome.Reason(), uint16(0)
 	if d.Closed {
 		code = d.Outcome.CloseCode()

@@ -470,10 +470,14 @@ func coreOrigins(words []string) (gate.Origins, error) {
 // ServeHTTP judges the request and hands it on, or answers it.
 func (g *WebSocketGate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	d := g.gate.Decide(r)
-	var log *redactedRequest
 	if g.mayBeLogged(d) {
-		log = g.logs.begin(g.gate, w, r)
+		return g.serveLogged(w, r, d, next)
 	}
+	return statusError(g.serve(w, r, d, next))
+}
+
+func (g *WebSocketGate) serveLogged(w http.ResponseWriter, r *http.Request, d *gate.Decision, next caddyhttp.Handler) error {
+	log := g.logs.begin(g.gate, w, r)
 	if log == nil {
 		return statusError(g.serve(w, r, d, next))
 	}
@@ -484,11 +488,11 @@ func (g *WebSocketGate) ServeHTTP(w http.ResponseWriter, r *http.Request, next c
 
 // mayBeLogged leaves out the refusals of a site without an access log: they end in no error, and so in no line of
 // Caddy's.
-func (g *WebSocketGate) mayBeLogged(d gate.Decision) bool {
+func (g *WebSocketGate) mayBeLogged(d *gate.Decision) bool {
 	return g.logs.accessLog != nil || d.Outcome == gate.Passed || d.Outcome == gate.Accepted
 }
 
-func (g *WebSocketGate) serve(w http.ResponseWriter, r *http.Request, d gate.Decision, next caddyhttp.Handler) error {
+func (g *WebSocketGate) serve(w http.ResponseWriter, r *http.Request, d *gate.Decision, next caddyhttp.Handler) error {
 	if r.ProtoMajor > 1 && gate.ReadHandshake(r) == gate.WebSocket {
 		defer keepSilentStream(r.Context())()
 	}
@@ -560,24 +564,34 @@ func externalOrigin(r *http.Request) (scheme, host string) {
 }
 
 // noteAdmitted is told of a socket before its handshake is handed on.
-func noteAdmitted(r *http.Request, d gate.Decision, socket *sockets.Socket) {
+func noteAdmitted(r *http.Request, d *gate.Decision, socket *sockets.Socket) {
 	setGatePlaceholders(r, d)
 	if log, ok := r.Context().Value(redactedRequestKey{}).(*redactedRequest); ok {
 		log.socket = socket
 	}
 }
 
-// setGatePlaceholders lets later handlers and logs name what was admitted.
-func setGatePlaceholders(r *http.Request, d gate.Decision) {
+// setGatePlaceholders lets later handlers and logs name what was admitted or refused.
+func setGatePlaceholders(r *http.Request, d *gate.Decision) {
 	replacer, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {
 		return
 	}
-	if d.Route != nil {
-		replacer.Set("http.websocket_gate.route", d.Route.Name)
-	}
-	replacer.Set("http.websocket_gate.key", d.Key)
-	replacer.Set("http.websocket_gate.outcome", string(d.Outcome))
+	replacer.Map(func(key string) (any, bool) {
+		switch key {
+		case "http.websocket_gate.route":
+			if d.Route == nil {
+				return nil, false
+			}
+			return d.Route.Name, true
+		case "http.websocket_gate.key":
+			return d.Key, true
+		case "http.websocket_gate.outcome":
+			return string(d.Outcome), true
+		default:
+			return nil, false
+		}
+	})
 }
 
 // What outlives configurations, as sockets do.

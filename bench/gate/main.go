@@ -1,7 +1,8 @@
 // Command gate measures how many wrong keys a second are refused: by usher, by Caddy with the matcher recipe of its own
 // documentation, and by Daphne. Each handshake has a connection of its own, as a browser's has. The servers run in turn
 // on one core. What is counted is refusals a second of the server's own processor time: the client, which has to open a
-// connection for each, is slower than the servers. Only the ratios mean anything.
+// connection for each, is slower than the servers. Only the ratios mean anything. Caddy is compared twice: with no line for a
+// refusal, which usher writes by default, and with one from each.
 //
 //	go run ./bench/gate [-seconds 5]
 package main
@@ -11,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -30,10 +32,10 @@ const gated = `{
 	admin off
 	persist_config off
 	log {
-		output discard
+		OUTPUT
 	}
 }
-http://localhost:%d {
+http://localhost:PORT {
 	websocket_gate {
 		route chat /ws/chat/ {
 			key the-good-key-0123456789
@@ -47,10 +49,11 @@ const recipe = `{
 	admin off
 	persist_config off
 	log {
-		output discard
+		OUTPUT
 	}
 }
-http://localhost:%d {
+http://localhost:PORT {
+	ACCESSLOG
 	@refused {
 		path /ws/chat/
 		header Connection *Upgrade*
@@ -75,28 +78,44 @@ func main() {
 	if out, err := exec.Command("go", "build", "-o", caddy, "./cmd/caddy").CombinedOutput(); err != nil {
 		log.Fatalf("building cmd/caddy: %v\n%s", err, out)
 	}
-	perSecond := map[string]float64{}
-	for _, server := range []struct {
-		name  string
-		start func(port int) *exec.Cmd
-	}{
-		{"usher", caddyWith(caddy, dir, gated)},
-		{"Caddy's matcher recipe", caddyWith(caddy, dir, recipe)},
-		{"Daphne", daphne},
-	} {
-		perSecond[server.name] = measure(server.start, *workers, time.Duration(*seconds)*time.Second)
-	}
+	quiet, loud := setting{"discard", ""}, setting{"file " + filepath.Join(dir, "log"), "log"}
 	fmt.Println("| refused by | a second of processor time | usher is |")
 	fmt.Println("|---|---|---|")
-	for _, name := range []string{"usher", "Caddy's matcher recipe", "Daphne"} {
-		fmt.Printf("| %s | %.0f | %.1f times |\n", name, perSecond[name], perSecond["usher"]/perSecond[name])
+	for _, group := range [][]server{
+		{
+			{"usher", caddyWith(caddy, dir, gated, quiet)},
+			{"Caddy's matcher recipe", caddyWith(caddy, dir, recipe, quiet)},
+			{"Daphne", daphne},
+		},
+		{
+			{"usher, a WSREJECT line each", caddyWith(caddy, dir, gated, loud)},
+			{"Caddy's matcher recipe, an access line each", caddyWith(caddy, dir, recipe, loud)},
+		},
+	} {
+		var usher float64
+		for i, server := range group {
+			perSecond := measure(server.start, *workers, time.Duration(*seconds)*time.Second)
+			if i == 0 {
+				usher = perSecond
+			}
+			fmt.Printf("| %s | %.0f | %.2f times |\n", server.name, perSecond, usher/perSecond)
+		}
 	}
 }
 
-func caddyWith(binary, dir, caddyfile string) func(int) *exec.Cmd {
+type server struct {
+	name  string
+	start func(port int) *exec.Cmd
+}
+
+// setting is what is logged, and where.
+type setting struct{ output, accessLog string }
+
+func caddyWith(binary, dir, caddyfile string, logs setting) func(int) *exec.Cmd {
 	return func(port int) *exec.Cmd {
+		caddyfile := strings.NewReplacer("PORT", strconv.Itoa(port), "OUTPUT", "output "+logs.output, "ACCESSLOG", logs.accessLog).Replace(caddyfile)
 		config := filepath.Join(dir, fmt.Sprintf("Caddyfile-%d", port))
-		if err := os.WriteFile(config, fmt.Appendf(nil, caddyfile, port), 0o600); err != nil {
+		if err := os.WriteFile(config, []byte(caddyfile), 0o600); err != nil {
 			log.Fatal(err)
 		}
 		return exec.Command("taskset", "-c", "0", binary, "run", "--config", config, "--adapter", "caddyfile")
@@ -166,9 +185,10 @@ func processorTime(pid int) float64 {
 	return (user + system) / 100
 }
 
-// refusal tries one handshake and returns the status, or "" if there was none.
+// refusal tries one handshake, from an address of its own, since one client has a share of refusals only, and returns the status, or "" if there was none.
 func refusal(address string) string {
-	conn, err := net.DialTimeout("tcp", address, time.Second)
+	from := &net.TCPAddr{IP: net.IPv4(127, byte(1+rand.IntN(200)), byte(rand.IntN(256)), byte(1+rand.IntN(250)))}
+	conn, err := (&net.Dialer{Timeout: time.Second, LocalAddr: from}).Dial("tcp", address)
 	if err != nil {
 		return ""
 	}

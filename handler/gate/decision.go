@@ -39,68 +39,75 @@ func (d *Decision) Status() int {
 	return d.Outcome.Status()
 }
 
-// Decide judges a request and changes nothing. A request that stays HTTP and asks for no route's path is [Passed].
-func (g *Gate) Decide(r *http.Request) Decision {
+// passed is the decision of all requests that are none of the gate's business.
+var passed = &Decision{}
+
+// Decide judges a request and changes nothing. A request that stays HTTP and asks for no route's path is [Passed]. The
+// decision is on the heap: the goroutine of a new connection has a small stack, and copying that to a larger one would
+// cost more than all of this.
+func (g *Gate) Decide(r *http.Request) *Decision {
 	handshake := ReadHandshake(r)
 	route := g.table.Lookup(r.URL)
 	switch {
 	case handshake == PlainHTTP && route == nil:
-		return Decision{}
+		return passed
 	case handshake == PlainHTTP:
-		return Decision{Outcome: NotWebSocket, Route: route}
+		return &Decision{Outcome: NotWebSocket, Route: route}
 	case route == nil && g.config.PassUnlisted && !g.table.Disguised(r.URL):
-		return Decision{}
+		return passed
 	case handshake == Tunnel:
-		return Decision{Outcome: Malformed, Route: route, Fault: &faultTunnel}
+		return &Decision{Outcome: Malformed, Route: route, Fault: &faultTunnel}
 	case handshake == OtherProtocol, route == nil:
-		return Decision{Outcome: Unlisted, Route: route}
+		return &Decision{Outcome: Unlisted, Route: route}
 	}
-	if fault := CheckHandshake(r); fault != nil {
-		return Decision{Outcome: Malformed, Route: route, Fault: fault}
+	d := &Decision{Route: route}
+	if d.Fault = CheckHandshake(r); d.Fault != nil {
+		d.Outcome = Malformed
+		return d
 	}
-	d := g.decideKey(r, route)
-	if d.Outcome == Accepted && !g.admitsOrigin(r, route) {
+	if g.decideCredential(r, d); d.Outcome == Accepted && !g.admitsOrigin(r, route) {
 		d.Outcome = OriginDenied
 	}
 	return d
 }
 
-// decideKey judges what the request presents: exactly one credential, and one that is good on this route now. What a
-// client says itself comes before the cookie that its browser sends along.
-func (g *Gate) decideKey(r *http.Request, route *Route) Decision {
-	d := Decision{Route: route}
-	p, fault := readCredentials(r, route.Sources)
-	inCookie := fault == nil && p.count < 2 && p.value == "" && route.Tickets != nil
+// decideCredential judges what the request presents: exactly one credential, and one that is good on this route now. What
+// a client says itself comes before the cookie that its browser sends along.
+func (g *Gate) decideCredential(r *http.Request, d *Decision) {
+	p, fault := readCredentials(r, d.Route.Sources)
+	inCookie := fault == nil && p.count < 2 && p.value == "" && d.Route.Tickets != nil
 	if inCookie {
-		p = route.readTicket(r)
+		p = d.Route.readTicket(r)
 	}
 	switch {
 	case fault != nil:
 		d.Outcome, d.Fault = Malformed, fault
-		return d
+		return
 	case p.count > 1:
 		d.Outcome = KeyAmbiguous
-		return d
+		return
 	case p.value == "":
 		d.Outcome = KeyMissing
-		return d
+		return
 	}
 	d.value, d.decoded = p.value, p.decoded
-	if inCookie {
-		g.decideTicket(r, &d, p.value)
-		return d
+	if !inCookie {
+		g.decideKey(d)
 	}
+	if inCookie || d.Outcome == KeyUnknown && d.Route.Tickets != nil && keys.LooksLikeTicket(p.value) {
+		g.decideTicket(r, d, p.value)
+	}
+}
+
+// decideKey judges a key.
+func (g *Gate) decideKey(d *Decision) {
 	ring, now := g.Ring(), g.config.Now()
-	verdict := ring.Check(route.Name, p.value, now)
-	if verdict.Status == keys.Unknown && p.decoded != "" {
-		verdict = ring.Check(route.Name, p.decoded, now)
+	verdict := ring.Check(d.Route.Name, d.value, now)
+	if verdict.Status == keys.Unknown && d.decoded != "" {
+		verdict = ring.Check(d.Route.Name, d.decoded, now)
 	}
 	d.Key, d.KeyID = verdict.Label, verdict.ID
 	d.Outcome = outcomeOf(verdict.Status)
-	if verdict.Status == keys.Unknown && route.Tickets != nil && keys.LooksLikeTicket(p.value) {
-		g.decideTicket(r, &d, p.value)
-	}
-	return d
 }
 
 func outcomeOf(status keys.Status) Outcome {

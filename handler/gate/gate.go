@@ -72,9 +72,9 @@ type Config struct {
 	// StatusOf tells the HTTP status that an error of a later handler stands for.
 	StatusOf func(error) int
 	// Refused is told of every request that the gate, or the application behind it, refused.
-	Refused func(*http.Request, Decision)
+	Refused func(*http.Request, *Decision)
 	// Admitted is told of an admitted request, and the place it has in the registry, before it is handed on.
-	Admitted func(*http.Request, Decision, *sockets.Socket)
+	Admitted func(*http.Request, *Decision, *sockets.Socket)
 	// Spent remembers tickets that are good once. It must be set where there are such.
 	Spent *keys.Spent
 	// Random is where the identity of an issued ticket comes from. It must be set where some are issued, as NotIssued.

@@ -35,7 +35,7 @@ const rootPathHeader = "Daphne-Root-Path"
 
 // ServeHTTP carries out what [Gate.Decide] made of the request: it refuses it, or hands it on to next and answers for
 // the socket that comes of it.
-func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, d Decision, next Next) error {
+func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, d *Decision, next Next) error {
 	delete(r.Header, rootPathHeader)
 	switch d.Outcome {
 	case Passed:
@@ -49,7 +49,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, d Decision, nex
 }
 
 // admit takes a place in the registry and hands the handshake on.
-func (g *Gate) admit(w http.ResponseWriter, r *http.Request, d Decision, next Next) error {
+func (g *Gate) admit(w http.ResponseWriter, r *http.Request, d *Decision, next Next) error {
 	socket, err := g.config.Registry.Open(g.info(r, d), d.Route.Limits)
 	if err != nil {
 		d.Outcome = TooMany
@@ -61,7 +61,7 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, d Decision, next Ne
 			socket.End()
 		}
 	}()
-	if !g.spend(&d) {
+	if !g.spend(d) {
 		d.Outcome = KeyExpired
 		g.refuse(w, r, d)
 		return nil
@@ -70,7 +70,7 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, d Decision, next Ne
 	return g.forward(w, r, d, socket, next)
 }
 
-func (g *Gate) info(r *http.Request, d Decision) sockets.Info {
+func (g *Gate) info(r *http.Request, d *Decision) sockets.Info {
 	info := sockets.Info{
 		Site:     g.config.Site,
 		Route:    d.Route.Name,
@@ -102,7 +102,7 @@ func protocolOf(r *http.Request) string {
 
 // forward hands an admitted handshake on, for as long as the application may take to answer it, and the socket after
 // it for as long as it lives.
-func (g *Gate) forward(w http.ResponseWriter, r *http.Request, d Decision, socket *sockets.Socket, next Next) error {
+func (g *Gate) forward(w http.ResponseWriter, r *http.Request, d *Decision, socket *sockets.Socket, next Next) error {
 	ctx, cancel := context.WithCancelCause(sockets.NewContext(r.Context(), socket))
 	defer func() {
 		if !socket.Detached() {
@@ -133,7 +133,7 @@ func (g *Gate) forward(w http.ResponseWriter, r *http.Request, d Decision, socke
 }
 
 // concludeRefused says what became of a handshake that the gate admitted and the application did not.
-func (g *Gate) concludeRefused(r *http.Request, d Decision, status int, cause, err error) error {
+func (g *Gate) concludeRefused(r *http.Request, d *Decision, status int, cause, err error) error {
 	switch {
 	case errors.Is(cause, errHandshakeTimeout):
 		d.Outcome = UpstreamTimeout
@@ -150,7 +150,7 @@ func (g *Gate) concludeRefused(r *http.Request, d Decision, status int, cause, e
 }
 
 // prepare makes of the request what the application is to see.
-func prepare(r *http.Request, d Decision) {
+func prepare(r *http.Request, d *Decision) {
 	if r.ProtoMajor == 1 {
 		// Proxies drop every header that Connection names (RFC 9110, 7.6.1): the client must not choose which.
 		r.Header["Connection"] = []string{"Upgrade"}

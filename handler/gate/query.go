@@ -10,7 +10,9 @@ const maxParameters = 1000
 
 // parameters walks the parameters of a raw query, in their order, without allocating.
 func parameters(query string, visit func(name, value string)) {
-	for raw := range strings.SplitSeq(query, "&") {
+	for more := true; more; {
+		var raw string
+		raw, query, more = strings.Cut(query, "&")
 		name, value, _ := strings.Cut(raw, "=")
 		visit(name, value)
 	}

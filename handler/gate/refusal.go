@@ -19,9 +19,9 @@ var (
 
 // refuse tells the client, in words that a person at a terminal or a script in a browser can read. What was presented is
 // not repeated.
-func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, d Decision) {
-	bounded := g.bound(r, &d)
-	if bounded || !g.tellByClosing(w, r, &d) {
+func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, d *Decision) {
+	bounded := g.bound(r, d)
+	if bounded || !g.tellByClosing(w, r, d) {
 		answer(w, r, d)
 	}
 	g.config.Refused(r, d)
@@ -41,7 +41,7 @@ func (g *Gate) bound(r *http.Request, d *Decision) bool {
 }
 
 // answer refuses by status.
-func answer(w http.ResponseWriter, r *http.Request, d Decision) {
+func answer(w http.ResponseWriter, r *http.Request, d *Decision) {
 	header := w.Header()
 	header["Content-Type"] = plainText
 	header["Cache-Control"] = noStore
@@ -56,7 +56,7 @@ func answer(w http.ResponseWriter, r *http.Request, d Decision) {
 }
 
 // setRefusalHeaders sets what the status calls for.
-func setRefusalHeaders(header http.Header, r *http.Request, d Decision) {
+func setRefusalHeaders(header http.Header, r *http.Request, d *Decision) {
 	switch d.Status() {
 	case http.StatusUnauthorized:
 		header["Www-Authenticate"] = d.Route.challenge
@@ -75,7 +75,7 @@ func setRefusalHeaders(header http.Header, r *http.Request, d Decision) {
 }
 
 // setUpgradeHeaders says what would be understood. Upgrade and Connection exist on HTTP/1.1 only (RFC 9113, 8.2.2).
-func setUpgradeHeaders(header http.Header, r *http.Request, d Decision) {
+func setUpgradeHeaders(header http.Header, r *http.Request, d *Decision) {
 	if d.Outcome == Malformed {
 		header["Sec-Websocket-Version"] = thirteenOnly
 	}
@@ -92,21 +92,21 @@ type body struct {
 }
 
 // bodyOf is the outcome, then a sentence.
-func bodyOf(d Decision) body {
+func bodyOf(d *Decision) *body {
 	if d.Fault != nil {
 		return newBody(d.Outcome, d.Fault.Why)
 	}
 	return bodies[d.Outcome]
 }
 
-func newBody(outcome Outcome, why string) body {
+func newBody(outcome Outcome, why string) *body {
 	text := string(outcome) + ": " + why + "\n"
-	return body{[]byte(text), []string{strconv.Itoa(len(text))}}
+	return &body{[]byte(text), []string{strconv.Itoa(len(text))}}
 }
 
 // bodies are those of the outcomes, made once: a refusal should cost nothing.
-var bodies = func() map[Outcome]body {
-	made := make(map[Outcome]body, len(reasons))
+var bodies = func() map[Outcome]*body {
+	made := make(map[Outcome]*body, len(reasons))
 	for outcome, why := range reasons {
 		made[outcome] = newBody(outcome, why)
 	}

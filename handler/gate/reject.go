@@ -57,13 +57,13 @@ func (g *Gate) tellByClosing(w http.ResponseWriter, r *http.Request, d *Decision
 	if d.Route != nil {
 		sources = d.Route.Sources
 	}
-	d.Closed = g.config.Closer.Close(w, r, otherSubprotocol(r, sources), sockets.Code(d.Outcome.CloseCode()), closeReason(*d))
+	d.Closed = g.config.Closer.Close(w, r, otherSubprotocol(r, sources), sockets.Code(d.Outcome.CloseCode()), closeReason(d))
 	return d.Closed
 }
 
 // closeReason is the outcome and its sentence; a client that met a limit reads in it how long to wait, as a status has a
 // header for it.
-func closeReason(d Decision) string {
+func closeReason(d *Decision) string {
 	if d.Outcome == TooMany {
 		return fmt.Sprintf("%s: retry after %d s", d.Outcome, d.retrySeconds())
 	}

@@ -133,7 +133,7 @@ func TestTicketOnce(t *testing.T) {
 	t.Parallel()
 	g, tickets := ticketGate(t, keys.TicketConfig{Once: true}, nil)
 	var refused atomic.Int32
-	g.config.Refused = func(_ *http.Request, d Decision) {
+	g.config.Refused = func(_ *http.Request, d *Decision) {
 		if d.Outcome == KeyExpired {
 			refused.Add(1)
 		}
