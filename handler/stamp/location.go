@@ -15,6 +15,8 @@ type location struct {
 	path string // still percent-encoded, begins with a slash
 	// foreign is set where a base element points elsewhere, or nowhere that could be made out.
 	foreign bool
+	// named is set where it names a host: with another scheme, it would be another origin.
+	named bool
 }
 
 func locationOf(u *url.URL) location {
@@ -24,6 +26,8 @@ func locationOf(u *url.URL) location {
 	}
 	return location{host: withoutDefaultPort(u.Host), path: path}
 }
+
+func pathURL(path string) *url.URL { return &url.URL{Path: path} }
 
 // withoutDefaultPort compares hosts alone: behind a proxy that ends TLS, a page may not know its own scheme.
 func withoutDefaultPort(host string) string {
@@ -69,6 +73,33 @@ func (l location) resolve(text []byte, scratch []byte) (reference, bool) {
 	return ref, ok
 }
 
+// moved is where references start from after a base element.
+func (l location) moved(text []byte) location {
+	start, end := trim(text)
+	text = text[start:end]
+	elsewhere := location{host: l.host, path: "/", foreign: true}
+	start, ok := l.skipHost(text)
+	if !ok || len(text) > maxReference || bytes.ContainsAny(text, "\t\n\r") {
+		return elsewhere
+	}
+	l.named = start > 0
+	path := text[start:]
+	if end := bytes.IndexAny(path, "?#"); end >= 0 {
+		path = path[:end]
+	}
+	switch {
+	case bytes.IndexByte(path, '\\') >= 0:
+		return elsewhere
+	case len(path) > 0 && path[0] == '/':
+		l.path = string(path)
+	case len(path) > 0:
+		l.path = l.path[:strings.LastIndexByte(l.path, '/')+1] + string(path)
+	case l.named:
+		l.path = "/"
+	}
+	return l
+}
+
 // trim leaves out the C0 controls and blanks around a URL.
 func trim(text []byte) (start, end int) {
 	end = len(text)
@@ -96,10 +127,14 @@ func (l location) skipHost(text []byte) (int, bool) {
 	}
 	hostStart += len("//")
 	length := bytes.IndexAny(text[hostStart:], "/?#\\")
-	if length <= 0 || text[hostStart+length] != '/' || length > 255 {
+	if length < 0 {
+		length = len(text) - hostStart
+	}
+	end := hostStart + length
+	if length == 0 || length > 255 || end < len(text) && text[end] == '\\' {
 		return 0, false
 	}
-	return hostStart + length, l.host != "" && withoutDefaultPort(string(text[hostStart:hostStart+length])) == l.host
+	return end, l.host != "" && withoutDefaultPort(string(text[hostStart:end])) == l.host
 }
 
 // schemeLength is the length of a scheme with its colon, or 0.

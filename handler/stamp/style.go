@@ -1,14 +1,12 @@
 package stamp
 
-import "net/url"
-
 // Style rewrites the style sheet that is served under a URL path. Content that holds nothing to rewrite is returned as it
 // is.
 func (s *Stamper) Style(content []byte, path string) []byte {
 	var out []byte
 	var memory scratch
 	from := 0
-	s.styleEdits(content, locationOf(&url.URL{Path: path}), &memory, func(e edit) {
+	s.styleEdits(content, locationOf(pathURL(path)), &memory, func(e edit) {
 		out = append(append(out, content[from:e.start]...), e.with...)
 		from = e.end
 	})
