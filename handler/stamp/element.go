@@ -48,7 +48,7 @@ var rawNames = [...]string{
 	iframeElement: "iframe", noembedElement: "noembed", noframesElement: "noframes", xmpElement: "xmp",
 }
 
-// longestElement is the length of the longest name in the table.
+// longestElement is the length of the longest name that elementNamed knows.
 const longestElement = len("annotation-xml")
 
 // elementOf reads the name at the beginning of a tag, behind "<" or "</".
@@ -56,7 +56,7 @@ func elementOf(tag []byte) element {
 	var folded [longestElement]byte
 	for i, c := range tag {
 		if isBlank(c) || c == '/' || c == '>' {
-			return elements[string(folded[:i])]
+			return elementNamed(string(folded[:i]))
 		}
 		if i == longestElement {
 			break
@@ -66,31 +66,75 @@ func elementOf(tag []byte) element {
 	return otherElement
 }
 
-// elements: noscript is not among those whose content is no markup. It is for browsers without scripts, which read it.
-var elements = func() map[string]element {
-	table := map[string]element{
-		"script": scriptElement, "style": styleElement, "title": titleElement, "textarea": textareaElement,
-		"iframe": iframeElement, "noembed": noembedElement, "noframes": noframesElement, "xmp": xmpElement,
-		"plaintext": plaintextElement, "link": linkElement, "img": imgElement | breaksOut, "source": sourceElement,
-		"video": videoElement, "audio": audioElement, "track": trackElement, "embed": embedElement | breaksOut,
-		"object": objectElement, "image": imageElement, "feimage": imageElement, "use": useElement, "input": inputElement,
-		"base": baseElement, "meta": metaElement | breaksOut, "template": templateElement, "svg": svgElement,
-		"math": mathElement, "foreignobject": foreignObjectElement, "desc": descElement,
-		"annotation-xml": annotationElement, "mi": mathTextElement, "mo": mathTextElement, "mn": mathTextElement,
-		"ms": mathTextElement, "mtext": mathTextElement,
-	}
-	for _, name := range []string{
-		"b", "big", "blockquote", "body", "br", "center", "code", "dd", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4",
+// elementNamed knows a name in lower case. Noscript is not among those whose content is no markup: it is for browsers
+// without scripts, which read it.
+func elementNamed(name string) element {
+	switch name {
+	case "script":
+		return scriptElement
+	case "style":
+		return styleElement
+	case "title":
+		return titleElement
+	case "textarea":
+		return textareaElement
+	case "iframe":
+		return iframeElement
+	case "noembed":
+		return noembedElement
+	case "noframes":
+		return noframesElement
+	case "xmp":
+		return xmpElement
+	case "plaintext":
+		return plaintextElement
+	case "link":
+		return linkElement
+	case "img":
+		return imgElement | breaksOut
+	case "source":
+		return sourceElement
+	case "video":
+		return videoElement
+	case "audio":
+		return audioElement
+	case "track":
+		return trackElement
+	case "embed":
+		return embedElement | breaksOut
+	case "object":
+		return objectElement
+	case "image", "feimage":
+		return imageElement
+	case "use":
+		return useElement
+	case "input":
+		return inputElement
+	case "base":
+		return baseElement
+	case "meta":
+		return metaElement | breaksOut
+	case "template":
+		return templateElement
+	case "svg":
+		return svgElement
+	case "math":
+		return mathElement
+	case "foreignobject":
+		return foreignObjectElement
+	case "desc":
+		return descElement
+	case "annotation-xml":
+		return annotationElement
+	case "mi", "mo", "mn", "ms", "mtext":
+		return mathTextElement
+	case "b", "big", "blockquote", "body", "br", "center", "code", "dd", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4",
 		"h5", "h6", "head", "hr", "i", "li", "listing", "menu", "nobr", "ol", "p", "pre", "ruby", "s", "small", "span",
-		"strong", "strike", "sub", "sup", "table", "tt", "u", "ul", "var",
-	} {
-		table[name] = breaksOut
+		"strong", "strike", "sub", "sup", "table", "tt", "u", "ul", "var":
+		return breaksOut
+	case "article", "aside", "button", "details", "fieldset", "figure", "footer", "form", "header", "html", "label", "main",
+		"nav", "section", "summary", "tbody", "td", "th", "tr":
+		return surrounds
 	}
-	for _, name := range []string{
-		"article", "aside", "button", "details", "fieldset", "figure", "footer", "form", "header", "html", "label", "main",
-		"nav", "section", "summary", "tbody", "td", "th", "tr",
-	} {
-		table[name] = surrounds
-	}
-	return table
-}()
+	return otherElement
+}

@@ -20,6 +20,12 @@ const (
 
 // find returns the length up to the end of the tag, with its ">", or -1.
 func (t *tagEnd) find(data []byte) int {
+	if t.state == tagName {
+		// Most tags hold no quotes: then the first ">" is the end.
+		if end := bytes.IndexByte(data, '>'); end >= 0 && bytes.IndexByte(data[:end], '=') < 0 {
+			return end + 1
+		}
+	}
 	for i := 0; i < len(data); i++ {
 		switch t.state {
 		case doubleQuoted, singleQuoted:
@@ -106,7 +112,9 @@ func (p *Page) inTag(data []byte, i int, final bool) (int, bool) {
 // wholeTag is for a tag that stands in data from i to end.
 func (p *Page) wholeTag(data []byte, i, end int) {
 	if data[i+1] == '/' {
-		p.endTag(elementOf(data[i+2 : end]))
+		if len(p.foreign.open) > 0 || p.templates > 0 {
+			p.endTag(elementOf(data[i+2 : end]))
+		}
 		return
 	}
 	p.startTag(elementOf(data[i+1:end]), data, i, end)
