@@ -68,7 +68,7 @@ func (s *Stamper) stampQuery(text []byte, ref reference, version string, amp amp
 		switch {
 		case ref.queryEnd == ref.pathEnd:
 			with = append(with, '?')
-		case text[ref.queryEnd-1] != '?' && text[ref.queryEnd-1] != '&':
+		case text[ref.queryEnd-1] != '?':
 			with = append(with, amp...)
 		}
 	}

@@ -53,7 +53,10 @@ func (o *order) visit(file string) *node {
 
 // take makes a group of what is on the stack from file on.
 func (o *order) take(file string) {
-	first := slices.Index(o.stack, file)
+	first := len(o.stack) - 1
+	for o.stack[first] != file {
+		first--
+	}
 	group := slices.Clone(o.stack[first:])
 	o.stack = o.stack[:first]
 	for _, member := range group {

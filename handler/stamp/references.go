@@ -157,9 +157,10 @@ func (p *Page) stampAttribute(data []byte, found attribute, as purpose) {
 // stampPart rewrites the URL that stands in the value that was read from start to end.
 func (p *Page) stampPart(data []byte, found attribute, start, end int, as purpose) {
 	e, ok := p.stamper.stamp(p.value.text[start:end], p.base, as, markupAmpersand, &p.memory)
-	if ok {
-		p.replace(data, found.start+p.value.origin(start+e.start), found.start+p.value.origin(start+e.end), e.with)
+	if !ok || p.value.continues(data[found.start:], start+e.start) && e.with[0] != '?' && e.with[0] != '&' {
+		return
 	}
+	p.replace(data, found.start+p.value.origin(start+e.start), found.start+p.value.origin(start+e.end), e.with)
 }
 
 // stampSet rewrites the URLs of a srcset (HTML, 4.8.4.2.1).

@@ -1,10 +1,6 @@
 package stamp
 
-import (
-	"bytes"
-
-	"github.com/tdewolff/parse/v2/js"
-)
+import "bytes"
 
 // script is where JavaScript stands.
 type script struct {
@@ -101,7 +97,7 @@ func literals(content []byte) []literal {
 	t := tokensOf(content)
 	var found []literal
 	for i, token := range t.list {
-		if token.kind != js.StringToken && token.kind != js.TemplateToken {
+		if !t.isText(i) {
 			continue
 		}
 		l := literal{start: token.start + 1, end: token.end - 1}
@@ -158,7 +154,7 @@ func (t *tokens) constructsWorker(i int) bool {
 // workerKind reads the options behind the URL of a worker; at i is what follows it.
 func (t *tokens) workerKind(i int) workerKind {
 	switch {
-	case t.is(i, ")"), t.are(i, ",", ")"):
+	case t.is(i, ")"), t.are(i, ",", ")"), t.is(i, ",") && t.isText(i+1) && t.is(i+2, ")"): // a text is a name
 		return classicWorker
 	case !t.are(i, ",", "{"):
 		return unknownWorker
@@ -188,7 +184,7 @@ func (t *tokens) isImportedScript(i int) bool {
 		switch {
 		case t.is(i, "("):
 			return t.is(i-1, "importScripts")
-		case !t.is(i, ",") && t.list[i].kind != js.StringToken && t.list[i].kind != js.TemplateToken:
+		case !t.is(i, ",") && !t.isText(i):
 			return false
 		}
 	}

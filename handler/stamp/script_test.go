@@ -11,7 +11,7 @@ func TestScript(t *testing.T) {
 	for _, c := range []struct{ name, script, want, modules, why string }{
 		{"worker", `new Worker("/static/w.js")`, `new Worker("/static/w.js?v=D")`, "", "the incident"},
 		{"old version", `new Worker("/static/w.js?v=1")`, `new Worker("/static/w.js?v=D")`, "", "nobody bumps it"},
-		{"shared, by its window", "new self.SharedWorker(`/static/w.js`,'x')", "new self.SharedWorker(`/static/w.js`,'x')", "", "a name, or options that cannot be read"},
+		{"shared, by its window", "new self.SharedWorker(`/static/w.js`,'x')", "new self.SharedWorker(`/static/w.js?v=D`,'x')", "", "with a name"},
 		{"options", `new Worker("/static/w.js",{name:"x"})`, `new Worker("/static/w.js?v=D",{name:"x"})`, "", "a classic worker"},
 		{"module worker", `new Worker("/static/w.js",{type:"module"})`, `new Worker("/static/w.js",{type:"module"})`, `new Worker("/static/~g1/w.js",{type:"module"})`, "its imports inherit the prefix"},
 		{"unknown options", `new Worker("/static/w.js",o);new Worker("/static/w.js",{...o})`, `new Worker("/static/w.js",o);new Worker("/static/w.js",{...o})`, "", "it may be a module"},

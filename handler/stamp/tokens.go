@@ -75,6 +75,11 @@ func (t *tokens) expressionBegins() bool {
 	return true
 }
 
+// isText reports whether the token at i is a string.
+func (t *tokens) isText(i int) bool {
+	return i < len(t.list) && (t.list[i].kind == js.StringToken || t.list[i].kind == js.TemplateToken)
+}
+
 // is reports whether the token at i is a word.
 func (t *tokens) is(i int, word string) bool {
 	return i >= 0 && i < len(t.list) && string(t.content[t.list[i].start:t.list[i].end]) == word

@@ -44,6 +44,11 @@ func (v *value) origin(i int) int {
 	}
 }
 
+// continues reports whether letters at i would be read as part of a character reference that lacks its semicolon.
+func (v *value) continues(raw []byte, i int) bool {
+	return v.mapped && i > 0 && raw[v.origin(i-1)] == '&' && v.origin(i) > v.origin(i-1)+1 && raw[v.origin(i)-1] != ';'
+}
+
 func (v *value) decode(raw []byte) {
 	text := v.decoded[:0]
 	v.origins, v.mapped = v.origins[:0], true
