@@ -4,6 +4,7 @@ package stamp
 type attribute struct {
 	name       attributeName
 	start, end int
+	bare       bool // it has no value, and no equals sign
 	// next is where another attribute can be put behind it.
 	next int
 }
@@ -123,7 +124,7 @@ func (a *attributes) readOne(data []byte, i, last int) int {
 	start := i
 	for i++; i < last && !isBlank(data[i]) && data[i] != '/' && data[i] != '='; i++ {
 	}
-	found := attribute{name: attributeOf(data[start:i]), start: i, end: i, next: i}
+	found := attribute{name: attributeOf(data[start:i]), start: i, end: i, next: i, bare: true}
 	after := i
 	for after < last && isBlank(data[after]) {
 		after++
@@ -143,7 +144,7 @@ func (a *attribute) readValue(data []byte, i, last int) {
 	for i < last && isBlank(data[i]) {
 		i++
 	}
-	a.start, a.end, a.next = i, i, i
+	a.start, a.end, a.next, a.bare = i, i, i, false
 	if i == last {
 		return
 	}

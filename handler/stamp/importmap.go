@@ -11,35 +11,65 @@ func (s *Stamper) importMapEdits(content []byte, at location, memory *scratch, c
 	if !json.Valid(content) {
 		return
 	}
+	m := importMap{stamper: s, at: at, memory: memory}
 	decoder := json.NewDecoder(bytes.NewReader(content))
-	var edits []edit
-	section, depth := "", 0
 	for {
 		before := decoder.InputOffset()
 		token, err := decoder.Token()
 		if err != nil {
-			break
+			return
 		}
 		switch token := token.(type) {
 		case json.Delim:
-			depth++
+			m.depth++
 			if token == '}' || token == ']' {
-				depth -= 2
+				m.depth -= 2
 			}
 		case string:
-			if depth == 1 {
-				section = token
-				continue
-			}
-			if e, ok := s.importMapEdit(token, at, memory, section); ok {
+			if with, ok := m.text(token); ok {
 				start := int(before) + bytes.IndexByte(content[before:], '"')
-				edits = append(edits, edit{start, int(decoder.InputOffset()), e})
+				change(edit{start, int(decoder.InputOffset()), with})
 			}
 		}
 	}
-	for _, e := range edits {
-		change(e)
+}
+
+// importMap is where in an import map a reader is.
+type importMap struct {
+	stamper *Stamper
+	at      location
+	memory  *scratch
+	depth   int
+	section string
+	pinned  string // the URL whose integrity comes next
+}
+
+// text is the new literal of a string, if it gets one.
+func (m *importMap) text(text string) ([]byte, bool) {
+	switch {
+	case m.depth == 1:
+		m.section, m.pinned = text, ""
+		return nil, false
+	case m.section == "integrity" && m.pinned != "":
+		url := m.pinned
+		m.pinned = ""
+		return m.integrity(url, text)
+	case m.section == "integrity":
+		m.pinned = text
 	}
+	return m.stamper.importMapEdit(text, m.at, m.memory, m.section)
+}
+
+func (m *importMap) integrity(url, present string) ([]byte, bool) {
+	ref, ok := m.stamper.refer([]byte(url), m.at, m.memory)
+	if !ok || m.stamper.Integrity == nil {
+		return nil, false
+	}
+	value, ok := m.stamper.Integrity(string(ref.path), present)
+	if !ok || value == present || !isPin(value) {
+		return nil, false
+	}
+	return []byte(`"` + value + `"`), true
 }
 
 // importMapEdit is the new literal of a string of an import map.

@@ -45,6 +45,7 @@ func TestPageWithScripts(t *testing.T) {
 func TestPageIntegrity(t *testing.T) {
 	t.Parallel()
 	config := testConfig()
+	withModules(&config)
 	old, now := SHA384([]byte("old")), SHA384([]byte("now"))
 	config.Integrity = func(path, present string) (string, bool) {
 		return now, present == old || present == "" && path == "/static/add.js"
@@ -53,11 +54,13 @@ func TestPageIntegrity(t *testing.T) {
 		{"true", `<script integrity="` + old + `" src="/static/a.js"></script>`, `<script integrity="` + now + `" src="/static/a.js?v=D"></script>`, "kept true, though it stands before the URL"},
 		{"false", `<script src=/static/a.js integrity=sha384-x></script>`, `<script src=/static/a.js?v=D integrity=sha384-x></script>`, "what was false stays so"},
 		{"added", `<script src="/static/add.js"></script><script src=../static/add.js></script>`, `<script src="/static/add.js?v=D" integrity="` + now + `"></script><script src=../static/add.js?v=D integrity="` + now + `"></script>`, "as asked for"},
+		{"bare", `<script src=/static/add.js integrity></script><script integrity= src=/static/b.js></script>`, `<script src=/static/add.js?v=D integrity="` + now + `"></script><script integrity= src=/static/b.js></script>`, "an attribute without a value; and one whose value is something else"},
 		{"not added", `<script src="https://example.com/static/add.js"></script>`, `<script src="https://example.com/static/add.js?v=D"></script>`, "it may be of another origin"},
 		{"style sheet", `<link rel=stylesheet href=/static/a.css integrity=` + old + `>`, `<link rel=stylesheet href=/static/a.css?v=D integrity=` + now + `>`, "as scripts"},
 		{"preload", `<link rel=preload as=script href=/static/add.js><link rel=preload as=font href=/static/add.js>`, `<link rel=preload as=script href=/static/add.js?v=D integrity="` + now + `"><link rel=preload as=font href=/static/add.js?v=D>`, "it must equal that of the script"},
 		{"elsewhere", `<script src="/media/a.js" integrity=` + old + `></script>`, `<script src="/media/a.js" integrity=` + old + `></script>`, "not ours"},
-		{"module", `<script type=module src="/static/a.js" integrity=` + old + `></script>`, `<script type=module src="/static/a.js" integrity=` + now + `></script>`, "the bytes change under the same URL"},
+		{"import map", `<script type=importmap>{"integrity":{"/static/a.js":"` + old + `","/static/b.js":"x"},"imports":{"c":"` + old + `"}}</script>`, `<script type=importmap>{"integrity":{"/static/~g1/a.js":"` + now + `","/static/~g1/b.js":"x"},"imports":{"c":"` + old + `"}}</script>`, "by URL"},
+		{"module", `<script type=module src="/static/a.js" integrity=` + old + `></script>`, `<script type=module src="/static/~g1/a.js" integrity=` + now + `></script>`, "as classic ones"},
 	} {
 		if got := stamped(config, c.page, 3); got != c.want {
 			t.Errorf("%s:\n got %s\nwant %s (%s)", c.name, got, c.want, c.why)

@@ -164,7 +164,7 @@ func (p *Page) emit(data []byte) {
 	if len(p.ready)+len(data) > maxReady {
 		p.writeReady()
 	}
-	if len(data) > maxReady/2 {
+	if len(p.ready) == 0 && len(data) > maxReady/2 {
 		p.write(data)
 		return
 	}

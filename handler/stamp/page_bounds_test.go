@@ -37,6 +37,22 @@ func TestPageWithholdsNothingThatIsDecided(t *testing.T) {
 	}
 }
 
+// Parts of all lengths come out in their order, with as many references between them.
+func TestPageKeepsOrder(t *testing.T) {
+	t.Parallel()
+	var page, want strings.Builder
+	for length := 1; length < 3*maxReady; length += 97 {
+		text := strings.Repeat(string(rune('a'+length%26)), length)
+		page.WriteString(text + "<img src=/static/a.png>")
+		want.WriteString(text + "<img src=/static/a.png?v=D>")
+	}
+	for _, size := range []int{page.Len(), 1000, 5000} {
+		if got := stamped(testConfig(), page.String(), size); got != want.String() {
+			t.Errorf("in pieces of %d the page is out of order", size)
+		}
+	}
+}
+
 type flushed struct {
 	bytes.Buffer
 	flushes int

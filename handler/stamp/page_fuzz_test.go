@@ -75,6 +75,31 @@ func FuzzPage(f *testing.F) {
 	})
 }
 
+// The same, with all that can be asked for.
+func FuzzPageWithEverything(f *testing.F) {
+	for _, page := range append(fuzzPages,
+		`<script type=importmap>{"imports":{"a":"\/static/a.js"},"integrity":{"/static/a.js":"x"}}</script>`,
+		`<script type=module integrity=x src=../static/a.js></script><script>new Worker("/static/a.js")</script>`,
+		`<script src=/static/a.js></script><link rel="modulepreload stylesheet" integrity="" href=/static/a>`,
+	) {
+		f.Add(page, 1)
+		f.Add(page, 5)
+	}
+	config := markedConfig()
+	config.Scripts = true
+	withModules(&config)
+	config.Integrity = func(path, present string) (string, bool) { return "sha384-" + mark, true }
+	f.Fuzz(func(t *testing.T, page string, size int) {
+		whole := stamped(config, page, max(len(page), 1))
+		if pieces := stamped(config, page, min(max(size, 1), 1<<20)); pieces != whole {
+			t.Fatalf("in pieces of %d:\n%q, at once:\n%q", size, pieces, whole)
+		}
+		if twice := stamped(config, whole, max(len(whole), 1)); twice != whole {
+			t.Errorf("stamped twice:\n%q, once:\n%q", twice, whole)
+		}
+	})
+}
+
 // A stamped page is read as the same tree, but for the attributes that refer to something, and styles.
 func FuzzPageTree(f *testing.F) {
 	for _, page := range fuzzPages {

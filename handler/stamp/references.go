@@ -110,7 +110,7 @@ func (p *Page) stampAttributes(name element, use use, data []byte) {
 		switch {
 		case found.name == integrityAttribute:
 			if pin.renew {
-				p.replace(data, found.start, found.end, []byte(pin.value))
+				p.renew(data, found, pin.value)
 			}
 		case found.name == styleAttribute:
 			p.stampStyleAttribute(data, found)
@@ -124,6 +124,13 @@ func (p *Page) stampAttributes(name element, use use, data []byte) {
 			}
 		}
 	}
+}
+
+func (p *Page) renew(data []byte, found attribute, value string) {
+	if found.bare {
+		value = `="` + value + `"`
+	}
+	p.replace(data, found.start, found.end, []byte(value))
 }
 
 // refers reports whether an attribute of an element is the URL of something that is loaded with the page.
