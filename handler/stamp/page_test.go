@@ -16,6 +16,7 @@ func testConfig() Config {
 	return Config{
 		Prefixes:     []string{"/static/"},
 		VersionQuery: []string{"v", "ver"},
+		Styles:       true,
 		Version: func(path string) (string, bool) {
 			return "D", !strings.Contains(path, "missing") && !strings.HasSuffix(path, "/")
 		},
@@ -90,6 +91,7 @@ func TestPage(t *testing.T) {
 		{"link", `<link rel="stylesheet" href="/static/a.css">`, `<link rel="stylesheet" href="/static/a.css?v=D">`, "a style sheet"},
 		{"links", `<link rel="shortcut icon" href=/static/a><link rel=preload as=font href=/static/a><link rel=apple-touch-icon href=/static/a><link rel=manifest href=/static/a>`,
 			`<link rel="shortcut icon" href=/static/a?v=D><link rel=preload as=font href=/static/a?v=D><link rel=apple-touch-icon href=/static/a?v=D><link rel=manifest href=/static/a?v=D>`, "what is loaded"},
+		{"preload for scripts", `<link rel=preload as=fetch href=/static/a.json><link rel=preload as=image href=/static/a.png>`, `<link rel=preload as=fetch href=/static/a.json><link rel=preload as=image href=/static/a.png?v=D>`, "they ask for it without a version"},
 		{"canonical", `<link rel="canonical" href="/static/a.html"><link href="/static/a">`, `<link rel="canonical" href="/static/a.html"><link href="/static/a">`, "names of pages"},
 		{"srcset", `<img srcset="/static/a.png 1x,/static/b.png, /media/c.png 2x , /static/d.png?v=1 3x">`,
 			`<img srcset="/static/a.png?v=D 1x,/static/b.png?v=D, /media/c.png 2x , /static/d.png?v=D 3x">`, "each candidate"},
@@ -139,5 +141,16 @@ func TestPage(t *testing.T) {
 		if twice := stamped(testConfig(), c.want, len(c.want)); twice != c.want {
 			t.Errorf("%s stamped twice: %s", c.name, twice)
 		}
+	}
+}
+
+// A font that is preloaded under another URL than the style sheet's is loaded twice.
+func TestPageLeavesFontsToStyleSheets(t *testing.T) {
+	t.Parallel()
+	config := testConfig()
+	config.Styles = false
+	page := `<link rel=preload as=font href=/static/a.woff2>`
+	if got := stamped(config, page, len(page)); got != page {
+		t.Errorf("without stamped style sheets: %s", got)
 	}
 }

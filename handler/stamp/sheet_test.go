@@ -116,3 +116,13 @@ func bareURLs(content string) []string {
 		}
 	}
 }
+
+func BenchmarkStyle(b *testing.B) {
+	sheet := []byte(strings.Repeat(".card > .title:hover { margin: 0 1px; color: #123456 }\n", 200))
+	sheet = append(sheet, ".logo { background: url(logo.png) }\n"...)
+	s := New(testConfig())
+	b.SetBytes(int64(len(sheet)))
+	for b.Loop() {
+		s.Style(sheet, "/static/main.css")
+	}
+}

@@ -17,7 +17,9 @@ type Config struct {
 	// Integrity is the value that the attribute of a script or a stylesheet ought to have; present is the one it has, or "".
 	// Not ok leaves it. Nil leaves all. See [Pins] and [SHA384].
 	Integrity func(path, present string) (value string, ok bool)
-	// Scripts has literals in JavaScript rewritten too.
+	// Styles says that style sheets are rewritten, with [Stamper.Style]: pages preload fonts as these ask for them.
+	Styles bool
+	// Scripts has literals in JavaScript rewritten, those in pages too.
 	Scripts bool
 	// Digest is the version of the given bytes; [Stamper.Files] alone needs it.
 	Digest func(content []byte) string

@@ -96,9 +96,21 @@ func (p *Page) linkUse(data []byte) use {
 	}
 	if preload {
 		as := p.valueOf(asAttribute, data)
+		use.loads = use.loads && p.stamper.preloads(as)
 		use.pins = use.pins || foldEqual(as, "script") || foldEqual(as, "style")
 	}
 	return use
+}
+
+// preloads reports whether what is preloaded will be asked for under its stamped URL: otherwise it is loaded twice.
+func (s *Stamper) preloads(as []byte) bool {
+	switch {
+	case foldEqual(as, "font"): // by style sheets alone
+		return s.Styles
+	case foldEqual(as, "fetch"), foldEqual(as, "worker"), foldEqual(as, "sharedworker"): // by scripts
+		return false
+	}
+	return true
 }
 
 // pin is what becomes of the integrity of an element.
