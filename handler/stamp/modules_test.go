@@ -1,6 +1,9 @@
 package stamp
 
-import "testing"
+import (
+	"bytes"
+	"testing"
+)
 
 func TestPageWithModules(t *testing.T) {
 	t.Parallel()
@@ -89,5 +92,23 @@ func TestPins(t *testing.T) {
 		if got := Pins(c.integrity, content); got != c.want {
 			t.Errorf("Pins(%s) = %v, want %v (%s)", c.name, got, c.want, c.why)
 		}
+	}
+}
+
+// A policy of the response pins what is inline as one in the page does.
+func TestPageKeepInline(t *testing.T) {
+	t.Parallel()
+	config := testConfig()
+	config.Scripts = true
+	withModules(&config)
+	var out bytes.Buffer
+	p := New(config).Page(&out, testPage)
+	p.KeepInline()
+	page := `<style>a{b:url(/static/a)}</style><script>new Worker("/static/a")</script><script type=module src=/static/a></script><p style="a:url(/static/a)">`
+	if _, err := p.Write([]byte(page + `<img src=/static/a>`)); err != nil {
+		t.Fatal(err)
+	}
+	if want := page + `<img src=/static/a?v=D>`; out.String() != want {
+		t.Errorf("got %s, want %s", out.String(), want)
 	}
 }

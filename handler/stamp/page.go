@@ -83,7 +83,9 @@ func (p *Page) continueHeld(data []byte) []byte {
 		p.held = p.held[:0]
 		return data[window-left:]
 	}
-	p.held = p.held[:copy(p.held, p.held[done:])]
+	if done > 0 {
+		p.held = p.held[:copy(p.held, p.held[done:])]
+	}
 	return data[window:]
 }
 

@@ -100,6 +100,8 @@ func FuzzPageWithEverything(f *testing.F) {
 	})
 }
 
+var foreignTag = regexp.MustCompile(`<(svg|math)`)
+
 // A stamped page is read as the same tree, but for the attributes that refer to something, and styles.
 func FuzzPageTree(f *testing.F) {
 	for _, page := range fuzzPages {
@@ -108,7 +110,8 @@ func FuzzPageTree(f *testing.F) {
 	config := markedConfig()
 	f.Fuzz(func(t *testing.T, page string) {
 		lower := strings.ToLower(page)
-		if !utf8.ValidString(page) || strings.Contains(page, mark) || strings.Contains(lower, "svg") || strings.Contains(lower, "math") {
+		raw := strings.Contains(lower, "<style") || strings.Contains(lower, "<script")
+		if !utf8.ValidString(page) || strings.Contains(page, mark) || foreignTag.MatchString(lower) && raw {
 			return // with styles and scripts in svg that are not closed, the tree is another than what we take it for
 		}
 		out := stamped(config, page, max(len(page), 1))

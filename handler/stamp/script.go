@@ -91,7 +91,8 @@ const (
 
 // literals finds those of a script.
 func literals(content []byte) []literal {
-	if !bytes.Contains(content, []byte("import")) && !bytes.Contains(content, []byte("Worker")) {
+	loads := bytes.Contains(content, []byte("import")) || bytes.Contains(content, []byte("Worker"))
+	if !loads || len(content) > maxScript {
 		return nil
 	}
 	t := tokensOf(content)
@@ -100,7 +101,7 @@ func literals(content []byte) []literal {
 		if !t.isText(i) {
 			continue
 		}
-		l := literal{start: token.start + 1, end: token.end - 1}
+		l := literal{start: int(token.start) + 1, end: int(token.end) - 1}
 		if l.end <= l.start || bytes.IndexByte(content[l.start:l.end], '\\') >= 0 {
 			continue
 		}
@@ -127,8 +128,11 @@ func (t *tokens) describe(l *literal, i int) bool {
 	case t.constructsWorker(i - 1):
 		l.worker = t.workerKind(i + 1)
 		return true
+	case t.are(i-2, "importScripts", "("), t.is(i-1, ",") && t.imported > 0 && t.imported == i-2:
+		t.imported = i
+		return true
 	}
-	return t.isImportedScript(i)
+	return false
 }
 
 func (t *tokens) describeAddress(l *literal, i int) bool {
@@ -176,17 +180,4 @@ func (t *tokens) workerKind(i int) workerKind {
 		}
 	}
 	return unknownWorker
-}
-
-// isImportedScript reports whether the string at i is one of the arguments of importScripts.
-func (t *tokens) isImportedScript(i int) bool {
-	for i--; i >= 1; i-- {
-		switch {
-		case t.is(i, "("):
-			return t.is(i-1, "importScripts")
-		case !t.is(i, ",") && !t.isText(i):
-			return false
-		}
-	}
-	return false
 }

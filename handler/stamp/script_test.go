@@ -53,6 +53,17 @@ func TestScript(t *testing.T) {
 	}
 }
 
+// A list of words takes a time in proportion.
+func TestScriptOfManyWords(t *testing.T) {
+	t.Parallel()
+	content := []byte(`new Worker("/static/w.js");words=["` + strings.Repeat(`a","`, 500_000) + `"];importScripts("/static/a.js","/static/b.js")`)
+	config := testConfig()
+	config.Scripts = true
+	if got := len(New(config).Script(content, "/static/main.js")) - len(content); got != 3*len("?v=D") {
+		t.Errorf("it grew by %d bytes, want three versions", got)
+	}
+}
+
 func FuzzScript(f *testing.F) {
 	f.Add("new Worker('/static/a.js',{type:\"module\"});import x from '/static/b.js'")
 	f.Add("a=/x/;if(b)/'/;`${importScripts(\"/static/a.js\",'b')}`")

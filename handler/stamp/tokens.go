@@ -12,12 +12,16 @@ type tokens struct {
 	// conditions are the brackets that are open; true where what follows them is a statement, as behind if.
 	conditions []bool
 	statement  bool // of the bracket that was closed last
+	imported   int  // the last argument of importScripts that was found
 }
 
 type token struct {
 	kind       js.TokenType
-	start, end int
+	start, end uint32
 }
+
+// maxScript is larger than scripts are, and bounds the memory that the tokens of one take.
+const maxScript = 16 << 20
 
 func tokensOf(content []byte) *tokens {
 	t := &tokens{content: content}
@@ -36,7 +40,7 @@ func tokensOf(content []byte) *tokens {
 		switch kind {
 		case js.WhitespaceToken, js.LineTerminatorToken, js.CommentToken, js.CommentLineTerminatorToken:
 		default:
-			t.add(token{kind, at, end})
+			t.add(token{kind, uint32(at), uint32(end)})
 		}
 		at = end
 	}
