@@ -2,8 +2,9 @@ package stamp
 
 import (
 	"bytes"
-	"html"
 	"net/url"
+
+	"golang.org/x/net/html"
 )
 
 // purpose is how a reference will be used, which decides how it can name a version.

@@ -2,8 +2,9 @@ package stamp
 
 import (
 	"bytes"
-	"html"
 	"unicode/utf8"
+
+	"golang.org/x/net/html"
 )
 
 // maxValue is the longest attribute that is looked at where it holds character references.
