@@ -23,6 +23,7 @@ func parseWebSocketGate(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, er
 //	websocket_gate [<matcher>] {
 //		route <name> <path>... {
 //			key <secret> [<label>] [from <RFC 3339 time>] [until <time>]
+//			keys_file <path>
 //			credential query|header|cookie|subprotocol <name>
 //			credential bearer
 //			hide_credentials
@@ -33,7 +34,9 @@ func parseWebSocketGate(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, er
 //			idle_timeout <duration>
 //			handshake_timeout <duration>
 //		}
+//		reject status|close|auto
 //		unlisted refuse|pass
+//		dark_after <n> [<duration>]
 //	}
 func (g *WebSocketGate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
@@ -48,8 +51,12 @@ func (g *WebSocketGate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			err = g.unmarshalRoute(d)
 		case "unlisted":
 			err = once.oneOf(d, &g.Unlisted, "refuse", "pass")
+		case "reject":
+			err = once.oneOf(d, &g.Reject, "status", "close", "auto")
+		case "dark_after":
+			err = g.unmarshalDarkAfter(d, once)
 		default:
-			err = unknownWord(d, "websocket_gate", "route", "unlisted")
+			err = unknownWord(d, "websocket_gate", "route", "reject", "unlisted", "dark_after")
 		}
 		if err != nil {
 			return err
@@ -73,6 +80,11 @@ func (g *WebSocketGate) unmarshalRoute(d *caddyfile.Dispenser) error {
 		switch word := d.Val(); word {
 		case "key":
 			err = route.unmarshalKey(d)
+		case "keys_file":
+			var path string
+			if err = (seen{}).one(d, &path); err == nil {
+				route.KeysFiles = append(route.KeysFiles, path)
+			}
 		case "credential":
 			err = route.unmarshalCredential(d)
 		case "hide_credentials":
@@ -90,7 +102,7 @@ func (g *WebSocketGate) unmarshalRoute(d *caddyfile.Dispenser) error {
 		case "handshake_timeout":
 			err = once.duration(d, &route.HandshakeTimeout)
 		default:
-			err = unknownWord(d, "route", "key", "credential", "hide_credentials", "upstream_credential", "origins",
+			err = unknownWord(d, "route", "key", "keys_file", "credential", "hide_credentials", "upstream_credential", "origins",
 				"max_open", "max_age", "idle_timeout", "handshake_timeout")
 		}
 		if err != nil {
@@ -98,6 +110,30 @@ func (g *WebSocketGate) unmarshalRoute(d *caddyfile.Dispenser) error {
 		}
 	}
 	g.Routes = append(g.Routes, route)
+	return nil
+}
+
+func (g *WebSocketGate) unmarshalDarkAfter(d *caddyfile.Dispenser, once seen) error {
+	if err := once.first(d); err != nil {
+		return err
+	}
+	args := d.RemainingArgs()
+	if len(args) < 1 || len(args) > 2 {
+		return d.Errf("dark_after: want a number of refusals, and perhaps a duration, got %q", args)
+	}
+	number, err := strconv.Atoi(args[0])
+	if err != nil || number < 1 {
+		return d.Errf("dark_after: want a number of refusals, got %q", args[0])
+	}
+	g.DarkAfter = number
+	if len(args) == 1 {
+		return nil
+	}
+	lasting, err := caddy.ParseDuration(args[1])
+	if err != nil || lasting <= 0 {
+		return d.Errf("dark_after: want a duration such as 1m, got %q", args[1])
+	}
+	g.DarkLasting = caddy.Duration(lasting)
 	return nil
 }
 

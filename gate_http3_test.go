@@ -93,6 +93,12 @@ func outcomeIn(body io.Reader) string {
 func TestHTTP3(t *testing.T) {
 	t.Parallel()
 	site, app := corpusSite(t, "")
+	extendedConnects(t, site, app, overHTTP3(t, site))
+}
+
+// overHTTP3 serves the site over HTTP/3 too, on one connection.
+func overHTTP3(t *testing.T, site *testSite) opener {
+	t.Helper()
 	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +118,7 @@ func TestHTTP3(t *testing.T) {
 	}
 	client := new(http3.Transport).NewClientConn(conn)
 	t.Cleanup(func() { _ = client.CloseWithError(0, "") })
-	extendedConnects(t, site, app, func(t *testing.T, target, protocol string, header http.Header) *stream {
+	return func(t *testing.T, target, protocol string, header http.Header) *stream {
 		t.Helper()
 		request, err := http.NewRequestWithContext(ctx, http.MethodConnect, "https://localhost"+target, nil)
 		if err != nil {
@@ -142,25 +148,35 @@ func TestHTTP3(t *testing.T) {
 			s.outcome = outcomeIn(response.Body)
 		}
 		return s
-	})
+	}
 }
 
 // On HTTP/2 extended CONNECT is off unless the process starts with a GODEBUG: so one is started.
 func TestHTTP2(t *testing.T) {
+	withExtendedConnect(t, func() {
+		site, app := corpusSite(t, "")
+		extendedConnects(t, site, app, overHTTP2(t, site))
+	})
+}
+
+// withExtendedConnect runs a test in a process in which HTTP/2 has extended CONNECT.
+func withExtendedConnect(t *testing.T, test func()) {
+	t.Helper()
 	if strings.Contains(os.Getenv("GODEBUG"), "http2xconnect=1") {
-		testHTTP2(t)
+		test()
 		return
 	}
 	t.Parallel()
-	command := exec.Command(os.Args[0], "-test.run=^TestHTTP2$", "-test.count=1")
+	command := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.count=1")
 	command.Env = append(os.Environ(), "GODEBUG=http2xconnect=1")
 	if out, err := command.CombinedOutput(); err != nil || !strings.Contains(string(out), "PASS") {
 		t.Errorf("with http2xconnect=1: %v\n%s", err, out)
 	}
 }
 
-func testHTTP2(t *testing.T) {
-	site, app := corpusSite(t, "")
+// overHTTP2 serves the site over HTTP/2 too, on one connection.
+func overHTTP2(t *testing.T, site *testSite) opener {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -182,7 +198,7 @@ func testHTTP2(t *testing.T) {
 		},
 	}
 	t.Cleanup(transport.CloseIdleConnections)
-	extendedConnects(t, site, app, func(t *testing.T, target, protocol string, header http.Header) *stream {
+	return func(t *testing.T, target, protocol string, header http.Header) *stream {
 		t.Helper()
 		u, err := url.Parse("http://localhost" + target)
 		if err != nil {
@@ -211,7 +227,7 @@ func testHTTP2(t *testing.T) {
 			s.outcome = outcomeIn(response.Body)
 		}
 		return s
-	})
+	}
 }
 
 // selfSigned is a certificate for localhost, made for the test.

@@ -19,4 +19,9 @@ func init() {
 	httpcaddyfile.RegisterHandlerDirective("versioned_assets", parseVersionedAssets)
 	// After encode, so that what the site compresses is compressed once; before everything that could answer.
 	httpcaddyfile.RegisterDirectiveOrder("versioned_assets", httpcaddyfile.After, "encode")
+
+	caddy.RegisterModule(new(WebSocketTunnel))
+	httpcaddyfile.RegisterHandlerDirective("websocket_tunnel", parseWebSocketTunnel)
+	// It passes everything but handshakes on, most often to reverse_proxy.
+	httpcaddyfile.RegisterDirectiveOrder("websocket_tunnel", httpcaddyfile.Before, "reverse_proxy")
 }

@@ -116,7 +116,7 @@ func TestReadmeShowsTheGrammar(t *testing.T) {
 		t.Fatal(err)
 	}
 	comment := regexp.MustCompile(`(?m)(^//\t.*\n)+`)
-	for _, name := range []string{"caddyfile_gate.go", "caddyfile_assets.go"} {
+	for _, name := range []string{"caddyfile_gate.go", "caddyfile_assets.go", "caddyfile_tunnel.go"} {
 		source, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

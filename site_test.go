@@ -69,7 +69,8 @@ func adaptCaddyfile(caddyfile string) ([]byte, error) {
 	return adapted, err
 }
 
-// provisioning is held while Caddy provisions: it sets globals (its storage, its default logger).
+// provisioning is held while Caddy provisions and cleans up: it sets globals (its storage, its default logger, the cache
+// of certificates, which two may not stop at a time).
 var provisioning sync.Mutex
 
 // provisionHTTP loads the http app in a context of its own below that of the configuration: the one way to have its
@@ -96,7 +97,12 @@ func provisionHTTP(adapted []byte) (*caddyhttp.App, func(), error) {
 		cancel()
 		return nil, nil, err
 	}
-	return app.(*caddyhttp.App), cancel, nil
+	unload := func() {
+		provisioning.Lock()
+		defer provisioning.Unlock()
+		cancel()
+	}
+	return app.(*caddyhttp.App), unload, nil
 }
 
 // logLines catches what a configuration logs.
@@ -142,6 +148,7 @@ func (l *logLines) catch(t testing.TB, adapted []byte) []byte {
 			"writer": writer, "level": "DEBUG", "encoder": map[string]any{"format": "json"},
 		}
 	}
+	listenAlone(t, config)
 	logging["logs"] = logs
 	config["logging"] = logging
 	config["admin"] = map[string]any{"disabled": true, "config": map[string]any{"persist": false}}
@@ -150,6 +157,21 @@ func (l *logLines) catch(t testing.TB, adapted []byte) []byte {
 		t.Fatalf("encoding the configuration: %v", err)
 	}
 	return caught
+}
+
+// listenAlone gives the servers of a test an address that those of other tests do not have, as two servers of one process
+// never have one: gates are told apart by it. Configurations of one test are each other's reloads.
+func listenAlone(t testing.TB, config map[string]any) {
+	apps, _ := config["apps"].(map[string]any)
+	http, _ := apps["http"].(map[string]any)
+	servers, _ := http["servers"].(map[string]any)
+	for _, server := range servers {
+		server := server.(map[string]any)
+		server["listen"] = append(server["listen"].([]any), "unix//"+t.Name())
+		if server["automatic_https"] == nil {
+			server["automatic_https"] = map[string]any{"disable": true}
+		}
+	}
 }
 
 func (l *logLines) Write(p []byte) (int, error) {

@@ -3,11 +3,13 @@ package usher
 import (
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/scan2food/usher/handler/gate"
+	"github.com/scan2food/usher/handler/keys"
 	"github.com/scan2food/usher/handler/sockets"
 )
 
@@ -20,6 +22,25 @@ func loggerOf(info sockets.Info) *zap.Logger {
 		return owner.logger
 	}
 	return newestGate.Load().logger
+}
+
+// socketOpened is told of every handshake that has succeeded.
+func socketOpened(s *sockets.Socket) {
+	info, now := s.Info(), time.Now()
+	keys.Accepted.Touch(info.KeyID, now)
+	if owner, ok := info.Owner.(*WebSocketGate); ok && owner.gate != nil {
+		owner.metrics.count(info.Route, gate.Accepted)
+		if darkness := owner.watch.routes[info.Route]; darkness != nil {
+			darkness.Accepted(now)
+		}
+	}
+	logOpened(s)
+}
+
+// socketEnded is told of every such socket that has ended.
+func socketEnded(ended sockets.Ended) {
+	countEnded(ended)
+	logEnded(ended)
 }
 
 // logOpened writes WSCONNECT, the word that operators of Daphne grep for.
@@ -54,16 +75,25 @@ func socketFields(info sockets.Info) []zap.Field {
 	}
 }
 
-// logRefused writes WSREJECT. The target is not shown: it may hold what was presented.
-func (g *WebSocketGate) logRefused(r *http.Request, d gate.Decision) {
+// refused is told of every request that the gate, or the application behind it, refused.
+func (g *WebSocketGate) refused(r *http.Request, d gate.Decision) {
 	setGatePlaceholders(r, d)
-	entry := g.logger.Check(zapcore.WarnLevel, "WSREJECT")
-	if entry == nil {
-		return
-	}
-	route, why := "", d.Outcome.Reason()
+	route := ""
 	if d.Route != nil {
 		route = d.Route.Name
+		g.watch.routes[route].Refused(d.Outcome)
+	}
+	g.metrics.count(route, d.Outcome)
+	if entry := g.logger.Check(zapcore.WarnLevel, "WSREJECT"); entry != nil {
+		writeRefused(entry, r, route, d)
+	}
+}
+
+// writeRefused writes WSREJECT. The target is not shown: it may hold what was presented.
+func writeRefused(entry *zapcore.CheckedEntry, r *http.Request, route string, d gate.Decision) {
+	why, code := d.Outcome.Reason(), uint16(0)
+	if d.Closed {
+		code = d.Outcome.CloseCode()
 	}
 	if d.Fault != nil {
 		why = d.Fault.Why
@@ -72,6 +102,7 @@ func (g *WebSocketGate) logRefused(r *http.Request, d gate.Decision) {
 		zap.String("route", route),
 		zap.String("outcome", string(d.Outcome)),
 		zap.Int("status", d.Status()),
+		zap.Uint16("close_code", code), // 0: told by status
 		zap.String("key", d.Key),
 		zap.String("client", clientAddress(r).String()),
 		zap.String("origin", r.Header.Get("Origin")),

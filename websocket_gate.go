@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,10 +33,25 @@ type WebSocketGate struct {
 	// attempt that is a route's path in disguise (other case, encoded, doubled slashes) is refused all the same.
 	Unlisted string `json:"unlisted,omitempty"`
 
-	gate   *gate.Gate
-	logger *zap.Logger
-	logs   *redactedLogs
-	live   atomic.Bool // the configuration that this gate belongs to is in force
+	// How a refusal is told: by `status` (default), by `close` (the handshake is completed, then closed with a code that
+	// scripts in a browser can read), or `auto`: by `close` to browsers, by `status` to everybody else.
+	Reject string `json:"reject,omitempty"`
+
+	// After how many refusals in a row a route is reported as dark. Default: 20.
+	DarkAfter int `json:"dark_after,omitempty"`
+
+	// How long no handshake must have been accepted for that. Default: 1m.
+	DarkLasting caddy.Duration `json:"dark_lasting,omitempty"`
+
+	gate    *gate.Gate
+	keys    *gateKeys
+	watch   *gateWatch
+	metrics gateCounters
+	logger  *zap.Logger
+	logs    *redactedLogs
+	site    string      // tells its sockets from those of other gates, also after a reload
+	live    atomic.Bool // the configuration that this gate belongs to is in force
+	retired sync.Once
 }
 
 // GateRoute is one kind of socket.
@@ -46,8 +62,12 @@ type GateRoute struct {
 	// The paths of the route: `/ws/chat/` is that path alone, `/ws/chat/*` is all below it.
 	Paths []string `json:"paths"`
 
-	// The keys that open it. At least one.
+	// The keys that open it. At least one, or a file of keys.
 	Keys []*GateKey `json:"keys,omitempty"`
+
+	// Files of keys: a label and a secret a line (and perhaps `from` and `until`), or a dotenv file. They are followed as
+	// they change; a change that cannot be used leaves the last good keys in force.
+	KeysFiles []string `json:"keys_files,omitempty"`
 
 	// Where the key may stand. Default: the query parameter `key`.
 	Credentials []GateCredential `json:"credentials,omitempty"`
@@ -137,40 +157,99 @@ func (*WebSocketGate) CaddyModule() caddy.ModuleInfo {
 func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 	g.logger = ctx.Logger()
 	g.logs = newRedactedLogs(ctx)
-	ring, err := g.ring()
+	g.warnOfLiterals()
+	known, err := newGateKeys(g)
 	if err != nil {
 		return err
 	}
+	ring, err := known.ring()
+	if err != nil {
+		return fmt.Errorf("websocket_gate: %w", err)
+	}
+	g.warnOfShared(ring)
 	routes, err := g.coreRoutes()
 	if err != nil {
 		return err
 	}
+	reject, err := gate.ParseReject(g.Reject)
+	if err != nil {
+		return fmt.Errorf("websocket_gate: reject: %w", err)
+	}
+	g.site = liveGates.siteOf(g)
 	g.gate, err = gate.New(gate.Config{
 		Routes:       routes,
 		Ring:         ring,
+		Site:         g.site,
+		Reject:       reject,
+		Closer:       refusalCloser,
+		Refusals:     refusalBound,
 		PassUnlisted: g.Unlisted == "pass",
 		Registry:     openSockets,
 		Owner:        g,
 		External:     externalOrigin,
 		Client:       clientAddress,
 		StatusOf:     errorStatus,
-		Refused:      g.logRefused,
+		Refused:      g.refused,
 		Admitted:     noteAdmitted,
 		Now:          time.Now,
 	})
 	if err != nil {
 		return fmt.Errorf("websocket_gate: %w", err)
 	}
-	g.live.Store(true)
-	newestGate.Store(g)
-	openSockets.SetHooks(logOpened, logEnded)
+	if err := g.begin(ctx, known); err != nil {
+		return fmt.Errorf("websocket_gate: %w", err)
+	}
 	return nil
 }
 
-// Cleanup leaves the logging of the sockets that live on to the newest gate.
-func (g *WebSocketGate) Cleanup() error {
-	g.live.Store(false)
+// begin puts a gate that is complete into service.
+func (g *WebSocketGate) begin(ctx caddy.Context, known *gateKeys) error {
+	if err := registerMetrics(ctx); err != nil {
+		return err
+	}
+	watch, err := newGateWatch(ctx, g)
+	if err != nil {
+		return err
+	}
+	g.metrics = countersOf(g.Routes)
+	g.live.Store(true)
+	newestGate.Store(g)
+	openSockets.SetHooks(socketOpened, socketEnded)
+	g.keys, g.watch = known, watch
+	liveGates.add(g)
+	g.keys.followFiles(g.gate)
+	g.watch.start()
+	if g.logs.server != nil {
+		g.logs.server.RegisterOnShutdown(g.retire)
+	}
 	return nil
+}
+
+// Cleanup leaves the sockets that live on to the newest gate.
+func (g *WebSocketGate) Cleanup() error {
+	if g.keys == nil {
+		return nil // it was never complete
+	}
+	g.retire()
+	g.keys.close()
+	g.watch.close()
+	return nil
+}
+
+// retire is called when the server begins to shut down, because a new configuration is in force or because the process
+// ends. It closes the sockets that the new one would not admit, and those within streams of HTTP/2 and 3: the server
+// waits for its streams, for ever if no grace period is set.
+func (g *WebSocketGate) retire() {
+	g.retired.Do(func() {
+		g.live.Store(false)
+		liveGates.remove(g)
+		if !caddy.Exiting() {
+			closeRevoked()
+		}
+		openSockets.CloseWhere(func(info sockets.Info) bool {
+			return info.Owner == g && info.Protocol != "HTTP/1.1"
+		}, sockets.CodeGoingAway, "the server is going away")
+	})
 }
 
 // Validate checks what a JSON configuration could hold and a Caddyfile could not.
@@ -181,30 +260,30 @@ func (g *WebSocketGate) Validate() error {
 	return nil
 }
 
-// ring resolves every key of the configuration.
-func (g *WebSocketGate) ring() (*keys.Ring, error) {
-	byRoute := make(map[string][]keys.Key)
-	for _, route := range g.Routes {
-		if len(route.Keys) == 0 {
-			return nil, route.errorf("want at least one key")
-		}
-		for i, key := range route.Keys {
-			resolved, err := key.resolve(route.defaultLabel(i))
-			if err != nil {
-				return nil, route.keyErrorf(key, err)
-			}
-			byRoute[route.Name] = append(byRoute[route.Name], resolved)
-		}
-	}
-	ring, err := keys.NewRing(byRoute)
-	if err != nil {
-		return nil, fmt.Errorf("websocket_gate: %w", err)
-	}
+// warnOfShared says which secrets open more than one route.
+func (g *WebSocketGate) warnOfShared(ring *keys.Ring) {
 	for _, shared := range ring.Shared() {
 		g.logger.Warn("one key opens two routes; whoever has it for the one has it for the other",
 			zap.Stringer("keys", shared))
 	}
-	return ring, nil
+}
+
+// warnOfLiterals names the keys that stand in the configuration itself, where backups and the admin API show them.
+func (g *WebSocketGate) warnOfLiterals() {
+	for _, route := range g.Routes {
+		for i, key := range route.Keys {
+			if strings.Contains(key.Secret, "{") || strings.HasPrefix(key.Secret, "sha256:") {
+				continue
+			}
+			label := key.Label
+			if label == "" {
+				label = route.defaultLabel(i)
+			}
+			g.logger.Warn("a key stands in the configuration itself; a placeholder such as {env.NAME} keeps it out of backups, "+
+				"`caddy adapt` and the admin API", zap.String("route", route.Name), zap.String("key", label),
+				zap.String("source", key.Source))
+		}
+	}
 }
 
 func (k *GateKey) resolve(label string) (keys.Key, error) {
@@ -367,33 +446,30 @@ func coreOrigins(words []string) (gate.Origins, error) {
 
 // ServeHTTP judges the request and hands it on, or answers it.
 func (g *WebSocketGate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	d := g.gate.Decide(r)
 	var log *redactedRequest
-	if g.mayBeLogged(r) {
+	if g.mayBeLogged(d) {
 		log = g.logs.begin(g.gate, w, r)
 	}
 	if log == nil {
-		return statusError(g.serve(w, r, next))
+		return statusError(g.serve(w, r, d, next))
 	}
 	defer log.end()
-	log.err = statusError(g.serve(log.writer, r, next))
+	log.err = statusError(g.serve(log.writer, r, d, next))
 	return log.err
 }
 
 // mayBeLogged leaves out the refusals of a site without an access log: they end in no error, and so in no line of
 // Caddy's.
-func (g *WebSocketGate) mayBeLogged(r *http.Request) bool {
-	if g.logs.accessLog != nil {
-		return true
-	}
-	outcome := g.gate.Decide(r).Outcome
-	return outcome == gate.Passed || outcome == gate.Accepted
+func (g *WebSocketGate) mayBeLogged(d gate.Decision) bool {
+	return g.logs.accessLog != nil || d.Outcome == gate.Passed || d.Outcome == gate.Accepted
 }
 
-func (g *WebSocketGate) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+func (g *WebSocketGate) serve(w http.ResponseWriter, r *http.Request, d gate.Decision, next caddyhttp.Handler) error {
 	if r.ProtoMajor > 1 && gate.ReadHandshake(r) == gate.WebSocket {
 		defer keepSilentStream(r.Context())()
 	}
-	return g.gate.ServeHTTP(w, r, next)
+	return g.gate.ServeHTTP(w, r, d, next)
 }
 
 // keepSilentStream lifts the server's idle timeouts from the stream of an extended CONNECT: to Caddy a socket on which
@@ -481,8 +557,12 @@ func setGatePlaceholders(r *http.Request, d gate.Decision) {
 	replacer.Set("http.websocket_gate.outcome", string(d.Outcome))
 }
 
-// openSockets is the process's registry: it outlives configurations, as sockets do.
-var openSockets = sockets.NewRegistry(time.Now)
+// What outlives configurations, as sockets do.
+var (
+	openSockets   = sockets.NewRegistry(time.Now)
+	refusalCloser = sockets.NewCloser(0)
+	refusalBound  = sockets.NewRefusals(1000, 10*time.Millisecond) // of one client: a thousand at once, then 100 a second
+)
 
 var (
 	_ caddy.Provisioner           = (*WebSocketGate)(nil)

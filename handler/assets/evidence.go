@@ -3,17 +3,34 @@ package assets
 import (
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
-	"strings"
+	"iter"
+	"time"
 
 	"github.com/scan2food/usher/handler/fingerprint"
 )
 
-// manifestFile is a build manifest and where it stands.
+// manifestFile is a build manifest, the file that it was read from, and what it says of this tree.
 type manifestFile struct {
 	file     *File
-	base     string // "" for the root, otherwise with a final slash
 	manifest *fingerprint.Manifest
+	survey   *fingerprint.Survey
+}
+
+// scannedTree is the files of a scan, for the manifests to be held against.
+type scannedTree map[string]*File
+
+func (t scannedTree) Has(path string) bool { return t[path] != nil }
+
+func (t scannedTree) Files() iter.Seq2[string, time.Time] {
+	return func(yield func(string, time.Time) bool) {
+		for path, file := range t {
+			if !yield(path, file.identity.modTime) {
+				return
+			}
+		}
+	}
 }
 
 // readManifests reads what looks like a manifest. One that cannot be read is reported, and is no evidence.
@@ -25,7 +42,7 @@ func (s *scanner) readManifests() []manifestFile {
 			s.report(p, errors.New("the manifest is too large"))
 			continue
 		}
-		manifest, err := fingerprint.ReadManifest(file.Content)
+		manifest, err := fingerprint.ReadManifest(p, file.Content)
 		if errors.Is(err, fingerprint.ErrNoManifest) {
 			continue
 		}
@@ -33,13 +50,13 @@ func (s *scanner) readManifests() []manifestFile {
 			s.report(p, err)
 			continue
 		}
-		base := fingerprint.ManifestBase(p)
-		if base == "." {
-			base = ""
-		} else {
-			base += "/"
+		if manifest.Escapes > 0 {
+			s.report(p, fmt.Errorf("%d paths of the manifest leave its directory, and are not believed", manifest.Escapes))
 		}
-		manifests = append(manifests, manifestFile{file, base, manifest})
+		survey := fingerprint.NewSurvey(scannedTree(s.files), []fingerprint.ManifestFile{
+			{Manifest: manifest, Path: p, Written: file.identity.modTime},
+		})
+		manifests = append(manifests, manifestFile{file, manifest, survey})
 	}
 	return manifests
 }
@@ -66,27 +83,31 @@ func (c *Catalog) evidence(f *File) Evidence {
 	if f.proof.Kind != NoEvidence {
 		return f.proof
 	}
+	if f.fingerprint == nil && f.contradicted {
+		return Evidence{} // found while the bytes were here
+	}
+	f.contradicted = false
 	for _, m := range c.manifests {
-		if m.lists(f) && m.vouches(f) {
-			return Evidence{ByManifest, m.file.Path + " lists it as a versioned output"}
+		if f.changedUnder == m.file.digest {
+			continue
+		}
+		finding := m.survey.Judge(fingerprint.File{
+			Path: f.Path, Size: f.Size, Written: f.identity.modTime, Content: f.fingerprint,
+		})
+		if finding.Evidence != fingerprint.NoEvidence {
+			return Evidence{EvidenceKind(finding.Evidence), finding.Detail}
+		}
+		if finding.Doubt == fingerprint.OtherBytes {
+			f.contradicted = true
+			return Evidence{}
 		}
 	}
 	return Evidence{}
 }
 
 func (m manifestFile) lists(f *File) bool {
-	relative, below := strings.CutPrefix(f.Path, m.base)
-	_, listed := m.manifest.Outputs[relative]
-	return below && listed
-}
-
-// vouches holds the manifest against the file: it must not be older, the file must not have been changed under it, and
-// Django's names must be true.
-func (m manifestFile) vouches(f *File) bool {
-	if m.manifest.Kind == "django" && f.contradicted || f.changedUnder == m.file.digest {
-		return false
-	}
-	return m.manifest.Vouches(m.file.identity.modTime, f.identity.modTime)
+	finding := m.survey.Judge(fingerprint.File{Path: f.Path, Size: f.Size})
+	return finding.Evidence == fingerprint.ByManifest || finding.Doubt != fingerprint.NoDoubt
 }
 
 func sumReader(r io.Reader) (digest [sha256.Size]byte, size int64, err error) {

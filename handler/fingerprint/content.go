@@ -1,17 +1,10 @@
 package fingerprint
 
 import (
-	"crypto/md5"
-	"crypto/sha1"
 	"crypto/sha256"
-	"encoding/base32"
-	"encoding/binary"
 	"encoding/hex"
 	"sync"
-
-	"github.com/cespare/xxhash/v2"
-	//lint:ignore SA1019 webpack's default hash: here it tells builds apart, and protects nothing
-	"golang.org/x/crypto/md4"
+	"sync/atomic"
 )
 
 // Content is the bytes of a file, and their digests as far as a token has asked for them. SHA-256 is computed at once;
@@ -20,15 +13,12 @@ type Content struct {
 	bytes  []byte
 	sha256 [sha256.Size]byte
 
-	once  sync.Once
-	forms []form
+	computing sync.Mutex
+	sums      atomic.Pointer[sums] // replaced, never changed: a token is held against it without a lock
 }
 
-// form is what a convention makes of the content.
-type form struct {
-	convention string
-	token      string // the longest that the convention has; a version may be a prefix of it
-}
+// sums are the digests of one content, each written as its convention writes it; nil where it is not computed yet.
+type sums [digests][]string
 
 // Of takes the bytes, which must not change, and computes their SHA-256.
 func Of(content []byte) *Content {
@@ -44,28 +34,20 @@ const StampLength = 16
 // Stamp is our own version word for these bytes: the first digits of their SHA-256.
 func (c *Content) Stamp() string { return hex.EncodeToString(c.sha256[:StampLength/2]) }
 
-// all computes every convention's form once.
-func (c *Content) all() []form {
-	c.once.Do(func() {
-		md5Sum, sha1Sum := md5.Sum(c.bytes), sha1.Sum(c.bytes)
-		md4Sum := md4.New()
-		_, _ = md4Sum.Write(c.bytes)
-		xxh := binary.BigEndian.AppendUint64(nil, xxhash.Sum64(c.bytes))
-		rails := sha1.New()
-		_, _ = rails.Write(c.bytes)
-		_, _ = rails.Write([]byte(railsVersion))
-		c.forms = []form{
-			{"sha256", hex.EncodeToString(c.sha256[:])},
-			{"md5", hex.EncodeToString(md5Sum[:])},
-			{"md4", hex.EncodeToString(md4Sum.Sum(nil))},
-			{"sha1", hex.EncodeToString(sha1Sum[:])},
-			{"sha1", hex.EncodeToString(rails.Sum(nil))},
-			{"xxhash64", hex.EncodeToString(xxh)},
-			{"xxhash64-base32", base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(xxh)},
-		}
-	})
-	return c.forms
+// sum computes a digest once.
+func (c *Content) sum(d digest) []string {
+	if known := c.sums.Load(); known != nil && known[d] != nil {
+		return known[d]
+	}
+	c.computing.Lock()
+	defer c.computing.Unlock()
+	var next sums
+	if known := c.sums.Load(); known != nil {
+		next = *known
+	}
+	if next[d] == nil {
+		next[d] = compute[d](c)
+		c.sums.Store(&next)
+	}
+	return next[d]
 }
-
-// railsVersion is what Propshaft appends to the bytes unless config.assets.version says otherwise.
-const railsVersion = "1"

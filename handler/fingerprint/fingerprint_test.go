@@ -1,10 +1,11 @@
 package fingerprint
 
 import (
-	"errors"
+	"encoding/base64"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 )
@@ -24,6 +25,9 @@ func TestProveName(t *testing.T) {
 		{"index-5891b5b5.css", "sha256", "Vite 4: eight digits"},
 		{"x.5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03.js", "sha256", "hashfs"},
 		{"main.5891b5b5.chunk.js", "sha256", "in the middle"},
+		{"index_5891b5b5.css", "sha256", "behind an underscore"},
+		{"app-d0e86c8b.js", "sha1", "Propshaft with Rails' default version"},
+		{"app-0c84951b.js", "sha1", "Propshaft with the version of Rails' generated file"},
 		{"index-5891b5b.css", "", "seven digits are 28 bits"},
 		{"index-5891b5b6.css", "", "the last digit is wrong"},
 		{"index-5891B5B5.css", "", "no tool writes upper case"},
@@ -36,17 +40,123 @@ func TestProveName(t *testing.T) {
 	}
 }
 
-// Names that look like hashes and are none.
+// ASP.NET's fingerprint of a published file, beside the SHA-256 that its list of endpoints gives.
+func TestEndpointFingerprint(t *testing.T) {
+	t.Parallel()
+	sum, err := base64.StdEncoding.DecodeString("iVWoChGjl2feLXs/I3UikS7s0wKMuTi2O/A6soY4+R4=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := endpointFingerprint(sum[:9]); got != "70jlngu3el" {
+		t.Errorf("endpointFingerprint = %s, want 70jlngu3el", got)
+	}
+	if got := endpointFingerprint([]byte{1, 0, 0, 0, 0, 0, 0, 0, 0}); got != "1000000000" {
+		t.Errorf("endpointFingerprint(1) = %s", got)
+	}
+	if got := endpointFingerprint([]byte{255, 255, 255, 255, 255, 255, 255, 255, 255}); got != "1000000000" {
+		t.Errorf("endpointFingerprint(-1) = %s", got)
+	}
+}
+
+// webpack hashes a script that names its source map without that name.
+func TestProveWithoutItself(t *testing.T) {
+	t.Parallel()
+	const script = "run()\n//# sourceMappingURL=main..js.map"
+	token := md4Sum([]byte(script))[:20]
+	named := strings.Replace(script, "main.", "main."+token, 1)
+	proof, ok := Of([]byte(named)).ProveName("main." + token + ".js")
+	if !ok || proof != (Proof{"md4", token}) {
+		t.Errorf("%v %v, want md4", proof, ok)
+	}
+	if proof, ok := Of([]byte(named + " ")).ProveName("main." + token + ".js"); ok {
+		t.Errorf("changed: %v", proof)
+	}
+	if proof, ok := Of([]byte(named)).ProveToken(token); ok {
+		t.Errorf("in a query, where no tool writes it: %v", proof)
+	}
+}
+
+// Only the digests that a token's shape allows are computed, and each once.
+func TestDigestsAreComputedOnDemand(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		token string
+		want  []digest
+	}{
+		{"css", nil},
+		{"20260211", []digest{sha256Hex, sha1Hex, md5Hex, md4Hex, xxh64Hex, xxh3Hex, xxh3Base36, xxh3Base64}},
+		{"carousel", []digest{xxh3Base36, xxh3Base64}},
+		{"V3OQCC4N", []digest{xxh64Base32, xxh3Base64}},
+		{"live-dashboard", []digest{xxh3Base64}},
+		{strings.Repeat("0", 64), []digest{sha256Hex}},
+		{strings.Repeat("0", 65), nil},
+	} {
+		content := Of(hello)
+		content.ProveToken(c.token)
+		for d := range digests {
+			computed := content.sums.Load() != nil && content.sums.Load()[d] != nil
+			if computed != slices.Contains(c.want, d) {
+				t.Errorf("%s: digest %d computed: %v", c.token, d, computed)
+			}
+		}
+		before := content.sums.Load()
+		content.ProveToken(c.token)
+		if content.sums.Load() != before {
+			t.Errorf("%s: computed again", c.token)
+		}
+	}
+}
+
+// Requests ask at the same time, without a lock once the answer is known, and without a trace.
+func TestProveTokenConcurrently(t *testing.T) {
+	content := Of(hello)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			if _, ok := content.ProveToken("b1946ac92492"); !ok {
+				t.Error("the digest is not proved")
+			}
+		})
+	}
+	group.Wait()
+	if n := testing.AllocsPerRun(100, func() { content.ProveToken("20260211") }); n != 0 {
+		t.Errorf("%v allocations for a version, want none", n)
+	}
+}
+
+// One digit less than a convention asks for is no proof by any.
+func TestProofsAreLongEnough(t *testing.T) {
+	t.Parallel()
+	content := Of(hello)
+	for _, convention := range conventions {
+		if convention.least < 8 {
+			t.Errorf("%s: %d digits are no proof", convention.name, convention.least)
+		}
+		for _, sum := range content.sum(convention.digest) {
+			if _, ok := content.ProveToken(sum[:convention.least]); !ok {
+				t.Errorf("%s: %s is not proved", convention.name, sum[:convention.least])
+			}
+			if proof, ok := content.ProveToken(sum[:convention.least-1]); ok {
+				t.Errorf("%s: %s is proved: %v", convention.name, sum[:convention.least-1], proof)
+			}
+		}
+	}
+}
+
+// lookalikes are names that look as if they held a digest, and hold none.
+var lookalikes = strings.Fields(`jquery-3.7.1.min.js font-awesome.min.css bootstrap.bundle.js bootstrap.bundle.min.js photo-20240101.jpg
+	IMG_20240101.jpg logo-20240608.png report.20240131.csv data.12345678.json apple-touch-icon.png safari-pinned-tab.svg
+	mstile-150x150.png android-chrome-192x192.png favicon-32x32.png main-carousel.js live-dashboard.js sw-registration.js
+	service-worker.js theatre-orders.js jquery-migrate.js Roboto-BoldItalic.woff2 RedHatDisplay-Regular.woff2
+	fa-solid-900.woff2 inter-v12-latin-700.woff2 d3.v7.min.js moment-with-locales.min.js chunk-vendors.js
+	readme-how-to-build.js en-US-strings.json select2-bootstrap.css leaflet.markercluster.js ag-grid-community.min.js
+	v-calendar.umd.min.js deadbeef.js feedface.css de-facade.js a.b.c.accede.js worker.js translation.json app.bundle.js
+	remoteEntry.js config.js asset-manifest.json registerSW.js manifest.webmanifest hero-image-1200x800.webp
+	bootstrap5.bundle.js release-v20240101.js`)
+
 func TestLookalikesAreNotProved(t *testing.T) {
 	t.Parallel()
-	for _, name := range strings.Fields(`jquery-3.7.1.min.js font-awesome.min.css bootstrap.bundle.min.js photo-20240101.jpg
-		IMG_20240101.jpg logo-20240608.png report.20240131.csv data.12345678.json apple-touch-icon.png safari-pinned-tab.svg
-		mstile-150x150.png android-chrome-192x192.png favicon-32x32.png main-carousel.js live-dashboard.js sw-registration.js
-		service-worker.js jquery-migrate.js Roboto-BoldItalic.woff2 RedHatDisplay-Regular.woff2 fa-solid-900.woff2
-		inter-v12-latin-700.woff2 d3.v7.min.js moment-with-locales.min.js chunk-vendors.js readme-how-to-build.js
-		en-US-strings.json select2-bootstrap.css leaflet.markercluster.js ag-grid-community.min.js v-calendar.umd.min.js
-		deadbeef.js feedface.css de-facade.js worker.js app.bundle.js remoteEntry.js config.js asset-manifest.json
-		registerSW.js manifest.webmanifest index-DdCDtH1A.js`) {
+	for _, name := range append(lookalikes, "index-DdCDtH1A.js") {
 		if proof, ok := Of(hello).ProveName(name); ok {
 			t.Errorf("ProveName(%s) = %v", name, proof)
 		}
@@ -76,51 +186,6 @@ func TestContradicts(t *testing.T) {
 	}
 }
 
-func TestReadManifest(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ name, content, kind, output, why string }{
-		{"Django 1.0", `{"paths":{"a.css":"a.27e20196a850.css"},"version":"1.0"}`, "django", "a.27e20196a850.css", ""},
-		{"Django 1.1", `{"paths":{"a.css":"a.27e20196a850.css"},"version":"1.1","hash":"x"}`, "django", "a.27e20196a850.css", ""},
-		{"Django unhashed", `{"paths":{"a.css":"a.css"},"version":"1.1"}`, "django", "", "its own name carries no version"},
-		{"Django future", `{"paths":{},"version":"2.0"}`, "", "", "an unknown version"},
-		{"Vite", `{"a.js":{"file":"assets/a-1.js","css":["assets/a-2.css"],"assets":["assets/w-3.js"]}}`, "vite", "assets/w-3.js", ""},
-		{"PWA", `{"name":"app","icons":[]}`, "", "", "a web application's manifest"},
-		{"no JSON", `nope`, "", "", "not JSON"},
-		{"escape", `{"paths":{"a":"../../etc/passwd"},"version":"1.1"}`, "", "", "leaves the directory"},
-		{"absolute", `{"a.js":{"file":"/etc/passwd"}}`, "", "", "leaves the directory"},
-		{"backslash", `{"a.js":{"file":"..\\x"}}`, "", "", "leaves the directory on Windows"},
-	} {
-		m, err := ReadManifest([]byte(c.content))
-		switch {
-		case c.kind == "" && err == nil:
-			t.Errorf("%s was taken (%s)", c.name, c.why)
-		case c.kind != "" && (err != nil || m.Kind != c.kind):
-			t.Errorf("%s: %v, %v", c.name, m, err)
-		case c.output != "":
-			if _, listed := m.Outputs[c.output]; !listed {
-				t.Errorf("%s does not list %s: %v", c.name, c.output, m.Outputs)
-			}
-		case c.kind != "" && len(m.Outputs) > 0:
-			t.Errorf("%s lists %v (%s)", c.name, m.Outputs, c.why)
-		}
-	}
-	if _, err := ReadManifest([]byte(`{"name":"app"}`)); !errors.Is(err, ErrNoManifest) {
-		t.Errorf("a web application's manifest: %v, want ErrNoManifest", err)
-	}
-	if _, err := ReadManifest(make([]byte, MaxManifest+1)); err == nil {
-		t.Error("a manifest over the limit was taken")
-	}
-}
-
-func TestVouches(t *testing.T) {
-	t.Parallel()
-	written := time.Date(2026, 2, 11, 12, 0, 0, 0, time.UTC)
-	m := new(Manifest)
-	if !m.Vouches(written, written) || !m.Vouches(written, written.Add(time.Second)) || m.Vouches(written, written.Add(time.Hour)) {
-		t.Error("a manifest vouches for files of its own build, and for none that came an hour later")
-	}
-}
-
 // Whatever is proved ceases to be when a byte changes.
 func FuzzProveName(f *testing.F) {
 	f.Add("styles.b1946ac92492.css", []byte("hello\n"))
@@ -133,23 +198,6 @@ func FuzzProveName(f *testing.F) {
 		changed[0] ^= 1
 		if proof, ok := Of(changed).ProveName(name); ok {
 			t.Errorf("%q is proved of other bytes: %v", name, proof)
-		}
-	})
-}
-
-// No output of a manifest leaves its directory.
-func FuzzReadManifest(f *testing.F) {
-	f.Add([]byte(`{"paths":{"a.css":"a.27e20196a850.css"},"version":"1.1"}`))
-	f.Add([]byte(`{"a.js":{"file":"assets/a-1.js","css":["../x"]}}`))
-	f.Fuzz(func(t *testing.T, content []byte) {
-		m, err := ReadManifest(content)
-		if err != nil {
-			return
-		}
-		for output := range m.Outputs {
-			if output == "" || output[0] == '/' || strings.Contains("/"+output+"/", "/../") || strings.Contains(output, `\`) {
-				t.Errorf("an output leaves the directory: %q", output)
-			}
 		}
 	})
 }

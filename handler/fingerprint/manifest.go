@@ -1,34 +1,61 @@
 package fingerprint
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"path"
-	"slices"
 	"strings"
-	"time"
 )
 
 // MaxManifest is how large a build manifest may be, in bytes: a hundred thousand files with long names.
 const MaxManifest = 16 << 20
 
+// maxMembers bounds how many values a manifest may have: small ones take more memory than their text does.
+const maxMembers = 1 << 20
+
+// maxPath is how long a path in a manifest may be, in bytes.
+const maxPath = 1024
+
 // Manifest is what a build tool says of its own output.
 type Manifest struct {
-	// Kind is django or vite.
+	// Kind is the tool, one of the names in the table of formats.
 	Kind string
-	// Outputs maps every file that carries a version in its name to the name that the source has, which may be
-	// empty. Paths are relative to the manifest's base.
-	Outputs map[string]string
+	// Outputs are the files that carry a version in their name. Paths are relative to the manifest's base, or end
+	// alike: see [Survey].
+	Outputs map[string]Output
+	// Versions are the files that carry a version in their query, with that version (Laravel Mix).
+	Versions map[string]string
 	// Hash identifies the build; only Django 1.1 manifests have one.
 	Hash string
+	// Escapes counts the paths that leave the manifest's directory, or cannot be paths, and are not believed.
+	Escapes int
+
+	format *format
 }
+
+// Output is what a manifest says of one file.
+type Output struct {
+	// Logical is the name that the source has; it may be empty.
+	Logical string
+	// Integrity is a digest of the bytes as in HTML's integrity attribute; it may be empty.
+	Integrity string
+	// Size is in bytes; 0 is unknown.
+	Size int64
+}
+
+// ErrNoManifest is a file of a manifest's name that is something else, such as a web application's manifest.json.
+var ErrNoManifest = errors.New("not a build manifest")
 
 // IsManifestName reports whether a path is one under which build tools write manifests.
 func IsManifestName(p string) bool {
-	base := path.Base(p)
-	return base == "staticfiles.json" || base == "manifest.json"
+	for i := range formats {
+		if formats[i].named(path.Base(p)) {
+			return true
+		}
+	}
+	return false
 }
 
 // ManifestBase is the directory to which the paths of a manifest are relative.
@@ -40,96 +67,84 @@ func ManifestBase(p string) string {
 	return dir
 }
 
-// ErrNoManifest is a file of a manifest's name that is something else, such as a web application's manifest.json.
-var ErrNoManifest = errors.New("not a build manifest")
-
-// ReadManifest recognises a manifest by its shape. A path in it that leaves the manifest's base makes it invalid.
-func ReadManifest(content []byte) (*Manifest, error) {
+// ReadManifest recognises a manifest by its name and its shape; one that has a name of the operator's choice, by its
+// shape. A path in it that leaves its directory is not taken.
+func ReadManifest(name string, content []byte) (*Manifest, error) {
 	if len(content) > MaxManifest {
 		return nil, fmt.Errorf("want a manifest of at most %d bytes, got %d", MaxManifest, len(content))
 	}
+	if n := bytes.Count(content, []byte(",")); n > maxMembers {
+		return nil, fmt.Errorf("want a manifest of at most %d values, got %d", maxMembers, n)
+	}
 	var shape map[string]json.RawMessage
 	if err := json.Unmarshal(content, &shape); err != nil {
-		return nil, fmt.Errorf("reading manifest: %w", err)
-	}
-	if shape["paths"] != nil && shape["version"] != nil {
-		return readDjango(content)
-	}
-	return readVite(shape)
-}
-
-func readDjango(content []byte) (*Manifest, error) {
-	var file struct {
-		Paths   map[string]string `json:"paths"`
-		Version string            `json:"version"`
-		Hash    string            `json:"hash"`
-	}
-	if err := json.Unmarshal(content, &file); err != nil {
-		return nil, fmt.Errorf("reading Django manifest: %w", err)
-	}
-	if file.Version != "1.0" && file.Version != "1.1" {
-		return nil, fmt.Errorf("reading Django manifest: want version 1.0 or 1.1, got %q", file.Version)
-	}
-	m := &Manifest{Kind: "django", Outputs: make(map[string]string, len(file.Paths)), Hash: file.Hash}
-	for logical, output := range file.Paths {
-		if err := m.add(output, logical); err != nil {
-			return nil, err
-		}
-	}
-	return m, nil
-}
-
-// readVite reads Vite 2 to 8: a record a source, with the files that it became.
-func readVite(shape map[string]json.RawMessage) (*Manifest, error) {
-	m := &Manifest{Kind: "vite", Outputs: make(map[string]string)}
-	for _, source := range slices.Sorted(maps.Keys(shape)) {
-		var chunk struct {
-			File   string   `json:"file"`
-			CSS    []string `json:"css"`
-			Assets []string `json:"assets"`
-		}
-		if err := json.Unmarshal(shape[source], &chunk); err != nil || chunk.File == "" {
+		var other *json.UnmarshalTypeError
+		if errors.As(err, &other) {
 			return nil, ErrNoManifest
 		}
-		if err := m.add(chunk.File, source); err != nil {
-			return nil, err
-		}
-		for _, output := range slices.Concat(chunk.CSS, chunk.Assets) {
-			if _, listed := m.Outputs[output]; listed {
-				continue
-			}
-			if err := m.add(output, ""); err != nil {
-				return nil, err
-			}
-		}
+		return nil, fmt.Errorf("reading manifest: %w", err)
 	}
-	if len(m.Outputs) == 0 {
-		return nil, ErrNoManifest
+	known := IsManifestName(name)
+	for i := range formats {
+		f := &formats[i]
+		if known && !f.named(path.Base(name)) {
+			continue
+		}
+		m := &Manifest{Kind: f.kind, Outputs: make(map[string]Output), format: f}
+		err := f.read(m, shape, content)
+		if errors.Is(err, ErrNoManifest) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading %s manifest: %w", f.kind, err)
+		}
+		return m, nil
 	}
-	return m, nil
+	return nil, ErrNoManifest
 }
 
-// add takes an output whose name differs from its source's: one that is listed under its own name carries no version.
-func (m *Manifest) add(output, logical string) error {
-	if !isLocal(output) {
-		return fmt.Errorf("reading %s manifest: %q leaves the manifest's directory", m.Kind, output)
+// add takes an output whose name carries a version, or a URL whose query does.
+func (m *Manifest) add(written string, output Output) {
+	p, query, _ := strings.Cut(written, "?")
+	p, ok := m.local(p)
+	if !ok {
+		m.Escapes++
+		return
 	}
-	if output != logical {
-		m.Outputs[output] = logical
+	if _, ok := versionToken(p, output.Logical); ok {
+		if known, listed := m.Outputs[p]; !listed || known.Logical == "" {
+			m.Outputs[p] = output
+		}
+		return
 	}
-	return nil
+	if _, value, found := strings.Cut(query, "="); found {
+		query = value
+	}
+	if looksLikeDigest(query) && !isDerived(p) {
+		if m.Versions == nil {
+			m.Versions = make(map[string]string)
+		}
+		m.Versions[p] = query
+	}
+}
+
+// local makes a path of what a manifest wrote. Where it wrote URLs, or paths from elsewhere, the end of it is the path.
+func (m *Manifest) local(written string) (string, bool) {
+	if m.format.placed == byEnd {
+		if _, after, found := strings.Cut(written, "://"); found {
+			_, written, _ = strings.Cut(after, "/")
+		}
+		for strings.HasPrefix(written, "../") || strings.HasPrefix(written, "./") {
+			_, written, _ = strings.Cut(written, "/")
+		}
+	}
+	if m.format.placed != fromBase {
+		written = strings.TrimPrefix(written, "/")
+	}
+	return written, isLocal(written)
 }
 
 func isLocal(p string) bool {
-	return p != "" && p[0] != '/' && p == path.Clean(p) && p != ".." && !strings.HasPrefix(p, "../") &&
-		!strings.ContainsAny(p, "\\:\x00")
-}
-
-// writingTime is how much later than its manifest a file of the same build may be written: bundlers write in parallel.
-const writingTime = 2 * time.Second
-
-// Vouches reports whether the manifest, written at one time, can speak of a file that was written at another: a manifest
-// that is older than the file knows nothing of it.
-func (m *Manifest) Vouches(written, fileWritten time.Time) bool {
-	return !fileWritten.After(written.Add(writingTime))
+	return p != "" && len(p) <= maxPath && p[0] != '/' && p == path.Clean(p) && p != "." && p != ".." &&
+		!strings.HasPrefix(p, "../") && !strings.ContainsAny(p, "\\:\x00")
 }

@@ -1,101 +1,99 @@
 package fingerprint
 
 import (
-	"path"
+	"bytes"
+	"encoding/hex"
 	"strings"
 )
 
-// MinBits is the least agreement between a token and a digest that proves anything.
-const MinBits = 32
-
-// Proof is a token that is a digest of the bytes.
+// Proof is a token that is a digest of the bytes. The zero value is none.
 type Proof struct {
-	// Convention names the digest: sha256 (usher, Vite 4, hashfs), md5 (Django, Laravel Mix), md4 and xxhash64
-	// (webpack), sha1 (Propshaft), xxhash64-base32 (esbuild).
+	// Convention names the digest: sha256 (usher, Vite 2 to 4, hashfs, Sprockets 4), sha256-base36 (ASP.NET), md5
+	// (Django, Laravel Mix, Phoenix), md4 and xxhash64 (webpack), sha1 (Propshaft), xxhash64-base32 (esbuild), and
+	// xxh3 (Rollup, Rolldown, and Vite since 5).
 	Convention string
 	// Token is what stands in the URL.
 	Token string
 }
 
+// conventions are the ways in which tools write a digest, the cheap ones first. A token is the beginning of the digest;
+// the least length is what makes it a proof, the largest is the whole.
+var conventions = []struct {
+	name        string
+	digest      digest
+	shape       func(token string) bool
+	least, most int
+}{
+	{"sha256", sha256Hex, isHex, minHex, 64},
+	{"sha256-base36", sha256Base36, isBase36, endpointLength, endpointLength},
+	{"xxh3", xxh3Base64, isBase64URL, 8, 22},
+	{"xxh3", xxh3Base36, isBase36, 8, 25},
+	{"xxh3", xxh3Hex, isHex, minHex, 32},
+	{"xxhash64-base32", xxh64Base32, isBase32, 8, 13},
+	{"xxhash64", xxh64Hex, isHex, minHex, 16},
+	{"sha1", sha1Hex, isHex, minHex, 40},
+	{"md5", md5Hex, isHex, minHex, 32},
+	{"md4", md4Hex, isHex, minHex, 32},
+}
+
+const (
+	minHex   = 8
+	maxToken = 64
+)
+
 // ProveToken holds a version that stands in a query against the bytes.
 func (c *Content) ProveToken(token string) (Proof, bool) {
-	if !isCandidate(token) {
-		return Proof{}, false
-	}
-	for _, form := range c.all() {
-		if strings.HasPrefix(form.token, token) {
-			return Proof{form.convention, token}, true
+	for _, convention := range conventions {
+		if len(token) < convention.least || len(token) > convention.most || !convention.shape(token) {
+			continue
+		}
+		for _, sum := range c.sum(convention.digest) {
+			if strings.HasPrefix(sum, token) {
+				return Proof{convention.name, token}, true
+			}
 		}
 	}
 	return Proof{}, false
 }
 
 // ProveName looks for a digest of the bytes where build tools put it into a file's name: before the extension, behind
-// a dot or a hyphen, or in place of the name.
+// a dot, a hyphen or an underscore, or in place of the name.
 func (c *Content) ProveName(name string) (Proof, bool) {
 	for token := range nameTokens(name) {
 		if proof, ok := c.ProveToken(token); ok {
+			return proof, true
+		}
+		if proof, ok := c.proveWithoutItself(token); ok {
 			return proof, true
 		}
 	}
 	return Proof{}, false
 }
 
-// Contradicts reports a name in Django's form (name.<12 hex>.ext), which its manifest lists, whose digest is that of
-// other bytes: half an upload, or a file that was edited in place.
+// proveWithoutItself is for webpack, where a script names its source map and so itself: the digest is of the bytes
+// without that name.
+func (c *Content) proveWithoutItself(token string) (Proof, bool) {
+	if len(token) < minHex || !isHex(token) || !bytes.Contains(c.bytes, []byte(token)) {
+		return Proof{}, false
+	}
+	rest := bytes.ReplaceAll(c.bytes, []byte(token), nil)
+	switch {
+	case strings.HasPrefix(md4Sum(rest), token):
+		return Proof{"md4", token}, true
+	case strings.HasPrefix(hex.EncodeToString(xxh64Sum(rest)), token):
+		return Proof{"xxhash64", token}, true
+	default:
+		return Proof{}, false
+	}
+}
+
+// Contradicts reports a name in Django's form (name.<12 hex>.ext) whose digest is that of other bytes: half an upload,
+// or a file that was edited in place. It says something only of names that a Django manifest lists.
 func (c *Content) Contradicts(name string) bool {
-	base := path.Base(name)
-	stem := strings.TrimSuffix(base, path.Ext(base))
-	token := stem[strings.LastIndexByte(stem, '.')+1:]
-	if len(token) != 12 || len(token) == len(stem) || !isHex(token) {
+	token, ok := djangoToken(name)
+	if !ok {
 		return false
 	}
 	_, proved := c.ProveToken(token)
 	return !proved
-}
-
-// nameTokens yields the parts of a name that could be a token: each segment before the extension, and what follows the
-// last hyphen of it.
-func nameTokens(name string) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		rest := path.Base(name)
-		for {
-			segment, after, found := strings.Cut(rest, ".")
-			if !found {
-				return
-			}
-			rest = after
-			if isCandidate(segment) && !yield(segment) {
-				return
-			}
-			if hyphen := strings.LastIndexByte(segment, '-'); hyphen >= 0 {
-				if token := segment[hyphen+1:]; isCandidate(token) && !yield(token) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// isCandidate is cheap, and keeps digests from being computed for names that hold none.
-func isCandidate(token string) bool {
-	return len(token) >= MinBits/4 && len(token) <= 64 && (isHex(token) || isBase32(token))
-}
-
-func isHex(token string) bool {
-	for i := 0; i < len(token); i++ {
-		if c := token[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
-}
-
-func isBase32(token string) bool {
-	for i := 0; i < len(token); i++ {
-		if c := token[i]; (c < '2' || c > '7') && (c < 'A' || c > 'Z') {
-			return false
-		}
-	}
-	return true
 }

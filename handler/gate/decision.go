@@ -16,10 +16,13 @@ type Decision struct {
 	Key string
 	// KeyID tells the key apart from every other of the process, for closing what it opened.
 	KeyID keys.ID
-	// Until is when the key ends; zero if it does not.
-	Until time.Time
 	// Fault says what is wrong with a malformed handshake; nil with every other outcome.
 	Fault *Fault
+
+	// Closed says that the refusal was told by a close code, on a handshake that was completed for it.
+	Closed bool
+	// RetryAfter is when a client that met a limit may try again; zero: nobody knows.
+	RetryAfter time.Duration
 
 	// what was presented, for hiding it
 	value, decoded string
@@ -80,7 +83,7 @@ func (g *Gate) decideKey(r *http.Request, route *Route) Decision {
 	if verdict.Status == keys.Unknown && p.decoded != "" {
 		verdict = ring.Check(route.Name, p.decoded, now)
 	}
-	d.Key, d.KeyID, d.Until = verdict.Label, verdict.ID, verdict.Until
+	d.Key, d.KeyID = verdict.Label, verdict.ID
 	d.Outcome = outcomeOf(verdict.Status)
 	return d
 }

@@ -35,6 +35,8 @@ type Route struct {
 	MaxAge time.Duration
 	// Idle is how long a socket may be silent both ways. Default: no limit.
 	Idle time.Duration
+
+	challenge []string // the WWW-Authenticate of its refusals
 }
 
 // DefaultHandshakeTimeout is long for an application, and short for a person who waits.
@@ -45,6 +47,14 @@ type Config struct {
 	Routes []*Route
 	// Ring holds the keys of the routes; [Gate.SetRing] replaces it.
 	Ring *keys.Ring
+	// Site tells routes of one name apart where several gates share a registry. It may be empty.
+	Site string
+	// Reject is how a refusal is told. Default: by status.
+	Reject Reject
+	// Closer completes handshakes in order to refuse them. It must be set where Reject is not [RejectStatus].
+	Closer *sockets.Closer
+	// Refusals bounds how often one client is refused at length; nil: there is no bound.
+	Refusals *sockets.Refusals
 	// PassUnlisted lets attempts to switch protocols through that no route lists. Default: they are refused.
 	PassUnlisted bool
 	// Registry is told of every socket.
@@ -90,6 +100,7 @@ func New(config Config) (*Gate, error) {
 		if route.HandshakeTimeout == 0 {
 			route.HandshakeTimeout = DefaultHandshakeTimeout
 		}
+		route.challenge = []string{challenge(route)}
 		for _, source := range route.Sources {
 			if !slices.Contains(g.sources, source) {
 				g.sources = append(g.sources, source)
@@ -110,6 +121,15 @@ func (g *Gate) Ring() *keys.Ring { return g.ring.Load() }
 
 // SetRing puts another set of keys in force. Requests under way keep the decision they got.
 func (g *Gate) SetRing(ring *keys.Ring) { g.ring.Store(ring) }
+
+// Standing is what the key that opened a socket of a route would be told now: [Accepted], [KeyExpired], [KeyUnknown], or
+// [Unlisted] where there is no such route.
+func (g *Gate) Standing(route string, id keys.ID, now time.Time) Outcome {
+	if !slices.ContainsFunc(g.config.Routes, func(r *Route) bool { return r.Name == route }) {
+		return Unlisted
+	}
+	return outcomeOf(g.Ring().Standing(route, id, now))
+}
 
 // knows reports whether a value is a key of any route, good or expired.
 func (g *Gate) knows(value string) bool {

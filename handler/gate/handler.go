@@ -33,10 +33,10 @@ var errHandshakeTimeout = errors.New("the application did not answer the WebSock
 // any path.
 const rootPathHeader = "Daphne-Root-Path"
 
-// ServeHTTP refuses the request, or hands it on to next and answers for the socket that comes of it.
-func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) error {
+// ServeHTTP carries out what [Gate.Decide] made of the request: it refuses it, or hands it on to next and answers for
+// the socket that comes of it.
+func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, d Decision, next Next) error {
 	delete(r.Header, rootPathHeader)
-	d := g.Decide(r)
 	switch d.Outcome {
 	case Passed:
 		return next.ServeHTTP(w, r)
@@ -67,6 +67,7 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, d Decision, next Ne
 
 func (g *Gate) info(r *http.Request, d Decision) sockets.Info {
 	info := sockets.Info{
+		Site:     g.config.Site,
 		Route:    d.Route.Name,
 		Key:      d.Key,
 		KeyID:    d.KeyID,
@@ -75,22 +76,15 @@ func (g *Gate) info(r *http.Request, d Decision) sockets.Info {
 		Idle:     d.Route.Idle,
 		Owner:    g.config.Owner,
 	}
-	info.Until, info.UntilCode, info.UntilReason = g.until(d)
+	// When its key ends is not noted: that may change while the socket is open.
+	if d.Route.MaxAge > 0 {
+		info.Until = g.config.Now().Add(d.Route.MaxAge)
+		info.UntilCode, info.UntilReason = sockets.CodeGoingAway, "this socket has been open for as long as it may be"
+	}
 	if origin := r.Header["Origin"]; len(origin) > 0 {
 		info.Origin = origin[0]
 	}
 	return info
-}
-
-// until is when the socket ends: with its key, or with its age, whichever comes first.
-func (g *Gate) until(d Decision) (time.Time, sockets.Code, string) {
-	if d.Route.MaxAge > 0 {
-		end := g.config.Now().Add(d.Route.MaxAge)
-		if d.Until.IsZero() || end.Before(d.Until) {
-			return end, sockets.CodeGoingAway, "this socket has been open for as long as it may be"
-		}
-	}
-	return d.Until, sockets.Code(KeyExpired.CloseCode()), KeyExpired.Reason()
 }
 
 // protocolOf names the version of HTTP: on HTTP/3 the server puts :protocol in r.Proto.

@@ -1,68 +1,117 @@
 package gate
 
 import (
-	"io"
 	"net/http"
 	"strconv"
 )
 
-// retryAfter is how long a client that met a limit is asked to wait.
-const retryAfter = "10"
+// Values of headers that many refusals have, made once. net/http does not change them.
+var (
+	plainText    = []string{"text/plain; charset=utf-8"}
+	noStore      = []string{"no-store"}
+	noSniff      = []string{"nosniff"}
+	closeIt      = []string{"close"}
+	allowGet     = []string{http.MethodGet}
+	upgradeIt    = []string{"Upgrade"}
+	webSocketIt  = []string{"websocket"}
+	thirteenOnly = []string{"13"}
+)
 
-// refuse answers by status, in words that a person at a terminal can read. What the client presented is not repeated.
+// refuse tells the client, in words that a person at a terminal or a script in a browser can read. What was presented is
+// not repeated.
 func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, d Decision) {
-	header := w.Header()
-	header["Content-Type"] = []string{"text/plain; charset=utf-8"}
-	header["Cache-Control"] = []string{"no-store"}
-	header["X-Content-Type-Options"] = []string{"nosniff"}
-	setRefusalHeaders(header, r, d)
-	body := explain(d)
-	header["Content-Length"] = []string{strconv.Itoa(len(body))}
-	w.WriteHeader(d.Status())
-	if r.Method != http.MethodHead {
-		_, _ = io.WriteString(w, body)
+	bounded := g.bound(r, &d)
+	if bounded || !g.tellByClosing(w, r, &d) {
+		answer(w, r, d)
 	}
 	g.config.Refused(r, d)
+}
+
+// bound makes too many of a refusal whose client has had its share of them. It is told by status then: the places for
+// closings are for others.
+func (g *Gate) bound(r *http.Request, d *Decision) bool {
+	if g.config.Refusals == nil || d.Outcome == NotWebSocket {
+		return false
+	}
+	ok, retry := g.config.Refusals.Allow(g.config.Client(r), g.config.Now())
+	if !ok {
+		*d = Decision{Outcome: TooMany, Route: d.Route, Key: d.Key, RetryAfter: retry}
+	}
+	return !ok
+}
+
+// answer refuses by status.
+func answer(w http.ResponseWriter, r *http.Request, d Decision) {
+	header := w.Header()
+	header["Content-Type"] = plainText
+	header["Cache-Control"] = noStore
+	header["X-Content-Type-Options"] = noSniff
+	setRefusalHeaders(header, r, d)
+	body := bodyOf(d)
+	header["Content-Length"] = body.length
+	w.WriteHeader(d.Status())
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body.text)
+	}
 }
 
 // setRefusalHeaders sets what the status calls for.
 func setRefusalHeaders(header http.Header, r *http.Request, d Decision) {
 	switch d.Status() {
 	case http.StatusUnauthorized:
-		header["Www-Authenticate"] = []string{challenge(d.Route)}
+		header["Www-Authenticate"] = d.Route.challenge
 	case http.StatusMethodNotAllowed:
-		header["Allow"] = []string{http.MethodGet}
+		header["Allow"] = allowGet
 	case http.StatusTooManyRequests:
-		header["Retry-After"] = []string{retryAfter}
+		header["Retry-After"] = []string{strconv.Itoa(d.retrySeconds())}
 	case http.StatusUpgradeRequired:
 		setUpgradeHeaders(header, r, d)
 	}
 	// Whatever the client sent behind the handshake was meant for a socket that will not open: it must not be read as
 	// the next request.
 	if r.ProtoMajor == 1 && d.Outcome != NotWebSocket {
-		header["Connection"] = []string{"close"}
+		header["Connection"] = closeIt
 	}
 }
 
 // setUpgradeHeaders says what would be understood. Upgrade and Connection exist on HTTP/1.1 only (RFC 9113, 8.2.2).
 func setUpgradeHeaders(header http.Header, r *http.Request, d Decision) {
 	if d.Outcome == Malformed {
-		header["Sec-Websocket-Version"] = []string{"13"}
+		header["Sec-Websocket-Version"] = thirteenOnly
 	}
 	if r.ProtoMajor == 1 {
-		header["Upgrade"] = []string{"websocket"}
-		header["Connection"] = []string{"Upgrade"}
+		header["Upgrade"] = webSocketIt
+		header["Connection"] = upgradeIt
 	}
 }
 
-// explain is the body of a refusal: the outcome, then a sentence.
-func explain(d Decision) string {
-	why := reasons[d.Outcome]
-	if d.Fault != nil {
-		why = d.Fault.Why
-	}
-	return string(d.Outcome) + ": " + why + "\n"
+// body is that of a refusal.
+type body struct {
+	text   []byte
+	length []string // its Content-Length
 }
+
+// bodyOf is the outcome, then a sentence.
+func bodyOf(d Decision) body {
+	if d.Fault != nil {
+		return newBody(d.Outcome, d.Fault.Why)
+	}
+	return bodies[d.Outcome]
+}
+
+func newBody(outcome Outcome, why string) body {
+	text := string(outcome) + ": " + why + "\n"
+	return body{[]byte(text), []string{strconv.Itoa(len(text))}}
+}
+
+// bodies are those of the outcomes, made once: a refusal should cost nothing.
+var bodies = func() map[Outcome]body {
+	made := make(map[Outcome]body, len(reasons))
+	for outcome, why := range reasons {
+		made[outcome] = newBody(outcome, why)
+	}
+	return made
+}()
 
 // Reason is the sentence that goes with an outcome, in a body or a close reason (RFC 6455, 5.5.1: at most 123 bytes).
 func (o Outcome) Reason() string { return reasons[o] }

@@ -108,15 +108,41 @@ func (r *Ring) Check(route, secret string, now time.Time) Verdict {
 	}
 }
 
-// Has reports whether the key that opened a socket of a route is still good for it.
-func (r *Ring) Has(route string, id ID, now time.Time) bool {
+// Standing is what the ring would say now of the key that opened a socket of a route: Good, Expired, or Unknown.
+func (r *Ring) Standing(route string, id ID, now time.Time) Status {
 	number, found := r.routes[route]
 	for i := range r.entries {
 		if e := &r.entries[i]; found && e.route == number && e.key.id == id {
-			return e.key.at(now) == Good
+			return e.key.at(now)
+		}
+	}
+	return Unknown
+}
+
+// EndedBetween reports whether a key ended after one time and up to another.
+func (r *Ring) EndedBetween(after, upTo time.Time) bool {
+	for i := range r.entries {
+		if until := r.entries[i].key.Until; !until.IsZero() && until.After(after) && !until.After(upTo) {
+			return true
 		}
 	}
 	return false
+}
+
+// Keys visits every key of the ring.
+func (r *Ring) Keys(visit func(route string, key Key)) {
+	names := r.names()
+	for i := range r.entries {
+		visit(names[r.entries[i].route], r.entries[i].key)
+	}
+}
+
+func (r *Ring) names() []string {
+	names := make([]string, len(r.routes))
+	for name, number := range r.routes {
+		names[number] = name
+	}
+	return names
 }
 
 // Shared is one secret that stands under two routes, by label.
@@ -132,10 +158,7 @@ func (s Shared) String() string {
 
 // Shared lists the secrets that open more than one route, each with the first other route that has it.
 func (r *Ring) Shared() []Shared {
-	names := make([]string, len(r.routes))
-	for name, number := range r.routes {
-		names[number] = name
-	}
+	names := r.names()
 	var shared []Shared
 	first := make(map[ID]entry)
 	for _, e := range r.entries {

@@ -75,21 +75,42 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-func TestHas(t *testing.T) {
+func TestStanding(t *testing.T) {
 	t.Parallel()
 	old := mustKey(t, "a", "a-secret-that-goes", time.Time{}, noon)
 	ring := mustRing(t, map[string][]Key{"chat": {old}, "orders": nil})
 	relabelled := mustRing(t, map[string][]Key{"chat": {mustKey(t, "b", "a-secret-that-goes", time.Time{}, time.Time{})}})
 	id := ring.Check("chat", "a-secret-that-goes", noon.Add(-1)).ID
 	switch {
-	case !ring.Has("chat", id, noon.Add(-1)):
+	case ring.Standing("chat", id, noon.Add(-1)) != Good:
 		t.Error("a key that is good is not had")
-	case ring.Has("chat", id, noon):
-		t.Error("a key that ended is had")
-	case ring.Has("orders", id, noon.Add(-1)):
+	case ring.Standing("chat", id, noon) != Expired:
+		t.Error("a key that ended is not expired")
+	case ring.Standing("orders", id, noon.Add(-1)) != Unknown:
 		t.Error("a key is had by another route")
-	case !relabelled.Has("chat", id, noon):
+	case relabelled.Standing("chat", id, noon) != Good:
 		t.Error("the same secret under another label is another key")
+	}
+}
+
+func TestEndedBetween(t *testing.T) {
+	t.Parallel()
+	ring := mustRing(t, map[string][]Key{"chat": {
+		mustKey(t, "a", "a-secret-that-goes", time.Time{}, noon), mustKey(t, "b", "a-secret-that-stays", time.Time{}, time.Time{}),
+	}})
+	for _, c := range []struct {
+		name         string
+		after, until time.Duration
+		want         bool
+	}{
+		{"before", -2, -1, false},
+		{"at its end", -1, 0, true},
+		{"over it", -1, 1, true},
+		{"after", 0, 1, false},
+	} {
+		if got := ring.EndedBetween(noon.Add(c.after), noon.Add(c.until)); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
 	}
 }
 

@@ -1,0 +1,130 @@
+package fingerprint
+
+import (
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha512"
+	"encoding/base32"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"math/big"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/zeebo/xxh3"
+	//lint:ignore SA1019 webpack's default hash: here it tells builds apart, and protects nothing
+	"golang.org/x/crypto/md4"
+)
+
+// digest is a function of the bytes, in the alphabet in which a tool writes it.
+type digest int
+
+const (
+	sha256Hex digest = iota
+	sha256Base36
+	sha384Base64
+	sha512Base64
+	sha1Hex
+	md5Hex
+	md4Hex
+	xxh64Hex
+	xxh64Base32
+	xxh3Hex
+	xxh3Base36
+	xxh3Base64
+	digests
+)
+
+var compute = [digests]func(*Content) []string{
+	sha256Hex:    func(c *Content) []string { return one(hex.EncodeToString(c.sha256[:])) },
+	sha256Base36: func(c *Content) []string { return one(endpointFingerprint(c.sha256[:9])) },
+	sha384Base64: func(c *Content) []string {
+		sum := sha512.Sum384(c.bytes)
+		return one(base64.StdEncoding.EncodeToString(sum[:]))
+	},
+	sha512Base64: func(c *Content) []string {
+		sum := sha512.Sum512(c.bytes)
+		return one(base64.StdEncoding.EncodeToString(sum[:]))
+	},
+	sha1Hex:     func(c *Content) []string { return railsSums(c.bytes) },
+	md5Hex:      func(c *Content) []string { sum := md5.Sum(c.bytes); return one(hex.EncodeToString(sum[:])) },
+	md4Hex:      func(c *Content) []string { return one(md4Sum(c.bytes)) },
+	xxh64Hex:    func(c *Content) []string { return one(hex.EncodeToString(xxh64Sum(c.bytes))) },
+	xxh64Base32: func(c *Content) []string { return one(base32.StdEncoding.EncodeToString(xxh64Sum(c.bytes))[:13]) },
+	xxh3Hex:     func(c *Content) []string { return one(hex.EncodeToString(xxh3Sum(c.bytes))) },
+	xxh3Base36:  func(c *Content) []string { return one(inBase(xxh3Sum(c.bytes), rollupBase36)) },
+	xxh3Base64:  func(c *Content) []string { return one(inBase(xxh3Sum(c.bytes), base64URL)) },
+}
+
+const (
+	base36       = "0123456789abcdefghijklmnopqrstuvwxyz"
+	rollupBase36 = "abcdefghijklmnopqrstuvwxyz0123456789"
+	base64URL    = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+)
+
+func one(token string) []string { return []string{token} }
+
+func md4Sum(content []byte) string {
+	sum := md4.New()
+	_, _ = sum.Write(content)
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+func xxh64Sum(content []byte) []byte {
+	return binary.BigEndian.AppendUint64(nil, xxhash.Sum64(content))
+}
+
+// railsSums are the SHA-1 of the bytes with what Propshaft appends: nothing in its first releases, then
+// config.assets.version, which is "1" by default and "1.0" in the file that Rails generates.
+func railsSums(content []byte) []string {
+	sum := sha1.New()
+	var tokens []string
+	for _, more := range [][]byte{content, []byte("1"), []byte(".0")} {
+		_, _ = sum.Write(more)
+		tokens = append(tokens, hex.EncodeToString(sum.Sum(nil)))
+	}
+	return tokens
+}
+
+// xxh3Sum is the 128-bit XXH3 in the byte order in which Rollup and Rolldown take it.
+func xxh3Sum(content []byte) []byte {
+	sum := xxh3.Hash128(content)
+	return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, sum.Lo), sum.Hi)
+}
+
+// inBase writes the bytes as one large number, most significant digit first, as Rollup does.
+func inBase(sum []byte, alphabet string) string {
+	digits := digitsOf(new(big.Int).SetBytes(sum), alphabet, 0)
+	slices.Reverse(digits)
+	return string(digits)
+}
+
+// endpointFingerprint is ASP.NET's: nine bytes as a signed little-endian number, without its sign, the ten least
+// significant digits first.
+func endpointFingerprint(sum []byte) string {
+	bytes := slices.Clone(sum)
+	slices.Reverse(bytes)
+	number := new(big.Int).SetBytes(bytes)
+	if bytes[0] >= 0x80 {
+		number.Sub(new(big.Int).Lsh(big.NewInt(1), uint(8*len(bytes))), number)
+	}
+	return string(digitsOf(number, base36, endpointLength))
+}
+
+// endpointLength is how many digits ASP.NET takes.
+const endpointLength = 10
+
+// digitsOf yields the digits of a number, least significant first, and at least so many.
+func digitsOf(number *big.Int, alphabet string, least int) []byte {
+	var digits []byte
+	base, digit := big.NewInt(int64(len(alphabet))), new(big.Int)
+	for number.Sign() > 0 || len(digits) < least {
+		number.DivMod(number, base, digit)
+		digits = append(digits, alphabet[digit.Int64()])
+	}
+	if least > 0 {
+		return digits[:least]
+	}
+	return digits
+}

@@ -1,0 +1,194 @@
+package fingerprint
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+func readDjango(m *Manifest, shape map[string]json.RawMessage, content []byte) error {
+	if shape["paths"] == nil || shape["version"] == nil {
+		return ErrNoManifest
+	}
+	var file struct {
+		Paths   map[string]string `json:"paths"`
+		Version string            `json:"version"`
+		Hash    string            `json:"hash"`
+	}
+	if err := json.Unmarshal(content, &file); err != nil {
+		return err
+	}
+	if file.Version != "1.0" && file.Version != "1.1" {
+		return fmt.Errorf("want version 1.0 or 1.1, got %q", file.Version)
+	}
+	m.Hash = file.Hash
+	for logical, output := range file.Paths {
+		m.add(output, Output{Logical: logical})
+	}
+	return nil
+}
+
+func deniedDjango(name, _ string, content *Content) bool { return content.Contradicts(name) }
+
+// readPlain reads a manifest of Plain: the versioned name of a source, true for what bears a version, false for what
+// does not.
+func readPlain(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
+	versioned := make(map[string]bool)
+	logical := make(map[string]string)
+	for key, raw := range shape {
+		if string(raw) == "true" || string(raw) == "false" {
+			versioned[key] = string(raw) == "true"
+			continue
+		}
+		output, err := decode[string](raw)
+		if err != nil {
+			return err
+		}
+		logical[output] = key
+	}
+	if len(versioned) == 0 {
+		return ErrNoManifest
+	}
+	for output, is := range versioned {
+		switch source, own := logical[output]; {
+		case !is:
+		case own:
+			m.addPlain(output, source)
+		default: // the output of another build tool
+			m.add(output, Output{})
+		}
+	}
+	return nil
+}
+
+// addPlain takes a name with Plain's seven digits, which are too few for any other tool.
+func (m *Manifest) addPlain(output, source string) {
+	p, ok := m.local(output)
+	if !ok {
+		m.Escapes++
+		return
+	}
+	if token, ok := plainToken(p); ok && !strings.Contains(source, token) && !isDerived(p) {
+		m.Outputs[p] = Output{Logical: source}
+	}
+}
+
+func deniedPlain(name, _ string, content *Content) bool {
+	token, ok := plainToken(name)
+	return ok && !strings.HasPrefix(content.sum(md5Hex)[0], token)
+}
+
+func readPropshaft(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
+	for logical, raw := range shape {
+		if output, err := decode[string](raw); err == nil {
+			m.add(output, Output{Logical: logical})
+			continue
+		}
+		entry, err := decode[struct {
+			Path      string `json:"digested_path"`
+			Integrity string `json:"integrity"`
+		}](raw)
+		if err != nil || entry.Path == "" {
+			return ErrNoManifest
+		}
+		m.add(entry.Path, Output{Logical: logical, Integrity: entry.Integrity})
+	}
+	return nil
+}
+
+// readSprockets takes the older files too that the manifest still lists.
+func readSprockets(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
+	files, err := decode[map[string]struct {
+		Logical   string `json:"logical_path"`
+		Integrity string `json:"integrity"`
+		Digest    string `json:"digest"`
+	}](shape["files"])
+	if err != nil || shape["assets"] == nil {
+		return ErrNoManifest
+	}
+	for output, file := range files {
+		if file.Digest != "" && strings.Contains(output, file.Digest) {
+			m.add(output, Output{Logical: file.Logical, Integrity: file.Integrity})
+		}
+	}
+	return nil
+}
+
+// readPhoenix takes the older files too that the manifest still lists.
+func readPhoenix(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
+	version, err := decode[int](shape["version"])
+	if err != nil || shape["latest"] == nil {
+		return ErrNoManifest
+	}
+	if version != 1 {
+		return fmt.Errorf("want version 1, got %d", version)
+	}
+	digests, err := decode[map[string]struct {
+		Logical string `json:"logical_path"`
+		Digest  string `json:"digest"`
+	}](shape["digests"])
+	if err != nil {
+		return err
+	}
+	for output, file := range digests {
+		if file.Digest != "" && strings.Contains(output, file.Digest) {
+			m.add(output, Output{Logical: file.Logical})
+		}
+	}
+	return nil
+}
+
+// deniedPhoenix: the digest is that of the source. Where a stylesheet was rewritten afterwards, it stays the same when
+// only an image that it names has changed.
+func deniedPhoenix(string, string, *Content) bool { return true }
+
+// readEndpoints reads ASP.NET's list of what answers which route. A route that is not the name of a file is the
+// application's affair.
+func readEndpoints(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
+	type pair struct{ Name, Value string }
+	endpoints, err := decode[[]struct {
+		Route, AssetFile   string
+		EndpointProperties []pair
+	}](shape["Endpoints"])
+	if err != nil {
+		return err
+	}
+	for _, endpoint := range endpoints {
+		output, fingerprint := Output{}, ""
+		for _, property := range endpoint.EndpointProperties {
+			switch property.Name {
+			case "fingerprint":
+				fingerprint = property.Value
+			case "integrity":
+				output.Integrity = property.Value
+			case "label":
+				output.Logical = property.Value
+			}
+		}
+		if fingerprint != "" && endpoint.Route == endpoint.AssetFile &&
+			strings.Contains(endpoint.Route, fingerprint) {
+			m.add(endpoint.Route, output)
+		}
+	}
+	return nil
+}
+
+// readMix reads Laravel Mix, which puts the version into the query.
+func readMix(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
+	files, err := pairs(shape)
+	if err != nil {
+		return err
+	}
+	for source, output := range files {
+		m.add(output, Output{Logical: source})
+	}
+	return nil
+}
+
+func deniedMix(_, version string, content *Content) bool {
+	if version == "" {
+		return false
+	}
+	_, proved := content.ProveToken(version)
+	return !proved
+}

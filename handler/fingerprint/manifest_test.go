@@ -1,0 +1,158 @@
+package fingerprint
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestReadManifest(t *testing.T) {
+	t.Parallel()
+	const md5 = "b1946ac92492d2347c6235b4d2611184"
+	for _, c := range []struct{ name, file, content, kind, outputs, why string }{
+		{"Django 1.0", "staticfiles.json", `{"paths":{"a.css":"a.27e20196a850.css"},"version":"1.0"}`, "django", "a.27e20196a850.css", ""},
+		{"Django 1.1", "staticfiles.json", `{"paths":{"a.css":"a.27e20196a850.css"},"version":"1.1","hash":"x"}`, "django", "a.27e20196a850.css", ""},
+		{"Django by shape", "assets.json", `{"paths":{"a.css":"a.27e20196a850.css"},"version":"1.1","hash":"x"}`, "django", "a.27e20196a850.css", "the operator named it"},
+		{"Django unhashed", "staticfiles.json", `{"paths":{"a.css":"a.css"},"version":"1.1"}`, "django", "", "its own name carries no version"},
+		{"Django bundle", "staticfiles.json", `{"paths":{"a.js":"a.bundle.js"},"version":"1.1"}`, "django", "", "another name, and no version"},
+		{"Django future", "staticfiles.json", `{"paths":{},"version":"2.0"}`, "", "", "an unknown version"},
+		{"Django elsewhere", "cache_manifest.json", `{"paths":{"a.css":"a.27e20196a850.css"},"version":"1.0"}`, "", "", "the name is another tool's"},
+		{"Vite", ".vite/manifest.json", `{"a.js":{"file":"assets/a-DdCDtH1A.js","src":"a.js","css":["assets/a-DnE9iayc.css"],"assets":["assets/w-CSN6jzNC.js"]}}`,
+			"vite", "assets/a-DdCDtH1A.js assets/a-DnE9iayc.css assets/w-CSN6jzNC.js", ""},
+		{"Vite chunk", "manifest.json", `{"_shared-B7PI925R.js":{"file":"assets/shared-B7PI925R.js","name":"shared"}}`, "vite", "assets/shared-B7PI925R.js", "no source"},
+		{"Vite unhashed", "manifest.json", `{"main.js":{"file":"assets/main.js","src":"main.js","css":["assets/main-carousel.css"]}}`, "vite", "", "entryFileNames without a hash"},
+		{"Laravel and Vite", "manifest.json", `{"resources/js/app.js":{"file":"assets/app-4ed993c7.js","isEntry":true,"src":"resources/js/app.js"}}`, "vite", "assets/app-4ed993c7.js", "Vite 4: hex"},
+		{"PWA", "manifest.json", `{"name":"app","icons":[]}`, "", "", "a web application's manifest"},
+		{"PWA of words", "manifest.json", `{"name":"app","start_url":"/?v=1"}`, "", "", "no value is a versioned name"},
+		{"list", "manifest.json", `[1]`, "", "", "no object"},
+		{"empty", "manifest.json", `{}`, "", "", "says nothing"},
+		{"webpack", "manifest.json", `{"main.js":"/static/main.12c19cb38134d1dfcd8c.js","935.0a7ff8ec.chunk.js":"/static/935.0a7ff8ec.chunk.js","x.js":"https://cdn.example/s/x.3bd9a99f.js"}`,
+			"webpack", "s/x.3bd9a99f.js static/main.12c19cb38134d1dfcd8c.js", "under its own name a chunk is not vouched for"},
+		{"webpack maps", "manifest.json", `{"main.js":"main.12c19cb38134d1dfcd8c.js","main.js.map":"main.12c19cb38134d1dfcd8c.js.map","main.js.LICENSE.txt":"main.12c19cb38134d1dfcd8c.js.LICENSE.txt"}`,
+			"webpack", "main.12c19cb38134d1dfcd8c.js", "they bear the version of the script"},
+		{"webpack query", "manifest.json", `{"main.js":"/static/main.js?12c19cb38134d1dfcd8c","main.js.map":"/static/main.js.map?12c19cb38134d1dfcd8c"}`, "webpack", "static/main.js?12c19cb38134d1dfcd8c", ""},
+		{"webpack, not", "manifest.json", `{"main.js":"/static/main.bundle.js"}`, "", "", "no version anywhere"},
+		{"Parcel", "parcel-manifest.json", `{"index.js":"/index.2959f6ef.js"}`, "webpack", "index.2959f6ef.js", "a plugin's"},
+		{"CRA", "asset-manifest.json", `{"files":{"main.js":"/static/js/main.43ec809e.js","index.html":"/index.html"},"entrypoints":["static/js/main.43ec809e.js"]}`,
+			"create-react-app", "static/js/main.43ec809e.js", ""},
+		{"tracker", "webpack-stats.json", `{"status":"done","chunks":{"app":["app-0828904584990b611fb8.js"]},"assets":{"app-0828904584990b611fb8.js":{"name":"app-0828904584990b611fb8.js","path":"/x"},"logo-20240608.png":{"name":"logo-20240608.png"}}}`,
+			"webpack-stats", "app-0828904584990b611fb8.js", "a date is no version"},
+		{"tracker compiling", "webpack-stats.json", `{"status":"compile","chunks":{},"assets":{"app-0828904584990b611fb8.js":{}}}`, "webpack-stats", "", "not done"},
+		{"Propshaft old", ".manifest.json", `{"one.txt":"one-f2e1ec14.txt","two.txt":"two.txt"}`, "propshaft", "one-f2e1ec14.txt", ""},
+		{"Propshaft new", ".manifest.json", `{"one.txt":{"digested_path":"one-f2e1ec14.txt","integrity":"sha384-x","app":true},"two.css":{"digested_path":"two-4137140a.css","integrity":null}}`,
+			"propshaft", "one-f2e1ec14.txt two-4137140a.css", ""},
+		{"Sprockets", ".sprockets-manifest-2e8e9a7c6b0aafa0c9bdeec90ea30213.json",
+			`{"assets":{"a.js":"a-` + md5 + `.js"},"files":{"a-` + md5 + `.js":{"logical_path":"a.js","size":1,"digest":"` + md5 + `"},"b-0123456789abcdef.js":{"logical_path":"b.js","digest":"` + md5 + `"}}}`,
+			"sprockets", "a-" + md5 + ".js", "the other is listed with a digest that it does not bear"},
+		{"Phoenix", "cache_manifest.json", `{"version":1,"latest":{"js/a.js":"js/a-` + md5 + `.js"},"digests":{"js/a-` + md5 + `.js":{"logical_path":"js/a.js","mtime":1,"size":6,"digest":"` + md5 + `"},"b-0123456789abcdef.js":{"digest":"` + md5 + `"}}}`,
+			"phoenix", "js/a-" + md5 + ".js", ""},
+		{"Phoenix future", "cache_manifest.json", `{"version":2,"latest":{},"digests":{}}`, "", "", "an unknown version"},
+		{"Mix", "mix-manifest.json", `{"/js/app.js":"/js/app.js?id=8e5c48eadbfdd5458ec6","/css/a.css":"/css/a.css"}`, "mix", "js/app.js?8e5c48eadbfdd5458ec6", ""},
+		{"Plain", "manifest.json", `{"css/a.css":"css/a.1a2b3c4.css","css/a.1a2b3c4.css":true,"dist/x-BZCg4Xy8.js":true,"robots.txt":false,"dist/carousel.js":true}`,
+			"plain", "css/a.1a2b3c4.css dist/x-BZCg4Xy8.js", ""},
+		{"esbuild", "meta.json", `{"inputs":{},"outputs":{"../out/w-XH4UFCAH.js":{"bytes":385,"entryPoint":"src/w.js","inputs":{}},"../out/plain.js":{"bytes":1}}}`,
+			"esbuild", "out/w-XH4UFCAH.js", "built into a directory beside the project"},
+		{"other meta.json", "meta.json", `{"title":"x"}`, "", "", "somebody else's"},
+		{"ASP.NET", "App.staticwebassets.endpoints.json", `{"Version":1,"ManifestType":"Publish","Endpoints":[
+			{"Route":"_framework/dotnet.5y8w35dinf.js","AssetFile":"_framework/dotnet.5y8w35dinf.js","Selectors":[],"EndpointProperties":[{"Name":"fingerprint","Value":"5y8w35dinf"},{"Name":"label","Value":"_framework/dotnet.js"}]},
+			{"Route":"_framework/dotnet.js","AssetFile":"_framework/dotnet.5y8w35dinf.js","Selectors":[],"EndpointProperties":[{"Name":"fingerprint","Value":"5y8w35dinf"}]},
+			{"Route":"app.70jlngu3el.css","AssetFile":"app.css","Selectors":[],"EndpointProperties":[{"Name":"fingerprint","Value":"70jlngu3el"}]}]}`,
+			"aspnet", "_framework/dotnet.5y8w35dinf.js", "a route without a file is the application's"},
+		{"no JSON", "staticfiles.json", `nope`, "", "", "not JSON"},
+		{"escape", "staticfiles.json", `{"paths":{"a":"../../etc/a.27e20196a850.css"},"version":"1.1"}`, "django", "", "leaves the directory"},
+		{"absolute", "manifest.json", `{"a.js":{"file":"/etc/a-DdCDtH1A.js"}}`, "vite", "", "leaves the directory"},
+		{"backslash", "manifest.json", `{"a.js":{"file":"..\\a-DdCDtH1A.js"}}`, "vite", "", "leaves the directory on Windows"},
+		{"inner", "manifest.json", `{"a.js":"/static/../../a.12c19cb38134d1dfcd8c.js","b.js":"b.12c19cb38134d1dfcd8c.js"}`, "webpack", "b.12c19cb38134d1dfcd8c.js", "leaves the directory in the middle"},
+		{"long", "manifest.json", `{"a.js":"` + strings.Repeat("a/", maxPath/2) + `a.12c19cb38134d1dfcd8c.js","b.js":"b.12c19cb38134d1dfcd8c.js"}`, "webpack", "b.12c19cb38134d1dfcd8c.js", "leaves what a path can be"},
+		{"NUL", "manifest.json", `{"a.js":"a\u0000.12c19cb38134d1dfcd8c.js","b.js":"b.12c19cb38134d1dfcd8c.js"}`, "webpack", "b.12c19cb38134d1dfcd8c.js", "leaves what a file can be named"},
+	} {
+		m, err := ReadManifest(c.file, []byte(c.content))
+		if c.kind == "" {
+			if err == nil {
+				t.Errorf("%s was taken as %s: %v (%s)", c.name, m.Kind, m.Outputs, c.why)
+			}
+			continue
+		}
+		if err != nil || m.Kind != c.kind {
+			t.Errorf("%s: %+v, %v", c.name, m, err)
+			continue
+		}
+		listed := slices.Collect(maps.Keys(m.Outputs))
+		for path, version := range m.Versions {
+			listed = append(listed, path+"?"+version)
+		}
+		slices.Sort(listed)
+		if got := strings.Join(listed, " "); got != c.outputs {
+			t.Errorf("%s lists %q, want %q (%s)", c.name, got, c.outputs, c.why)
+		}
+		if leaves := strings.Contains(c.why, "leaves"); leaves != (m.Escapes > 0) {
+			t.Errorf("%s: %d escapes", c.name, m.Escapes)
+		}
+	}
+}
+
+func TestReadManifestErrors(t *testing.T) {
+	t.Parallel()
+	if _, err := ReadManifest("manifest.json", []byte(`{"name":"app"}`)); !errors.Is(err, ErrNoManifest) {
+		t.Errorf("a web application's manifest: %v, want ErrNoManifest", err)
+	}
+	for name, content := range map[string][]byte{
+		"too large":       make([]byte, MaxManifest+1),
+		"too many values": []byte("[" + strings.Repeat("0,", maxMembers+1) + "0]"),
+		"deeply nested":   []byte(strings.Repeat(`{"a":`, 100_000) + "1" + strings.Repeat("}", 100_000)),
+		"cut off":         []byte(`{"paths":{"a.css":"a.27e201`),
+	} {
+		if _, err := ReadManifest("staticfiles.json", content); err == nil || errors.Is(err, ErrNoManifest) {
+			t.Errorf("%s: %v, want an error that is reported", name, err)
+		}
+	}
+}
+
+func TestIsManifestName(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"staticfiles.json": true, "a/.vite/manifest.json": true, "assets/.manifest.json": true,
+		"assets/.sprockets-manifest-2e8e9a7c6b0aafa0c9bdeec90ea30213.json": true, "App.staticwebassets.endpoints.json": true,
+		"manifest.webmanifest": false, "sprockets-manifest.json": false, "data.json": false, "manifest.json/x": false,
+	} {
+		if got := IsManifestName(name); got != want {
+			t.Errorf("IsManifestName(%s) = %v", name, got)
+		}
+	}
+}
+
+// No output of a manifest leaves its directory, and none is without a version.
+func FuzzReadManifest(f *testing.F) {
+	f.Add("staticfiles.json", []byte(`{"paths":{"a.css":"a.27e20196a850.css"},"version":"1.1"}`))
+	f.Add("manifest.json", []byte(`{"a.js":{"file":"assets/a-DdCDtH1A.js","css":["../x"]}}`))
+	f.Add("manifest.json", []byte(`{"main.js":"/static/main.12c19cb38134d1dfcd8c.js"}`))
+	f.Add("manifest.json", []byte(`{"css/a.css":"css/a.1a2b3c4.css","css/a.1a2b3c4.css":true}`))
+	f.Add(".manifest.json", []byte(`{"one.txt":{"digested_path":"one-f2e1ec14.txt","integrity":"sha384-x"}}`))
+	f.Add("mix-manifest.json", []byte(`{"/js/app.js":"/js/app.js?id=8e5c48eadbfdd5458ec6"}`))
+	f.Add("meta.json", []byte(`{"inputs":{},"outputs":{"../w-XH4UFCAH.js":{"bytes":385,"inputs":{"a":{}}}}}`))
+	f.Add("webpack-stats.json", []byte(`{"status":"done","chunks":{},"assets":{"a-0828904584990b611fb8.js":{}}}`))
+	f.Add("cache_manifest.json", []byte(`{"version":1,"latest":{},"digests":{"a-b1946ac92492d2347c6235b4d2611184.js":{"digest":"b1946ac92492d2347c6235b4d2611184"}}}`))
+	f.Add("x.staticwebassets.endpoints.json", []byte(`{"Endpoints":[{"Route":"a.5y8w35dinf.js","AssetFile":"a.5y8w35dinf.js"}]}`))
+	f.Fuzz(func(t *testing.T, name string, content []byte) {
+		m, err := ReadManifest(name, content)
+		if err != nil {
+			return
+		}
+		paths := append(slices.Collect(maps.Keys(m.Outputs)), slices.Collect(maps.Keys(m.Versions))...)
+		files := make(tree)
+		for _, output := range paths {
+			if output == "" || output[0] == '/' || strings.Contains("/"+output+"/", "/../") || strings.ContainsAny(output, "\\\x00") {
+				t.Errorf("an output leaves the directory: %q", output)
+			}
+			files[output] = entry{"hello\n", built}
+		}
+		survey := NewSurvey(files, []ManifestFile{{m, "deep/manifest.json", built}})
+		for p := range survey.manifests[0].outputs {
+			if strings.Contains("/"+p+"/", "/../") || !strings.HasPrefix(p, "deep/") && !files.Has(p) && m.Kind != "aspnet" {
+				t.Errorf("a path leaves the tree: %q", p)
+			}
+		}
+	})
+}

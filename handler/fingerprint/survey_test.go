@@ -1,0 +1,274 @@
+package fingerprint
+
+import (
+	"crypto/md5"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+func md5Of(content string) string {
+	sum := md5.Sum([]byte(content))
+	return hex.EncodeToString(sum[:])
+}
+
+// A name whose version is of other bytes is no evidence, whatever the manifest says.
+func TestJudgeOtherBytes(t *testing.T) {
+	t.Parallel()
+	const bytes = "hello\n"
+	sum := sha512.Sum384([]byte(bytes))
+	integrity := "sha384-" + base64.StdEncoding.EncodeToString(sum[:])
+	digest := md5Of(bytes)
+	for _, c := range []struct {
+		name, manifest, content, path string
+		want                          Evidence // of the true bytes; the others are always doubted
+	}{
+		{"Django", "staticfiles.json", `{"paths":{"a.css":"a.` + digest[:12] + `.css"},"version":"1.1"}`, "a." + digest[:12] + ".css", ByDigest},
+		{"Plain", "manifest.json", `{"a.css":"a.` + digest[:7] + `.css","a.` + digest[:7] + `.css":true}`, "a." + digest[:7] + ".css", ByManifest},
+		{"Phoenix", "cache_manifest.json", `{"version":1,"latest":{},"digests":{"a-` + digest + `.js":{"logical_path":"a.js","digest":"` + digest + `"}}}`, "a-" + digest + ".js", ByDigest},
+		{"Mix", "mix-manifest.json", `{"/a.js":"/a.js?id=` + digest + `"}`, "a.js", NoEvidence},
+		{"Propshaft", ".manifest.json", `{"a.css":{"digested_path":"a-4137140a.css","integrity":"` + integrity + `"}}`, "a-4137140a.css", ByManifest},
+		{"Sprockets", ".sprockets-manifest-2e8e9a7c6b0aafa0c9bdeec90ea30213.json",
+			`{"assets":{},"files":{"a-0123456789abcdef.js":{"digest":"0123456789abcdef","integrity":"sha256-WJG1tSLV3whtD/CxEPvZ0huy9B/HFjrzTQgqLoRtUb4="}}}`, "a-0123456789abcdef.js", ByDigest},
+		{"esbuild", "meta.json", `{"inputs":{},"outputs":{"out/a-XH4UFCAH.js":{"bytes":6,"entryPoint":"a.js"}}}`, "a-XH4UFCAH.js", ByManifest},
+	} {
+		if c.name == "Sprockets" {
+			c.want = ByManifest
+			c.content = strings.Replace(c.content, "WJG1tSLV3whtD/CxEPvZ0huy9B/HFjrzTQgqLoRtUb4=", sha256Base64(bytes), 1)
+		}
+		files := tree{c.manifest: {c.content, built}, c.path: {bytes, built}}
+		if got := files.survey(t).Judge(files.file(c.path)); got.Evidence != c.want || got.Doubt != NoDoubt {
+			t.Errorf("%s: %+v, want %q", c.name, got, c.want)
+		}
+		files[c.path] = entry{"hello, edited in place\n", built}
+		got := files.survey(t).Judge(files.file(c.path))
+		if got.Doubt != OtherBytes || got.Evidence != NoEvidence || !strings.Contains(got.Detail, c.manifest) {
+			t.Errorf("%s of other bytes: %+v", c.name, got)
+		}
+	}
+}
+
+func sha256Base64(content string) string {
+	sum := Of([]byte(content)).SHA256()
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+const viteManifest = `{"a.js":{"file":"assets/a-DdCDtH1A.js","src":"a.js"},"b.js":{"file":"assets/b-DnE9iayc.js","src":"b.js"}}`
+
+func TestJudgeAge(t *testing.T) {
+	t.Parallel()
+	const path = "assets/a-DdCDtH1A.js"
+	for _, c := range []struct {
+		name    string
+		written time.Duration // after the manifest
+		between int           // files that were written in between, one a second
+		want    Finding
+	}{
+		{"same time", 0, 0, Finding{Evidence: ByManifest}},
+		{"earlier", -time.Hour, 0, Finding{Evidence: ByManifest}},
+		{"bundlers write in parallel", time.Second, 0, Finding{Evidence: ByManifest}},
+		{"an hour later", time.Hour, 0, Finding{Doubt: ManifestOlder}},
+		{"a slow copy, the manifest first", 20 * time.Second, 19, Finding{Evidence: ByManifest}},
+		{"an edit soon after a copy", 20 * time.Second, 10, Finding{Doubt: ManifestOlder}},
+	} {
+		files := tree{".vite/manifest.json": {viteManifest, built}, path: {"x", built.Add(c.written)}}
+		for i := range c.between {
+			files[fmt.Sprint(i)] = entry{"x", built.Add(time.Duration(i) * time.Second)}
+		}
+		got := files.survey(t).Judge(files.file(path))
+		if got.Evidence != c.want.Evidence || got.Doubt != c.want.Doubt {
+			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
+		}
+	}
+}
+
+// Where one manifest is too old to know the file, another may.
+func TestJudgeSecondManifest(t *testing.T) {
+	t.Parallel()
+	files := tree{
+		"a/manifest.json":           {`{"x.js":"/x.12c19cb38134d1dfcd8c.js"}`, built.Add(-time.Hour)},
+		"b/manifest.json":           {`{"x.js":"/x.12c19cb38134d1dfcd8c.js"}`, built},
+		"x.12c19cb38134d1dfcd8c.js": {"x", built},
+	}
+	got := files.survey(t).Judge(files.file("x.12c19cb38134d1dfcd8c.js"))
+	if got.Evidence != ByManifest || !strings.Contains(got.Detail, "b/manifest.json") {
+		t.Errorf("%+v, want the newer manifest's word", got)
+	}
+}
+
+// What one manifest denies, no other makes good.
+func TestJudgeDenied(t *testing.T) {
+	t.Parallel()
+	const path = "_astro/a.XH4UFCAH.js"
+	files := tree{
+		"a/meta.json":   {`{"inputs":{},"outputs":{"` + path + `":{"bytes":6,"entryPoint":"a.js"}}}`, built},
+		"manifest.json": {`{"a.js":"` + path + `"}`, built},
+		path:            {"other", built},
+	}
+	if got := files.survey(t).Judge(files.file(path)); got.Doubt != OtherBytes {
+		t.Errorf("%+v, want the doubt that the version is of other bytes", got)
+	}
+}
+
+// A Vite manifest writes paths from its own directory.
+func TestJudgeBase(t *testing.T) {
+	t.Parallel()
+	for manifest, path := range map[string]string{
+		"manifest.json": "assets/a-DdCDtH1A.js", "app/.vite/manifest.json": "app/assets/a-DdCDtH1A.js",
+		"../build/manifest.json": "assets/a-DdCDtH1A.js", "/srv/manifest.json": "assets/a-DdCDtH1A.js",
+	} {
+		files := tree{"assets/a-DdCDtH1A.js": {"x", built}, "app/assets/a-DdCDtH1A.js": {"x", built}}
+		m, err := ReadManifest(manifest, []byte(viteManifest))
+		if err != nil {
+			t.Fatal(err)
+		}
+		survey := NewSurvey(files, []ManifestFile{{m, manifest, built}})
+		for file := range files {
+			if got := survey.Judge(files.file(file)); (got.Evidence == ByManifest) != (file == path) {
+				t.Errorf("%s says of %s: %+v", manifest, file, got)
+			}
+		}
+	}
+}
+
+// A manifest writes URLs; the files lie where their end says.
+func TestJudgePlaces(t *testing.T) {
+	t.Parallel()
+	const name = "x.12c19cb38134d1dfcd8c.js"
+	for _, c := range []struct{ name, manifest, written, path string }{
+		{"beside", "manifest.json", name, name},
+		{"URL prefix", "manifest.json", "/static/" + name, name},
+		{"URL prefix and directory", "manifest.json", "/static/js/" + name, "js/" + name},
+		{"a CDN", "manifest.json", "https://cdn.example/v1/js/" + name, "js/" + name},
+		{"manifest in a directory", "pack/manifest.json", "/static/pack/js/" + name, "pack/js/" + name},
+		{"files elsewhere in the root", "build/manifest.json", "/js/" + name, "js/" + name},
+		{"manifest outside the root", "../manifest.json", "/static/js/" + name, "js/" + name},
+		{"manifest at an absolute path", "/srv/manifest.json", "../static/js/" + name, "js/" + name},
+	} {
+		files := tree{c.path: {"x", built}}
+		m, err := ReadManifest(c.manifest, []byte(`{"x.js":"`+c.written+`"}`))
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		survey := NewSurvey(files, []ManifestFile{{m, c.manifest, built}})
+		if got := survey.Judge(files.file(c.path)); got.Evidence != ByManifest {
+			t.Errorf("%s: %+v, want the manifest's word", c.name, got)
+		}
+		files["other/"+name] = entry{"x", built}
+		if got := survey.Judge(files.file("other/" + name)); got != (Finding{}) {
+			t.Errorf("%s: a file elsewhere of the same name: %+v", c.name, got)
+		}
+	}
+}
+
+func TestJudgeVersion(t *testing.T) {
+	t.Parallel()
+	files := tree{"manifest.json": {`{"a.js":"/static/a.js?12c19cb38134d1dfcd8c"}`, built}, "a.js": {"x", built}}
+	survey := files.survey(t)
+	if got := survey.JudgeVersion(files.file("a.js"), "12c19cb38134d1dfcd8c"); got.Evidence != ByManifest {
+		t.Errorf("%+v, want the manifest's word", got)
+	}
+	for _, token := range []string{"", "20260211", "12c19cb38134d1df"} {
+		if got := survey.JudgeVersion(files.file("a.js"), token); got != (Finding{}) {
+			t.Errorf("JudgeVersion(%q) = %+v", token, got)
+		}
+	}
+	if got := survey.Judge(files.file("a.js")); got != (Finding{}) {
+		t.Errorf("without its version: %+v", got)
+	}
+	files["a.js"] = entry{"y", built.Add(time.Hour)}
+	if got := survey.JudgeVersion(files.file("a.js"), "12c19cb38134d1dfcd8c"); got.Doubt != ManifestOlder {
+		t.Errorf("edited: %+v, want the doubt that the manifest is older", got)
+	}
+}
+
+func TestJudgeDirectory(t *testing.T) {
+	t.Parallel()
+	const nuxt, next = "app/_nuxt/builds/latest.json ", "4-Qq_NeWkrV3OjWVQ4HWf/_buildManifest.js 4-Qq_NeWkrV3OjWVQ4HWf/_ssgManifest.js "
+	for _, c := range []struct {
+		name, marks, path string
+		want              Evidence
+	}{
+		{"Nuxt", nuxt, "app/_nuxt/entry.BxqeNUpP.css", ByDirectory},
+		{"Nuxt's list of builds", nuxt, "app/_nuxt/builds/latest.json", NoEvidence},
+		{"Nuxt without its mark", "", "app/_nuxt/entry.BxqeNUpP.css", NoEvidence},
+		{"beside Nuxt", nuxt, "_nuxt/entry.BxqeNUpP.css", NoEvidence},
+		{"Next's own directory", next, "chunks/0pftie_fqtvkv.js", ByDirectory},
+		{"Next, of the build", next, "4-Qq_NeWkrV3OjWVQ4HWf/_buildManifest.js", ByDirectory},
+		{"Next, a build that the operator named", "_next/static/build/_buildManifest.js _next/static/build/_ssgManifest.js ", "_next/static/build/_buildManifest.js", NoEvidence},
+		{"Next, a build named in words", "_next/static/production-build-main/_buildManifest.js _next/static/production-build-main/_ssgManifest.js ",
+			"_next/static/production-build-main/_buildManifest.js", NoEvidence},
+		{"Next's scripts in another place", "x/build/_buildManifest.js x/build/_ssgManifest.js ", "x/chunks/0pftie_fqtvkv.js", NoEvidence},
+		{"Astro", "", "docs/_astro/index.BxqeNUpP.css", ByDirectory},
+		{"Astro's name in a name", "", "my_astro/index.BxqeNUpP.css", NoEvidence},
+		{"a source map", "", "_astro/index.BxqeNUpP.js.map", NoEvidence},
+		{"a compressed file", "", "_astro/index.BxqeNUpP.js.gz", NoEvidence},
+		{"Vite's directory has no mark", "", "assets/index-DdCDtH1A.js", NoEvidence},
+	} {
+		files := tree{c.path: {"x", built}}
+		for mark := range strings.FieldsSeq(c.marks) {
+			files[mark] = entry{"x", built}
+		}
+		if got := files.survey(t).Judge(files.file(c.path)); got.Evidence != c.want || got.Doubt != NoDoubt {
+			t.Errorf("%s: %+v, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// The lookalikes stay what they are inside the directories of frameworks, and beside manifests.
+func TestLookalikesAreNotJudged(t *testing.T) {
+	t.Parallel()
+	files := tree{
+		"_app/version.json": {"x", built}, "_nuxt/builds/latest.json": {"x", built},
+		"_next/static/x/_buildManifest.js": {"x", built}, "_next/static/x/_ssgManifest.js": {"x", built},
+	}
+	listed := make([]string, 0, len(lookalikes))
+	for _, name := range lookalikes {
+		for _, dir := range []string{"", "_astro/", "_app/immutable/", "_nuxt/", "_next/static/chunks/"} {
+			files[dir+name] = entry{"{}", built}
+		}
+		listed = append(listed, fmt.Sprintf(`"%s":{"file":"%s","src":"%s","css":["%s"]}`, name, name, name, name))
+	}
+	files[".vite/manifest.json"] = entry{"{" + strings.Join(listed, ",") + "}", built}
+	survey := files.survey(t)
+	for path := range files {
+		if got := survey.Judge(files.file(path)); got != (Finding{}) {
+			t.Errorf("%s: %+v", path, got)
+		}
+	}
+}
+
+func TestAstroImages(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]Evidence{
+		"_astro/photo.DHsk9fEB_Z1u8KSe.webp": ByDirectory, "_astro/photo.holidays_2024.webp": NoEvidence,
+	} {
+		files := tree{path: {"x", built}}
+		if got := files.survey(t).Judge(files.file(path)); got.Evidence != want {
+			t.Errorf("%s: %+v, want %q", path, got, want)
+		}
+	}
+}
+
+// Of 301 names that Vite 8 made, nearly all look like digests: what does not goes without the manifest's word.
+func TestLooksLikeDigest(t *testing.T) {
+	t.Parallel()
+	samples, err := os.ReadFile("testdata/vite-8-hashes.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	missed := 0
+	for token := range strings.FieldsSeq(string(samples)) {
+		if !looksLikeDigest(token) {
+			missed++ // such as Cuytso_W
+		}
+	}
+	if missed > 6 {
+		t.Errorf("%d real digests look like words", missed)
+	}
+}

@@ -1,0 +1,1 @@
+import{a as r}from"./chunk-ODTD3UZQ.js";var t="./logo-V3OQCC4N.svg";var e=new Image;e.src=t;document.body.append(e);var m=new Worker(new URL("./worker.js",import.meta.url),{type:"module"});m.onmessage=o=>r(o.data);document.body.onclick=()=>import("./lazy-DBGK7H5T.js").then(o=>o.run());

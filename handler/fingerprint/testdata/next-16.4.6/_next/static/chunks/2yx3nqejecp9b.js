@@ -1,0 +1,1 @@
+(globalThis.TURBOPACK||(globalThis.TURBOPACK=[])).push(["object"==typeof document?document.currentScript:void 0,4871,t=>{"use strict";var e=t.i(1398);t.s(["default",0,()=>(0,e.jsx)("p",{children:"late"})])},9337,function(t){t.n(t.i(4871))}]);

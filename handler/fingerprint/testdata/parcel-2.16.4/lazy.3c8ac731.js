@@ -1,0 +1,1 @@
+var e=globalThis.parcelRequire94c2,r=e.register;r("1ohMT",function(r,t){Object.defineProperty(r.exports,"run",{get:()=>l,set:void 0,enumerable:!0,configurable:!0});var o=e("2wZJ6"),i=e("6N9qg");let l=()=>(0,o.show)("late, with "+(i&&i.__esModule?i.default:i))}),r("6N9qg",function(e,r){e.exports=import.meta.resolve("441Gr")});

@@ -1,0 +1,1 @@
+var e=new URL(`../assets/logo.8zBL_33D.svg`,import.meta.url).href;export{e as t};

@@ -1,0 +1,1 @@
+import{n as e}from"./BoYQUc4K.js";var t=new URL(`../assets/font.CYfk0b0K.woff2`,import.meta.url).href,n=()=>e(`late, with `+t);export{n as run};

@@ -1,0 +1,1 @@
+import"../chunks/xihTtKlq.js";import{L as e,T as t,m as n,p as r,u as i}from"../chunks/BXaEY6U0.js";var a=e({prerender:()=>!0});function o(e,a){var o=n(),s=t(o);i(s,()=>a.children),r(e,o)}export{o as component,a as universal};

@@ -1,0 +1,1 @@
+"use strict";(self.webpackChunk=self.webpackChunk||[]).push([[582],{731(e,b,s){s.d(b,{run:()=>c});var t=s(71);const a=s.p+"media/font.1b8b0b7215b15d2c.woff2",c=()=>(0,t.W)("late, with "+a)}}]);

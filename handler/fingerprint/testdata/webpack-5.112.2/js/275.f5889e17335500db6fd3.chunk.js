@@ -1,0 +1,1 @@
+"use strict";(self.webpackChunk=self.webpackChunk||[]).push([[275],{698(e,f,s){s.d(f,{run:()=>c});var t=s(71);const a=s.p+"media/font.5c379971381ef298162d.woff2",c=()=>(0,t.W)("late, with "+a)}}]);

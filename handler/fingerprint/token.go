@@ -1,0 +1,158 @@
+package fingerprint
+
+import (
+	"path"
+	"strings"
+	"unicode"
+)
+
+// nameTokens yields the parts of a name that could be a token: each segment before the extension, and what follows a
+// hyphen or an underscore of it. Since base64url has both, every one of them may be where the token begins.
+func nameTokens(name string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		rest := path.Base(name)
+		for {
+			segment, after, found := strings.Cut(rest, ".")
+			if !found {
+				return
+			}
+			rest = after
+			for at := 0; len(segment)-at >= shortestToken; {
+				if token := segment[at:]; len(token) <= maxToken && isBase64URL(token) && !yield(token) {
+					return
+				}
+				next := strings.IndexAny(segment[at:], "-_")
+				if next < 0 {
+					break
+				}
+				at += next + 1
+			}
+		}
+	}
+}
+
+// shortestToken is that of Plain, which needs its manifest to be believed.
+const shortestToken = 7
+
+// versionToken finds the token that makes the name of an output another one for other bytes. A name that only differs
+// from its source's (main.bundle.js) carries no version, nor does one whose token the source has already.
+func versionToken(output, logical string) (token string, ok bool) {
+	if isDerived(output) {
+		return "", false
+	}
+	source := path.Base(logical)
+	for token := range nameTokens(output) {
+		if looksLikeDigest(token) && !strings.Contains(source, token) {
+			return token, true
+		}
+	}
+	return "", false
+}
+
+// isDerived reports files that bear the version of another: a source map may change while its script does not, and a
+// compressed file when the compressor does.
+func isDerived(name string) bool {
+	switch path.Ext(name) {
+	case ".map", ".gz", ".br", ".zst":
+		return true
+	}
+	return strings.HasSuffix(name, ".LICENSE.txt")
+}
+
+// looksLikeDigest tells digests from words, dates and sizes. It is no evidence, only a condition for one.
+func looksLikeDigest(token string) bool {
+	if len(token) < minHex || !isBase64URL(token) {
+		return false
+	}
+	if len(token) == 8 && isBase32(token) {
+		return !isNumber(token) // esbuild: one in five has no digit
+	}
+	if last := token[len(token)-1]; (last == '-' || last == '_') && strings.IndexFunc(token, unicode.IsUpper) >= 0 {
+		return true // nobody ends a name so
+	}
+	for part := range strings.FieldsFuncSeq(token, func(r rune) bool { return r == '-' || r == '_' }) {
+		if !isWord(part) {
+			return true
+		}
+	}
+	return false
+}
+
+// isWord reports what people put between hyphens: words, abbreviations, numbers, both (bootstrap5, v20240101, 2x), and
+// dimensions (1200x800).
+func isWord(part string) bool {
+	if isNumber(part) || all(part, isLower) || all(part, isUpper) || isCamelCase(part) {
+		return true
+	}
+	if len(part) < 4 && isBase36(part) {
+		return true
+	}
+	if width, height, found := strings.Cut(part, "x"); found && isNumber(width) && isNumber(height) {
+		return true
+	}
+	word := strings.TrimRight(part, "0123456789")
+	return len(word) < len(part) && (word == "v" || len(word) >= 4 && all(word, isLower) || isCamelCase(word))
+}
+
+// isCamelCase reports words of three letters and more, such as RedHatDisplay.
+func isCamelCase(token string) bool {
+	length := 0
+	for i := range len(token) {
+		switch c := token[i]; {
+		case isLower(c):
+			length++
+		case isUpper(c) && (i == 0 || length >= 3):
+			length = 1
+		default:
+			return false
+		}
+	}
+	return length >= 3
+}
+
+// djangoToken is the token of a name in Django's form.
+func djangoToken(name string) (token string, ok bool) {
+	base := path.Base(name)
+	stem := strings.TrimSuffix(base, path.Ext(base))
+	token = stem[strings.LastIndexByte(stem, '.')+1:]
+	return token, len(token) == 12 && len(token) < len(stem) && isHex(token)
+}
+
+// plainToken is the token of a name in Plain's form: seven digits, of MD5.
+func plainToken(name string) (token string, ok bool) {
+	base := path.Base(name)
+	stem := strings.TrimSuffix(base, path.Ext(base))
+	token = stem[strings.LastIndexByte(stem, '.')+1:]
+	return token, len(token) == shortestToken && len(token) < len(stem) && isHex(token)
+}
+
+func isUpper(c byte) bool { return c >= 'A' && c <= 'Z' }
+func isLower(c byte) bool { return c >= 'a' && c <= 'z' }
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isNumber(token string) bool { return all(token, isDigit) }
+
+func isHex(token string) bool {
+	return all(token, func(c byte) bool { return isDigit(c) || c >= 'a' && c <= 'f' })
+}
+
+func isBase32(token string) bool {
+	return all(token, func(c byte) bool { return isUpper(c) || c >= '2' && c <= '7' })
+}
+
+func isBase36(token string) bool {
+	return all(token, func(c byte) bool { return isLower(c) || isDigit(c) })
+}
+
+func isBase64URL(token string) bool {
+	return all(token, func(c byte) bool { return isLower(c) || isUpper(c) || isDigit(c) || c == '-' || c == '_' })
+}
+
+func all(token string, in func(byte) bool) bool {
+	for i := range len(token) {
+		if !in(token[i]) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,50 @@
+package tunnel
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// TestCooling has tunnels fall silent and talk again, at every moment of the keeper's round: goroutines are replaced all
+// the time, and no byte is lost or waits for the next.
+func TestCooling(t *testing.T) {
+	t.Parallel()
+	const tick = time.Millisecond
+	for _, c := range []struct {
+		name, network string
+		secure        bool
+	}{
+		{"tcp", "tcp", false}, {"unix", "unix", false}, {"TLS client", "unix", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			app := startApp(t, c.network, echo)
+			pool := NewPool(tick)
+			site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Pool: pool}, c.secure)
+			client := site.open(t)
+			cooled := 0
+			for until := time.Now().Add(time.Second); time.Now().Before(until); {
+				message := frame(0x82, true, bytes.Repeat([]byte("x"), rand.IntN(200)))
+				if _, err := client.Write(message); err != nil {
+					t.Fatal(err)
+				}
+				client.expect(t, message)
+				time.Sleep(rand.N(8 * tick))
+				if isCool(pool) {
+					cooled++
+				}
+			}
+			if cooled == 0 {
+				t.Error("no silence was long enough to be noticed")
+			}
+		})
+	}
+}
+
+func isCool(pool *Pool) bool {
+	pool.mutex.Lock()
+	defer pool.mutex.Unlock()
+	return len(pool.tunnels) == 1 && !pool.tunnels[0].up.warm.Load() && !pool.tunnels[0].down.warm.Load()
+}

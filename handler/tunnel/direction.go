@@ -1,0 +1,177 @@
+package tunnel
+
+import (
+	"io"
+	"sync"
+	"sync/atomic"
+)
+
+// direction carries the bytes of one side to the other, in the order in which they came.
+type direction struct {
+	source source
+	sink   io.Writer
+	early  []byte // came before the tunnel stood
+
+	// writing is held while bytes go to the sink; frames follow those bytes.
+	writing sync.Mutex
+	frames  frames
+
+	// What the keeper watches: chunks that came, and chunks that went, twice each: odd while one is on its way.
+	came atomic.Uint32
+	went atomic.Uint32
+
+	over atomic.Bool // run has returned
+	warm atomic.Bool // bytes went through since its goroutine was begun
+
+	// to keeps the pings that go to the sink, from the answers to those that went to the source. Nil without ping.
+	to, from *prober
+
+	// deaf is set when the sink is gone: what the source still sends is read and dropped, so that its last words can
+	// be read by the source before its connection is reset.
+	deaf bool
+}
+
+// run carries bytes until the source ends, or either side fails. A failure of the sink is a writeError. After errWoken it
+// is to be run again.
+func (d *direction) run() error {
+	err := d.forwardEarly()
+	for sink := d.forward; err == nil; {
+		err = d.source.pump(sink)
+	}
+	d.over.Store(err != errWoken)
+	return err
+}
+
+func (d *direction) forwardEarly() error {
+	early := d.early
+	if len(early) == 0 {
+		return nil
+	}
+	d.early = nil
+	return d.forward(early)
+}
+
+// cool has a direction that has been silent for a while go on in another goroutine. The stack of a goroutine that has
+// once read and written is twice that of one which only waits, and the runtime does not halve the smallest again.
+func (d *direction) cool() {
+	if d.warm.Load() {
+		d.warm.Store(false)
+		d.source.wake()
+	}
+}
+
+// drop reads what the source still sends, until it ends.
+func (d *direction) drop() {
+	d.deaf = true
+	sink := d.forward
+	for err := error(nil); err == nil || err == errWoken; {
+		err = d.source.pump(sink)
+	}
+}
+
+func (d *direction) forward(chunk []byte) error {
+	d.came.Add(1)
+	d.warm.Store(true)
+	if d.deaf {
+		return nil
+	}
+	if d.from == nil {
+		return d.send(chunk)
+	}
+	d.from.sent.Store(false)
+	before, rest, err := d.from.strip(chunk)
+	if len(before) > 0 {
+		if err := d.send(before); err != nil {
+			return err
+		}
+	}
+	if len(rest) > 0 {
+		if err := d.send(rest); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// send writes a chunk, with the ping that is due at the first frame boundary in it. Of a chunk that holds a frame which
+// must not pass, it writes the frames before that.
+func (d *direction) send(chunk []byte) error {
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	if d.to != nil && d.to.due.Load() {
+		n, err := d.sendOpenFrame(chunk)
+		if err != nil {
+			return err
+		}
+		if err := d.pingNow(); err != nil {
+			return err
+		}
+		chunk = chunk[n:]
+	}
+	end, err := d.frames.skip(chunk)
+	if err != nil {
+		chunk = chunk[:max(end, 0)]
+	}
+	if len(chunk) > 0 {
+		if err := d.write(chunk); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// sendOpenFrame writes the part of a chunk that belongs to the frame which is open. It returns how much that is.
+func (d *direction) sendOpenFrame(chunk []byte) (n int, err error) {
+	for !d.frames.atBoundary() && n < len(chunk) {
+		taken, err := d.frames.advance(chunk[n:])
+		if err != nil {
+			return n, err
+		}
+		n += taken
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	return n, d.write(chunk[:n])
+}
+
+// pingNow sends the ping that is due, unless the sink is inside a frame, or has had its last. writing must be held.
+func (d *direction) pingNow() error {
+	if !d.frames.atBoundary() || d.frames.closed || !d.to.due.CompareAndSwap(true, false) {
+		return nil
+	}
+	d.to.sent.Store(true)
+	return d.write(d.to.ping())
+}
+
+// probe has a ping sent to the sink as soon as may be. It blocks while the sink takes nothing.
+func (d *direction) probe() {
+	d.to.due.Store(true)
+	if d.writing.TryLock() {
+		// A failure is seen by whoever writes or reads next.
+		_ = d.pingNow()
+		d.writing.Unlock()
+	}
+}
+
+// sayGoodbye sends the application a Close frame, unless a frame is under way, or it has had one.
+func (d *direction) sayGoodbye() {
+	if !d.writing.TryLock() {
+		return
+	}
+	defer d.writing.Unlock()
+	if d.frames.atBoundary() && !d.frames.closed {
+		d.frames.closed = true
+		_ = d.write(maskedFrame(finClose, []byte{codeGoingAway >> 8, codeGoingAway & 0xff}))
+	}
+}
+
+func (d *direction) write(p []byte) error {
+	d.went.Add(1)
+	_, err := d.sink.Write(p)
+	d.went.Add(1)
+	if err != nil {
+		return &writeError{err}
+	}
+	return nil
+}

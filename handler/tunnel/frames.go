@@ -1,0 +1,121 @@
+package tunnel
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// The opcodes of control frames (RFC 6455, 5.5), with the FIN bit that control frames always have.
+const (
+	finClose = 0x88
+	finPing  = 0x89
+	finPong  = 0x8a
+)
+
+// maxHeader is the longest frame header: 2 bytes, 8 of extended length, 4 of mask.
+const maxHeader = 14
+
+// errFrameLength is a 64-bit length with its first bit set (RFC 6455, 5.2).
+var errFrameLength = errors.New("frame length has its most significant bit set")
+
+// frames follows the frames of one direction by their headers. It looks at no byte of a payload.
+type frames struct {
+	left   uint64 // bytes of the present frame's payload that are still to come
+	limit  uint64 // longest payload; 0 means any
+	header [maxHeader]byte
+	have   uint8 // bytes of header that are known, while it is incomplete
+	opcode uint8 // first byte of the present or last frame
+	closed bool  // a close frame went by: nothing may follow it
+}
+
+// tooLong is a frame with a longer payload than the limit allows.
+type tooLong struct{ length, limit uint64 }
+
+func (e *tooLong) Error() string {
+	return fmt.Sprintf("frame of %d bytes, want at most %d", e.length, e.limit)
+}
+
+// atBoundary reports whether the bytes so far end with a whole frame.
+func (f *frames) atBoundary() bool { return f.left == 0 && f.have == 0 }
+
+// advance takes the bytes of p up to the end of the present frame, or up to the end of p. It returns how many those are.
+func (f *frames) advance(p []byte) (n int, err error) {
+	if f.left == 0 {
+		var complete bool
+		if n, complete = f.readHeader(p); !complete {
+			return n, nil
+		}
+		if err := f.begin(); err != nil {
+			return n, err
+		}
+	}
+	take := min(f.left, uint64(len(p)-n))
+	f.left -= take
+	return n + int(take), nil
+}
+
+// skip takes all of p. It returns the position after the last frame that ended in p, or -1 if none did.
+func (f *frames) skip(p []byte) (lastEnd int, err error) {
+	lastEnd = -1
+	for at := 0; at < len(p); {
+		n, err := f.advance(p[at:])
+		if err != nil {
+			return lastEnd, err
+		}
+		at += n
+		if f.atBoundary() {
+			lastEnd = at
+		}
+	}
+	return lastEnd, nil
+}
+
+func (f *frames) readHeader(p []byte) (n int, complete bool) {
+	for n < len(p) {
+		f.header[f.have] = p[n]
+		f.have++
+		n++
+		if f.have >= 2 && int(f.have) == headerLength(f.header[1]) {
+			return n, true
+		}
+	}
+	return n, false
+}
+
+// headerLength is the length of a header with this second byte.
+func headerLength(second byte) int {
+	n := 2
+	switch second & 0x7f {
+	case 126:
+		n += 2
+	case 127:
+		n += 8
+	}
+	if second&0x80 != 0 {
+		n += 4
+	}
+	return n
+}
+
+// begin starts the payload that the complete header announces.
+func (f *frames) begin() error {
+	f.have = 0
+	f.opcode = f.header[0]
+	length := uint64(f.header[1] & 0x7f)
+	switch length {
+	case 126:
+		length = uint64(binary.BigEndian.Uint16(f.header[2:]))
+	case 127:
+		length = binary.BigEndian.Uint64(f.header[2:])
+	}
+	if length>>63 != 0 {
+		return errFrameLength
+	}
+	if f.limit > 0 && length > f.limit {
+		return &tooLong{length, f.limit}
+	}
+	f.left = length
+	f.closed = f.closed || f.opcode&0x0f == finClose&0x0f
+	return nil
+}

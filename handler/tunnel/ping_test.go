@@ -1,0 +1,198 @@
+package tunnel
+
+import (
+	"bytes"
+	"io"
+	"testing"
+	"time"
+)
+
+func TestStrip(t *testing.T) {
+	t.Parallel()
+	p := newProber(false)
+	answer := frame(finPong, true, p.token[:])
+	masked := append([]byte{finPong, 0x88, 1, 2, 3, 4}, p.token[:]...)
+	for i := range p.token {
+		masked[6+i] ^= byte(1 + i%4)
+	}
+	other := frame(finPong, true, []byte("8 bytes!"))
+	data := text("hello")
+	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+	cases := []struct {
+		name, why string
+		in, out   []byte
+	}{
+		{"ours", "nobody asked for it but us", answer, nil},
+		{"ours, masked", "", masked, nil},
+		{"somebody else's", "the application asked", other, other},
+		{"unsolicited", "allowed, and none of our business", frame(finPong, true, nil), frame(finPong, true, nil)},
+		{"between frames", "", join(data, answer, data), join(data, data)},
+		{"many", "", join(answer, data, answer, answer, other, masked, data), join(data, other, data)},
+		{"inside a payload", "a payload is not looked at", frame(0x82, true, answer), frame(0x82, true, answer)},
+		{"between fragments", "", join(frame(1, true, []byte("a")), answer, frame(0x80, true, []byte("b"))),
+			join(frame(1, true, []byte("a")), frame(0x80, true, []byte("b")))},
+		{"a ping with our payload", "", frame(finPing, true, p.token[:]), frame(finPing, true, p.token[:])},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for step := 1; step <= len(c.in); step++ {
+				if got := stripBy(t, p.token, c.in, step); !bytes.Equal(got, c.out) {
+					t.Fatalf("in pieces of %d: %x, want %x (%s)", step, got, c.out, c.why)
+				}
+			}
+		})
+	}
+}
+
+// stripBy strips a stream that comes in pieces.
+func stripBy(t *testing.T, token [tokenLength]byte, in []byte, step int) []byte {
+	t.Helper()
+	p := newProber(false)
+	p.token = token
+	var out []byte
+	for rest := bytes.Clone(in); len(rest) > 0; {
+		n := min(step, len(rest))
+		before, on, err := p.strip(rest[:n])
+		if err != nil {
+			t.Fatalf("strip: %v", err)
+		}
+		out = append(append(out, before...), on...)
+		rest = rest[n:]
+	}
+	return append(out, p.held[:p.have]...)
+}
+
+// FuzzStrip puts answers of ours into any stream of frames, in any pieces: what comes out is the stream without them.
+func FuzzStrip(f *testing.F) {
+	f.Add([]byte("hello"), uint8(1), uint8(3))
+	f.Add([]byte{}, uint8(200), uint8(1))
+	f.Fuzz(func(t *testing.T, payload []byte, where, step uint8) {
+		var token [tokenLength]byte
+		copy(token[:], "usher!!!")
+		first, second := frame(0x82, where%2 == 0, payload), frame(finPong, true, payload[:min(len(payload), 125)])
+		answer := frame(finPong, where%3 == 0, token[:])
+		if bytes.Equal(payload, token[:]) {
+			return // it would be an answer
+		}
+		var in []byte
+		for i, part := range [][]byte{first, second, first} {
+			if where>>i&1 == 1 {
+				in = append(in, answer...)
+			}
+			in = append(in, part...)
+		}
+		want := bytes.Join([][]byte{first, second, first}, nil)
+		if got := stripBy(t, token, in, int(step)+1); !bytes.Equal(got, want) {
+			t.Fatalf("strip(%x) by %d = %x, want %x", in, int(step)+1, got, want)
+		}
+	})
+}
+
+// TestPing has both sides silent: both are pinged, and while they answer the tunnel stays.
+func TestPing(t *testing.T) {
+	t.Parallel()
+	pings := make(chan []byte, 100)
+	app := startApp(t, "tcp", func(c *appConn) {
+		c.accept()
+		for {
+			got := make([]byte, 6+tokenLength)
+			if _, err := io.ReadFull(c.Reader, got); err != nil {
+				return
+			}
+			pings <- got
+			for i := range tokenLength {
+				got[6+i] ^= got[2+i%4]
+			}
+			_, _ = c.Conn.Write(frame(finPong, false, got[6:]))
+		}
+	})
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Ping: 5 * testTick}, false)
+	client := site.open(t)
+	for range 5 {
+		got := make([]byte, 2+tokenLength)
+		if _, err := io.ReadFull(client, got); err != nil || got[0] != finPing || got[1] != tokenLength {
+			t.Fatalf("the client read %x, %v, want a ping", got, err)
+		}
+		_, _ = client.Write(frame(finPong, true, got[2:]))
+		if got := <-pings; got[0] != finPing || got[1] != 0x80|tokenLength {
+			t.Fatalf("the application read %x, want a masked ping and nothing else", got)
+		}
+	}
+}
+
+func TestHalfOpen(t *testing.T) {
+	t.Parallel()
+	hold := make(chan struct{})
+	defer close(hold)
+	ended := make(chan struct{}, 1)
+	app := startApp(t, "tcp", func(c *appConn) { // answers pings, as TestHalfOpen's client does not
+		c.accept()
+		for {
+			got := make([]byte, 6+tokenLength)
+			if _, err := io.ReadFull(c.Reader, got); err != nil {
+				ended <- struct{}{}
+				return
+			}
+			for i := range tokenLength {
+				got[6+i] ^= got[2+i%4]
+			}
+			_, _ = c.Conn.Write(frame(finPong, false, got[6:]))
+		}
+	})
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Ping: 3 * testTick}, false)
+	site.open(t)
+	select {
+	case <-ended:
+	case <-time.After(5 * time.Second):
+		t.Error("a client that answers nothing keeps its socket")
+	}
+
+	mute := startApp(t, "tcp", func(c *appConn) { c.accept(); <-hold })
+	site = startSite(t, Config{Upstreams: []*Upstream{mute.Upstream}, Ping: 3 * testTick}, false)
+	client := site.open(t)
+	go func() { // a client that is alive
+		for {
+			select {
+			case <-hold:
+				return
+			case <-time.After(testTick):
+				if _, err := client.Write(text("x")); err != nil {
+					return
+				}
+			}
+		}
+	}()
+	if got, _ := io.ReadAll(client); closeCode(got) != 1011 {
+		t.Errorf("read %q, want close code 1011", clip(got))
+	}
+}
+
+// TestPingAtBoundary has the application stop inside a frame: the client's ping waits for the end of it.
+func TestPingAtBoundary(t *testing.T) {
+	t.Parallel()
+	proceed := make(chan struct{})
+	message := frame(0x82, false, bytes.Repeat([]byte("z"), 5000))
+	app := startApp(t, "tcp", func(c *appConn) {
+		c.accept(message[:100]...)
+		<-proceed
+		_, _ = c.Conn.Write(append(message[100:], fromApp("next")...))
+		_, _ = io.Copy(io.Discard, c.Reader)
+	})
+	pool := NewPool(testTick)
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Pool: pool, Ping: 3 * testTick}, false)
+	client := site.open(t)
+	client.expect(t, message[:100])
+	waitFor(t, "a ping to be due", func() bool {
+		pool.mutex.Lock()
+		defer pool.mutex.Unlock()
+		return len(pool.tunnels) == 1 && pool.tunnels[0].down.to.due.Load()
+	})
+	close(proceed)
+	client.expect(t, message[100:])
+	ping := make([]byte, 2+tokenLength)
+	if _, err := io.ReadFull(client, ping); err != nil || ping[0] != finPing {
+		t.Fatalf("read %x, %v behind the frame, want the ping", ping, err)
+	}
+	client.expect(t, fromApp("next"))
+}

@@ -1,0 +1,126 @@
+package tunnel
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// Pool knows the open tunnels of a process. One goroutine looks at all of them once a tick while there are any: for
+// writes that are stuck, sides that have gone silent, and ends that linger.
+type Pool struct {
+	tick time.Duration
+
+	mutex   sync.Mutex
+	tunnels []*tunnel
+	stop    chan struct{} // ends the keeper; nil while none runs
+}
+
+// NewPool makes an empty pool that looks at its tunnels once a tick; 0 means once a second. All times that a [Config]
+// gives are counted in ticks.
+func NewPool(tick time.Duration) *Pool {
+	if tick <= 0 {
+		tick = time.Second
+	}
+	return &Pool{tick: tick}
+}
+
+// Len is the number of open tunnels.
+func (p *Pool) Len() int {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return len(p.tunnels)
+}
+
+// ticks is a duration in looks of the keeper, at least one.
+func (p *Pool) ticks(d time.Duration) int {
+	if d <= 0 {
+		return 0
+	}
+	return max(1, int((d+p.tick-1)/p.tick))
+}
+
+func (p *Pool) add(t *tunnel) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	t.place = len(p.tunnels)
+	p.tunnels = append(p.tunnels, t)
+	if p.stop == nil {
+		p.stop = make(chan struct{})
+		go p.keep(p.stop)
+	}
+}
+
+func (p *Pool) remove(t *tunnel) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	last := len(p.tunnels) - 1
+	p.tunnels[t.place] = p.tunnels[last]
+	p.tunnels[t.place].place = t.place
+	p.tunnels[last] = nil
+	p.tunnels = p.tunnels[:last]
+	if last == 0 {
+		p.tunnels = nil // a burst of a million is not paid for ever after
+		close(p.stop)
+		p.stop = nil
+	}
+}
+
+func (p *Pool) keep(stop chan struct{}) {
+	ticker := time.NewTicker(p.tick)
+	defer ticker.Stop()
+	var batch []*tunnel
+	for {
+		select {
+		case <-stop:
+			return
+		case <-ticker.C:
+			batch = p.snapshot(batch[:0])
+			for i, t := range batch {
+				t.look()
+				batch[i] = nil
+			}
+		}
+	}
+}
+
+func (p *Pool) snapshot(into []*tunnel) []*tunnel {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return append(into, p.tunnels...)
+}
+
+// Drain closes the tunnels with the code 1001, in random order and spread evenly over the time, so that their clients do
+// not all come back in one moment. Those that belongs refuses stay; nil means all. It returns when the last one has been
+// told, and has had a moment to leave.
+func (p *Pool) Drain(over time.Duration, belongs func(*Host) bool) {
+	var leaving []*tunnel
+	for _, t := range p.snapshot(nil) {
+		if belongs == nil || belongs(t.host) {
+			leaving = append(leaving, t)
+		}
+	}
+	rand.Shuffle(len(leaving), func(i, j int) { leaving[i], leaving[j] = leaving[j], leaving[i] })
+	started := time.Now()
+	for i, t := range leaving {
+		due := time.Duration(float64(over) * float64(i) / float64(len(leaving)))
+		if wait := due - time.Since(started); wait > time.Millisecond {
+			time.Sleep(wait)
+		}
+		t.fail(codeGoingAway, "the server is going away")
+	}
+	waitForEnds(leaving)
+}
+
+// waitForEnds gives tunnels that are closing the time which that may take.
+func waitForEnds(leaving []*tunnel) {
+	late := time.NewTimer(lingering)
+	defer late.Stop()
+	for _, t := range leaving {
+		select {
+		case <-t.done:
+		case <-late.C:
+			return
+		}
+	}
+}

@@ -1,0 +1,169 @@
+package tunnel
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+)
+
+// source is where the bytes of one direction come from.
+type source interface {
+	// pump waits for bytes and hands them on, until it would have to wait again or longer. An error of sink ends it.
+	pump(sink func([]byte) error) error
+	// wake has the pump that waits now, if there is one, return errWoken.
+	wake()
+}
+
+// errWoken is what a pump says that waited in vain until it was woken.
+var errWoken = errors.New("woken")
+
+// woken is errWoken for a read whose deadline wake has set. The next may wait again.
+func woken(conn net.Conn, err error) error {
+	if !errors.Is(err, os.ErrDeadlineExceeded) || isWriteError(err) {
+		return err
+	}
+	if err := conn.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
+	return errWoken
+}
+
+// newAppSource reads from the application.
+func newAppSource(conn net.Conn) source {
+	if direct := newDirectSource(conn); direct != nil {
+		return direct
+	}
+	return newConnSource(conn, conn)
+}
+
+// connSource reads from a connection. While nothing comes it holds no buffer: it waits until the kernel has bytes, and
+// only then takes one.
+type connSource struct {
+	conn net.Conn // through which bytes are read
+	base net.Conn // the connection below conn that has the deadlines
+	// ready is nil where the kernel cannot be asked, because something unknown is wrapped around its connection: what
+	// that has read ahead it may not give away.
+	ready *readiness
+	// secure is a TLS connection, which may hold bytes that the kernel has given away already.
+	secure bool
+	// drained says that it holds none.
+	drained bool
+	size    bufferSize
+}
+
+// past is a deadline that ends a wait at once.
+var past = time.Unix(1, 0)
+
+// newConnSource reads from conn, whose innermost known connection is base.
+func newConnSource(conn, base net.Conn) *connSource {
+	s := &connSource{conn: conn, base: base}
+	if layered, ok := base.(*tls.Conn); ok {
+		s.secure = true
+		base = layered.NetConn()
+	}
+	if raw, ok := rawConn(base); ok {
+		s.ready = newReadiness(raw)
+	}
+	return s
+}
+
+// rawConn gives access to the descriptor of the connections that have nothing between themselves and the kernel.
+func rawConn(conn net.Conn) (syscall.RawConn, bool) {
+	switch conn.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		raw, err := conn.(syscall.Conn).SyscallConn()
+		return raw, err == nil
+	}
+	return nil, false
+}
+
+func (s *connSource) pump(sink func([]byte) error) error {
+	if s.ready == nil {
+		return s.read(sink)
+	}
+	if s.secure && !s.drained {
+		if err := s.drain(sink); err != nil {
+			return err
+		}
+	}
+	if err := s.ready.wait(); err != nil {
+		return woken(s.base, err)
+	}
+	s.drained = false
+	s.size = max(s.size, smallBuffer) // a tiny one is for those who wait with it
+	return woken(s.base, s.read(sink))
+}
+
+func (s *connSource) wake() {
+	if s.ready != nil {
+		_ = s.base.SetReadDeadline(past)
+	}
+}
+
+// read reads once, and sets the size of the next read by what came.
+func (s *connSource) read(sink func([]byte) error) error {
+	size := s.size
+	buffer := takeBuffer(size)
+	defer giveBuffer(size, buffer)
+	n, err := s.conn.Read(*buffer)
+	s.size = s.nextSize(n)
+	if n > 0 {
+		if err := sink((*buffer)[:n]); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// nextSize lets a buffer that was filled be followed by a larger one. What is in hand while nothing comes, where there is
+// no way to wait without, is the tiny one.
+func (s *connSource) nextSize(n int) bufferSize {
+	switch {
+	case n == bufferBytes[s.size]:
+		return min(s.size+1, largeBuffer)
+	case s.ready != nil && n >= bufferBytes[smallBuffer]:
+		return s.size // a TLS record never fills a large one
+	default:
+		return tinyBuffer
+	}
+}
+
+// drain hands on what a TLS connection holds. Its read fails where it would have to ask the kernel, which does it no harm
+// (to a write it would).
+func (s *connSource) drain(sink func([]byte) error) error {
+	if err := s.base.SetReadDeadline(past); err != nil {
+		return err
+	}
+	for {
+		err := s.read(sink)
+		if err = woken(s.base, err); err == errWoken {
+			s.drained = true
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// streamSource reads from the body of an extended CONNECT.
+type streamSource struct{ body io.Reader }
+
+func (s *streamSource) pump(sink func([]byte) error) error {
+	buffer := takeBuffer(smallBuffer)
+	defer giveBuffer(smallBuffer, buffer)
+	n, err := s.body.Read(*buffer)
+	if n > 0 {
+		if err := sink((*buffer)[:n]); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// wake does nothing: a stream's goroutine is its handler's, and as large as that.
+func (s *streamSource) wake() {}

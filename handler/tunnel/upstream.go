@@ -1,0 +1,96 @@
+package tunnel
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// failedFor is how long an upstream that could not be reached is asked last.
+const failedFor = 10 * time.Second
+
+// Upstream is one address of the application, and how to speak to it.
+type Upstream struct {
+	Network string      // "tcp", "tcp4", "tcp6" or "unix"
+	Address string      // host:port, or the path of a socket
+	TLS     *tls.Config // nil: cleartext
+	Host    *Host       // nil: one of its own
+}
+
+func (u *Upstream) String() string {
+	if u.Network == "unix" {
+		return "unix/" + u.Address
+	}
+	return u.Address
+}
+
+// Host is what is known of the application at one address. It may be shared by handlers, and outlives them: open
+// tunnels hold it. The zero Host is ready, and all methods may be called at the same time.
+type Host struct {
+	open        atomic.Int64
+	failedUntil atomic.Int64 // Unix time in nanoseconds
+}
+
+// Open is the number of tunnels to the host.
+func (h *Host) Open() int { return int(h.open.Load()) }
+
+// Up reports whether the host is not known to be unreachable.
+func (h *Host) Up(now time.Time) bool { return now.UnixNano() >= h.failedUntil.Load() }
+
+func (h *Host) failed(now time.Time) { h.failedUntil.Store(now.Add(failedFor).UnixNano()) }
+func (h *Host) reached()             { h.failedUntil.Store(0) }
+
+// DialFunc makes a connection, as [net.Dialer.DialContext] does.
+type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// dialError is an upstream that could not be reached: nothing was asked of it, another one may be.
+type dialError struct {
+	upstream *Upstream
+	err      error
+}
+
+func (e *dialError) Error() string { return fmt.Sprintf("dialing %s: %v", e.upstream, e.err) }
+func (e *dialError) Unwrap() error { return e.err }
+
+func (u *Upstream) dial(ctx context.Context, dial DialFunc, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errDialTimeout)
+	defer cancel()
+	conn, err := dial(ctx, u.Network, u.Address)
+	if err != nil {
+		return nil, &dialError{u, err}
+	}
+	if u.TLS == nil {
+		return conn, nil
+	}
+	secure := tls.Client(conn, u.TLS)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, &dialError{u, fmt.Errorf("TLS handshake: %w", err)}
+	}
+	return secure, nil
+}
+
+var errDialTimeout = errors.New("dialing took too long")
+
+// candidates are the upstreams that are left to try: those that are up, or all if none is.
+func candidates(all []*Upstream, tried []*Upstream, now time.Time) []*Upstream {
+	var left, up []*Upstream
+	for _, u := range all {
+		if slices.Contains(tried, u) {
+			continue
+		}
+		left = append(left, u)
+		if u.Host.Up(now) {
+			up = append(up, u)
+		}
+	}
+	if len(up) > 0 {
+		return up
+	}
+	return left
+}
