@@ -1,0 +1,205 @@
+package archive
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// record is an entry on disk. Its file is named for its name and version.
+type record struct {
+	Name    string    `json:"name"`
+	Version string    `json:"version"`
+	Digest  string    `json:"sha256"`
+	Size    int64     `json:"size"`
+	At      time.Time `json:"at"`
+}
+
+// maxRecord is larger than any record of a URL that is asked for.
+const maxRecord = 64 << 10
+
+// unfinished ends the name of a file that is being written.
+const unfinished = ".part"
+
+func sumOf(content io.ReadSeeker) (sum digest, size int64, err error) {
+	if _, err := content.Seek(0, io.SeekStart); err != nil {
+		return digest{}, 0, err
+	}
+	hash := sha256.New()
+	size, err = io.Copy(hash, content)
+	return digest(hash.Sum(nil)), size, err
+}
+
+func (s *Store) blobPath(sum digest) string {
+	return filepath.Join(s.blobs, hex.EncodeToString(sum[:]))
+}
+
+// entryPath is made of a digest of the key: no name that is put can lead out of the directory.
+func (s *Store) entryPath(k key) string {
+	sum := sha256.Sum256([]byte(k.name + "\x00" + k.version))
+	return filepath.Join(s.entries, hex.EncodeToString(sum[:]))
+}
+
+// isOnDisk notices what somebody else removed.
+func (s *Store) isOnDisk(sum digest, size int64) bool {
+	info, err := os.Stat(s.blobPath(sum))
+	return err == nil && info.Size() == size
+}
+
+// writeBlob writes the bytes under their digest, if they still have it.
+func (s *Store) writeBlob(sum digest, content io.ReadSeeker) error {
+	if _, err := content.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	return write(s.blobPath(sum), func(w io.Writer) error {
+		hash := sha256.New()
+		if _, err := io.Copy(io.MultiWriter(w, hash), content); err != nil {
+			return err
+		}
+		if digest(hash.Sum(nil)) != sum {
+			return errors.New("the content changed while it was read")
+		}
+		return nil
+	})
+}
+
+func (s *Store) writeEntry(e *entry, size int64) error {
+	content, err := json.Marshal(record{e.name, e.version, hex.EncodeToString(e.digest[:]), size, e.at})
+	if err != nil {
+		return err
+	}
+	if len(content) > maxRecord {
+		return fmt.Errorf("want a name and a version of less than %d bytes together", maxRecord)
+	}
+	return write(s.entryPath(e.key), func(w io.Writer) error {
+		_, err := w.Write(content)
+		return err
+	})
+}
+
+// write makes a file that appears whole. It is not forced to the disk: what a failure of power leaves is compared with
+// its digest before it is used.
+func write(path string, content func(io.Writer) error) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), "*"+unfinished)
+	if err != nil {
+		return err
+	}
+	err = content(file)
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(file.Name())
+	}
+	return err
+}
+
+func (s *Store) removeEntry(k key) { s.remove(s.entryPath(k)) }
+
+func (s *Store) removeBlobs(sums []digest) {
+	for _, sum := range sums {
+		s.remove(s.blobPath(sum))
+	}
+}
+
+// remove reports what it cannot remove: it takes space, and is tried again at the next start.
+func (s *Store) remove(path string) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.config.Report(fmt.Errorf("removing a file of the archive: %w", err))
+	}
+}
+
+// load reads the index from the disk, and removes what belongs to nothing.
+func (s *Store) load() error {
+	files, err := os.ReadDir(s.entries)
+	if err != nil {
+		return err
+	}
+	var found []*entry
+	sizes := make(map[digest]int64)
+	for _, file := range files {
+		path := filepath.Join(s.entries, file.Name())
+		e, size, err := s.readEntry(path)
+		if err != nil {
+			if !strings.HasSuffix(path, unfinished) {
+				s.config.Report(fmt.Errorf("dropping an entry of the archive: %w", err))
+			}
+			s.remove(path)
+			continue
+		}
+		found = append(found, e)
+		sizes[e.digest] = size
+	}
+	slices.SortFunc(found, func(a, b *entry) int { return a.at.Compare(b.at) })
+	for _, e := range found {
+		s.add(e, &blob{size: sizes[e.digest]})
+	}
+	return s.removeUnknownBlobs()
+}
+
+// readEntry reads an entry whose bytes are there, in their length at least.
+func (s *Store) readEntry(path string) (*entry, int64, error) {
+	content, err := readRecord(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	var r record
+	if err := json.Unmarshal(content, &r); err != nil {
+		return nil, 0, err
+	}
+	e := &entry{key: key{r.Name, r.Version}, at: r.At}
+	sum, err := hex.DecodeString(r.Digest)
+	if err != nil || len(sum) != len(e.digest) {
+		return nil, 0, fmt.Errorf("%s: want a SHA-256 in hex, got %q", r.Name, r.Digest)
+	}
+	e.digest = digest(sum)
+	if s.entryPath(e.key) != path {
+		return nil, 0, fmt.Errorf("%s: the file has the name of another entry", r.Name)
+	}
+	info, err := os.Stat(s.blobPath(e.digest))
+	if err != nil {
+		return nil, 0, err
+	}
+	if info.Size() != r.Size {
+		return nil, 0, fmt.Errorf("%s: want %d bytes, found %d", r.Name, r.Size, info.Size())
+	}
+	return e, r.Size, nil
+}
+
+func readRecord(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	return io.ReadAll(io.LimitReader(file, maxRecord))
+}
+
+func (s *Store) removeUnknownBlobs() error {
+	files, err := os.ReadDir(s.blobs)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		sum, err := hex.DecodeString(file.Name())
+		if err != nil || len(sum) != sha256.Size || s.held[digest(sum)] == nil {
+			s.remove(filepath.Join(s.blobs, file.Name()))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package stamp
+
+import (
+	"bytes"
+	"net/url"
+
+	"golang.org/x/net/html"
+)
+
+// purpose is how a reference will be used, which decides how it can name a version.
+type purpose byte
+
+const (
+	asResource purpose = iota // by a word of the query
+	asModule                  // by a prefix of the path: a module's identity is its whole URL
+)
+
+// ampersand is how an ampersand is written.
+type ampersand string
+
+const (
+	plainAmpersand  ampersand = "&"
+	markupAmpersand ampersand = "&amp;"
+)
+
+// edit replaces a part of a text.
+type edit struct {
+	start, end int
+	with       []byte
+}
+
+// scratch is memory that the references of one page share, one after the other.
+type scratch struct{ path, with []byte }
+
+// stamp is how a URL is changed so that it names the present version.
+func (s *Stamper) stamp(text []byte, at location, as purpose, amp ampersand, memory *scratch) (edit, bool) {
+	ref, ok := s.refer(text, at, memory)
+	if !ok {
+		return edit{}, false
+	}
+	if as == asModule {
+		return s.stampPath(text, ref, amp, memory)
+	}
+	version, ok := s.Version(string(ref.path))
+	if !ok {
+		return edit{}, false
+	}
+	return s.stampQuery(text, ref, version, amp, memory)
+}
+
+// refer resolves a URL that is below a prefix.
+func (s *Stamper) refer(text []byte, at location, memory *scratch) (reference, bool) {
+	if cap(memory.path) == 0 {
+		memory.path = make([]byte, 0, 256)
+	}
+	ref, ok := at.resolve(text, memory.path)
+	if !ok || !s.serves(ref.path) {
+		return reference{}, false
+	}
+	return ref, true
+}
+
+// stampQuery sets the version in the first word of the query that carries one, or behind all of them.
+func (s *Stamper) stampQuery(text []byte, ref reference, version string, amp ampersand, memory *scratch) (edit, bool) {
+	with := memory.with[:0]
+	start, end, found := s.versionWord(text, ref)
+	if !found {
+		start, end = ref.queryEnd, ref.queryEnd
+		switch {
+		case ref.queryEnd == ref.pathEnd:
+			with = append(with, '?')
+		case text[ref.queryEnd-1] != '?':
+			with = append(with, amp...)
+		}
+	}
+	word := len(with)
+	with = append(with, s.VersionQuery[0]...)
+	with = append(with, '=')
+	with = append(with, version...)
+	memory.with = with
+	return edit{start, end, with}, !bytes.Equal(text[start:end], with[word:])
+}
+
+// versionWord is the first word of the query that carries a version.
+func (s *Stamper) versionWord(text []byte, ref reference) (start, end int, found bool) {
+	for start = ref.pathEnd + 1; start < ref.queryEnd; start = end + 1 {
+		end = ref.queryEnd
+		if length := bytes.IndexByte(text[start:ref.queryEnd], '&'); length >= 0 {
+			end = start + length
+		}
+		name, _, _ := bytes.Cut(text[start:end], []byte("="))
+		for _, word := range s.VersionQuery {
+			if string(name) == word {
+				return start, end, true
+			}
+		}
+	}
+	return 0, 0, false
+}
+
+// stampPath exchanges the path for the one of the generation, and keeps host, query and fragment.
+func (s *Stamper) stampPath(text []byte, ref reference, amp ampersand, memory *scratch) (edit, bool) {
+	if s.Modules == nil {
+		return edit{}, false
+	}
+	path, ok := s.Modules(string(ref.path))
+	if !ok {
+		return edit{}, false
+	}
+	escaped := (&url.URL{Path: path}).EscapedPath()
+	if amp == markupAmpersand {
+		escaped = html.EscapeString(escaped)
+	}
+	memory.with = append(memory.with[:0], escaped...)
+	return edit{ref.pathStart, ref.pathEnd, memory.with}, !bytes.Equal(text[ref.pathStart:ref.pathEnd], memory.with)
+}

@@ -1,0 +1,179 @@
+package stamp
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+)
+
+// What is decided passes at once, in its order; only a tag that has not ended is withheld.
+func TestPageWithholdsNothingThatIsDecided(t *testing.T) {
+	t.Parallel()
+	var out flushed
+	p := New(testConfig()).Page(&out, testPage)
+	for _, c := range []struct{ write, sofar, why string }{
+		{"<p>one", "<p>one", "text"},
+		{" two <", "<p>one two ", "it may begin a tag"},
+		{"3 <im", "<p>one two <3 ", "and did not; another may"},
+		{`g src="/static/a.png`, "<p>one two <3 ", "the version depends on what follows"},
+		{`">`, `<p>one two <3 <img src="/static/a.png?v=D">`, "it ended"},
+		{"<!-- a", `<p>one two <3 <img src="/static/a.png?v=D"><!-- a`, "comments pass"},
+		{" --><script>x='", `<p>one two <3 <img src="/static/a.png?v=D"><!-- a --><script>x='`, "scripts pass"},
+	} {
+		if _, err := p.Write([]byte(c.write)); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if got := out.String(); got != c.sofar {
+			t.Errorf("after %q: %q, want %q (%s)", c.write, got, c.sofar, c.why)
+		}
+	}
+	if out.flushes != 7 {
+		t.Errorf("%d flushes were passed on, want 7", out.flushes)
+	}
+}
+
+// Parts of all lengths come out in their order, with as many references between them.
+func TestPageKeepsOrder(t *testing.T) {
+	t.Parallel()
+	var page, want strings.Builder
+	for length := 1; length < 3*maxReady; length += 97 {
+		text := strings.Repeat(string(rune('a'+length%26)), length)
+		page.WriteString(text + "<img src=/static/a.png>")
+		want.WriteString(text + "<img src=/static/a.png?v=D>")
+	}
+	for _, size := range []int{page.Len(), 1000, 5000} {
+		if got := stamped(testConfig(), page.String(), size); got != want.String() {
+			t.Errorf("in pieces of %d the page is out of order", size)
+		}
+	}
+}
+
+type flushed struct {
+	bytes.Buffer
+	flushes int
+}
+
+func (f *flushed) Flush() { f.flushes++ }
+
+func TestPageTooLongToHold(t *testing.T) {
+	t.Parallel()
+	config := testConfig()
+	config.Scripts = true
+	withModules(&config)
+	long := strings.Repeat("x", maxHeld)
+	for _, c := range []struct{ name, page, want, why string }{
+		{"tag", `<img alt="` + long + `" src="/static/a.png"><img src="/static/b.png">`, `<img alt="` + long + `" src="/static/a.png"><img src="/static/b.png?v=D">`, "it passes, and the next does not"},
+		{"script tag", `<script alt="` + long + `" >"<img src=/static/a.png>"</script><img src=/static/b.png>`, `<script alt="` + long + `" >"<img src=/static/a.png>"</script><img src=/static/b.png?v=D>`, "its content is known for what it is"},
+		{"nearly", `<img src="/static/a.png" alt="` + long[40:] + `">`, `<img src="/static/a.png?v=D" alt="` + long[40:] + `">`, "it just fits"},
+		{"URL", `<img src="/static/` + long[:maxReference] + `">`, `<img src="/static/` + long[:maxReference] + `">`, "no URL is that long"},
+		{"references", `<img alt=x src="/static/a.png?x&amp;` + long[:maxValue] + `">`, `<img alt=x src="/static/a.png?x&amp;` + long[:maxValue] + `">`, "nor with references"},
+		{"inline script", `<script>new Worker("/static/a.js")//` + long + `</script><script>new Worker("/static/a.js")</script>`, `<script>new Worker("/static/a.js")//` + long + `</script><script>new Worker("/static/a.js?v=D")</script>`, "it passes"},
+		{"import map", `<script type=importmap>{"imports":{"a":"/static/a.js","b":"` + long + `"}}</script><script type=module src=/static/a.js></script>`, `<script type=importmap>{"imports":{"a":"/static/a.js","b":"` + long + `"}}</script><script type=module src=/static/a.js></script>`, "all modules or none"},
+		{"data in style", `<style>a{b:url(data:` + long + `)}c{d:url(/static/a.png)}</style>`, `<style>a{b:url(data:` + long + `)}c{d:url(/static/a.png?v=D)}</style>`, "what is long passes"},
+		{"deep", strings.Repeat("<svg>", maxForeign+1) + "<img src=/static/a.png>", strings.Repeat("<svg>", maxForeign+1) + "<img src=/static/a.png>", "nobody draws that"},
+	} {
+		for _, size := range []int{len(c.page), 1, 1000} {
+			if got := stamped(config, c.page, size); got != c.want {
+				t.Errorf("%s in pieces of %d: %d bytes, want %d (%s)", c.name, size, len(got), len(c.want), c.why)
+			}
+		}
+	}
+}
+
+// Whatever comes, a page holds no more than 64 KB.
+func TestPageMemory(t *testing.T) {
+	t.Parallel()
+	config := testConfig()
+	config.Scripts = true
+	for _, begin := range []string{
+		"<img alt='", "<img ", "<script>", "<style>a{b:url(", "<style>a{b:url('", "<style>", "<!--", "<svg><![CDATA[", "<title>",
+		"<style>@import ", "<?", "</p ", "<style>/*", "<style>a{b:url( ",
+	} {
+		for _, more := range []string{"<", "x", "-", "]", " ", "&#x61;", "a='&amp;b' ", "\\", "/* ", "@"} {
+			p := New(config).Page(io.Discard, testPage)
+			_, _ = p.Write([]byte(begin))
+			for range 3 {
+				_, _ = p.Write([]byte(strings.Repeat(more, 40<<10/len(more))))
+			}
+			_, _ = p.Write([]byte("'></style></script><img src=x>"))
+			held := cap(p.held) + cap(p.ready) + cap(p.value.decoded) + 2*cap(p.value.origins) + cap(p.memory.path) + cap(p.memory.with)
+			if held > 64<<10 {
+				t.Errorf("%s and many %q: %d bytes are held", begin, more, held)
+			}
+		}
+	}
+}
+
+func TestPageErrors(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken pipe")
+	p := New(testConfig()).Page(failing{broken}, testPage)
+	if _, err := p.Write([]byte("<p>")); !errors.Is(err, broken) {
+		t.Errorf("Write = %v, want what the writer said", err)
+	}
+	if err := p.Flush(); !errors.Is(err, broken) {
+		t.Errorf("Flush = %v, want what the writer said", err)
+	}
+	if err := p.Close(); !errors.Is(err, broken) {
+		t.Errorf("Close = %v, want what the writer said", err)
+	}
+	p = New(testConfig()).Page(io.Discard, testPage)
+	if err := errors.Join(p.Close(), p.Close()); err != nil {
+		t.Errorf("Close twice: %v", err)
+	}
+	if _, err := p.Write([]byte("x")); err == nil {
+		t.Error("Write after Close did not fail")
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Write([]byte) (int, error) { return 0, f.err }
+
+func pageOf(reference string) []byte {
+	var page bytes.Buffer
+	page.WriteString("<!doctype html><html><head><title>Orders</title>\n")
+	for page.Len() < 100<<10 {
+		page.WriteString(`<div class="card mb-3"><h2 id="order">Seat</h2><a href="/orders/12" data-id="12">Order</a><p>Two teas, one samosa.</p></div>` + "\n")
+		if page.Len()%2048 < 128 {
+			page.WriteString(`<img class="icon" src="` + reference + `" alt="">` + "\n")
+		}
+	}
+	return page.Bytes()
+}
+
+func BenchmarkPage(b *testing.B) {
+	for name, reference := range map[string]string{"Stamped": "/static/icons/tea.png?v=20260211", "Nothing": "/media/icons/tea.png"} {
+		page := pageOf(reference)
+		b.Run(name, func(b *testing.B) {
+			s := New(testConfig())
+			b.SetBytes(int64(len(page)))
+			b.ReportAllocs()
+			for b.Loop() {
+				p := s.Page(io.Discard, testPage)
+				for rest := page; len(rest) > 0; {
+					n := min(32<<10, len(rest))
+					_, _ = p.Write(rest[:n])
+					rest = rest[n:]
+				}
+				_ = p.Close()
+			}
+		})
+	}
+}
+
+// A chunk of a page that refers to nothing here is scanned, and no more.
+func TestPageWithoutReferencesAllocatesNothing(t *testing.T) {
+	page := pageOf("/media/icons/tea.png")
+	page = page[:bytes.LastIndexByte(page, '\n')+1]
+	p := New(testConfig()).Page(io.Discard, testPage)
+	_, _ = p.Write(page)
+	if allocations := testing.AllocsPerRun(20, func() { _, _ = p.Write(page) }); allocations > 0 {
+		t.Errorf("Write makes %v allocations, want none", allocations)
+	}
+}

@@ -1,0 +1,183 @@
+package stamp
+
+import "bytes"
+
+// script is where JavaScript stands.
+type script struct {
+	at location
+	// page: it stands in a page, against whose URL all of its references are resolved. In a file, those of workers are
+	// resolved against the page that runs it, which is not known; and modules inherit the prefix of the generation.
+	page bool
+}
+
+// Script rewrites the script that is served under a URL path: literals that are the URL of an asset, where a worker, a
+// module or a resource is loaded by them. Service workers are not: their URL is their identity. Content that holds nothing
+// to rewrite is returned as it is.
+func (s *Stamper) Script(content []byte, path string) []byte {
+	var out []byte
+	var memory scratch
+	from := 0
+	s.scriptEdits(content, script{at: locationOf(pathURL(path))}, &memory, func(e edit) {
+		out = append(append(out, content[from:e.start]...), e.with...)
+		from = e.end
+	})
+	if out == nil {
+		return content
+	}
+	return append(out, content[from:]...)
+}
+
+func (s *Stamper) scriptEdits(content []byte, in script, memory *scratch, change func(edit)) {
+	for _, l := range literals(content) {
+		as, ok := s.purposeOf(l, content[l.start:l.end], in)
+		if !ok {
+			continue
+		}
+		if e, ok := s.stamp(content[l.start:l.end], in.at, as, plainAmpersand, memory); ok {
+			change(edit{l.start + e.start, l.start + e.end, e.with})
+		}
+	}
+}
+
+// purposeOf is how a literal can name a version, if it can.
+func (s *Stamper) purposeOf(l literal, text []byte, in script) (purpose, bool) {
+	relative := text[0] != '/' && schemeLength(text) == 0
+	inherits := relative && !in.page && s.Modules != nil
+	switch l.kind {
+	case importLiteral:
+		return asModule, isSpecifier(text) && !inherits
+	case addressLiteral:
+		if l.worker == moduleWorker || l.worker == unknownWorker {
+			return asModule, !inherits && l.worker == moduleWorker
+		}
+		return asResource, s.Scripts && !inherits
+	}
+	if relative && !in.page {
+		return asResource, false
+	}
+	switch l.worker {
+	case moduleWorker:
+		return asModule, true
+	case unknownWorker:
+		return asModule, false
+	}
+	return asResource, s.Scripts
+}
+
+// literal is a string in a script that is loaded as what its kind says.
+type literal struct {
+	start, end int // without quotes
+	kind       literalKind
+	worker     workerKind // that it starts
+}
+
+type literalKind byte
+
+const (
+	workerLiteral  literalKind = iota // new Worker("x"), importScripts("x")
+	importLiteral                     // import "x", import("x"), export … from "x"
+	addressLiteral                    // new URL("x", import.meta.url)
+)
+
+// workerKind is what a worker is made of.
+type workerKind byte
+
+const (
+	noWorker workerKind = iota
+	classicWorker
+	moduleWorker
+	unknownWorker // it cannot be told
+)
+
+// literals finds those of a script.
+func literals(content []byte) []literal {
+	loads := bytes.Contains(content, []byte("import")) || bytes.Contains(content, []byte("Worker"))
+	if !loads || len(content) > maxScript {
+		return nil
+	}
+	t := tokensOf(content)
+	var found []literal
+	for i, token := range t.list {
+		if !t.isText(i) {
+			continue
+		}
+		l := literal{start: int(token.start) + 1, end: int(token.end) - 1}
+		if l.end <= l.start || bytes.IndexByte(content[l.start:l.end], '\\') >= 0 {
+			continue
+		}
+		if t.describe(&l, i) {
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
+// describe tells what is loaded by the literal at i.
+func (t *tokens) describe(l *literal, i int) bool {
+	switch {
+	case t.is(i-1, "import"), t.is(i-1, "from"):
+		l.kind = importLiteral
+		return true
+	case !t.is(i+1, ")") && !t.is(i+1, ","):
+		return false
+	case t.are(i-2, "import", "("):
+		l.kind = importLiteral
+		return true
+	case t.are(i-3, "new", "URL", "("):
+		return t.describeAddress(l, i)
+	case t.constructsWorker(i - 1):
+		l.worker = t.workerKind(i + 1)
+		return true
+	case t.are(i-2, "importScripts", "("), t.is(i-1, ",") && t.imported > 0 && t.imported == i-2:
+		t.imported = i
+		return true
+	}
+	return false
+}
+
+func (t *tokens) describeAddress(l *literal, i int) bool {
+	const after = 7 // the comma, five of import.meta.url, and the bracket
+	if !t.are(i+1, ",", "import", ".", "meta", ".", "url", ")") || t.are(i-5, "register", "(") {
+		return false
+	}
+	l.kind = addressLiteral
+	if t.constructsWorker(i - 4) {
+		l.worker = t.workerKind(i + 1 + after)
+	}
+	return true
+}
+
+// constructsWorker reports whether the bracket at i opens the arguments of a worker.
+func (t *tokens) constructsWorker(i int) bool {
+	if !t.is(i, "(") || !t.is(i-1, "Worker") && !t.is(i-1, "SharedWorker") {
+		return false
+	}
+	return t.is(i-2, "new") || t.is(i-2, ".") && t.is(i-4, "new")
+}
+
+// workerKind reads the options behind the URL of a worker; at i is what follows it.
+func (t *tokens) workerKind(i int) workerKind {
+	switch {
+	case t.is(i, ")"), t.are(i, ",", ")"), t.is(i, ",") && t.isText(i+1) && t.is(i+2, ")"): // a text is a name
+		return classicWorker
+	case !t.are(i, ",", "{"):
+		return unknownWorker
+	}
+	for i += 2; i < len(t.list); i++ {
+		switch {
+		case t.is(i, "}"):
+			return classicWorker
+		case t.is(i, "type"), t.is(i, `"type"`), t.is(i, `'type'`):
+			switch {
+			case t.are(i+1, ":", `"module"`), t.are(i+1, ":", `'module'`):
+				return moduleWorker
+			case t.are(i+1, ":", `"classic"`), t.are(i+1, ":", `'classic'`):
+				return classicWorker
+			}
+			return unknownWorker
+		case t.is(i, "..."), t.is(i, "{"), t.is(i, "["):
+			return unknownWorker
+		}
+	}
+	return unknownWorker
+}
