@@ -23,6 +23,7 @@ func parseVersionedAssets(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, 
 //		serve <URL prefix> <root>
 //		version_query <name>...
 //		immutable <path pattern>...
+//		stamp html|css|js ... [integrity]
 //		memory <size>
 //		settle <duration> [<vanished>]
 //		encode gzip|br|zstd ...
@@ -44,6 +45,8 @@ func (a *VersionedAssets) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			err = list(d, &a.VersionQuery)
 		case "immutable":
 			err = patterns(d, &a.Immutable)
+		case "stamp":
+			err = a.unmarshalStamp(d, once)
 		case "memory":
 			err = a.unmarshalMemory(d, once)
 		case "settle":
@@ -55,8 +58,8 @@ func (a *VersionedAssets) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "fallback":
 			err = a.unmarshalFallback(d, once)
 		default:
-			err = unknownWord(d, "versioned_assets", "serve", "version_query", "immutable", "memory", "settle", "encode",
-				"hide", "fallback")
+			err = unknownWord(d, "versioned_assets", "serve", "version_query", "immutable", "stamp", "memory", "settle",
+				"encode", "hide", "fallback")
 		}
 		if err != nil {
 			return err
@@ -86,6 +89,29 @@ func (a *VersionedAssets) unmarshalServe(d *caddyfile.Dispenser) error {
 		}
 	}
 	a.Serve = append(a.Serve, &AssetRoot{Prefix: prefix, Root: args[1], Source: place(d)})
+	return nil
+}
+
+func (a *VersionedAssets) unmarshalStamp(d *caddyfile.Dispenser, once seen) error {
+	if err := once.first(d); err != nil {
+		return err
+	}
+	for _, word := range d.RemainingArgs() {
+		switch {
+		case word == "integrity" && !a.Integrity:
+			a.Integrity = true
+		case (word == stampHTML || word == stampCSS || word == stampJS) && !a.stamps(word):
+			a.Stamp = append(a.Stamp, word)
+		default:
+			return d.Errf("stamp: want html, css or js, once each, and perhaps integrity, got %q", word)
+		}
+	}
+	if len(a.Stamp) == 0 {
+		return d.Err("stamp: want html, css or js")
+	}
+	if err := a.checkStamp(); err != nil {
+		return d.WrapErr(err)
+	}
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package usher
 
 import (
-	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -92,9 +91,7 @@ func (p *publishedKeys) search(stop <-chan struct{}) {
 
 // searchRoot looks through the current generation of a directory, if that is there and has not been looked through.
 func (p *publishedKeys) searchRoot(root *servedRoot, stop <-chan struct{}) {
-	now, cancel := context.WithCancel(context.Background())
-	cancel() // a catalog that is not there yet is not waited for
-	catalog := root.tree.Catalog(now)
+	catalog := root.tree.Catalog(alreadyOver)
 	if catalog == nil || p.searched[root] == catalog {
 		return
 	}

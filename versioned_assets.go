@@ -47,7 +47,15 @@ type VersionedAssets struct {
 	// The codings that are offered: `gzip`, `br`, `zstd`. Default: all three.
 	Encode []string `json:"encode,omitempty"`
 
+	// What has its references to assets given the version of their present content: `html` (pages that pass, from any
+	// handler), `css` and `js` (files that are served here). Default: nothing is rewritten.
+	Stamp []string `json:"stamp,omitempty"`
+
+	// Whether stamped pages get an `integrity` attribute where there is none.
+	Integrity bool `json:"integrity,omitempty"`
+
 	handler *assets.Handler
+	pages   *stampedPages // nil: pages pass as they are
 	served  []*servedRoot
 	trees   []string // their keys in the pool
 }
@@ -92,9 +100,13 @@ func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 		VersionQuery: a.VersionQuery, Immutable: a.Immutable, Hide: a.Hide, Fallback: a.Fallback,
 	}
 	if len(a.VersionQuery) == 0 {
-		a.handler.VersionQuery = []string{"v"}
+		a.VersionQuery = []string{"v"}
+		a.handler.VersionQuery = a.VersionQuery
 	}
 	if err := errors.Join(a.handler.Immutable.Check(), a.handler.Hide.Check()); err != nil {
+		return fmt.Errorf("versioned_assets: %w", err)
+	}
+	if err := a.checkStamp(); err != nil {
 		return fmt.Errorf("versioned_assets: %w", err)
 	}
 	if err := a.provisionEncodings(); err != nil {
@@ -112,6 +124,7 @@ func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 		a.handler.Sites = append(a.handler.Sites, assets.Site{Prefix: root.Prefix, Tree: tree})
 	}
 	slices.SortStableFunc(a.handler.Sites, func(x, y assets.Site) int { return len(y.Prefix) - len(x.Prefix) })
+	a.pages = a.newPages()
 	return nil
 }
 
@@ -153,11 +166,20 @@ func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*
 		return nil, err
 	}
 	key := fmt.Sprintf("%s %d %d %d", root, memory, a.Settle, a.Vanished)
+	config := assets.TreeConfig{
+		Root: root, Memory: memory, Settle: time.Duration(a.Settle), Vanished: time.Duration(a.Vanished),
+		Logger: ctx.Logger(), Now: time.Now,
+	}
+	if len(a.Stamp) > 0 {
+		// What is served depends on where it is served, and on what is rewritten.
+		key += fmt.Sprintf(" %s %q %q", r.Prefix, a.Stamp, a.VersionQuery)
+		rewriter := &rewriter{
+			prefix: r.Prefix, words: a.Stamp, versionWord: a.VersionQuery, logger: ctx.Logger(), told: make(map[string]bool),
+		}
+		config.Rewrite = rewriter.rewrite
+	}
 	tree, _, err := assetTrees.LoadOrNew(key, func() (caddy.Destructor, error) {
-		tree, err := assets.OpenTree(assets.TreeConfig{
-			Root: root, Memory: memory, Settle: time.Duration(a.Settle), Vanished: time.Duration(a.Vanished),
-			Logger: ctx.Logger(), Now: time.Now,
-		})
+		tree, err := assets.OpenTree(config)
 		return assetTree{tree}, err
 	})
 	if err != nil {
@@ -187,7 +209,12 @@ func (a *VersionedAssets) Cleanup() error {
 
 // ServeHTTP answers what is under a prefix, and hands on the rest.
 func (a *VersionedAssets) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	return a.handler.ServeHTTP(w, r, next)
+	if a.pages == nil {
+		return a.handler.ServeHTTP(w, r, next)
+	}
+	return a.pages.serve(w, r, func(w http.ResponseWriter, r *http.Request) error {
+		return a.handler.ServeHTTP(w, r, next)
+	})
 }
 
 var (

@@ -17,6 +17,7 @@ type Catalog struct {
 	Published time.Time
 
 	files       map[string]*File // by path
+	state       string           // of all bytes that are served
 	directories map[string]bool
 	manifests   []manifestFile
 	root        *os.Root // for files that are not in memory
@@ -50,8 +51,12 @@ func (c *Catalog) finish() {
 			c.directories[dir] = true
 		}
 	}
+	c.state = c.digest()
 	c.Generation = c.generation()
 }
+
+// State identifies all paths, and the bytes that are served under them.
+func (c *Catalog) State() string { return c.state }
 
 func (c *Catalog) generation() string {
 	for _, m := range c.manifests {
@@ -59,6 +64,10 @@ func (c *Catalog) generation() string {
 			return m.manifest.Hash
 		}
 	}
+	return c.state
+}
+
+func (c *Catalog) digest() string {
 	sum := sha256.New()
 	for file := range c.All() {
 		_, _ = sum.Write([]byte(file.Path))

@@ -67,7 +67,7 @@ func (c *Catalog) noteChange(f *File, previous *Catalog) {
 		return
 	}
 	old := previous.files[f.Path]
-	if old == nil || old.digest == f.digest {
+	if old == nil || old.source().digest == f.digest {
 		return
 	}
 	for _, m := range c.manifests {

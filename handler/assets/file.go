@@ -51,6 +51,9 @@ type File struct {
 	contradicted bool     // the name holds the digest of other bytes
 	changedUnder [32]byte // digest of the manifest that was in force when the bytes were last changed in place
 	variants     atomic.Pointer[variants]
+	integrity    atomic.Pointer[string]
+	original     *File  // as it is on the disk, where other bytes are served
+	circle       string // the version of a file whose version is no digest of its bytes
 
 	// header values, made once
 	etag, contentType, contentLength, lastModified []string
@@ -72,6 +75,9 @@ func (f *File) ETag() string { return f.etag[0] }
 
 // VersionEvidence tells whether a version in the query speaks of these bytes.
 func (f *File) VersionEvidence(token string) Evidence {
+	if f.circle != "" && token == f.circle {
+		return Evidence{ByDigest, "the version is the stamp of all that refer to each other in a circle"}
+	}
 	if len(token) == fingerprint.StampLength && token == hex.EncodeToString(f.digest[:fingerprint.StampLength/2]) {
 		return Evidence{ByDigest, "the version is the file's stamp"}
 	}

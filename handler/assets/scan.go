@@ -31,6 +31,7 @@ type scanner struct {
 	previous *Catalog
 	memory   int64
 	report   func(path string, err error)
+	rewrite  Rewrite // nil: files are served as they are
 
 	mutex     sync.Mutex
 	files     map[string]*File
@@ -66,6 +67,9 @@ func (s *scanner) scan(ctx context.Context) (*Catalog, error) {
 		file.Evidence = catalog.evidence(file)
 	}
 	s.keepInMemory()
+	if s.rewrite != nil {
+		catalog.rewrite(s.rewrite)
+	}
 	catalog.finish()
 	return catalog, nil
 }
@@ -157,7 +161,7 @@ func (s *scanner) read(name string) error {
 	seen := identify(info)
 	if s.previous != nil {
 		if old := s.previous.files[name]; old != nil && old.identity == seen {
-			s.add(old.again())
+			s.add(old.source().again())
 			return nil
 		}
 	}

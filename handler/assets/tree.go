@@ -36,6 +36,8 @@ type TreeConfig struct {
 	Settle time.Duration
 	// Vanished is how long a file that is gone from the disk is still served. Default 10s.
 	Vanished time.Duration
+	// Rewrite has files refer to the versions of others. Nil: they are served as they are.
+	Rewrite Rewrite
 	// Logger is told of generations, and of what could not be read.
 	Logger *zap.Logger
 	Now    func() time.Time
@@ -204,7 +206,7 @@ func (t *Tree) scan(ctx context.Context) (*Catalog, error) {
 		}
 	}()
 	s := &scanner{
-		root: root, previous: t.catalog.Load(), memory: t.config.Memory,
+		root: root, previous: t.catalog.Load(), memory: t.config.Memory, rewrite: t.config.Rewrite,
 		report: func(path string, err error) { reports <- func() { t.report(path, err) } },
 	}
 	catalog, err := s.scan(ctx)
@@ -251,6 +253,6 @@ func (t *Tree) keepVanished(current, next *Catalog, now time.Time) {
 // same reports whether two catalogs would give the same answers.
 func (c *Catalog) same(other *Catalog) bool {
 	return maps.EqualFunc(c.files, other.files, func(a, b *File) bool {
-		return a.digest == b.digest && a.identity == b.identity && a.Evidence == b.Evidence
+		return a.digest == b.digest && a.circle == b.circle && a.identity == b.identity && a.Evidence == b.Evidence
 	})
 }

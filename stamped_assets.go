@@ -1,0 +1,183 @@
+package usher
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"github.com/scan2food/usher/handler/assets"
+	"github.com/scan2food/usher/handler/fingerprint"
+	"github.com/scan2food/usher/handler/stamp"
+)
+
+// What may be stamped.
+const (
+	stampHTML = "html"
+	stampCSS  = "css"
+	stampJS   = "js"
+)
+
+// checkStamp is for JSON configurations; a Caddyfile says more of where it is wrong.
+func (a *VersionedAssets) checkStamp() error {
+	for _, word := range a.Stamp {
+		if word != stampHTML && word != stampCSS && word != stampJS {
+			return fmt.Errorf("stamp: want html, css or js, got %q", word)
+		}
+	}
+	if a.Integrity && !slices.Contains(a.Stamp, stampHTML) {
+		return fmt.Errorf("stamp: want html beside integrity, got %q", a.Stamp)
+	}
+	return nil
+}
+
+func (a *VersionedAssets) stamps(word string) bool { return slices.Contains(a.Stamp, word) }
+
+// newPages makes what stamps pages; nil where none are.
+func (a *VersionedAssets) newPages() *stampedPages {
+	if !a.stamps(stampHTML) {
+		return nil
+	}
+	pages := &stampedPages{sites: a.handler.Sites}
+	config := stamp.Config{
+		VersionQuery: a.VersionQuery, Version: pages.version, Styles: a.stamps(stampCSS), Scripts: a.stamps(stampJS),
+	}
+	for _, site := range pages.sites {
+		config.Prefixes = append(config.Prefixes, site.Prefix)
+	}
+	config.Integrity = func(path, present string) (string, bool) { return pages.integrity(path, present, a.Integrity) }
+	pages.stamper = stamp.New(config)
+	return pages
+}
+
+// at finds the file of a URL path in the current generation, if there is one.
+func (p *stampedPages) at(urlPath string) (*assets.Catalog, string) {
+	for i := range p.sites {
+		if rest, below := strings.CutPrefix(urlPath, p.sites[i].Prefix); below {
+			return currentOf(p.sites[i]), rest
+		}
+	}
+	return nil, ""
+}
+
+// currentOf is the catalog of a site that is there already, or nil.
+func currentOf(site assets.Site) *assets.Catalog {
+	return site.Tree.Catalog(alreadyOver)
+}
+
+// alreadyOver is a context with which nothing is waited for.
+var alreadyOver = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+func (p *stampedPages) version(urlPath string) (string, bool) {
+	catalog, rest := p.at(urlPath)
+	if catalog == nil {
+		return "", false
+	}
+	return catalog.Version(rest)
+}
+
+// integrity keeps a true attribute true where other bytes are served than those that it pins. One that is false is the
+// page's own error, and stays.
+func (p *stampedPages) integrity(urlPath, present string, add bool) (string, bool) {
+	catalog, rest := p.at(urlPath)
+	if catalog == nil {
+		return "", false
+	}
+	file := catalog.Lookup(rest)
+	if file == nil || file.Content == nil {
+		return "", false
+	}
+	if present == "" {
+		return file.Integrity(), add
+	}
+	original := file.Original()
+	if original == nil || present == file.Integrity() || !stamp.Pins(present, original) {
+		return "", false
+	}
+	return file.Integrity(), true
+}
+
+// rewriter gives the stylesheets and scripts of one directory the versions of what they refer to there. It knows nothing
+// of the configuration that made it: the directory outlives that.
+type rewriter struct {
+	prefix      string
+	words       []string
+	versionWord []string
+	logger      *zap.Logger
+
+	mutex sync.Mutex
+	told  map[string]bool
+}
+
+func (r *rewriter) rewrite(files []assets.Rewritable, version func(string) (string, bool)) map[string]assets.Rewritten {
+	config := stamp.Config{
+		Prefixes: []string{r.prefix}, VersionQuery: r.versionWord,
+		Version: func(urlPath string) (string, bool) { return version(strings.TrimPrefix(urlPath, r.prefix)) },
+		Styles:  slices.Contains(r.words, stampCSS), Scripts: slices.Contains(r.words, stampJS),
+		Digest: func(content []byte) string {
+			sum := sha256.Sum256(content)
+			return hex.EncodeToString(sum[:fingerprint.StampLength/2])
+		},
+	}
+	stamper := stamp.New(config)
+	var sources []stamp.Source
+	for _, file := range files {
+		source := stamp.Source{Path: r.prefix + file.Path, Content: file.Content}
+		if path.Ext(strings.ToLower(file.Path)) != ".css" {
+			source.Kind = stamp.JavaScript
+		}
+		switch {
+		case source.Kind == stamp.StyleSheet && config.Styles, source.Kind == stamp.JavaScript && config.Scripts:
+			sources = append(sources, source)
+		case source.Kind == stamp.JavaScript:
+			r.tellChildren(stamper, source)
+		}
+	}
+	rewritten := make(map[string]assets.Rewritten)
+	for urlPath, stamped := range stamper.Files(sources) {
+		if !stamped.Circle && bytes.Equal(stamped.Content, contentOf(sources, urlPath)) {
+			continue
+		}
+		result := assets.Rewritten{Content: stamped.Content}
+		if stamped.Circle {
+			result.Version = stamped.Version
+		}
+		rewritten[strings.TrimPrefix(urlPath, r.prefix)] = result
+	}
+	return rewritten
+}
+
+// contentOf looks a source up. They are in the order of their paths.
+func contentOf(sources []stamp.Source, urlPath string) []byte {
+	i, found := slices.BinarySearchFunc(sources, urlPath, func(s stamp.Source, p string) int { return strings.Compare(s.Path, p) })
+	if !found {
+		return nil
+	}
+	return sources[i].Content
+}
+
+// tellChildren says once which assets a script asks for without a version: they are revalidated each time.
+func (r *rewriter) tellChildren(stamper *stamp.Stamper, source stamp.Source) {
+	for _, child := range stamper.Children(source) {
+		key := source.Path + "\n" + child.Path
+		r.mutex.Lock()
+		told := r.told[key]
+		r.told[key] = true
+		r.mutex.Unlock()
+		if !told {
+			r.logger.Info("a script asks for an asset without a version; `stamp js` would give it one",
+				zap.String("script", source.Path), zap.String("asset", child.Path), zap.String("how", child.How))
+		}
+	}
+}

@@ -1,0 +1,336 @@
+package usher
+
+import (
+	"bytes"
+	"context"
+	"hash/fnv"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/scan2food/usher/handler/assets"
+	"github.com/scan2food/usher/handler/stamp"
+)
+
+// stampedPages gives the references in the HTML that passes the versions of the current generation.
+type stampedPages struct {
+	sites   []assets.Site // the longest prefix first
+	stamper *stamp.Stamper
+}
+
+// state identifies what pages are stamped with at the moment. It is a part of their entity tags: a page is another one when
+// the assets are.
+func (p *stampedPages) state() string {
+	sum := fnv.New64a()
+	for _, site := range p.sites {
+		if catalog := currentOf(site); catalog != nil {
+			_, _ = io.WriteString(sum, catalog.State())
+		}
+		_, _ = io.WriteString(sum, "\n")
+	}
+	return strconv.FormatUint(sum.Sum64()|1<<63, 36) // always of one length
+}
+
+// firstGeneration is how long a page waits for the assets to be read for the first time. Then it passes as it is, with
+// versions that prove nothing.
+const firstGeneration = 2 * time.Second
+
+// await waits until there is something to stamp pages with.
+func (p *stampedPages) await(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, firstGeneration)
+	defer cancel()
+	for _, site := range p.sites {
+		site.Tree.Catalog(ctx)
+	}
+}
+
+// serve hands the request on, and stamps the page that it may be answered with.
+func (p *stampedPages) serve(w http.ResponseWriter, r *http.Request, handle func(http.ResponseWriter, *http.Request) error) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost || r.Header["Upgrade"] != nil {
+		return handle(w, r)
+	}
+	page := &pageWriter{ResponseWriter: w, pages: p, request: r, state: p.state()}
+	defer page.abandon()
+	if err := handle(page, page.conditions(r)); err != nil {
+		return err
+	}
+	if err := page.finish(); err != nil {
+		panic(http.ErrAbortHandler) // what was written is not all, and must not look so
+	}
+	return nil
+}
+
+// pageWriter stamps a response if that is a page.
+type pageWriter struct {
+	http.ResponseWriter
+	pages    *stampedPages
+	request  *http.Request
+	state    string
+	restored bool // the request was asked about a page that was stamped as it would be now
+
+	decided bool
+	status  int
+	page    *stamp.Page // nil: the response passes as it is
+	begun   bool        // the first byte of the body was seen
+	coding  string
+	decoder *decoding
+}
+
+// Unwrap lets http.ResponseController reach the writer below.
+func (w *pageWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// ours is the end of an entity tag of a stamped page.
+var ours = regexp.MustCompile(`-u[0-9a-z]{13}"$`)
+
+// conditions takes out of a request what would have the application answer with 304 where the page has other versions by
+// now, or with a part of a page.
+func (w *pageWriter) conditions(r *http.Request) *http.Request {
+	navigates := asksForPage(r)
+	tags := r.Header["If-None-Match"]
+	if len(tags) == 0 && !(navigates && (r.Header["If-Modified-Since"] != nil || r.Header["Range"] != nil)) {
+		return r
+	}
+	r = r.WithContext(r.Context())
+	r.Header = r.Header.Clone()
+	if navigates {
+		delete(r.Header, "If-Modified-Since")
+		delete(r.Header, "Range")
+		delete(r.Header, "If-Range")
+	}
+	delete(r.Header, "If-None-Match")
+	if kept := w.restore(tags, navigates); len(kept) > 0 {
+		r.Header["If-None-Match"] = []string{strings.Join(kept, ", ")}
+	}
+	return r
+}
+
+// restore turns our entity tags into those of the application. A page that was stamped otherwise is not the current one,
+// nor is one that a browser got before there was any stamping.
+func (w *pageWriter) restore(lines []string, navigates bool) (kept []string) {
+	for tag := range strings.SplitSeq(strings.Join(lines, ","), ",") {
+		tag = strings.Trim(tag, " \t")
+		original, isCurrent := strings.CutSuffix(tag, "-u"+w.state+`"`)
+		switch {
+		case isCurrent:
+			w.restored = true
+			kept = append(kept, original+`"`)
+		case ours.MatchString(tag), tag == "", navigates:
+		default:
+			kept = append(kept, tag)
+		}
+	}
+	return kept
+}
+
+// asksForPage reports a request whose answer a browser will show: by the destination that it states, or by what it accepts.
+func asksForPage(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Dest") {
+	case "document", "iframe", "frame", "embed", "object":
+		return true
+	case "":
+		return strings.HasPrefix(strings.TrimSpace(r.Header.Get("Accept")), "text/html")
+	default:
+		return false
+	}
+}
+
+// location is the URL of the page as the browser sees it.
+func (w *pageWriter) location() *url.URL {
+	at := w.request.URL
+	if original, ok := w.request.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
+		at = original.URL
+	}
+	return &url.URL{Host: w.request.Host, Path: at.Path, RawPath: at.RawPath}
+}
+
+// WriteHeader decides whether the response is a page that may be changed.
+func (w *pageWriter) WriteHeader(status int) {
+	if w.decided {
+		w.ResponseWriter.WriteHeader(status)
+		return
+	}
+	w.stampLinks()
+	if status >= 200 || status == http.StatusSwitchingProtocols {
+		w.decided, w.status = true, status
+		w.decide(status)
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *pageWriter) stampLinks() {
+	header := w.Header()
+	if len(header["Link"]) == 0 || noTransform(header) {
+		return
+	}
+	at := w.location()
+	stamped := make([]string, len(header["Link"]))
+	for i, value := range header["Link"] {
+		stamped[i] = w.pages.stamper.Link(value, at)
+	}
+	header["Link"] = stamped
+}
+
+func (w *pageWriter) decide(status int) {
+	header := w.Header()
+	if status == http.StatusNotModified && w.restored {
+		w.tag(header)
+		return
+	}
+	if !mayStamp(status, header) {
+		return
+	}
+	w.pages.await(w.request.Context())
+	w.state = w.pages.state() // before the versions: a page that gets later ones is asked for again, and not kept
+	w.coding = strings.ToLower(strings.TrimSpace(header.Get("Content-Encoding")))
+	w.tag(header)
+	for _, name := range []string{
+		"Content-Length", "Content-Encoding", "Last-Modified", "Accept-Ranges",
+		"Content-Md5", "Digest", "Content-Digest", "Repr-Digest", // of other bytes
+	} {
+		delete(header, name)
+	}
+	if w.request.Method == http.MethodHead {
+		return
+	}
+	w.page = w.pages.stamper.Page(w.ResponseWriter, w.location())
+	if pinsInline(header["Content-Security-Policy"]) || pinsInline(header["Content-Security-Policy-Report-Only"]) {
+		w.page.KeepInline()
+	}
+	if w.coding != "" && w.coding != "identity" {
+		w.decoder = newDecoding(w.coding, w.page)
+	}
+}
+
+// tag makes the entity tag that of the page as it is stamped now.
+func (w *pageWriter) tag(header http.Header) {
+	if etag := header.Get("Etag"); strings.HasSuffix(etag, `"`) && len(etag) > 1 {
+		header["Etag"] = []string{strings.TrimSuffix(etag, `"`) + "-u" + w.state + `"`}
+	}
+}
+
+// mayStamp reports whether a response is a page, and one that may be changed.
+func mayStamp(status int, header http.Header) bool {
+	switch status {
+	case http.StatusSwitchingProtocols, http.StatusNoContent, http.StatusPartialContent, http.StatusNotModified:
+		return false
+	}
+	if !isStampableHTML(header.Get("Content-Type")) || noTransform(header) || header.Get("Signature") != "" {
+		return false
+	}
+	disposition, _, _ := strings.Cut(header.Get("Content-Disposition"), ";")
+	if strings.EqualFold(strings.TrimSpace(disposition), "attachment") {
+		return false
+	}
+	return len(header["Content-Encoding"]) == 0 || len(header["Content-Encoding"]) == 1 && decodes(header.Get("Content-Encoding"))
+}
+
+// noTransform is RFC 9111, 5.2.2.6: who stands between must not change the content.
+func noTransform(header http.Header) bool {
+	return strings.Contains(strings.ToLower(strings.Join(header["Cache-Control"], ",")), "no-transform")
+}
+
+// isStampableHTML leaves XHTML alone, which has other rules, and charsets in which bytes below 0x80 do not mean ASCII.
+func isStampableHTML(contentType string) bool {
+	media, parameters, _ := strings.Cut(strings.ToLower(contentType), ";")
+	if strings.TrimSpace(media) != "text/html" {
+		return false
+	}
+	_, charset, found := strings.Cut(parameters, "charset=")
+	if !found {
+		return true
+	}
+	charset = strings.Trim(strings.TrimSpace(charset), `"'`)
+	for _, other := range []string{"utf-16", "utf16", "utf-32", "utf32", "ucs-", "unicode", "csunicode", "iso-10646", "iso-2022", "csiso2022",
+		"utf-7", "utf7", "hz", "ibm037", "cp037", "ebcdic"} {
+		if strings.HasPrefix(charset, other) {
+			return false
+		}
+	}
+	return true
+}
+
+// pinsInline reports a policy that names what is inline by its digest (CSP 3, 2.3.1).
+func pinsInline(policies []string) bool {
+	for _, policy := range policies {
+		policy = strings.ToLower(policy)
+		for _, algorithm := range []string{"'sha256-", "'sha384-", "'sha512-"} {
+			if strings.Contains(policy, algorithm) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (w *pageWriter) Write(data []byte) (int, error) {
+	if !w.decided {
+		if w.Header()["Content-Type"] == nil && w.Header()["Content-Encoding"] == nil {
+			w.Header().Set("Content-Type", http.DetectContentType(data)) // as net/http would
+		}
+		w.WriteHeader(http.StatusOK)
+	}
+	switch {
+	case w.page == nil:
+		return w.ResponseWriter.Write(data)
+	case w.decoder != nil:
+		return w.decoder.Write(data)
+	}
+	if !w.begun && len(data) > 0 {
+		w.begun = true
+		if bytes.IndexByte([]byte{0xfe, 0xff, 0}, data[0]) >= 0 { // a byte order mark of UTF-16, or UTF-32
+			w.page = nil
+			return w.ResponseWriter.Write(data)
+		}
+	}
+	return w.page.Write(data)
+}
+
+// ReadFrom leaves the copying of what is no page to the writer below, and so to the kernel.
+func (w *pageWriter) ReadFrom(r io.Reader) (int64, error) {
+	if w.decided && w.page == nil {
+		return io.Copy(w.ResponseWriter, r)
+	}
+	return io.Copy(struct{ io.Writer }{w}, r)
+}
+
+// FlushError passes a flush on. What is decoded is flushed at its end: where it can be cut is not to be seen.
+func (w *pageWriter) FlushError() error {
+	if !w.decided {
+		w.WriteHeader(http.StatusOK)
+	}
+	if w.decoder != nil {
+		return nil
+	}
+	if w.page != nil {
+		if err := w.page.Flush(); err != nil {
+			return err
+		}
+	}
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// finish writes what was held.
+func (w *pageWriter) finish() error {
+	if w.page == nil {
+		return nil
+	}
+	if w.decoder != nil {
+		if err := w.decoder.finish(); err != nil {
+			return err
+		}
+	}
+	return w.page.Close()
+}
+
+// abandon ends the decoding of a page whose handler did not come to its end.
+func (w *pageWriter) abandon() {
+	if w.decoder != nil {
+		w.decoder.abandon()
+	}
+}
