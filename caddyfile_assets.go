@@ -24,6 +24,8 @@ func parseVersionedAssets(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, 
 //		version_query <name>...
 //		immutable <path pattern>...
 //		stamp html|css|js ... [integrity]
+//		keep <duration> [<size>]
+//		keep_directory <path>
 //		memory <size>
 //		settle <duration> [<vanished>]
 //		encode gzip|br|zstd ...
@@ -47,6 +49,10 @@ func (a *VersionedAssets) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			err = patterns(d, &a.Immutable)
 		case "stamp":
 			err = a.unmarshalStamp(d, once)
+		case "keep":
+			err = a.unmarshalKeep(d, once)
+		case "keep_directory":
+			err = once.one(d, &a.KeepDirectory)
 		case "memory":
 			err = a.unmarshalMemory(d, once)
 		case "settle":
@@ -58,7 +64,7 @@ func (a *VersionedAssets) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "fallback":
 			err = a.unmarshalFallback(d, once)
 		default:
-			err = unknownWord(d, "versioned_assets", "serve", "version_query", "immutable", "stamp", "memory", "settle",
+			err = unknownWord(d, "versioned_assets", "serve", "version_query", "immutable", "stamp", "keep", "keep_directory", "memory", "settle",
 				"encode", "hide", "fallback")
 		}
 		if err != nil {
@@ -111,6 +117,33 @@ func (a *VersionedAssets) unmarshalStamp(d *caddyfile.Dispenser, once seen) erro
 	}
 	if err := a.checkStamp(); err != nil {
 		return d.WrapErr(err)
+	}
+	return nil
+}
+
+// unmarshalKeep takes `off` for the duration too.
+func (a *VersionedAssets) unmarshalKeep(d *caddyfile.Dispenser, once seen) error {
+	if err := once.first(d); err != nil {
+		return err
+	}
+	args := d.RemainingArgs()
+	if len(args) != 1 && len(args) != 2 {
+		return d.Errf("keep: want a duration, and perhaps a size, got %q", args)
+	}
+	if args[0] == "off" && len(args) == 1 {
+		a.Keep = -1
+		return nil
+	}
+	keep, err := caddy.ParseDuration(args[0])
+	if err != nil || keep <= 0 {
+		return d.Errf("keep: want a duration such as 72h, or off, got %q", args[0])
+	}
+	a.Keep = caddy.Duration(keep)
+	if len(args) == 2 {
+		a.KeepSize = args[1]
+		if _, err := a.keepSize(); err != nil {
+			return d.Errf("keep: %v", err)
+		}
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ const processConfig = "USHER_TEST_CONFIG"
 func TestMain(m *testing.M) {
 	name := os.Getenv(processConfig)
 	if name == "" {
-		os.Exit(m.Run())
+		os.Exit(runTests(m))
 	}
 	config, err := os.ReadFile(name)
 	if err == nil {
@@ -39,6 +39,18 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	select {}
+}
+
+// runTests has Caddy keep its data in a directory that goes away.
+func runTests(m *testing.M) int {
+	data, err := os.MkdirTemp("", "usher-test")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(data)
+	os.Setenv("XDG_DATA_HOME", data)
+	return m.Run()
 }
 
 // caddyProcess is Caddy with its own process.

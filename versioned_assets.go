@@ -35,6 +35,15 @@ type VersionedAssets struct {
 	// The page that a navigation gets where there is no file, for single-page applications. Default: none.
 	Fallback string `json:"fallback,omitempty"`
 
+	// How long the bytes of earlier versions stay reachable under their old URLs. Default: 72h; negative: not at all.
+	Keep caddy.Duration `json:"keep,omitempty"`
+
+	// How much disk they may take, such as `256MiB` (default).
+	KeepSize string `json:"keep_size,omitempty"`
+
+	// Where they are. Default: `usher/archive` in Caddy's data directory.
+	KeepDirectory string `json:"keep_directory,omitempty"`
+
 	// How many bytes of content are held in memory, such as `256MiB` (default). What does not fit is served from disk.
 	Memory string `json:"memory,omitempty"`
 
@@ -57,6 +66,7 @@ type VersionedAssets struct {
 	handler *assets.Handler
 	pages   *stampedPages // nil: pages pass as they are
 	served  []*servedRoot
+	kept    []string // the archives, by their keys in the pool
 	trees   []string // their keys in the pool
 }
 
@@ -170,9 +180,13 @@ func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*
 		Root: root, Memory: memory, Settle: time.Duration(a.Settle), Vanished: time.Duration(a.Vanished),
 		Logger: ctx.Logger(), Now: time.Now,
 	}
+	if config.Archive, err = a.archive(ctx, root, r.Prefix); err != nil {
+		return nil, fmt.Errorf("keep: %w", err)
+	}
+	key += fmt.Sprintf(" %s %t", r.Prefix, config.Archive != nil)
 	if len(a.Stamp) > 0 {
 		// What is served depends on where it is served, and on what is rewritten.
-		key += fmt.Sprintf(" %s %q %q", r.Prefix, a.Stamp, a.VersionQuery)
+		key += fmt.Sprintf(" %q %q", a.Stamp, a.VersionQuery)
 		rewriter := &rewriter{
 			prefix: r.Prefix, words: a.Stamp, versionWord: a.VersionQuery, logger: ctx.Logger(), told: make(map[string]bool),
 		}
@@ -200,6 +214,11 @@ func (a *VersionedAssets) Cleanup() error {
 		errs = append(errs, err)
 	}
 	a.trees = nil
+	for _, key := range a.kept {
+		_, err := assetArchives.Delete(key)
+		errs = append(errs, err)
+	}
+	a.kept = nil
 	for _, served := range a.served {
 		servedRoots.remove(served)
 	}

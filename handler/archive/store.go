@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"container/list"
 	"crypto/sha256"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 )
@@ -35,6 +37,8 @@ type Config struct {
 // Store is safe for concurrent use. It has no goroutine, and needs no end.
 type Store struct {
 	config  Config
+	kept    atomic.Int64 // Keep of the configuration in force, and its Size
+	limit   atomic.Int64
 	entries string // the directory of what is known by name and version
 	blobs   string // the directory of the bytes
 
@@ -77,12 +81,6 @@ var ErrTooLarge = errors.New("larger than the whole archive")
 
 // Open makes the directory, if it is missing, and reads what is held there.
 func Open(config Config) (*Store, error) {
-	if config.Keep == 0 {
-		config.Keep = DefaultKeep
-	}
-	if config.Size == 0 {
-		config.Size = DefaultSize
-	}
 	if config.Report == nil {
 		config.Report = func(error) {}
 	}
@@ -94,6 +92,7 @@ func Open(config Config) (*Store, error) {
 		order:   list.New(),
 		held:    make(map[digest]*blob),
 	}
+	s.Bound(config.Keep, config.Size)
 	for _, directory := range []string{s.entries, s.blobs} {
 		// Assets may be for some eyes only: so is the archive.
 		if err := os.MkdirAll(directory, 0o700); err != nil {
@@ -107,6 +106,14 @@ func Open(config Config) (*Store, error) {
 	return s, nil
 }
 
+// Bound sets how long things are found, and how many bytes the store may take, from now on. 0 means the default.
+func (s *Store) Bound(keep time.Duration, size int64) {
+	s.kept.Store(int64(cmp.Or(keep, DefaultKeep)))
+	s.limit.Store(cmp.Or(size, DefaultSize))
+}
+
+func (s *Store) keep() time.Duration { return time.Duration(s.kept.Load()) }
+
 // Put keeps content under a name, which is a URL path, and a version. The version is "" for a name that holds its version
 // itself. What was there under both is replaced. The content is read twice, and must not change meanwhile.
 func (s *Store) Put(name, version string, content io.ReadSeeker) error {
@@ -118,7 +125,7 @@ func (s *Store) Put(name, version string, content io.ReadSeeker) error {
 		return fmt.Errorf("archiving %s: %w", name, err)
 	}
 	b := &blob{size: size}
-	if b.cost()+block > s.config.Size {
+	if b.cost()+block > s.limit.Load() {
 		return fmt.Errorf("archiving %s: %w", name, ErrTooLarge)
 	}
 	s.changing.Lock()
@@ -148,7 +155,7 @@ func (s *Store) Renew(name, version string) bool {
 		return false
 	}
 	// The file need not say it to the minute.
-	if now.Sub(found.at) < s.config.Keep/16 {
+	if now.Sub(found.at) < s.keep()/16 {
 		return true
 	}
 	renewed := &entry{found.key, found.digest, now}
@@ -175,7 +182,7 @@ func (s *Store) find(k key, now time.Time) (found entry, size int64, ok bool) {
 		return entry{}, 0, false
 	}
 	found = *element.Value.(*entry)
-	return found, s.held[found.digest].size, now.Sub(found.at) < s.config.Keep
+	return found, s.held[found.digest].size, now.Sub(found.at) < s.keep()
 }
 
 func (s *Store) holds(sum digest) bool {
@@ -245,7 +252,7 @@ func (s *Store) dropOldest(now time.Time) (k key, unused []digest, dropped bool)
 		return key{}, nil, false
 	}
 	e := oldest.Value.(*entry)
-	if now.Sub(e.at) < s.config.Keep && s.size <= s.config.Size {
+	if now.Sub(e.at) < s.keep() && s.size <= s.limit.Load() {
 		return key{}, nil, false
 	}
 	return e.key, s.forget(oldest), true

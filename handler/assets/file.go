@@ -52,8 +52,9 @@ type File struct {
 	changedUnder [32]byte // digest of the manifest that was in force when the bytes were last changed in place
 	variants     atomic.Pointer[variants]
 	integrity    atomic.Pointer[string]
-	original     *File  // as it is on the disk, where other bytes are served
-	circle       string // the version of a file whose version is no digest of its bytes
+	earlier      readerAt // bytes that were replaced
+	original     *File    // as it is on the disk, where other bytes are served
+	circle       string   // the version of a file whose version is no digest of its bytes
 
 	// header values, made once
 	etag, contentType, contentLength, lastModified []string

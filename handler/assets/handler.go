@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"path"
 	"strings"
+
+	"github.com/scan2food/usher/handler/archive"
 )
 
 // Next is the handler behind the assets. Caddy's handlers fit it.
@@ -22,6 +24,7 @@ type Site struct {
 	Prefix string
 	Tree   interface {
 		Catalog(context.Context) *Catalog
+		Earlier(path, version string) (*archive.Content, bool)
 	}
 }
 
@@ -78,7 +81,12 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, site *Site, cat
 		return
 	}
 	if file := catalog.Lookup(relativePath); file != nil {
-		h.serve(w, r, catalog, file)
+		if !h.serveEarlierVersion(w, r, site, file) {
+			h.serve(w, r, catalog, file)
+		}
+		return
+	}
+	if h.serveEarlier(w, r, site, relativePath, "") || h.serveVersion(w, r, site, relativePath) {
 		return
 	}
 	if directory := strings.TrimSuffix(relativePath, "/"); catalog.IsDirectory(directory) {

@@ -173,6 +173,9 @@ func (f *File) open(catalog *Catalog) (readerAt, func(), error) {
 	if f.Content != nil {
 		return bytes.NewReader(f.Content), func() {}, nil
 	}
+	if f.earlier != nil {
+		return f.earlier, func() {}, nil
+	}
 	file, err := catalog.root.Open(f.Path)
 	if err != nil {
 		return nil, nil, err

@@ -38,6 +38,8 @@ type TreeConfig struct {
 	Vanished time.Duration
 	// Rewrite has files refer to the versions of others. Nil: they are served as they are.
 	Rewrite Rewrite
+	// Archive keeps what is replaced. Nil: it is gone.
+	Archive Archive
 	// Logger is told of generations, and of what could not be read.
 	Logger *zap.Logger
 	Now    func() time.Time
@@ -56,7 +58,10 @@ type Tree struct {
 	reported map[string]string    // the last error of a path
 	changing bool                 // the last scan met a file that was being written
 
+	renewed time.Time // when what is current was put into the archive, or renewed there
+
 	stopCompressing context.CancelFunc
+	archiving       sync.Mutex
 	background      sync.WaitGroup
 }
 
@@ -128,6 +133,7 @@ func (t *Tree) run(ctx context.Context) {
 		case <-quiet.C:
 			w.watch()
 			t.refresh(ctx)
+			t.renew(ctx)
 			quiet.Reset(t.afterScan(w))
 		}
 	}
@@ -172,6 +178,7 @@ func (t *Tree) refresh(ctx context.Context) {
 		close(t.ready)
 	}
 	t.compress(ctx, next)
+	t.archive(ctx, current, next)
 	t.config.Logger.Info("published assets",
 		zap.String("root", t.config.Root),
 		zap.String("generation", next.Generation),

@@ -1,0 +1,136 @@
+package assets
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/scan2food/usher/handler/archive"
+)
+
+// Archive keeps the bytes of earlier versions. [archive.Store] is one.
+type Archive interface {
+	Put(name, version string, content io.ReadSeeker) error
+	Renew(name, version string) bool
+	Has(name, version string) bool
+	Get(name, version string) (*archive.Content, bool)
+	Sweep()
+}
+
+// renewEvery is how often what is current is renewed: were it not, it would be too old on the day that it is replaced.
+const renewEvery = time.Hour
+
+// Earlier opens the bytes that a path had under a version, or under no version if its name is one. Close them.
+func (t *Tree) Earlier(path, version string) (*archive.Content, bool) {
+	if t.config.Archive == nil || !t.config.Archive.Has(path, version) {
+		return nil, false
+	}
+	return t.config.Archive.Get(path, version)
+}
+
+// archive keeps what is current, in the background, for the day that it is replaced; what was until now gets its full time.
+func (t *Tree) archive(ctx context.Context, previous, next *Catalog) {
+	if t.config.Archive == nil {
+		return
+	}
+	t.renewed = t.config.Now()
+	t.background.Add(1)
+	go func() {
+		defer t.background.Done()
+		t.archiving.Lock() // one after the other
+		defer t.archiving.Unlock()
+		if previous != nil {
+			t.put(ctx, previous)
+		}
+		t.put(ctx, next)
+		t.config.Archive.Sweep()
+	}()
+}
+
+// renew is for a tree that does not change.
+func (t *Tree) renew(ctx context.Context) {
+	if catalog := t.catalog.Load(); catalog != nil && t.config.Now().Sub(t.renewed) >= renewEvery {
+		t.archive(ctx, nil, catalog)
+	}
+}
+
+// put keeps or renews every file that a URL may name by version.
+func (t *Tree) put(ctx context.Context, catalog *Catalog) {
+	for file := range catalog.All() {
+		if ctx.Err() != nil {
+			return
+		}
+		if file.IsManifest || strings.HasPrefix(file.contentType[0], "text/html") {
+			continue // they are always the current ones
+		}
+		version := ""
+		if file.Evidence.Kind == NoEvidence {
+			version = file.version()
+		}
+		// A digest names these bytes and no others; what a manifest or an operator vouches for may have been replaced.
+		if (version != "" || file.Evidence.Kind == ByDigest) && t.config.Archive.Renew(file.Path, version) {
+			continue
+		}
+		if err := t.putFile(catalog, file, version); err != nil && !errors.Is(err, archive.ErrTooLarge) {
+			t.config.Logger.Error("an asset cannot be kept for those who ask for it after it is replaced",
+				zap.String("root", t.config.Root), zap.String("path", file.Path), zap.Error(err))
+			return // the next would fail alike: the disk is full, or not ours
+		}
+	}
+}
+
+func (t *Tree) putFile(catalog *Catalog, file *File, version string) error {
+	if file.Content != nil {
+		return t.config.Archive.Put(file.Path, version, bytes.NewReader(file.Content))
+	}
+	content, closeContent, err := file.open(catalog)
+	if err != nil {
+		return nil // it was replaced meanwhile: too late for these bytes
+	}
+	defer closeContent()
+	return t.config.Archive.Put(file.Path, version, io.NewSectionReader(content, 0, file.Size))
+}
+
+// serveEarlier answers with the bytes that a version was true of, if they are kept.
+func (h *Handler) serveEarlier(w http.ResponseWriter, r *http.Request, site *Site, path, version string) bool {
+	content, found := site.Tree.Earlier(path, version)
+	if !found {
+		return false
+	}
+	defer content.Close()
+	file := &File{Path: path, Size: content.Size, digest: content.SHA256, earlier: content}
+	file.prepare()
+	file.lastModified = nil
+	file.Evidence = Evidence{ByDigest, "the version is that of bytes that were replaced, and are kept"}
+	h.serve(w, r, nil, file)
+	return true
+}
+
+// serveEarlierVersion answers a version in the query that is not the current one.
+func (h *Handler) serveEarlierVersion(w http.ResponseWriter, r *http.Request, site *Site, file *File) bool {
+	if r.URL.RawQuery == "" || file.Evidence.Kind != NoEvidence || h.versionEvidence(r.URL.RawQuery, file).Kind != NoEvidence {
+		return false
+	}
+	return h.serveVersion(w, r, site, file.Path)
+}
+
+// serveVersion looks for a version of the query in the archive.
+func (h *Handler) serveVersion(w http.ResponseWriter, r *http.Request, site *Site, path string) bool {
+	for query := r.URL.RawQuery; len(query) > 0; {
+		var parameter string
+		parameter, query, _ = strings.Cut(query, "&")
+		name, value, _ := strings.Cut(parameter, "=")
+		for _, word := range h.VersionQuery {
+			if name == word && value != "" && h.serveEarlier(w, r, site, path, value) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,124 @@
+package usher
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// keptSite serves a directory with an archive.
+func keptSite(t *testing.T, root, words string) *testSite {
+	t.Helper()
+	return startSite(t, fmt.Sprintf(`
+		http://127.0.0.1
+		versioned_assets {
+			serve /static/ %s
+			settle 50ms 100ms
+			%s
+		}
+		respond "the application" 200
+	`, root, words))
+}
+
+// A page that was loaded before a deployment gets the files that belong to it, by version and by hashed name, over a restart.
+func TestEarlierVersions(t *testing.T) {
+	t.Parallel()
+	const first, second, chunk = "console.log('first version, long enough for a range')", "console.log('second')", "console.log('chunk')"
+	hashed := "chunk." + md5Name(chunk) + ".js"
+	root := writeTree(t, map[string]string{"main.js": first, hashed: chunk, "page.html": "<p>1"})
+	site := keptSite(t, root, "")
+	earlier := "/static/main.js?v=" + stampOf(first)
+	if response, _ := fetch(t, site, "GET", earlier); response.Header.Get("Cache-Control") != yearLong {
+		t.Fatalf("the current version has %q", response.Header.Get("Cache-Control"))
+	}
+	archived := func(name, version string) bool {
+		content, found := servedRoots.of(site.Server)[0].tree.Earlier(name, version)
+		if found {
+			content.Close()
+		}
+		return found
+	}
+	eventually(t, "the first generation kept", func() bool { return archived("main.js", stampOf(first)) && archived(hashed, "") })
+
+	writeFile(t, root, "main.js", second)
+	if err := os.Remove(filepath.Join(root, hashed)); err != nil {
+		t.Fatal(err)
+	}
+	check := func(when string) {
+		t.Helper()
+		eventually(t, "the second generation "+when, func() bool {
+			response, body := fetch(t, site, "GET", "/static/main.js?v="+stampOf(second))
+			return body == second && response.Header.Get("Cache-Control") == yearLong
+		})
+		for path, want := range map[string]string{earlier: first, "/static/" + hashed: chunk} {
+			response, body := fetch(t, site, "GET", path)
+			if body != want || response.StatusCode != 200 || response.Header.Get("Cache-Control") != yearLong {
+				t.Errorf("%s, %s: %d %q with %q, want the earlier bytes for a year", when, path, response.StatusCode, body,
+					response.Header.Get("Cache-Control"))
+			}
+			etag := response.Header.Get("Etag")
+			if again, _ := fetch(t, site, "GET", path, "If-None-Match", etag); again.StatusCode != http.StatusNotModified {
+				t.Errorf("%s, %s again: %d, want 304", when, path, again.StatusCode)
+			}
+		}
+		response, body := fetch(t, site, "GET", earlier, "Range", "bytes=8-10")
+		if response.StatusCode != http.StatusPartialContent || body != first[8:11] {
+			t.Errorf("%s, a range: %d %q, want %q", when, response.StatusCode, body, first[8:11])
+		}
+		for path, want := range map[string]string{
+			"/static/main.js": revalidate, "/static/main.js?v=20260211": revalidate, "/static/main.js?v=0123456789abcdef": revalidate,
+		} {
+			response, body := fetch(t, site, "GET", path)
+			if body != second || response.Header.Get("Cache-Control") != want {
+				t.Errorf("%s, %s: %q with %q, want the current bytes with %q", when, path, body, response.Header.Get("Cache-Control"), want)
+			}
+		}
+	}
+	check("after the deployment")
+	site.Unload()
+	site = keptSite(t, root, "keep 48h 10MiB")
+	check("after a restart")
+	site.Unload()
+	site = keptSite(t, root, "keep off")
+	if response, _ := fetch(t, site, "GET", "/static/"+hashed); response.StatusCode != 404 || response.Header.Get("Cache-Control") != noStore {
+		t.Errorf("without an archive: %d with %q, want 404 that nobody keeps", response.StatusCode, response.Header.Get("Cache-Control"))
+	}
+}
+
+// What is too old is gone: a hashed name is a 404 that nobody keeps.
+func TestEarlierVersionsEnd(t *testing.T) {
+	t.Parallel()
+	const chunk = "console.log('chunk')"
+	hashed := "chunk." + md5Name(chunk) + ".js"
+	root := writeTree(t, map[string]string{hashed: chunk, "main.js": "1"})
+	site := keptSite(t, root, "keep 1s")
+	if response, _ := fetch(t, site, "GET", "/static/"+hashed); response.StatusCode != 200 {
+		t.Fatalf("the file: %d", response.StatusCode)
+	}
+	if err := os.Remove(filepath.Join(root, hashed)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the hashed name gone", func() bool {
+		response, _ := fetch(t, site, "GET", "/static/"+hashed)
+		return response.StatusCode == 404 && response.Header.Get("Cache-Control") == noStore
+	})
+}
+
+// A data directory that cannot be used is said, and costs nothing else.
+func TestEarlierVersionsWithoutADirectory(t *testing.T) {
+	t.Parallel()
+	root := writeTree(t, map[string]string{"main.js": "1"})
+	file := filepath.Join(t.TempDir(), "a-file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	site := keptSite(t, root, "keep_directory "+file)
+	if response, _ := fetch(t, site, "GET", "/static/main.js"); response.StatusCode != 200 {
+		t.Errorf("main.js: %d, want it served", response.StatusCode)
+	}
+	if len(site.Logs.With("earlier versions of assets are not kept")) != 1 {
+		t.Error("nothing is said of the archive that cannot be opened")
+	}
+}
