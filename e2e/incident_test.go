@@ -92,7 +92,7 @@ http {
 }
 `
 
-func startNginx(t *testing.T, d *django, port int) string {
+func startNginx(t *testing.T, d *django, port int) (*process, string) {
 	t.Helper()
 	run, err := os.MkdirTemp("", "usher-nginx")
 	if err != nil {
@@ -115,17 +115,17 @@ func startNginx(t *testing.T, d *django, port int) string {
 	if err := os.WriteFile(configuration, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	startProcess(t, run, nil, "nginx", "-c", configuration)
+	nginx := startProcess(t, run, nil, "nginx", "-c", configuration)
 	url := fmt.Sprintf("http://localhost:%d", port)
 	waitForStatus(t, url+"/health/", http.StatusOK)
-	return url
+	return nginx, url
 }
 
 // Behind nginx, as such sites configure it, a browser that was there before the deployment runs the old scripts.
 func TestIncidentBehindNginx(t *testing.T) {
 	need(t, "gunicorn", "nginx", "chromium")
 	site := startDjango(t)
-	url := startNginx(t, site, freePort(t))
+	_, url := startNginx(t, site, freePort(t))
 	ctx := browser(t)
 	if main, worker := visit(t, ctx, url); main != "release 1" || worker != "release 1" {
 		t.Fatalf("the first visit runs %s and %s", main, worker)
@@ -152,5 +152,32 @@ func TestIncidentBehindUsher(t *testing.T) {
 	time.Sleep(2 * time.Second)
 	if main, worker := visit(t, ctx, door.url); main != "release 2" || worker != "release 2" {
 		t.Errorf("the next visit runs main.js %s and worker.js %s, want release 2 of both", main, worker)
+	}
+}
+
+// A browser whose cache nginx has poisoned, with a year for both scripts, runs the new ones at its first visit behind usher:
+// the page names other URLs, and so does the script that starts the worker. Nobody touched a template.
+func TestPoisonedCacheBehindUsher(t *testing.T) {
+	need(t, "gunicorn", "nginx", "chromium")
+	site := startDjango(t)
+	port := freePort(t)
+	nginx, url := startNginx(t, site, port)
+	ctx := browser(t)
+	if main, worker := visit(t, ctx, url); main != "release 1" || worker != "release 1" {
+		t.Fatalf("the first visit runs %s and %s", main, worker)
+	}
+	site.deploy(t, "release 2")
+	if _, worker := visit(t, ctx, url); worker != "release 1" {
+		t.Fatalf("behind nginx the worker is %s: the cache is not poisoned", worker)
+	}
+	nginx.stop()
+	startUsher(t, site, port)
+	if main, worker := visit(t, ctx, url); main != "release 2" || worker != "release 2" {
+		t.Errorf("the first visit behind usher runs main.js %s and worker.js %s, want release 2 of both", main, worker)
+	}
+	site.deploy(t, "release 3")
+	time.Sleep(2 * time.Second) // a change counts when the tree has been quiet for a second
+	if main, worker := visit(t, ctx, url); main != "release 3" || worker != "release 3" {
+		t.Errorf("after the next deployment it runs main.js %s and worker.js %s, want release 3 of both", main, worker)
 	}
 }
