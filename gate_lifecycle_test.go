@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,10 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
+
+// The lifecycle cases that have no test here: L2 and L8 are TestKeysFile and TestTicketSecretRotates; L4
+// TestCloseAtAFrameBoundary and TestCloseAmongConcurrentWrites; L6 TestRefusalsUnderAFlood and bench/gate; L7 TestHalfOpen; L9
+// BenchmarkDecide, and the comparison of keys.Ring; L11 TestRejectClose and, in a browser, e2e's TestClient.
 
 // keysFileSite has one route, whose keys are those of a file.
 func keysFileSite(t *testing.T, words string) (*testSite, string) {
@@ -96,6 +101,54 @@ func TestL1RevokeEveryProtocol(t *testing.T) {
 			t.Error("a key stands in the logs")
 		}
 	})
+}
+
+// TestL3ManyReloads: 500 sockets, 100 reloads of a configuration that changes elsewhere, no socket lost, nothing left behind.
+// Not parallel: it counts the goroutines of the process.
+func TestL3ManyReloads(t *testing.T) {
+	const sockets, reloads = 500, 100
+	app := startApplication(t)
+	config := func(i int) string {
+		return fmt.Sprintf(`
+			http://localhost
+			websocket_gate {
+				route a /ws/a/ {
+					key %s
+				}
+			}
+			header X-Reload %d
+			websocket_tunnel /ws/* %s
+		`, goodKey, i, app.Addr)
+	}
+	first := startSite(t, config(0))
+	before := runtime.NumGoroutine()
+	conns := make([]net.Conn, sockets)
+	for i := range conns {
+		conn, response := exchangeOpen(t, first.Addr, get(keyed, upgrade))
+		if response.StatusCode != http.StatusSwitchingProtocols {
+			t.Fatalf("socket %d: status %d, want 101", i, response.StatusCode)
+		}
+		defer conn.Close()
+		conns[i] = conn
+	}
+	site := first
+	for i := range reloads {
+		next := startSite(t, config(i+1))
+		site.Unload()
+		site = next
+		if conn := conns[i*sockets/reloads]; !echoesOver(conn, fmt.Sprint("reload ", i)) {
+			t.Fatalf("reload %d: a socket is lost", i)
+		}
+	}
+	for i, conn := range conns {
+		if !echoesOver(conn, "still here") {
+			t.Fatalf("socket %d is lost", i)
+		}
+		conn.Close()
+	}
+	eventually(t, "all of them ended", func() bool { return openOf(openSite(t, site), "a") == 0 })
+	// A listener for each configuration stays until the end of the test, with one goroutine or two.
+	eventually(t, "the goroutines gone", func() bool { return runtime.NumGoroutine() < before+4*reloads })
 }
 
 func init() { caddy.RegisterModule(panicking{}) }

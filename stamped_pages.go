@@ -187,6 +187,9 @@ func (w *pageWriter) decide(status int) {
 	}
 	w.pages.await(w.request.Context())
 	w.state = w.pages.state() // before the versions: a page that gets later ones is asked for again, and not kept
+	if header["Cache-Control"] == nil && header["Expires"] == nil {
+		header["Cache-Control"] = []string{"no-cache"} // or browsers guess, and show a page of before (RFC 9111, 4.2.2)
+	}
 	w.coding = strings.ToLower(strings.TrimSpace(header.Get("Content-Encoding")))
 	w.tag(header)
 	for _, name := range []string{

@@ -73,6 +73,9 @@ func TestStampedPage(t *testing.T) {
 		t.Fatalf("the page is %q, want %q", body, want)
 	}
 	etag := response.Header.Get("Etag")
+	if got := response.Header.Get("Cache-Control"); got != revalidate {
+		t.Errorf("a page that says nothing of it has Cache-Control %q, want %q", got, revalidate)
+	}
 	if etag == `"page"` || response.Header.Get("Last-Modified") != "" {
 		t.Errorf("header %v, want a tag of the stamped page, and no date", response.Header)
 	}

@@ -17,10 +17,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -65,6 +65,18 @@ http://localhost:PORT {
 }
 `
 
+const respond = `{
+	admin off
+	persist_config off
+	log {
+		OUTPUT
+	}
+}
+http://localhost:PORT {
+	respond 403
+}
+`
+
 func main() {
 	seconds := flag.Int("seconds", 5, "how long each server is asked")
 	workers := flag.Int("workers", 8, "connections at a time")
@@ -79,12 +91,13 @@ func main() {
 		log.Fatalf("building cmd/caddy: %v\n%s", err, out)
 	}
 	quiet, loud := setting{"discard", ""}, setting{"file " + filepath.Join(dir, "log"), "log"}
-	fmt.Println("| refused by | a second of processor time | usher is |")
-	fmt.Println("|---|---|---|")
+	fmt.Println("| refused by | a second of processor time | usher is | p99 | memory after a fifth, and at the end |")
+	fmt.Println("|---|---|---|---|---|")
 	for _, group := range [][]server{
 		{
 			{"usher", caddyWith(caddy, dir, gated, quiet)},
 			{"Caddy's matcher recipe", caddyWith(caddy, dir, recipe, quiet)},
+			{"Caddy's respond, whatever is asked", caddyWith(caddy, dir, respond, quiet)},
 			{"Daphne", daphne},
 		},
 		{
@@ -94,13 +107,21 @@ func main() {
 	} {
 		var usher float64
 		for i, server := range group {
-			perSecond := measure(server.start, *workers, time.Duration(*seconds)*time.Second)
+			m := measure(server.start, *workers, time.Duration(*seconds)*time.Second)
 			if i == 0 {
-				usher = perSecond
+				usher = m.perSecond
 			}
-			fmt.Printf("| %s | %.0f | %.2f times |\n", server.name, perSecond, usher/perSecond)
+			fmt.Printf("| %s | %.0f | %.2f times | %s | %.0f MB, %.0f MB |\n", server.name, m.perSecond, usher/m.perSecond,
+				m.p99.Round(10*time.Microsecond), m.early, m.late)
 		}
 	}
+}
+
+// measurement is what is known of one server afterwards.
+type measurement struct {
+	perSecond   float64 // refusals, of its processor time
+	p99         time.Duration
+	early, late float64 // resident memory, in MB
 }
 
 type server struct {
@@ -132,7 +153,7 @@ func daphne(port int) *exec.Cmd {
 	return command
 }
 
-func measure(start func(int) *exec.Cmd, workers int, duration time.Duration) float64 {
+func measure(start func(int) *exec.Cmd, workers int, duration time.Duration) (m measurement) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		log.Fatal(err)
@@ -156,20 +177,37 @@ func measure(start func(int) *exec.Cmd, workers int, duration time.Duration) flo
 	if status := refusal(address); status != "401" && status != "403" {
 		log.Fatalf("%s answers %s, want a refusal", command, status)
 	}
-	var refused atomic.Int64
 	var running sync.WaitGroup
+	taken := make([][]time.Duration, workers)
 	started, used := time.Now(), processorTime(command.Process.Pid)
-	for range workers {
+	for i := range workers {
 		running.Go(func() {
 			for time.Since(started) < duration {
+				begun := time.Now()
 				if refusal(address) != "" {
-					refused.Add(1)
+					taken[i] = append(taken[i], time.Since(begun))
 				}
 			}
 		})
 	}
+	time.Sleep(duration / 5)
+	m.early = resident(command.Process.Pid)
 	running.Wait()
-	return float64(refused.Load()) / (processorTime(command.Process.Pid) - used)
+	m.late = resident(command.Process.Pid)
+	all := slices.Sorted(slices.Values(slices.Concat(taken...)))
+	m.perSecond = float64(len(all)) / (processorTime(command.Process.Pid) - used)
+	m.p99 = all[len(all)*99/100]
+	return m
+}
+
+// resident is the memory of a process, in MB: the second field of its statm, in pages (proc(5)).
+func resident(pid int) float64 {
+	statm, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		log.Fatal(err)
+	}
+	pages, _ := strconv.ParseFloat(strings.Fields(string(statm))[1], 64)
+	return pages * float64(os.Getpagesize()) / 1e6
 }
 
 // processorTime is what a process has used, in seconds: fields 14 and 15 of its stat, in hundredths (proc(5)).

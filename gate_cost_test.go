@@ -1,0 +1,55 @@
+package usher
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// A socket costs little more behind the gate than without it, and no goroutine. Not parallel: memory is the process's.
+func TestGatedSocketCost(t *testing.T) {
+	app := startApplication(t)
+	const sockets = 400
+	cost := func(config, target string) (bytes, goroutines float64) {
+		site := startSite(t, config)
+		conns := make([]net.Conn, 0, sockets)
+		measure := func() (float64, float64) {
+			time.Sleep(100 * time.Millisecond)
+			runtime.GC()
+			runtime.GC()
+			var stats runtime.MemStats
+			runtime.ReadMemStats(&stats)
+			return float64(stats.HeapAlloc + stats.StackInuse), float64(runtime.NumGoroutine())
+		}
+		open := func(n int) {
+			for range n {
+				conn, response := exchangeOpen(t, site.Addr, get(target, upgrade))
+				if response.StatusCode != http.StatusSwitchingProtocols {
+					t.Fatalf("status %d, want 101", response.StatusCode)
+				}
+				conns = append(conns, conn)
+			}
+		}
+		open(20) // what is made once
+		memory, running := measure()
+		open(sockets)
+		moreMemory, moreRunning := measure()
+		for _, conn := range conns {
+			conn.Close()
+		}
+		site.Unload()
+		return (moreMemory - memory) / sockets, (moreRunning - running) / sockets
+	}
+	ungated, fewer := cost("http://localhost\nreverse_proxy "+app.Addr, keyed)
+	gated, more := cost(fmt.Sprintf("http://localhost\nwebsocket_gate {\nroute a /ws/a/ {\nkey %s\n}\n}\nreverse_proxy %s", goodKey, app.Addr), keyed)
+	t.Logf("a socket costs %.0f bytes and %.2f goroutines, ungated %.0f and %.2f", gated, more, ungated, fewer)
+	if more > fewer+0.05 {
+		t.Errorf("a gated socket has %.2f goroutines, an ungated one %.2f: want no more", more, fewer)
+	}
+	if gated > ungated+3<<10 { // 1.5 KB is what it may be; the rest is for the noise of stacks that double
+		t.Errorf("a gated socket costs %.0f bytes, an ungated one %.0f", gated, ungated)
+	}
+}
