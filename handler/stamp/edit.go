@@ -103,8 +103,8 @@ func (s *Stamper) stampPath(text []byte, ref reference, amp ampersand, memory *s
 	if s.Modules == nil {
 		return edit{}, false
 	}
-	path, ok := s.Modules(string(ref.path))
-	if !ok {
+	path, _ := s.Modules(string(ref.path))
+	if path == "" {
 		return edit{}, false
 	}
 	escaped := (&url.URL{Path: path}).EscapedPath()

@@ -117,14 +117,14 @@ type Child struct {
 func (s *Stamper) Children(source Source) []Child {
 	var children []Child
 	var memory scratch
-	in := script{at: locationOf(pathURL(source.Path))}
-	for _, l := range literals(source.Content) {
+	at := locationOf(pathURL(source.Path))
+	for _, l := range literals(source.Content, maxTokens) {
 		text := source.Content[l.start:l.end]
 		relative := text[0] != '/' && schemeLength(text) == 0
 		if relative && l.kind == workerLiteral || l.kind == importLiteral && !isSpecifier(text) {
 			continue
 		}
-		ref, ok := s.refer(text, in.at, &memory)
+		ref, ok := s.refer(text, at, &memory)
 		if !ok {
 			continue
 		}

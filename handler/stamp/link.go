@@ -24,8 +24,8 @@ func (s *Stamper) Link(value string, at *url.URL) string {
 		target, after := rest[start+1:start+length], rest[start+length:]
 		out.WriteString(rest[:start+1])
 		edit, ok := edit{}, false
-		if s.stampsLink(parametersOf(after)) {
-			edit, ok = s.stamp([]byte(target), location, asResource, plainAmpersand, &memory)
+		if as, loads := s.linkPurpose(parametersOf(after)); loads {
+			edit, ok = s.stamp([]byte(target), location, as, plainAmpersand, &memory)
 		}
 		if ok {
 			target = target[:edit.start] + string(edit.with) + target[edit.end:]
@@ -46,10 +46,10 @@ func parametersOf(after string) string {
 	return parameters
 }
 
-// stampsLink reports whether a link names a resource that pages ask for under a version.
-func (s *Stamper) stampsLink(parameters string) bool {
-	var preload, stylesheet bool
-	as := ""
+// linkPurpose tells what a link is for, if it names what pages ask for under a version.
+func (s *Stamper) linkPurpose(parameters string) (as purpose, loads bool) {
+	var preload, stylesheet, module bool
+	destination := ""
 	for parameter := range strings.SplitSeq(parameters, ";") {
 		name, value, _ := strings.Cut(strings.Trim(parameter, " \t>,"), "=")
 		value = strings.ToLower(strings.Trim(value, `"`))
@@ -58,10 +58,14 @@ func (s *Stamper) stampsLink(parameters string) bool {
 			for word := range strings.FieldsSeq(value) {
 				preload = preload || word == "preload" || word == "prefetch"
 				stylesheet = stylesheet || word == "stylesheet"
+				module = module || word == "modulepreload"
 			}
 		case "as":
-			as = value
+			destination = value
 		}
 	}
-	return stylesheet || preload && s.preloads([]byte(as))
+	if module {
+		return asModule, true
+	}
+	return asResource, stylesheet || preload && s.preloads([]byte(destination))
 }

@@ -12,8 +12,9 @@ import (
 const (
 	// maxHeld is the longest tag or inline script that is looked at. Longer ones pass.
 	maxHeld   = 32 << 10
-	maxWindow = 4 << 10 // how much is looked at beside what is held
-	maxReady  = 4 << 10 // how much is gathered before it is written
+	maxWindow = 4 << 10  // how much is looked at beside what is held
+	maxReady  = 4 << 10  // how much is gathered before it is written
+	maxRested = 16 << 10 // how much memory of what was held stays for what will be
 )
 
 // Page rewrites HTML that is written to it. It withholds only what it cannot decide yet, and no more than a tag.
@@ -39,6 +40,8 @@ type Page struct {
 	foreign   foreign
 	inline    inline
 	keep      bool // what stands in the page itself stays
+	// keepModules: modules stay, since they are changed together or not at all
+	keepModules bool
 
 	from   int // in the data of the current step: what is before it is written
 	memory scratch
@@ -53,12 +56,18 @@ func (s *Stamper) Page(out io.Writer, at *url.URL) *Page {
 
 // KeepInline leaves inline styles, scripts and import maps as they are, and all modules with them, since those are
 // changed together or not at all. It is for pages whose Content-Security-Policy names what is inline by its digest.
-func (p *Page) KeepInline() { p.keep = true }
+func (p *Page) KeepInline() { p.keep, p.keepModules = true, true }
+
+// KeepModules leaves all modules as they are. It is for pages whose Content-Security-Policy names scripts by their path.
+func (p *Page) KeepModules() { p.keepModules = true }
 
 // Write takes the next part of the page. It keeps nothing of data.
 func (p *Page) Write(data []byte) (int, error) {
 	for rest := data; len(rest) > 0 && p.err == nil; {
 		if len(p.held) == 0 {
+			if cap(p.held) > maxRested {
+				p.held = nil
+			}
 			done := p.step(rest, false)
 			p.hold(rest[done:])
 			break

@@ -26,7 +26,13 @@ func testConfig() Config {
 func withModules(c *Config) {
 	c.Modules = func(path string) (string, bool) {
 		rest, ok := strings.CutPrefix(path, "/static/")
-		return "/static/~g1/" + rest, ok && !strings.HasPrefix(rest, "~")
+		switch {
+		case strings.HasPrefix(rest, "torn/"):
+			return "", strings.HasSuffix(rest, "/")
+		case !ok, strings.HasPrefix(rest, "~"), strings.Contains(rest, "plain"):
+			return "", false
+		}
+		return "/static/~g1/" + rest, false
 	}
 }
 

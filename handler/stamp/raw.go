@@ -135,7 +135,7 @@ func (p *Page) inRaw(data []byte, i int, final bool) (int, bool) {
 	case inInline:
 		switch {
 		case p.scanned > maxHeld:
-			p.keepLong()
+			p.keepLong(data[i:end])
 			p.mode = inRaw
 		case !found && !final:
 			return i, false

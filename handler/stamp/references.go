@@ -97,9 +97,12 @@ func (p *Page) notePolicy(data []byte) {
 	if !foldEqual(trimBlanks(p.valueOf(equivAttribute, data)), "content-security-policy") {
 		return
 	}
-	policy := p.valueOf(contentAttribute, data)
-	for _, algorithm := range []string{"'sha256-", "'sha384-", "'sha512-"} {
-		p.keep = p.keep || bytes.Contains(policy, []byte(algorithm))
+	policy := string(p.valueOf(contentAttribute, data))
+	if PinsInline(policy) {
+		p.KeepInline()
+	}
+	if p.stamper.PinsPaths(policy) {
+		p.KeepModules()
 	}
 }
 
@@ -155,7 +158,7 @@ func refers(name element, found attributeName, use use) bool {
 }
 
 func (p *Page) stampAttribute(data []byte, found attribute, as purpose) {
-	if !p.value.read(data[found.start:found.end]) || as == asModule && p.keep {
+	if !p.value.read(data[found.start:found.end]) || as == asModule && p.keepModules {
 		return
 	}
 	p.stampPart(data, found, 0, len(p.value.text), as)

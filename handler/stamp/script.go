@@ -8,6 +8,10 @@ type script struct {
 	// page: it stands in a page, against whose URL all of its references are resolved. In a file, those of workers are
 	// resolved against the page that runs it, which is not known; and modules inherit the prefix of the generation.
 	page bool
+	// limit is how many tokens are looked at.
+	limit int
+	// keep leaves modules as they are.
+	keep bool
 }
 
 // Script rewrites the script that is served under a URL path: literals that are the URL of an asset, where a worker, a
@@ -17,7 +21,7 @@ func (s *Stamper) Script(content []byte, path string) []byte {
 	var out []byte
 	var memory scratch
 	from := 0
-	s.scriptEdits(content, script{at: locationOf(pathURL(path))}, &memory, func(e edit) {
+	s.scriptEdits(content, script{at: locationOf(pathURL(path)), limit: maxTokens}, &memory, func(e edit) {
 		out = append(append(out, content[from:e.start]...), e.with...)
 		from = e.end
 	})
@@ -28,7 +32,7 @@ func (s *Stamper) Script(content []byte, path string) []byte {
 }
 
 func (s *Stamper) scriptEdits(content []byte, in script, memory *scratch, change func(edit)) {
-	for _, l := range literals(content) {
+	for _, l := range literals(content, in.limit) {
 		as, ok := s.purposeOf(l, content[l.start:l.end], in)
 		if !ok {
 			continue
@@ -45,10 +49,13 @@ func (s *Stamper) purposeOf(l literal, text []byte, in script) (purpose, bool) {
 	inherits := relative && !in.page && s.Modules != nil
 	switch l.kind {
 	case importLiteral:
-		return asModule, isSpecifier(text) && !inherits
+		return asModule, isSpecifier(text) && !inherits && !in.keep
 	case addressLiteral:
 		if l.worker == moduleWorker || l.worker == unknownWorker {
-			return asModule, !inherits && l.worker == moduleWorker
+			return asModule, !inherits && l.worker == moduleWorker && !in.keep
+		}
+		if l.worker == noWorker && isScriptURL(text) {
+			return asResource, false // import() may be what it is for: a module under two URLs runs twice
 		}
 		return asResource, s.Scripts && !inherits
 	}
@@ -57,11 +64,19 @@ func (s *Stamper) purposeOf(l literal, text []byte, in script) (purpose, bool) {
 	}
 	switch l.worker {
 	case moduleWorker:
-		return asModule, true
+		return asModule, !in.keep
 	case unknownWorker:
 		return asModule, false
 	}
 	return asResource, s.Scripts
+}
+
+// isScriptURL reports the URL of a file that is a script by its name.
+func isScriptURL(text []byte) bool {
+	if end := bytes.IndexAny(text, "?#"); end >= 0 {
+		text = text[:end]
+	}
+	return IsScript(string(text))
 }
 
 // literal is a string in a script that is loaded as what its kind says.
@@ -90,12 +105,12 @@ const (
 )
 
 // literals finds those of a script.
-func literals(content []byte) []literal {
+func literals(content []byte, limit int) []literal {
 	loads := bytes.Contains(content, []byte("import")) || bytes.Contains(content, []byte("Worker"))
 	if !loads || len(content) > maxScript {
 		return nil
 	}
-	t := tokensOf(content)
+	t := tokensOf(content, limit)
 	var found []literal
 	for i, token := range t.list {
 		if !t.isText(i) {
@@ -120,7 +135,7 @@ func (t *tokens) describe(l *literal, i int) bool {
 		return true
 	case !t.is(i+1, ")") && !t.is(i+1, ","):
 		return false
-	case t.are(i-2, "import", "("):
+	case t.are(i-2, "import", "(") && !t.is(i-3, "."):
 		l.kind = importLiteral
 		return true
 	case t.are(i-3, "new", "URL", "("):

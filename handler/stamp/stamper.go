@@ -11,9 +11,10 @@ type Config struct {
 	// Version is the version of the bytes that a URL path (decoded, below a prefix) is answered with. It consists of letters,
 	// digits, "-", "_" and "." only. Not ok leaves the reference as it is: no such file, or its name is a version already.
 	Version func(path string) (version string, ok bool)
-	// Modules is the path under which the modules of the current generation are reached: all of a graph, since it is a prefix
-	// that relative imports inherit. It is asked for directories too, as import maps name them. Nil leaves all modules.
-	Modules func(path string) (rewritten string, ok bool)
+	// Modules is the path under which a module of the current generation is reached, with all of its graph, since the path has
+	// a prefix that relative imports inherit; "" leaves the module as it is. It is asked for directories too, which end in a
+	// slash, as import maps name them: torn are those that hold modules of both kinds. Nil leaves all modules. See [Whole].
+	Modules func(path string) (rewritten string, torn bool)
 	// Integrity is the value that the attribute of a script or a stylesheet ought to have; present is the one it has, or "".
 	// Not ok leaves it. Nil leaves all. See [Pins] and [SHA384].
 	Integrity func(path, present string) (value string, ok bool)
@@ -38,10 +39,10 @@ func New(config Config) *Stamper {
 	return &Stamper{config}
 }
 
-// serves reports whether a path is below a prefix.
+// serves reports whether a path is a prefix, or below one.
 func (s *Stamper) serves(path []byte) bool {
 	for _, prefix := range s.Prefixes {
-		if len(path) > len(prefix) && string(path[:len(prefix)]) == prefix {
+		if len(path) >= len(prefix) && string(path[:len(prefix)]) == prefix {
 			return true
 		}
 	}

@@ -13,6 +13,7 @@ type tokens struct {
 	conditions []bool
 	statement  bool // of the bracket that was closed last
 	imported   int  // the last argument of importScripts that was found
+	whole      bool // it was read to its end
 }
 
 type token struct {
@@ -20,10 +21,14 @@ type token struct {
 	start, end uint32
 }
 
-// maxScript is larger than scripts are, and bounds the memory that the tokens of one take.
-const maxScript = 16 << 20
+// maxScript is larger than scripts are. With maxTokens it bounds the memory that one takes.
+const (
+	maxScript = 16 << 20
+	maxTokens = maxScript
+)
 
-func tokensOf(content []byte) *tokens {
+// tokensOf reads a script, up to a number of tokens.
+func tokensOf(content []byte, limit int) *tokens {
 	t := &tokens{content: content}
 	lexer := js.NewLexer(parse.NewInputString(string(content)))
 	at := 0
@@ -34,12 +39,16 @@ func tokensOf(content []byte) *tokens {
 			kind, data = lexer.RegExp()
 		}
 		if kind == js.ErrorToken {
+			t.whole = at == len(content)
 			return t
 		}
 		end := at + len(data)
 		switch kind {
 		case js.WhitespaceToken, js.LineTerminatorToken, js.CommentToken, js.CommentLineTerminatorToken:
 		default:
+			if len(t.list) == limit {
+				return t
+			}
 			t.add(token{kind, uint32(at), uint32(end)})
 		}
 		at = end

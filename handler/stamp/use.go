@@ -50,8 +50,8 @@ func (p *Page) scriptUse(data []byte) use {
 			use.inline = inlineImportMap
 		}
 	case len(kind) == 0 || isJavaScript(kind):
-		if s.Scripts {
-			use.inline = inlineScript
+		if s.Modules != nil || s.Scripts {
+			use.inline = inlineScript // import() is for all scripts
 		}
 	}
 	if _, external := p.attributes.find(srcAttribute); external {
