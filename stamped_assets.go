@@ -2,7 +2,6 @@ package usher
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -45,67 +44,14 @@ func (a *VersionedAssets) newPages() *stampedPages {
 	if !a.stamps(stampHTML) {
 		return nil
 	}
-	pages := &stampedPages{sites: a.handler.Sites}
-	config := stamp.Config{
-		VersionQuery: a.VersionQuery, Version: pages.version, Styles: a.stamps(stampCSS), Scripts: a.stamps(stampJS),
+	pages := &stampedPages{
+		sites: a.handler.Sites, addIntegrity: a.Integrity,
+		config: stamp.Config{VersionQuery: a.VersionQuery, Styles: a.stamps(stampCSS), Scripts: a.stamps(stampJS)},
 	}
 	for _, site := range pages.sites {
-		config.Prefixes = append(config.Prefixes, site.Prefix)
+		pages.config.Prefixes = append(pages.config.Prefixes, site.Prefix)
 	}
-	config.Integrity = func(path, present string) (string, bool) { return pages.integrity(path, present, a.Integrity) }
-	pages.stamper = stamp.New(config)
 	return pages
-}
-
-// at finds the file of a URL path in the current generation, if there is one.
-func (p *stampedPages) at(urlPath string) (*assets.Catalog, string) {
-	for i := range p.sites {
-		if rest, below := strings.CutPrefix(urlPath, p.sites[i].Prefix); below {
-			return currentOf(p.sites[i]), rest
-		}
-	}
-	return nil, ""
-}
-
-// currentOf is the catalog of a site that is there already, or nil.
-func currentOf(site assets.Site) *assets.Catalog {
-	return site.Tree.Catalog(alreadyOver)
-}
-
-// alreadyOver is a context with which nothing is waited for.
-var alreadyOver = func() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
-}()
-
-func (p *stampedPages) version(urlPath string) (string, bool) {
-	catalog, rest := p.at(urlPath)
-	if catalog == nil {
-		return "", false
-	}
-	return catalog.Version(rest)
-}
-
-// integrity keeps a true attribute true where other bytes are served than those that it pins. One that is false is the
-// page's own error, and stays.
-func (p *stampedPages) integrity(urlPath, present string, add bool) (string, bool) {
-	catalog, rest := p.at(urlPath)
-	if catalog == nil {
-		return "", false
-	}
-	file := catalog.Lookup(rest)
-	if file == nil || file.Content == nil {
-		return "", false
-	}
-	if present == "" {
-		return file.Integrity(), add
-	}
-	original := file.Original()
-	if original == nil || present == file.Integrity() || !stamp.Pins(present, original) {
-		return "", false
-	}
-	return file.Integrity(), true
 }
 
 // rewriter gives the stylesheets and scripts of one directory the versions of what they refer to there. It knows nothing

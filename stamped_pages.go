@@ -3,13 +3,12 @@ package usher
 import (
 	"bytes"
 	"context"
-	"hash/fnv"
 	"io"
 	"net/http"
 	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -20,21 +19,10 @@ import (
 
 // stampedPages gives the references in the HTML that passes the versions of the current generation.
 type stampedPages struct {
-	sites   []assets.Site // the longest prefix first
-	stamper *stamp.Stamper
-}
-
-// state identifies what pages are stamped with at the moment. It is a part of their entity tags: a page is another one when
-// the assets are.
-func (p *stampedPages) state() string {
-	sum := fnv.New64a()
-	for _, site := range p.sites {
-		if catalog := currentOf(site); catalog != nil {
-			_, _ = io.WriteString(sum, catalog.State())
-		}
-		_, _ = io.WriteString(sum, "\n")
-	}
-	return strconv.FormatUint(sum.Sum64()|1<<63, 36) // always of one length
+	sites        []assets.Site // the longest prefix first
+	config       stamp.Config
+	addIntegrity bool
+	state        atomic.Pointer[pageState] // see now
 }
 
 // firstGeneration is how long a page waits for the assets to be read for the first time. Then it passes as it is, with
@@ -55,7 +43,7 @@ func (p *stampedPages) serve(w http.ResponseWriter, r *http.Request, handle func
 	if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost || r.Header["Upgrade"] != nil {
 		return handle(w, r)
 	}
-	page := &pageWriter{ResponseWriter: w, pages: p, request: r, state: p.state()}
+	page := &pageWriter{ResponseWriter: w, pages: p, request: r, state: p.now()}
 	defer page.abandon()
 	if err := handle(page, page.conditions(r)); err != nil {
 		return err
@@ -71,7 +59,7 @@ type pageWriter struct {
 	http.ResponseWriter
 	pages    *stampedPages
 	request  *http.Request
-	state    string
+	state    *pageState
 	restored bool // the request was asked about a page that was stamped as it would be now
 
 	decided bool
@@ -115,7 +103,7 @@ func (w *pageWriter) conditions(r *http.Request) *http.Request {
 func (w *pageWriter) restore(lines []string, navigates bool) (kept []string) {
 	for tag := range strings.SplitSeq(strings.Join(lines, ","), ",") {
 		tag = strings.Trim(tag, " \t")
-		original, isCurrent := strings.CutSuffix(tag, "-u"+w.state+`"`)
+		original, isCurrent := strings.CutSuffix(tag, "-u"+w.state.generation+`"`)
 		switch {
 		case isCurrent:
 			w.restored = true
@@ -171,7 +159,7 @@ func (w *pageWriter) stampLinks() {
 	at := w.location()
 	stamped := make([]string, len(header["Link"]))
 	for i, value := range header["Link"] {
-		stamped[i] = w.pages.stamper.Link(value, at)
+		stamped[i] = w.state.stamper.Link(value, at)
 	}
 	header["Link"] = stamped
 }
@@ -186,7 +174,7 @@ func (w *pageWriter) decide(status int) {
 		return
 	}
 	w.pages.await(w.request.Context())
-	w.state = w.pages.state() // before the versions: a page that gets later ones is asked for again, and not kept
+	w.state = w.pages.now() // for all of the page
 	if header["Cache-Control"] == nil && header["Expires"] == nil {
 		header["Cache-Control"] = []string{"no-cache"} // or browsers guess, and show a page of before (RFC 9111, 4.2.2)
 	}
@@ -201,10 +189,9 @@ func (w *pageWriter) decide(status int) {
 	if w.request.Method == http.MethodHead {
 		return
 	}
-	w.page = w.pages.stamper.Page(w.ResponseWriter, w.location())
-	if pinsInline(header["Content-Security-Policy"]) || pinsInline(header["Content-Security-Policy-Report-Only"]) {
-		w.page.KeepInline()
-	}
+	w.page = w.state.stamper.Page(w.ResponseWriter, w.location())
+	w.obey(header["Content-Security-Policy"])
+	w.obey(header["Content-Security-Policy-Report-Only"])
 	if w.coding != "" && w.coding != "identity" {
 		w.decoder = newDecoding(w.coding, w.page)
 	}
@@ -213,7 +200,7 @@ func (w *pageWriter) decide(status int) {
 // tag makes the entity tag that of the page as it is stamped now.
 func (w *pageWriter) tag(header http.Header) {
 	if etag := header.Get("Etag"); strings.HasSuffix(etag, `"`) && len(etag) > 1 {
-		header["Etag"] = []string{strings.TrimSuffix(etag, `"`) + "-u" + w.state + `"`}
+		header["Etag"] = []string{strings.TrimSuffix(etag, `"`) + "-u" + w.state.generation + `"`}
 	}
 }
 
@@ -258,17 +245,16 @@ func isStampableHTML(contentType string) bool {
 	return true
 }
 
-// pinsInline reports a policy that names what is inline by its digest (CSP 3, 2.3.1).
-func pinsInline(policies []string) bool {
+// obey leaves what the page's policies pin (CSP 3).
+func (w *pageWriter) obey(policies []string) {
 	for _, policy := range policies {
-		policy = strings.ToLower(policy)
-		for _, algorithm := range []string{"'sha256-", "'sha384-", "'sha512-"} {
-			if strings.Contains(policy, algorithm) {
-				return true
-			}
+		if stamp.PinsInline(policy) {
+			w.page.KeepInline()
+		}
+		if w.state.stamper.PinsPaths(policy) {
+			w.page.KeepModules()
 		}
 	}
-	return false
 }
 
 func (w *pageWriter) Write(data []byte) (int, error) {

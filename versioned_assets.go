@@ -192,6 +192,11 @@ func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*
 		}
 		config.Rewrite = rewriter.rewrite
 	}
+	if a.stamps(stampHTML) {
+		graphs := newModuleGraphs(r.Prefix, a.Serve)
+		key += fmt.Sprintf(" %q", graphs.stamper.Prefixes)
+		config.Modules = graphs
+	}
 	tree, _, err := assetTrees.LoadOrNew(key, func() (caddy.Destructor, error) {
 		tree, err := assets.OpenTree(config)
 		return assetTree{tree}, err

@@ -20,7 +20,10 @@ type Catalog struct {
 	state       string           // of all bytes that are served
 	directories map[string]bool
 	manifests   []manifestFile
-	root        *os.Root // for files that are not in memory
+	root        *os.Root        // for files that are not in memory
+	reader      Modules         // nil: no script is looked into
+	modules     map[string]bool // the scripts that are named under the prefix of the generation
+	elsewhere   []string
 }
 
 // Lookup finds the file of a path that is relative to the root, or nil.
@@ -52,6 +55,7 @@ func (c *Catalog) finish() {
 		}
 	}
 	c.state = c.digest()
+	c.findModules()
 	c.Generation = c.generation()
 }
 
@@ -74,7 +78,7 @@ func (c *Catalog) digest() string {
 		_, _ = sum.Write([]byte{0})
 		_, _ = sum.Write(file.digest[:])
 	}
-	return hex.EncodeToString(sum.Sum(nil)[:6])
+	return hex.EncodeToString(sum.Sum(nil)[:stateLength/2])
 }
 
 // parent is the directory of a slash-separated relative path; "" for the root.

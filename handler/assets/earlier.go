@@ -69,10 +69,7 @@ func (t *Tree) put(ctx context.Context, catalog *Catalog) {
 		if file.IsManifest || strings.HasPrefix(file.contentType[0], "text/html") {
 			continue // they are always the current ones
 		}
-		version := ""
-		if file.Evidence.Kind == NoEvidence {
-			version = file.version()
-		}
+		version := file.archived()
 		// A digest names these bytes and no others; what a manifest or an operator vouches for may have been replaced.
 		if (version != "" || file.Evidence.Kind == ByDigest) && t.config.Archive.Renew(file.Path, version) {
 			continue
@@ -82,6 +79,10 @@ func (t *Tree) put(ctx context.Context, catalog *Catalog) {
 				zap.String("root", t.config.Root), zap.String("path", file.Path), zap.Error(err))
 			return // the next would fail alike: the disk is full, or not ours
 		}
+	}
+	if err := t.putGeneration(catalog); err != nil {
+		t.config.Logger.Error("a generation of assets cannot be kept for the modules that are open when it is replaced",
+			zap.String("root", t.config.Root), zap.Error(err))
 	}
 }
 
@@ -103,13 +104,18 @@ func (h *Handler) serveEarlier(w http.ResponseWriter, r *http.Request, site *Sit
 	if !found {
 		return false
 	}
+	h.serveKept(w, r, path, content)
+	return true
+}
+
+// serveKept answers with bytes of the archive, and closes them.
+func (h *Handler) serveKept(w http.ResponseWriter, r *http.Request, path string, content *archive.Content) {
 	defer content.Close()
 	file := &File{Path: path, Size: content.Size, digest: content.SHA256, earlier: content}
 	file.prepare()
 	file.lastModified = nil
 	file.Evidence = Evidence{ByDigest, "the version is that of bytes that were replaced, and are kept"}
 	h.serve(w, r, nil, file)
-	return true
 }
 
 // serveEarlierVersion answers a version in the query that is not the current one.

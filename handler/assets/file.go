@@ -54,6 +54,7 @@ type File struct {
 	integrity    atomic.Pointer[string]
 	earlier      readerAt // bytes that were replaced
 	original     *File    // as it is on the disk, where other bytes are served
+	links        any      // what Modules read in a script
 	circle       string   // the version of a file whose version is no digest of its bytes
 
 	// header values, made once

@@ -25,6 +25,7 @@ type Site struct {
 	Tree   interface {
 		Catalog(context.Context) *Catalog
 		Earlier(path, version string) (*archive.Content, bool)
+		EarlierGeneration(state, path string) (*archive.Content, bool)
 	}
 }
 
@@ -84,6 +85,10 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, site *Site, cat
 		if !h.serveEarlierVersion(w, r, site, file) {
 			h.serve(w, r, catalog, file)
 		}
+		return
+	}
+	if state, path, ok := splitGeneration(relativePath); ok {
+		h.serveGeneration(w, r, site, catalog, state, path)
 		return
 	}
 	if h.serveEarlier(w, r, site, relativePath, "") || h.serveVersion(w, r, site, relativePath) {

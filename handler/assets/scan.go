@@ -32,6 +32,7 @@ type scanner struct {
 	memory   int64
 	report   func(path string, err error)
 	rewrite  Rewrite // nil: files are served as they are
+	modules  Modules // nil: no script is looked into
 
 	mutex     sync.Mutex
 	files     map[string]*File
@@ -60,7 +61,7 @@ func (s *scanner) scan(ctx context.Context) (*Catalog, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	catalog := &Catalog{files: s.files, root: s.root}
+	catalog := &Catalog{files: s.files, root: s.root, reader: s.modules}
 	catalog.manifests = s.readManifests()
 	for _, file := range s.files {
 		catalog.noteChange(file, s.previous)
@@ -175,6 +176,9 @@ func (s *scanner) read(name string) error {
 	file.IsManifest = fingerprint.IsManifestName(name)
 	file.prove()
 	file.prepare()
+	if s.modules != nil && file.isScript() {
+		file.links = s.modules.Read(name, file.Content)
+	}
 	s.add(file)
 	return nil
 }
@@ -218,7 +222,7 @@ func (f *File) again() *File {
 	next := &File{
 		Path: f.Path, Size: f.Size, ModTime: f.ModTime, Content: f.Content, IsManifest: f.IsManifest,
 		fingerprint: f.fingerprint, digest: f.digest, identity: f.identity,
-		proof: f.proof, contradicted: f.contradicted, changedUnder: f.changedUnder,
+		proof: f.proof, contradicted: f.contradicted, changedUnder: f.changedUnder, links: f.links,
 		etag: f.etag, contentType: f.contentType, contentLength: f.contentLength, lastModified: f.lastModified,
 	}
 	next.variants.Store(f.variants.Load())

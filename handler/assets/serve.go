@@ -17,8 +17,13 @@ var (
 
 // serve answers with a file.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, catalog *Catalog, f *File) {
+	h.serveAs(w, r, catalog, f, Evidence{})
+}
+
+// serveAs answers with a file of whose bytes something is known beside what its name and the query tell.
+func (h *Handler) serveAs(w http.ResponseWriter, r *http.Request, catalog *Catalog, f *File, known Evidence) {
 	header := w.Header()
-	header["Cache-Control"] = h.policy(r, f)
+	header["Cache-Control"] = h.policy(r, f, known)
 	header["X-Content-Type-Options"] = nosniff
 	etag, chosen := f.etag, (*variant)(nil)
 	if compressible(f.contentType[0]) {
@@ -76,12 +81,12 @@ func clearValidators(header http.Header) {
 }
 
 // policy is the Cache-Control of this request for this file.
-func (h *Handler) policy(r *http.Request, f *File) []string {
-	use := Use{}
+func (h *Handler) policy(r *http.Request, f *File, known Evidence) []string {
+	use := Use{Version: known}
 	if script := r.Header["Service-Worker"]; len(script) == 1 && script[0] == "script" {
 		use.ServiceWorker = true
 	}
-	if r.URL.RawQuery != "" {
+	if known.Kind == NoEvidence && r.URL.RawQuery != "" {
 		use.Version = h.versionEvidence(r.URL.RawQuery, f)
 	}
 	if use.Version.Kind == NoEvidence && len(h.Immutable) > 0 && h.Immutable.Match(r.URL.Path) {

@@ -38,6 +38,8 @@ type TreeConfig struct {
 	Vanished time.Duration
 	// Rewrite has files refer to the versions of others. Nil: they are served as they are.
 	Rewrite Rewrite
+	// Modules are looked for with it. Nil: there are none.
+	Modules Modules
 	// Archive keeps what is replaced. Nil: it is gone.
 	Archive Archive
 	// Logger is told of generations, and of what could not be read.
@@ -213,7 +215,7 @@ func (t *Tree) scan(ctx context.Context) (*Catalog, error) {
 		}
 	}()
 	s := &scanner{
-		root: root, previous: t.catalog.Load(), memory: t.config.Memory, rewrite: t.config.Rewrite,
+		root: root, previous: t.catalog.Load(), memory: t.config.Memory, rewrite: t.config.Rewrite, modules: t.config.Modules,
 		report: func(path string, err error) { reports <- func() { t.report(path, err) } },
 	}
 	catalog, err := s.scan(ctx)

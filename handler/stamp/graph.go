@@ -204,12 +204,7 @@ func (r *linkReader) resolve(text []byte) (name string, relative, ok bool) {
 func (r *linkReader) climbs(text []byte) bool {
 	text, _, _ = bytes.Cut(text, []byte("?"))
 	directory := r.at.path[:strings.LastIndexByte(r.at.path, '/')+1]
-	depth := 0
-	for _, prefix := range r.stamper.Prefixes {
-		if strings.HasPrefix(directory, prefix) {
-			depth = max(depth, strings.Count(directory[len(prefix):], "/")+1)
-		}
-	}
+	depth := strings.Count(directory[len(r.stamper.Owner(directory)):], "/") + 1
 	for segment := range bytes.SplitSeq(text, []byte("/")) {
 		switch dots(segment) {
 		case 1:
@@ -268,7 +263,11 @@ func (g *graph) connect(file string, l Links, paths []string) {
 	for _, child := range l.Inherits {
 		g.join(file, child)
 	}
-	for _, child := range slices.Concat(l.Names, l.Imports) {
+	for _, child := range l.Imports {
+		g.bad[child] = true
+		g.join(file, child)
+	}
+	for _, child := range l.Names {
 		g.bad[child] = true
 	}
 	for _, below := range l.InheritsBelow {
@@ -304,10 +303,21 @@ func (g *graph) root(file string) string {
 	return file
 }
 
+// Owner is the longest prefix that a path is below; "" if none is.
+func (s *Stamper) Owner(urlPath string) string {
+	owner := ""
+	for _, prefix := range s.Prefixes {
+		if len(prefix) > len(owner) && strings.HasPrefix(urlPath, prefix) {
+			owner = prefix
+		}
+	}
+	return owner
+}
+
 // IsScript reports a name that scripts have.
 func IsScript(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
-	case ".js", ".mjs":
+	case ".js", ".mjs", ".cjs":
 		return true
 	}
 	return false

@@ -1,0 +1,69 @@
+package usher
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/scan2food/usher/handler/assets"
+	"github.com/scan2food/usher/handler/stamp"
+)
+
+// moduleGraphs finds the scripts of one directory that can be named under the prefix of a generation. As [rewriter] it knows
+// nothing of the configuration that made it.
+type moduleGraphs struct {
+	prefix  string
+	stamper *stamp.Stamper // of all prefixes of the site
+}
+
+func newModuleGraphs(prefix string, roots []*AssetRoot) *moduleGraphs {
+	config := stamp.Config{}
+	for _, root := range roots {
+		config.Prefixes = append(config.Prefixes, root.Prefix)
+	}
+	return &moduleGraphs{prefix, stamp.New(config)}
+}
+
+// Read is what a script says of others.
+func (m *moduleGraphs) Read(path string, content []byte) any {
+	if content == nil {
+		return stamp.Links{Unknown: true}
+	}
+	return m.stamper.Links(m.prefix+path, content)
+}
+
+// Whole tells which of the scripts are reached by the prefix alone.
+func (m *moduleGraphs) Whole(read map[string]any, needed func(string) bool) (whole map[string]bool, elsewhere []string) {
+	links := make(map[string]stamp.Links, len(read))
+	for path, what := range read {
+		link := what.(stamp.Links)
+		inherited := slices.Concat(link.Inherits, link.InheritsBelow)
+		others := m.others(slices.Concat(inherited, link.Names, link.Imports, link.NamesBelow))
+		link.Leaves = link.Leaves || len(m.others(inherited)) > 0
+		if link.Unknown {
+			others = m.stamper.Prefixes
+		}
+		for _, prefix := range others {
+			if !slices.Contains(elsewhere, prefix) {
+				elsewhere = append(elsewhere, prefix)
+			}
+		}
+		links[m.prefix+path] = link
+	}
+	whole = make(map[string]bool)
+	for urlPath := range stamp.Whole(links, func(p string) bool { return needed(strings.TrimPrefix(p, m.prefix)) }) {
+		whole[strings.TrimPrefix(urlPath, m.prefix)] = true
+	}
+	return whole, elsewhere
+}
+
+// others are the prefixes of other directories that paths are below.
+func (m *moduleGraphs) others(urlPaths []string) (prefixes []string) {
+	for _, urlPath := range urlPaths {
+		if owner := m.stamper.Owner(urlPath); owner != m.prefix && owner != "" {
+			prefixes = append(prefixes, owner)
+		}
+	}
+	return prefixes
+}
+
+var _ assets.Modules = (*moduleGraphs)(nil)

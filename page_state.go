@@ -1,0 +1,135 @@
+package usher
+
+import (
+	"context"
+	"hash/fnv"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/scan2food/usher/handler/assets"
+	"github.com/scan2food/usher/handler/stamp"
+)
+
+// pageState is what pages are stamped with at one moment. It is immutable: a page that is on its way while the assets change
+// must not name modules of two generations, which would run twice what both have.
+type pageState struct {
+	sites    []assets.Site     // the longest prefix first
+	catalogs []*assets.Catalog // of each; nil where there is none yet
+	// generation identifies it. It is a part of the entity tags of pages: a page is another one when the assets are.
+	generation string
+	stamper    *stamp.Stamper
+}
+
+// now is the present state.
+func (p *stampedPages) now() *pageState {
+	if state := p.state.Load(); state != nil && state.isCurrent() {
+		return state
+	}
+	state := &pageState{sites: p.sites}
+	for _, site := range p.sites {
+		state.catalogs = append(state.catalogs, currentOf(site))
+	}
+	state.generation = generationOf(state.catalogs)
+	config := p.config
+	config.Version, config.Modules = state.version, state.module
+	config.Integrity = func(path, present string) (string, bool) { return state.integrity(path, present, p.addIntegrity) }
+	state.stamper = stamp.New(config)
+	p.state.Store(state)
+	return state
+}
+
+func (s *pageState) isCurrent() bool {
+	for i, site := range s.sites {
+		if currentOf(site) != s.catalogs[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func generationOf(catalogs []*assets.Catalog) string {
+	sum := fnv.New64a()
+	for _, catalog := range catalogs {
+		if catalog != nil {
+			_, _ = io.WriteString(sum, catalog.State())
+		}
+		_, _ = io.WriteString(sum, "\n")
+	}
+	return strconv.FormatUint(sum.Sum64()|1<<63, 36) // always of one length
+}
+
+// currentOf is the catalog of a site that is there already, or nil.
+func currentOf(site assets.Site) *assets.Catalog {
+	return site.Tree.Catalog(alreadyOver)
+}
+
+// alreadyOver is a context with which nothing is waited for.
+var alreadyOver = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+// at finds the site of a URL path, as its number, and the path below its prefix. Not found: -1, or no catalog yet.
+func (s *pageState) at(urlPath string) (i int, rest string) {
+	for i := range s.sites {
+		if rest, below := strings.CutPrefix(urlPath, s.sites[i].Prefix); below {
+			if s.catalogs[i] == nil {
+				return -1, ""
+			}
+			return i, rest
+		}
+	}
+	return -1, ""
+}
+
+func (s *pageState) version(urlPath string) (string, bool) {
+	i, rest := s.at(urlPath)
+	if i < 0 {
+		return "", false
+	}
+	return s.catalogs[i].Version(rest)
+}
+
+// module is the path of a module under the generation of its directory, unless a script of another directory names modules
+// there by their plain path.
+func (s *pageState) module(urlPath string) (underGeneration string, torn bool) {
+	i, rest := s.at(urlPath)
+	if i < 0 {
+		return "", false
+	}
+	prefix := s.sites[i].Prefix
+	for j, other := range s.catalogs {
+		if j != i && (other == nil || slices.Contains(other.Elsewhere(), prefix)) {
+			return "", false
+		}
+	}
+	under, torn := s.catalogs[i].Module(rest)
+	if under == "" {
+		return "", torn
+	}
+	return prefix + under, false
+}
+
+// integrity keeps a true attribute true where other bytes are served than those that it pins. One that is false is the
+// page's own error, and stays.
+func (s *pageState) integrity(urlPath, present string, add bool) (string, bool) {
+	i, rest := s.at(urlPath)
+	if i < 0 {
+		return "", false
+	}
+	file := s.catalogs[i].Lookup(rest)
+	if file == nil || file.Content == nil {
+		return "", false
+	}
+	if present == "" {
+		return file.Integrity(), add
+	}
+	original := file.Original()
+	if original == nil || present == file.Integrity() || !stamp.Pins(present, original) {
+		return "", false
+	}
+	return file.Integrity(), true
+}
