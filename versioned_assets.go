@@ -108,6 +108,7 @@ func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 	}
 	a.handler = &assets.Handler{
 		VersionQuery: a.VersionQuery, Immutable: a.Immutable, Hide: a.Hide, Fallback: a.Fallback,
+		WithoutNestedLimits: withoutNestedLimits,
 	}
 	if len(a.VersionQuery) == 0 {
 		a.VersionQuery = []string{"v"}

@@ -3,9 +3,7 @@ package assets
 import (
 	"context"
 	"io"
-	"mime/multipart"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"path"
 	"strings"
@@ -43,6 +41,9 @@ type Handler struct {
 	Fallback string
 	// Encode are the codings that are offered, beside identity.
 	Encode []Coding
+	// WithoutNestedLimits is called before a file is copied from disk to a connection, and what it returns afterwards. It
+	// removes what would keep the kernel from copying: a limited reader within another. Nil: nothing does.
+	WithoutNestedLimits func(*http.Request) (restore func())
 }
 
 // ServeHTTP answers everything below the prefixes of the sites, errors too, and hands on the rest. It returns the
@@ -55,7 +56,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) e
 	catalog := site.Tree.Catalog(r.Context())
 	switch {
 	case catalog == nil:
-		w.Header()["Retry-After"] = []string{"1"}
+		w.Header()["Retry-After"] = retrySoon
 		fail(w, r, http.StatusServiceUnavailable)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		refuseMethod(w, r)
@@ -175,21 +176,4 @@ func refuseMethod(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fail(w, r, http.StatusMethodNotAllowed)
-}
-
-// writeParts writes the ranges of a file as multipart/byteranges (RFC 9110, 14.6).
-func writeParts(parts *multipart.Writer, f *File, ranges []Range, content io.ReaderAt) error {
-	for _, part := range ranges {
-		out, err := parts.CreatePart(textproto.MIMEHeader{
-			"Content-Type":  f.contentType,
-			"Content-Range": {part.contentRange(f.Size)},
-		})
-		if err != nil {
-			return err
-		}
-		if _, err := io.Copy(out, io.NewSectionReader(content, part.Start, part.Length)); err != nil {
-			return err
-		}
-	}
-	return parts.Close()
 }

@@ -1,6 +1,9 @@
 package assets
 
 import (
+	"io"
+	"mime/multipart"
+	"net/textproto"
 	"strconv"
 	"strings"
 )
@@ -137,3 +140,41 @@ func (part Range) contentRange(size int64) string {
 
 // unsatisfiedRange is the Content-Range of a 416.
 func unsatisfiedRange(size int64) string { return "bytes */" + strconv.FormatInt(size, 10) }
+
+// writeParts writes the ranges of a file as multipart/byteranges (RFC 9110, 14.6).
+func writeParts(parts *multipart.Writer, f *File, ranges []Range, content io.ReaderAt) error {
+	for _, part := range ranges {
+		out, err := parts.CreatePart(part.header(f))
+		if err != nil {
+			return err
+		}
+		if _, err := io.Copy(out, io.NewSectionReader(content, part.Start, part.Length)); err != nil {
+			return err
+		}
+	}
+	return parts.Close()
+}
+
+// partsLength is how many bytes writeParts writes.
+func partsLength(boundary string, f *File, ranges []Range) int64 {
+	var count countingWriter
+	parts := multipart.NewWriter(&count)
+	_ = parts.SetBoundary(boundary)
+	for _, part := range ranges {
+		_, _ = parts.CreatePart(part.header(f))
+		count += countingWriter(part.Length)
+	}
+	_ = parts.Close()
+	return int64(count)
+}
+
+type countingWriter int64
+
+func (c *countingWriter) Write(p []byte) (int, error) {
+	*c += countingWriter(len(p))
+	return len(p), nil
+}
+
+func (part Range) header(f *File) textproto.MIMEHeader {
+	return textproto.MIMEHeader{"Content-Type": f.contentType, "Content-Range": {part.contentRange(f.Size)}}
+}

@@ -7,6 +7,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"strings"
+	"sync"
 )
 
 var (
@@ -52,13 +53,10 @@ func (h *Handler) serveAs(w http.ResponseWriter, r *http.Request, catalog *Catal
 		write(w, r, chosen.contentLength, chosen.content)
 	case r.Header["Range"] != nil:
 		header["Accept-Ranges"] = acceptRanges
-		f.serveRange(w, r, catalog)
-	case f.Content != nil:
-		header["Accept-Ranges"] = acceptRanges
-		write(w, r, f.contentLength, f.Content)
+		h.serveRange(w, r, catalog, f)
 	default:
 		header["Accept-Ranges"] = acceptRanges
-		f.serveFromDisk(w, r, catalog)
+		h.serveWhole(w, r, catalog, f)
 	}
 }
 
@@ -122,54 +120,100 @@ func write(w http.ResponseWriter, r *http.Request, length []string, content []by
 }
 
 // serveRange answers a Range, or all of the file where it asks for none that can be given.
-func (f *File) serveRange(w http.ResponseWriter, r *http.Request, catalog *Catalog) {
+func (h *Handler) serveRange(w http.ResponseWriter, r *http.Request, catalog *Catalog, f *File) {
 	ranges, outcome := []Range(nil), WholeRange
 	if r.Method == http.MethodGet && RangeApplies(r.Header, Validators{f.etag[0], f.ModTime}) {
 		ranges, outcome = ParseRange(strings.Join(r.Header["Range"], ","), f.Size)
 	}
-	if outcome == UnsatisfiableRange {
+	switch outcome {
+	case UnsatisfiableRange:
 		clearValidators(w.Header())
 		w.Header()["Content-Range"] = []string{unsatisfiedRange(f.Size)}
 		fail(w, r, http.StatusRequestedRangeNotSatisfiable)
+	case PartialRange:
+		h.serveParts(w, r, catalog, f, ranges)
+	default:
+		h.serveWhole(w, r, catalog, f)
+	}
+}
+
+// serveWhole answers with all of the file, as it is.
+func (h *Handler) serveWhole(w http.ResponseWriter, r *http.Request, catalog *Catalog, f *File) {
+	if f.Content != nil {
+		write(w, r, f.contentLength, f.Content)
 		return
 	}
 	content, closeContent, err := f.open(catalog)
 	if err != nil {
-		clearValidators(w.Header())
-		fail(w, r, http.StatusServiceUnavailable)
+		h.failFromDisk(w, r)
 		return
 	}
 	defer closeContent()
-	switch {
-	case outcome == WholeRange:
-		f.copyTo(w, r, content)
-	case len(ranges) == 1:
-		w.Header()["Content-Range"] = []string{ranges[0].contentRange(f.Size)}
-		w.Header()["Content-Length"] = []string{formatInt(ranges[0].Length)}
-		w.WriteHeader(http.StatusPartialContent)
-		_, _ = io.Copy(w, io.NewSectionReader(content, ranges[0].Start, ranges[0].Length))
-	default:
+	w.Header()["Content-Length"] = f.contentLength
+	w.WriteHeader(http.StatusOK)
+	if r.Method != http.MethodHead {
+		h.copy(w, r, content, f.Size)
+	}
+}
+
+// serveParts answers with parts of the file.
+func (h *Handler) serveParts(w http.ResponseWriter, r *http.Request, catalog *Catalog, f *File, ranges []Range) {
+	content, closeContent, err := f.open(catalog)
+	if err != nil {
+		h.failFromDisk(w, r)
+		return
+	}
+	defer closeContent()
+	if len(ranges) > 1 {
 		parts := multipart.NewWriter(w)
 		w.Header()["Content-Type"] = []string{"multipart/byteranges; boundary=" + parts.Boundary()}
+		w.Header()["Content-Length"] = []string{formatInt(partsLength(parts.Boundary(), f, ranges))}
 		w.WriteHeader(http.StatusPartialContent)
 		_ = writeParts(parts, f, ranges, content)
-	}
-}
-
-// serveFromDisk answers with a file that is not in memory.
-func (f *File) serveFromDisk(w http.ResponseWriter, r *http.Request, catalog *Catalog) {
-	content, closeContent, err := f.open(catalog)
-	if err != nil {
-		clearValidators(w.Header())
-		fail(w, r, http.StatusServiceUnavailable)
 		return
 	}
-	defer closeContent()
-	f.copyTo(w, r, content)
+	part := ranges[0]
+	if _, err := content.Seek(part.Start, io.SeekStart); err != nil {
+		h.failFromDisk(w, r)
+		return
+	}
+	w.Header()["Content-Range"] = []string{part.contentRange(f.Size)}
+	w.Header()["Content-Length"] = []string{formatInt(part.Length)}
+	w.WriteHeader(http.StatusPartialContent)
+	h.copy(w, r, content, part.Length)
 }
 
+// failFromDisk answers where the disk does not hold the bytes that were catalogued: the next scan will tell what it does.
+func (h *Handler) failFromDisk(w http.ResponseWriter, r *http.Request) {
+	clearValidators(w.Header())
+	w.Header()["Retry-After"] = retrySoon
+	fail(w, r, http.StatusServiceUnavailable)
+}
+
+var retrySoon = []string{"1"}
+
+// copy sends length bytes of content. Over HTTP/1.1 without TLS the kernel copies them from a file into the connection,
+// if every writer on the way lets it; elsewhere they pass through a buffer that is used again.
+func (h *Handler) copy(w http.ResponseWriter, r *http.Request, content io.Reader, length int64) {
+	if r.ProtoMajor == 1 && r.TLS == nil {
+		if h.WithoutNestedLimits != nil {
+			defer h.WithoutNestedLimits(r)()
+		}
+		_, _ = io.CopyN(w, content, length)
+		return
+	}
+	buffer := copyBuffers.Get().(*[copyBufferSize]byte)
+	defer copyBuffers.Put(buffer)
+	_, _ = io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{io.LimitReader(content, length)}, buffer[:])
+}
+
+// copyBufferSize is as much as Caddy writes at a time, in bytes.
+const copyBufferSize = 64 << 10
+
+var copyBuffers = sync.Pool{New: func() any { return new([copyBufferSize]byte) }}
+
 type readerAt interface {
-	io.Reader
+	io.ReadSeeker
 	io.ReaderAt
 }
 
@@ -194,13 +238,4 @@ func (f *File) open(catalog *Catalog) (readerAt, func(), error) {
 		return nil, nil, err
 	}
 	return file, func() { _ = file.Close() }, nil
-}
-
-// copyTo hands the reader to the writer whole, so that the kernel may do the copying.
-func (f *File) copyTo(w http.ResponseWriter, r *http.Request, content io.Reader) {
-	w.Header()["Content-Length"] = f.contentLength
-	w.WriteHeader(http.StatusOK)
-	if r.Method != http.MethodHead {
-		_, _ = io.CopyN(w, content, f.Size)
-	}
 }
