@@ -316,10 +316,12 @@ func TestAssetsVariants(t *testing.T) {
 	script := strings.Repeat("function f(){return 'a reasonably long script'}\n", 200)
 	site := assetsSite(t, writeTree(t, map[string]string{"main.js": script, "a.png": script}), "")
 	plain, _ := fetch(t, site, "GET", "/static/main.js")
-	eventually(t, "compressed", func() bool {
-		response, _ := fetch(t, site, "GET", "/static/main.js", "Accept-Encoding", "gzip")
-		return response.Header.Get("Content-Encoding") == "gzip"
-	})
+	for _, coding := range []string{"gzip", "zstd", "br"} {
+		eventually(t, "compressed", func() bool {
+			response, _ := fetch(t, site, "GET", "/static/main.js", "Accept-Encoding", coding)
+			return response.Header.Get("Content-Encoding") == coding
+		})
+	}
 	response, body := fetch(t, site, "GET", "/static/main.js", "Accept-Encoding", "gzip")
 	reader, err := gzip.NewReader(bytes.NewReader([]byte(body)))
 	if err != nil {

@@ -176,10 +176,10 @@ func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*
 	if root, err = filepath.Abs(root); err != nil {
 		return nil, err
 	}
-	key := fmt.Sprintf("%s %d %d %d", root, memory, a.Settle, a.Vanished)
+	key := fmt.Sprintf("%s %d %d %d %v", root, memory, a.Settle, a.Vanished, a.handler.Encode)
 	config := assets.TreeConfig{
 		Root: root, Memory: memory, Settle: time.Duration(a.Settle), Vanished: time.Duration(a.Vanished),
-		Logger: ctx.Logger(), Now: time.Now,
+		Encode: a.handler.Encode, Logger: ctx.Logger(), Now: time.Now,
 	}
 	if config.Archive, err = a.archive(ctx, root, r.Prefix); err != nil {
 		return nil, fmt.Errorf("keep: %w", err)

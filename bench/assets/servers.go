@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -27,9 +28,9 @@ type server struct {
 	measures func(workload) bool
 }
 
-func everything(workload) bool     { return true }
-func scriptAlone(w workload) bool  { return w.path == script }
-func uncompressed(w workload) bool { return w.path != script }
+func everything(workload) bool    { return true }
+func scriptAlone(w workload) bool { return w.path == script }
+func small(w workload) bool       { return w.path != script && !w.large }
 
 func installed(dir string) []server {
 	caddy := filepath.Join(dir, "caddy")
@@ -41,7 +42,7 @@ func installed(dir string) []server {
 		{names[0], dir, caddyfile("versioned_assets {\n\t\tserve /static/ DIR/plain\n\t\tkeep off\n\t}"), runCaddy, everything},
 		{names[3], dir, caddyfile("handle_path /static/* {\n\t\troot * DIR/sidecars\n\t\tfile_server {\n\t\t\tprecompressed br zstd gzip\n\t\t}\n\t}"), runCaddy, everything},
 		{names[4], dir, caddyfile("encode\n\thandle_path /static/* {\n\t\troot * DIR/plain\n\t\tfile_server\n\t}"), runCaddy, scriptAlone},
-		{names[5], dir, caddyfile(responds()), runCaddy, uncompressed},
+		{names[5], dir, caddyfile(responds()), runCaddy, small},
 	}
 	for _, path := range []string{"nginx", "/usr/sbin/nginx"} {
 		if nginx, err := exec.LookPath(path); err == nil {
@@ -65,10 +66,14 @@ func caddyfile(directives string) func(server, int, bool) string {
 	}
 }
 
-// responds is a respond for each file, with a body of its size.
+// responds is a respond for each small file, with a body of its size. A large one would make the heap large, and garbage
+// rarely collected.
 func responds() string {
 	var b strings.Builder
 	for name, size := range sizes {
+		if size > 100<<10 {
+			continue
+		}
 		fmt.Fprintf(&b, "@cached%d {\n\t\tpath /static/%s\n\t\theader If-None-Match *\n\t}\n\trespond @cached%[1]d 304\n\t", size, name)
 		fmt.Fprintf(&b, "header /static/%s ETag `\"%d\"`\n\trespond /static/%[1]s \"%[3]s\"\n\t", name, size, strings.Repeat("x", size))
 	}
@@ -117,24 +122,29 @@ type running struct {
 
 // start runs the server on one core.
 func (s server) start(client client) *running {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		log.Fatal(err)
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	_ = listener.Close()
+	port := freePort()
 	file := filepath.Join(s.dir, fmt.Sprintf("config-%d", port))
 	if err := os.WriteFile(file, []byte(s.config(s, port, client.secure)), 0o600); err != nil {
 		log.Fatal(err)
 	}
 	command := exec.Command("taskset", append(append([]string{"-c", "0"}, s.run...), file)...)
 	command.Env = append(os.Environ(), "GOMAXPROCS=1", "HOME="+s.dir)
-	command.Stderr = os.Stderr
 	if err := command.Start(); err != nil {
 		log.Fatal(err)
 	}
 	scheme := map[bool]string{false: "http", true: "https"}[client.secure]
 	return &running{s.name, client, command, fmt.Sprintf("%s://localhost:%d", scheme, port)}
+}
+
+// freePort is below those that clients get: their connections must not take it.
+func freePort() int {
+	for {
+		port := 20000 + rand.IntN(10000)
+		if listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			_ = listener.Close()
+			return port
+		}
+	}
 }
 
 // stop ends it, politely at first.

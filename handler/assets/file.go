@@ -61,14 +61,6 @@ type File struct {
 	etag, contentType, contentLength, lastModified []string
 }
 
-// variants are the file in other codings, as far as they pay.
-type variants [codings]*variant
-
-type variant struct {
-	content                   []byte
-	name, etag, contentLength []string
-}
-
 // Digest is the SHA-256 of the bytes.
 func (f *File) Digest() [32]byte { return f.digest }
 

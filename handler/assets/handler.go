@@ -122,7 +122,7 @@ func (h *Handler) serveDirectory(w http.ResponseWriter, r *http.Request, catalog
 // serveMissing answers a path without a file: a navigation gets the fallback, and nothing else does, for a script that
 // is missing must not be answered with a page.
 func (h *Handler) serveMissing(w http.ResponseWriter, r *http.Request) {
-	if h.Fallback == "" || !isNavigation(r) {
+	if h.Fallback == "" || !isNavigation(r) || isPartOfPage(r.URL.Path) {
 		fail(w, r, http.StatusNotFound)
 		return
 	}
@@ -131,10 +131,11 @@ func (h *Handler) serveMissing(w http.ResponseWriter, r *http.Request) {
 		fail(w, r, http.StatusNotFound)
 		return
 	}
-	catalog := site.Tree.Catalog(r.Context())
-	if file := catalog.Lookup(rest); file != nil {
-		h.serve(w, r, catalog, file)
-		return
+	if catalog := site.Tree.Catalog(r.Context()); catalog != nil {
+		if file := catalog.Lookup(rest); file != nil {
+			h.serve(w, r, catalog, file)
+			return
+		}
 	}
 	fail(w, r, http.StatusNotFound)
 }
@@ -143,10 +144,20 @@ func (h *Handler) serveMissing(w http.ResponseWriter, r *http.Request) {
 // accepted.
 func isNavigation(r *http.Request) bool {
 	if destination := r.Header.Get("Sec-Fetch-Dest"); destination != "" {
-		return destination == "document" || destination == "iframe"
+		return destination == "document" || destination == "iframe" || destination == "frame"
 	}
 	accept, _, _ := strings.Cut(r.Header.Get("Accept"), ",")
 	return strings.HasPrefix(strings.TrimSpace(accept), "text/html")
+}
+
+// isPartOfPage reports a name that no page has: who opens it in a window of its own is told too that it is not there.
+func isPartOfPage(urlPath string) bool {
+	switch strings.ToLower(path.Ext(urlPath)) {
+	case ".js", ".mjs", ".cjs", ".css", ".map", ".wasm":
+		return true
+	default:
+		return false
+	}
 }
 
 var nosniff = []string{"nosniff"}

@@ -21,6 +21,7 @@ const (
 var (
 	codingNames    = [codings]string{"identity", "br", "zstd", "gzip"}
 	codingPriority = [...]Coding{Brotli, Zstd, Gzip, Identity}
+	codingHeaders  = [codings][]string{{"identity"}, {"br"}, {"zstd"}, {"gzip"}}
 )
 
 // String returns the coding's name as it stands in Content-Encoding.

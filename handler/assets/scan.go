@@ -238,9 +238,10 @@ func (s *scanner) add(file *File) {
 	}
 }
 
-// keepInMemory lets go of contents over the budget: the large ones, and then whatever comes last.
+// keepInMemory lets go of contents over the budget: the large ones, and then whatever comes last. A quarter is for other
+// codings.
 func (s *scanner) keepInMemory() {
-	left := s.memory
+	left := s.memory - s.memory/4
 	catalog := Catalog{files: s.files}
 	for file := range catalog.All() {
 		if file.Content == nil || file.IsManifest {

@@ -26,14 +26,20 @@ func (h *Handler) serveAs(w http.ResponseWriter, r *http.Request, catalog *Catal
 	header := w.Header()
 	header["Cache-Control"] = h.policy(r, f, known)
 	header["X-Content-Type-Options"] = nosniff
-	etag, chosen := f.etag, (*variant)(nil)
-	if compressible(f.contentType[0]) {
+	chosen, now, err := f.choose(r, h.Encode)
+	if compressible(f.contentType[0]) || now != Identity {
 		header["Vary"] = appendVary(header["Vary"])
-		if r.Header["Range"] == nil {
-			if chosen = f.choose(r, h.Encode); chosen != nil {
-				etag = chosen.etag
-			}
-		}
+	}
+	if err != nil {
+		fail(w, r, http.StatusNotAcceptable)
+		return
+	}
+	etag := f.etag
+	switch {
+	case chosen != nil:
+		etag = chosen.etag
+	case now != Identity:
+		etag = []string{f.codedTag(now.String() + "-fast")}
 	}
 	header["Etag"] = etag
 	header["Last-Modified"] = f.lastModified
@@ -51,6 +57,8 @@ func (h *Handler) serveAs(w http.ResponseWriter, r *http.Request, catalog *Catal
 	case chosen != nil:
 		header["Content-Encoding"] = chosen.name
 		write(w, r, chosen.contentLength, chosen.content)
+	case now != Identity:
+		h.serveEncoded(w, r, catalog, f, now)
 	case r.Header["Range"] != nil:
 		header["Accept-Ranges"] = acceptRanges
 		h.serveRange(w, r, catalog, f)
@@ -153,6 +161,29 @@ func (h *Handler) serveWhole(w http.ResponseWriter, r *http.Request, catalog *Ca
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
 		h.copy(w, r, content, f.Size)
+	}
+}
+
+// serveEncoded answers in a coding that does not exist yet, for a client that accepts no other.
+func (h *Handler) serveEncoded(w http.ResponseWriter, r *http.Request, catalog *Catalog, f *File, coding Coding) {
+	content, closeContent, err := f.open(catalog)
+	if err != nil {
+		h.failFromDisk(w, r)
+		return
+	}
+	defer closeContent()
+	encoder, err := fastEncoder(coding, w)
+	if err != nil {
+		fail(w, r, http.StatusNotAcceptable)
+		return
+	}
+	w.Header()["Content-Encoding"] = codingHeaders[coding]
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return
+	}
+	if n, err := io.CopyN(encoder, content, f.Size); err == nil && n == f.Size {
+		_ = encoder.Close()
 	}
 }
 

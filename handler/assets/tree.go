@@ -36,6 +36,8 @@ type TreeConfig struct {
 	Settle time.Duration
 	// Vanished is how long a file that is gone from the disk is still served. Default 10s.
 	Vanished time.Duration
+	// Encode are the codings that files are put into. Nil: none.
+	Encode []Coding
 	// Rewrite has files refer to the versions of others. Nil: they are served as they are.
 	Rewrite Rewrite
 	// Modules are looked for with it. Nil: there are none.
@@ -175,6 +177,7 @@ func (t *Tree) refresh(ctx context.Context) {
 		}
 	}
 	next.Published = started
+	next.takeVariants(current)
 	t.catalog.Store(next)
 	if current == nil {
 		close(t.ready)
@@ -197,7 +200,7 @@ func (t *Tree) compress(ctx context.Context, catalog *Catalog) {
 	t.background.Add(1)
 	go func() {
 		defer t.background.Done()
-		catalog.compress(ctx, t.config.Memory)
+		catalog.compress(ctx, t.config.Encode, t.config.Memory, t.config.Logger.With(zap.String("root", t.config.Root)))
 	}()
 }
 
