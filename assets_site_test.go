@@ -372,6 +372,22 @@ func TestAssetsFallback(t *testing.T) {
 	}
 }
 
+// A configuration that is only checked reads nothing.
+func TestAssetsAreNotReadBeforeTheStart(t *testing.T) {
+	t.Parallel()
+	root := writeTree(t, map[string]string{"main.js": "alert(1)"})
+	site, err := provisionSite(t, fmt.Sprintf("http://localhost\nversioned_assets {\nserve /static/ %s\n}", root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(50 * time.Millisecond)
+	if lines := site.Logs.With("published assets"); len(lines) > 0 {
+		t.Errorf("read while it was checked: %v", lines)
+	}
+	site.Started()
+	eventually(t, "read after the start", func() bool { return len(site.Logs.With("published assets")) == 1 })
+}
+
 func TestAssetsRootMustExist(t *testing.T) {
 	t.Parallel()
 	missing := filepath.Join(t.TempDir(), "nowhere")

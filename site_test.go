@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
@@ -26,6 +27,9 @@ type testSite struct {
 
 	// Unload ends what the configuration holds, as a reload does to the old one. The end of the test does it otherwise.
 	Unload func()
+
+	// Started tells the configuration that it has started, as Caddy does after all apps have.
+	Started func()
 }
 
 // startSite adapts a Caddyfile, provisions it and serves its first server until the test ends. Every log line of the
@@ -36,6 +40,7 @@ func startSite(t testing.TB, caddyfile string) *testSite {
 	if err != nil {
 		t.Fatalf("provisioning: %v", err)
 	}
+	site.Started()
 	listener := httptest.NewServer(site.Server)
 	t.Cleanup(listener.Close)
 	site.URL = listener.URL
@@ -52,11 +57,11 @@ func provisionSite(t testing.TB, caddyfile string) (*testSite, error) {
 		return nil, err
 	}
 	site := &testSite{Config: adapted, Logs: newLogLines(t)}
-	app, unload, err := provisionHTTP(site.Logs.catch(t, adapted))
+	app, started, unload, err := provisionHTTP(site.Logs.catch(t, adapted))
 	if err != nil {
 		return site, err
 	}
-	site.Unload = sync.OnceFunc(unload)
+	site.Started, site.Unload = started, sync.OnceFunc(unload)
 	t.Cleanup(site.Unload)
 	site.Server = app.Servers["srv0"]
 	return site, nil
@@ -75,34 +80,40 @@ var provisioning sync.Mutex
 
 // provisionHTTP loads the http app in a context of its own below that of the configuration: the one way to have its
 // modules cleaned up without making the configuration the process's active one.
-func provisionHTTP(adapted []byte) (*caddyhttp.App, func(), error) {
+func provisionHTTP(adapted []byte) (app *caddyhttp.App, started, unload func(), err error) {
 	provisioning.Lock()
 	defer provisioning.Unlock()
 	var config caddy.Config
 	if err := json.Unmarshal(adapted, &config); err != nil {
-		return nil, nil, fmt.Errorf("decoding the adapted configuration: %w", err)
+		return nil, nil, nil, fmt.Errorf("decoding the adapted configuration: %w", err)
 	}
 	raw, found := config.AppsRaw["http"]
 	if !found {
-		return nil, nil, fmt.Errorf("the configuration has no http app")
+		return nil, nil, nil, fmt.Errorf("the configuration has no http app")
 	}
 	delete(config.AppsRaw, "http")
 	parent, err := caddy.ProvisionContext(&config)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	ctx, cancel := caddy.NewContext(parent)
-	app, err := ctx.LoadModuleByID("http", raw)
+	loaded, err := ctx.LoadModuleByID("http", raw)
 	if err != nil {
 		cancel()
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	unload := func() {
+	events, err := ctx.App("events")
+	if err != nil {
+		cancel()
+		return nil, nil, nil, err
+	}
+	started = func() { events.(*caddyevents.App).Emit(ctx, "started", nil) }
+	unload = func() {
 		provisioning.Lock()
 		defer provisioning.Unlock()
 		cancel()
 	}
-	return app.(*caddyhttp.App), unload, nil
+	return loaded.(*caddyhttp.App), started, unload, nil
 }
 
 // logLines catches what a configuration logs.

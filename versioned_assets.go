@@ -101,7 +101,8 @@ func (t assetTree) Destruct() error {
 	return nil
 }
 
-// Provision opens the directories. They are read in the background; requests wait for the first reading.
+// Provision opens the directories. They are read in the background, from the start of the configuration on; requests wait
+// for the first reading.
 func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 	if len(a.Serve) == 0 {
 		return errors.New("versioned_assets: want at least one serve")
@@ -136,7 +137,7 @@ func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 	}
 	slices.SortStableFunc(a.handler.Sites, func(x, y assets.Site) int { return len(y.Prefix) - len(x.Prefix) })
 	a.pages = a.newPages()
-	return nil
+	return a.startWithSite(ctx)
 }
 
 func (a *VersionedAssets) memory() (int64, error) {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/scan2food/usher/handler/archive"
 )
 
 // Catalog is what a tree holds at one moment. It is immutable.
@@ -17,6 +19,7 @@ type Catalog struct {
 	Published time.Time
 
 	files       map[string]*File // by path
+	paths       []string         // of the files, in order
 	state       string           // of all bytes that are served
 	directories map[string]bool
 	manifests   []manifestFile
@@ -24,6 +27,7 @@ type Catalog struct {
 	reader      Modules         // nil: no script is looked into
 	modules     map[string]bool // the scripts that are named under the prefix of the generation
 	elsewhere   []string
+	archive     Archive // for files that are neither in memory nor on the disk any more; nil: there is none
 }
 
 // Lookup finds the file of a path that is relative to the root, or nil.
@@ -38,7 +42,7 @@ func (c *Catalog) Files() int { return len(c.files) }
 // All yields the files in the order of their paths.
 func (c *Catalog) All() func(yield func(*File) bool) {
 	return func(yield func(*File) bool) {
-		for _, path := range slices.Sorted(maps.Keys(c.files)) {
+		for _, path := range c.paths {
 			if !yield(c.files[path]) {
 				return
 			}
@@ -48,15 +52,21 @@ func (c *Catalog) All() func(yield func(*File) bool) {
 
 // finish computes what follows from the files.
 func (c *Catalog) finish() {
+	c.index()
+	c.state = c.digest()
+	c.findModules()
+	c.Generation = c.generation()
+}
+
+// index computes what follows from their paths.
+func (c *Catalog) index() {
+	c.paths = slices.Sorted(maps.Keys(c.files))
 	c.directories = map[string]bool{"": true}
 	for path := range c.files {
 		for dir := parent(path); dir != "" && !c.directories[dir]; dir = parent(dir) {
 			c.directories[dir] = true
 		}
 	}
-	c.state = c.digest()
-	c.findModules()
-	c.Generation = c.generation()
 }
 
 // State identifies all paths, and the bytes that are served under them.
@@ -79,6 +89,19 @@ func (c *Catalog) digest() string {
 		_, _ = sum.Write(file.digest[:])
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:stateLength/2])
+}
+
+// kept finds the bytes of a file that is not in memory, and not on the disk any more.
+func (c *Catalog) kept(f *File) (*archive.Content, bool) {
+	if c.archive == nil {
+		return nil, false
+	}
+	content, found := c.archive.Get(f.Path, f.archived())
+	if found && content.SHA256 != f.digest {
+		_ = content.Close()
+		return nil, false
+	}
+	return content, found
 }
 
 // parent is the directory of a slash-separated relative path; "" for the root.

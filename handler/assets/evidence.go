@@ -6,27 +6,42 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
+	"slices"
 	"time"
 
 	"github.com/scan2food/usher/handler/fingerprint"
 )
 
-// manifestFile is a build manifest, the file that it was read from, and what it says of this tree.
+// manifestFile is a build manifest, and the file that it was read from.
 type manifestFile struct {
-	file     *File
+	path     string
+	digest   [sha256.Size]byte
+	written  time.Time
 	manifest *fingerprint.Manifest
-	survey   *fingerprint.Survey
 }
 
-// scannedTree is the files of a scan, for the manifests to be held against.
-type scannedTree map[string]*File
+// walkedTree is the files of a walk, for the manifests to be held against.
+type walkedTree []entry
 
-func (t scannedTree) Has(path string) bool { return t[path] != nil }
+func (t walkedTree) Has(path string) bool {
+	i, found := slices.BinarySearchFunc(t, path, func(e entry, path string) int {
+		switch {
+		case e.path < path:
+			return -1
+		case e.path > path:
+			return 1
+		default:
+			return 0
+		}
+	})
+	return found && !t[i].hidden
+}
 
-func (t scannedTree) Files() iter.Seq2[string, time.Time] {
+func (t walkedTree) Files() iter.Seq2[string, time.Time] {
 	return func(yield func(string, time.Time) bool) {
-		for path, file := range t {
-			if !yield(path, file.identity.modTime) {
+		for i := range t {
+			if !t[i].hidden && !yield(t[i].path, t[i].identity.modTime) {
 				return
 			}
 		}
@@ -34,80 +49,124 @@ func (t scannedTree) Files() iter.Seq2[string, time.Time] {
 }
 
 // readManifests reads what looks like a manifest. One that cannot be read is reported, and is no evidence.
-func (s *scanner) readManifests() []manifestFile {
-	var manifests []manifestFile
-	for _, p := range s.manifests {
-		file := s.files[p]
-		if file.Content == nil {
-			s.report(p, errors.New("the manifest is too large"))
+func (s *scanner) readManifests(entries []entry) error {
+	var placed []fingerprint.ManifestFile
+	for i := range entries {
+		if !entries[i].manifest {
 			continue
 		}
-		manifest, err := fingerprint.ReadManifest(p, file.Content)
-		if errors.Is(err, fingerprint.ErrNoManifest) {
+		m, err := s.readManifest(&entries[i])
+		switch {
+		case errors.Is(err, errChanging) && !s.tolerant:
+			return err
+		case errors.Is(err, fingerprint.ErrNoManifest):
+			continue
+		case err != nil:
+			s.report(entries[i].path, err)
 			continue
 		}
-		if err != nil {
-			s.report(p, err)
-			continue
+		if m.manifest.Escapes > 0 {
+			s.report(m.path, fmt.Errorf("%d paths of the manifest leave its directory, and are not believed", m.manifest.Escapes))
 		}
-		if manifest.Escapes > 0 {
-			s.report(p, fmt.Errorf("%d paths of the manifest leave its directory, and are not believed", manifest.Escapes))
-		}
-		survey := fingerprint.NewSurvey(scannedTree(s.files), []fingerprint.ManifestFile{
-			{Manifest: manifest, Path: p, Written: file.identity.modTime},
-		})
-		manifests = append(manifests, manifestFile{file, manifest, survey})
+		s.manifests = append(s.manifests, m)
+		placed = append(placed, fingerprint.ManifestFile{Manifest: m.manifest, Path: m.path, Written: m.written})
 	}
-	return manifests
+	s.survey = fingerprint.NewSurvey(walkedTree(entries), placed)
+	return nil
 }
 
-// noteChange remembers bytes that were changed in place under a manifest that was not: it knew nothing of them.
-func (c *Catalog) noteChange(f *File, previous *Catalog) {
-	if previous == nil {
+func (s *scanner) readManifest(e *entry) (manifestFile, error) {
+	if e.identity.size > fingerprint.MaxManifest {
+		return manifestFile{}, fmt.Errorf("want a manifest of at most %d bytes, got %d", fingerprint.MaxManifest, e.identity.size)
+	}
+	f, err := s.openManifest(e)
+	if err != nil {
+		return manifestFile{}, err
+	}
+	defer f.Close()
+	content := make([]byte, e.identity.size)
+	if _, err := io.ReadFull(f, content); err != nil {
+		return manifestFile{}, errChanging
+	}
+	if after, err := f.Stat(); err != nil || identify(after) != e.identity {
+		return manifestFile{}, errChanging
+	}
+	manifest, err := fingerprint.ReadManifest(e.path, content)
+	return manifestFile{e.path, sha256.Sum256(content), e.identity.modTime, manifest}, err
+}
+
+// openManifest opens a manifest in the tree through the root, and one that the operator named elsewhere by its path.
+func (s *scanner) openManifest(e *entry) (*os.File, error) {
+	if e.outside == "" {
+		return s.open(e)
+	}
+	f, err := os.Open(e.outside)
+	if err != nil {
+		return nil, errChanging // it was there a moment ago
+	}
+	return f, nil
+}
+
+func sameManifests(a, b []manifestFile) bool {
+	return slices.EqualFunc(a, b, func(a, b manifestFile) bool {
+		return a.path == b.path && a.digest == b.digest && a.written.Equal(b.written)
+	})
+}
+
+// noteChange remembers the manifests under which bytes were changed in place while they stayed the same: they know
+// nothing of the new bytes.
+func (s *scanner) noteChange(f *File) {
+	old := s.before(f.Path)
+	if old == nil {
 		return
 	}
-	old := previous.files[f.Path]
-	if old == nil || old.source().digest == f.digest {
+	f.changedUnder = old.changedUnder
+	if old.digest == f.digest {
 		return
 	}
-	for _, m := range c.manifests {
-		before := previous.files[m.file.Path]
-		if m.lists(f) && before != nil && before.digest == m.file.digest {
-			f.changedUnder = m.file.digest
+	for _, m := range s.manifests {
+		if slices.ContainsFunc(s.previous.manifests, m.is) && slices.Contains(s.survey.ListedBy(f.Path), m.path) {
+			f.changedUnder = append(f.changedUnder[:len(f.changedUnder):len(f.changedUnder)], m.digest)
 		}
 	}
 }
 
-// evidence is what the path of a file proves of its bytes.
-func (c *Catalog) evidence(f *File) Evidence {
-	if f.proof.Kind != NoEvidence {
-		return f.proof
-	}
-	if f.fingerprint == nil && f.contradicted {
-		return Evidence{} // found while the bytes were here
-	}
-	f.contradicted = false
-	for _, m := range c.manifests {
-		if f.changedUnder == m.file.digest {
-			continue
-		}
-		finding := m.survey.Judge(fingerprint.File{
-			Path: f.Path, Size: f.Size, Written: f.identity.modTime, Content: f.fingerprint,
-		})
-		if finding.Evidence != fingerprint.NoEvidence {
-			return Evidence{EvidenceKind(finding.Evidence), finding.Detail}
-		}
-		if finding.Doubt == fingerprint.OtherBytes {
-			f.contradicted = true
-			return Evidence{}
-		}
-	}
-	return Evidence{}
+func (m manifestFile) is(other manifestFile) bool {
+	return m.path == other.path && m.digest == other.digest
 }
 
-func (m manifestFile) lists(f *File) bool {
-	finding := m.survey.Judge(fingerprint.File{Path: f.Path, Size: f.Size})
-	return finding.Evidence == fingerprint.ByManifest || finding.Doubt != fingerprint.NoDoubt
+// judged is the file with what its path, or a version that a manifest gives it, proves of its bytes.
+func (s *scanner) judged(f *File) *File {
+	known := fingerprint.File{
+		Path: f.Path, Size: f.Size, Written: f.identity.modTime, Proof: f.proof, Content: f.fingerprint,
+		ChangedUnder: s.unaware(f),
+	}
+	finding := s.survey.Judge(known)
+	if f.fingerprint == nil && f.denied.Doubt == fingerprint.OtherBytes && len(s.survey.ListedBy(f.Path)) > 0 {
+		finding = f.denied // found while the bytes were here
+	}
+	f.Evidence, f.denied = Evidence{EvidenceKind(finding.Evidence), finding.Detail}, fingerprint.Finding{}
+	if finding.Doubt != fingerprint.NoDoubt {
+		f.Evidence, f.denied = Evidence{}, finding
+		return f
+	}
+	for _, version := range s.survey.Versions(f.Path) {
+		if s.survey.JudgeVersion(known, version).Evidence == fingerprint.ByManifest {
+			f.listedVersions = append(f.listedVersions, version)
+		}
+	}
+	return f
+}
+
+// unaware are the manifests that know nothing of the file's present bytes, by path.
+func (s *scanner) unaware(f *File) []string {
+	var paths []string
+	for _, m := range s.manifests {
+		if slices.Contains(f.changedUnder, m.digest) {
+			paths = append(paths, m.path)
+		}
+	}
+	return paths
 }
 
 func sumReader(r io.Reader) (digest [sha256.Size]byte, size int64, err error) {

@@ -1,8 +1,10 @@
 package assets
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -44,18 +46,20 @@ type File struct {
 	// IsManifest is true of build manifests.
 	IsManifest bool
 
-	fingerprint  *fingerprint.Content // nil where the bytes are not in memory
-	digest       [32]byte
-	identity     identity
-	proof        Evidence // what the bytes prove of the name
-	contradicted bool     // the name holds the digest of other bytes
-	changedUnder [32]byte // digest of the manifest that was in force when the bytes were last changed in place
-	variants     atomic.Pointer[variants]
-	integrity    atomic.Pointer[string]
-	earlier      readerAt // bytes that were replaced
-	original     *File    // as it is on the disk, where other bytes are served
-	links        any      // what Modules read in a script
-	circle       string   // the version of a file whose version is no digest of its bytes
+	fingerprint    *fingerprint.Content // nil where the bytes are not in memory
+	digest         [32]byte
+	identity       identity
+	disk           string              // where it is below the root, where absolute links are resolved
+	proof          fingerprint.Proof   // what the bytes prove of the name
+	denied         fingerprint.Finding // why what looked like evidence is none
+	changedUnder   [][sha256.Size]byte // digests of the manifests that stayed the same while the bytes were changed
+	listedVersions []string            // versions for the query that a manifest gives these bytes
+	variants       atomic.Pointer[variants]
+	integrity      atomic.Pointer[string]
+	earlier        readerAt // bytes that were replaced
+	links          any      // what Modules read in a script
+	original       *File    // as it is on the disk, where other bytes are served
+	circle         string   // the version of a file whose version is no digest of its bytes
 
 	// header values, made once
 	etag, contentType, contentLength, lastModified []string
@@ -74,6 +78,9 @@ func (f *File) VersionEvidence(token string) Evidence {
 	}
 	if len(token) == fingerprint.StampLength && token == hex.EncodeToString(f.digest[:fingerprint.StampLength/2]) {
 		return Evidence{ByDigest, "the version is the file's stamp"}
+	}
+	if slices.Contains(f.listedVersions, token) {
+		return Evidence{ByManifest, "a manifest gives the file this version"}
 	}
 	if f.fingerprint == nil {
 		return Evidence{}

@@ -60,7 +60,7 @@ func (f *File) servedAs(rewritten Rewritten) *File {
 	next := &File{
 		Path: f.Path, Size: int64(len(rewritten.Content)), Content: rewritten.Content, Evidence: f.Evidence,
 		fingerprint: fingerprint.Of(rewritten.Content), identity: f.identity, original: f, circle: rewritten.Version,
-		contradicted: f.contradicted, changedUnder: f.changedUnder,
+		denied: f.denied,
 	}
 	next.digest = next.fingerprint.SHA256()
 	next.prepare()

@@ -7,10 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,185 +26,260 @@ const maxInMemory = 1 << 20
 // maxProved is the largest file whose name is held against its bytes, in bytes.
 const maxProved = 32 << 20
 
+// tooFresh is how long after a change the file system's clock may give another change the same time.
+const tooFresh = time.Second
+
+// progressEvery is how often a long scan says how far it is.
+const progressEvery = 5 * time.Second
+
+// errChanging is a tree that was written to while it was read: the next scan will see it whole.
+var errChanging = errors.New("the tree is being written")
+
 // scanner reads a root once.
 type scanner struct {
-	root     *os.Root
-	previous *Catalog
-	memory   int64
-	report   func(path string, err error)
-	rewrite  Rewrite // nil: files are served as they are
-	modules  Modules // nil: no script is looked into
+	root      *os.Root
+	previous  *Catalog
+	memory    int64
+	report    func(path string, err error)
+	rewrite   Rewrite // nil: files are served as they are
+	modules   Modules // nil: no script is looked into
+	now       time.Time
+	fresh     map[string]bool // what was read too soon after it was changed: it may have changed again
+	tolerant  bool            // a file that is being written is left out, instead of stopping the scan
+	progress  func(files, of int, bytes, ofBytes int64)
+	manifests []manifestFile
+	survey    *fingerprint.Survey
 
-	mutex     sync.Mutex
-	files     map[string]*File
-	manifests []string // paths
+	mutex    sync.Mutex
+	files    map[string]*File
+	newFresh map[string]bool
+	// what is read so far
+	readFiles, readBytes atomic.Int64
 }
 
-// scan reads every file below the root. Files that look the same as in the previous catalog are taken from it.
-func (s *scanner) scan(ctx context.Context) (*Catalog, error) {
-	s.files = make(map[string]*File)
-	group, ctx := errgroup.WithContext(ctx)
-	paths := make(chan string, 64)
-	group.Go(func() error {
-		defer close(paths)
-		return s.walk(ctx, ".", paths, nil)
-	})
-	for range runtime.GOMAXPROCS(0) {
-		group.Go(func() error {
-			for p := range paths {
-				if err := s.read(p); err != nil {
-					s.report(p, err)
-				}
-			}
-			return ctx.Err()
-		})
-	}
-	if err := group.Wait(); err != nil {
+// scan reads the files of a walk. Those that look the same as in the previous catalog are taken from it.
+func (s *scanner) scan(ctx context.Context, entries []entry) (*Catalog, error) {
+	s.files, s.newFresh = make(map[string]*File, len(entries)), make(map[string]bool)
+	if err := s.readManifests(entries); err != nil {
 		return nil, err
 	}
-	catalog := &Catalog{files: s.files, root: s.root, reader: s.modules}
-	catalog.manifests = s.readManifests()
-	for _, file := range s.files {
-		catalog.noteChange(file, s.previous)
-		file.Evidence = catalog.evidence(file)
+	if err := s.readFilesOf(ctx, entries); err != nil {
+		return nil, err
 	}
-	s.keepInMemory()
+	catalog := &Catalog{files: s.files, root: s.root, manifests: s.manifests, reader: s.modules}
 	if s.rewrite != nil {
+		catalog.index()
 		catalog.rewrite(s.rewrite)
 	}
 	catalog.finish()
 	return catalog, nil
 }
 
-// walk sends the path of every file below dir, and of every file that a link below dir leads to inside the root.
-func (s *scanner) walk(ctx context.Context, dir string, paths chan<- string, above []fs.FileInfo) error {
-	info, err := s.root.Stat(dir)
-	if err != nil {
-		return s.walkFailed(dir, err)
-	}
-	for _, seen := range above {
-		if os.SameFile(seen, info) {
-			return nil // a link to a directory above itself
-		}
-	}
-	above = append(above[:len(above):len(above)], info)
-	entries, err := s.list(dir)
-	if err != nil {
-		return s.walkFailed(dir, err)
-	}
-	for _, entry := range entries {
-		name := path.Join(dir, entry.Name())
-		if hiddenSegment(entry.Name()) && entry.Name() != ".vite" {
-			continue
-		}
-		isDir, err := s.isDir(name, entry)
-		switch {
-		case err != nil:
-			s.report(name, err)
-		case isDir:
-			if err := s.walk(ctx, name, paths, above); err != nil {
-				return err
+// readFilesOf reads with as many goroutines as there are processors.
+func (s *scanner) readFilesOf(ctx context.Context, entries []entry) error {
+	held := heldInMemory(entries, s.memory)
+	defer s.tell(entries)()
+	group, ctx := errgroup.WithContext(ctx)
+	var next atomic.Int64
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() error {
+			var scratch []byte
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(entries) {
+					return nil
+				}
+				if entries[i].hidden {
+					continue
+				}
+				err := s.read(&entries[i], held[i], &scratch)
+				if errors.Is(err, errChanging) && !s.tolerant {
+					return err
+				}
+				if err != nil {
+					s.report(entries[i].path, err)
+				}
+				s.readFiles.Add(1)
+				s.readBytes.Add(entries[i].identity.size)
 			}
-		default:
+			return ctx.Err()
+		})
+	}
+	return group.Wait()
+}
+
+// tell reports progress until the function that it returns is called.
+func (s *scanner) tell(entries []entry) (stop func()) {
+	if s.progress == nil {
+		return func() {}
+	}
+	total := int64(0)
+	for i := range entries {
+		total += entries[i].identity.size
+	}
+	done, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		ticker := time.NewTicker(progressEvery)
+		defer ticker.Stop()
+		for {
 			select {
-			case paths <- name:
-			case <-ctx.Done():
-				return ctx.Err()
+			case <-ticker.C:
+				s.progress(int(s.readFiles.Load()), len(entries), s.readBytes.Load(), total)
+			case <-done:
+				return
 			}
 		}
-	}
-	return nil
+	}()
+	return func() { close(done); <-stopped }
 }
 
-// walkFailed stops the scan where the root itself cannot be read, and goes on without a directory below it.
-func (s *scanner) walkFailed(dir string, err error) error {
-	if dir == "." {
-		return err
+// heldInMemory spends the budget: what may have its references rewritten first, for only what is in memory can, and
+// then the small files, of which the most fit. A quarter is for other codings.
+func heldInMemory(entries []entry, memory int64) []bool {
+	memory -= memory / 4
+	order := make([]int, 0, len(entries))
+	for i := range entries {
+		if !entries[i].hidden && entries[i].identity.size <= maxInMemory {
+			order = append(order, i)
+		}
 	}
-	s.report(dir, err)
-	return nil
-}
-
-func (s *scanner) list(dir string) ([]fs.DirEntry, error) {
-	f, err := s.root.Open(dir)
-	if err != nil {
-		return nil, err
+	refers := make([]bool, len(entries))
+	for i := range entries {
+		refers[i] = mayRefer(entries[i].path)
 	}
-	defer f.Close()
-	return f.ReadDir(-1)
-}
-
-// isDir follows a link, as far as it stays inside the root.
-func (s *scanner) isDir(name string, entry fs.DirEntry) (bool, error) {
-	if entry.Type()&fs.ModeSymlink == 0 {
-		return entry.IsDir(), nil
+	slices.SortStableFunc(order, func(a, b int) int {
+		switch {
+		case refers[a] && !refers[b]:
+			return -1
+		case refers[b] && !refers[a]:
+			return 1
+		default:
+			return int(entries[a].identity.size - entries[b].identity.size)
+		}
+	})
+	held := make([]bool, len(entries))
+	for _, i := range order {
+		if memory -= entries[i].identity.size; memory < 0 {
+			break
+		}
+		held[i] = true
 	}
-	info, err := s.root.Stat(name)
-	if err != nil {
-		return false, fmt.Errorf("following a link inside the root: %w", err)
-	}
-	return info.IsDir(), nil
+	return held
 }
 
 // read adds one file.
-func (s *scanner) read(name string) error {
-	f, err := s.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+func (s *scanner) read(e *entry, held bool, scratch *[]byte) error {
+	old := s.known(e)
+	if old != nil && !s.mustReread(old, held) {
+		s.add(s.judged(old.again(held)), false)
+		return nil
+	}
+	f, err := s.open(e)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	info, err := f.Stat()
+	file := &File{
+		Path: e.path, Size: e.identity.size, ModTime: e.identity.modTime.Truncate(time.Second),
+		identity: e.identity, disk: e.disk, IsManifest: e.manifest || fingerprint.IsManifestName(e.path),
+	}
+	content, err := file.readContent(f, held, scratch)
 	if err != nil {
 		return err
 	}
-	if !info.Mode().IsRegular() {
-		return nil
-	}
-	seen := identify(info)
-	if s.previous != nil {
-		if old := s.previous.files[name]; old != nil && old.identity == seen {
-			s.add(old.source().again())
-			return nil
-		}
-	}
-	file := &File{Path: name, Size: info.Size(), ModTime: info.ModTime().Truncate(time.Second), identity: seen}
-	if err := file.readContent(f); err != nil {
-		return err
-	}
-	if after, err := f.Stat(); err != nil || identify(after) != seen {
+	if after, err := f.Stat(); err != nil || identify(after) != e.identity {
 		return errChanging
 	}
-	file.IsManifest = fingerprint.IsManifestName(name)
 	file.prove()
 	file.prepare()
 	if s.modules != nil && file.isScript() {
-		file.links = s.modules.Read(name, file.Content)
+		file.links = s.modules.Read(file.Path, content)
 	}
-	s.add(file)
+	s.noteChange(file)
+	s.judged(file)
+	if held {
+		file.keepSame(s.before(e.path))
+	} else {
+		file.fingerprint = nil // it would hold the bytes
+	}
+	s.add(file, s.now.Sub(e.identity.latest()).Abs() < tooFresh)
 	return nil
 }
 
-// errChanging is a file that was written to while it was read: the next scan will see it whole.
-var errChanging = errors.New("the file is being written")
+// before is what the path held in the previous catalog, as it was on the disk.
+func (s *scanner) before(path string) *File {
+	if s.previous == nil || s.previous.files[path] == nil {
+		return nil
+	}
+	return s.previous.files[path].source()
+}
 
-// readContent reads the bytes and computes their digest. Large files are not kept.
-func (f *File) readContent(r io.Reader) error {
+// known is the file of the previous catalog, if it is still the same.
+func (s *scanner) known(e *entry) *File {
+	if old := s.before(e.path); old != nil && old.identity == e.identity && old.disk == e.disk {
+		return old
+	}
+	return nil
+}
+
+// mustReread reports a file whose bytes are wanted again: for memory, to hold another manifest against them, or because
+// they may have changed with all that is known of the file staying the same.
+func (s *scanner) mustReread(old *File, held bool) bool {
+	if s.fresh[old.Path] || held && old.Content == nil {
+		return true
+	}
+	return old.Content == nil && !sameManifests(s.manifests, s.previous.manifests) && len(s.survey.ListedBy(old.Path)) > 0
+}
+
+// keepSame takes over the same bytes, so that they are not in memory twice while somebody is sent the others.
+func (f *File) keepSame(old *File) {
+	if old != nil && old.digest == f.digest && old.Content != nil {
+		f.Content, f.fingerprint = old.Content, old.fingerprint
+	}
+}
+
+// open opens the file that was seen, and no other.
+func (s *scanner) open(e *entry) (*os.File, error) {
+	f, err := s.root.OpenFile(e.disk, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errChanging
+	}
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || identify(info) != e.identity {
+		_ = f.Close()
+		return nil, errChanging
+	}
+	return f, nil
+}
+
+// readContent reads the bytes, unless they are too many, and computes their digest. They are kept only if they are held;
+// the others are in scratch.
+func (f *File) readContent(r io.Reader, held bool, scratch *[]byte) ([]byte, error) {
 	if f.Size > maxProved {
 		digest, size, err := sumReader(r)
 		f.digest = digest
 		if err == nil && size != f.Size {
 			err = errChanging
 		}
-		return err
+		return nil, err
 	}
-	content := make([]byte, f.Size)
+	var content []byte
+	if held {
+		content = make([]byte, f.Size)
+		f.Content = content
+	} else {
+		*scratch = slices.Grow((*scratch)[:0], int(f.Size))
+		content = (*scratch)[:f.Size]
+	}
 	if _, err := io.ReadFull(r, content); err != nil {
-		return errChanging
+		return nil, errChanging
 	}
-	f.Content = content
 	f.fingerprint = fingerprint.Of(content)
 	f.digest = f.fingerprint.SHA256()
-	return nil
+	return content, nil
 }
 
 // prove holds the name against the bytes, while they are here.
@@ -211,47 +287,30 @@ func (f *File) prove() {
 	if f.fingerprint == nil {
 		return
 	}
-	if proof, ok := f.fingerprint.ProveName(f.Path); ok {
-		f.proof = Evidence{ByDigest, "the name holds the file's " + proof.Convention}
-	}
-	f.contradicted = f.fingerprint.Contradicts(f.Path)
+	f.proof, _ = f.fingerprint.ProveName(f.Path)
 }
 
 // again is the file for another catalog: evidence may have changed, the bytes have not.
-func (f *File) again() *File {
+func (f *File) again(held bool) *File {
 	next := &File{
-		Path: f.Path, Size: f.Size, ModTime: f.ModTime, Content: f.Content, IsManifest: f.IsManifest,
-		fingerprint: f.fingerprint, digest: f.digest, identity: f.identity,
-		proof: f.proof, contradicted: f.contradicted, changedUnder: f.changedUnder, links: f.links,
-		etag: f.etag, contentType: f.contentType, contentLength: f.contentLength, lastModified: f.lastModified,
+		Path: f.Path, Size: f.Size, ModTime: f.ModTime, IsManifest: f.IsManifest,
+		digest: f.digest, identity: f.identity, disk: f.disk, proof: f.proof, denied: f.denied, changedUnder: f.changedUnder,
+		links: f.links,
+		etag:  f.etag, contentType: f.contentType, contentLength: f.contentLength, lastModified: f.lastModified,
 	}
 	next.variants.Store(f.variants.Load())
+	if held {
+		next.Content, next.fingerprint = f.Content, f.fingerprint
+	}
 	return next
 }
 
-func (s *scanner) add(file *File) {
+func (s *scanner) add(file *File, fresh bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.files[file.Path] = file
-	if file.IsManifest {
-		s.manifests = append(s.manifests, file.Path)
-	}
-}
-
-// keepInMemory lets go of contents over the budget: the large ones, and then whatever comes last. A quarter is for other
-// codings.
-func (s *scanner) keepInMemory() {
-	left := s.memory - s.memory/4
-	catalog := Catalog{files: s.files}
-	for file := range catalog.All() {
-		if file.Content == nil || file.IsManifest {
-			continue
-		}
-		if file.Size > maxInMemory || file.Size > left {
-			file.Content, file.fingerprint = nil, nil
-			continue
-		}
-		left -= file.Size
+	if fresh {
+		s.newFresh[file.Path] = true
 	}
 }
 
@@ -261,18 +320,27 @@ func identify(info fs.FileInfo) identity {
 	return id
 }
 
-// openRoot opens the directory, with its own links resolved.
-func openRoot(dir string) (*os.Root, error) {
+// latest is when the file was last changed, as the file system's clock tells.
+func (id identity) latest() time.Time {
+	if id.change.IsZero() {
+		return id.modTime
+	}
+	return id.change
+}
+
+// openRoot opens the directory, with its own links resolved, and says where that is.
+func openRoot(dir string) (*os.Root, string, error) {
 	base, err := filepath.EvalSymlinks(dir)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	info, err := os.Stat(base)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if !info.IsDir() {
-		return nil, fmt.Errorf("%s is not a directory", dir)
+		return nil, "", fmt.Errorf("%s is not a directory", dir)
 	}
-	return os.OpenRoot(base)
+	root, err := os.OpenRoot(base)
+	return root, base, err
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 )
@@ -256,9 +257,20 @@ func (f *File) open(catalog *Catalog) (readerAt, func(), error) {
 	if f.earlier != nil {
 		return f.earlier, func() {}, nil
 	}
-	file, err := catalog.root.Open(f.Path)
+	file, err := f.openOnDisk(catalog)
+	if err == nil {
+		return file, func() { _ = file.Close() }, nil
+	}
+	if kept, found := catalog.kept(f); found {
+		return kept, func() { _ = kept.Close() }, nil
+	}
+	return nil, nil, err
+}
+
+func (f *File) openOnDisk(catalog *Catalog) (*os.File, error) {
+	file, err := catalog.root.Open(f.disk)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	info, err := file.Stat()
 	if err == nil && identify(info) != f.identity {
@@ -266,7 +278,7 @@ func (f *File) open(catalog *Catalog) (readerAt, func(), error) {
 	}
 	if err != nil {
 		_ = file.Close()
-		return nil, nil, err
+		return nil, err
 	}
-	return file, func() { _ = file.Close() }, nil
+	return file, nil
 }

@@ -6,11 +6,15 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/scan2food/usher/handler/fingerprint"
 )
 
 // Defaults of a [TreeConfig].
@@ -23,13 +27,29 @@ const (
 // pollEvery is how often the disk is looked at where events tell of changes: they can be lost.
 const pollEvery = 30 * time.Second
 
-// pollWithoutEvents is how often it is looked at where there are none.
+// pollWithoutEvents is how often it is looked at where there are none, if looking takes no time.
 const pollWithoutEvents = time.Second
+
+// pollShare is which part of the time may be spent on looking: one in so many.
+const pollShare = 20
+
+// firstAttempts is how often the first reading of a tree that is being written is begun anew. Then what is not being
+// written is published, for there is no earlier generation to stay with.
+const firstAttempts = 10
+
+// unrest is how long a tree may be written to before it is said that it is never quiet.
+const unrest = time.Minute
+
+// aboutTree is the path under which it is reported what is true of the whole tree.
+const aboutTree = "."
 
 // TreeConfig is what a [Tree] is made of.
 type TreeConfig struct {
 	// Root is the directory.
 	Root string
+	// Manifests are the build manifests, absolute or relative to the root. None: they are recognised below the root, by
+	// name and shape.
+	Manifests []string
 	// Memory is how many bytes of content are held in memory. Default 256 MiB.
 	Memory int64
 	// Settle is how long the tree must be quiet before a change counts. Default 1s.
@@ -38,6 +58,9 @@ type TreeConfig struct {
 	Vanished time.Duration
 	// Encode are the codings that files are put into. Nil: none.
 	Encode []Coding
+	// Poll is how often to look for changes, instead of waiting for the file system to tell of them. Zero: it is waited,
+	// and looked where that does not work.
+	Poll time.Duration
 	// Rewrite has files refer to the versions of others. Nil: they are served as they are.
 	Rewrite Rewrite
 	// Modules are looked for with it. Nil: there are none.
@@ -49,18 +72,27 @@ type TreeConfig struct {
 	Now    func() time.Time
 }
 
-// Tree follows a directory. Close ends it.
+// Tree follows a directory. It begins when it is started, or first asked. Close ends it.
 type Tree struct {
 	config  TreeConfig
 	catalog atomic.Pointer[Catalog]
+	start   sync.Once
+	ctx     context.Context
 	ready   chan struct{} // closed when there is a first catalog
 	cancel  context.CancelFunc
 	done    chan struct{}
 
 	// what follows belongs to the goroutine of run
 	missing  map[string]time.Time // when a file that is still served was first gone
-	reported map[string]string    // the last error of a path
-	changing bool                 // the last scan met a file that was being written
+	reported map[string]string    // what was said of a path, for as long as it is true
+	saying   map[string]string    // what was said of a path since this reading began
+	walked   []entry              // what was there when the current catalog was read
+	awaited  []entry              // what was there when it was last looked, and has yet to settle
+	fresh    map[string]bool      // files that may have changed since, with nothing to show for it
+	changing bool                 // the last reading met a tree that was being written
+	attempts int                  // readings that met one, in a row
+	restless time.Time            // since when it is written to
+	looking  time.Duration        // how long it takes to look
 
 	renewed time.Time // when what is current was put into the archive, or renewed there
 
@@ -69,18 +101,18 @@ type Tree struct {
 	background      sync.WaitGroup
 }
 
-// OpenTree checks that the root is a directory and begins to read it.
+// OpenTree checks that the root is a directory. Nothing is read before [Tree.Start].
 func OpenTree(config TreeConfig) (*Tree, error) {
-	root, err := openRoot(config.Root)
+	root, _, err := openRoot(config.Root)
 	if err != nil {
 		return nil, fmt.Errorf("opening the root: %w", err)
 	}
 	_ = root.Close()
-	ctx, cancel := context.WithCancel(context.Background())
 	t := &Tree{
-		config: config, ready: make(chan struct{}), cancel: cancel, done: make(chan struct{}),
+		config: config, ready: make(chan struct{}), done: make(chan struct{}),
 		missing: make(map[string]time.Time), reported: make(map[string]string),
 	}
+	t.ctx, t.cancel = context.WithCancel(context.Background())
 	if t.config.Memory == 0 {
 		t.config.Memory = DefaultMemory
 	}
@@ -90,15 +122,18 @@ func OpenTree(config TreeConfig) (*Tree, error) {
 	if t.config.Vanished == 0 {
 		t.config.Vanished = DefaultVanished
 	}
-	go t.run(ctx)
 	return t, nil
 }
+
+// Start begins to read and to follow the directory, once.
+func (t *Tree) Start() { t.start.Do(func() { go t.run(t.ctx) }) }
 
 // Catalog is the current one. Until there is a first one it waits, as long as ctx lets it; then it is nil.
 func (t *Tree) Catalog(ctx context.Context) *Catalog {
 	if catalog := t.catalog.Load(); catalog != nil {
 		return catalog
 	}
+	t.Start()
 	select {
 	case <-t.ready:
 	case <-t.done:
@@ -110,65 +145,168 @@ func (t *Tree) Catalog(ctx context.Context) *Catalog {
 // Close ends the following of the disk. The last catalog stays readable.
 func (t *Tree) Close() {
 	t.cancel()
+	t.start.Do(func() { close(t.done) })
 	<-t.done
 }
 
 func (t *Tree) run(ctx context.Context) {
 	defer close(t.done)
 	defer t.background.Wait()
-	w := newWatcher(t.config.Root)
+	w := newWatcher(t.config.Root, t.config.Poll > 0)
 	defer w.close()
-	// Followed before it is read: what changes in between is then heard of.
-	watched := w.watch()
-	t.refresh(ctx)
-	if !watched {
-		t.config.Logger.Warn("the file system tells of no changes; it is looked at every second instead",
-			zap.String("root", t.config.Root), zap.Error(w.err))
-	}
-	quiet := time.NewTimer(t.afterScan(w))
-	defer quiet.Stop()
+	w.watch() // before it is read: what changes in between is then heard of
+	t.refresh(ctx, false)
+	told := false
+	timer := time.NewTimer(t.afterScan(w))
+	defer timer.Stop()
 	for {
+		if !told && !w.working() && t.config.Poll == 0 {
+			told = true
+			t.config.Logger.Warn("the file system may not tell of changes; it is looked at again and again instead",
+				zap.String("root", t.config.Root), zap.Error(w.err))
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case event := <-w.events():
-			w.follow(event)
-			quiet.Reset(t.config.Settle)
-		case <-quiet.C:
+			if w.follow(event) && t.config.Now().Sub(t.disturbed()) < unrest {
+				timer.Reset(t.config.Settle)
+			}
+		case err := <-w.errors():
+			t.config.Logger.Warn("following a directory; it is read anew", zap.String("root", t.config.Root), zap.Error(err))
+			timer.Reset(t.config.Settle)
+		case <-timer.C:
 			w.watch()
-			t.refresh(ctx)
+			t.refresh(ctx, w.working() && !t.restless.IsZero())
 			t.renew(ctx)
-			quiet.Reset(t.afterScan(w))
+			timer.Reset(t.afterScan(w))
 		}
 	}
 }
 
+// disturbed is since when the tree is written to.
+func (t *Tree) disturbed() time.Time {
+	if t.restless.IsZero() {
+		t.restless = t.config.Now()
+	}
+	return t.restless
+}
+
 // afterScan is when to look again if nothing is heard before.
 func (t *Tree) afterScan(w *watcher) time.Duration {
+	every := max(pollWithoutEvents, pollShare*t.looking)
+	if t.config.Poll > 0 {
+		every = t.config.Poll
+	}
 	switch {
 	case t.changing:
 		return t.config.Settle
-	case len(t.missing) > 0, t.catalog.Load() == nil, !w.working():
-		return min(pollWithoutEvents, t.config.Vanished)
+	case len(t.missing) > 0, t.catalog.Load() == nil:
+		return min(every, t.config.Vanished)
+	case !w.working():
+		return every
 	default:
 		return pollEvery
 	}
 }
 
-// refresh reads the disk and publishes what it found, if it is whole and differs from the current catalog.
-func (t *Tree) refresh(ctx context.Context) {
+// refresh reads the disk and publishes what it found, if that is whole and differs from the current catalog. What was
+// heard of has settled already; anything else must be found the same twice.
+func (t *Tree) refresh(ctx context.Context, settled bool) {
 	started := t.config.Now()
-	t.changing = false
-	next, err := t.scan(ctx)
+	t.saying = make(map[string]string)
+	next, err := t.read(ctx, started, settled)
+	t.changing = errors.Is(err, errChanging)
+	switch {
+	case ctx.Err() != nil:
+		return
+	case t.changing:
+		t.attempts++
+		t.warnOfUnrest(started)
+		return
+	case err != nil:
+		t.report(aboutTree, fmt.Errorf("reading the root; the last generation stays in service: %w", err))
+		return
+	}
+	if t.reported[aboutTree] != "" {
+		t.config.Logger.Info("the root can be read again", zap.String("root", t.config.Root))
+	}
+	t.attempts, t.restless = 0, time.Time{}
+	t.reported = t.saying
+	if next != nil {
+		t.publish(ctx, next, started)
+	}
+}
+
+// read makes a catalog of the disk; nil where the disk is as it was.
+func (t *Tree) read(ctx context.Context, started time.Time, settled bool) (*Catalog, error) {
+	root, base, err := openRoot(t.config.Root)
 	if err != nil {
-		if ctx.Err() == nil {
-			t.report(".", fmt.Errorf("reading the root; the last generation stays in service: %w", err))
-		}
-		return
+		return nil, err
 	}
-	if t.changing {
-		return
+	entries, err := t.walk(ctx, root, base)
+	if err != nil {
+		_ = root.Close()
+		return nil, err
 	}
+	t.looking = t.config.Now().Sub(started)
+	current := t.catalog.Load()
+	if current != nil && slices.Equal(entries, t.walked) && len(t.fresh) == 0 && len(t.missing) == 0 {
+		_ = root.Close()
+		maps.Copy(t.saying, t.reported) // it is still true
+		delete(t.saying, aboutTree)
+		t.awaited = nil
+		return nil, nil
+	}
+	if current != nil && !settled && !slices.Equal(entries, t.walked) && !slices.Equal(entries, t.awaited) {
+		_ = root.Close()
+		t.awaited = entries
+		return nil, errChanging
+	}
+	tolerant := current == nil && t.attempts >= firstAttempts
+	catalog, fresh, err := t.scan(ctx, root, entries, tolerant)
+	if err != nil {
+		return nil, err
+	}
+	again, err := t.walk(ctx, root, base)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Equal(entries, again) && !tolerant {
+		t.awaited = again
+		return nil, errChanging
+	}
+	t.walked, t.awaited, t.fresh = entries, nil, fresh
+	return catalog, nil
+}
+
+func (t *Tree) walk(ctx context.Context, root *os.Root, base string) ([]entry, error) {
+	w := &walker{root: root, base: base, named: t.config.Manifests, report: t.report}
+	return w.walk(ctx)
+}
+
+func (t *Tree) scan(ctx context.Context, root *os.Root, entries []entry, tolerant bool) (*Catalog, map[string]bool, error) {
+	var reporting sync.Mutex
+	s := &scanner{
+		root: root, previous: t.catalog.Load(), memory: t.config.Memory, rewrite: t.config.Rewrite,
+		modules: t.config.Modules,
+		now:     t.config.Now(), fresh: t.fresh, tolerant: tolerant, progress: t.progress,
+		report: func(path string, err error) {
+			reporting.Lock()
+			defer reporting.Unlock()
+			t.report(path, err)
+		},
+	}
+	catalog, err := s.scan(ctx, entries)
+	if err != nil {
+		return nil, nil, err
+	}
+	catalog.archive = t.config.Archive
+	return catalog, s.newFresh, nil
+}
+
+// publish makes a catalog the current one.
+func (t *Tree) publish(ctx context.Context, next *Catalog, started time.Time) {
 	current := t.catalog.Load()
 	if current != nil {
 		t.keepVanished(current, next, started)
@@ -189,6 +327,38 @@ func (t *Tree) refresh(ctx context.Context) {
 		zap.String("generation", next.Generation),
 		zap.Int("files", next.Files()),
 		zap.Duration("duration", t.config.Now().Sub(started)))
+	t.tellDoubts(next)
+}
+
+// tellDoubts says of which files the names, or their manifests, are not believed.
+func (t *Tree) tellDoubts(catalog *Catalog) {
+	const examples = 5
+	doubted, paths := 0, []string(nil)
+	for file := range catalog.All() {
+		if file.denied.Doubt == fingerprint.NoDoubt {
+			continue
+		}
+		if doubted++; doubted <= examples {
+			paths = append(paths, file.Path+": "+file.denied.Detail)
+		}
+	}
+	if doubted > 0 {
+		t.config.Logger.Warn("versions in the names of assets are not believed; browsers ask each time",
+			zap.String("root", t.config.Root), zap.Int("files", doubted), zap.Strings("for_example", paths))
+	}
+}
+
+func (t *Tree) progress(files, of int, bytes, ofBytes int64) {
+	t.config.Logger.Info("reading assets", zap.String("root", t.config.Root),
+		zap.Int("files", files), zap.Int("of_files", of), zap.Int64("bytes", bytes), zap.Int64("of_bytes", ofBytes))
+}
+
+// warnOfUnrest says that a tree is written to all the time, once until it is quiet.
+func (t *Tree) warnOfUnrest(now time.Time) {
+	if now.Sub(t.disturbed()) >= unrest {
+		t.report(aboutTree, fmt.Errorf("it has been written to for %s; the last generation stays in service until it is quiet for %s",
+			unrest, t.config.Settle))
+	}
 }
 
 // compress makes the codings of a new catalog in the background. It gives up on an older one.
@@ -204,36 +374,14 @@ func (t *Tree) compress(ctx context.Context, catalog *Catalog) {
 	}()
 }
 
-func (t *Tree) scan(ctx context.Context) (*Catalog, error) {
-	root, err := openRoot(t.config.Root)
-	if err != nil {
-		return nil, err
-	}
-	reports := make(chan func(), 16)
-	finished := make(chan struct{})
-	go func() {
-		defer close(finished)
-		for report := range reports {
-			report()
-		}
-	}()
-	s := &scanner{
-		root: root, previous: t.catalog.Load(), memory: t.config.Memory, rewrite: t.config.Rewrite, modules: t.config.Modules,
-		report: func(path string, err error) { reports <- func() { t.report(path, err) } },
-	}
-	catalog, err := s.scan(ctx)
-	close(reports)
-	<-finished
-	return catalog, err
-}
-
 // report logs what could not be read, once for as long as it stays so.
 func (t *Tree) report(path string, err error) {
-	if errors.Is(err, errChanging) {
-		t.changing = true
+	if errors.Is(err, fs.ErrNotExist) && path != aboutTree && !slices.Contains(t.config.Manifests, path) {
 		return
 	}
-	if errors.Is(err, fs.ErrNotExist) && path != "." || t.reported[path] == err.Error() {
+	known := t.reported[path] == err.Error() || t.saying[path] == err.Error()
+	t.saying[path] = err.Error()
+	if known {
 		return
 	}
 	t.reported[path] = err.Error()
@@ -253,13 +401,18 @@ func (t *Tree) keepVanished(current, next *Catalog, now time.Time) {
 			since = now
 			t.missing[path] = now
 		}
-		if file.Content == nil || now.Sub(since) >= t.config.Vanished {
+		if now.Sub(since) >= t.config.Vanished || file.Content == nil && !t.isKept(file) {
 			delete(t.missing, path)
 			continue
 		}
 		next.files[path] = file
 	}
 	next.finish()
+}
+
+// isKept reports a file whose bytes are neither on the disk nor in memory, and in the archive.
+func (t *Tree) isKept(file *File) bool {
+	return t.config.Archive != nil && t.config.Archive.Has(file.Path, file.archived())
 }
 
 // same reports whether two catalogs would give the same answers.

@@ -1,9 +1,12 @@
 package assets
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/fsnotify/fsnotify"
 )
@@ -11,54 +14,106 @@ import (
 // watcher hears of changes below a root, where the file system tells of them.
 type watcher struct {
 	root     string
+	base     string // the root with its links resolved
 	notifier *fsnotify.Watcher
-	err      error // why it does not work
+	err      error // why it cannot be relied on
+	links    map[string]bool
 }
 
-func newWatcher(root string) *watcher {
-	w := &watcher{root: root}
+// newWatcher makes a watcher; one that is deaf hears of nothing.
+func newWatcher(root string, deaf bool) *watcher {
+	w := &watcher{root: root, links: make(map[string]bool)}
+	if deaf {
+		w.err = errDeaf
+		return w
+	}
 	w.notifier, w.err = fsnotify.NewWatcher()
 	return w
 }
 
+// errDeaf is a watcher that is not wanted.
+var errDeaf = errors.New("changes are looked for")
+
+// working reports that every change is heard of.
 func (w *watcher) working() bool { return w.err == nil }
 
-// watch follows every directory below the root. Those that are followed already cost nothing.
-func (w *watcher) watch() bool {
+// watch follows every directory below the root, and the links that lead to it. Those that are followed already cost
+// little.
+func (w *watcher) watch() {
 	if w.notifier == nil {
-		return false
+		return
 	}
-	w.err = w.add(w.root)
-	return w.working()
+	base, err := filepath.EvalSymlinks(w.root)
+	if err != nil {
+		w.err = err
+		return
+	}
+	w.base = base
+	following := make(map[string]bool)
+	w.err = errors.Join(w.add(base, following), w.addLinks(following))
+	for _, dir := range w.notifier.WatchList() {
+		if !following[dir] {
+			_ = w.notifier.Remove(dir) // it is no longer below the root
+		}
+	}
 }
 
-func (w *watcher) add(dir string) error {
-	base, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return err
-	}
-	return filepath.WalkDir(base, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return nil //nolint:nilerr // it went away: there is nothing to follow
-		}
-		if !entry.IsDir() {
+// add follows dir and what is below it.
+func (w *watcher) add(dir string, following map[string]bool) error {
+	var silent error
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return nil //nolint:nilerr // it went away, or cannot be read: there is nothing to follow
+		case !entry.IsDir():
 			return nil
+		case path != dir && hiddenSegment(entry.Name()) && entry.Name() != ".vite":
+			return fs.SkipDir
 		}
+		following[path] = true
 		if err := w.notifier.Add(path); err != nil && !os.IsNotExist(err) {
-			return err
+			return fmt.Errorf("following %s: %w", path, err)
+		}
+		if kind, known := silentFileSystem(path); known {
+			silent = fmt.Errorf("%s is on %s", path, kind)
 		}
 		return nil
 	})
+	return errors.Join(err, silent)
 }
 
-// follow has a directory that has just been made followed too.
-func (w *watcher) follow(event fsnotify.Event) {
-	if !event.Has(fsnotify.Create) {
-		return
+// addLinks follows the directories that hold the links on the way to the root: a deployment may point one elsewhere.
+func (w *watcher) addLinks(following map[string]bool) error {
+	clear(w.links)
+	for path := w.root; path != filepath.Dir(path); path = filepath.Dir(path) {
+		info, err := os.Lstat(path)
+		if err != nil || info.Mode()&fs.ModeSymlink == 0 {
+			continue
+		}
+		w.links[path] = true
+		following[filepath.Dir(path)] = true
+		if err := w.notifier.Add(filepath.Dir(path)); err != nil {
+			return fmt.Errorf("following %s: %w", filepath.Dir(path), err)
+		}
 	}
-	if info, err := os.Stat(event.Name); err == nil && info.IsDir() {
-		_ = w.add(event.Name)
+	return nil
+}
+
+// follow reports whether an event is of the tree, and has a directory that has just been made followed too.
+func (w *watcher) follow(event fsnotify.Event) bool {
+	if w.links[event.Name] {
+		return true
 	}
+	rest, below := strings.CutPrefix(event.Name, w.base)
+	if !below || rest != "" && !os.IsPathSeparator(rest[0]) {
+		return false
+	}
+	if event.Has(fsnotify.Create) && !hiddenSegment(filepath.Base(event.Name)) {
+		if info, err := os.Stat(event.Name); err == nil && info.IsDir() {
+			_ = w.add(event.Name, make(map[string]bool))
+		}
+	}
+	return true
 }
 
 func (w *watcher) events() <-chan fsnotify.Event {
@@ -66,6 +121,14 @@ func (w *watcher) events() <-chan fsnotify.Event {
 		return nil
 	}
 	return w.notifier.Events
+}
+
+// errors tells of events that were lost.
+func (w *watcher) errors() <-chan error {
+	if w.notifier == nil {
+		return nil
+	}
+	return w.notifier.Errors
 }
 
 func (w *watcher) close() {

@@ -38,6 +38,8 @@ type File struct {
 	Proof Proof
 	// Content may be nil where the bytes are not at hand: then nothing can be held against a manifest but its age.
 	Content *Content
+	// ChangedUnder are the manifests, by path, that stayed the same while the bytes were changed.
+	ChangedUnder []string
 }
 
 // Evidence is why a name, or a version in the query, may be trusted to be of these bytes.
@@ -59,6 +61,8 @@ const (
 	NoDoubt Doubt = ""
 	// ManifestOlder: the file was written after the manifest, which can know nothing of it.
 	ManifestOlder Doubt = "manifest_older"
+	// ChangedUnderManifest: the file was written after the manifest, as was seen, whatever their dates say.
+	ChangedUnderManifest Doubt = "changed_under_manifest"
 	// OtherBytes: the version is provably of other bytes.
 	OtherBytes Doubt = "other_bytes"
 )
@@ -103,6 +107,28 @@ func (s *Survey) Judge(f File) Finding {
 		}
 	}
 	return Finding{}
+}
+
+// ListedBy are the paths of the manifests that speak of the file.
+func (s *Survey) ListedBy(path string) []string {
+	var by []string
+	for i := range s.manifests {
+		if s.manifests[i].lists(path) {
+			by = append(by, s.manifests[i].Path)
+		}
+	}
+	return by
+}
+
+// Versions are what the manifests give the file as versions for its query.
+func (s *Survey) Versions(path string) []string {
+	var versions []string
+	for i := range s.manifests {
+		if version := s.manifests[i].versions[path]; version != "" {
+			versions = append(versions, version)
+		}
+	}
+	return versions
 }
 
 // JudgeVersion says what the manifests know of a version in the query, for what Content.ProveToken does not prove.
@@ -192,6 +218,12 @@ func writtenUntil(written time.Time, tree Tree) time.Time {
 	return until
 }
 
+func (m *placedManifest) lists(path string) bool {
+	_, inName := m.outputs[path]
+	_, inQuery := m.versions[path]
+	return inName || inQuery
+}
+
 func (m *placedManifest) judge(f File) Finding {
 	if output, listed := m.outputs[f.Path]; listed {
 		return m.hold(f, output, "")
@@ -212,6 +244,8 @@ func (m *placedManifest) hold(f File, output Output, version string) Finding {
 	switch {
 	case m.denies(f, output, version):
 		return Finding{Doubt: OtherBytes, Detail: m.Path + " lists it with a version that is of other bytes"}
+	case slices.Contains(f.ChangedUnder, m.Path):
+		return Finding{Doubt: ChangedUnderManifest, Detail: m.Path + " lists it, and stayed the same while the file changed"}
 	case f.Written.After(m.until):
 		return Finding{Doubt: ManifestOlder, Detail: m.Path + " lists it, but was written before it"}
 	default:

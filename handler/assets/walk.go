@@ -1,0 +1,186 @@
+package assets
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/scan2food/usher/handler/fingerprint"
+)
+
+// maxFiles bounds a tree: links inside it can lead to one file by as many paths as there are orders of directories.
+const maxFiles = 1 << 20
+
+// entry is a file as the file system describes it, before it is read.
+type entry struct {
+	path     string // in the tree; of a manifest outside of it, where that is
+	disk     string // below the root, where absolute links are resolved
+	outside  string // where a manifest is that the operator named, and that is not served
+	identity identity
+	manifest bool // it may be a build manifest
+	hidden   bool // it is not served: a manifest only
+}
+
+// walker lists what is below a root. It reads no file.
+type walker struct {
+	root   *os.Root
+	base   string   // the root with its links resolved
+	named  []string // the manifests that the operator named; nil: they are recognised
+	report func(path string, err error)
+
+	entries []entry
+}
+
+// walk lists every file below the root, and every file that a link below it leads to inside the root, by path.
+func (w *walker) walk(ctx context.Context) ([]entry, error) {
+	if err := w.directory(ctx, ".", ".", nil); err != nil {
+		return nil, err
+	}
+	w.addNamed()
+	slices.SortFunc(w.entries, func(a, b entry) int { return cmp.Compare(a.path, b.path) })
+	return w.entries, nil
+}
+
+// directory lists dir. Its path in the tree and its place below the root differ behind absolute links.
+func (w *walker) directory(ctx context.Context, dir, disk string, above []fs.FileInfo) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	f, err := w.root.Open(disk)
+	if err != nil {
+		return w.failed(dir, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return w.failed(dir, err)
+	}
+	if slices.ContainsFunc(above, func(seen fs.FileInfo) bool { return os.SameFile(seen, info) }) {
+		return nil // a link to a directory above itself
+	}
+	above = append(above[:len(above):len(above)], info)
+	children, err := f.ReadDir(-1)
+	if err != nil {
+		return w.failed(dir, err)
+	}
+	for _, child := range children {
+		name := path.Join(dir, child.Name())
+		isManifest := fingerprint.IsManifestName(name)
+		hidden := hiddenSegment(child.Name()) || underVite(name)
+		if hidden && child.Name() != ".vite" && !isManifest {
+			continue
+		}
+		info, place, err := w.follow(path.Join(disk, child.Name()), child)
+		switch {
+		case err != nil:
+			w.report(name, err)
+		case info.IsDir():
+			if err := w.directory(ctx, name, place, above); err != nil {
+				return err
+			}
+		case info.Mode().IsRegular():
+			if len(w.entries) == maxFiles {
+				return fmt.Errorf("want at most %d files, found more", maxFiles)
+			}
+			w.entries = append(w.entries, entry{
+				path: name, disk: place, identity: identify(info), manifest: isManifest, hidden: hidden,
+			})
+		}
+	}
+	return nil
+}
+
+func underVite(name string) bool {
+	return strings.HasPrefix(name, ".vite/") || strings.Contains(name, "/.vite/")
+}
+
+// failed stops the walk where the root itself cannot be read, and goes on without a directory below it.
+func (w *walker) failed(dir string, err error) error {
+	if dir == "." {
+		return err
+	}
+	w.report(dir, err)
+	return nil
+}
+
+// follow describes a child, behind its link if it is one that stays inside the root, and says where it is below the root.
+func (w *walker) follow(disk string, child fs.DirEntry) (fs.FileInfo, string, error) {
+	if child.Type()&fs.ModeSymlink == 0 {
+		info, err := child.Info()
+		return info, disk, err
+	}
+	info, err := w.root.Stat(disk)
+	if err == nil {
+		return info, disk, nil
+	}
+	// os.Root follows no absolute link, though it may lead inside.
+	target, resolveErr := filepath.EvalSymlinks(filepath.Join(w.base, filepath.FromSlash(disk)))
+	if resolveErr != nil {
+		return nil, "", fmt.Errorf("following a link: %w", resolveErr)
+	}
+	inside, relErr := filepath.Rel(w.base, target)
+	if relErr != nil || !filepath.IsLocal(inside) {
+		return nil, "", fmt.Errorf("following a link inside the root: %w", err)
+	}
+	inside = filepath.ToSlash(inside)
+	info, err = w.root.Stat(inside)
+	return info, inside, err
+}
+
+// addNamed makes manifests of what the operator named, and of nothing else. What is outside the root, or hidden in it, is
+// read and not served.
+func (w *walker) addNamed() {
+	if len(w.named) == 0 {
+		return
+	}
+	known := make(map[string]int, len(w.entries))
+	for i := range w.entries {
+		w.entries[i].manifest = false
+		known[w.entries[i].path] = i
+	}
+	for _, name := range w.named {
+		inside := w.inside(name)
+		if i, listed := known[inside]; listed {
+			w.entries[i].manifest = true
+			continue
+		}
+		info, err := os.Stat(w.outside(name))
+		if err == nil && !info.Mode().IsRegular() {
+			err = errors.New("want a file")
+		}
+		if err != nil {
+			w.report(name, fmt.Errorf("the manifest: %w", err))
+			continue
+		}
+		w.entries = append(w.entries, entry{
+			path: inside, outside: w.outside(name), identity: identify(info), manifest: true, hidden: true,
+		})
+	}
+	w.entries = slices.DeleteFunc(w.entries, func(e entry) bool { return e.hidden && !e.manifest })
+}
+
+// inside is the path of a named manifest in the tree, or where it is outside.
+func (w *walker) inside(name string) string {
+	place := w.outside(name)
+	if resolved, err := filepath.EvalSymlinks(place); err == nil {
+		place = resolved
+	}
+	if relative, err := filepath.Rel(w.base, place); err == nil && filepath.IsLocal(relative) {
+		return filepath.ToSlash(relative)
+	}
+	return filepath.ToSlash(place)
+}
+
+func (w *walker) outside(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(w.base, name)
+}
