@@ -83,25 +83,3 @@ func TestConfigurationsThatMustNotLoad(t *testing.T) {
 		}
 	}
 }
-
-func TestOneKeyOnTwoRoutesIsAWarning(t *testing.T) {
-	t.Parallel()
-	site, err := provisionSite(t, `
-		http://localhost
-		websocket_gate {
-			route a /ws/a/ {
-				key one-key-for-two-routes first
-			}
-			route b /ws/b/ {
-				key one-key-for-two-routes second
-			}
-		}
-	`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	logs := site.Logs.String()
-	if !strings.Contains(logs, "first of route a and second of route b") || strings.Contains(logs, "one-key-for") {
-		t.Errorf("logged %s", logs)
-	}
-}

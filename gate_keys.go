@@ -44,7 +44,7 @@ func newGateKeys(g *WebSocketGate) (*gateKeys, error) {
 		}
 		k.fixed[route.Name] = nil // a route of a file alone has a place in the ring too
 		for i, key := range route.Keys {
-			resolved, err := key.resolve(route.defaultLabel(i))
+			resolved, err := key.resolve(route.labelOf(i))
 			if err != nil {
 				return nil, route.keyErrorf(key, err)
 			}

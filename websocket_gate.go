@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -162,7 +161,7 @@ func (*WebSocketGate) CaddyModule() caddy.ModuleInfo {
 func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 	g.logger = ctx.Logger()
 	g.logs = newRedactedLogs(ctx)
-	g.warnOfLiterals()
+	g.warnOfSecrets(ctx)
 	known, err := newGateKeys(g)
 	if err != nil {
 		return err
@@ -271,51 +270,10 @@ func (g *WebSocketGate) Validate() error {
 	return nil
 }
 
-// warnOfShared says which secrets open more than one route.
-func (g *WebSocketGate) warnOfShared(ring *keys.Ring) {
-	for _, shared := range ring.Shared() {
-		g.logger.Warn("one key opens two routes; whoever has it for the one has it for the other",
-			zap.Stringer("keys", shared))
-	}
-}
-
-// warnOfLiterals names the keys that stand in the configuration itself, where backups and the admin API show them.
-func (g *WebSocketGate) warnOfLiterals() {
-	for _, route := range g.Routes {
-		if route.Ticket != nil {
-			route.warnOfLiteralTicketSecrets(g.logger)
-		}
-		for i, key := range route.Keys {
-			if !isLiteral(key.Secret) || strings.HasPrefix(key.Secret, "sha256:") {
-				continue
-			}
-			label := key.Label
-			if label == "" {
-				label = route.defaultLabel(i)
-			}
-			g.logger.Warn("a key stands in the configuration itself; a placeholder such as {env.NAME} keeps it out of backups, "+
-				"`caddy adapt` and the admin API", zap.String("route", route.Name), zap.String("key", label),
-				zap.String("source", key.Source))
-		}
-	}
-}
-
-func (r *GateRoute) warnOfLiteralTicketSecrets(logger *zap.Logger) {
-	if slices.ContainsFunc(r.Ticket.Secrets, isLiteral) {
-		logger.Warn("a secret of tickets stands in the configuration itself; a placeholder such as {env.NAME} keeps it out of "+
-			"backups, `caddy adapt` and the admin API", zap.String("route", r.Name), zap.String("source", r.Ticket.Source))
-	}
-}
-
-func isLiteral(secret string) bool { return !strings.Contains(secret, "{") }
-
 func (k *GateKey) resolve(label string) (keys.Key, error) {
 	secret, err := resolveSecret(k.Secret)
 	if err != nil {
 		return keys.Key{}, err
-	}
-	if k.Label != "" {
-		label = k.Label
 	}
 	return keys.NewKey(label, secret, k.From, k.Until)
 }
@@ -332,11 +290,16 @@ func resolveSecret(secret string) (string, error) {
 	return resolved, nil
 }
 
-func (r *GateRoute) defaultLabel(i int) string {
-	if i == 0 {
+// labelOf is the name of key i in logs.
+func (r *GateRoute) labelOf(i int) string {
+	switch {
+	case r.Keys[i].Label != "":
+		return r.Keys[i].Label
+	case i == 0:
 		return r.Name
+	default:
+		return fmt.Sprintf("%s-%d", r.Name, i+1)
 	}
-	return fmt.Sprintf("%s-%d", r.Name, i+1)
 }
 
 func (r *GateRoute) errorf(format string, args ...any) error {

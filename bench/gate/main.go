@@ -1,10 +1,11 @@
 // Command gate measures how many wrong keys a second are refused: by usher, by Caddy with the matcher recipe of its own
-// documentation, and by Daphne. Each handshake has a connection of its own, as a browser's has. The servers run in turn
-// on one core. What is counted is refusals a second of the server's own processor time: the client, which has to open a
-// connection for each, is slower than the servers. Only the ratios mean anything. Caddy is compared twice: with no line for a
-// refusal, which usher writes by default, and with one from each.
+// documentation, and by Daphne. Each handshake has a connection of its own, which is closed as a browser closes it. The
+// servers run in turn on one core, in rounds, so that a busy moment of the machine falls on all of them. What is counted is
+// refusals a second of the server's own processor time: the client, which has to open a connection for each, is slower than
+// the servers. Only the ratios mean anything. Caddy is compared twice: with no line for a refusal, which usher writes by
+// default, and with one from each.
 //
-//	go run ./bench/gate [-seconds 5]
+//	go run ./bench/gate [-seconds 3] [-rounds 3]
 package main
 
 import (
@@ -78,7 +79,8 @@ http://localhost:PORT {
 `
 
 func main() {
-	seconds := flag.Int("seconds", 5, "how long each server is asked")
+	seconds := flag.Int("seconds", 3, "how long each server is asked in a round")
+	rounds := flag.Int("rounds", 3, "how often it is asked")
 	workers := flag.Int("workers", 8, "connections at a time")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "usher-bench")
@@ -105,23 +107,39 @@ func main() {
 			{"Caddy's matcher recipe, an access line each", caddyWith(caddy, dir, recipe, loud)},
 		},
 	} {
-		var usher float64
-		for i, server := range group {
-			m := measure(server.start, *workers, time.Duration(*seconds)*time.Second)
-			if i == 0 {
-				usher = m.perSecond
+		measured := make([]measurement, len(group))
+		for range *rounds {
+			for i, server := range group {
+				measured[i].add(measure(server.start, *workers, time.Duration(*seconds)*time.Second))
 			}
-			fmt.Printf("| %s | %.0f | %.2f times | %s | %.0f MB, %.0f MB |\n", server.name, m.perSecond, usher/m.perSecond,
-				m.p99.Round(10*time.Microsecond), m.early, m.late)
+		}
+		for i, server := range group {
+			m := measured[i]
+			fmt.Printf("| %s | %.0f | %.2f times | %s | %.0f MB, %.0f MB |\n", server.name, m.perSecond(),
+				measured[0].perSecond()/m.perSecond(), m.p99().Round(10*time.Microsecond), m.early, m.late)
 		}
 	}
 }
 
 // measurement is what is known of one server afterwards.
 type measurement struct {
-	perSecond   float64 // refusals, of its processor time
-	p99         time.Duration
-	early, late float64 // resident memory, in MB
+	took        []time.Duration // each refusal, as the client sees it
+	used        float64         // processor time, in seconds
+	early, late float64         // resident memory in the last round, in MB
+}
+
+func (m *measurement) add(round measurement) {
+	m.took = append(m.took, round.took...)
+	m.used += round.used
+	m.early, m.late = round.early, round.late
+}
+
+// perSecond is refusals a second of processor time.
+func (m *measurement) perSecond() float64 { return float64(len(m.took)) / m.used }
+
+func (m *measurement) p99() time.Duration {
+	slices.Sort(m.took)
+	return m.took[len(m.took)*99/100]
 }
 
 type server struct {
@@ -194,9 +212,8 @@ func measure(start func(int) *exec.Cmd, workers int, duration time.Duration) (m 
 	m.early = resident(command.Process.Pid)
 	running.Wait()
 	m.late = resident(command.Process.Pid)
-	all := slices.Sorted(slices.Values(slices.Concat(taken...)))
-	m.perSecond = float64(len(all)) / (processorTime(command.Process.Pid) - used)
-	m.p99 = all[len(all)*99/100]
+	m.took = slices.Concat(taken...)
+	m.used = processorTime(command.Process.Pid) - used
 	return m
 }
 
@@ -223,7 +240,8 @@ func processorTime(pid int) float64 {
 	return (user + system) / 100
 }
 
-// refusal tries one handshake, from an address of its own, since one client has a share of refusals only, and returns the status, or "" if there was none.
+// refusal tries one handshake and returns the status, or "" if there was none. It comes from an address of its own: one
+// client has a share of refusals only, and its ports would run out.
 func refusal(address string) string {
 	from := &net.TCPAddr{IP: net.IPv4(127, byte(1+rand.IntN(200)), byte(rand.IntN(256)), byte(1+rand.IntN(250)))}
 	conn, err := (&net.Dialer{Timeout: time.Second, LocalAddr: from}).Dial("tcp", address)
@@ -231,7 +249,6 @@ func refusal(address string) string {
 		return ""
 	}
 	defer conn.Close()
-	_ = conn.(*net.TCPConn).SetLinger(0) // a port in TIME_WAIT for each would run out
 	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
 	if _, err := conn.Write([]byte(handshake)); err != nil {
 		return ""

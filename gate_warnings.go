@@ -1,0 +1,129 @@
+package usher
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/scan2food/usher/handler/gate"
+	"github.com/scan2food/usher/handler/keys"
+)
+
+// warnOfSecrets tells, when a configuration loads, of what makes its keys less secret than they should be, and of what
+// makes them hard to present.
+func (g *WebSocketGate) warnOfSecrets(ctx caddy.Context) {
+	g.warnOfLiterals()
+	g.warnOfPluses()
+	g.warnOfDebug(ctx)
+}
+
+// warnOfShared says which secrets open more than one route.
+func (g *WebSocketGate) warnOfShared(ring *keys.Ring) {
+	for _, shared := range ring.Shared() {
+		var sources []string
+		for i, name := range shared.Routes {
+			sources = append(sources, g.sourceOf(name, shared.Labels[i]))
+		}
+		g.logger.Warn("one key opens two routes; whoever has it for the one has it for the other",
+			zap.Stringer("keys", shared), zap.Strings("sources", sources))
+	}
+}
+
+// sourceOf is where a key stands: a line of a configuration file, or else the files of keys of its route.
+func (g *WebSocketGate) sourceOf(route, label string) string {
+	for _, r := range g.Routes {
+		if r.Name != route {
+			continue
+		}
+		for i, key := range r.Keys {
+			if r.labelOf(i) == label {
+				return key.Source
+			}
+		}
+		return strings.Join(r.KeysFiles, ", ")
+	}
+	return ""
+}
+
+// warnOfLiterals names the keys that stand in the configuration itself, where backups and the admin API show them.
+func (g *WebSocketGate) warnOfLiterals() {
+	for _, route := range g.Routes {
+		if route.Ticket != nil {
+			route.warnOfLiteralTicketSecrets(g.logger)
+		}
+		for i, key := range route.Keys {
+			if !isLiteral(key.Secret) || strings.HasPrefix(key.Secret, "sha256:") {
+				continue
+			}
+			g.logger.Warn("a key stands in the configuration itself; a placeholder such as {env.NAME} keeps it out of backups, "+
+				"`caddy adapt` and the admin API", zap.String("route", route.Name), zap.String("key", route.labelOf(i)),
+				zap.String("source", key.Source))
+		}
+	}
+}
+
+func (r *GateRoute) warnOfLiteralTicketSecrets(logger *zap.Logger) {
+	if slices.ContainsFunc(r.Ticket.Secrets, isLiteral) {
+		logger.Warn("a secret of tickets stands in the configuration itself; a placeholder such as {env.NAME} keeps it out of "+
+			"backups, `caddy adapt` and the admin API", zap.String("route", r.Name), zap.String("source", r.Ticket.Source))
+	}
+}
+
+func isLiteral(secret string) bool { return !strings.Contains(secret, "{") }
+
+// warnOfPluses names the keys that a query must not hold as they are: there a + is a space.
+func (g *WebSocketGate) warnOfPluses() {
+	for _, route := range g.Routes {
+		if !route.reads(gate.InQuery) {
+			continue
+		}
+		for i, key := range route.Keys {
+			if secret, err := resolveSecret(key.Secret); err != nil || !strings.Contains(secret, "+") {
+				continue
+			}
+			g.logger.Warn("a key holds a +, which is a space in a query: clients must write it as %2B",
+				zap.String("route", route.Name), zap.String("key", route.labelOf(i)), zap.String("source", key.Source))
+		}
+	}
+}
+
+// headerLoggers are the handlers of Caddy that log the headers of the request that they hand on, at DEBUG.
+var headerLoggers = []string{"http.handlers.reverse_proxy", "http.handlers.rewrite"}
+
+// warnOfDebug names the routes whose credentials such a log would show. The header that they log is the one that they
+// send, so that no handler can have the one and not the other.
+func (g *WebSocketGate) warnOfDebug(ctx caddy.Context) {
+	loggers := slices.DeleteFunc(slices.Clone(headerLoggers), func(name string) bool {
+		return !ctx.Logger(logName(name)).Core().Enabled(zapcore.DebugLevel)
+	})
+	if len(loggers) == 0 {
+		return
+	}
+	for _, route := range g.Routes {
+		if route.sendsInHeader() {
+			g.logger.Warn("at level DEBUG Caddy logs the headers that it sends to the application, and with them the credentials of "+
+				"this route; hide_credentials, websocket_tunnel or another level for these loggers keeps them out",
+				zap.String("route", route.Name), zap.Strings("loggers", loggers), zap.String("source", route.Source))
+		}
+	}
+}
+
+// sendsInHeader reports whether the application gets a credential in a header that Caddy shows. Authorization and Cookie
+// it does not.
+func (r *GateRoute) sendsInHeader() bool {
+	if r.UpstreamCredential != nil {
+		return gate.Place(r.UpstreamCredential.In) == gate.InHeader
+	}
+	return !r.HideCredentials && (r.reads(gate.InHeader) || r.reads(gate.InSubprotocol))
+}
+
+// reads reports whether a key may stand there.
+func (r *GateRoute) reads(place gate.Place) bool {
+	if len(r.Credentials) == 0 {
+		return place == gate.DefaultSource.Place
+	}
+	return slices.ContainsFunc(r.Credentials, func(c GateCredential) bool { return gate.Place(c.In) == place })
+}
