@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The keys of the corpus. They stand nowhere else, so that finding one is finding a leak.
@@ -121,6 +122,7 @@ var refusals = []refusal{
 	{"P10", get("/ws/a;x/?key="+goodKey, upgrade), 403, "unlisted", "a parameter inside"},
 	{"P11", get("/ws/a/%00?key="+goodKey, upgrade), 403, "unlisted", "NUL"},
 	{"P12", get("http://localhost/ws/a/", upgrade), 401, "key_missing", "absolute form is the same path"},
+	{"P13", get("http://evil/ws/a/", upgrade), 200, "", "the authority is the host, whatever Host says: no site of ours"},
 	{"P14", get("/ws/a/%23?key="+goodKey, upgrade), 403, "unlisted", "an encoded #"},
 	{"P15", get(`/ws\a/?key=`+goodKey, upgrade), 403, "unlisted", "a backslash"},
 	{"P16", get("/ws/%2e/a/?key="+goodKey, upgrade), 403, "unlisted", "an encoded dot segment"},
@@ -161,6 +163,7 @@ var refusals = []refusal{
 		"more parameters than any parser reads"},
 	{"Q11 prefix", get("/ws/a/?key="+goodKey[:len(goodKey)-1], upgrade), 401, "key_unknown", "a part"},
 	{"Q11 longer", get(keyed+"1", upgrade), 401, "key_unknown", "more"},
+	{"Q11 long", get("/ws/a/?key="+strings.Repeat("k", 64<<10), upgrade), 401, "key_unknown", "as long as a request may be"},
 	{"Q16", get("/ws/a/?key={env.MISSING}", upgrade), 401, "key_unknown", "a placeholder is no key"},
 
 	// Headers.
@@ -318,25 +321,127 @@ func TestCorpusPlainRequestsPass(t *testing.T) {
 	}
 }
 
-// A25: the application's own answer is relayed, and what the client sends behind it is no tunnel.
+// A25: the application's own answer is relayed, and what the client sends behind it is no tunnel. A 101 that does not answer
+// the handshake is none.
 func TestCorpusA25ApplicationRefuses(t *testing.T) {
 	t.Parallel()
 	site, app := corpusSite(t, "")
-	for _, status := range []int{200, 403, 426} {
+	const switched = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+	for _, c := range []struct {
+		name, raw string // the application's answer
+		status    int
+		outcome   string
+	}{
+		{"200", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, "upstream_refused"},
+		{"403", "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", 403, "upstream_refused"},
+		{"426", "HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n", 426, "upstream_refused"},
+		{"other protocol", switched + "Upgrade: h2c\r\n\r\n", 502, "upstream_failed"},
+		{"no protocol", switched + "\r\n", 502, "upstream_failed"},
+		{"bad accept", switched + "Upgrade: websocket\r\nSec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n", 502,
+			"upstream_failed"},
+		{"no accept", switched + "Upgrade: websocket\r\n\r\n", 502, "upstream_failed"},
+	} {
+		behind := make(chan string, 1)
 		app.Answer(func(w http.ResponseWriter, r *http.Request) bool {
-			w.WriteHeader(status)
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Error(err)
+				return true
+			}
+			defer conn.Close()
+			_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+			_, _ = io.WriteString(conn, c.raw)
+			if strings.HasPrefix(c.raw, switched) {
+				rest, _ := io.ReadAll(conn)
+				behind <- string(rest)
+				return true
+			}
+			behind <- ""
 			return true
 		})
-		response := exchange(t, site.Addr, get(keyed, upgrade))
-		if response.StatusCode != status {
-			t.Errorf("the application answered %d, the client got %d", status, response.StatusCode)
+		response := exchange(t, site.Addr, get(keyed, upgrade)+"GET /admin HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		if response.StatusCode != c.status || response.Header.Get("Sec-WebSocket-Accept") != "" {
+			t.Errorf("%s: the client got %d %v, want %d", c.name, response.StatusCode, response.Header, c.status)
 		}
-	}
-	rejected := site.Logs.With("WSREJECT")
-	if len(rejected) != 3 || rejected[1]["outcome"] != "upstream_refused" || rejected[1]["status"] != 403.0 {
-		t.Errorf("logged %v", rejected)
+		if got := <-behind; got != "" {
+			t.Errorf("%s: %q went through a tunnel", c.name, got)
+		}
+		rejected := site.Logs.With("WSREJECT")
+		if last := rejected[len(rejected)-1]; last["outcome"] != c.outcome || last["status"] != float64(c.status) {
+			t.Errorf("%s: logged %v, want %s", c.name, last, c.outcome)
+		}
 	}
 	if opened := site.Logs.With("WSCONNECT"); len(opened) > 0 {
 		t.Errorf("logged as open: %v", opened)
+	}
+	if strings.Contains(site.Logs.String(), goodKey) {
+		t.Error("a key stands in the logs")
+	}
+}
+
+// P21: the gate judges the path as it is where it stands. By default that is before anything rewrites it; in a route of its
+// own, what stands before it has its say first.
+func TestCorpusP21Rewrites(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, gated string // the Caddyfile around GATE and PROXY
+		target      string
+		status      int
+		why         string
+	}{
+		{"rewrite, in the default order", "rewrite /x/* /ws/a/\nGATE\nPROXY", "/x/y?key=" + goodKey, 403, "the path that came is unlisted"},
+		{"rewrite of a route, in the default order", "rewrite /ws/a/ /elsewhere/\nGATE\nPROXY", keyed, 101, "the path that came is listed"},
+		{"strip_prefix in front", "route {\nuri strip_prefix /app\nGATE\nPROXY\n}", "/app" + keyed, 101, "what is sent on is judged"},
+		{"strip_prefix in front, no key", "route {\nuri strip_prefix /app\nGATE\nPROXY\n}", "/app/ws/a/", 401, "what is sent on is judged"},
+		{"handle_path", "handle_path /app/* {\nGATE\nPROXY\n}", "/app/ws/a/", 401, "what is sent on is judged"},
+		{"handle_path into the route", "handle_path /app* {\nGATE\nPROXY\n}", "/app/ws/a/?key=wrong", 401, "what is sent on is judged"},
+	} {
+		app := startApplication(t)
+		site := startSite(t, "http://localhost\n"+strings.NewReplacer(
+			"GATE", "websocket_gate {\nroute a /ws/a/ {\nkey "+goodKey+"\n}\n}", "PROXY", "reverse_proxy "+app.Addr).Replace(c.gated))
+		response := exchange(t, site.Addr, get(c.target, upgrade))
+		if response.StatusCode != c.status {
+			t.Errorf("%s: status %d, want %d (%s)", c.name, response.StatusCode, c.status, c.why)
+		}
+		if seen := app.Seen(); len(seen) > 0 && c.status != 101 {
+			t.Errorf("%s: the application saw %s", c.name, seen[0].URL)
+		}
+	}
+}
+
+// H7: who a client is, is what Caddy believes: an X-Forwarded-For of anybody's is not, one of a trusted proxy is; of IPv6
+// addresses a /64 is one client. Scheme and host of the site, for its origin, are believed alike.
+func TestCorpusH7ClientAddress(t *testing.T) {
+	t.Parallel()
+	const trusting = "{\nservers {\ntrusted_proxies static 127.0.0.0/8\n}\n}\n"
+	for _, c := range []struct {
+		name, global  string
+		first, second string // the headers of two handshakes
+		status        int    // of the second, while the first is open
+		why           string
+	}{
+		{"untrusted", "", "X-Forwarded-For: 192.0.2.1", "X-Forwarded-For: 192.0.2.2", 429, "anybody can write that"},
+		{"trusted", trusting, "X-Forwarded-For: 192.0.2.1", "X-Forwarded-For: 192.0.2.2", 101, "two clients"},
+		{"trusted, the same", trusting, "X-Forwarded-For: 192.0.2.1", "X-Forwarded-For: 192.0.2.1", 429, "one client"},
+		{"one /64", trusting, "X-Forwarded-For: 2001:db8::1", "X-Forwarded-For: 2001:db8::2:1", 429, "one client"},
+		{"two /64", trusting, "X-Forwarded-For: 2001:db8::1", "X-Forwarded-For: 2001:db8:0:1::1", 101, "two clients"},
+		{"origin behind a proxy", trusting, "X-Forwarded-For: 192.0.2.1", "X-Forwarded-For: 192.0.2.2\r\nX-Forwarded-Proto: https\r\n" +
+			"X-Forwarded-Host: shop.example\r\nOrigin: https://shop.example", 101, "a trusted proxy says how the client sees the site"},
+		{"origin, made up", "", "X-Unused: 1", "X-Forwarded-Proto: https\r\nX-Forwarded-Host: evil.example\r\n" +
+			"Origin: https://evil.example", 403, "and nobody else"},
+	} {
+		t.Run(c.name, func(t *testing.T) { // a name of its own has places of its own
+			app := startApplication(t)
+			site := startSite(t, c.global+"http://localhost\nwebsocket_gate {\nroute a /ws/a/ {\nkey "+goodKey+
+				"\nmax_open 10 per_client 1\n}\n}\nreverse_proxy "+app.Addr)
+			conn, response := exchangeOpen(t, site.Addr, get(keyed, upgrade+c.first+"\r\n"))
+			if response.StatusCode != 101 {
+				t.Fatalf("%s: the first got %d", c.name, response.StatusCode)
+			}
+			if second := exchange(t, site.Addr, get(keyed, upgrade+c.second+"\r\n")); second.StatusCode != c.status {
+				t.Errorf("%s: status %d, want %d (%s)", c.name, second.StatusCode, c.status, c.why)
+			}
+			conn.Close()
+		})
 	}
 }

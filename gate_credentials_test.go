@@ -68,6 +68,8 @@ func TestCredentialsInEveryPlace(t *testing.T) {
 		{"Q14 case", "/ws/a/", "Sec-WebSocket-Protocol: KEY." + goodKey, 401, "another name"},
 		{"Q14 padded", "/ws/a/", "Sec-WebSocket-Protocol: key." + base64.URLEncoding.EncodeToString([]byte(goodKey)) + "=", 401,
 			"padding is no part of it"},
+		{"Q14 quoted", "/ws/a/", `Sec-WebSocket-Protocol: "key.` + goodKey + `"`, 401, "no token is quoted"},
+		{"Q14 key first", "/ws/a/", "Sec-WebSocket-Protocol: key." + encodedKey + "\r\nSec-WebSocket-Protocol: app.v1", 101, "in any order"},
 		{"underscore", "/ws/a/", "X_Api_Key: " + goodKey, 401, "Caddy drops such headers"},
 	} {
 		response := exchange(t, site.Addr, get(c.target, upgrade+c.headers+"\r\n"))

@@ -1,9 +1,11 @@
 package gate
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -115,6 +117,9 @@ func (g *Gate) forward(w http.ResponseWriter, r *http.Request, d *Decision, sock
 		sources:        d.Route.Sources,
 		other:          otherSubprotocol(r, d.Route.Sources),
 	}
+	if r.ProtoMajor == 1 {
+		answer.accept = sockets.AcceptOf(r)
+	}
 	if timeout := d.Route.HandshakeTimeout; timeout > 0 {
 		answer.deadline = time.AfterFunc(timeout, func() { cancel(errHandshakeTimeout) })
 		defer answer.deadline.Stop()
@@ -129,6 +134,9 @@ func (g *Gate) forward(w http.ResponseWriter, r *http.Request, d *Decision, sock
 	if socket.Opened() {
 		return err
 	}
+	if answer.refused && err == nil {
+		err = &StatusError{http.StatusBadGateway, fmt.Errorf("route %s: %w", d.Route.Name, errAccept)}
+	}
 	return g.concludeRefused(r, d, socket.Status(), context.Cause(ctx), err)
 }
 
@@ -142,6 +150,10 @@ func (g *Gate) concludeRefused(r *http.Request, d *Decision, status int, cause, 
 		d.Outcome = UpstreamTimeout
 	case err == nil && status > 0:
 		d.Outcome, d.Fault = UpstreamRefused, &Fault{Status: status, Why: "the application refused the handshake"}
+	case err == nil:
+		// Proxies say nothing where the application switches to another protocol: the server would make a 200 of it.
+		d.Outcome = UpstreamFailed
+		err = &StatusError{http.StatusBadGateway, fmt.Errorf("route %s: the handshake was not answered", d.Route.Name)}
 	default:
 		d.Outcome = UpstreamFailed
 	}
@@ -171,13 +183,18 @@ type answerWriter struct {
 	http.ResponseWriter
 	sources  []Source
 	other    string // a subprotocol that was offered and is no credential
+	accept   string // the Sec-WebSocket-Accept that answers the handshake; "" where a proxy makes up its own key
+	refused  bool   // it was not that
 	deadline *time.Timer
 }
 
-// Unwrap lets http.ResponseController reach the socket's writer, and hijack through it.
+var errAccept = errors.New("the application's Sec-WebSocket-Accept does not answer this handshake")
+
+// Unwrap lets http.ResponseController reach the socket's writer.
 func (w *answerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// WriteHeader ends the wait for an answer, and never echoes a credential that was offered as a subprotocol.
+// WriteHeader ends the wait for an answer, and never echoes a credential that was offered as a subprotocol. What switches
+// protocols without having understood the handshake (RFC 6455, 4.2.2) is not let through.
 func (w *answerWriter) WriteHeader(status int) {
 	if status >= 200 || status == http.StatusSwitchingProtocols {
 		if w.deadline != nil {
@@ -185,7 +202,34 @@ func (w *answerWriter) WriteHeader(status int) {
 		}
 		w.hideSubprotocol()
 	}
+	if status == http.StatusSwitchingProtocols && w.accept != "" && !w.accepts() {
+		w.refused = true
+		return
+	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// Hijack takes the connection over, unless the application did not answer the handshake.
+func (w *answerWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if w.refused {
+		return nil, nil, errAccept
+	}
+	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
+
+// accepts compares. What does not, goes: a refusal takes its place. Proxies write the header's name in more than one way.
+func (w *answerWriter) accepts() bool {
+	for name, values := range w.Header() {
+		if strings.EqualFold(name, "Sec-WebSocket-Accept") && len(values) == 1 && values[0] == w.accept {
+			return true
+		}
+	}
+	for name := range w.Header() {
+		if strings.HasPrefix(strings.ToLower(name), "sec-websocket-") || name == "Upgrade" || name == "Connection" {
+			delete(w.Header(), name)
+		}
+	}
+	return false
 }
 
 // hideSubprotocol replaces a credential that the application selected by the first subprotocol that was offered beside

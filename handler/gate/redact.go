@@ -152,9 +152,9 @@ func (m redactor) line(name, line string) string {
 	case "Referer":
 		line = m.target(line)
 	case "Cookie":
-		return joined(line, ";", m.cookie)
+		return m.parts(joined(line, ";", m.cookie))
 	case "Sec-Websocket-Protocol":
-		return joined(line, ",", m.protocol)
+		return m.parts(joined(line, ",", m.protocol))
 	case "Authorization":
 		if token, bearer := bearerToken(line); bearer && (m.named(InBearer, "") || m.secret(token)) {
 			return "Bearer " + Redacted
@@ -163,7 +163,30 @@ func (m redactor) line(name, line string) string {
 	if m.named(InHeader, name) || m.secret(line) {
 		return Redacted
 	}
-	return line
+	return m.parts(line)
+}
+
+// maxLogged is how much of a header line is looked through for keys that stand in places of no form, each of whose parts
+// is hashed. What is longer is not shown.
+const maxLogged = 4 << 10
+
+// parts replaces keys that stand in a line of a handshake, in quotes or in any other form that is not a credential's.
+func (m redactor) parts(line string) string {
+	if !m.byName || len(line) < keys.MinSecretLength {
+		return line
+	}
+	if len(line) > maxLogged {
+		return Redacted
+	}
+	redacted := line
+	for word := range strings.FieldsFuncSeq(line, endsWord) {
+		eachPart(word, func(part string) {
+			if len(part) >= keys.MinSecretLength && len(part) <= maxFoundLength && m.gate.knows(part) {
+				redacted = strings.ReplaceAll(redacted, part, Redacted)
+			}
+		})
+	}
+	return redacted
 }
 
 func (m redactor) cookie(pair string) string {

@@ -116,10 +116,11 @@ func TestTicketHidden(t *testing.T) {
 	token := issue(t, tickets, time.Now(), "", "0")
 	for _, r := range []*http.Request{handshake("/ws/0/?a=1&key=" + token), handshake("/ws/0/?a=1")} {
 		r.Header.Set("Cookie", "session=1; __Host-usher="+token)
-		err := g.ServeHTTP(httptest.NewRecorder(), r, g.Decide(r), nextFunc(func(_ http.ResponseWriter, r *http.Request) error {
+		err := g.ServeHTTP(httptest.NewRecorder(), r, g.Decide(r), nextFunc(func(w http.ResponseWriter, r *http.Request) error {
 			if got := r.Header.Get("Cookie"); got != "session=1" || r.URL.RawQuery != "a=1" {
 				t.Errorf("the application sees %q and %q, want nothing of the ticket", got, r.URL.RawQuery)
 			}
+			w.WriteHeader(http.StatusForbidden)
 			return nil
 		}))
 		if err != nil {

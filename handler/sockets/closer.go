@@ -57,7 +57,7 @@ func closeUpgrade(w http.ResponseWriter, r *http.Request, subprotocol string, fr
 	header := w.Header()
 	header["Connection"] = []string{"Upgrade"}
 	header["Upgrade"] = []string{"websocket"}
-	header["Sec-WebSocket-Accept"] = []string{acceptOf(r)}
+	header["Sec-WebSocket-Accept"] = []string{AcceptOf(r)}
 	selectSubprotocol(header, subprotocol)
 	w.WriteHeader(http.StatusSwitchingProtocols)
 	conn, buffered, err := http.NewResponseController(w).Hijack()
@@ -107,8 +107,8 @@ func readToClose(from io.Reader) {
 	}
 }
 
-// acceptOf is the Sec-WebSocket-Accept that answers a handshake (RFC 6455, 4.2.2).
-func acceptOf(r *http.Request) string {
+// AcceptOf is the Sec-WebSocket-Accept that answers a handshake (RFC 6455, 4.2.2).
+func AcceptOf(r *http.Request) string {
 	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }

@@ -1,0 +1,105 @@
+package gate
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func everySource(r *Route) {
+	r.Sources = []Source{{InQuery, "key"}, {InHeader, "X-Api-Key"}, {InCookie, "key"}, {Place: InBearer}, {InSubprotocol, "key"}}
+}
+
+// What a handshake presents is in no line of a log, wherever it stands and whatever became of it; and what is no credential is.
+func TestRedact(t *testing.T) {
+	t.Parallel()
+	g := newGate(t, 1, everySource)
+	key := secret + "-0-0"
+	encoded := base64.RawURLEncoding.EncodeToString([]byte(key))
+	for _, c := range []struct {
+		name, target string
+		header       http.Header
+		uri          string
+		want         map[string]string
+		why          string
+	}{
+		{"query", "/ws/0/?a=1&key=" + key + "&b=%2F", nil, "/ws/0/?a=1&key=REDACTED&b=%2F", nil, "the rest byte for byte"},
+		{"wrong", "/ws/0/?key=of-somebody-else-entirely", nil, "/ws/0/?key=REDACTED", nil, "it may be good elsewhere"},
+		{"encoded name", "/ws/0/?%6bey=" + key, nil, "/ws/0/?%6bey=REDACTED", nil, "however it is written"},
+		{"other name", "/ws/0/?token=" + key, nil, "/ws/0/?token=REDACTED", nil, "a key is known by its value too"},
+		{"undecodable", "/ws/0/?x=%zz&key=" + key, nil, "/ws/0/?REDACTED", nil, "nobody knows where it begins"},
+		{"header", "/ws/0/", http.Header{"X-Api-Key": {key}}, "/ws/0/", map[string]string{"X-Api-Key": Redacted}, "a header"},
+		{"other header", "/ws/0/", http.Header{"X-Other": {key}}, "/ws/0/", map[string]string{"X-Other": Redacted}, "by its value"},
+		{"bearer", "/ws/0/", http.Header{"Authorization": {"bearer " + key}}, "/ws/0/",
+			map[string]string{"Authorization": "Bearer " + Redacted}, "a token"},
+		{"subprotocol", "/ws/0/", http.Header{"Sec-Websocket-Protocol": {"app.v1, key." + encoded}}, "/ws/0/",
+			map[string]string{"Sec-Websocket-Protocol": "app.v1, key.REDACTED"}, "encoded"},
+		{"quoted subprotocol", "/ws/0/", http.Header{"Sec-Websocket-Protocol": {`"key.` + key + `"`}}, "/ws/0/",
+			map[string]string{"Sec-Websocket-Protocol": `"key.REDACTED"`}, "no credential, and the key all the same"},
+		{"quoted cookie", "/ws/0/", http.Header{"Cookie": {`a="` + key + `"; c=d`}}, "/ws/0/",
+			map[string]string{"Cookie": `a="REDACTED"; c=d`}, "no credential, and the key all the same"},
+		{"referer", "/ws/0/", http.Header{"Referer": {"https://a/?key=" + key + "#top"}}, "/ws/0/",
+			map[string]string{"Referer": "https://a/?key=REDACTED#top"}, "a page's address"},
+		{"in a sentence", "/ws/0/", http.Header{"X-Note": {"see " + key + ", please"}}, "/ws/0/",
+			map[string]string{"X-Note": "see REDACTED, please"}, "by its value"},
+		{"too long to look through", "/ws/0/", http.Header{"X-Note": {strings.Repeat("a ", maxLogged)}}, "/ws/0/",
+			map[string]string{"X-Note": Redacted}, "each part is hashed"},
+		{"no credential", "/ws/0/?a=1", http.Header{"User-Agent": {"Mozilla/5.0 (X11; Linux x86_64) of some length"}}, "/ws/0/?a=1",
+			map[string]string{"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) of some length"}, "as it is"},
+	} {
+		r := handshake(c.target)
+		for name, values := range c.header {
+			r.Header[name] = values
+		}
+		uri, header, ok := g.Redact(r)
+		if !ok || uri != c.uri {
+			t.Errorf("%s: Redact = %s, %t, want %s (%s)", c.name, uri, ok, c.uri, c.why)
+		}
+		for name, want := range c.want {
+			if got := header.Get(name); got != want {
+				t.Errorf("%s: %s is %q, want %q (%s)", c.name, name, got, want, c.why)
+			}
+		}
+	}
+}
+
+// What is accepted, from any place, is one of the route's keys, presented once; and no log shows it.
+func FuzzCredentials(f *testing.F) {
+	g := newGate(f, 2, everySource)
+	key := secret + "-0-0"
+	encoded := base64.RawURLEncoding.EncodeToString([]byte(key))
+	f.Add("key="+key, "", "", "", "")
+	f.Add("", "app.v1, key."+encoded, "", "", "")
+	f.Add("", "", "a=b; key="+key, "", "")
+	f.Add("", "", "", "Bearer "+key, "")
+	f.Add("", `"key.`+key+`"`, `key="`+key+`"`, "", key)
+	f.Fuzz(func(t *testing.T, query, protocol, cookie, authorization, apiKey string) {
+		r := handshake("/ws/0/")
+		r.URL.RawQuery = query
+		r.RequestURI = "/ws/0/?" + query
+		for name, value := range map[string]string{
+			"Sec-Websocket-Protocol": protocol, "Cookie": cookie, "Authorization": authorization, "X-Api-Key": apiKey,
+		} {
+			if value != "" {
+				r.Header[name] = []string{value}
+			}
+		}
+		d := g.Decide(r)
+		if d.Outcome != Accepted {
+			return
+		}
+		everything := query + protocol + cookie + authorization + apiKey
+		decoded, _ := url.QueryUnescape(query)
+		own := strings.Count(everything+decoded, secret+"-0-") + strings.Count(protocol, base64.RawURLEncoding.EncodeToString([]byte(secret))[:20])
+		if own == 0 {
+			t.Errorf("accepted %q", everything)
+		}
+		uri, header, _ := g.Redact(r)
+		if shown := uri + fmt.Sprint(header); strings.Contains(shown, d.value) {
+			t.Errorf("the log shows %q", shown)
+		}
+	})
+}
