@@ -109,16 +109,24 @@ func overHTTP3(t *testing.T, site *testSite) opener {
 		_ = server.Close()
 		_ = packets.Close()
 	})
+	open, _ := dialHTTP3(t, packets.LocalAddr().String())
+	return open
+}
+
+// dialHTTP3 opens one connection to a server of localhost.
+func dialHTTP3(t *testing.T, addr string) (open opener, leave func()) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	t.Cleanup(cancel)
-	conn, err := quic.DialAddr(ctx, packets.LocalAddr().String(),
-		&tls.Config{InsecureSkipVerify: true, NextProtos: []string{http3.NextProtoH3}}, nil)
+	conn, err := quic.DialAddr(ctx, addr,
+		&tls.Config{InsecureSkipVerify: true, ServerName: "localhost", NextProtos: []string{http3.NextProtoH3}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	client := new(http3.Transport).NewClientConn(conn)
-	t.Cleanup(func() { _ = client.CloseWithError(0, "") })
-	return func(t *testing.T, target, protocol string, header http.Header) *stream {
+	leave = func() { _ = client.CloseWithError(0, "") }
+	t.Cleanup(leave)
+	open = func(t *testing.T, target, protocol string, header http.Header) *stream {
 		t.Helper()
 		request, err := http.NewRequestWithContext(ctx, http.MethodConnect, "https://localhost"+target, nil)
 		if err != nil {
@@ -149,6 +157,7 @@ func overHTTP3(t *testing.T, site *testSite) opener {
 		}
 		return s
 	}
+	return open, leave
 }
 
 // On HTTP/2 extended CONNECT is off unless the process starts with a GODEBUG: so one is started.
@@ -191,10 +200,18 @@ func overHTTP2(t *testing.T, site *testSite) opener {
 			go new(http2.Server).ServeConn(conn, &http2.ServeConnOpts{Handler: site.Server})
 		}
 	}()
+	return dialHTTP2(t, func(ctx context.Context) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", listener.Addr().String())
+	})
+}
+
+// dialHTTP2 opens one connection to a server of localhost.
+func dialHTTP2(t *testing.T, dial func(context.Context) (net.Conn, error)) opener {
+	t.Helper()
 	transport := &http2.Transport{
 		AllowHTTP: true,
-		DialTLSContext: func(ctx context.Context, network, _ string, _ *tls.Config) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, listener.Addr().String())
+		DialTLSContext: func(ctx context.Context, _, _ string, _ *tls.Config) (net.Conn, error) {
+			return dial(ctx)
 		},
 	}
 	t.Cleanup(transport.CloseIdleConnections)

@@ -72,12 +72,19 @@ func startCaddy(t *testing.T, application, words string) *caddyProcess {
 		return fmt.Sprintf("{\nadmin %s\npersist_config off\n}\nhttp://example.com:%s {\nbind 127.0.0.1\nwebsocket_tunnel /ws/* %s {\n%s\n}\n}",
 			p.admin, port, application, words)
 	}
+	p.run(t, p.adapted(t, words))
+	return p
+}
+
+// run starts the process with a configuration, and waits until it listens.
+func (p *caddyProcess) run(t *testing.T, config []byte, env ...string) {
+	t.Helper()
 	name := filepath.Join(t.TempDir(), "config.json")
-	if err := os.WriteFile(name, p.adapted(t, words), 0o600); err != nil {
+	if err := os.WriteFile(name, config, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p.command = exec.Command(os.Args[0])
-	p.command.Env = append(os.Environ(), processConfig+"="+name, "XDG_DATA_HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir())
+	p.command.Env = append(append(os.Environ(), processConfig+"="+name, "XDG_DATA_HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir()), env...)
 	p.command.Stderr = &p.errors
 	if err := p.command.Start(); err != nil {
 		t.Fatal(err)
@@ -91,7 +98,6 @@ func startCaddy(t *testing.T, application, words string) *caddyProcess {
 		}
 		return err == nil
 	})
-	return p
 }
 
 func freeAddress(t *testing.T) string {

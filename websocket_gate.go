@@ -248,17 +248,25 @@ func (g *WebSocketGate) Cleanup() error {
 
 // retire is called when the server begins to shut down, because a new configuration is in force or because the process
 // ends. It closes the sockets that the new one would not admit, and those within streams of HTTP/2 and 3: the server
-// waits for its streams, for ever if no grace period is set.
+// waits for its streams, for ever if no grace period is set. At the end of the process it closes all that a proxy holds:
+// at a boundary between frames, and before the proxy breaks them off.
 func (g *WebSocketGate) retire() {
 	g.retired.Do(func() {
+		const reason = "the server is going away"
 		g.live.Store(false)
 		liveGates.remove(g)
-		if !caddy.Exiting() {
-			closeRevoked()
-		}
 		openSockets.CloseWhere(func(info sockets.Info) bool {
 			return info.Owner == g && info.Protocol != "HTTP/1.1"
-		}, sockets.CodeGoingAway, "the server is going away")
+		}, sockets.CodeGoingAway, reason)
+		if !caddy.Exiting() {
+			closeRevoked()
+			return
+		}
+		for _, open := range openSockets.List() {
+			if open.Owner == g && !open.Detached {
+				openSockets.CloseID(open.ID, sockets.CodeGoingAway, reason)
+			}
+		}
 	})
 }
 

@@ -70,6 +70,8 @@ type Snapshot struct {
 	In, Out int64
 	// Active is when bytes last went either way, to about a second.
 	Active time.Time
+	// Detached says that it lives on without the handler that opened it.
+	Detached bool
 }
 
 // Ended is a socket that is over.
@@ -100,7 +102,7 @@ func (s *Socket) Info() Info { return s.info }
 func (s *Socket) Snapshot() Snapshot {
 	return Snapshot{
 		Info: s.info, ID: s.id, Started: s.started,
-		In: s.in.Load(), Out: s.out.Load(), Active: time.Unix(0, s.active.Load()),
+		In: s.in.Load(), Out: s.out.Load(), Active: time.Unix(0, s.active.Load()), Detached: s.Detached(),
 	}
 }
 

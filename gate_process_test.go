@@ -1,0 +1,291 @@
+//go:build unix
+
+package usher
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// startSecureCaddy runs a site of https://localhost, with HTTP/2 and 3, and extended CONNECT on both. PORT and ADMIN in the
+// configuration are replaced.
+func startSecureCaddy(t *testing.T, caddyfile string, env ...string) *caddyProcess {
+	t.Helper()
+	p := &caddyProcess{addr: freeAddress(t), admin: freeAddress(t), hasStopped: make(chan error, 1)}
+	_, port, _ := net.SplitHostPort(p.addr)
+	adapted, err := adaptCaddyfile(strings.NewReplacer("PORT", port, "ADMIN", p.admin).Replace(caddyfile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.run(t, adapted, append(env, "GODEBUG=http2xconnect=1")...)
+	eventually(t, "the certificate", func() bool {
+		conn, err := p.dialTLS(t.Context(), "http/1.1")
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
+	return p
+}
+
+func (p *caddyProcess) dialTLS(ctx context.Context, protocol string) (net.Conn, error) {
+	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, ServerName: "localhost", NextProtos: []string{protocol}}}
+	return dialer.DialContext(ctx, "tcp", p.addr)
+}
+
+func (p *caddyProcess) overHTTP2(t *testing.T) opener {
+	return dialHTTP2(t, func(ctx context.Context) (net.Conn, error) { return p.dialTLS(ctx, "h2") })
+}
+
+// exchange is the exchange of tests, over TLS.
+func (p *caddyProcess) exchange(t *testing.T, raw string) (net.Conn, *http.Response) {
+	t.Helper()
+	conn, err := p.dialTLS(t.Context(), "http/1.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.WriteString(conn, raw); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		conn.Close()
+		return nil, nil // a panic
+	}
+	return conn, response
+}
+
+const secureGlobal = `{
+	admin ADMIN
+	persist_config off
+	skip_install_trust
+	auto_https disable_redirects
+	debug
+	servers {
+		timeouts {
+			read_body_idle 1s
+			write_idle 1s
+		}
+	}
+}
+`
+
+// Sockets within streams of HTTP/2 and 3 are request bodies to Caddy: the gate keeps a silent one alive past Caddy's idle
+// timeout, and keeps none of them from holding up the end of the process, which has no grace period.
+func TestStreamsInAProcess(t *testing.T) {
+	t.Parallel()
+	app := startApplication(t)
+	p := startSecureCaddy(t, secureGlobal+`
+		https://localhost:PORT {
+			bind 127.0.0.1
+			tls internal
+			websocket_gate {
+				route a /ws/a/ {
+					key `+goodKey+`
+				}
+			}
+			reverse_proxy `+app.Addr+`
+		}`)
+	conn, response := p.exchange(t, get(keyed, upgrade))
+	if response == nil || response.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("over HTTP/1.1: %v", response)
+	}
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	defer conn.Close()
+	sockets := map[string]io.ReadWriter{"HTTP/1.1": conn}
+	over3, leave3 := dialHTTP3(t, p.addr)
+	for name, open := range map[string]opener{"HTTP/2": p.overHTTP2(t), "HTTP/3": over3} {
+		socket := open(t, keyed, "websocket", nil)
+		if socket.status != http.StatusOK {
+			t.Fatalf("over %s: status %d", name, socket.status)
+		}
+		sockets[name] = socket
+	}
+	time.Sleep(2500 * time.Millisecond) // more than twice the idle timeout
+	for name, socket := range sockets {
+		if !echoesOver(socket, "still here") {
+			t.Errorf("over %s: a silent socket was closed", name)
+		}
+	}
+	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for name, socket := range sockets {
+		got := make([]byte, 4)
+		if _, err := io.ReadFull(socket, got); err != nil || got[0] != 0x88 || got[2] != 0x03 || got[3] != 0xe9 {
+			t.Errorf("over %s: read % x, %v, want a Close frame with 1001", name, got, err)
+		}
+	}
+	leave3() // as a client does that was told GOAWAY (RFC 9114, 5.2): Caddy waits for that, sockets or none
+	select {
+	case err := <-p.hasStopped:
+		if err != nil {
+			t.Errorf("Caddy ended with %v", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("Caddy does not stop")
+	}
+}
+
+// Nothing of any key, ticket or cookie is in the log of a process at DEBUG, access and error lines of a site without any log
+// configuration of its own included, in the configuration, in what the admin API tells, or in the metrics (H8, H9).
+func TestNothingLeaks(t *testing.T) {
+	t.Parallel()
+	app := startApplication(t)
+	const (
+		ticketSecret = "a-secret-of-tickets-that-is-long-enough"
+		upstreamKey  = "what-the-application-gets-0123"
+		wrongKey     = "a-wrong-key-of-somebody-0123"
+	)
+	p := startSecureCaddy(t, secureGlobal+`
+		https://localhost:PORT {
+			bind 127.0.0.1
+			tls internal
+			log
+			websocket_gate {
+				route a /ws/a/ {
+					key {env.LEAK_A}
+				}
+				route b /ws/b/ {
+					key {env.LEAK_B}
+					`+everywhere+`
+					hide_credentials
+				}
+				route c /ws/c/ {
+					key {env.LEAK_B}
+					`+everywhere+`
+					upstream_credential query key {env.LEAK_UPSTREAM}
+				}
+				route tunnel /ws/tunnel/ {
+					key {env.LEAK_A}
+					`+everywhere+`
+				}
+				route tickets /ws/tickets/ {
+					ticket {
+						secret {env.LEAK_TICKETS}
+						issue_on /page
+					}
+				}
+				reject auto
+			}
+			header /page Content-Type text/html
+			respond /page "<p>"
+			usher_test_panic
+			@dead query dead=1
+			reverse_proxy @dead 127.0.0.1:1
+			websocket_tunnel /ws/tunnel/ `+app.Addr+`
+			reverse_proxy `+app.Addr+`
+		}`, "LEAK_A="+goodKey, "LEAK_B="+otherKey, "LEAK_UPSTREAM="+upstreamKey, "LEAK_TICKETS="+ticketSecret)
+	secrets := []string{goodKey, otherKey, upstreamKey, ticketSecret, wrongKey}
+	for _, secret := range secrets[:] {
+		secrets = append(secrets, base64.RawURLEncoding.EncodeToString([]byte(secret)))
+	}
+
+	_, page := p.exchange(t, "GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	cookies := page.Cookies()
+	if len(cookies) != 1 {
+		t.Fatalf("the page has cookies %v, want a ticket", cookies)
+	}
+	secrets = append(secrets, cookies[0].Value)
+	answers := ""
+	ask := func(want int, target, headers string) {
+		t.Helper()
+		conn, response := p.exchange(t, get(target, upgrade+headers))
+		if response == nil {
+			if want != 0 {
+				t.Errorf("%s: no answer, want %d", target, want)
+			}
+			return
+		}
+		defer conn.Close()
+		if response.StatusCode != want {
+			t.Errorf("%s: status %d, want %d", target, response.StatusCode, want)
+		}
+		if want != http.StatusSwitchingProtocols {
+			body, _ := io.ReadAll(response.Body)
+			answers += fmt.Sprint(response.Header, string(body))
+		}
+	}
+	for _, bad := range []string{"", "&dead=1", "&panic=1"} {
+		for _, route := range []struct{ path, key string }{
+			{"/ws/a/", goodKey}, {"/ws/b/", otherKey}, {"/ws/c/", otherKey}, {"/ws/tunnel/", goodKey},
+		} {
+			want := map[string]int{"": 101, "&dead=1": 502, "&panic=1": 0}[bad]
+			if route.path == "/ws/tunnel/" && bad != "" {
+				continue // what fails stands behind it
+			}
+			encoded := base64.RawURLEncoding.EncodeToString([]byte(route.key))
+			referer := ""
+			if route.path != "/ws/a/" && route.path != "/ws/tunnel/" { // what is sent on as it came, DEBUG shows
+				referer = "Referer: https://localhost/page?key=" + route.key + "\r\n"
+			}
+			ask(want, route.path+"?key="+route.key+bad, referer)
+			ask(401, route.path+"?key="+wrongKey+bad, "")
+			if route.path == "/ws/a/" {
+				continue
+			}
+			ask(want, route.path+"?"+bad, "X-Api-Key: "+route.key+"\r\n")
+			ask(want, route.path+"?"+bad, "Cookie: key="+route.key+"; other=1\r\n")
+			ask(want, route.path+"?"+bad, "Authorization: Bearer "+route.key+"\r\n")
+			ask(want, route.path+"?"+bad, "Sec-WebSocket-Protocol: app.v1, key."+encoded+"\r\n")
+			ask(400, route.path+"?key="+wrongKey+bad, "X-Api-Key: "+route.key+"\r\n")
+		}
+		ask(map[string]int{"": 101, "&dead=1": 502, "&panic=1": 0}[bad], "/ws/tickets/?"+bad, "Cookie: "+cookies[0].Name+"="+cookies[0].Value+"\r\n")
+	}
+	ask(403, "/ws/a/?key="+otherKey, "")
+	ask(101, "/ws/a/?key="+wrongKey, "Origin: https://localhost\r\n") // told by closing
+	ask(403, "/elsewhere/?key="+goodKey, "")
+
+	told := map[string]string{"the answers": answers}
+	for _, path := range []string{"/config/", "/metrics", "/debug/pprof/cmdline", "/reverse_proxy/upstreams"} {
+		response, err := http.Get("http://" + p.admin + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(response.Body)
+		response.Body.Close()
+		told[path] = string(body)
+	}
+	for _, metric := range []string{
+		`usher_websocket_handshakes_total{outcome="accepted",route="a"} 1`, `usher_websocket_route_dark{route="a"} 0`,
+		`usher_websocket_open{route="a"}`, `usher_websocket_seconds_since_accepted{route="a"}`,
+		`usher_websocket_key_last_use_timestamp_seconds{key="a",route="a"}`, `usher_websocket_bytes_total{direction="in",route="a"}`,
+		`usher_websocket_duration_seconds_count{route="a"}`, `usher_websocket_closes_total{`,
+	} {
+		if !strings.Contains(told["/metrics"], metric) {
+			t.Errorf("/metrics lacks %s", metric)
+		}
+	}
+	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-p.hasStopped:
+	case <-time.After(10 * time.Second):
+		t.Fatal("Caddy does not stop")
+	}
+	told["the log"] = p.errors.String()
+	for _, line := range []string{`"handled request"`, `"upstream roundtrip"`, `"http.log.error"`, "REDACTED", "WSREJECT", "WSDISCONNECT"} {
+		if !strings.Contains(told["the log"], strings.Trim(line, `"`)) {
+			t.Errorf("the log lacks %s", line)
+		}
+	}
+	for name, text := range told {
+		for _, secret := range secrets {
+			if at := strings.Index(text, secret); at >= 0 {
+				t.Errorf("%s: a secret: ...%.600s", name, text[max(0, at-500):])
+			}
+		}
+	}
+}
