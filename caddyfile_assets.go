@@ -22,15 +22,18 @@ func parseVersionedAssets(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, 
 //	versioned_assets {
 //		serve <URL prefix> <root>
 //		version_query <name>...
+//		manifest <file>...
 //		immutable <path pattern>...
 //		stamp html|css|js ... [integrity]
 //		keep <duration> [<size>]
 //		keep_directory <path>
 //		memory <size>
 //		settle <duration> [<vanished>]
+//		poll <duration>
 //		encode gzip|br|zstd ...
 //		hide <path pattern>...
 //		fallback <path>
+//		explain
 //	}
 func (a *VersionedAssets) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
@@ -45,6 +48,8 @@ func (a *VersionedAssets) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			err = a.unmarshalServe(d)
 		case "version_query":
 			err = list(d, &a.VersionQuery)
+		case "manifest":
+			err = list(d, &a.Manifest)
 		case "immutable":
 			err = patterns(d, &a.Immutable)
 		case "stamp":
@@ -57,15 +62,19 @@ func (a *VersionedAssets) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			err = a.unmarshalMemory(d, once)
 		case "settle":
 			err = a.unmarshalSettle(d, once)
+		case "poll":
+			err = a.unmarshalPoll(d, once)
 		case "encode":
 			err = a.unmarshalEncode(d)
 		case "hide":
 			err = patterns(d, &a.Hide)
 		case "fallback":
 			err = a.unmarshalFallback(d, once)
+		case "explain":
+			err = once.flag(d, &a.Explain)
 		default:
-			err = unknownWord(d, "versioned_assets", "serve", "version_query", "immutable", "stamp", "keep", "keep_directory", "memory", "settle",
-				"encode", "hide", "fallback")
+			err = unknownWord(d, "versioned_assets", "serve", "version_query", "manifest", "immutable", "stamp", "keep", "keep_directory", "memory", "settle",
+				"poll", "encode", "hide", "fallback", "explain")
 		}
 		if err != nil {
 			return err
@@ -172,6 +181,25 @@ func (a *VersionedAssets) unmarshalSettle(d *caddyfile.Dispenser, once seen) err
 			return d.Errf("settle: want a duration such as 1s, got %q", args[i])
 		}
 		*into = caddy.Duration(duration)
+	}
+	return nil
+}
+
+func (a *VersionedAssets) unmarshalPoll(d *caddyfile.Dispenser, once seen) error {
+	if err := once.first(d); err != nil {
+		return err
+	}
+	args := d.RemainingArgs()
+	if len(args) != 1 {
+		return d.Errf("poll: want a duration, got %q", args)
+	}
+	poll, err := caddy.ParseDuration(args[0])
+	if err != nil || poll == 0 {
+		return d.Errf("poll: want a duration such as 2s, got %q", args[0])
+	}
+	a.Poll = caddy.Duration(poll)
+	if err := a.checkPoll(); err != nil {
+		return d.WrapErr(err)
 	}
 	return nil
 }

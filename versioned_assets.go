@@ -26,6 +26,10 @@ type VersionedAssets struct {
 	// The words of a query that carry a version. Default: `v`.
 	VersionQuery []string `json:"version_query,omitempty"`
 
+	// The build manifests, absolute or relative to the directory that is served. Default: they are recognised below it, by
+	// name and shape.
+	Manifest []string `json:"manifest,omitempty"`
+
 	// Paths that the operator vouches for: under one path, always the same bytes. `/static/vendor/*`, `*.woff2`.
 	Immutable []string `json:"immutable,omitempty"`
 
@@ -53,6 +57,10 @@ type VersionedAssets struct {
 	// How long a file that vanished from the disk is still served. Default: 10s.
 	Vanished caddy.Duration `json:"vanished,omitempty"`
 
+	// How often to look for changes, instead of waiting for the file system to tell of them. Default: it is waited, and
+	// looked every second where that cannot be relied on: on network file systems, and on overlays.
+	Poll caddy.Duration `json:"poll,omitempty"`
+
 	// The codings that are offered: `gzip`, `br`, `zstd`. Default: all three.
 	Encode []string `json:"encode,omitempty"`
 
@@ -62,6 +70,9 @@ type VersionedAssets struct {
 
 	// Whether stamped pages get an `integrity` attribute where there is none.
 	Integrity bool `json:"integrity,omitempty"`
+
+	// Whether every response says in `Cache-Status` which file it is, and why it may be kept for how long. For debugging.
+	Explain bool `json:"explain,omitempty"`
 
 	handler *assets.Handler
 	pages   *stampedPages // nil: pages pass as they are
@@ -109,6 +120,7 @@ func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 	}
 	a.handler = &assets.Handler{
 		VersionQuery: a.VersionQuery, Immutable: a.Immutable, Hide: a.Hide, Fallback: a.Fallback,
+		Explained: a.Explain,
 		WithoutNestedLimits: withoutNestedLimits,
 	}
 	if len(a.VersionQuery) == 0 {
@@ -123,6 +135,9 @@ func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 	}
 	if err := a.provisionEncodings(); err != nil {
 		return fmt.Errorf("versioned_assets: encode: %w", err)
+	}
+	if err := a.checkPoll(); err != nil {
+		return fmt.Errorf("versioned_assets: %w", err)
 	}
 	memory, err := a.memory()
 	if err != nil {
@@ -151,6 +166,29 @@ func (a *VersionedAssets) memory() (int64, error) {
 	return int64(memory), nil
 }
 
+// minPoll is how often a tree may be looked at: there is work in it.
+const minPoll = 100 * time.Millisecond
+
+func (a *VersionedAssets) checkPoll() error {
+	if a.Poll != 0 && time.Duration(a.Poll) < minPoll {
+		return fmt.Errorf("poll: want at least %s, got %s", minPoll, time.Duration(a.Poll))
+	}
+	return nil
+}
+
+// manifests are the manifests with their placeholders replaced.
+func (a *VersionedAssets) manifests() ([]string, error) {
+	var names []string
+	for _, written := range a.Manifest {
+		name, err := caddy.NewReplacer().ReplaceOrErr(written, true, true)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, filepath.Clean(name))
+	}
+	return names, nil
+}
+
 func (a *VersionedAssets) provisionEncodings() error {
 	names := a.Encode
 	if len(names) == 0 {
@@ -177,17 +215,25 @@ func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*
 	if root, err = filepath.Abs(root); err != nil {
 		return nil, err
 	}
-	key := fmt.Sprintf("%s %d %d %d %v", root, memory, a.Settle, a.Vanished, a.handler.Encode)
+	manifests, err := a.manifests()
+	if err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
 	config := assets.TreeConfig{
-		Root: root, Memory: memory, Settle: time.Duration(a.Settle), Vanished: time.Duration(a.Vanished),
+		Root: root, Manifests: manifests, Memory: memory,
+		Settle: time.Duration(a.Settle), Vanished: time.Duration(a.Vanished), Poll: time.Duration(a.Poll),
 		Encode: a.handler.Encode, Logger: ctx.Logger(), Now: time.Now,
 	}
-	if config.Archive, err = a.archive(ctx, root, r.Prefix); err != nil {
+	scope := "" // what is served depends on where it is served only if it is rewritten
+	if len(a.Stamp) > 0 {
+		scope = r.Prefix
+	}
+	if config.Archive, err = a.archive(ctx, root, scope); err != nil {
 		return nil, fmt.Errorf("keep: %w", err)
 	}
-	key += fmt.Sprintf(" %s %t", r.Prefix, config.Archive != nil)
+	key := fmt.Sprintf("%s %q %d %d %d %d %v %q %t", root, manifests, memory, a.Settle, a.Vanished, a.Poll, a.handler.Encode,
+		scope, config.Archive != nil)
 	if len(a.Stamp) > 0 {
-		// What is served depends on where it is served, and on what is rewritten.
 		key += fmt.Sprintf(" %q %q", a.Stamp, a.VersionQuery)
 		rewriter := &rewriter{
 			prefix: r.Prefix, words: a.Stamp, versionWord: a.VersionQuery, logger: ctx.Logger(), told: make(map[string]bool),

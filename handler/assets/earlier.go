@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,35 +110,72 @@ func (h *Handler) serveEarlier(w http.ResponseWriter, r *http.Request, site *Sit
 	return true
 }
 
+// earlierEvidence is that of bytes of the archive.
+var earlierEvidence = Evidence{ByDigest, "the version is that of bytes that were replaced, and are kept"}
+
 // serveKept answers with bytes of the archive, and closes them.
 func (h *Handler) serveKept(w http.ResponseWriter, r *http.Request, path string, content *archive.Content) {
 	defer content.Close()
 	file := &File{Path: path, Size: content.Size, digest: content.SHA256, earlier: content}
 	file.prepare()
 	file.lastModified = nil
-	file.Evidence = Evidence{ByDigest, "the version is that of bytes that were replaced, and are kept"}
+	file.Evidence = earlierEvidence
 	h.serve(w, r, nil, file)
 }
 
 // serveEarlierVersion answers a version in the query that is not the current one.
 func (h *Handler) serveEarlierVersion(w http.ResponseWriter, r *http.Request, site *Site, file *File) bool {
-	if r.URL.RawQuery == "" || file.Evidence.Kind != NoEvidence || h.versionEvidence(r.URL.RawQuery, file).Kind != NoEvidence {
-		return false
-	}
-	return h.serveVersion(w, r, site, file.Path)
+	return h.asksForAnother(r, file) && h.serveVersion(w, r, site, file.Path)
+}
+
+// asksForAnother reports a query whose version, if it has one, is not that of these bytes.
+func (h *Handler) asksForAnother(r *http.Request, file *File) bool {
+	return r.URL.RawQuery != "" && file.Evidence.Kind == NoEvidence && h.versionEvidence(r.URL.RawQuery, file).Kind == NoEvidence
 }
 
 // serveVersion looks for a version of the query in the archive.
 func (h *Handler) serveVersion(w http.ResponseWriter, r *http.Request, site *Site, path string) bool {
-	for query := r.URL.RawQuery; len(query) > 0; {
-		var parameter string
-		parameter, query, _ = strings.Cut(query, "&")
-		name, value, _ := strings.Cut(parameter, "=")
-		for _, word := range h.VersionQuery {
-			if name == word && value != "" && h.serveEarlier(w, r, site, path, value) {
-				return true
-			}
+	for value := range h.versions(r) {
+		if h.serveEarlier(w, r, site, path, value) {
+			return true
 		}
 	}
 	return false
+}
+
+// versions yields the values in the query that the configuration takes for versions.
+func (h *Handler) versions(r *http.Request) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for query := r.URL.RawQuery; len(query) > 0; {
+			var parameter string
+			parameter, query, _ = strings.Cut(query, "&")
+			name, value, _ := strings.Cut(parameter, "=")
+			if value != "" && slices.Contains(h.VersionQuery, name) && !yield(value) {
+				return
+			}
+		}
+	}
+}
+
+// earlierVersion reports what serveEarlierVersion would answer.
+func (h *Handler) earlierVersion(r *http.Request, site *Site, file *File) bool {
+	return h.asksForAnother(r, file) && h.keptVersion(r, site, file.Path)
+}
+
+// keptVersion reports what serveVersion would answer.
+func (h *Handler) keptVersion(r *http.Request, site *Site, path string) bool {
+	for value := range h.versions(r) {
+		if isThere(site.Tree.Earlier(path, value)) {
+			return true
+		}
+	}
+	return false
+}
+
+// isThere reports content that was found, and closes it.
+func isThere(content *archive.Content, found bool) bool {
+	if found {
+		_ = content.Close()
+	}
+	return found
 }

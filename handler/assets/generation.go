@@ -77,6 +77,9 @@ func splitGeneration(path string) (state, rest string, ok bool) {
 	return state, rest, len(state) == stateLength && strings.Trim(state, "0123456789abcdef") == ""
 }
 
+// generationEvidence is that of a file under the prefix of its generation.
+var generationEvidence = Evidence{ByDigest, "the path holds the digest of all assets"}
+
 // serveGeneration answers a path under the prefix of a generation, the present one or one that is kept: the bytes that it
 // had then. Of a generation that is not known nothing can be said that would be true of it.
 func (h *Handler) serveGeneration(w http.ResponseWriter, r *http.Request, site *Site, catalog *Catalog, state, path string) {
@@ -86,7 +89,7 @@ func (h *Handler) serveGeneration(w http.ResponseWriter, r *http.Request, site *
 	}
 	if state == catalog.state {
 		if file := catalog.Lookup(path); file != nil {
-			h.serveAs(w, r, catalog, file, Evidence{ByDigest, "the path holds the digest of all assets"})
+			h.serveAs(w, r, catalog, file, generationEvidence)
 			return
 		}
 		fail(w, r, http.StatusNotFound)

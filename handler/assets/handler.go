@@ -41,6 +41,8 @@ type Handler struct {
 	Fallback string
 	// Encode are the codings that are offered, beside identity.
 	Encode []Coding
+	// Explained has every response say in Cache-Status (RFC 9211) which file it is, and why it may be kept for how long.
+	Explained bool
 	// WithoutNestedLimits is called before a file is copied from disk to a connection, and what it returns afterwards. It
 	// removes what would keep the kernel from copying: a limited reader within another. Nil: nothing does.
 	WithoutNestedLimits func(*http.Request) (restore func())
@@ -53,6 +55,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) e
 	if !ok {
 		return next.ServeHTTP(w, r)
 	}
+	if h.Explained {
+		w.Header()["Cache-Status"] = []string{h.Explain(r).CacheStatus()}
+	}
+	h.serveSite(w, r, site, rest)
+	return nil
+}
+
+func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, site *Site, rest string) {
 	catalog := site.Tree.Catalog(r.Context())
 	switch {
 	case catalog == nil:
@@ -63,7 +73,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) e
 	default:
 		h.answer(w, r, site, catalog, rest)
 	}
-	return nil
 }
 
 // site finds the longest prefix that the path is below.
@@ -78,7 +87,7 @@ func (h *Handler) site(urlPath string) (*Site, string, bool) {
 
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, site *Site, catalog *Catalog, rest string) {
 	relativePath, ok := relative(rest)
-	if !ok || h.Hide.Match(r.URL.Path) || strings.Contains(r.URL.RawPath, "%2F") || strings.Contains(r.URL.RawPath, "%2f") {
+	if !ok || encodesSlash(r) || h.Hide.Match(r.URL.Path) {
 		fail(w, r, http.StatusNotFound)
 		return
 	}

@@ -2,6 +2,7 @@ package assets
 
 import (
 	"fmt"
+	"net/http"
 	"path"
 	"strings"
 )
@@ -71,4 +72,9 @@ func relative(rest string) (path string, ok bool) {
 		}
 	}
 	return rest, true
+}
+
+// encodesSlash reports a slash that is no separator in the URL: the decoded path no longer tells.
+func encodesSlash(r *http.Request) bool {
+	return strings.Contains(r.URL.RawPath, "%2F") || strings.Contains(r.URL.RawPath, "%2f")
 }

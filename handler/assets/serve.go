@@ -89,6 +89,11 @@ func clearValidators(header http.Header) {
 
 // policy is the Cache-Control of this request for this file.
 func (h *Handler) policy(r *http.Request, f *File, known Evidence) []string {
+	return Policy(f, h.use(r, f, known))
+}
+
+// use is what the request says about the file. Known is what is known of it beside.
+func (h *Handler) use(r *http.Request, f *File, known Evidence) Use {
 	use := Use{Version: known}
 	if script := r.Header["Service-Worker"]; len(script) == 1 && script[0] == "script" {
 		use.ServiceWorker = true
@@ -99,7 +104,7 @@ func (h *Handler) policy(r *http.Request, f *File, known Evidence) []string {
 	if use.Version.Kind == NoEvidence && len(h.Immutable) > 0 && h.Immutable.Match(r.URL.Path) {
 		use.Version = Evidence{ByOperator, "an immutable pattern matches"}
 	}
-	return Policy(f, use)
+	return use
 }
 
 // versionEvidence is what the first version in the query that speaks of these bytes proves.

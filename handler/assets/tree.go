@@ -152,7 +152,7 @@ func (t *Tree) Close() {
 func (t *Tree) run(ctx context.Context) {
 	defer close(t.done)
 	defer t.background.Wait()
-	w := newWatcher(t.config.Root, t.config.Poll > 0)
+	w := newWatcher(t.config.Root, t.config.Manifests, t.config.Poll > 0)
 	defer w.close()
 	w.watch() // before it is read: what changes in between is then heard of
 	t.refresh(ctx, false)

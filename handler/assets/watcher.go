@@ -16,13 +16,14 @@ type watcher struct {
 	root     string
 	base     string // the root with its links resolved
 	notifier *fsnotify.Watcher
-	err      error // why it cannot be relied on
-	links    map[string]bool
+	err      error           // why it cannot be relied on
+	outside  []string        // files elsewhere that count
+	single   map[string]bool // what is followed by its name, outside the base
 }
 
-// newWatcher makes a watcher; one that is deaf hears of nothing.
-func newWatcher(root string, deaf bool) *watcher {
-	w := &watcher{root: root, links: make(map[string]bool)}
+// newWatcher makes a watcher of a root, and of files outside of it; one that is deaf hears of nothing.
+func newWatcher(root string, outside []string, deaf bool) *watcher {
+	w := &watcher{root: root, outside: outside, single: make(map[string]bool)}
 	if deaf {
 		w.err = errDeaf
 		return w
@@ -50,7 +51,7 @@ func (w *watcher) watch() {
 	}
 	w.base = base
 	following := make(map[string]bool)
-	w.err = errors.Join(w.add(base, following), w.addLinks(following))
+	w.err = errors.Join(w.add(base, following), w.addSingle(following))
 	for _, dir := range w.notifier.WatchList() {
 		if !following[dir] {
 			_ = w.notifier.Remove(dir) // it is no longer below the root
@@ -82,18 +83,26 @@ func (w *watcher) add(dir string, following map[string]bool) error {
 	return errors.Join(err, silent)
 }
 
-// addLinks follows the directories that hold the links on the way to the root: a deployment may point one elsewhere.
-func (w *watcher) addLinks(following map[string]bool) error {
-	clear(w.links)
+// addSingle follows the links on the way to the root, which a deployment may point elsewhere, and the files outside. It is
+// the directories that hold them which tell of them.
+func (w *watcher) addSingle(following map[string]bool) error {
+	clear(w.single)
 	for path := w.root; path != filepath.Dir(path); path = filepath.Dir(path) {
-		info, err := os.Lstat(path)
-		if err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			w.single[path] = true
+		}
+	}
+	for _, path := range w.outside {
+		w.single[path] = filepath.IsAbs(path)
+	}
+	for path, wanted := range w.single {
+		dir := filepath.Dir(path)
+		if !wanted || following[dir] {
 			continue
 		}
-		w.links[path] = true
-		following[filepath.Dir(path)] = true
-		if err := w.notifier.Add(filepath.Dir(path)); err != nil {
-			return fmt.Errorf("following %s: %w", filepath.Dir(path), err)
+		following[dir] = true
+		if err := w.notifier.Add(dir); err != nil && !os.IsNotExist(err) {
+			return fmt.Errorf("following %s: %w", dir, err)
 		}
 	}
 	return nil
@@ -101,7 +110,7 @@ func (w *watcher) addLinks(following map[string]bool) error {
 
 // follow reports whether an event is of the tree, and has a directory that has just been made followed too.
 func (w *watcher) follow(event fsnotify.Event) bool {
-	if w.links[event.Name] {
+	if w.single[event.Name] {
 		return true
 	}
 	rest, below := strings.CutPrefix(event.Name, w.base)
