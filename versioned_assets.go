@@ -120,7 +120,7 @@ func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 	}
 	a.handler = &assets.Handler{
 		VersionQuery: a.VersionQuery, Immutable: a.Immutable, Hide: a.Hide, Fallback: a.Fallback,
-		Explained: a.Explain,
+		Explained:           a.Explain,
 		WithoutNestedLimits: withoutNestedLimits,
 	}
 	if len(a.VersionQuery) == 0 {
