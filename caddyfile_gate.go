@@ -42,6 +42,7 @@ func parseWebSocketGate(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, er
 //			max_age <duration>
 //			idle_timeout <duration>
 //			handshake_timeout <duration>
+//			min_generation current|previous
 //		}
 //		reject status|close|auto
 //		unlisted refuse|pass
@@ -112,9 +113,11 @@ func (g *WebSocketGate) unmarshalRoute(d *caddyfile.Dispenser) error {
 			err = once.duration(d, &route.IdleTimeout)
 		case "handshake_timeout":
 			err = once.duration(d, &route.HandshakeTimeout)
+		case "min_generation":
+			err = once.oneOf(d, &route.MinGeneration, "current", "previous")
 		default:
 			err = unknownWord(d, "route", "key", "keys_file", "credential", "hide_credentials", "upstream_credential", "ticket",
-				"origins", "max_open", "max_age", "idle_timeout", "handshake_timeout")
+				"origins", "max_open", "max_age", "idle_timeout", "handshake_timeout", "min_generation")
 		}
 		if err != nil {
 			return err

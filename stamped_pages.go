@@ -168,6 +168,7 @@ func (w *pageWriter) decide(status int) {
 	header := w.Header()
 	if status == http.StatusNotModified && w.restored {
 		w.tag(header)
+		w.tellGeneration(header)
 		return
 	}
 	if !mayStamp(status, header) {
@@ -180,6 +181,7 @@ func (w *pageWriter) decide(status int) {
 	}
 	w.coding = strings.ToLower(strings.TrimSpace(header.Get("Content-Encoding")))
 	w.tag(header)
+	w.tellGeneration(header)
 	for _, name := range []string{
 		"Content-Length", "Content-Encoding", "Last-Modified", "Accept-Ranges",
 		"Content-Md5", "Digest", "Content-Digest", "Repr-Digest", // of other bytes
@@ -202,6 +204,12 @@ func (w *pageWriter) tag(header http.Header) {
 	if etag := header.Get("Etag"); strings.HasSuffix(etag, `"`) && len(etag) > 1 {
 		header["Etag"] = []string{strings.TrimSuffix(etag, `"`) + "-u" + w.state.generation + `"`}
 	}
+}
+
+// tellGeneration says at which generation the page is served, where its scripts can read it: in the performance entry of the
+// navigation (Server Timing, 4). It belongs to this page, as no cookie would.
+func (w *pageWriter) tellGeneration(header http.Header) {
+	header["Server-Timing"] = append(header["Server-Timing"], `usher;desc="`+w.state.generation+`"`)
 }
 
 // mayStamp reports whether a response is a page, and one that may be changed.

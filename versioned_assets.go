@@ -74,11 +74,14 @@ type VersionedAssets struct {
 	// Whether every response says in `Cache-Status` which file it is, and why it may be kept for how long. For debugging.
 	Explain bool `json:"explain,omitempty"`
 
-	handler *assets.Handler
-	pages   *stampedPages // nil: pages pass as they are
-	served  []*servedRoot
-	kept    []string // the archives, by their keys in the pool
-	trees   []string // their keys in the pool
+	handler   *assets.Handler
+	pages     *stampedPages // nil: pages pass as they are
+	endpoint  *generationEndpoint
+	history   string           // its key in the pool
+	announced servedGeneration // to the gates of the server
+	served    []*servedRoot
+	kept      []string // the archives, by their keys in the pool
+	trees     []string // their keys in the pool
 }
 
 // AssetRoot is a directory and the URL prefix under which it is served.
@@ -152,6 +155,9 @@ func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 	}
 	slices.SortStableFunc(a.handler.Sites, func(x, y assets.Site) int { return len(y.Prefix) - len(x.Prefix) })
 	a.pages = a.newPages()
+	if err := a.followGenerations(ctx); err != nil {
+		return err
+	}
 	return a.startWithSite(ctx)
 }
 
@@ -262,6 +268,15 @@ func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*
 // Cleanup lets go of the directories. Those that the next configuration serves too stay open.
 func (a *VersionedAssets) Cleanup() error {
 	var errs []error
+	if a.endpoint != nil {
+		a.endpoint.end()
+		if a.announced.server != nil {
+			servedGenerations.remove(a.announced)
+		}
+		_, err := siteGenerations.Delete(a.history)
+		errs = append(errs, err)
+		a.endpoint = nil
+	}
 	for _, key := range a.trees {
 		_, err := assetTrees.Delete(key)
 		errs = append(errs, err)
@@ -279,8 +294,12 @@ func (a *VersionedAssets) Cleanup() error {
 	return errors.Join(errs...)
 }
 
-// ServeHTTP answers what is under a prefix, and hands on the rest.
+// ServeHTTP answers what is under a prefix, and the generation, and hands on the rest.
 func (a *VersionedAssets) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if r.URL.Path == generationURL {
+		a.endpoint.ServeHTTP(w, r)
+		return nil
+	}
 	if a.pages == nil {
 		return a.handler.ServeHTTP(w, r, next)
 	}

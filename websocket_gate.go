@@ -86,6 +86,11 @@ type GateRoute struct {
 	// `https://*.example.com` and `null`. A request without Origin comes from no browser and is not judged.
 	Origins []string `json:"origins,omitempty"`
 
+	// Which pages are recent enough to open it, by the generation of the assets that they were served with (`versioned_assets`
+	// with `stamp html`): `current`, or `previous` for that and the one before. A client that names none is not asked.
+	// Default: all.
+	MinGeneration string `json:"min_generation,omitempty"`
+
 	// How long the application may take to answer the handshake before the client gets 504. Default: 10s.
 	HandshakeTimeout caddy.Duration `json:"handshake_timeout,omitempty"`
 
@@ -173,6 +178,9 @@ func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 	g.warnOfShared(ring)
 	routes, err := g.coreRoutes()
 	if err != nil {
+		return err
+	}
+	if err := g.coreGenerations(routes, serverOf(ctx.Value)); err != nil {
 		return err
 	}
 	if err := g.coreTickets(routes); err != nil {
@@ -336,6 +344,24 @@ func (g *WebSocketGate) coreRoutes() ([]*gate.Route, error) {
 		routes = append(routes, route)
 	}
 	return routes, nil
+}
+
+// coreGenerations has routes ask the assets of their site which pages are outdated.
+func (g *WebSocketGate) coreGenerations(routes []*gate.Route, server *caddyhttp.Server) error {
+	for i, r := range g.Routes {
+		switch r.MinGeneration {
+		case "":
+			continue
+		case "current", "previous":
+		default:
+			return r.errorf("min_generation: want current or previous, got %q", r.MinGeneration)
+		}
+		previousToo := r.MinGeneration == "previous"
+		routes[i].Outdated = func(generation string) bool {
+			return servedGenerations.outdated(server, generation, previousToo)
+		}
+	}
+	return nil
 }
 
 func (r *GateRoute) core() (*gate.Route, error) {

@@ -64,7 +64,7 @@ func startUsherWith(t *testing.T, configuration string) (url string) {
 	t.Helper()
 	dir, port := t.TempDir(), freePort(t)
 	file := filepath.Join(dir, "Caddyfile")
-	content := fmt.Sprintf("{\n\tadmin off\n\tauto_https off\n}\nhttp://localhost:%d {\n%s\n}\n", port, configuration)
+	content := fmt.Sprintf("{\n\tadmin off\n\tauto_https off\n}\nhttp://localhost:%d {\n\tbind 127.0.0.1\n%s\n}\n", port, configuration)
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}

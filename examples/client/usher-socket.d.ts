@@ -14,6 +14,11 @@ export interface UsherSocketOptions {
   storage?: ReloadMemory | null;
   /** Reloads the page. Default `location.reload()`; null, or in a worker: the socket fires `outdated` and stops. */
   reload?: (() => void) | null;
+  /**
+   * The generation at which the page was served; it is presented with each socket of this host, as `usher_generation`.
+   * Default: `pageGeneration()`; a worker knows none, and has to be told by its page. "": none is presented.
+   */
+  generation?: string;
   /** From 0 to less than 1. Default `Math.random`. */
   random?: () => number;
   /** Milliseconds since 1970: a time must outlive a reload. Default `Date.now`. */
@@ -101,3 +106,17 @@ export function reloadOnce(
   name: string,
   options?: { storage?: ReloadMemory | null; reload?: (() => void) | null; now?: () => number },
 ): boolean;
+
+/** The generation of the site's assets at which this page was served; "" where it is not known, as over plain HTTP. */
+export function pageGeneration(): string;
+
+/**
+ * Waits until the site has another generation than the page, and tells it. It waits at the site, with one request at a time.
+ *
+ * @throws the reason of the signal, once that is aborted
+ */
+export function nextGeneration(options?: {
+  generation?: string;
+  url?: string | URL;
+  signal?: AbortSignal;
+}): Promise<string>;

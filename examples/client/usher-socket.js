@@ -13,6 +13,8 @@ const RENEWAL_LIMIT = 10_000; // a renewal that hangs must not keep the socket f
 const HOUR = 3_600_000;
 const LONGEST_TIMER = 2 ** 31 - 1; // setTimeout takes more than this for 0, which would be a hot loop
 const MEMORY = "usher-socket";
+const GENERATION = "/.well-known/usher/generation";
+const PRESENTED = "usher_generation"; // the word of the query
 
 /**
  * Reloads the page, but once in 60 seconds only: where a reload does not help, a second one would not either. A page
@@ -34,6 +36,50 @@ export function reloadOnce(name, { storage = defaultStorage(), reload = defaultR
   }
   reload();
   return true;
+}
+
+/**
+ * The generation of the site's assets at which this page was served, as usher told it in a header of the page; "" where it
+ * did not, or where the browser shows no such headers (plain HTTP; workers).
+ */
+export function pageGeneration() {
+  const [page] = globalThis.performance?.getEntriesByType?.("navigation") ?? [];
+  return page?.serverTiming?.find(({ name }) => name === "usher")?.description ?? "";
+}
+
+/**
+ * Waits until the site has another generation than the page, and tells it. Rejects only when the signal is aborted.
+ *
+ * @param {{generation?: string, url?: string | URL, signal?: AbortSignal}} [options]
+ * @returns {Promise<string>}
+ */
+export async function nextGeneration({ generation = pageGeneration(), url = GENERATION, signal } = {}) {
+  for (let failures = 0; ; ) {
+    const asked = Date.now();
+    signal?.throwIfAborted();
+    try {
+      const headers = { "If-None-Match": `"${generation}"`, Prefer: "wait=50" };
+      const answer = await fetch(url, { headers, cache: "no-store", credentials: "same-origin", signal });
+      if (answer.ok) {
+        const now = (await answer.json()).generation;
+        if (generation && now !== generation) return now;
+        generation = now;
+      } else if (answer.status !== 304) throw new Error(`status ${answer.status}`);
+      failures = 0;
+    } catch {
+      signal?.throwIfAborted();
+      failures++; // the site restarts, or the laptop was closed
+    }
+    // Who is answered at once was one too many: not again at once.
+    if (Date.now() - asked < STEADY) await pause(Math.random() * Math.min(30_000, 2 ** failures * STEADY), signal);
+  }
+}
+
+function pause(time, signal) {
+  return new Promise((done) => {
+    const timer = setTimeout(done, time);
+    signal?.addEventListener("abort", () => (clearTimeout(timer), done()), { once: true });
+  });
 }
 
 /**
@@ -65,8 +111,8 @@ export class UsherSocket extends EventTarget {
     const { minDelay = 500, maxDelay = 30_000, renew, random = Math.random, now = Date.now } = options;
     if (!(minDelay > 0 && maxDelay >= minDelay)) throw new RangeError("UsherSocket: want 0 < minDelay <= maxDelay");
     if (renew && !(renew.every > 0)) throw new RangeError("UsherSocket: want renew.every > 0");
-    const { storage = defaultStorage(), reload = defaultReload() } = options;
-    this.#options = { protocols: options.protocols, minDelay, maxDelay, renew, storage, reload, random, now };
+    const { storage = defaultStorage(), reload = defaultReload(), generation = pageGeneration() } = options;
+    this.#options = { protocols: options.protocols, minDelay, maxDelay, renew, storage, reload, random, now, generation };
     this.#source = typeof url === "function" ? url : address(url);
     globalThis.addEventListener?.("online", () => this.#online(), { signal: this.#end.signal });
     if (renew) {
@@ -120,15 +166,16 @@ export class UsherSocket extends EventTarget {
   }
 
   async #connect(first) {
-    const { protocols, renew, now } = this.#options;
+    const { protocols, renew, now, generation } = this.#options;
     let socket;
     try {
       if (!first && renew && now() - this.#renewed > renew.every) await this.#renew();
       if (this.#ended) return;
-      const url = typeof this.#source === "function" ? address(await this.#source()) : this.#source;
+      const url = new URL(typeof this.#source === "function" ? address(await this.#source()) : this.#source);
       if (this.#ended) return;
-      const { host, pathname } = new URL(url);
-      this.#name = host + pathname; // the query is left out: a key may stand in it
+      this.#name = url.host + url.pathname; // the query is left out: a key may stand in it
+      // For this site alone, and not by searchParams, which would write the rest of the query anew.
+      if (generation && url.host === globalThis.location?.host) url.search += `${url.search ? "&" : "?"}${PRESENTED}=${encodeURIComponent(generation)}`;
       socket = new WebSocket(url, protocols);
     } catch {
       // The browser's own error quotes the URL or the subprotocol, so it goes no further.

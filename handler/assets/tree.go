@@ -96,6 +96,8 @@ type Tree struct {
 
 	renewed time.Time // when what is current was put into the archive, or renewed there
 
+	followers followers
+
 	stopCompressing context.CancelFunc
 	archiving       sync.Mutex
 	background      sync.WaitGroup
@@ -328,6 +330,7 @@ func (t *Tree) publish(ctx context.Context, next *Catalog, started time.Time) {
 		zap.Int("files", next.Files()),
 		zap.Duration("duration", t.config.Now().Sub(started)))
 	t.tellDoubts(next)
+	t.tellFollowers()
 }
 
 // tellDoubts says of which files the names, or their manifests, are not believed.

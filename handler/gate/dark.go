@@ -29,7 +29,7 @@ type Darkness struct {
 // darkening are the refusals of which a route goes dark. A limit that is met is a sign of life, and what is no handshake
 // says nothing of the route.
 var darkening = [...]Outcome{
-	KeyMissing, KeyUnknown, KeyExpired, KeyAmbiguous, KeyOtherRoute, OriginDenied,
+	KeyMissing, KeyUnknown, KeyExpired, KeyAmbiguous, KeyOtherRoute, OriginDenied, PageOutdated,
 	UpstreamFailed, UpstreamTimeout, UpstreamRefused,
 }
 

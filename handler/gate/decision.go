@@ -65,10 +65,25 @@ func (g *Gate) Decide(r *http.Request) *Decision {
 		d.Outcome = Malformed
 		return d
 	}
-	if g.decideCredential(r, d); d.Outcome == Accepted && !g.admitsOrigin(r, route) {
+	g.decideCredential(r, d)
+	switch {
+	case d.Outcome != Accepted:
+	case !g.admitsOrigin(r, route):
 		d.Outcome = OriginDenied
+	case route.Outdated != nil && isOutdated(r, route):
+		d.Outcome = PageOutdated
 	}
 	return d
+}
+
+// GenerationParameter is the word of the query in which a page's script says at which generation the page was served.
+const GenerationParameter = "usher_generation"
+
+func isOutdated(r *http.Request, route *Route) (outdated bool) {
+	parameters(r.URL.RawQuery, func(name, value string) {
+		outdated = outdated || name == GenerationParameter && value != "" && route.Outdated(value)
+	})
+	return outdated
 }
 
 // decideCredential judges what the request presents: exactly one credential, and one that is good on this route now. What

@@ -28,6 +28,9 @@ type Route struct {
 	Upstream *UpstreamCredential
 	// Origins are the pages that may open the socket. Default: those of the site itself.
 	Origins Origins
+	// Outdated tells of the generation that a page was served at, as its script presents it in the query, whether the page is
+	// too old to open the socket. A client that presents none is not asked. Nil: no page is too old.
+	Outdated func(generation string) bool
 	// HandshakeTimeout is how long the application may take to answer the handshake. Default 10s; negative: no limit.
 	HandshakeTimeout time.Duration
 	// Limits are how many sockets may be open at once. Default: no limit.

@@ -18,6 +18,7 @@ const (
 	KeyAmbiguous    Outcome = "key_ambiguous"
 	KeyOtherRoute   Outcome = "key_other_route"
 	OriginDenied    Outcome = "origin_denied"
+	PageOutdated    Outcome = "page_outdated"
 	TooMany         Outcome = "too_many"
 	Malformed       Outcome = "malformed"
 	NotWebSocket    Outcome = "not_websocket"
@@ -31,8 +32,8 @@ const (
 
 // Outcomes lists every outcome that can be logged or counted.
 var Outcomes = []Outcome{
-	Accepted, KeyMissing, KeyUnknown, KeyExpired, KeyAmbiguous, KeyOtherRoute, OriginDenied, TooMany, Malformed,
-	NotWebSocket, Unlisted, UpstreamFailed, UpstreamTimeout, UpstreamRefused,
+	Accepted, KeyMissing, KeyUnknown, KeyExpired, KeyAmbiguous, KeyOtherRoute, OriginDenied, PageOutdated, TooMany,
+	Malformed, NotWebSocket, Unlisted, UpstreamFailed, UpstreamTimeout, UpstreamRefused,
 }
 
 // Status is the HTTP status that tells a client of the outcome. A malformed handshake may call for another one (405,
@@ -45,6 +46,8 @@ func (o Outcome) Status() int {
 		return http.StatusBadRequest
 	case KeyOtherRoute, OriginDenied, Unlisted:
 		return http.StatusForbidden
+	case PageOutdated:
+		return http.StatusConflict
 	case TooMany:
 		return http.StatusTooManyRequests
 	case NotWebSocket:
@@ -68,6 +71,8 @@ func (o Outcome) CloseCode() uint16 {
 		return 4400
 	case KeyOtherRoute, OriginDenied:
 		return 4403
+	case PageOutdated:
+		return 4408
 	case TooMany:
 		return 4429
 	default:

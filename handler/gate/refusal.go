@@ -123,6 +123,7 @@ var reasons = map[Outcome]string{
 	KeyAmbiguous:    "exactly one key is wanted, and more than one was presented",
 	KeyOtherRoute:   "the key that was presented belongs to another route",
 	OriginDenied:    "pages of this origin may not open this WebSocket",
+	PageOutdated:    "the page is older than what this site serves now; load it again",
 	TooMany:         "too many sockets or refusals; try again later",
 	Malformed:       "this is not a valid WebSocket handshake",
 	NotWebSocket:    "this address speaks WebSocket only",

@@ -1,0 +1,259 @@
+package usher
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/scan2food/usher/handler/assets"
+)
+
+// generations follows what the pages of a site are stamped with. It outlives configurations, as the directories do.
+type generations struct {
+	sites    []assets.Site
+	unfollow []func()
+
+	mutex             sync.Mutex
+	current, previous string
+	changed           chan struct{} // closed when there is another one
+}
+
+// siteGenerations are those of the process, by the keys of their directories.
+var siteGenerations = caddy.NewUsagePool()
+
+func newGenerations(sites []assets.Site, trees []*assets.Tree) *generations {
+	g := &generations{sites: sites, changed: make(chan struct{})}
+	for _, tree := range trees {
+		g.unfollow = append(g.unfollow, tree.OnPublish(g.note))
+	}
+	g.note()
+	return g
+}
+
+// Destruct ends the following.
+func (g *generations) Destruct() error {
+	for _, unfollow := range g.unfollow {
+		unfollow()
+	}
+	return nil
+}
+
+// note looks whether there is another generation.
+func (g *generations) note() {
+	catalogs := make([]*assets.Catalog, 0, len(g.sites))
+	for _, site := range g.sites {
+		catalog := currentOf(site)
+		if catalog == nil {
+			return // it is not read yet
+		}
+		catalogs = append(catalogs, catalog)
+	}
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	next := generationOf(catalogs)
+	if next == g.current {
+		return
+	}
+	g.previous, g.current = g.current, next
+	close(g.changed)
+	g.changed = make(chan struct{})
+}
+
+// now is the current one, "" before there is any, and what is closed when there is another.
+func (g *generations) now() (current string, changed <-chan struct{}) {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	return g.current, g.changed
+}
+
+// admits reports whether a page is recent enough.
+func (g *generations) admits(generation string, previousToo bool) bool {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	return g.current == "" || generation == g.current || previousToo && generation == g.previous
+}
+
+// servedGenerations are those of the servers of the process, for their gates to ask.
+var servedGenerations generationSet
+
+type servedGeneration struct {
+	server *caddyhttp.Server
+	*generations
+}
+
+type generationSet struct {
+	mutex sync.Mutex
+	all   atomic.Pointer[[]servedGeneration]
+}
+
+func (s *generationSet) change(change func([]servedGeneration) []servedGeneration) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	var all []servedGeneration
+	if known := s.all.Load(); known != nil {
+		all = slices.Clone(*known)
+	}
+	all = change(all)
+	s.all.Store(&all)
+}
+
+func (s *generationSet) add(one servedGeneration) {
+	s.change(func(all []servedGeneration) []servedGeneration { return append(all, one) })
+}
+
+func (s *generationSet) remove(one servedGeneration) {
+	s.change(func(all []servedGeneration) []servedGeneration {
+		i := slices.Index(all, one)
+		return slices.Delete(all, i, i+1)
+	})
+}
+
+// outdated reports a page that no site of a server has served recently enough. Where nothing is stamped, none is.
+func (s *generationSet) outdated(server *caddyhttp.Server, generation string, previousToo bool) bool {
+	all, asked := s.all.Load(), false
+	if all == nil {
+		return false
+	}
+	for _, one := range *all {
+		if one.server != server {
+			continue
+		}
+		if one.admits(generation, previousToo) {
+			return false
+		}
+		asked = true
+	}
+	return asked
+}
+
+// followGenerations has the site's generations known to its gates, and to its pages.
+func (a *VersionedAssets) followGenerations(ctx caddy.Context) error {
+	a.history = strings.Join(a.trees, "\n")
+	pooled, _, err := siteGenerations.LoadOrNew(a.history, func() (caddy.Destructor, error) {
+		var trees []*assets.Tree
+		for _, served := range a.served {
+			trees = append(trees, served.tree)
+		}
+		return newGenerations(a.handler.Sites, trees), nil
+	})
+	if err != nil {
+		return err
+	}
+	a.endpoint = &generationEndpoint{generations: pooled.(*generations), closing: make(chan struct{})}
+	server := serverOf(ctx.Value)
+	if server == nil {
+		return nil
+	}
+	server.RegisterOnShutdown(a.endpoint.end)
+	if a.pages != nil {
+		a.announced = servedGeneration{server, a.endpoint.generations}
+		servedGenerations.add(a.announced)
+	}
+	return nil
+}
+
+// generationURL answers with the current generation, for pages that want to learn of the next one.
+const generationURL = "/.well-known/usher/generation"
+
+// A request that waits costs a goroutine. Those that are one too many are answered at once.
+const (
+	longestWait = time.Minute
+	maxWaiting  = 1000
+)
+
+var waitingForGeneration atomic.Int64
+
+// generationEndpoint is that of one configuration.
+type generationEndpoint struct {
+	*generations
+	closing chan struct{} // closed when its server shuts down
+	once    sync.Once
+}
+
+// end has whoever waits be answered: the server waits for them.
+func (e *generationEndpoint) end() { e.once.Do(func() { close(e.closing) }) }
+
+// ServeHTTP answers with the generation, or with 304 to who has it already: after a while, if that is preferred (RFC 7240,
+// 4.3, `Prefer: wait=50`), and at once when there is another.
+func (e *generationEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("X-Content-Type-Options", "nosniff")
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		header.Set("Allow", "GET, HEAD")
+		header.Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
+	current, changed := e.now()
+	if hasGeneration(r, current) && !e.wait(r, changed) {
+		header.Set("Retry-After", "30")
+	}
+	current, _ = e.now()
+	if current == "" {
+		header.Set("Retry-After", "1")
+		header.Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	header.Set("Etag", `"`+current+`"`)
+	header.Set("Cache-Control", "no-cache")
+	if hasGeneration(r, current) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	header.Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]string{"generation": current})
+}
+
+func hasGeneration(r *http.Request, generation string) bool {
+	for tag := range strings.SplitSeq(strings.Join(r.Header["If-None-Match"], ","), ",") {
+		if strings.TrimPrefix(strings.TrimSpace(tag), "W/") == `"`+generation+`"` {
+			return true
+		}
+	}
+	return false
+}
+
+// wait waits as long as the client prefers. False: there is no room, or no time, for it to wait.
+func (e *generationEndpoint) wait(r *http.Request, changed <-chan struct{}) bool {
+	limit := preferredWait(r.Header["Prefer"])
+	if limit == 0 {
+		return true
+	}
+	defer waitingForGeneration.Add(-1)
+	if waitingForGeneration.Add(1) > maxWaiting {
+		return false
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-changed:
+	case <-timer.C:
+	case <-r.Context().Done():
+	case <-e.closing:
+		return false
+	}
+	return true
+}
+
+func preferredWait(lines []string) time.Duration {
+	for preference := range strings.SplitSeq(strings.Join(lines, ","), ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(preference), "=")
+		if !strings.EqualFold(name, "wait") {
+			continue
+		}
+		seconds, err := strconv.ParseUint(value, 10, 32)
+		if err == nil {
+			return min(time.Duration(seconds)*time.Second, longestWait)
+		}
+	}
+	return 0
+}
