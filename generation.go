@@ -50,7 +50,7 @@ func (g *generations) Destruct() error {
 func (g *generations) note() {
 	catalogs := make([]*assets.Catalog, 0, len(g.sites))
 	for _, site := range g.sites {
-		catalog := currentOf(site)
+		catalog := site.Tree.Current()
 		if catalog == nil {
 			return // it is not read yet
 		}

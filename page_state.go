@@ -1,7 +1,6 @@
 package usher
 
 import (
-	"context"
 	"hash/fnv"
 	"io"
 	"slices"
@@ -29,7 +28,7 @@ func (p *stampedPages) now() *pageState {
 	}
 	state := &pageState{sites: p.sites}
 	for _, site := range p.sites {
-		state.catalogs = append(state.catalogs, currentOf(site))
+		state.catalogs = append(state.catalogs, site.Tree.Current())
 	}
 	state.generation = generationOf(state.catalogs)
 	config := p.config
@@ -42,7 +41,7 @@ func (p *stampedPages) now() *pageState {
 
 func (s *pageState) isCurrent() bool {
 	for i, site := range s.sites {
-		if currentOf(site) != s.catalogs[i] {
+		if site.Tree.Current() != s.catalogs[i] {
 			return false
 		}
 	}
@@ -59,18 +58,6 @@ func generationOf(catalogs []*assets.Catalog) string {
 	}
 	return strconv.FormatUint(sum.Sum64()|1<<63, 36) // always of one length
 }
-
-// currentOf is the catalog of a site that is there already, or nil.
-func currentOf(site assets.Site) *assets.Catalog {
-	return site.Tree.Catalog(alreadyOver)
-}
-
-// alreadyOver is a context with which nothing is waited for.
-var alreadyOver = func() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
-}()
 
 // at finds the site of a URL path, as its number, and the path below its prefix. Not found: -1, or no catalog yet.
 func (s *pageState) at(urlPath string) (i int, rest string) {

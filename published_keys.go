@@ -91,7 +91,7 @@ func (p *publishedKeys) search(stop <-chan struct{}) {
 
 // searchRoot looks through the current generation of a directory, if that is there and has not been looked through.
 func (p *publishedKeys) searchRoot(root *servedRoot, stop <-chan struct{}) {
-	catalog := root.tree.Catalog(alreadyOver)
+	catalog := root.tree.Current()
 	if catalog == nil || p.searched[root] == catalog {
 		return
 	}

@@ -22,6 +22,7 @@ type Site struct {
 	Prefix string
 	Tree   interface {
 		Catalog(context.Context) *Catalog
+		Current() *Catalog
 		Earlier(path, version string) (*archive.Content, bool)
 		EarlierGeneration(state, path string) (*archive.Content, bool)
 	}

@@ -144,6 +144,9 @@ func (t *Tree) Catalog(ctx context.Context) *Catalog {
 	return t.catalog.Load()
 }
 
+// Current is the catalog that is there already, or nil. It has nothing read.
+func (t *Tree) Current() *Catalog { return t.catalog.Load() }
+
 // Close ends the following of the disk. The last catalog stays readable.
 func (t *Tree) Close() {
 	t.cancel()
