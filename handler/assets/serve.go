@@ -246,8 +246,8 @@ func (h *Handler) copy(w http.ResponseWriter, r *http.Request, content io.Reader
 	_, _ = io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{io.LimitReader(content, length)}, buffer[:])
 }
 
-// copyBufferSize is as much as Caddy writes at a time, in bytes.
-const copyBufferSize = 64 << 10
+// copyBufferSize is two frames of HTTP/2, in bytes. A reader that stalls holds one.
+const copyBufferSize = 32 << 10
 
 var copyBuffers = sync.Pool{New: func() any { return new([copyBufferSize]byte) }}
 
