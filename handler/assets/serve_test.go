@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -103,40 +102,6 @@ func TestServeDoesNotAllocate(t *testing.T) {
 		if coding := w.header["Content-Encoding"]; (c.name == "compressed" || c.name == "weights") && (len(coding) != 1 || &coding[0] != &coded.name[0]) {
 			t.Errorf("%s: Content-Encoding %q, want br", c.name, coding)
 		}
-	}
-}
-
-// A million names that there are not leave nothing behind.
-func TestRandomNamesLeaveNothing(t *testing.T) {
-	tree, _ := openTree(t, map[string]string{"main.js": "x", "index.html": "<p>"})
-	h := handlerOf(t, tree)
-	h.Fallback = "/static/index.html"
-	r := httptest.NewRequest(http.MethodGet, "/static/x", nil)
-	w := &nothing{make(http.Header)}
-	held := func() uint64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	const names = 1_000_000
-	random := rand.New(rand.NewPCG(1, 2))
-	ask := func(n int) {
-		for range n {
-			clear(w.header)
-			name := strconv.FormatUint(random.Uint64(), 36)
-			r.URL.Path, r.URL.RawQuery = "/static/"+name+".js", "v="+name
-			_ = h.ServeHTTP(w, r, nextFails{})
-		}
-	}
-	ask(1000)
-	before := held()
-	ask(names)
-	if after := held(); after > before+1<<20 {
-		t.Errorf("%d bytes are held after %d names that there are not, %d before", after, names, before)
-	}
-	if w.header.Get("Cache-Control") != "no-store" {
-		t.Errorf("the last answer: %v", w.header)
 	}
 }
 
@@ -305,7 +270,7 @@ func TestMultipleRanges(t *testing.T) {
 	}
 }
 
-// Where there is nothing to serve yet, and nobody waits any longer, the fallback is no reason to fail.
+// The fallback is a page, and for those who want one.
 func TestFallbackIsForPagesAlone(t *testing.T) {
 	t.Parallel()
 	tree, _ := openTree(t, map[string]string{"index.html": "<p>", "docs/a.txt": "a"})
