@@ -274,3 +274,60 @@ func TestAFileThatGrowsIsCutAtItsLength(t *testing.T) {
 		t.Errorf("after %d bytes comes %.40q", size, body[min(size, len(body)):])
 	}
 }
+
+// Over HTTP/2 answers share a connection: those that nobody reads keep neither others nor the server.
+func TestStalledStreamsOfHTTP2(t *testing.T) {
+	t.Parallel()
+	const size = 8 << 20
+	root := t.TempDir()
+	writeLarge(t, root, "film.mp4", size)
+	writeFile(t, root, "main.js", strings.Repeat("x", 100<<10))
+	site, err := provisionSite(t, fmt.Sprintf(`{
+	servers {
+		timeouts {
+			write_idle 500ms
+		}
+	}
+}
+http://127.0.0.1
+versioned_assets {
+	serve /static/ %s
+}`, root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		serving.Add(1)
+		defer serving.Done()
+		site.Server.ServeHTTP(w, r)
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	client := server.Client()
+	defer client.CloseIdleConnections()
+	get := func(path string) *http.Response {
+		response, err := client.Get(server.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response
+	}
+	for range 20 {
+		stalled := get("/static/film.mp4")
+		defer stalled.Body.Close()
+		if stalled.ProtoMajor != 2 || stalled.StatusCode != 200 {
+			t.Fatalf("%s %s", stalled.Proto, stalled.Status)
+		}
+	}
+	read := get("/static/film.mp4")
+	if n, err := io.Copy(io.Discard, read.Body); n != size || err != nil {
+		t.Errorf("one that is read: %d bytes, %v", n, err)
+	}
+	read = get("/static/main.js")
+	if body, err := io.ReadAll(read.Body); len(body) != 100<<10 || err != nil {
+		t.Errorf("one from memory: %d bytes, %v", len(body), err)
+	}
+	serving.Wait() // the idle timeout ends the stalled ones; without it this waits for ever
+}
