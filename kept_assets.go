@@ -13,6 +13,7 @@ import (
 
 	"github.com/scan2food/usher/handler/archive"
 	"github.com/scan2food/usher/handler/assets"
+	"github.com/scan2food/usher/handler/ledger"
 )
 
 // assetArchives are the archives of the process, by their directories: no two may have the same.
@@ -24,8 +25,8 @@ type assetArchive struct{ *archive.Store }
 func (assetArchive) Destruct() error { return nil }
 
 // archive is where earlier versions of a served directory are kept; nil where they are not. A data directory that cannot be
-// used is said, and the assets are served without.
-func (a *VersionedAssets) archive(ctx caddy.Context, root, prefix string) (assets.Archive, error) {
+// used is said, and the assets are served without. Versions that were kept until now, and are not any more, go to the ledger.
+func (a *VersionedAssets) archive(ctx caddy.Context, directory string, versions *ledger.Ledger) (assets.Archive, error) {
 	if a.Keep < 0 {
 		return nil, nil
 	}
@@ -33,19 +34,10 @@ func (a *VersionedAssets) archive(ctx caddy.Context, root, prefix string) (asset
 	if err != nil {
 		return nil, err
 	}
-	directory, err := caddy.NewReplacer().ReplaceOrErr(a.KeepDirectory, true, true)
-	if err != nil {
-		return nil, err
-	}
-	if directory == "" {
-		directory = filepath.Join(caddy.AppDataDir(), "usher", "archive")
-	}
-	sum := sha256.Sum256([]byte(root + "\n" + prefix))
-	directory = filepath.Join(directory, hex.EncodeToString(sum[:8]))
 	logger := ctx.Logger()
 	pooled, _, err := assetArchives.LoadOrNew(directory, func() (caddy.Destructor, error) {
 		store, err := archive.Open(archive.Config{
-			Directory: directory, Now: time.Now,
+			Directory: directory, Now: time.Now, Dropped: versions.Proved,
 			Report: func(err error) { logger.Error("earlier versions of assets", zap.Error(err)) },
 		})
 		return assetArchive{store}, err
@@ -58,6 +50,19 @@ func (a *VersionedAssets) archive(ctx caddy.Context, root, prefix string) (asset
 	store := pooled.(assetArchive).Store
 	store.Bound(time.Duration(a.Keep), size)
 	return store, nil
+}
+
+// keepDirectory is where it is kept what was served of a directory, which may depend on a scope.
+func (a *VersionedAssets) keepDirectory(root, scope string) (string, error) {
+	directory, err := caddy.NewReplacer().ReplaceOrErr(a.KeepDirectory, true, true)
+	if err != nil {
+		return "", err
+	}
+	if directory == "" {
+		directory = filepath.Join(caddy.AppDataDir(), "usher", "archive")
+	}
+	sum := sha256.Sum256([]byte(root + "\n" + scope))
+	return filepath.Join(directory, hex.EncodeToString(sum[:8])), nil
 }
 
 func (a *VersionedAssets) keepSize() (int64, error) {

@@ -80,6 +80,13 @@ func (s *pageState) version(urlPath string) (string, bool) {
 	return s.catalogs[i].Version(rest)
 }
 
+// referred notes a version that a page was written with.
+func (s *pageState) referred(urlPath, word, version, page string) {
+	if i, rest := s.at(urlPath); i >= 0 {
+		s.sites[i].Referred(s.catalogs[i], rest, word, version, page)
+	}
+}
+
 // module is the path of a module under the generation of its directory, unless a script of another directory names modules
 // there by their plain path.
 func (s *pageState) module(urlPath string) (underGeneration string, torn bool) {

@@ -25,6 +25,7 @@ var mayImport = map[string][]string{
 	"handler/stamp":       {},
 	"handler/fingerprint": {},
 	"handler/archive":     {},
+	"handler/ledger":      {},
 }
 
 func TestImportsPointInwards(t *testing.T) {

@@ -191,7 +191,11 @@ func (w *pageWriter) decide(status int) {
 	if w.request.Method == http.MethodHead {
 		return
 	}
-	w.page = w.state.stamper.Page(w.ResponseWriter, w.location())
+	at := w.location()
+	w.page = w.state.stamper.Page(w.ResponseWriter, at)
+	w.page.Tell(func(path, word, version []byte) {
+		w.state.referred(string(path), string(word), string(version), at.Path)
+	})
 	w.obey(header["Content-Security-Policy"])
 	w.obey(header["Content-Security-Policy-Report-Only"])
 	if w.coding != "" && w.coding != "identity" {

@@ -81,6 +81,7 @@ type VersionedAssets struct {
 	announced servedGeneration // to the gates of the server
 	served    []*servedRoot
 	kept      []string // the archives, by their keys in the pool
+	ledgers   []string // the ledgers of versions, by their keys in the pool
 	trees     []string // their keys in the pool
 }
 
@@ -123,13 +124,17 @@ func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 	}
 	a.handler = &assets.Handler{
 		VersionQuery: a.VersionQuery, Immutable: a.Immutable, Hide: a.Hide, Fallback: a.Fallback,
-		Explained: a.Explain, KernelCopies: kernelCopies,
+		Explained:           a.Explain,
+		WithoutNestedLimits: withoutNestedLimits,
 	}
 	if len(a.VersionQuery) == 0 {
 		a.VersionQuery = []string{"v"}
 		a.handler.VersionQuery = a.VersionQuery
 	}
 	if err := errors.Join(a.handler.Immutable.Check(), a.handler.Hide.Check()); err != nil {
+		return fmt.Errorf("versioned_assets: %w", err)
+	}
+	if err := registerAssetMetrics(ctx); err != nil {
 		return fmt.Errorf("versioned_assets: %w", err)
 	}
 	if err := a.checkStamp(); err != nil {
@@ -146,11 +151,11 @@ func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("versioned_assets: %w", err)
 	}
 	for _, root := range a.Serve {
-		tree, err := a.open(ctx, root, memory)
+		tree, versions, err := a.open(ctx, root, memory)
 		if err != nil {
 			return fmt.Errorf("versioned_assets: serve %s: %w%s", root.Prefix, err, at(root.Source))
 		}
-		a.handler.Sites = append(a.handler.Sites, assets.Site{Prefix: root.Prefix, Tree: tree})
+		a.handler.Sites = append(a.handler.Sites, assets.Site{Prefix: root.Prefix, Tree: tree, Ledger: versions})
 	}
 	slices.SortStableFunc(a.handler.Sites, func(x, y assets.Site) int { return len(y.Prefix) - len(x.Prefix) })
 	a.pages = a.newPages()
@@ -209,20 +214,20 @@ func (a *VersionedAssets) provisionEncodings() error {
 	return nil
 }
 
-func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*assets.Tree, error) {
+func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*assets.Tree, *toldVersions, error) {
 	if !strings.HasPrefix(r.Prefix, "/") || !strings.HasSuffix(r.Prefix, "/") {
-		return nil, fmt.Errorf("want a prefix that begins and ends with a slash, got %q", r.Prefix)
+		return nil, nil, fmt.Errorf("want a prefix that begins and ends with a slash, got %q", r.Prefix)
 	}
 	root, err := resolveSecret(r.Root)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if root, err = filepath.Abs(root); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	manifests, err := a.manifests()
 	if err != nil {
-		return nil, fmt.Errorf("manifest: %w", err)
+		return nil, nil, fmt.Errorf("manifest: %w", err)
 	}
 	config := assets.TreeConfig{
 		Root: root, Manifests: manifests, Memory: memory,
@@ -233,8 +238,18 @@ func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*
 	if len(a.Stamp) > 0 {
 		scope = r.Prefix
 	}
-	if config.Archive, err = a.archive(ctx, root, scope); err != nil {
-		return nil, fmt.Errorf("keep: %w", err)
+	directory, err := a.keepDirectory(root, scope)
+	if err != nil {
+		return nil, nil, fmt.Errorf("keep_directory: %w", err)
+	}
+	versions, err := a.openLedger(ctx, directory)
+	if err != nil {
+		return nil, nil, err
+	}
+	told := newToldVersions(versions, r.Prefix, ctx.Logger())
+	config.Ledger = told
+	if config.Archive, err = a.archive(ctx, directory, versions); err != nil {
+		return nil, nil, fmt.Errorf("keep: %w", err)
 	}
 	key := fmt.Sprintf("%s %q %d %d %d %d %v %q %t", root, manifests, memory, a.Settle, a.Vanished, a.Poll, a.handler.Encode,
 		scope, config.Archive != nil)
@@ -255,13 +270,13 @@ func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*
 		return assetTree{tree}, err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	a.trees = append(a.trees, key)
 	served := &servedRoot{serverOf(ctx.Value), r.Prefix, root, tree.(assetTree).Tree}
 	a.served = append(a.served, served)
 	servedRoots.add(served)
-	return served.tree, nil
+	return served.tree, told, nil
 }
 
 // Cleanup lets go of the directories. Those that the next configuration serves too stay open.
@@ -286,6 +301,11 @@ func (a *VersionedAssets) Cleanup() error {
 		errs = append(errs, err)
 	}
 	a.kept = nil
+	for _, key := range a.ledgers {
+		_, err := versionLedgers.Delete(key)
+		errs = append(errs, err)
+	}
+	a.ledgers = nil
 	for _, served := range a.served {
 		servedRoots.remove(served)
 	}

@@ -30,6 +30,9 @@ type Config struct {
 	// Size is how many bytes the store may take. Default 256 MiB.
 	Size int64
 	Now  func() time.Time
+	// Dropped is told of what was dropped because it was too old, or the store too large. It must not use the store. Nil tells
+	// nobody.
+	Dropped func(name, version string, sum [sha256.Size]byte)
 	// Report is told of what was dropped because it was damaged. It must be safe for concurrent use. Nil tells nobody.
 	Report func(error)
 }
@@ -83,6 +86,9 @@ var ErrTooLarge = errors.New("larger than the whole archive")
 func Open(config Config) (*Store, error) {
 	if config.Report == nil {
 		config.Report = func(error) {}
+	}
+	if config.Dropped == nil {
+		config.Dropped = func(string, string, digest) {}
 	}
 	s := &Store{
 		config:  config,
@@ -235,27 +241,28 @@ func (s *Store) Sweep() {
 func (s *Store) sweep() {
 	now := s.config.Now()
 	for {
-		k, unused, dropped := s.dropOldest(now)
+		oldest, unused, dropped := s.dropOldest(now)
 		if !dropped {
 			return
 		}
-		s.removeEntry(k)
+		s.removeEntry(oldest.key)
 		s.removeBlobs(unused)
+		s.config.Dropped(oldest.name, oldest.version, oldest.digest)
 	}
 }
 
-func (s *Store) dropOldest(now time.Time) (k key, unused []digest, dropped bool) {
+func (s *Store) dropOldest(now time.Time) (dropped entry, unused []digest, ok bool) {
 	s.index.Lock()
 	defer s.index.Unlock()
 	oldest := s.order.Front()
 	if oldest == nil {
-		return key{}, nil, false
+		return entry{}, nil, false
 	}
 	e := oldest.Value.(*entry)
 	if now.Sub(e.at) < s.keep() && s.size <= s.limit.Load() {
-		return key{}, nil, false
+		return entry{}, nil, false
 	}
-	return e.key, s.forget(oldest), true
+	return *e, s.forget(oldest), true
 }
 
 // Size is how many bytes the store takes, and how many things it holds.

@@ -123,9 +123,20 @@ func (h *Handler) serveKept(w http.ResponseWriter, r *http.Request, path string,
 	h.serve(w, r, nil, file)
 }
 
-// serveEarlierVersion answers a version in the query that is not the current one.
-func (h *Handler) serveEarlierVersion(w http.ResponseWriter, r *http.Request, site *Site, file *File) bool {
-	return h.asksForAnother(r, file) && h.serveVersion(w, r, site, file.Path)
+// answerFile answers with the file, or with the bytes that it had under a version in the query.
+func (h *Handler) answerFile(w http.ResponseWriter, r *http.Request, site *Site, catalog *Catalog, file *File) {
+	if !h.asksForAnother(r, file) {
+		h.serve(w, r, catalog, file)
+		return
+	}
+	if h.serveVersion(w, r, site, file.Path) {
+		return
+	}
+	known := h.outdatedVersion(r, site, file)
+	if _, explains := w.(*headOnly); known.Kind == NoEvidence && !explains {
+		h.noteVersion(r, site, file)
+	}
+	h.serveAs(w, r, catalog, file, known)
 }
 
 // asksForAnother reports a query whose version, if it has one, is not that of these bytes.
@@ -157,7 +168,7 @@ func (h *Handler) versions(r *http.Request) iter.Seq[string] {
 	}
 }
 
-// earlierVersion reports what serveEarlierVersion would answer.
+// earlierVersion reports that answerFile answers with earlier bytes.
 func (h *Handler) earlierVersion(r *http.Request, site *Site, file *File) bool {
 	return h.asksForAnother(r, file) && h.keptVersion(r, site, file.Path)
 }

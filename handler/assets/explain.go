@@ -93,7 +93,8 @@ func (h *Handler) explainPath(e *Explanation, r *http.Request, site *Site, catal
 			e.Why = earlierEvidence.Detail
 			return
 		}
-		h.explainFile(e, r, file, Evidence{})
+		h.explainFile(e, r, file, h.outdatedVersion(r, site, file))
+		h.explainLie(e, r, site, file)
 		return
 	}
 	if state, rest, ok := splitGeneration(asked); ok {
@@ -152,6 +153,8 @@ func (h *Handler) explainFile(e *Explanation, r *http.Request, file *File, known
 		e.Why = "a build manifest is never kept long"
 	case strings.HasPrefix(file.contentType[0], "text/html"):
 		e.Why = whyHTML
+	case e.Evidence.Kind == Outdated:
+		e.Why, e.Evidence = outdated.Detail, Evidence{}
 	case e.Evidence.Kind != NoEvidence:
 		e.Why = e.Evidence.Detail
 	case file.denied.Detail != "":

@@ -26,6 +26,8 @@ type Site struct {
 		Earlier(path, version string) (*archive.Content, bool)
 		EarlierGeneration(state, path string) (*archive.Content, bool)
 	}
+	// Ledger is told of versions that nothing proves. Nil: nobody is.
+	Ledger Ledger
 }
 
 // Handler answers requests for assets. Build it once; it is safe for concurrent use.
@@ -44,10 +46,9 @@ type Handler struct {
 	Encode []Coding
 	// Explained has every response say in Cache-Status (RFC 9211) which file it is, and why it may be kept for how long.
 	Explained bool
-	// KernelCopies is called before a file is copied from disk to a connection, and what it returns afterwards. It has the
-	// kernel copy where the writer keeps it from that. A copy that ends early, without an error, is taken up again. Nil:
-	// nothing is done.
-	KernelCopies func(*http.Request) (restore func())
+	// WithoutNestedLimits is called before a file is copied from disk to a connection, and what it returns afterwards. It
+	// removes what would keep the kernel from copying: a limited reader within another. Nil: nothing does.
+	WithoutNestedLimits func(*http.Request) (restore func())
 }
 
 // ServeHTTP answers everything below the prefixes of the sites, errors too, and hands on the rest. It returns the
@@ -94,9 +95,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, site *Site, cat
 		return
 	}
 	if file := catalog.Lookup(relativePath); file != nil {
-		if !h.serveEarlierVersion(w, r, site, file) {
-			h.serve(w, r, catalog, file)
-		}
+		h.answerFile(w, r, site, catalog, file)
 		return
 	}
 	if state, path, ok := splitGeneration(relativePath); ok {

@@ -26,6 +26,8 @@ func Policy(f *File, use Use) []string {
 	switch {
 	case use.ServiceWorker, f.IsManifest, strings.HasPrefix(f.contentType[0], "text/html"):
 		return revalidate
+	case use.Version.Kind == Outdated:
+		return never
 	case f.Evidence.Kind != NoEvidence, use.Version.Kind != NoEvidence:
 		return forever
 	default:

@@ -47,7 +47,6 @@ type scanner struct {
 	fresh     map[string]bool // what was read too soon after it was changed: it may have changed again
 	tolerant  bool            // a file that is being written is left out, instead of stopping the scan
 	progress  func(files, of int, bytes, ofBytes int64)
-	every     time.Duration // how often progress is told
 	manifests []manifestFile
 	survey    *fingerprint.Survey
 
@@ -121,7 +120,7 @@ func (s *scanner) tell(entries []entry) (stop func()) {
 	done, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
-		ticker := time.NewTicker(s.every)
+		ticker := time.NewTicker(progressEvery)
 		defer ticker.Stop()
 		for {
 			select {

@@ -67,6 +67,8 @@ type TreeConfig struct {
 	Modules Modules
 	// Archive keeps what is replaced. Nil: it is gone.
 	Archive Archive
+	// Ledger is told of names that hold the version of other bytes. Nil: nobody is.
+	Ledger Ledger
 	// Logger is told of generations, and of what could not be read.
 	Logger *zap.Logger
 	Now    func() time.Time
@@ -258,7 +260,8 @@ func (t *Tree) read(ctx context.Context, started time.Time, settled bool) (*Cata
 	current := t.catalog.Load()
 	if current != nil && slices.Equal(entries, t.walked) && len(t.fresh) == 0 && len(t.missing) == 0 {
 		_ = root.Close()
-		t.keepReports(entries)
+		maps.Copy(t.saying, t.reported) // it is still true
+		delete(t.saying, aboutTree)
 		t.awaited = nil
 		return nil, nil
 	}
@@ -284,15 +287,6 @@ func (t *Tree) read(ctx context.Context, started time.Time, settled bool) (*Cata
 	return catalog, nil
 }
 
-// keepReports keeps what was said of files that are not read again: it is still true.
-func (t *Tree) keepReports(entries []entry) {
-	for path, said := range t.reported {
-		if walkedTree(entries).find(path) != nil {
-			t.saying[path] = said
-		}
-	}
-}
-
 func (t *Tree) walk(ctx context.Context, root *os.Root, base string) ([]entry, error) {
 	w := &walker{root: root, base: base, named: t.config.Manifests, report: t.report}
 	return w.walk(ctx)
@@ -303,7 +297,7 @@ func (t *Tree) scan(ctx context.Context, root *os.Root, entries []entry, toleran
 	s := &scanner{
 		root: root, previous: t.catalog.Load(), memory: t.config.Memory, rewrite: t.config.Rewrite,
 		modules: t.config.Modules,
-		now:     t.config.Now(), fresh: t.fresh, tolerant: tolerant, progress: t.progress, every: progressEvery,
+		now:     t.config.Now(), fresh: t.fresh, tolerant: tolerant, progress: t.progress,
 		report: func(path string, err error) {
 			reporting.Lock()
 			defer reporting.Unlock()
@@ -341,6 +335,7 @@ func (t *Tree) publish(ctx context.Context, next *Catalog, started time.Time) {
 		zap.Int("files", next.Files()),
 		zap.Duration("duration", t.config.Now().Sub(started)))
 	t.tellDoubts(next)
+	t.tellNames(current, next)
 	t.tellFollowers()
 }
 
@@ -349,8 +344,8 @@ func (t *Tree) tellDoubts(catalog *Catalog) {
 	const examples = 5
 	doubted, paths := 0, []string(nil)
 	for file := range catalog.All() {
-		if file.denied.Doubt == fingerprint.NoDoubt {
-			continue
+		if file.denied.Doubt == fingerprint.NoDoubt || file.denied.Doubt == fingerprint.OtherBytes && t.config.Ledger != nil {
+			continue // the ledger tells of other bytes, once
 		}
 		if doubted++; doubted <= examples {
 			paths = append(paths, file.Path+": "+file.denied.Detail)

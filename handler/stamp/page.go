@@ -54,6 +54,9 @@ func (s *Stamper) Page(out io.Writer, at *url.URL) *Page {
 	return &Page{stamper: s, out: out, base: locationOf(at)}
 }
 
+// Tell has a function told of the versions that references carry before they are stamped.
+func (p *Page) Tell(referred Referred) { p.memory.referred = referred }
+
 // KeepInline leaves inline styles, scripts and import maps as they are, and all modules with them, since those are
 // changed together or not at all. It is for pages whose Content-Security-Policy names what is inline by its digest.
 func (p *Page) KeepInline() { p.keep, p.keepModules = true, true }
