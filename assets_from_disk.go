@@ -1,43 +1,65 @@
 package usher
 
 import (
+	"errors"
 	"io"
 	"net/http"
+	"os"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// withoutNestedLimits lets the kernel copy a file into the connection, until restore is called. Caddy bounds each write of
-// a response by its idle timeout, and to do so wraps what is copied in a limit, which is one already, since the length of
-// an answer is fixed: package net looks through a single one. The timeout stays: slow readers are bounded as ever.
-func withoutNestedLimits(r *http.Request) (restore func()) {
+// kernelCopies lets the kernel copy a file into the connection, many bytes at a time, until restore is called. Caddy sets its
+// idle timeout for each 64 KiB of a response, and to do so wraps what is copied in a limit, which is one already, since the
+// length of an answer is fixed: package net looks through a single one.
+func kernelCopies(r *http.Request) (restore func()) {
 	_, idle := caddyhttp.IdleTimeoutsFromContext(r.Context())
 	if idle == nil {
 		return func() {}
 	}
-	below := idle.ResponseWriterWrapper
-	idle.ResponseWriterWrapper = &caddyhttp.ResponseWriterWrapper{ResponseWriter: singleLimit{below}}
-	return func() { idle.ResponseWriterWrapper = below }
-}
-
-// singleLimit makes one limit of two.
-type singleLimit struct {
-	*caddyhttp.ResponseWriterWrapper
-}
-
-func (w singleLimit) ReadFrom(r io.Reader) (int64, error) {
-	outer, limited := r.(*io.LimitedReader)
-	if !limited {
-		return w.ResponseWriterWrapper.ReadFrom(r)
+	below, least := idle.ResponseWriterWrapper, idle.MaxChunk
+	if least <= 0 {
+		least = caddyhttp.DefaultMaxWriteChunk
 	}
-	inner, limited := outer.R.(*io.LimitedReader)
-	if !limited {
+	idle.ResponseWriterWrapper = &caddyhttp.ResponseWriterWrapper{ResponseWriter: kernelCopier{below, int64(least)}}
+	restoreChunk := idle.Override(idle.Deadline.Timeout, idle.Deadline.MinRate, max(least, kernelCopy))
+	return func() {
+		restoreChunk()
+		idle.ResponseWriterWrapper = below
+	}
+}
+
+// kernelCopy is how much the kernel is asked to copy at once, in bytes: what one call of sendfile is given by Go.
+const kernelCopy = 4 << 20
+
+// kernelCopier stands below Caddy's idle timeout.
+type kernelCopier struct {
+	*caddyhttp.ResponseWriterWrapper
+	least int64
+}
+
+// ReadFrom makes one limit of two. Where the timeout strikes a copy in which as many bytes were sent as Caddy itself would have
+// set it for, it only ends the copy: the reader is slow, and no slower than it may be. The rest gets a timeout of its own.
+func (w kernelCopier) ReadFrom(r io.Reader) (int64, error) {
+	outer, inner := limits(r)
+	if inner == nil {
 		return w.ResponseWriterWrapper.ReadFrom(r)
 	}
 	n, err := w.ResponseWriterWrapper.ReadFrom(io.LimitReader(inner.R, min(outer.N, inner.N)))
 	outer.N -= n
 	inner.N -= n
+	if n >= w.least && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = nil
+	}
 	return n, err
 }
 
-var _ io.ReaderFrom = singleLimit{}
+// limits are the two that a reader is wrapped in; nil where they are not two.
+func limits(r io.Reader) (outer, inner *io.LimitedReader) {
+	if outer, _ = r.(*io.LimitedReader); outer != nil {
+		inner, _ = outer.R.(*io.LimitedReader)
+	}
+	return outer, inner
+}
+
+var _ io.ReaderFrom = kernelCopier{}

@@ -124,8 +124,7 @@ func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 	}
 	a.handler = &assets.Handler{
 		VersionQuery: a.VersionQuery, Immutable: a.Immutable, Hide: a.Hide, Fallback: a.Fallback,
-		Explained:           a.Explain,
-		WithoutNestedLimits: withoutNestedLimits,
+		Explained: a.Explain, KernelCopies: kernelCopies,
 	}
 	if len(a.VersionQuery) == 0 {
 		a.VersionQuery = []string{"v"}

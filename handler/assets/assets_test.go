@@ -30,14 +30,23 @@ func openTree(t testing.TB, files map[string]string) (*Tree, string) {
 			t.Fatal(err)
 		}
 	}
-	tree, err := OpenTree(TreeConfig{
-		Root: root, Settle: 50 * time.Millisecond, Vanished: 200 * time.Millisecond, Logger: zap.NewNop(), Now: time.Now,
-	})
+	return openTreeAt(t, TreeConfig{
+		Root: root, Settle: 50 * time.Millisecond, Vanished: 200 * time.Millisecond, Encode: []Coding{Gzip, Brotli, Zstd},
+	}), root
+}
+
+func openTreeAt(t testing.TB, config TreeConfig) *Tree {
+	t.Helper()
+	config.Now = time.Now
+	if config.Logger == nil {
+		config.Logger = zap.NewNop()
+	}
+	tree, err := OpenTree(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(tree.Close)
-	return tree, root
+	return tree
 }
 
 func eventually(t *testing.T, what string, satisfied func() bool) {

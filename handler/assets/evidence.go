@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/scan2food/usher/handler/fingerprint"
@@ -25,17 +26,17 @@ type manifestFile struct {
 type walkedTree []entry
 
 func (t walkedTree) Has(path string) bool {
-	i, found := slices.BinarySearchFunc(t, path, func(e entry, path string) int {
-		switch {
-		case e.path < path:
-			return -1
-		case e.path > path:
-			return 1
-		default:
-			return 0
-		}
-	})
-	return found && !t[i].hidden
+	found := t.find(path)
+	return found != nil && !found.hidden
+}
+
+// find looks a path up. The files are in the order of their paths.
+func (t walkedTree) find(path string) *entry {
+	i, found := slices.BinarySearchFunc(t, path, func(e entry, path string) int { return strings.Compare(e.path, path) })
+	if !found {
+		return nil
+	}
+	return &t[i]
 }
 
 func (t walkedTree) Files() iter.Seq2[string, time.Time] {

@@ -46,9 +46,10 @@ type Handler struct {
 	Encode []Coding
 	// Explained has every response say in Cache-Status (RFC 9211) which file it is, and why it may be kept for how long.
 	Explained bool
-	// WithoutNestedLimits is called before a file is copied from disk to a connection, and what it returns afterwards. It
-	// removes what would keep the kernel from copying: a limited reader within another. Nil: nothing does.
-	WithoutNestedLimits func(*http.Request) (restore func())
+	// KernelCopies is called before a file is copied from disk to a connection, and what it returns afterwards. It has the
+	// kernel copy where the writer keeps it from that. A copy that ends early, without an error, is taken up again. Nil:
+	// nothing is done.
+	KernelCopies func(*http.Request) (restore func())
 }
 
 // ServeHTTP answers everything below the prefixes of the sites, errors too, and hands on the rest. It returns the

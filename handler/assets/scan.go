@@ -47,6 +47,7 @@ type scanner struct {
 	fresh     map[string]bool // what was read too soon after it was changed: it may have changed again
 	tolerant  bool            // a file that is being written is left out, instead of stopping the scan
 	progress  func(files, of int, bytes, ofBytes int64)
+	every     time.Duration // how often progress is told
 	manifests []manifestFile
 	survey    *fingerprint.Survey
 
@@ -120,7 +121,7 @@ func (s *scanner) tell(entries []entry) (stop func()) {
 	done, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
-		ticker := time.NewTicker(progressEvery)
+		ticker := time.NewTicker(s.every)
 		defer ticker.Stop()
 		for {
 			select {

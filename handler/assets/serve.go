@@ -233,10 +233,12 @@ var retrySoon = []string{"1"}
 // if every writer on the way lets it; elsewhere they pass through a buffer that is used again.
 func (h *Handler) copy(w http.ResponseWriter, r *http.Request, content io.Reader, length int64) {
 	if r.ProtoMajor == 1 && r.TLS == nil {
-		if h.WithoutNestedLimits != nil {
-			defer h.WithoutNestedLimits(r)()
+		if h.KernelCopies != nil {
+			defer h.KernelCopies(r)()
 		}
-		_, _ = io.CopyN(w, content, length)
+		for n, err := int64(1), error(nil); length > 0 && n > 0 && (err == nil || err == io.EOF); length -= n {
+			n, err = io.CopyN(w, content, length)
+		}
 		return
 	}
 	buffer := copyBuffers.Get().(*[copyBufferSize]byte)
@@ -244,8 +246,8 @@ func (h *Handler) copy(w http.ResponseWriter, r *http.Request, content io.Reader
 	_, _ = io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{io.LimitReader(content, length)}, buffer[:])
 }
 
-// copyBufferSize is as much as Caddy writes at a time, in bytes.
-const copyBufferSize = 64 << 10
+// copyBufferSize is two frames of HTTP/2, in bytes. A reader that stalls holds one.
+const copyBufferSize = 32 << 10
 
 var copyBuffers = sync.Pool{New: func() any { return new([copyBufferSize]byte) }}
 

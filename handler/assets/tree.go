@@ -260,8 +260,7 @@ func (t *Tree) read(ctx context.Context, started time.Time, settled bool) (*Cata
 	current := t.catalog.Load()
 	if current != nil && slices.Equal(entries, t.walked) && len(t.fresh) == 0 && len(t.missing) == 0 {
 		_ = root.Close()
-		maps.Copy(t.saying, t.reported) // it is still true
-		delete(t.saying, aboutTree)
+		t.keepReports(entries)
 		t.awaited = nil
 		return nil, nil
 	}
@@ -287,6 +286,15 @@ func (t *Tree) read(ctx context.Context, started time.Time, settled bool) (*Cata
 	return catalog, nil
 }
 
+// keepReports keeps what was said of files that are not read again: it is still true.
+func (t *Tree) keepReports(entries []entry) {
+	for path, said := range t.reported {
+		if walkedTree(entries).find(path) != nil {
+			t.saying[path] = said
+		}
+	}
+}
+
 func (t *Tree) walk(ctx context.Context, root *os.Root, base string) ([]entry, error) {
 	w := &walker{root: root, base: base, named: t.config.Manifests, report: t.report}
 	return w.walk(ctx)
@@ -297,7 +305,7 @@ func (t *Tree) scan(ctx context.Context, root *os.Root, entries []entry, toleran
 	s := &scanner{
 		root: root, previous: t.catalog.Load(), memory: t.config.Memory, rewrite: t.config.Rewrite,
 		modules: t.config.Modules,
-		now:     t.config.Now(), fresh: t.fresh, tolerant: tolerant, progress: t.progress,
+		now:     t.config.Now(), fresh: t.fresh, tolerant: tolerant, progress: t.progress, every: progressEvery,
 		report: func(path string, err error) {
 			reporting.Lock()
 			defer reporting.Unlock()

@@ -17,23 +17,25 @@ type Proof struct {
 }
 
 // conventions are the ways in which tools write a digest, the cheap ones first. A token is the beginning of the digest;
-// the least length is what makes it a proof, the largest is the whole.
+// the least length is what makes it a proof, the largest is the whole. Of the usual length a token is tried first: the
+// digests that it spares are slower than reading the file.
 var conventions = []struct {
 	name        string
 	digest      digest
 	shape       func(token string) bool
 	least, most int
+	usual       int // 0: none
 }{
-	{"sha256", sha256Hex, isHex, minHex, 64},
-	{"sha256-base36", sha256Base36, isBase36, endpointLength, endpointLength},
-	{"xxh3", xxh3Base64, isBase64URL, 8, 22},
-	{"xxh3", xxh3Base36, isBase36, 8, 25},
-	{"xxh3", xxh3Hex, isHex, minHex, 32},
-	{"xxhash64-base32", xxh64Base32, isBase32, 8, 13},
-	{"xxhash64", xxh64Hex, isHex, minHex, 16},
-	{"sha1", sha1Hex, isHex, minHex, 40},
-	{"md5", md5Hex, isHex, minHex, 32},
-	{"md4", md4Hex, isHex, minHex, 32},
+	{"sha256", sha256Hex, isHex, minHex, 64, 64},
+	{"sha256-base36", sha256Base36, isBase36, endpointLength, endpointLength, endpointLength},
+	{"xxh3", xxh3Base64, isBase64URL, 8, 22, 0},
+	{"xxh3", xxh3Base36, isBase36, 8, 25, 0},
+	{"xxh3", xxh3Hex, isHex, minHex, 32, 0},
+	{"xxhash64-base32", xxh64Base32, isBase32, 8, 13, 8},
+	{"xxhash64", xxh64Hex, isHex, minHex, 16, 16},
+	{"sha1", sha1Hex, isHex, minHex, 40, 40},
+	{"md5", md5Hex, isHex, minHex, 32, 12}, // Django
+	{"md4", md4Hex, isHex, minHex, 32, 20}, // webpack
 }
 
 const (
@@ -43,8 +45,18 @@ const (
 
 // ProveToken holds a version that stands in a query against the bytes.
 func (c *Content) ProveToken(token string) (Proof, bool) {
-	for _, convention := range conventions {
-		if len(token) < convention.least || len(token) > convention.most || !convention.shape(token) {
+	if proof, ok := c.proveToken(token, true); ok {
+		return proof, true
+	}
+	return c.proveToken(token, false)
+}
+
+// proveToken tries the conventions whose tokens are usually so long, or the others.
+func (c *Content) proveToken(token string, usual bool) (Proof, bool) {
+	for i := range conventions {
+		convention := &conventions[i]
+		if (len(token) == convention.usual) != usual || len(token) < convention.least || len(token) > convention.most ||
+			!convention.shape(token) {
 			continue
 		}
 		for _, sum := range c.sum(convention.digest) {

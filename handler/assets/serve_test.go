@@ -1,0 +1,316 @@
+package assets
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// text is what every coding makes smaller.
+func text(size int) string {
+	return strings.Repeat("function f(){return 'a reasonably long script'}\n", size/48+1)[:size]
+}
+
+// handlerOf serves the tree below /static/, once everything that is wanted of its variants is made.
+func handlerOf(t testing.TB, tree *Tree) *Handler {
+	t.Helper()
+	tree.Catalog(context.Background())
+	return &Handler{
+		Sites: []Site{{Prefix: "/static/", Tree: tree}}, VersionQuery: []string{"v"}, Encode: []Coding{Gzip, Brotli, Zstd},
+	}
+}
+
+func ask(t testing.TB, h *Handler, method, path string, headers ...string) *http.Response {
+	t.Helper()
+	request := httptest.NewRequest(method, path, nil)
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Add(headers[i], headers[i+1])
+	}
+	recorder := httptest.NewRecorder()
+	if err := h.ServeHTTP(recorder, request, nextFails{}); err != nil {
+		t.Fatal(err)
+	}
+	return recorder.Result()
+}
+
+func bodyOf(t testing.TB, response *http.Response) string {
+	t.Helper()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+func awaitVariant(t *testing.T, tree *Tree, path string, coding Coding) *variant {
+	t.Helper()
+	var found *variant
+	eventually(t, path+" in "+coding.String(), func() bool {
+		made := tree.Catalog(context.Background()).Lookup(path).variants.Load()
+		if made != nil {
+			found = made.made[coding]
+		}
+		return found != nil
+	})
+	if found == nil {
+		t.FailNow()
+	}
+	return found
+}
+
+// Nothing on the path of a file in memory allocates, whatever it is asked with.
+func TestServeDoesNotAllocate(t *testing.T) {
+	tree, _ := openTree(t, map[string]string{"main.js": text(20_000), "logo.png": text(20_000)})
+	h := handlerOf(t, tree)
+	coded := awaitVariant(t, tree, "main.js", Brotli)
+	etag := tree.Catalog(context.Background()).Lookup("main.js").ETag()
+	for _, c := range []struct{ name, method, path, header, value string }{
+		{"whole", "GET", "/static/main.js", "", ""},
+		{"no text", "GET", "/static/logo.png", "Accept-Encoding", "gzip, deflate, br, zstd"},
+		{"with a version", "GET", "/static/main.js?v=20260211", "", ""},
+		{"with its stamp", "GET", "/static/main.js?v=" + etag[1:17], "", ""},
+		{"compressed", "GET", "/static/main.js", "Accept-Encoding", "gzip, deflate, br, zstd"},
+		{"weights", "GET", "/static/main.js", "Accept-Encoding", "gzip;q=0.8, br;q=1.0, *;q=0.1"},
+		{"not modified", "GET", "/static/main.js", "If-None-Match", `"x", W/` + etag},
+		{"head", "HEAD", "/static/main.js", "", ""},
+	} {
+		r := httptest.NewRequest(c.method, c.path, nil)
+		if c.header != "" {
+			r.Header.Set(c.header, c.value)
+		}
+		w := &nothing{make(http.Header)}
+		allocations := testing.AllocsPerRun(200, func() {
+			clear(w.header)
+			if err := h.ServeHTTP(w, r, nextFails{}); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if allocations != 0 {
+			t.Errorf("%s: %v allocations, want none", c.name, allocations)
+		}
+		if coding := w.header["Content-Encoding"]; (c.name == "compressed" || c.name == "weights") && (len(coding) != 1 || &coding[0] != &coded.name[0]) {
+			t.Errorf("%s: Content-Encoding %q, want br", c.name, coding)
+		}
+	}
+}
+
+// What the client does not accept is not sent, and what it does is made for it where it does not exist.
+func TestIdentityNotAcceptable(t *testing.T) {
+	t.Parallel()
+	const small = "a short script"
+	tree, _ := openTree(t, map[string]string{"small.js": small, "logo.png": small})
+	h := handlerOf(t, tree)
+	for _, c := range []struct{ name, path, accept, coding, why string }{
+		{"nothing else", "small.js", "identity;q=0", "", "no coding is left"},
+		{"nothing at all", "small.js", "*;q=0", "", "no coding is left"},
+		{"unknown", "small.js", "compress, identity;q=0", "", "not one of ours"},
+		{"gzip", "small.js", "gzip, identity;q=0", "gzip", "made at once: it does not pay"},
+		{"the most wanted", "small.js", "gzip;q=0.5, zstd;q=0.9, *;q=0", "zstd", "its weight is the highest"},
+		{"no text", "logo.png", "br, identity;q=0", "br", "compressed types have no variants, and the client insists"},
+	} {
+		response := ask(t, h, "GET", "/static/"+c.path, "Accept-Encoding", c.accept)
+		if c.coding == "" {
+			if response.StatusCode != http.StatusNotAcceptable || response.Header.Get("Cache-Control") != "no-store" ||
+				response.Header.Get("Etag") != "" {
+				t.Errorf("%s: %d %v, want 406 (%s)", c.name, response.StatusCode, response.Header, c.why)
+			}
+			continue
+		}
+		tag := response.Header.Get("Etag")
+		if response.StatusCode != 200 || response.Header.Get("Content-Encoding") != c.coding || response.Header.Get("Vary") != "Accept-Encoding" ||
+			!strings.HasSuffix(tag, "-"+c.coding+`-fast"`) {
+			t.Errorf("%s: %d %v, want %s (%s)", c.name, response.StatusCode, response.Header, c.coding, c.why)
+		}
+		if got := decoded(t, response); got != small {
+			t.Errorf("%s: decodes to %q, want %q", c.name, got, small)
+		}
+		again := ask(t, h, "GET", "/static/"+c.path, "Accept-Encoding", c.accept, "If-None-Match", tag)
+		if again.StatusCode != http.StatusNotModified || again.Header.Get("Etag") != tag {
+			t.Errorf("%s: asked again: %d %v, want 304", c.name, again.StatusCode, again.Header)
+		}
+	}
+}
+
+func decoded(t *testing.T, response *http.Response) string {
+	t.Helper()
+	coding, _ := ParseCoding(response.Header.Get("Content-Encoding"))
+	if coding == Identity {
+		return bodyOf(t, response)
+	}
+	decoder, closeDecoder, err := newDecoder(coding, []byte(bodyOf(t, response)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeDecoder()
+	content, err := io.ReadAll(decoder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// Every variant decodes to the file, has an entity tag of its own, and the one that its 304 has.
+func TestVariantsAreTheFile(t *testing.T) {
+	t.Parallel()
+	large := text(maxInMemory + 1000)
+	tree, _ := openTree(t, map[string]string{"main.js": text(5000), "large.js": large, "noise.js": noise(5000), "logo.png": text(5000)})
+	h := handlerOf(t, tree)
+	seen := make(map[string]string)
+	for _, path := range []string{"main.js", "large.js"} {
+		want := bodyOf(t, ask(t, h, "GET", "/static/"+path))
+		for _, coding := range []Coding{Gzip, Zstd, Brotli} {
+			awaitVariant(t, tree, path, coding)
+			response := ask(t, h, "GET", "/static/"+path, "Accept-Encoding", coding.String())
+			tag := response.Header.Get("Etag")
+			if response.Header.Get("Content-Encoding") != coding.String() || decoded(t, response) != want {
+				t.Errorf("%s in %s is not the file: %v", path, coding, response.Header)
+			}
+			if other, taken := seen[tag]; taken {
+				t.Errorf("%s in %s has the entity tag of %s", path, coding, other)
+			}
+			seen[tag] = path + " in " + coding.String()
+			again := ask(t, h, "GET", "/static/"+path, "Accept-Encoding", coding.String(), "If-None-Match", "W/"+tag)
+			if again.StatusCode != http.StatusNotModified || again.Header.Get("Etag") != tag || again.Header.Get("Vary") != "Accept-Encoding" {
+				t.Errorf("%s in %s again: %d %v", path, coding, again.StatusCode, again.Header)
+			}
+			part := ask(t, h, "GET", "/static/"+path, "Accept-Encoding", coding.String(), "Range", "bytes=0-9", "If-Range", tag)
+			if part.StatusCode != http.StatusOK || part.Header.Get("Content-Encoding") != "" {
+				t.Errorf("%s in %s: a part of other bytes was joined to it: %d", path, coding, part.StatusCode)
+			}
+		}
+	}
+	for _, path := range []string{"noise.js", "logo.png"} {
+		if response := ask(t, h, "GET", "/static/"+path, "Accept-Encoding", "gzip, br, zstd"); response.Header.Get("Content-Encoding") != "" {
+			t.Errorf("%s was compressed, which does not pay", path)
+		}
+	}
+}
+
+func noise(size int) string {
+	random := rand.NewChaCha8([32]byte{})
+	b := make([]byte, size)
+	_, _ = random.Read(b)
+	return string(b)
+}
+
+// Contents and variants together stay within the memory.
+func TestVariantsStayWithinTheMemory(t *testing.T) {
+	t.Parallel()
+	files := make(map[string]string)
+	for i := range 40 {
+		files[strconv.Itoa(i)+".js"] = strconv.Itoa(i) + text(1000) + noise(1000)
+	}
+	root := t.TempDir()
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const memory = 60_000
+	tree := openTreeAt(t, TreeConfig{Root: root, Memory: memory, Encode: []Coding{Gzip, Brotli, Zstd}})
+	catalog := tree.Catalog(context.Background())
+	some := catalog.Lookup("0.js")
+	eventually(t, "a variant", func() bool { return some.variants.Load() != nil })
+	tree.Close() // and with it the making of variants
+	held := catalog.held()
+	if held > memory {
+		t.Errorf("%d bytes are held, want no more than %d", held, memory)
+	}
+	for name, content := range files {
+		if got := bodyOf(t, ask(t, handlerOf(t, tree), "GET", "/static/"+name)); got != content {
+			t.Errorf("%s is not its content: %d bytes, want %d", name, len(got), len(content))
+		}
+	}
+}
+
+// An answer from disk is whole or an error: other bytes than those of the entity tag are not sent.
+func TestOtherBytesOnDisk(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	name := filepath.Join(root, "film.mp4")
+	if err := os.WriteFile(name, []byte(text(2*maxInMemory)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	tree := openTreeAt(t, TreeConfig{Root: root, Settle: time.Hour})
+	h := handlerOf(t, tree)
+	if response := ask(t, h, "GET", "/static/film.mp4", "Range", "bytes=48-95"); bodyOf(t, response) != text(48) || response.StatusCode != 206 {
+		t.Errorf("a part from disk: %d", response.StatusCode)
+	}
+	if err := os.WriteFile(name, []byte(strings.ToUpper(text(2*maxInMemory))), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"", "bytes=0-9"} {
+		response := ask(t, h, "GET", "/static/film.mp4", "Range", part)
+		if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Etag") != "" || response.Header.Get("Retry-After") == "" {
+			t.Errorf("Range %q of replaced bytes: %d %v, want 503", part, response.StatusCode, response.Header)
+		}
+	}
+}
+
+// The length of an answer in parts is told, and is true.
+func TestMultipleRanges(t *testing.T) {
+	t.Parallel()
+	tree, _ := openTree(t, map[string]string{"a.txt": "0123456789abcdef"})
+	response := ask(t, handlerOf(t, tree), "GET", "/static/a.txt", "Range", "bytes=0-1, 4-5,-1")
+	body := bodyOf(t, response)
+	if response.StatusCode != 206 || strconv.Itoa(len(body)) != response.Header.Get("Content-Length") ||
+		strings.Count(body, "Content-Range: bytes ") != 3 || response.Header.Get("Etag") == "" {
+		t.Errorf("%d %v %q", response.StatusCode, response.Header, body)
+	}
+}
+
+// The fallback is a page, and for those who want one.
+func TestFallbackIsForPagesAlone(t *testing.T) {
+	t.Parallel()
+	tree, _ := openTree(t, map[string]string{"index.html": "<p>", "docs/a.txt": "a"})
+	h := handlerOf(t, tree)
+	h.Fallback = "/static/index.html"
+	for _, c := range []struct {
+		name, method, path string
+		headers            []string
+		want               int
+	}{
+		{"navigation", "GET", "orders/17", []string{"Sec-Fetch-Dest", "document"}, 200},
+		{"in a frame", "GET", "orders/17", []string{"Sec-Fetch-Dest", "iframe"}, 200},
+		{"head", "HEAD", "orders/17", []string{"Accept", "text/html,application/xhtml+xml"}, 200},
+		{"directory without an index", "GET", "docs/", []string{"Sec-Fetch-Dest", "document"}, 200},
+		{"script", "GET", "gone.js", []string{"Sec-Fetch-Dest", "script"}, 404},
+		{"script in a window", "GET", "gone.JS", []string{"Sec-Fetch-Dest", "document", "Accept", "text/html"}, 404},
+		{"style", "GET", "gone.css", []string{"Accept", "text/css,*/*;q=0.1"}, 404},
+		{"fetch", "GET", "api/orders", []string{"Sec-Fetch-Dest", "empty", "Accept", "text/html"}, 404},
+		{"nothing said", "GET", "orders/17", nil, 404},
+		{"hidden", "GET", ".env", []string{"Sec-Fetch-Dest", "document"}, 404},
+		{"post", "POST", "orders/17", []string{"Sec-Fetch-Dest", "document"}, 405},
+	} {
+		response := ask(t, h, c.method, "/static/"+c.path, c.headers...)
+		want := "no-store"
+		if c.want == 200 {
+			want = "no-cache"
+		}
+		if response.StatusCode != c.want || response.Header.Get("Cache-Control") != want {
+			t.Errorf("%s: %d %v, want %d", c.name, response.StatusCode, response.Header, c.want)
+		}
+	}
+}
+
+func gzipOf(t testing.TB, content string) string {
+	t.Helper()
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	_, _ = io.WriteString(w, content)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}

@@ -1,0 +1,127 @@
+package assets
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+)
+
+// A compressed file beside a file is sent in its place if it decodes to it, and is reported and never sent if not.
+func TestSidecars(t *testing.T) {
+	t.Parallel()
+	content := text(5000)
+	encoders, err := newEncoders()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer encoders.close()
+	good := func(c Coding) string { return string(encoders.encode(c, []byte(content))) }
+	// What the test puts there must differ from what would be made.
+	marked := gzipOf(t, content[:2000]) + gzipOf(t, content[2000:])
+	for _, c := range []struct {
+		name, extension, sidecar string
+		used, reported           bool
+		why                      string
+	}{
+		{"gzip of two members", ".gz", marked, true, false, "RFC 1952, 2.2: they are one file"},
+		{"gzip of other bytes", ".gz", gzipOf(t, "alert('stale')"), false, true, "the file was changed, the sidecar was not"},
+		{"gzip of the beginning", ".gz", gzipOf(t, content[:4999]), false, true, "a byte is missing"},
+		{"gzip cut short", ".gz", marked[:len(marked)-5], false, true, "an upload that broke off"},
+		{"not gzip", ".gz", "hello", false, true, "no gzip at all"},
+		{"gzip bomb", ".gz", gzipOf(t, strings.Repeat("\x00", 4<<20)), false, true, "expands to far more than the file"},
+		{"brotli of other bytes", ".br", string(encoders.encode(Brotli, []byte("stale"))), false, true, "stale"},
+		{"brotli cut short", ".br", good(Brotli)[:20], false, true, "an upload that broke off"},
+		{"zstd of other bytes", ".zst", string(encoders.encode(Zstd, []byte("stale"))), false, true, "stale"},
+		{"not zstd", ".zst", "hello, this is no zstd", false, true, "no zstd at all"},
+		{"larger than the file", ".gz", gzipOf(t, noise(6000)), false, false, "it does not pay, whatever it is"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			root := t.TempDir()
+			for name, content := range map[string]string{"main.js": content, "main.js" + c.extension: c.sidecar} {
+				if err := os.WriteFile(filepath.Join(root, name), []byte(content), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			core, logs := observer.New(zap.WarnLevel)
+			tree := openTreeAt(t, TreeConfig{Root: root, Logger: zap.New(core), Encode: []Coding{Gzip, Zstd, Brotli}})
+			var coding Coding
+			for candidate, extension := range sidecarExtensions {
+				if extension == c.extension {
+					coding = Coding(candidate)
+				}
+			}
+			made := awaitVariant(t, tree, "main.js", coding)
+			if used := string(made.content) == c.sidecar; used != c.used {
+				t.Errorf("used: %t, want %t (%s)", used, c.used, c.why)
+			}
+			response := ask(t, handlerOf(t, tree), "GET", "/static/main.js", "Accept-Encoding", coding.String())
+			if response.Header.Get("Content-Encoding") != coding.String() || decoded(t, response) != content {
+				t.Errorf("the answer is not the file: %v (%s)", response.Header, c.why)
+			}
+			if reports := logs.FilterField(zap.String("path", "main.js"+c.extension)).Len(); reports > 1 || (reports == 1) != c.reported {
+				t.Errorf("%d reports, want it reported: %t (%s)", reports, c.reported, c.why)
+			}
+		})
+	}
+}
+
+// A sidecar that becomes stale when its file is changed is not used for the new bytes.
+func TestSidecarOfEarlierBytes(t *testing.T) {
+	t.Parallel()
+	old, next := text(5000), "/* new */"+text(5000)
+	tree, root := openTree(t, map[string]string{"main.js": old, "main.js.gz": gzipOf(t, old)})
+	awaitVariant(t, tree, "main.js", Gzip)
+	if err := os.WriteFile(filepath.Join(root, "main.js"), []byte(next), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the new bytes", func() bool {
+		return string(tree.Catalog(context.Background()).Lookup("main.js").Content) == next
+	})
+	awaitVariant(t, tree, "main.js", Gzip)
+	if response := ask(t, handlerOf(t, tree), "GET", "/static/main.js", "Accept-Encoding", "gzip"); decoded(t, response) != next {
+		t.Error("the stale sidecar was sent")
+	}
+}
+
+// A sidecar is no file of its own name's type without its file, and never the file itself.
+func TestSidecarWithoutItsFile(t *testing.T) {
+	t.Parallel()
+	tree, _ := openTree(t, map[string]string{"main.js.gz": gzipOf(t, text(5000))})
+	h := handlerOf(t, tree)
+	if response := ask(t, h, "GET", "/static/main.js", "Accept-Encoding", "gzip"); response.StatusCode != 404 {
+		t.Errorf("the file that there is not: %d, want 404", response.StatusCode)
+	}
+	response := ask(t, h, "GET", "/static/main.js.gz", "Accept-Encoding", "gzip")
+	if response.StatusCode != 200 || response.Header.Get("Content-Type") != "application/gzip" || response.Header.Get("Content-Encoding") != "" {
+		t.Errorf("the sidecar by its own name: %d %v", response.StatusCode, response.Header)
+	}
+}
+
+// Variants of bytes that stay are not made again when something else changes.
+func TestVariantsAreMadeOnce(t *testing.T) {
+	t.Parallel()
+	tree, root := openTree(t, map[string]string{"main.js": text(5000)})
+	before := awaitVariant(t, tree, "main.js", Brotli)
+	later := time.Now().Add(time.Hour)
+	if err := os.Chtimes(filepath.Join(root, "main.js"), later, later); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "other.js"), []byte("x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "published again", func() bool {
+		catalog := tree.Catalog(context.Background())
+		return catalog.Lookup("other.js") != nil && catalog.Lookup("main.js").ModTime.Equal(later.Truncate(time.Second))
+	})
+	made := tree.Catalog(context.Background()).Lookup("main.js").variants.Load()
+	if made == nil || made.made[Brotli] != before {
+		t.Error("the variant was not taken over")
+	}
+}
