@@ -48,7 +48,8 @@ type VersionedAssets struct {
 	// Where they are. Default: `usher/archive` in Caddy's data directory.
 	KeepDirectory string `json:"keep_directory,omitempty"`
 
-	// How many bytes of content are held in memory, such as `256MiB` (default). What does not fit is served from disk.
+	// How many bytes of content are held in memory, such as `256MiB` (default); a quarter of it is for compressed forms. What
+	// does not fit, and every file above 1 MiB, is sent from disk.
 	Memory string `json:"memory,omitempty"`
 
 	// How long a tree must be quiet before it becomes the current one. Default: 1s.
@@ -61,7 +62,8 @@ type VersionedAssets struct {
 	// looked every second where that cannot be relied on: on network file systems, and on overlays.
 	Poll caddy.Duration `json:"poll,omitempty"`
 
-	// The codings that are offered: `gzip`, `br`, `zstd`. Default: all three.
+	// The codings that are offered: `gzip`, `br`, `zstd`. Default: all three. They are made once, in the background; a
+	// compressed file beside a file takes their place if it decodes to the very bytes.
 	Encode []string `json:"encode,omitempty"`
 
 	// What has its references to assets given the version of their present content: `html` (pages that pass, from any
