@@ -214,16 +214,22 @@ func (nextFails) ServeHTTP(http.ResponseWriter, *http.Request) error {
 }
 
 func BenchmarkServe(b *testing.B) {
-	tree, _ := openTree(b, map[string]string{"main.js": strings.Repeat("0123456789abcdef", 13<<6)})
-	etag := tree.Catalog(context.Background()).Lookup("main.js").ETag()
-	h := &Handler{Sites: []Site{{Prefix: "/static/", Tree: tree}}, VersionQuery: []string{"v"}}
-	for name, header := range map[string]string{"200": "", "304": etag} {
-		r := httptest.NewRequest(http.MethodGet, "/static/main.js?v=20260211", nil)
-		if header != "" {
-			r.Header.Set("If-None-Match", header)
-		}
+	tree, _ := openTree(b, map[string]string{"main.js": text(13 << 10), "logo.png": noise(13 << 10)})
+	h := handlerOf(b, tree)
+	file := tree.Catalog(context.Background()).Lookup("main.js")
+	for made := file.variants.Load(); made == nil || made.made[Brotli] == nil; made = file.variants.Load() {
+		time.Sleep(time.Millisecond)
+	}
+	for _, c := range []struct{ name, path, header, value string }{
+		{"200", "logo.png", "Accept-Encoding", "gzip, deflate, br, zstd"},
+		{"compressed", "main.js", "Accept-Encoding", "gzip, deflate, br, zstd"},
+		{"304", "main.js", "If-None-Match", file.ETag()},
+		{"404", "gone.js", "Accept", "*/*"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/static/"+c.path+"?v=20260211", nil)
+		r.Header.Set(c.header, c.value)
 		w := &nothing{make(http.Header)}
-		b.Run(name, func(b *testing.B) {
+		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				clear(w.header)

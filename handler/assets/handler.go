@@ -2,7 +2,6 @@ package assets
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/url"
 	"path"
@@ -173,17 +172,34 @@ func isPartOfPage(urlPath string) bool {
 
 var nosniff = []string{"nosniff"}
 
+// failures are what there may be a million of, made once.
+var failures = map[int]*failure{http.StatusNotFound: newFailure(http.StatusNotFound)}
+
+type failure struct {
+	body          []byte
+	contentLength []string
+}
+
+func newFailure(status int) *failure {
+	body := http.StatusText(status) + "\n"
+	return &failure{[]byte(body), []string{formatInt(int64(len(body)))}}
+}
+
+var plainText = []string{"text/plain; charset=utf-8"}
+
 // fail answers with an error that says nothing of the resource, and that nobody keeps.
 func fail(w http.ResponseWriter, r *http.Request, status int) {
-	header := w.Header()
-	body := http.StatusText(status) + "\n"
-	header["Content-Type"] = []string{"text/plain; charset=utf-8"}
-	header["Content-Length"] = []string{formatInt(int64(len(body)))}
+	header, answer := w.Header(), failures[status]
+	if answer == nil {
+		answer = newFailure(status)
+	}
+	header["Content-Type"] = plainText
+	header["Content-Length"] = answer.contentLength
 	header["X-Content-Type-Options"] = nosniff
 	header["Cache-Control"] = never
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = io.WriteString(w, body)
+		_, _ = w.Write(answer.body)
 	}
 }
 

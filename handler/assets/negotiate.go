@@ -156,3 +156,13 @@ func (a Acceptance) Best(sizes *[codings]int64) (best Coding, ok bool) {
 
 // acceptEncoding returns the acceptance of a request's header.
 func acceptEncoding(h http.Header) Acceptance { return ParseAcceptEncoding(h["Accept-Encoding"]) }
+
+// acceptsIdentity reports an Accept-Encoding that excludes nothing, at a glance: it has no weights. Nearly none has.
+func acceptsIdentity(h http.Header) bool {
+	for _, value := range h["Accept-Encoding"] {
+		if strings.Contains(value, ";") {
+			return false
+		}
+	}
+	return true
+}

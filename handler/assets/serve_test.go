@@ -84,6 +84,7 @@ func TestServeDoesNotAllocate(t *testing.T) {
 		{"weights", "GET", "/static/main.js", "Accept-Encoding", "gzip;q=0.8, br;q=1.0, *;q=0.1"},
 		{"not modified", "GET", "/static/main.js", "If-None-Match", `"x", W/` + etag},
 		{"head", "HEAD", "/static/main.js", "", ""},
+		{"missing", "GET", "/static/gone.js", "", ""},
 	} {
 		r := httptest.NewRequest(c.method, c.path, nil)
 		if c.header != "" {

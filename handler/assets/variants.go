@@ -33,10 +33,13 @@ var errNoCoding = errors.New("the client accepts no coding that there is")
 // accepts neither these nor a coding that exists, now is one that it does accept, to be made for it.
 func (f *File) choose(r *http.Request, offered []Coding) (chosen *variant, now Coding, err error) {
 	made := f.variants.Load()
-	acceptance := acceptEncoding(r.Header)
 	if r.Header["Range"] != nil {
 		made = nil // parts are given of the bytes as they are
 	}
+	if made == nil && acceptsIdentity(r.Header) {
+		return nil, Identity, nil
+	}
+	acceptance := acceptEncoding(r.Header)
 	sizes := [codings]int64{Identity: f.Size, Brotli: -1, Zstd: -1, Gzip: -1}
 	if made != nil {
 		for _, coding := range offered {
