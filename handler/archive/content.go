@@ -23,16 +23,19 @@ type Content struct {
 // Get opens what is held under a name and a version; the version is "" for a name that holds its own. What turns out to
 // be damaged is dropped, and not found.
 func (s *Store) Get(name, version string) (*Content, bool) {
-	found, size, ok := s.find(key{name, version}, s.config.Now())
-	if !ok {
-		return nil, false
-	}
-	file, err := s.openChecked(found.digest, size)
-	if err != nil {
+	var tried digest
+	for {
+		found, size, ok := s.find(key{name, version}, s.config.Now())
+		if !ok || found.digest == tried {
+			return nil, false
+		}
+		file, err := s.openChecked(found.digest, size)
+		if err == nil {
+			return &Content{File: file, SHA256: found.digest, Size: size, At: found.at}, true
+		}
 		s.drop(found, size, err)
-		return nil, false
+		tried = found.digest // another process may have given it other bytes
 	}
-	return &Content{File: file, SHA256: found.digest, Size: size, At: found.at}, true
 }
 
 var errDamaged = errors.New("the bytes are not those that were put there")
@@ -103,6 +106,9 @@ func (s *Store) drop(found entry, size int64, cause error) {
 	}
 	dropped, unused := s.forgetDigest(found.digest)
 	for _, k := range dropped {
+		if s.isChangedElsewhere(k, found.digest) {
+			continue
+		}
 		s.removeEntry(k)
 		s.config.Report(fmt.Errorf("dropping %s from the archive: %w", k.name, cause))
 	}

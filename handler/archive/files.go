@@ -80,10 +80,16 @@ func (s *Store) writeEntry(e *entry, size int64) error {
 	if len(content) > maxRecord {
 		return fmt.Errorf("want a name and a version of less than %d bytes together", maxRecord)
 	}
+	defer s.noteOwnChange(s.changedAt())
 	return write(s.entryPath(e.key), func(w io.Writer) error {
 		_, err := w.Write(content)
 		return err
 	})
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // write makes a file that appears whole. It is not forced to the disk: what a failure of power leaves is compared with
@@ -109,7 +115,10 @@ func write(path string, content func(io.Writer) error) error {
 	return err
 }
 
-func (s *Store) removeEntry(k key) { s.remove(s.entryPath(k)) }
+func (s *Store) removeEntry(k key) {
+	defer s.noteOwnChange(s.changedAt())
+	s.remove(s.entryPath(k))
+}
 
 func (s *Store) removeBlobs(sums []digest) {
 	for _, sum := range sums {
@@ -126,6 +135,7 @@ func (s *Store) remove(path string) {
 
 // load reads the index from the disk, and removes what belongs to nothing.
 func (s *Store) load() error {
+	s.looked = s.changedAt()
 	files, err := os.ReadDir(s.entries)
 	if err != nil {
 		return err
@@ -136,10 +146,7 @@ func (s *Store) load() error {
 		path := filepath.Join(s.entries, file.Name())
 		e, size, err := s.readEntry(path)
 		if err != nil {
-			if !strings.HasSuffix(path, unfinished) {
-				s.config.Report(fmt.Errorf("dropping an entry of the archive: %w", err))
-			}
-			s.remove(path)
+			s.dropUnreadable(file, path, err)
 			continue
 		}
 		found = append(found, e)
@@ -150,6 +157,16 @@ func (s *Store) load() error {
 		s.add(e, &blob{size: sizes[e.digest]})
 	}
 	return s.removeUnknownBlobs()
+}
+
+// dropUnreadable removes the file of an entry that is none, unless somebody is writing it.
+func (s *Store) dropUnreadable(file os.DirEntry, path string, cause error) {
+	if !strings.HasSuffix(path, unfinished) {
+		s.config.Report(fmt.Errorf("dropping an entry of the archive: %w", cause))
+		s.remove(path)
+	} else if s.isSettled(file) {
+		s.remove(path)
+	}
 }
 
 // readEntry reads an entry whose bytes are there, in their length at least.
@@ -197,7 +214,8 @@ func (s *Store) removeUnknownBlobs() error {
 	}
 	for _, file := range files {
 		sum, err := hex.DecodeString(file.Name())
-		if err != nil || len(sum) != sha256.Size || s.held[digest(sum)] == nil {
+		unknown := err != nil || len(sum) != sha256.Size || s.held[digest(sum)] == nil
+		if unknown && s.isSettled(file) {
 			s.remove(filepath.Join(s.blobs, file.Name()))
 		}
 	}

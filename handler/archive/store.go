@@ -23,7 +23,7 @@ const (
 
 // Config is what a [Store] is made of.
 type Config struct {
-	// Directory is made if it is missing. No two stores may have the same at one time.
+	// Directory is made if it is missing. Another process may have the same; no two stores of one process may.
 	Directory string
 	// Keep is how long something is found after it was put or renewed last. Default 72h.
 	Keep time.Duration
@@ -47,6 +47,7 @@ type Store struct {
 
 	// changing is held while files are made or removed, for longer than index.
 	changing sync.Mutex
+	looked   time.Time // what the time of change of the directory of entries was then
 
 	index sync.RWMutex // guards what follows; it is never held while the disk is used
 	known map[key]*list.Element
@@ -143,6 +144,9 @@ func (s *Store) Put(name, version string, content io.ReadSeeker) error {
 	}
 	e := &entry{key{name, version}, sum, s.config.Now()}
 	if err := s.writeEntry(e, size); err != nil {
+		if !s.holds(sum) {
+			s.removeBlobs([]digest{sum})
+		}
 		return fmt.Errorf("archiving %s: %w", name, err)
 	}
 	s.removeBlobs(s.add(e, b))
@@ -150,14 +154,14 @@ func (s *Store) Put(name, version string, content io.ReadSeeker) error {
 	return nil
 }
 
-// Renew has the time of something begin again, as if it was put now, and reports whether it is held. It is for what is
-// still current.
+// Renew has the time of something begin again, as if it was put now, and reports whether it is held, on the disk too. It is
+// for what is still current.
 func (s *Store) Renew(name, version string) bool {
 	now := s.config.Now()
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	found, size, ok := s.find(key{name, version}, now)
-	if !ok {
+	if !ok || !s.isOnDisk(found.digest, size) || !exists(s.entryPath(found.key)) {
 		return false
 	}
 	// The file need not say it to the minute.
@@ -240,29 +244,41 @@ func (s *Store) Sweep() {
 // sweep drops the oldest until the rest is neither too old nor too much.
 func (s *Store) sweep() {
 	now := s.config.Now()
+	if _, some := s.superfluous(now); !some {
+		return
+	}
+	s.adopt()
 	for {
-		oldest, unused, dropped := s.dropOldest(now)
-		if !dropped {
+		oldest, some := s.superfluous(now)
+		if !some {
 			return
 		}
+		if s.renewedElsewhere(oldest) {
+			continue
+		}
+		unused := s.forgetKey(oldest.key)
 		s.removeEntry(oldest.key)
 		s.removeBlobs(unused)
 		s.config.Dropped(oldest.name, oldest.version, oldest.digest)
 	}
 }
 
-func (s *Store) dropOldest(now time.Time) (dropped entry, unused []digest, ok bool) {
-	s.index.Lock()
-	defer s.index.Unlock()
+// superfluous is the oldest, if it is too old, or all together too much.
+func (s *Store) superfluous(now time.Time) (entry, bool) {
+	s.index.RLock()
+	defer s.index.RUnlock()
 	oldest := s.order.Front()
 	if oldest == nil {
-		return entry{}, nil, false
+		return entry{}, false
 	}
 	e := oldest.Value.(*entry)
-	if now.Sub(e.at) < s.keep() && s.size <= s.limit.Load() {
-		return entry{}, nil, false
-	}
-	return *e, s.forget(oldest), true
+	return *e, now.Sub(e.at) >= s.keep() || s.size > s.limit.Load()
+}
+
+func (s *Store) forgetKey(k key) (unused []digest) {
+	s.index.Lock()
+	defer s.index.Unlock()
+	return s.forget(s.known[k])
 }
 
 // Size is how many bytes the store takes, and how many things it holds.

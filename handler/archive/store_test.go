@@ -255,6 +255,8 @@ func remove(t *testing.T, path string) {
 func TestOpenClearsAway(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t, 1<<20)
+	s.config.Keep = 2 * settled
+	s.restart(t)
 	s.put(t, "a", "1", "one")
 	entry := s.files(t, "entries")[0]
 	for name, content := range map[string]string{
@@ -263,6 +265,11 @@ func TestOpenClearsAway(t *testing.T) {
 	} {
 		overwrite(t, name, content)
 	}
+	s.restart(t)
+	if left := len(s.files(t, "*")); left != 5 {
+		t.Errorf("%d files are left, want the three that another process may be writing, and the two that are whole", left)
+	}
+	s.clock.advance(settled)
 	s.restart(t)
 	if entries, blobs := s.files(t, "entries"), s.files(t, "blobs"); len(entries) != 1 || len(blobs) != 1 {
 		t.Errorf("left: %q and %q", entries, blobs)
