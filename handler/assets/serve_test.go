@@ -110,12 +110,13 @@ func TestServeDoesNotAllocate(t *testing.T) {
 func TestIdentityNotAcceptable(t *testing.T) {
 	t.Parallel()
 	const small = "a short script"
-	tree, _ := openTree(t, map[string]string{"small.js": small, "logo.png": small})
+	tree, _ := openTree(t, map[string]string{"small.js": small, "logo.png": small, "film.mp4": text(maxInMemory + 1)})
 	h := handlerOf(t, tree)
 	for _, c := range []struct{ name, path, accept, coding, why string }{
 		{"nothing else", "small.js", "identity;q=0", "", "no coding is left"},
 		{"nothing at all", "small.js", "*;q=0", "", "no coding is left"},
 		{"unknown", "small.js", "compress, identity;q=0", "", "not one of ours"},
+		{"large", "film.mp4", "gzip, identity;q=0", "", "too much work for one request"},
 		{"gzip", "small.js", "gzip, identity;q=0", "gzip", "made at once: it does not pay"},
 		{"the most wanted", "small.js", "gzip;q=0.5, zstd;q=0.9, *;q=0", "zstd", "its weight is the highest"},
 		{"no text", "logo.png", "br, identity;q=0", "br", "compressed types have no variants, and the client insists"},

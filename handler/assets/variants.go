@@ -60,7 +60,7 @@ func (f *File) choose(r *http.Request, offered []Coding) (chosen *variant, now C
 			now = coding
 		}
 	}
-	if now == Identity {
+	if now == Identity || f.Size > maxInMemory { // nobody may ask for seconds of work
 		return nil, Identity, errNoCoding
 	}
 	return nil, now, nil
