@@ -351,6 +351,28 @@ func TestAssetsVariants(t *testing.T) {
 	}
 }
 
+// Caddy's encode may stand before: what is compressed already passes, and is still what the browser has.
+func TestAssetsBehindEncode(t *testing.T) {
+	t.Parallel()
+	root := writeTree(t, map[string]string{"main.js": strings.Repeat("function f(){return 'a reasonably long script'}\n", 200)})
+	site := assetsSite(t, root, "")
+	encoded := startSite(t, fmt.Sprintf("http://127.0.0.1\nencode\nversioned_assets {\n\tserve /static/ %s\n\tsettle 50ms 400ms\n}", root))
+	for _, coding := range []string{"gzip", "zstd", "br"} {
+		eventually(t, coding+" made", func() bool {
+			response, _ := fetch(t, encoded, "GET", "/static/main.js", "Accept-Encoding", coding)
+			alone, _ := fetch(t, site, "GET", "/static/main.js", "Accept-Encoding", coding)
+			return response.Header.Get("Content-Encoding") == coding && alone.Header.Get("Content-Encoding") == coding &&
+				response.Header.Get("Content-Length") == alone.Header.Get("Content-Length")
+		})
+		response, _ := fetch(t, encoded, "GET", "/static/main.js", "Accept-Encoding", coding)
+		tag := response.Header.Get("ETag")
+		again, _ := fetch(t, encoded, "GET", "/static/main.js", "Accept-Encoding", coding, "If-None-Match", tag)
+		if again.StatusCode != 304 || again.Header.Get("ETag") != tag {
+			t.Errorf("%s: %d, ETag %s, want 304, %s", coding, again.StatusCode, again.Header.Get("ETag"), tag)
+		}
+	}
+}
+
 func TestAssetsFallback(t *testing.T) {
 	t.Parallel()
 	root := writeTree(t, map[string]string{"app/index.html": "<p>app"})

@@ -131,7 +131,7 @@ func TestIdentityNotAcceptable(t *testing.T) {
 		}
 		tag := response.Header.Get("Etag")
 		if response.StatusCode != 200 || response.Header.Get("Content-Encoding") != c.coding || response.Header.Get("Vary") != "Accept-Encoding" ||
-			!strings.HasSuffix(tag, "-"+c.coding+`-fast"`) {
+			!strings.HasSuffix(tag, "."+c.coding+`-fast"`) {
 			t.Errorf("%s: %d %v, want %s (%s)", c.name, response.StatusCode, response.Header, c.coding, c.why)
 		}
 		if got := decoded(t, response); got != small {

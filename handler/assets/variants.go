@@ -179,9 +179,10 @@ func (f *File) variant(coding Coding, content []byte) *variant {
 	}
 }
 
-// codedTag is the entity tag in another coding: other bytes need another one (RFC 9110, 8.8.3.3).
+// codedTag is the entity tag in another coding: other bytes need another one (RFC 9110, 8.8.3.3). Its end is not -gzip: Caddy's
+// `encode` takes that for its own, and off the tags that are asked with.
 func (f *File) codedTag(coding string) string {
-	return strings.TrimSuffix(f.etag[0], `"`) + "-" + coding + `"`
+	return strings.TrimSuffix(f.etag[0], `"`) + "." + coding + `"`
 }
 
 // whole is the bytes, from disk where they are not in memory.
