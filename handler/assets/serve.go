@@ -26,7 +26,6 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, catalog *Catalog
 func (h *Handler) serveAs(w http.ResponseWriter, r *http.Request, catalog *Catalog, f *File, known Evidence) {
 	header := w.Header()
 	header["Cache-Control"] = h.policy(r, f, known)
-	header["X-Content-Type-Options"] = nosniff
 	chosen, now, err := f.choose(r, h.Encode)
 	if compressible(f.contentType[0]) || now != Identity {
 		header["Vary"] = appendVary(header["Vary"])
@@ -43,16 +42,17 @@ func (h *Handler) serveAs(w http.ResponseWriter, r *http.Request, catalog *Catal
 		etag = []string{f.codedTag(now.String() + "-fast")}
 	}
 	header["Etag"] = etag
-	header["Last-Modified"] = f.lastModified
 	switch Evaluate(r.Header, Validators{etag[0], f.ModTime}) {
 	case Failed:
 		clearValidators(header)
 		fail(w, r, http.StatusPreconditionFailed)
 		return
-	case NotModified:
+	case NotModified: // what else belongs to the content stays with the copy that the client has (RFC 9110, 15.4.5)
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
+	header["Last-Modified"] = f.lastModified
+	header["X-Content-Type-Options"] = nosniff
 	header["Content-Type"] = f.contentType
 	switch {
 	case chosen != nil:
