@@ -270,6 +270,22 @@ func FuzzOrigin(f *testing.F) {
 	})
 }
 
+// A decision among ten routes of ten keys makes no more garbage than one among three, and little of it.
+func TestDecideAllocates(t *testing.T) {
+	for _, n := range []int{3, 10} {
+		g := newGate(t, n, nil)
+		for name, target := range map[string]string{
+			"accepted": "/ws/1/?key=" + secret + "-1-1", "unknown": "/ws/1/?key=" + secret + "-wrong",
+			"another route's": "/ws/1/?key=" + secret + "-0-0", "none": "/ws/1/", "unlisted": "/ws/elsewhere/",
+		} {
+			r := handshake(target)
+			if allocs := testing.AllocsPerRun(1000, func() { g.Decide(r) }); allocs > 2 {
+				t.Errorf("%dx%d, %s: %v allocations, want at most 2", n, n, name, allocs)
+			}
+		}
+	}
+}
+
 // The decision: at most a microsecond and two allocations, with three routes of three keys, and ten of ten.
 func BenchmarkDecide(b *testing.B) {
 	for _, n := range []int{3, 10} {
