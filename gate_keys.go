@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -33,6 +34,7 @@ type gateKeysFile struct {
 	route string
 	file  *keys.File
 	keys  []keys.Key
+	bad   atomic.Bool // what it holds now cannot be used
 }
 
 // newGateKeys resolves every key of the configuration, and reads the files.
@@ -92,10 +94,7 @@ func (k *gateKeys) followFiles(g *gate.Gate) {
 		k.follow.Go(func() {
 			file.file.Follow(ctx,
 				func(found []keys.Key) { k.replace(g, file, found) },
-				func(err error) {
-					k.logger.Error("a file of keys cannot be used; the last good keys stay in force",
-						zap.String("route", file.route), zap.Error(err))
-				})
+				func(err error) { k.keepLastGood(file, err) })
 		})
 	}
 }
@@ -113,12 +112,18 @@ func (k *gateKeys) replace(g *gate.Gate, file *gateKeysFile, found []keys.Key) {
 	}
 	k.mutex.Unlock()
 	if err != nil {
-		k.logger.Error("a file of keys cannot be used; the last good keys stay in force",
-			zap.String("route", file.route), zap.Error(err))
+		k.keepLastGood(file, err)
 		return
 	}
+	file.bad.Store(false)
 	k.logger.Info("a file of keys was read again", zap.String("route", file.route), zap.Strings("keys", labelsOf(found)))
 	closeRevoked()
+}
+
+func (k *gateKeys) keepLastGood(file *gateKeysFile, err error) {
+	file.bad.Store(true)
+	k.logger.Error("a file of keys cannot be used; the last good keys stay in force",
+		zap.String("route", file.route), zap.Error(err))
 }
 
 func (k *gateKeys) close() {

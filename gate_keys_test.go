@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/scan2food/usher/handler/gate"
@@ -122,6 +123,9 @@ func TestKeysFile(t *testing.T) {
 	if !stillOpen(t, byOld) || !stillOpen(t, byNew) {
 		t.Fatal("a broken file closed a socket")
 	}
+	if bad := gaugeOf(t, "usher_websocket_keys_file_bad", "chat"); bad != 1 {
+		t.Errorf("the gauge of a broken file is %v, want 1", bad)
+	}
 
 	replaceFile(t, path, "new "+newKey+"\n")
 	if code := closedWith(t, byOld); code != 4401 {
@@ -129,6 +133,9 @@ func TestKeysFile(t *testing.T) {
 	}
 	if !stillOpen(t, byNew) {
 		t.Error("the socket of the key that stayed was closed")
+	}
+	if bad := gaugeOf(t, "usher_websocket_keys_file_bad", "chat"); bad != 0 {
+		t.Errorf("the gauge of a file that is good again is %v, want 0", bad)
 	}
 	if answer := exchange(t, site.Addr, get("/ws/chat/?key="+oldKey, upgrade)); answer.StatusCode != http.StatusUnauthorized {
 		t.Errorf("the old key: %d, want 401", answer.StatusCode)
@@ -138,6 +145,26 @@ func TestKeysFile(t *testing.T) {
 			t.Errorf("a log line holds a key")
 		}
 	}
+}
+
+// gaugeOf is a gauge of a route, as Prometheus reads it.
+func gaugeOf(t *testing.T, name, route string) float64 {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(gateState{})
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			if family.GetName() == name && metric.GetLabel()[0].GetValue() == route {
+				return metric.GetGauge().GetValue()
+			}
+		}
+	}
+	t.Fatalf("no gauge %s of route %s", name, route)
+	return 0
 }
 
 func TestKeysFileMustBeGoodAtStart(t *testing.T) {

@@ -88,11 +88,13 @@ var (
 		"Seconds since the last accepted handshake; absent until there was one.", []string{"route"}, nil)
 	keyDesc = prometheus.NewDesc("usher_websocket_key_last_use_timestamp_seconds",
 		"When a key was last accepted; absent until it was.", []string{"route", "key"}, nil)
+	badFileDesc = prometheus.NewDesc("usher_websocket_keys_file_bad",
+		"1 while a file of keys cannot be used, and the last good keys stay in force.", []string{"route"}, nil)
 )
 
 // Describe is prometheus.Collector's.
 func (gateState) Describe(descs chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{openDesc, darkDesc, sinceDesc, keyDesc} {
+	for _, desc := range []*prometheus.Desc{openDesc, darkDesc, sinceDesc, keyDesc, badFileDesc} {
 		descs <- desc
 	}
 }
@@ -100,6 +102,7 @@ func (gateState) Describe(descs chan<- *prometheus.Desc) {
 // Collect is prometheus.Collector's. Routes of one name in several sites are one.
 func (gateState) Collect(metrics chan<- prometheus.Metric) {
 	open, dark, accepted := map[string]float64{}, map[string]float64{}, map[string]time.Time{}
+	badFile := map[string]float64{}
 	type routeKey struct{ route, key string }
 	used := map[routeKey]time.Time{}
 	for _, g := range liveGates.all() {
@@ -112,6 +115,9 @@ func (gateState) Collect(metrics chan<- prometheus.Metric) {
 			if last := darkness.LastAccepted(); last.After(accepted[route]) {
 				accepted[route] = last
 			}
+		}
+		for _, file := range g.keys.files {
+			badFile[file.route] = max(badFile[file.route], asFloat(file.bad.Load()))
 		}
 		g.gate.Ring().Keys(func(route string, key keys.Key) {
 			if last, ever := keys.Accepted.Last(key.ID()); ever && last.After(used[routeKey{route, key.Label}]) {
@@ -133,6 +139,9 @@ func (gateState) Collect(metrics chan<- prometheus.Metric) {
 	}
 	for route, last := range accepted {
 		gauge(sinceDesc, time.Since(last).Seconds(), route)
+	}
+	for route, is := range badFile {
+		gauge(badFileDesc, is, route)
 	}
 	for key, last := range used {
 		gauge(keyDesc, float64(last.UnixNano())/1e9, key.route, key.key)

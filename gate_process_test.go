@@ -17,17 +17,16 @@ import (
 	"time"
 )
 
-// startSecureCaddy runs a site of https://localhost, with HTTP/2 and 3, and extended CONNECT on both. PORT and ADMIN in the
-// configuration are replaced.
+// startSecureCaddy runs a site of https://localhost, with HTTP/2 and 3, and extended CONNECT on both. PORT, ADMIN and, by
+// reloads, WORDS in the configuration are replaced.
 func startSecureCaddy(t *testing.T, caddyfile string, env ...string) *caddyProcess {
 	t.Helper()
 	p := &caddyProcess{addr: freeAddress(t), admin: freeAddress(t), hasStopped: make(chan error, 1)}
 	_, port, _ := net.SplitHostPort(p.addr)
-	adapted, err := adaptCaddyfile(strings.NewReplacer("PORT", port, "ADMIN", p.admin).Replace(caddyfile))
-	if err != nil {
-		t.Fatal(err)
+	p.config = func(words string) string {
+		return strings.NewReplacer("PORT", port, "ADMIN", p.admin, "WORDS", words).Replace(caddyfile)
 	}
-	p.run(t, adapted, append(env, "GODEBUG=http2xconnect=1")...)
+	p.run(t, p.adapted(t, "first"), append(env, "GODEBUG=http2xconnect=1")...)
 	eventually(t, "the certificate", func() bool {
 		conn, err := p.dialTLS(t.Context(), "http/1.1")
 		if err == nil {
@@ -179,6 +178,7 @@ func TestNothingLeaks(t *testing.T) {
 				}
 				reject auto
 			}
+			header X-Configuration WORDS
 			header /page Content-Type text/html
 			respond /page "<p>"
 			usher_test_panic
@@ -247,6 +247,7 @@ func TestNothingLeaks(t *testing.T) {
 	ask(101, "/ws/a/?key="+wrongKey, "Origin: https://localhost\r\n") // told by closing
 	ask(403, "/elsewhere/?key="+goodKey, "")
 
+	p.reload(t, "second") // the metrics go on
 	told := map[string]string{"the answers": answers}
 	for _, path := range []string{"/config/", "/metrics", "/debug/pprof/cmdline", "/reverse_proxy/upstreams"} {
 		response, err := http.Get("http://" + p.admin + path)
