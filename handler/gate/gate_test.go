@@ -235,6 +235,46 @@ func FuzzHide(f *testing.F) {
 	})
 }
 
+// FuzzKey: a key of any bytes opens its route when it is escaped as RFC 3986 has it, and when it stands as it is wherever a
+// form parser would read it so; and it is gone from what is sent on (Q8 of the corpus).
+func FuzzKey(f *testing.F) {
+	for _, key := range []string{"0123456789abcdef", "aB3+/cD4+/eF5+/gH==", "per%cent%41%zz-000", "key with spaces &=;#", "\x00\xff\u00fc-0123456789ab"} {
+		f.Add(key)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		key, err := keys.NewKey("label", value, time.Time{}, time.Time{})
+		if err != nil {
+			return
+		}
+		if strings.HasPrefix(value, "sha256:") {
+			return // a digest
+		}
+		g := newGate(t, 1, func(r *Route) { r.Hide = true })
+		ring, err := keys.NewRing(map[string][]keys.Key{"0": {key}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.SetRing(ring)
+		escaped := url.QueryEscape(value)
+		for _, form := range []string{escaped, strings.ReplaceAll(escaped, "+", "%20"), value} {
+			values, err := url.ParseQuery("key=" + form)
+			if form == value && (err != nil || len(values) != 1 || values.Get("key") != value) {
+				continue // it is not written so
+			}
+			r := handshake("/ws/0/")
+			r.URL.RawQuery = "a=1&key=" + form + "&b=%2F"
+			d := g.Decide(r)
+			if d.Outcome != Accepted {
+				t.Errorf("%q as %q: %s", value, form, d.Outcome)
+				continue
+			}
+			if prepare(r, d); r.URL.RawQuery != "a=1&b=%2F" {
+				t.Errorf("%q as %q: sent on as %q", value, form, r.URL.RawQuery)
+			}
+		}
+	})
+}
+
 // No two paths but the listed ones lead to a route.
 func FuzzPath(f *testing.F) {
 	g := newGate(f, 3, nil)
