@@ -261,3 +261,44 @@ func selfSigned(t *testing.T) *tls.Config {
 	}
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 }
+
+// A refusal within a stream is told by a close code too: 200, the Close frame, the end.
+func TestRejectCloseOnStreams(t *testing.T) {
+	withExtendedConnect(t, func() {
+		app := startApplication(t)
+		site := startSite(t, `
+			http://localhost
+			websocket_gate {
+				route a /ws/a/ {
+					key `+goodKey+`
+				}
+				reject close
+			}
+			reverse_proxy `+app.Addr)
+		for name, open := range map[string]opener{"HTTP/2": overHTTP2(t, site), "HTTP/3": overHTTP3(t, site)} {
+			refused := open(t, "/ws/a/", "websocket", nil)
+			if refused.status != http.StatusOK {
+				t.Fatalf("%s: status %d, want 200", name, refused.status)
+			}
+			head := make([]byte, 4)
+			if _, err := io.ReadFull(refused, head); err != nil || head[0] != 0x88 || head[2] != 0x11 || head[3] != 0x31 {
+				t.Errorf("%s: read % x, %v, want a Close frame with 4401", name, head, err)
+			}
+			reason := make([]byte, head[1]-2)
+			if _, err := io.ReadFull(refused, reason); err != nil || !strings.HasPrefix(string(reason), "key_missing: ") {
+				t.Errorf("%s: the reason is %q, %v", name, reason, err)
+			}
+			_, _ = refused.Write([]byte{0x88, 0x82, 0, 0, 0, 0, 0x11, 0x31})
+			if rest, err := io.ReadAll(refused); err != nil || len(rest) > 0 {
+				t.Errorf("%s: %x, %v, want the end", name, rest, err)
+			}
+			refused.close()
+			if unlisted := open(t, "/elsewhere/", "websocket", nil); unlisted.status != http.StatusForbidden {
+				t.Errorf("%s: an unlisted path got %d, want 403", name, unlisted.status)
+			}
+		}
+		if seen := app.Seen(); len(seen) > 0 {
+			t.Errorf("the application saw %d refused handshakes", len(seen))
+		}
+	})
+}
