@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/scan2food/usher/handler/sockets"
 )
 
 // The keys of the corpus. They stand nowhere else, so that finding one is finding a leak.
@@ -406,7 +409,17 @@ func TestCorpusP21Rewrites(t *testing.T) {
 		if seen := app.Seen(); len(seen) > 0 && c.status != 101 {
 			t.Errorf("%s: the application saw %s", c.name, seen[0].URL)
 		}
+		awaitEnds(t, site)
 	}
+}
+
+// awaitEnds waits until no socket of the site is left: the gate of another test would log of it.
+func awaitEnds(t *testing.T, site *testSite) {
+	t.Helper()
+	name := openSite(t, site)
+	eventually(t, "every socket ended", func() bool {
+		return !slices.ContainsFunc(openSockets.Routes(), func(route sockets.Route) bool { return route.Site == name })
+	})
 }
 
 // H7: who a client is, is what Caddy believes: an X-Forwarded-For of anybody's is not, one of a trusted proxy is; of IPv6
@@ -442,6 +455,7 @@ func TestCorpusH7ClientAddress(t *testing.T) {
 				t.Errorf("%s: status %d, want %d (%s)", c.name, second.StatusCode, c.status, c.why)
 			}
 			conn.Close()
+			awaitEnds(t, site)
 		})
 	}
 }
