@@ -14,6 +14,8 @@ import (
 type encoders struct {
 	gzip *gzip.Writer
 	zstd *zstd.Encoder
+
+	scratch []byte // what zstd writes to
 }
 
 func newEncoders() (*encoders, error) {
@@ -35,7 +37,8 @@ func (e *encoders) encode(coding Coding, content []byte) []byte {
 	var out bytes.Buffer
 	switch coding {
 	case Zstd:
-		return e.zstd.EncodeAll(content, nil)
+		e.scratch = e.zstd.EncodeAll(content, e.scratch[:0])
+		return bytes.Clone(e.scratch) // it makes room for all of the content
 	case Brotli:
 		w := brotli.NewWriterLevel(&out, brotliLevel(len(content)))
 		_, _ = w.Write(content)

@@ -133,6 +133,10 @@ func (w *compressor) add(f *File, coding Coding) {
 	if made := f.variants.Load(); made != nil && made.tried[coding] {
 		return
 	}
+	if w.left < minCompressed {
+		w.without++ // spare the time
+		return
+	}
 	content, err := f.whole(w.catalog)
 	if err != nil {
 		return // it was replaced meanwhile: the next catalog has it
