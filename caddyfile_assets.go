@@ -3,6 +3,7 @@ package usher
 import (
 	"path"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -25,6 +26,7 @@ func parseVersionedAssets(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, 
 //		manifest <file>...
 //		immutable <path pattern>...
 //		stamp html|css|js ... [integrity]
+//		forget_before <RFC 3339 time>
 //		keep <duration> [<size>]
 //		keep_directory <path>
 //		memory <size>
@@ -54,6 +56,8 @@ func (a *VersionedAssets) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			err = patterns(d, &a.Immutable)
 		case "stamp":
 			err = a.unmarshalStamp(d, once)
+		case "forget_before":
+			err = a.unmarshalForgetBefore(d, once)
 		case "keep":
 			err = a.unmarshalKeep(d, once)
 		case "keep_directory":
@@ -73,8 +77,8 @@ func (a *VersionedAssets) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "explain":
 			err = once.flag(d, &a.Explain)
 		default:
-			err = unknownWord(d, "versioned_assets", "serve", "version_query", "manifest", "immutable", "stamp", "keep", "keep_directory", "memory", "settle",
-				"poll", "encode", "hide", "fallback", "explain")
+			err = unknownWord(d, "versioned_assets", "serve", "version_query", "manifest", "immutable", "stamp", "forget_before",
+				"keep", "keep_directory", "memory", "settle", "poll", "encode", "hide", "fallback", "explain")
 		}
 		if err != nil {
 			return err
@@ -127,6 +131,19 @@ func (a *VersionedAssets) unmarshalStamp(d *caddyfile.Dispenser, once seen) erro
 	if err := a.checkStamp(); err != nil {
 		return d.WrapErr(err)
 	}
+	return nil
+}
+
+func (a *VersionedAssets) unmarshalForgetBefore(d *caddyfile.Dispenser, once seen) error {
+	var text string
+	if err := once.one(d, &text); err != nil {
+		return err
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return d.Errf("forget_before: want an RFC 3339 time such as 2026-01-31T00:00:00Z, got %q", text)
+	}
+	a.ForgetBefore = at
 	return nil
 }
 

@@ -22,6 +22,7 @@ type stampedPages struct {
 	sites        []assets.Site // the longest prefix first
 	config       stamp.Config
 	addIntegrity bool
+	epoch        string                    // what was got before is to be forgotten; "" for nothing
 	state        atomic.Pointer[pageState] // see now
 }
 
@@ -171,14 +172,17 @@ func (w *pageWriter) decide(status int) {
 		w.tellGeneration(header)
 		return
 	}
+	if isHTML(header) && status >= 200 && status != http.StatusNotModified {
+		if header["Cache-Control"] == nil && header["Expires"] == nil {
+			header["Cache-Control"] = []string{"no-cache"} // or browsers guess, and show a page of before (RFC 9111, 4.2.2)
+		}
+		w.tellToForget(header)
+	}
 	if !mayStamp(status, header) {
 		return
 	}
 	w.pages.await(w.request.Context())
 	w.state = w.pages.now() // for all of the page
-	if header["Cache-Control"] == nil && header["Expires"] == nil {
-		header["Cache-Control"] = []string{"no-cache"} // or browsers guess, and show a page of before (RFC 9111, 4.2.2)
-	}
 	w.coding = strings.ToLower(strings.TrimSpace(header.Get("Content-Encoding")))
 	w.tag(header)
 	w.tellGeneration(header)
@@ -235,6 +239,13 @@ func mayStamp(status int, header http.Header) bool {
 // noTransform is RFC 9111, 5.2.2.6: who stands between must not change the content.
 func noTransform(header http.Header) bool {
 	return strings.Contains(strings.ToLower(strings.Join(header["Cache-Control"], ",")), "no-transform")
+}
+
+// isHTML reports a page, also one that is not stamped.
+func isHTML(header http.Header) bool {
+	media, _, _ := strings.Cut(strings.ToLower(header.Get("Content-Type")), ";")
+	media = strings.TrimSpace(media)
+	return media == "text/html" || media == "application/xhtml+xml"
 }
 
 // isStampableHTML leaves XHTML alone, which has other rules, and charsets in which bytes below 0x80 do not mean ASCII.

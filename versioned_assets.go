@@ -76,6 +76,10 @@ type VersionedAssets struct {
 	// Whether every response says in `Cache-Status` which file it is, and why it may be kept for how long. For debugging.
 	Explain bool `json:"explain,omitempty"`
 
+	// What browsers got before this time they are told to forget, once each, and every stamped URL becomes another one. For the day
+	// on which something wrong was given out to be kept. Wants `stamp html`. Default: nothing.
+	ForgetBefore time.Time `json:"forget_before,omitzero"`
+
 	handler   *assets.Handler
 	pages     *stampedPages // nil: pages pass as they are
 	endpoint  *generationEndpoint
@@ -126,7 +130,7 @@ func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 	}
 	a.handler = &assets.Handler{
 		VersionQuery: a.VersionQuery, Immutable: a.Immutable, Hide: a.Hide, Fallback: a.Fallback,
-		Explained: a.Explain, KernelCopies: kernelCopies,
+		Explained: a.Explain, Epoch: a.epoch(), KernelCopies: kernelCopies,
 	}
 	if len(a.VersionQuery) == 0 {
 		a.VersionQuery = []string{"v"}
@@ -139,6 +143,9 @@ func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("versioned_assets: %w", err)
 	}
 	if err := a.checkStamp(); err != nil {
+		return fmt.Errorf("versioned_assets: %w", err)
+	}
+	if err := a.checkForget(time.Now()); err != nil {
 		return fmt.Errorf("versioned_assets: %w", err)
 	}
 	if err := a.provisionEncodings(); err != nil {
@@ -233,7 +240,7 @@ func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*
 	config := assets.TreeConfig{
 		Root: root, Manifests: manifests, Memory: memory,
 		Settle: time.Duration(a.Settle), Vanished: time.Duration(a.Vanished), Poll: time.Duration(a.Poll),
-		Encode: a.handler.Encode, Logger: ctx.Logger(), Now: time.Now,
+		Encode: a.handler.Encode, Epoch: a.epoch(), Logger: ctx.Logger(), Now: time.Now,
 	}
 	scope := "" // what is served depends on where it is served only if it is rewritten
 	if len(a.Stamp) > 0 {
@@ -255,9 +262,10 @@ func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*
 	key := fmt.Sprintf("%s %q %d %d %d %d %v %q %t", root, manifests, memory, a.Settle, a.Vanished, a.Poll, a.handler.Encode,
 		scope, config.Archive != nil)
 	if len(a.Stamp) > 0 {
-		key += fmt.Sprintf(" %q %q", a.Stamp, a.VersionQuery)
+		key += fmt.Sprintf(" %q %q %s", a.Stamp, a.VersionQuery, config.Epoch)
 		rewriter := &rewriter{
-			prefix: r.Prefix, words: a.Stamp, versionWord: a.VersionQuery, logger: ctx.Logger(), told: make(map[string]bool),
+			prefix: r.Prefix, words: a.Stamp, versionWord: a.VersionQuery, epoch: assets.EpochSuffix(config.Epoch),
+			logger: ctx.Logger(), told: make(map[string]bool),
 		}
 		config.Rewrite = rewriter.rewrite
 	}

@@ -24,6 +24,7 @@ type Catalog struct {
 	directories map[string]bool
 	manifests   []manifestFile
 	root        *os.Root        // for files that are not in memory
+	epoch       string          // see TreeConfig
 	reader      Modules         // nil: no script is looked into
 	modules     map[string]bool // the scripts that are named under the prefix of the generation
 	elsewhere   []string
@@ -83,6 +84,7 @@ func (c *Catalog) generation() string {
 
 func (c *Catalog) digest() string {
 	sum := sha256.New()
+	_, _ = sum.Write([]byte(c.epoch))
 	for file := range c.All() {
 		_, _ = sum.Write([]byte(file.Path))
 		_, _ = sum.Write([]byte{0})

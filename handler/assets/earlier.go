@@ -147,7 +147,7 @@ func (h *Handler) asksForAnother(r *http.Request, file *File) bool {
 // serveVersion looks for a version of the query in the archive.
 func (h *Handler) serveVersion(w http.ResponseWriter, r *http.Request, site *Site, path string) bool {
 	for value := range h.versions(r) {
-		if h.serveEarlier(w, r, site, path, value) {
+		if h.serveEarlier(w, r, site, path, withoutEpoch(value, h.Epoch)) {
 			return true
 		}
 	}

@@ -39,7 +39,7 @@ func (c *Catalog) findModules() {
 			read[name] = file.source().links
 		}
 	}
-	c.modules, c.elsewhere = c.reader.Whole(read, func(name string) bool { return c.files[name].Evidence.Kind == NoEvidence })
+	c.modules, c.elsewhere = c.reader.Whole(read, func(name string) bool { return c.files[name].Evidence.Kind == NoEvidence || c.epoch != "" })
 }
 
 // Elsewhere are the URL prefixes of other trees whose scripts are named by scripts of this one, without a generation.

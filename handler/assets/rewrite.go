@@ -84,13 +84,38 @@ func (f *File) Original() []byte {
 	return f.original.Content
 }
 
-// Version is the version word of a file, for references to it. A file whose name is a version needs none.
+// Version is the version word of a file, for references to it. A file whose name is a version needs none, unless its URL
+// has to be another than before.
 func (c *Catalog) Version(path string) (string, bool) {
 	file := c.files[path]
-	if file == nil || file.Evidence.Kind != NoEvidence {
+	switch {
+	case file == nil:
 		return "", false
+	case file.Evidence.Kind != NoEvidence:
+		return c.epoch, c.epoch != ""
 	}
-	return file.version(), true
+	return file.version() + EpochSuffix(c.epoch), true
+}
+
+// epochMark stands between the digest and the epoch of a version.
+const epochMark = "."
+
+// EpochSuffix is the end of the versions of an epoch.
+func EpochSuffix(epoch string) string {
+	if epoch == "" {
+		return ""
+	}
+	return epochMark + epoch
+}
+
+// withoutEpoch is the part of a version that speaks of bytes.
+func withoutEpoch(version, epoch string) string {
+	if rest, ok := strings.CutSuffix(version, epoch); ok && epoch != "" {
+		if digest, ok := strings.CutSuffix(rest, epochMark); ok {
+			return digest
+		}
+	}
+	return version
 }
 
 func (f *File) version() string {

@@ -43,6 +43,7 @@ type scanner struct {
 	report    func(path string, err error)
 	rewrite   Rewrite // nil: files are served as they are
 	modules   Modules // nil: no script is looked into
+	epoch     string  // see TreeConfig
 	now       time.Time
 	fresh     map[string]bool // what was read too soon after it was changed: it may have changed again
 	tolerant  bool            // a file that is being written is left out, instead of stopping the scan
@@ -67,7 +68,7 @@ func (s *scanner) scan(ctx context.Context, entries []entry) (*Catalog, error) {
 	if err := s.readFilesOf(ctx, entries); err != nil {
 		return nil, err
 	}
-	catalog := &Catalog{files: s.files, root: s.root, manifests: s.manifests, reader: s.modules}
+	catalog := &Catalog{files: s.files, root: s.root, manifests: s.manifests, epoch: s.epoch, reader: s.modules}
 	if s.rewrite != nil {
 		catalog.index()
 		catalog.rewrite(s.rewrite)

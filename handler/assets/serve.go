@@ -117,7 +117,7 @@ func (h *Handler) versionEvidence(query string, f *File) Evidence {
 			if name != word {
 				continue
 			}
-			if evidence := f.VersionEvidence(value); evidence.Kind != NoEvidence {
+			if evidence := f.VersionEvidence(withoutEpoch(value, h.Epoch)); evidence.Kind != NoEvidence {
 				return evidence
 			}
 		}

@@ -63,6 +63,8 @@ type TreeConfig struct {
 	Poll time.Duration
 	// Rewrite has files refer to the versions of others. Nil: they are served as they are.
 	Rewrite Rewrite
+	// Epoch is a part of all versions: with another one, each reference is another one, whatever the bytes. Letters and digits.
+	Epoch string
 	// Modules are looked for with it. Nil: there are none.
 	Modules Modules
 	// Archive keeps what is replaced. Nil: it is gone.
@@ -304,8 +306,8 @@ func (t *Tree) scan(ctx context.Context, root *os.Root, entries []entry, toleran
 	var reporting sync.Mutex
 	s := &scanner{
 		root: root, previous: t.catalog.Load(), memory: t.config.Memory, rewrite: t.config.Rewrite,
-		modules: t.config.Modules,
-		now:     t.config.Now(), fresh: t.fresh, tolerant: tolerant, progress: t.progress, every: progressEvery,
+		modules: t.config.Modules, epoch: t.config.Epoch,
+		now: t.config.Now(), fresh: t.fresh, tolerant: tolerant, progress: t.progress, every: progressEvery,
 		report: func(path string, err error) {
 			reporting.Lock()
 			defer reporting.Unlock()
