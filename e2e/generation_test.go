@@ -67,7 +67,7 @@ func TestDeployReloadsThePageOnce(t *testing.T) {
 		serve /static/ %s
 		stamp html
 	}
-	reverse_proxy %s`, static, strings.TrimPrefix(application.URL, "http://")))
+	reverse_proxy %s`, static, strings.TrimPrefix(application.URL, "http://"))).url
 	ctx := browser(t)
 	if err := chromedp.Do(ctx, chromedp.Navigate(url)); err != nil {
 		t.Fatal(err)

@@ -59,20 +59,25 @@ func writeModules(t *testing.T, dir, release string) {
 	}
 }
 
-// startUsherWith runs Caddy with usher and a configuration of its own; %d is its port.
-func startUsherWith(t *testing.T, configuration string) (url string) {
+// startUsherWith runs Caddy with usher and a site of its own.
+func startUsherWith(t *testing.T, configuration string) *usher {
 	t.Helper()
-	dir, port := t.TempDir(), freePort(t)
+	return startUsherAt(t, freePort(t), configuration)
+}
+
+func startUsherAt(t *testing.T, port int, configuration string) *usher {
+	t.Helper()
+	dir := t.TempDir()
 	file := filepath.Join(dir, "Caddyfile")
 	content := fmt.Sprintf("{\n\tadmin off\n\tauto_https off\n}\nhttp://localhost:%d {\n\tbind 127.0.0.1\n%s\n}\n", port, configuration)
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	env := []string{"XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}
-	startProcess(t, dir, env, usherBinary(t), "run", "--config", file)
-	url = fmt.Sprintf("http://localhost:%d", port)
-	waitForStatus(t, url+"/", http.StatusOK)
-	return url
+	u := &usher{url: fmt.Sprintf("http://localhost:%d", port), env: env}
+	u.process = startProcess(t, dir, env, usherBinary(t), "run", "--config", file)
+	waitForStatus(t, u.url+"/", http.StatusOK)
+	return u
 }
 
 type moduleRuns struct {
@@ -108,7 +113,7 @@ func TestModulesRunOnce(t *testing.T) {
 		stamp html css js
 	}
 	root * %s
-	file_server`, static, site))
+	file_server`, static, site)).url
 	ctx := browser(t)
 	for _, release := range []string{"release 1", "release 2"} {
 		if release != "release 1" {
