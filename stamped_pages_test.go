@@ -12,9 +12,14 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/andybalholm/brotli"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/klauspost/compress/zstd"
+	"go.uber.org/zap"
+
+	"github.com/scan2food/usher/handler/assets"
 )
 
 // pagesApplication answers as a test says.
@@ -345,4 +350,74 @@ func TestStampedPageOfTheRoot(t *testing.T) {
 		again, _ := fetch(t, site, "GET", "/static/page.html", "If-None-Match", etag)
 		return again.StatusCode == 200
 	})
+}
+
+// What is said of the bytes of a page is not said of those that are stamped; what they are told to do is.
+func TestStampedPageHeaders(t *testing.T) {
+	t.Parallel()
+	site, app, _ := stampedSite(t, map[string]string{"main.js": mainScript}, "stamp html")
+	app.answers(incident, "Digest", "sha-256=x", "Content-Digest", "sha-256=:x:", "Repr-Digest", "sha-256=:x:", "Content-Md5", "x",
+		"Accept-Ranges", "bytes", "Content-Security-Policy", "script-src 'self'", "Cache-Control", "max-age=5", "Vary", "Cookie")
+	for _, method := range []string{"GET", "HEAD", "POST"} {
+		response, body := fetch(t, site, method, "/")
+		for _, name := range []string{"Digest", "Content-Digest", "Repr-Digest", "Content-Md5", "Accept-Ranges", "Last-Modified"} {
+			if got := response.Header.Get(name); got != "" {
+				t.Errorf("%s has %s %q, which was true of other bytes", method, name, got)
+			}
+		}
+		for name, want := range map[string]string{"Content-Security-Policy": "script-src 'self'", "Cache-Control": "max-age=5", "Vary": "Cookie"} {
+			if got := response.Header.Get(name); !strings.HasPrefix(got, want) {
+				t.Errorf("%s has %s %q, want the page's own %q", method, name, got, want)
+			}
+		}
+		if method != "HEAD" && !strings.Contains(body, stampOf(mainScript)) {
+			t.Errorf("%s is answered with %q", method, body)
+		}
+	}
+	app.answers(incident, "Content-Type", "application/xhtml+xml")
+	if response, _ := fetch(t, site, "GET", "/"); response.Header.Get("Cache-Control") != revalidate {
+		t.Errorf("a page that is not stamped has Cache-Control %q, want %q", response.Header.Get("Cache-Control"), revalidate)
+	}
+}
+
+// BenchmarkFirstByte is what stamping adds to the time until the first part of a page is on its way, and to all of a small one.
+func BenchmarkFirstByte(b *testing.B) {
+	root := b.TempDir()
+	writeFile(b, root, "main.js", mainScript)
+	tree, err := assets.OpenTree(assets.TreeConfig{Root: root, Logger: zap.NewNop(), Now: time.Now})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(tree.Close)
+	tree.Catalog(b.Context())
+	body := []byte(incident + strings.Repeat("<p>filler", 200))
+	var compressed bytes.Buffer
+	w := gzip.NewWriter(&compressed)
+	_, _ = w.Write(body)
+	_ = w.Close()
+	for _, c := range []struct {
+		name, words, coding string
+		body                []byte
+	}{{"Plain", "", "", body}, {"Stamped", stampHTML, "", body}, {"StampedGzip", stampHTML, "gzip", compressed.Bytes()}} {
+		directive := &VersionedAssets{VersionQuery: []string{"v"}, Stamp: []string{c.words}}
+		directive.handler = &assets.Handler{Sites: []assets.Site{{Prefix: "/static/", Tree: tree}}}
+		directive.pages = directive.newPages()
+		next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+			w.Header()["Content-Type"] = []string{"text/html"}
+			if c.coding != "" {
+				w.Header()["Content-Encoding"] = []string{c.coding}
+			}
+			_, err := w.Write(c.body)
+			return err
+		})
+		request := httptest.NewRequest("GET", "/", nil)
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := directive.ServeHTTP(httptest.NewRecorder(), request, next); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

@@ -160,3 +160,32 @@ func TestPageLeavesFontsToStyleSheets(t *testing.T) {
 		t.Errorf("without stamped style sheets: %s", got)
 	}
 }
+
+// Wherever a page is cut in two, it becomes what it becomes at once.
+func TestPageCutAnywhere(t *testing.T) {
+	t.Parallel()
+	config := markedConfig()
+	config.Scripts = true
+	withModules(&config)
+	for _, page := range append(fuzzPages,
+		`<script type=importmap>{"imports":{"a":"\/static/a.js"}}</script><script type=module integrity=x src=../static/a.js></script>`,
+		`<SCRIPT>new Worker("/static/a.js"),import("/static/b.js")</SCRIPT ><link rel=modulepreload href='/static/a.js?v=1#x'>`,
+	) {
+		whole := stamped(config, page, len(page))
+		for cut := range len(page) {
+			var out bytes.Buffer
+			p := New(config).Page(&out, testPage)
+			for _, part := range []string{page[:cut], page[cut:]} {
+				if _, err := p.Write([]byte(part)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := p.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if out.String() != whole {
+				t.Errorf("cut before %q:\n%s, at once:\n%s", page[cut:], out.String(), whole)
+			}
+		}
+	}
+}
