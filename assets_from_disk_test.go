@@ -32,12 +32,13 @@ func (l *watchedListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &watchedConn{conn.(*net.TCPConn), l}, nil
+	return &watchedConn{TCPConn: conn.(*net.TCPConn), listener: l}, nil
 }
 
 type watchedConn struct {
 	*net.TCPConn
 	listener *watchedListener
+	closing  sync.Once
 }
 
 // ReadFrom is what sendfile is reached by: package net looks for a file below one limit.
@@ -59,9 +60,11 @@ func (c *watchedConn) ReadFrom(r io.Reader) (int64, error) {
 }
 
 func (c *watchedConn) Close() error {
-	c.listener.mutex.Lock()
-	c.listener.closing++
-	c.listener.mutex.Unlock()
+	c.closing.Do(func() {
+		c.listener.mutex.Lock()
+		defer c.listener.mutex.Unlock()
+		c.listener.closing++
+	})
 	return c.TCPConn.Close()
 }
 
