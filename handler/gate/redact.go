@@ -23,6 +23,8 @@ func (g *Gate) Redact(r *http.Request) (uri string, header http.Header, ok bool)
 	if !m.byName && !m.suspects(r) {
 		return "", nil, false
 	}
+	left := maxLoggedParts
+	m.left = &left
 	uri = m.target(r.RequestURI)
 	header = r.Header.Clone()
 	changed := m.byName || uri != r.RequestURI
@@ -41,6 +43,7 @@ type redactor struct {
 	byName bool
 	// presented is what stands at the sources of the request; it may stand elsewhere too, as a part of something else
 	presented []string
+	left      *int // of maxLoggedParts
 }
 
 func (m *redactor) notePresented(r *http.Request) {
@@ -166,25 +169,30 @@ func (m redactor) line(name, line string) string {
 	return m.parts(line)
 }
 
-// maxLogged is how much of a header line is looked through for keys that stand in places of no form, each of whose parts
-// is hashed. What is longer is not shown.
-const maxLogged = 4 << 10
+// maxLoggedParts of a request are looked at for keys that stand in places of no form: each is hashed. The rest is not shown.
+const maxLoggedParts = 256
 
 // parts replaces keys that stand in a line of a handshake, in quotes or in any other form that is not a credential's.
 func (m redactor) parts(line string) string {
-	if !m.byName || len(line) < keys.MinSecretLength {
+	if !m.byName {
 		return line
-	}
-	if len(line) > maxLogged {
-		return Redacted
 	}
 	redacted := line
 	for word := range strings.FieldsFuncSeq(line, endsWord) {
+		if len(word) < keys.MinSecretLength {
+			continue
+		}
 		eachPart(word, func(part string) {
-			if len(part) >= keys.MinSecretLength && len(part) <= maxFoundLength && m.gate.knows(part) {
+			if len(part) < keys.MinSecretLength || len(part) > maxFoundLength {
+				return
+			}
+			if *m.left--; *m.left >= 0 && m.gate.knows(part) {
 				redacted = strings.ReplaceAll(redacted, part, Redacted)
 			}
 		})
+		if *m.left < 0 {
+			return Redacted
+		}
 	}
 	return redacted
 }

@@ -45,8 +45,10 @@ func TestRedact(t *testing.T) {
 			map[string]string{"Referer": "https://a/?key=REDACTED#top"}, "a page's address"},
 		{"in a sentence", "/ws/0/", http.Header{"X-Note": {"see " + key + ", please"}}, "/ws/0/",
 			map[string]string{"X-Note": "see REDACTED, please"}, "by its value"},
-		{"too long to look through", "/ws/0/", http.Header{"X-Note": {strings.Repeat("a ", maxLogged)}}, "/ws/0/",
+		{"too much to look through", "/ws/0/", http.Header{"X-Note": {strings.Repeat("sixteen-letters= ", maxLoggedParts+1)}}, "/ws/0/",
 			map[string]string{"X-Note": Redacted}, "each part is hashed"},
+		{"long, and of short words", "/ws/0/", http.Header{"X-Note": {strings.Repeat("a ", 4000)}}, "/ws/0/",
+			map[string]string{"X-Note": strings.Repeat("a ", 4000)}, "no key is that short"},
 		{"no credential", "/ws/0/?a=1", http.Header{"User-Agent": {"Mozilla/5.0 (X11; Linux x86_64) of some length"}}, "/ws/0/?a=1",
 			map[string]string{"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) of some length"}, "as it is"},
 	} {
@@ -64,6 +66,25 @@ func TestRedact(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Looking for keys in a handshake full of words costs no more than looking at some hundreds of them.
+func BenchmarkRedact(b *testing.B) {
+	g := newGate(b, 10, everySource)
+	r := handshake("/ws/0/?key=" + secret + "-0-0")
+	r.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36")
+	r.Header.Set("Cookie", "csrftoken=0123456789abcdef0123456789abcdef; sessionid=abcdefghijklmnopqrstuvwxyz012345")
+	b.Run("browser", func(b *testing.B) {
+		for b.Loop() {
+			g.Redact(r)
+		}
+	})
+	r.Header.Set("X-Note", strings.Repeat(strings.Repeat("a=", 64)+strings.Repeat("b", 120)+" ", 60))
+	b.Run("attack", func(b *testing.B) {
+		for b.Loop() {
+			g.Redact(r)
+		}
+	})
 }
 
 // What is accepted, from any place, is one of the route's keys, presented once; and no log shows it.
