@@ -27,14 +27,25 @@ func loggerOf(info sockets.Info) *zap.Logger {
 // socketOpened is told of every handshake that has succeeded.
 func socketOpened(s *sockets.Socket) {
 	info, now := s.Info(), time.Now()
-	keys.Accepted.Touch(info.KeyID, now)
-	if owner, ok := info.Owner.(*WebSocketGate); ok && owner.gate != nil {
+	if owner, ok := info.Owner.(*WebSocketGate); ok {
 		owner.metrics.count(info.Route, gate.Accepted)
-		if darkness := owner.watch.routes[info.Route]; darkness != nil {
-			darkness.Accepted(now)
+		if owner.gate != nil {
+			owner.opened(info, now)
 		}
 	}
 	logOpened(s)
+}
+
+// opened is told of a socket that this gate admitted. Its key, or its route, may have gone while the application made up its
+// mind: then it is closed as those were that were open at that moment.
+func (g *WebSocketGate) opened(info sockets.Info, now time.Time) {
+	keys.Accepted.Touch(info.KeyID, now)
+	if darkness := g.watch.routes[info.Route]; darkness != nil {
+		darkness.Accepted(now)
+	}
+	if standing(liveGates.all(), info, now) != gate.Accepted {
+		go closeRevoked()
+	}
 }
 
 // socketEnded is told of every such socket that has ended.

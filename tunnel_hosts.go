@@ -57,7 +57,7 @@ func (h *tunnelHost) drain() {
 	h.once.Do(func() {
 		go func() {
 			defer close(h.drained)
-			openTunnels.Drain(time.Duration(h.spread.Load()), func(host *tunnel.Host) bool { return host == &h.Host })
+			openTunnels.Drain(&h.Host, time.Duration(h.spread.Load()))
 		}()
 	})
 }

@@ -255,15 +255,15 @@ func (g *WebSocketGate) Cleanup() error {
 }
 
 // retire is called when the server begins to shut down, because a new configuration is in force or because the process
-// ends. It closes the sockets that the new one would not admit, and those within streams of HTTP/2 and 3: the server
-// waits for its streams, for ever if no grace period is set. At the end of the process it closes all that a proxy holds:
-// at a boundary between frames, and before the proxy breaks them off.
+// ends. It closes the sockets that the new one would not admit, and those within streams of HTTP/2 and 3 that no tunnel
+// keeps: the server waits for its streams, for ever if no grace period is set. At the end of the process it closes all that a
+// proxy holds: at a boundary between frames, and before the proxy breaks them off.
 func (g *WebSocketGate) retire() {
 	g.retired.Do(func() {
 		const reason = "the server is going away"
 		g.live.Store(false)
 		liveGates.remove(g)
-		openSockets.CloseWhere(func(info sockets.Info) bool {
+		openSockets.CloseUnkept(func(info sockets.Info) bool {
 			return info.Owner == g && info.Protocol != "HTTP/1.1"
 		}, sockets.CodeGoingAway, reason)
 		if !caddy.Exiting() {
@@ -271,7 +271,7 @@ func (g *WebSocketGate) retire() {
 			return
 		}
 		for _, open := range openSockets.List() {
-			if open.Owner == g && !open.Detached {
+			if open.Owner == g && !open.Kept {
 				openSockets.CloseID(open.ID, sockets.CodeGoingAway, reason)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"slices"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	"github.com/scan2food/usher/handler/gate"
 	"github.com/scan2food/usher/handler/sockets"
 	"github.com/scan2food/usher/handler/tunnel"
 )
@@ -92,7 +94,10 @@ func (t *WebSocketTunnel) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("websocket_tunnel: %w", err)
 	}
-	t.ungated = &WebSocketGate{logger: ctx.Logger(new(WebSocketGate))}
+	t.ungated = &WebSocketGate{logger: ctx.Logger(new(WebSocketGate)), metrics: countersOf(nil)}
+	if err := registerMetrics(ctx); err != nil {
+		return fmt.Errorf("websocket_tunnel: %w", err)
+	}
 	t.handler, err = tunnel.New(tunnel.Config{
 		Upstreams:        upstreams,
 		Select:           t.choose,
@@ -100,6 +105,7 @@ func (t *WebSocketTunnel) Provision(ctx caddy.Context) error {
 		Pool:             openTunnels,
 		Registry:         openSockets,
 		Describe:         t.describeSocket,
+		Refused:          func(r *http.Request) { t.count(r, gate.UpstreamRefused) },
 		DialTimeout:      time.Duration(t.DialTimeout),
 		HandshakeTimeout: time.Duration(t.HandshakeTimeout),
 		WriteTimeout:     time.Duration(t.WriteTimeout),
@@ -222,10 +228,30 @@ func (t *WebSocketTunnel) ServeHTTP(w http.ResponseWriter, r *http.Request, next
 	}
 	err := t.handler.ServeHTTP(w, r, next)
 	var own *tunnel.Error
-	if errors.As(err, &own) {
-		return caddyhttp.Error(own.Status, own.Err)
+	if !errors.As(err, &own) {
+		return err
 	}
-	return err
+	t.count(r, outcomeOf(own))
+	return caddyhttp.Error(own.Status, own.Err)
+}
+
+// count counts what became of a handshake, unless a gate does.
+func (t *WebSocketTunnel) count(r *http.Request, outcome gate.Outcome) {
+	if sockets.FromContext(r.Context()) == nil {
+		t.ungated.metrics.count("", outcome)
+	}
+}
+
+// outcomeOf says in the gate's words what became of a handshake that no gate has judged.
+func outcomeOf(err *tunnel.Error) gate.Outcome {
+	switch {
+	case err.Status == http.StatusGatewayTimeout:
+		return gate.UpstreamTimeout
+	case err.Malformed():
+		return gate.Malformed
+	default:
+		return gate.UpstreamFailed
+	}
 }
 
 // choose asks Caddy's policy, where that can know the answer.
@@ -285,6 +311,12 @@ func (t *WebSocketTunnel) prepare(request, original *http.Request, upstream *tun
 	if replacer, ok := original.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		replacer.Set("http.reverse_proxy.upstream.hostport", upstream.Address)
 		replacer.Set("http.reverse_proxy.upstream.address", upstream.String())
+		host, port, err := net.SplitHostPort(upstream.Address)
+		if err != nil {
+			host = upstream.Address // the path of a socket
+		}
+		replacer.Set("http.reverse_proxy.upstream.host", host)
+		replacer.Set("http.reverse_proxy.upstream.port", port)
 	}
 	t.Headers.ApplyToRequest(request)
 }

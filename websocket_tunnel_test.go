@@ -6,11 +6,9 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/scan2food/usher/handler/sockets"
 )
@@ -211,88 +209,6 @@ func TestTunnelErrors(t *testing.T) {
 			t.Errorf("%s: %d %q, want %d in the site's own words (%s)", c.name, response.StatusCode, body, c.status, c.why)
 		}
 	}
-}
-
-// TestTunnelSurvivesReloads is case L3: sockets stay open through configurations, and carry every byte.
-func TestTunnelSurvivesReloads(t *testing.T) {
-	app := startApplication(t)
-	const (
-		open    = 500
-		reloads = 100
-	)
-	site := tunnelSite(t, app.Addr)
-	before, goroutines := openTunnels.Len(), runtime.NumGoroutine()
-	conns := make([]net.Conn, open)
-	for i := range conns {
-		conns[i], _ = openTunnel(t, site)
-	}
-	ended := make(chan error, open)
-	stop := make(chan struct{})
-	for i, conn := range conns {
-		go func() { ended <- talk(conn, i, stop) }()
-	}
-	for i := range reloads {
-		next := tunnelSite(t, app.Addr, fmt.Sprintf("header_up X-Reload %d", i))
-		site.Unload()
-		site = next
-	}
-	close(stop)
-	for range conns {
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	}
-	for _, conn := range conns {
-		conn.Close()
-	}
-	eventually(t, "the tunnels ended", func() bool { return openTunnels.Len() <= before })
-	// Each configuration that a test provisions leaves a few goroutines to its listener, until the test ends.
-	eventually(t, "the goroutines ended", func() bool { return runtime.NumGoroutine() <= goroutines+4*reloads })
-}
-
-// talk sends numbered messages and compares what comes back, until stop.
-func talk(conn net.Conn, id int, stop chan struct{}) error {
-	for n := 0; ; n++ {
-		select {
-		case <-stop:
-			return nil
-		default:
-		}
-		message := fmt.Appendf([]byte{0x82, 0x80 | 20, 0, 0, 0, 0}, "%08d %011d", id, n)
-		if _, err := conn.Write(message); err != nil {
-			return fmt.Errorf("socket %d, message %d: %w", id, n, err)
-		}
-		got := make([]byte, len(message))
-		if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got, message) {
-			return fmt.Errorf("socket %d, message %d: read %q, %v", id, n, got, err)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-}
-
-// TestTunnelOfNoConfiguration has a reload that no longer names the application: its sockets are told.
-func TestTunnelOfNoConfiguration(t *testing.T) {
-	t.Parallel()
-	gone, stays := startApplication(t), startApplication(t)
-	site := tunnelSite(t, gone.Addr+" "+stays.Addr, "lb_policy header X-To", "drain 100ms")
-	conns := map[string]net.Conn{}
-	for i := 0; len(conns) < 2; i++ {
-		conn, _ := openTunnel(t, site, fmt.Sprintf("X-To: %d", i))
-		echoes(t, conn, "x")
-		if len(gone.Seen()) > 0 {
-			conns["gone"] = conn
-		}
-		if len(stays.Seen()) > 0 {
-			conns["stays"] = conn
-		}
-	}
-	tunnelSite(t, stays.Addr)
-	site.Unload()
-	got, err := io.ReadAll(conns["gone"])
-	if err != nil || len(got) < 4 || got[0] != 0x88 || int(got[2])<<8|int(got[3]) != 1001 {
-		t.Errorf("read %q, %v, want a close frame with 1001", got, err)
-	}
-	echoes(t, conns["stays"], "still here")
 }
 
 func TestTunnelPolicies(t *testing.T) {

@@ -144,9 +144,18 @@ func (r *Registry) List() []Snapshot {
 // CloseWhere closes the sockets that match, as [Socket.Close] does, all at the same time, and returns how many. A
 // handshake that is under way is given up.
 func (r *Registry) CloseWhere(match func(Info) bool, code Code, reason string) int {
+	return r.closeWhere(func(s *Socket) bool { return match(s.info) }, code, reason)
+}
+
+// CloseUnkept is CloseWhere for those that nobody keeps (see [Socket.Keep]).
+func (r *Registry) CloseUnkept(match func(Info) bool, code Code, reason string) int {
+	return r.closeWhere(func(s *Socket) bool { return !s.kept.Load() && match(s.info) }, code, reason)
+}
+
+func (r *Registry) closeWhere(match func(*Socket) bool, code Code, reason string) int {
 	closed := 0
 	for _, s := range r.all() {
-		if match(s.info) && s.closeSoon(code, reason) {
+		if match(s) && s.closeSoon(code, reason) {
 			closed++
 		}
 	}

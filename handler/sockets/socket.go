@@ -29,6 +29,7 @@ type Socket struct {
 	status   atomic.Int32
 	opened   atomic.Bool
 	detached atomic.Bool
+	kept     atomic.Bool
 	closing  atomic.Pointer[closing] // nil until the gate closes it
 
 	// writing is held while bytes go to the client, reading while they come, so that frames are followed in order.
@@ -70,8 +71,8 @@ type Snapshot struct {
 	In, Out int64
 	// Active is when bytes last went either way, to about a second.
 	Active time.Time
-	// Detached says that it lives on without the handler that opened it.
-	Detached bool
+	// Kept says that whoever carries it closes it when the process stops.
+	Kept bool
 }
 
 // Ended is a socket that is over.
@@ -102,7 +103,7 @@ func (s *Socket) Info() Info { return s.info }
 func (s *Socket) Snapshot() Snapshot {
 	return Snapshot{
 		Info: s.info, ID: s.id, Started: s.started,
-		In: s.in.Load(), Out: s.out.Load(), Active: time.Unix(0, s.active.Load()), Detached: s.Detached(),
+		In: s.in.Load(), Out: s.out.Load(), Active: time.Unix(0, s.active.Load()), Kept: s.kept.Load(),
 	}
 }
 
@@ -131,6 +132,10 @@ func (s *Socket) Detach() {
 
 // Detached reports whether Detach was called.
 func (s *Socket) Detached() bool { return s.detached.Load() }
+
+// Keep says that the socket, once it is open, is kept through changes of the configuration, and closed when the process
+// stops, by whoever carries it: [Registry.CloseUnkept] leaves it alone.
+func (s *Socket) Keep() { s.kept.Store(true) }
 
 // OnClose sets what is called, once, when the gate has closed the socket and its Close frame is out, or its handshake
 // is given up: it should end whatever still holds the connection to the application, such as the request's context.

@@ -12,8 +12,9 @@ func (h *Handler) relay(w http.ResponseWriter, r *http.Request, answer *answer) 
 	defer answer.discard()
 	if r.ProtoMajor > 1 && answer.StatusCode < 300 {
 		// To an extended CONNECT any 2xx says that the tunnel stands (RFC 8441, 5).
-		return &Error{http.StatusBadGateway, errNoSwitch}
+		return &Error{Status: http.StatusBadGateway, Err: errNoSwitch}
 	}
+	h.config.Refused(r)
 	header := w.Header()
 	upgrade := answer.Header["Upgrade"]
 	removeHopByHop(answer.Header)

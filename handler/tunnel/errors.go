@@ -15,6 +15,15 @@ type Error struct {
 func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
+// Malformed reports whether the client's own handshake was at fault.
+func (e *Error) Malformed() bool {
+	switch e.Status {
+	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusUpgradeRequired:
+		return true
+	}
+	return false
+}
+
 // statusClientGone is what access logs have for a client that left before it was answered. No client sees it.
 const statusClientGone = 499
 
@@ -26,11 +35,11 @@ func asError(client, handshake context.Context, err error) *Error {
 	case errors.As(err, &known):
 		return known
 	case client.Err() != nil:
-		return &Error{statusClientGone, context.Cause(client)}
+		return &Error{Status: statusClientGone, Err: context.Cause(client)}
 	case handshake.Err() != nil:
-		return &Error{http.StatusGatewayTimeout, err}
+		return &Error{Status: http.StatusGatewayTimeout, Err: err}
 	default:
-		return &Error{http.StatusBadGateway, err}
+		return &Error{Status: http.StatusBadGateway, Err: err}
 	}
 }
 

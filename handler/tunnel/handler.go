@@ -33,6 +33,8 @@ type Config struct {
 	Registry *sockets.Registry
 	// Describe says what to write into the registry about such a socket.
 	Describe func(r *http.Request) sockets.Info
+	// Refused is told of a handshake that the application answered otherwise than by a switch. Nil is told nothing.
+	Refused func(r *http.Request)
 
 	// DialTimeout bounds a connection to one upstream, TLS included. Default 3s.
 	DialTimeout time.Duration
@@ -86,6 +88,9 @@ func New(config Config) (*Handler, error) {
 	if config.Describe == nil {
 		config.Describe = func(r *http.Request) sockets.Info { return sockets.Info{Protocol: r.Proto} }
 	}
+	if config.Refused == nil {
+		config.Refused = func(*http.Request) {}
+	}
 	if config.Dial == nil {
 		config.Dial = new(net.Dialer).DialContext
 	}
@@ -130,7 +135,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) e
 func (h *Handler) serveUngated(w http.ResponseWriter, r *http.Request) error {
 	socket, err := h.config.Registry.Open(h.config.Describe(r), sockets.Limits{})
 	if err != nil {
-		return &Error{http.StatusServiceUnavailable, err}
+		return &Error{Status: http.StatusServiceUnavailable, Err: err}
 	}
 	defer func() {
 		if !socket.Detached() {
@@ -144,9 +149,10 @@ func (h *Handler) serveUngated(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, socket *sockets.Socket) error {
+	socket.Keep()
 	hand, err := newHandshake(r, h.config.Random)
 	if err != nil {
-		return &Error{http.StatusInternalServerError, err}
+		return &Error{Status: http.StatusInternalServerError, Err: err}
 	}
 	answer, upstream, err := h.ask(w, r, hand)
 	if err != nil {
@@ -157,7 +163,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, socket *sockets.
 	}
 	if err := hand.check(answer.Header); err != nil {
 		answer.discard()
-		return &Error{http.StatusBadGateway, err}
+		return &Error{Status: http.StatusBadGateway, Err: err}
 	}
 	return h.open(w, r, socket, upstream, answer)
 }
@@ -207,7 +213,7 @@ func (h *Handler) open(
 	client, err := takeOver(w, socket)
 	if err != nil {
 		t.app.Close()
-		return &Error{http.StatusInternalServerError, err}
+		return &Error{Status: http.StatusInternalServerError, Err: err}
 	}
 	socket.Detach()
 	t.client, t.up.early = client, client.early

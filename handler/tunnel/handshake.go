@@ -37,23 +37,23 @@ func checkAsked(r *http.Request) error {
 	version := r.Header["Sec-Websocket-Version"]
 	if r.ProtoMajor > 1 {
 		if len(version) > 0 && !slices.Equal(version, []string{"13"}) {
-			return &Error{http.StatusUpgradeRequired, fmt.Errorf("want Sec-WebSocket-Version 13, got %q", version)}
+			return &Error{Status: http.StatusUpgradeRequired, Err: fmt.Errorf("want Sec-WebSocket-Version 13, got %q", version)}
 		}
 		return nil
 	}
 	switch {
 	case r.Method != http.MethodGet:
-		return &Error{http.StatusMethodNotAllowed, fmt.Errorf("want a GET, got %s", r.Method)}
+		return &Error{Status: http.StatusMethodNotAllowed, Err: fmt.Errorf("want a GET, got %s", r.Method)}
 	case r.ProtoMinor < 1:
-		return &Error{http.StatusBadRequest, errors.New("want HTTP/1.1, got HTTP/1.0")}
+		return &Error{Status: http.StatusBadRequest, Err: errors.New("want HTTP/1.1, got HTTP/1.0")}
 	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
-		return &Error{http.StatusBadRequest, errors.New("want a handshake without a body")}
+		return &Error{Status: http.StatusBadRequest, Err: errors.New("want a handshake without a body")}
 	case len(r.Header["Upgrade"]) != 1 || !strings.EqualFold(r.Header["Upgrade"][0], "websocket"):
-		return &Error{http.StatusBadRequest, fmt.Errorf("want Upgrade: websocket, got %q", r.Header["Upgrade"])}
+		return &Error{Status: http.StatusBadRequest, Err: fmt.Errorf("want Upgrade: websocket, got %q", r.Header["Upgrade"])}
 	case !slices.Equal(version, []string{"13"}):
-		return &Error{http.StatusUpgradeRequired, fmt.Errorf("want Sec-WebSocket-Version 13, got %q", version)}
+		return &Error{Status: http.StatusUpgradeRequired, Err: fmt.Errorf("want Sec-WebSocket-Version 13, got %q", version)}
 	case len(r.Header["Sec-Websocket-Key"]) != 1 || !isKey(r.Header["Sec-Websocket-Key"][0]):
-		return &Error{http.StatusBadRequest, errors.New("want one Sec-WebSocket-Key of 16 bytes in base64")}
+		return &Error{Status: http.StatusBadRequest, Err: errors.New("want one Sec-WebSocket-Key of 16 bytes in base64")}
 	}
 	return nil
 }

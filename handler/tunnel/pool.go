@@ -90,13 +90,14 @@ func (p *Pool) snapshot(into []*tunnel) []*tunnel {
 	return append(into, p.tunnels...)
 }
 
-// Drain closes the tunnels with the code 1001, in random order and spread evenly over the time, so that their clients do
-// not all come back in one moment. Those that belongs refuses stay; nil means all. It returns when the last one has been
-// told, and has had a moment to leave.
-func (p *Pool) Drain(over time.Duration, belongs func(*Host) bool) {
+// Drain closes the tunnels to the host with the code 1001, in random order and spread evenly over the time, so that their
+// clients do not all come back in one moment. A handshake that is under way and succeeds later is closed as it opens. Drain
+// returns when the last tunnel has been told, and has had a moment to leave.
+func (p *Pool) Drain(host *Host, over time.Duration) {
+	host.leaving.Store(true)
 	var leaving []*tunnel
 	for _, t := range p.snapshot(nil) {
-		if belongs == nil || belongs(t.host) {
+		if t.host == host {
 			leaving = append(leaving, t)
 		}
 	}
@@ -107,7 +108,7 @@ func (p *Pool) Drain(over time.Duration, belongs func(*Host) bool) {
 		if wait := due - time.Since(started); wait > time.Millisecond {
 			time.Sleep(wait)
 		}
-		t.fail(codeGoingAway, "the server is going away")
+		t.goAway()
 	}
 	waitForEnds(leaving)
 }

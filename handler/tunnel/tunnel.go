@@ -79,7 +79,13 @@ func (t *tunnel) start() {
 	t.socket.OnClose(t.leave)
 	go t.runUp()
 	go t.runDown()
+	if t.host.leaving.Load() { // asked after it stands in the pool: a Drain sees it there, or it sees the Drain
+		go t.goAway()
+	}
 }
+
+// goAway ends the tunnel because this server stops, or has no use for the application any more.
+func (t *tunnel) goAway() { t.fail(codeGoingAway, "the server is going away") }
 
 func (t *tunnel) runUp() {
 	err := t.up.run()

@@ -349,7 +349,7 @@ func TestDrain(t *testing.T) {
 	started := time.Now()
 	drained := make(chan time.Duration, 1)
 	go func() {
-		pool.Drain(200*time.Millisecond, func(h *Host) bool { return h == app.Host })
+		pool.Drain(app.Host, 200*time.Millisecond)
 		drained <- time.Since(started)
 	}()
 	early, late := 0, 0

@@ -34,6 +34,7 @@ func (u *Upstream) String() string {
 type Host struct {
 	open        atomic.Int64
 	failedUntil atomic.Int64 // Unix time in nanoseconds
+	leaving     atomic.Bool  // it has been drained: what is opened now is closed at once
 }
 
 // Open is the number of tunnels to the host.
