@@ -3,7 +3,7 @@
 // core, the application and the clients have the others. Work is counted by the second of the server's own processor
 // time: the client may well be the slower. Only the ratios mean anything.
 //
-//	go run ./bench/tunnel [-sockets 3000,10000] [-settle 150s] [-seconds 3] [-only usher,nginx] [-secure=false]
+//	go run ./bench/tunnel [-sockets 3000,10000] [-settle 150s] [-seconds 3] [-only usher,nginx] [-secure=false] [-cleartext=false]
 package main
 
 import (
@@ -28,7 +28,8 @@ func main() {
 		"how long they are idle before it is read; Go collects the garbage of an idle program every two minutes")
 	seconds := flag.Float64("seconds", 3, "how long each kind of work is done; 0 leaves it out")
 	only := flag.String("only", "", "the servers to measure; default: all that are installed")
-	secure := flag.Bool("secure", true, "measure TLS too")
+	secure := flag.Bool("secure", true, "measure TLS")
+	cleartext := flag.Bool("cleartext", true, "measure cleartext")
 	flag.Parse()
 	plan.duration = time.Duration(*seconds * float64(time.Second))
 	for number := range strings.FieldsFuncSeq(*sockets, func(r rune) bool { return r == ',' }) {
@@ -55,7 +56,9 @@ func main() {
 	application := startApplication(plan.application)
 	defer application.stop()
 
-	measureAll(plan, servers, false)
+	if *cleartext {
+		measureAll(plan, servers, false)
+	}
 	if *secure {
 		measureAll(plan, servers, true)
 	}

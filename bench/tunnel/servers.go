@@ -170,7 +170,7 @@ func (s server) start(application string, secure bool) *running {
 	command := exec.Command("taskset", append([]string{"-c", "0"}, s.run(file)...)...)
 	command.Env = append(os.Environ(), "GOMAXPROCS=1", "HOME="+s.dir)
 	r := &running{process: startProcess(s.name, command), address: fmt.Sprintf("127.0.0.1:%d", port), secure: secure}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		conn, err := r.tryOpen()
 		if err == nil {
 			conn.Close()

@@ -6,19 +6,21 @@ import "sync"
 type bufferSize uint8
 
 const (
-	tinyBuffer  bufferSize = iota // for waiting with, where nothing else can be done
-	smallBuffer                   // a message that fits into it never sees a large one
+	tinyBuffer   bufferSize = iota // for waiting with, where nothing else can be done
+	smallBuffer                    // a message that fits into it never sees a larger one
+	recordBuffer                   // no read of a TLS connection yields more than one record
 	largeBuffer
 )
 
 // bufferBytes are the sizes in bytes.
-var bufferBytes = [...]int{tinyBuffer: 512, smallBuffer: 4 << 10, largeBuffer: 64 << 10}
+var bufferBytes = [...]int{tinyBuffer: 512, smallBuffer: 4 << 10, recordBuffer: 16 << 10, largeBuffer: 128 << 10}
 
 // buffers are held while bytes flow.
 var buffers = [...]sync.Pool{
-	tinyBuffer:  newBuffers(tinyBuffer),
-	smallBuffer: newBuffers(smallBuffer),
-	largeBuffer: newBuffers(largeBuffer),
+	tinyBuffer:   newBuffers(tinyBuffer),
+	smallBuffer:  newBuffers(smallBuffer),
+	recordBuffer: newBuffers(recordBuffer),
+	largeBuffer:  newBuffers(largeBuffer),
 }
 
 func newBuffers(size bufferSize) sync.Pool {
@@ -26,6 +28,18 @@ func newBuffers(size bufferSize) sync.Pool {
 		buffer := make([]byte, bufferBytes[size])
 		return &buffer
 	}}
+}
+
+// next lets a buffer that was filled be followed by a larger one, up to the largest, and one of which little was used by a
+// smaller one.
+func (size bufferSize) next(n int, largest bufferSize) bufferSize {
+	switch {
+	case n == bufferBytes[size]:
+		return min(size+1, largest)
+	case n < bufferBytes[smallBuffer]:
+		return min(size, smallBuffer)
+	}
+	return size
 }
 
 func takeBuffer(size bufferSize) *[]byte         { return buffers[size].Get().(*[]byte) }

@@ -54,11 +54,8 @@ func (s *directSource) pump(sink func([]byte) error) error {
 		return s.err
 	case s.n == 0:
 		return io.EOF
-	case s.n == bufferBytes[size]:
-		s.size = largeBuffer
-	case s.n < bufferBytes[smallBuffer]:
-		s.size = smallBuffer
 	}
+	s.size = size.next(s.n, largeBuffer)
 	return sink((*buffer)[:s.n])
 }
 

@@ -235,7 +235,7 @@ func (h *Handler) openStream(w http.ResponseWriter, r *http.Request, t *tunnel, 
 		return nil // the client has gone, and was told all there was to tell
 	}
 	t.client = client
-	t.up.source = &streamSource{r.Body}
+	t.up.source = &streamSource{body: r.Body}
 	t.connect()
 	t.start()
 	<-t.done

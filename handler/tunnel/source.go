@@ -48,11 +48,12 @@ type connSource struct {
 	// ready is nil where the kernel cannot be asked, because something unknown is wrapped around its connection: what
 	// that has read ahead it may not give away.
 	ready *readiness
-	// secure is a TLS connection, which may hold bytes that the kernel has given away already.
+	// secure is a TLS connection, which may hold bytes that the kernel has given away already. To find that out costs as
+	// much as a short message: while such a connection is busy it is waited for in a read, with the buffer in hand, until the
+	// keeper wakes it.
 	secure bool
-	// drained says that it holds none.
-	drained bool
-	size    bufferSize
+	busy   bool
+	size   bufferSize
 }
 
 // past is a deadline that ends a wait at once.
@@ -62,11 +63,11 @@ var past = time.Unix(1, 0)
 func newConnSource(conn, base net.Conn) *connSource {
 	s := &connSource{conn: conn, base: base}
 	if layered, ok := base.(*tls.Conn); ok {
-		s.secure = true
+		s.secure, s.busy = true, true // the handshake may have been read with more behind it
 		base = layered.NetConn()
 	}
 	if raw, ok := rawConn(base); ok {
-		s.ready = newReadiness(raw)
+		s.ready, s.size = newReadiness(raw), smallBuffer
 	}
 	return s
 }
@@ -85,17 +86,27 @@ func (s *connSource) pump(sink func([]byte) error) error {
 	if s.ready == nil {
 		return s.read(sink)
 	}
-	if s.secure && !s.drained {
-		if err := s.drain(sink); err != nil {
-			return err
-		}
+	if s.secure && s.busy {
+		return s.readBusy(sink)
 	}
 	if err := s.ready.wait(); err != nil {
 		return woken(s.base, err)
 	}
-	s.drained = false
-	s.size = max(s.size, smallBuffer) // a tiny one is for those who wait with it
+	s.busy = true
 	return woken(s.base, s.read(sink))
+}
+
+// readBusy reads from a TLS connection. When that is woken, what it still holds is handed on.
+func (s *connSource) readBusy(sink func([]byte) error) error {
+	err := woken(s.base, s.read(sink))
+	if err != errWoken {
+		return err
+	}
+	s.busy = false
+	if err := s.drain(sink); err != nil {
+		return err
+	}
+	return errWoken
 }
 
 func (s *connSource) wake() {
@@ -119,17 +130,16 @@ func (s *connSource) read(sink func([]byte) error) error {
 	return err
 }
 
-// nextSize lets a buffer that was filled be followed by a larger one. What is in hand while nothing comes, where there is
-// no way to wait without, is the tiny one.
+// nextSize is the size after a read of n bytes. What is in hand while nothing comes, where there is no way to wait without,
+// is the tiny one.
 func (s *connSource) nextSize(n int) bufferSize {
 	switch {
-	case n == bufferBytes[s.size]:
-		return min(s.size+1, largeBuffer)
-	case s.ready != nil && n >= bufferBytes[smallBuffer]:
-		return s.size // a TLS record never fills a large one
-	default:
+	case s.ready == nil && n < bufferBytes[s.size]:
 		return tinyBuffer
+	case s.secure:
+		return s.size.next(n, recordBuffer)
 	}
+	return s.size.next(n, largeBuffer)
 }
 
 // drain hands on what a TLS connection holds. Its read fails where it would have to ask the kernel, which does it no harm
@@ -141,7 +151,6 @@ func (s *connSource) drain(sink func([]byte) error) error {
 	for {
 		err := s.read(sink)
 		if err = woken(s.base, err); err == errWoken {
-			s.drained = true
 			return nil
 		}
 		if err != nil {
@@ -151,12 +160,17 @@ func (s *connSource) drain(sink func([]byte) error) error {
 }
 
 // streamSource reads from the body of an extended CONNECT.
-type streamSource struct{ body io.Reader }
+type streamSource struct {
+	body io.Reader
+	size bufferSize
+}
 
 func (s *streamSource) pump(sink func([]byte) error) error {
-	buffer := takeBuffer(smallBuffer)
-	defer giveBuffer(smallBuffer, buffer)
+	size := max(s.size, smallBuffer)
+	buffer := takeBuffer(size)
+	defer giveBuffer(size, buffer)
 	n, err := s.body.Read(*buffer)
+	s.size = size.next(n, recordBuffer)
 	if n > 0 {
 		if err := sink((*buffer)[:n]); err != nil {
 			return err
