@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -62,6 +63,9 @@ func (u *Upstream) dial(ctx context.Context, dial DialFunc, timeout time.Duratio
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errDialTimeout)
 	defer cancel()
 	conn, err := dial(ctx, u.Network, u.Address)
+	for isQueueFull(err) && pause(ctx, queuePause) {
+		conn, err = dial(ctx, u.Network, u.Address)
+	}
 	if err != nil {
 		return nil, &dialError{u, err}
 	}
@@ -74,6 +78,25 @@ func (u *Upstream) dial(ctx context.Context, dial DialFunc, timeout time.Duratio
 		return nil, &dialError{u, fmt.Errorf("TLS handshake: %w", err)}
 	}
 	return secure, nil
+}
+
+// queuePause is how long a full queue is left in peace.
+const queuePause = 5 * time.Millisecond
+
+// isQueueFull reports whether more clients wait for the application than its Unix socket queues (Daphne's: 50). Over TCP the
+// kernel would try again by itself.
+func isQueueFull(err error) bool { return errors.Is(err, syscall.EAGAIN) }
+
+// pause waits, and reports whether ctx has not ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 var errDialTimeout = errors.New("dialing took too long")
