@@ -58,23 +58,21 @@ type caddyProcess struct {
 	command    *exec.Cmd
 	addr       string
 	admin      string
-	site       func(port, words string) string
+	config     func(words string) string
 	errors     bytes.Buffer
 	hasStopped chan error
 }
 
-// tunnelTo is a site that is a tunnel to the application and no more.
-func tunnelTo(application string) func(port, words string) string {
-	return func(port, words string) string {
-		return fmt.Sprintf("http://example.com:%s {\nbind 127.0.0.1\nwebsocket_tunnel /ws/* %s {\n%s\n}\n}", port, application, words)
-	}
-}
-
-// startCaddy runs the site on a port of its own. Words are what reloads change.
-func startCaddy(t *testing.T, site func(port, words string) string, words string, env ...string) *caddyProcess {
+// startCaddy runs a site that is a tunnel to the application and no more, on a port of its own. Words are what reloads change.
+func startCaddy(t *testing.T, application, words string) *caddyProcess {
 	t.Helper()
-	p := &caddyProcess{addr: freeAddress(t), admin: freeAddress(t), site: site, hasStopped: make(chan error, 1)}
-	p.run(t, p.adapted(t, words), env...)
+	p := &caddyProcess{addr: freeAddress(t), admin: freeAddress(t), hasStopped: make(chan error, 1)}
+	p.config = func(words string) string {
+		_, port, _ := net.SplitHostPort(p.addr)
+		return fmt.Sprintf("{\nadmin %s\npersist_config off\n}\nhttp://example.com:%s {\nbind 127.0.0.1\nwebsocket_tunnel /ws/* %s {\n%s\n}\n}",
+			p.admin, port, application, words)
+	}
+	p.run(t, p.adapted(t, words))
 	return p
 }
 
@@ -114,8 +112,7 @@ func freeAddress(t *testing.T) string {
 
 func (p *caddyProcess) adapted(t *testing.T, words string) []byte {
 	t.Helper()
-	_, port, _ := net.SplitHostPort(p.addr)
-	adapted, err := adaptCaddyfile(fmt.Sprintf("{\nadmin %s\npersist_config off\n}\n%s", p.admin, p.site(port, words)))
+	adapted, err := adaptCaddyfile(p.config(words))
 	if err != nil {
 		t.Fatal(err)
 	}

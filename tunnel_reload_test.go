@@ -5,14 +5,10 @@ package usher
 import (
 	"bufio"
 	"bytes"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -26,7 +22,7 @@ import (
 func TestTunnelInAProcess(t *testing.T) {
 	t.Parallel()
 	app := startApplication(t)
-	process := startCaddy(t, tunnelTo(app.Addr), "")
+	process := startCaddy(t, app.Addr, "")
 	site := &testSite{Addr: process.addr}
 	const open, reloads = 500, 100
 	openAll := func() []net.Conn {
@@ -148,7 +144,7 @@ func shakeHand(addr, query string) error {
 func TestTunnelDrainsAtStop(t *testing.T) {
 	t.Parallel()
 	app := startApplication(t)
-	process := startCaddy(t, tunnelTo(app.Addr), "drain 600ms")
+	process := startCaddy(t, app.Addr, "drain 600ms")
 	site := &testSite{Addr: process.addr}
 	const open = 50
 	conns := make([]net.Conn, open)
@@ -188,23 +184,21 @@ func closeCodeOf(got []byte) int {
 func TestStreamsOutliveReloads(t *testing.T) {
 	t.Parallel()
 	app := startApplication(t)
-	certificate, key := certificateFiles(t)
-	process := startCaddy(t, func(port, words string) string {
-		return fmt.Sprintf(`https://localhost:%s {
+	process := startSecureCaddy(t, secureGlobal+`
+		https://localhost:PORT {
 			bind 127.0.0.1
-			tls %s %s
+			tls internal
 			websocket_gate {
 				route gated /ws/gated/ {
 					key the-good-key-of-the-streams
 				}
 				unlisted pass
 			}
-			websocket_tunnel /ws/* %s {
+			websocket_tunnel /ws/* `+app.Addr+` {
 				drain 500ms
-				%s
+				header_up X-Reload WORDS
 			}
-		}`, port, certificate, key, app.Addr, words)
-	}, "", "GODEBUG=http2xconnect=1")
+		}`)
 	over2 := process.overHTTP2(t)
 	over3, leave3 := dialHTTP3(t, process.addr)
 	streams := map[string]*stream{}
@@ -218,7 +212,7 @@ func TestStreamsOutliveReloads(t *testing.T) {
 		}
 	}
 	for i := range 5 {
-		process.reload(t, fmt.Sprintf("header_up X-Reload %d", i))
+		process.reload(t, fmt.Sprint(i))
 		for _, s := range streams {
 			echoesStream(t, s, 1000+i)
 		}
@@ -232,25 +226,6 @@ func TestStreamsOutliveReloads(t *testing.T) {
 	}
 	leave3() // as a client does that was told GOAWAY
 	process.expectStopped(t)
-}
-
-// certificateFiles are a certificate for localhost and its key, as files.
-func certificateFiles(t *testing.T) (certificate, key string) {
-	t.Helper()
-	made := selfSigned(t).Certificates[0]
-	private, err := x509.MarshalPKCS8PrivateKey(made.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	write := func(name, kind string, content []byte) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: content}), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	return write("cert.pem", "CERTIFICATE", made.Certificate[0]), write("key.pem", "PRIVATE KEY", private)
 }
 
 // TestTunnelReloadedWithoutIt has reloads that no longer admit some sockets: those are told so with their code, those of
@@ -399,7 +374,7 @@ func TestTunnelMetrics(t *testing.T) {
 		}
 		return true
 	})
-	process := startCaddy(t, tunnelTo(app.Addr), "handshake_timeout 200ms")
+	process := startCaddy(t, app.Addr, "handshake_timeout 200ms")
 	for query, want := range map[string]int{"refuse": 403, "hang": 504, "break": 502} {
 		if got := exchange(t, process.addr, strings.Replace(tunnelHandshake, "a=1", query, 1)).StatusCode; got != want {
 			t.Errorf("%s: %d, want %d", query, got, want)
