@@ -122,9 +122,15 @@ func (p *caddyProcess) adapted(t *testing.T, words string) []byte {
 // reload is `caddy reload`.
 func (p *caddyProcess) reload(t *testing.T, words string) {
 	t.Helper()
-	response, err := http.Post("http://"+p.admin+"/load", "application/json", bytes.NewReader(p.adapted(t, words)))
+	request, err := http.NewRequest(http.MethodPost, "http://"+p.admin+"/load", bytes.NewReader(p.adapted(t, words)))
 	if err != nil {
 		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Close = true // the next configuration has an admin endpoint of its own
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatalf("reload: %v\n%s", err, p.errors.String())
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
@@ -188,7 +194,12 @@ func (p *caddyProcess) usage(t *testing.T) usage {
 
 func (p *caddyProcess) get(t *testing.T, path string) []byte {
 	t.Helper()
-	response, err := http.Get("http://" + p.admin + path)
+	request, err := http.NewRequest(http.MethodGet, "http://"+p.admin+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Close = true
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

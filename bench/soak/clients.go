@@ -46,8 +46,8 @@ func (c *clients) talk(count int, duration, stay time.Duration) {
 		talking.Go(func() {
 			for time.Now().Before(end) {
 				until := end
-				if i%2 == 1 {
-					until = time.Now().Add(time.Duration(rand.Int64N(int64(stay)) + 1))
+				if leaves := time.Now().Add(rand.N(stay)); i%2 == 1 && leaves.Before(end) {
+					until = leaves
 				}
 				if err := c.talkOnce(until); err != nil {
 					c.lose(err)

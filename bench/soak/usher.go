@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -99,7 +99,13 @@ http://:%s {
 
 // reload loads another configuration, as `caddy reload` does.
 func (u *usher) reload(n int) error {
-	response, err := http.Post("http://"+u.admin+"/load", "text/caddyfile", bytes.NewReader([]byte(u.caddyfile(n))))
+	request, err := http.NewRequest(http.MethodPost, "http://"+u.admin+"/load", strings.NewReader(u.caddyfile(n)))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "text/caddyfile")
+	request.Close = true // the next configuration has an admin endpoint of its own
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return fmt.Errorf("reload %d: %w", n, err)
 	}
@@ -165,7 +171,12 @@ func (u *usher) usage() (found usage, err error) {
 }
 
 func (u *usher) get(path string) ([]byte, error) {
-	response, err := http.Get("http://" + u.admin + path)
+	request, err := http.NewRequest(http.MethodGet, "http://"+u.admin+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Close = true
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, err
 	}
