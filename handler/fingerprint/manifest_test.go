@@ -122,37 +122,3 @@ func TestIsManifestName(t *testing.T) {
 		}
 	}
 }
-
-// No output of a manifest leaves its directory, and none is without a version.
-func FuzzReadManifest(f *testing.F) {
-	f.Add("staticfiles.json", []byte(`{"paths":{"a.css":"a.27e20196a850.css"},"version":"1.1"}`))
-	f.Add("manifest.json", []byte(`{"a.js":{"file":"assets/a-DdCDtH1A.js","css":["../x"]}}`))
-	f.Add("manifest.json", []byte(`{"main.js":"/static/main.12c19cb38134d1dfcd8c.js"}`))
-	f.Add("manifest.json", []byte(`{"css/a.css":"css/a.1a2b3c4.css","css/a.1a2b3c4.css":true}`))
-	f.Add(".manifest.json", []byte(`{"one.txt":{"digested_path":"one-f2e1ec14.txt","integrity":"sha384-x"}}`))
-	f.Add("mix-manifest.json", []byte(`{"/js/app.js":"/js/app.js?id=8e5c48eadbfdd5458ec6"}`))
-	f.Add("meta.json", []byte(`{"inputs":{},"outputs":{"../w-XH4UFCAH.js":{"bytes":385,"inputs":{"a":{}}}}}`))
-	f.Add("webpack-stats.json", []byte(`{"status":"done","chunks":{},"assets":{"a-0828904584990b611fb8.js":{}}}`))
-	f.Add("cache_manifest.json", []byte(`{"version":1,"latest":{},"digests":{"a-b1946ac92492d2347c6235b4d2611184.js":{"digest":"b1946ac92492d2347c6235b4d2611184"}}}`))
-	f.Add("x.staticwebassets.endpoints.json", []byte(`{"Endpoints":[{"Route":"a.5y8w35dinf.js","AssetFile":"a.5y8w35dinf.js"}]}`))
-	f.Fuzz(func(t *testing.T, name string, content []byte) {
-		m, err := ReadManifest(name, content)
-		if err != nil {
-			return
-		}
-		paths := append(slices.Collect(maps.Keys(m.Outputs)), slices.Collect(maps.Keys(m.Versions))...)
-		files := make(tree)
-		for _, output := range paths {
-			if output == "" || output[0] == '/' || strings.Contains("/"+output+"/", "/../") || strings.ContainsAny(output, "\\\x00") {
-				t.Errorf("an output leaves the directory: %q", output)
-			}
-			files[output] = entry{"hello\n", built}
-		}
-		survey := NewSurvey(files, []ManifestFile{{m, "deep/manifest.json", built}})
-		for p := range survey.manifests[0].outputs {
-			if strings.Contains("/"+p+"/", "/../") || !strings.HasPrefix(p, "deep/") && !files.Has(p) && m.Kind != "aspnet" {
-				t.Errorf("a path leaves the tree: %q", p)
-			}
-		}
-	})
-}

@@ -1,0 +1,126 @@
+package fingerprint
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// checkManifest holds whatever is read against what must be true of it: no path leaves the directory, and none is
+// without a version.
+func checkManifest(t *testing.T, name, kind string, content []byte) {
+	t.Helper()
+	m, err := ReadManifest(name, content)
+	if err != nil {
+		if errors.Is(err, ErrNoManifest) && m != nil {
+			t.Errorf("%v, and %+v", err, m)
+		}
+		return
+	}
+	if kind != "" && m.Kind != kind {
+		return // another tool writes a file of this name too
+	}
+	files := make(tree)
+	for _, output := range append(slices.Collect(maps.Keys(m.Outputs)), slices.Collect(maps.Keys(m.Versions))...) {
+		if output == "" || output[0] == '/' || strings.Contains("/"+output+"/", "/../") || strings.ContainsAny(output, "\\\x00") {
+			t.Errorf("an output leaves the directory: %q", output)
+		}
+		files[output] = entry{"hello\n", built}
+	}
+	for output, said := range m.Outputs {
+		if _, versioned := versionToken(output, said.Logical); !versioned && m.Kind != "plain" {
+			t.Errorf("an output without a version: %q of %q", output, said.Logical)
+		}
+	}
+	survey := NewSurvey(files, []ManifestFile{{m, "deep/" + name, built}})
+	for p := range survey.manifests[0].outputs {
+		if strings.Contains("/"+p+"/", "/../") || !strings.HasPrefix(p, "deep/") && !files.Has(p) && m.Kind != "aspnet" {
+			t.Errorf("a path leaves the tree: %q", p)
+		}
+	}
+	for path := range files {
+		if finding := survey.Judge(files.file(path)); finding.Evidence != NoEvidence && finding.Doubt != NoDoubt {
+			t.Errorf("%q: both evidence and doubt: %+v", path, finding)
+		}
+	}
+}
+
+func fuzzManifest(f *testing.F, name, kind string, seeds ...string) {
+	for _, seed := range seeds {
+		if m, err := ReadManifest(name, []byte(seed)); err != nil || m.Kind != kind {
+			f.Fatalf("%s is no %s manifest: %v", seed, kind, err)
+		}
+		f.Add([]byte(seed))
+	}
+	f.Add([]byte(`[[[[`))
+	f.Fuzz(func(t *testing.T, content []byte) { checkManifest(t, name, kind, content) })
+}
+
+// FuzzReadManifest has the name vary too.
+func FuzzReadManifest(f *testing.F) {
+	f.Add("staticfiles.json", []byte(`{"paths":{"a.css":"a.27e20196a850.css"},"version":"1.1"}`))
+	f.Add("a/.vite/manifest.json", []byte(`{"a.js":{"file":"assets/a-DdCDtH1A.js","css":["../x"]}}`))
+	f.Fuzz(func(t *testing.T, name string, content []byte) {
+		if isLocal(name) {
+			checkManifest(t, name, "", content)
+		}
+	})
+}
+
+func FuzzDjangoManifest(f *testing.F) {
+	fuzzManifest(f, "staticfiles.json", "django", `{"paths":{"a.css":"a.27e20196a850.css"},"version":"1.0"}`,
+		`{"paths":{"a.css":"../a.27e20196a850.css"},"version":"1.1","hash":"0a1b2c3d4e5f"}`)
+}
+
+func FuzzViteManifest(f *testing.F) {
+	fuzzManifest(f, "manifest.json", "vite", `{"a.js":{"file":"assets/a-DdCDtH1A.js","src":"a.js","css":["../x"],"assets":["assets/w-CSN6jzNC.js"]}}`,
+		`{"resources/js/app.js":{"file":"assets/app-4ed993c7.js","isEntry":true,"src":"resources/js/app.js"}}`)
+}
+
+func FuzzWebpackManifest(f *testing.F) {
+	fuzzManifest(f, "manifest.json", "webpack", `{"main.js":"/static/main.12c19cb38134d1dfcd8c.js"}`,
+		`{"main.js":"https://cdn.example/main.js?12c19cb38134d1dfcd8c"}`)
+}
+
+func FuzzBundleTrackerManifest(f *testing.F) {
+	fuzzManifest(f, "webpack-stats.json", "webpack-stats", `{"status":"done","chunks":{},"assets":{"a-0828904584990b611fb8.js":{"sourceFilename":"a.js"}}}`,
+		`{"status":"compile","chunks":{}}`)
+}
+
+func FuzzReactManifest(f *testing.F) {
+	fuzzManifest(f, "asset-manifest.json", "create-react-app", `{"files":{"main.js":"/static/js/main.43ec809e.js"},"entrypoints":[]}`)
+}
+
+func FuzzPropshaftManifest(f *testing.F) {
+	fuzzManifest(f, ".manifest.json", "propshaft", `{"one.txt":"one-f2e1ec14.txt"}`,
+		`{"one.txt":{"digested_path":"one-f2e1ec14.txt","integrity":"sha384-x"}}`)
+}
+
+func FuzzSprocketsManifest(f *testing.F) {
+	fuzzManifest(f, ".sprockets-manifest-2e8e9a7c6b0aafa0c9bdeec90ea30213.json", "sprockets",
+		`{"assets":{},"files":{"a-b1946ac92492d2347c6235b4d2611184.js":{"logical_path":"a.js","digest":"b1946ac92492d2347c6235b4d2611184","integrity":"sha256-x"}}}`)
+}
+
+func FuzzPhoenixManifest(f *testing.F) {
+	fuzzManifest(f, "cache_manifest.json", "phoenix",
+		`{"version":1,"latest":{},"digests":{"a-b1946ac92492d2347c6235b4d2611184.js":{"digest":"b1946ac92492d2347c6235b4d2611184"}}}`)
+}
+
+func FuzzMixManifest(f *testing.F) {
+	fuzzManifest(f, "mix-manifest.json", "mix", `{"/js/app.js":"/js/app.js?id=8e5c48eadbfdd5458ec6"}`)
+}
+
+func FuzzPlainManifest(f *testing.F) {
+	fuzzManifest(f, "manifest.json", "plain", `{"css/a.css":"css/a.1a2b3c4.css","css/a.1a2b3c4.css":true,"dist/x-BZCg4Xy8.js":true,"b":false}`)
+}
+
+func FuzzEsbuildMetafile(f *testing.F) {
+	fuzzManifest(f, "meta.json", "esbuild", `{"inputs":{},"outputs":{"../w-XH4UFCAH.js":{"bytes":385,"inputs":{"a":{}}}}}`)
+}
+
+func FuzzEndpoints(f *testing.F) {
+	fuzzManifest(f, "x.staticwebassets.endpoints.json", "aspnet",
+		`{"Endpoints":[{"Route":"a.5y8w35dinf.js","AssetFile":"a.5y8w35dinf.js","EndpointProperties":[{"Name":"fingerprint","Value":"5y8w35dinf"}]}]}`)
+}
