@@ -1,10 +1,13 @@
 package usher
 
 import (
+	"compress/gzip"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -62,6 +65,24 @@ func TestEarlierVersions(t *testing.T) {
 			if again, _ := fetch(t, site, "GET", path, "If-None-Match", etag); again.StatusCode != http.StatusNotModified {
 				t.Errorf("%s, %s again: %d, want 304", when, path, again.StatusCode)
 			}
+		}
+		for _, c := range []struct{ accept, coding string }{
+			{"gzip, br", ""}, {"gzip, identity;q=0", "gzip"}, {"zstd;q=0.5, gzip;q=0.2, identity;q=0", "zstd"},
+		} {
+			response, body := fetch(t, site, "GET", earlier, "Accept-Encoding", c.accept)
+			if got := response.Header.Get("Content-Encoding"); got != c.coding || response.Header.Get("Vary") != "Accept-Encoding" ||
+				c.coding == "" && body != first || c.coding == "gzip" && unzip(t, body) != first {
+				t.Errorf("%s, for %s: coding %q, Vary %q, body %q", when, c.accept, got, response.Header.Get("Vary"), body)
+			}
+		}
+		if head, body := fetch(t, site, "HEAD", earlier); body != "" || head.ContentLength != int64(len(first)) {
+			t.Errorf("%s, HEAD: %d bytes, of %d", when, len(body), head.ContentLength)
+		}
+		if response, _ := fetch(t, site, "GET", earlier, "Range", "bytes=1000-"); response.StatusCode != 416 || response.Header.Get("Cache-Control") != noStore {
+			t.Errorf("%s, a range behind the end: %d with %q", when, response.StatusCode, response.Header.Get("Cache-Control"))
+		}
+		if response, body := fetch(t, site, "GET", earlier, "Range", "bytes=8-10", "If-Range", `"other"`); response.StatusCode != 200 || body != first {
+			t.Errorf("%s, a range of other bytes: %d %q", when, response.StatusCode, body)
 		}
 		response, body := fetch(t, site, "GET", earlier, "Range", "bytes=8-10")
 		if response.StatusCode != http.StatusPartialContent || body != first[8:11] {
@@ -121,4 +142,17 @@ func TestEarlierVersionsWithoutADirectory(t *testing.T) {
 	if len(site.Logs.With("earlier versions of assets are not kept")) != 1 {
 		t.Error("nothing is said of the archive that cannot be opened")
 	}
+}
+
+func unzip(t *testing.T, body string) string {
+	t.Helper()
+	reader, err := gzip.NewReader(strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
 }
