@@ -86,14 +86,20 @@ func TestOldPageGetsItsChunk(t *testing.T) {
 	need(t, "chromium")
 	c := newCollector(t)
 	chunk := c.deploy(t, "release 1")
-	url := startUsherWith(t, fmt.Sprintf(`
+	port, kept := freePort(t), t.TempDir()
+	start := func() *usher {
+		return startUsherAt(t, port, fmt.Sprintf(`
 	versioned_assets {
 		serve /static/ %s
 		stamp html
+		keep_directory %s
 		settle 200ms 1s
 	}
 	root * %s
-	file_server`, c.static, c.site))
+	file_server`, c.static, kept, c.site))
+	}
+	caddy := start()
+	url := caddy.url
 	ctx := browser(t)
 	titleOf := func() string { return script[string](t, ctx, `return document.title`) }
 	if err := chromedp.Do(ctx, chromedp.Navigate(url)); err != nil {
@@ -104,9 +110,15 @@ func TestOldPageGetsItsChunk(t *testing.T) {
 		t.Fatalf("the page refers to %s", stamped)
 	}
 	for _, release := range []string{"release 2", "release 3"} {
+		if release == "release 3" { // the server is stopped for this one
+			caddy.stop()
+		}
 		next := c.deploy(t, release)
 		if next == chunk {
 			t.Fatalf("two releases have %s", chunk)
+		}
+		if release == "release 3" {
+			start()
 		}
 		waitFor(t, "the deploy is seen", func() bool { return statusOf(t, url+"/static/"+next) == http.StatusOK })
 	}
