@@ -128,14 +128,16 @@ func TestAssetsFromDiskAreCopiedByTheKernel(t *testing.T) {
 	const size = 3<<20 + 17
 	root := t.TempDir()
 	writeLarge(t, root, "film.mp4", size)
-	for _, c := range []struct{ name, words, log string }{
-		{"plain", "", ""},
-		{"with an access log", "", "log"},
-		{"with pages stamped", "stamp html", ""},
+	for _, c := range []struct{ name, words, before, options string }{
+		{"plain", "", "", ""},
+		{"with an access log", "", "log", ""},
+		{"with pages stamped", "stamp html", "", ""},
+		{"behind encode", "", "encode", ""},
+		{"without a timeout", "", "", "{\n\tservers {\n\t\ttimeouts {\n\t\t\twrite_idle -1s\n\t\t}\n\t}\n}\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			site, listener := serveWatched(t, fmt.Sprintf("http://127.0.0.1\n%s\nversioned_assets {\n\tserve /static/ %s\n\t%s\n}", c.log, root, c.words))
+			site, listener := serveWatched(t, fmt.Sprintf("%shttp://127.0.0.1\n%s\nversioned_assets {\n\tserve /static/ %s\n\t%s\n}", c.options, c.before, root, c.words))
 			for _, part := range []struct {
 				name, asked string
 				first, want int64
