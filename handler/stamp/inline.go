@@ -4,8 +4,8 @@ import "slices"
 
 // maxInline is the longest inline script that is read, and maxInlineTokens the longest in tokens: these are held too.
 const (
-	maxInline       = 8 << 10
-	maxInlineTokens = 2 << 10
+	maxInline       = 6 << 10
+	maxInlineTokens = 1 << 10
 )
 
 // stampInline rewrites the content of a script element that stands in data from i to end.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"unsafe"
 )
 
 // What is decided passes at once, in its order; only a tag that has not ended is withheld.
@@ -90,6 +91,15 @@ func TestPageMemory(t *testing.T) {
 	t.Parallel()
 	config := testConfig()
 	config.Scripts = true
+	withModules(&config)
+	const (
+		held   = 2 * (maxInline + maxWindow) // where an inline script is read, once it has its end
+		read   = maxInline + maxInlineTokens*int(unsafe.Sizeof(token{}))
+		values = 3*maxValue + 1<<10
+	)
+	if sum := held + read + values + maxReady; sum > 64<<10 {
+		t.Errorf("an inline script that is read: %d bytes", sum)
+	}
 	for _, begin := range []string{
 		"<img alt='", "<img ", "<script>", "<style>a{b:url(", "<style>a{b:url('", "<style>", "<!--", "<svg><![CDATA[", "<title>",
 		"<style>@import ", "<?", "</p ", "<style>/*", "<style>a{b:url( ",

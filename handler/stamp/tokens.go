@@ -29,7 +29,7 @@ const (
 
 // tokensOf reads a script, up to a number of tokens.
 func tokensOf(content []byte, limit int) *tokens {
-	t := &tokens{content: content}
+	t := &tokens{content: content, list: make([]token, 0, min(limit, len(content)/4))}
 	lexer := js.NewLexer(parse.NewInputString(string(content)))
 	at := 0
 	for {

@@ -8,7 +8,7 @@ import (
 )
 
 // maxValue is the longest attribute that is looked at where it holds character references.
-const maxValue = 8 << 10
+const maxValue = 5 << 10
 
 // value is an attribute's value without its character references, and where each byte of it came from.
 type value struct {
