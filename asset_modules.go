@@ -3,6 +3,9 @@ package usher
 import (
 	"slices"
 	"strings"
+	"sync"
+
+	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/assets"
 	"github.com/scan2food/usher/handler/stamp"
@@ -13,14 +16,18 @@ import (
 type moduleGraphs struct {
 	prefix  string
 	stamper *stamp.Stamper // of all prefixes of the site
+	logger  *zap.Logger
+
+	mutex sync.Mutex
+	told  map[string]bool
 }
 
-func newModuleGraphs(prefix string, roots []*AssetRoot) *moduleGraphs {
+func newModuleGraphs(prefix string, roots []*AssetRoot, logger *zap.Logger) *moduleGraphs {
 	config := stamp.Config{}
 	for _, root := range roots {
 		config.Prefixes = append(config.Prefixes, root.Prefix)
 	}
-	return &moduleGraphs{prefix, stamp.New(config)}
+	return &moduleGraphs{prefix: prefix, stamper: stamp.New(config), logger: logger, told: make(map[string]bool)}
 }
 
 // Read is what a script says of others.
@@ -41,6 +48,7 @@ func (m *moduleGraphs) Whole(read map[string]any, needed func(string) bool) (who
 		link.Leaves = link.Leaves || len(m.others(inherited)) > 0
 		if link.Unknown {
 			others = m.stamper.Prefixes
+			m.tellUnknown(m.prefix + path)
 		}
 		for _, prefix := range others {
 			if !slices.Contains(elsewhere, prefix) {
@@ -54,6 +62,16 @@ func (m *moduleGraphs) Whole(read map[string]any, needed func(string) bool) (who
 		whole[strings.TrimPrefix(urlPath, m.prefix)] = true
 	}
 	return whole, elsewhere
+}
+
+// tellUnknown says once because of which script all modules keep their plain URLs.
+func (m *moduleGraphs) tellUnknown(script string) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if !m.told[script] {
+		m.told[script] = true
+		m.logger.Info("a script imports what cannot be told, and so all modules are revalidated each time", zap.String("script", script))
+	}
 }
 
 // others are the prefixes of other directories that paths are below.

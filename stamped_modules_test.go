@@ -110,6 +110,10 @@ func TestStampedModulesOfTwoRoots(t *testing.T) {
 		if got := generationPath.MatchString(page); got != c.stamped {
 			t.Errorf("%s: %q, want stamped %v (%s)", c.name, page, c.stamped, c.why)
 		}
+		told := site.Logs.With("a script imports what cannot be told, and so all modules are revalidated each time")
+		if wanted := c.name == "computed"; (len(told) == 1) != wanted || wanted && told[0]["script"] != "/other/x.js" {
+			t.Errorf("%s: the log says %v", c.name, told)
+		}
 	}
 }
 

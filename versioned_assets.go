@@ -270,7 +270,7 @@ func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*
 		config.Rewrite = rewriter.rewrite
 	}
 	if a.stamps(stampHTML) {
-		graphs := newModuleGraphs(r.Prefix, a.Serve)
+		graphs := newModuleGraphs(r.Prefix, a.Serve, ctx.Logger())
 		key += fmt.Sprintf(" %q", graphs.stamper.Prefixes)
 		config.Modules = graphs
 	}
