@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -75,7 +76,7 @@ func (p *Pool) keep(stop chan struct{}) {
 		case <-stop:
 			return
 		case <-ticker.C:
-			batch = p.snapshot(batch[:0])
+			batch = p.kept(batch[:0], stop)
 			for i, t := range batch {
 				t.look()
 				batch[i] = nil
@@ -84,10 +85,21 @@ func (p *Pool) keep(stop chan struct{}) {
 	}
 }
 
-func (p *Pool) snapshot(into []*tunnel) []*tunnel {
+// kept are the tunnels that the keeper with this stop is to look at: none where another has taken its place since the tick.
+// What it remembers of a tunnel is no more than one keeper's to touch.
+func (p *Pool) kept(into []*tunnel, stop chan struct{}) []*tunnel {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
+	if p.stop != stop {
+		return into
+	}
 	return append(into, p.tunnels...)
+}
+
+func (p *Pool) all() []*tunnel {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return slices.Clone(p.tunnels)
 }
 
 // Drain closes the tunnels to the host with the code 1001, in random order and spread evenly over the time, so that their
@@ -96,7 +108,7 @@ func (p *Pool) snapshot(into []*tunnel) []*tunnel {
 func (p *Pool) Drain(host *Host, over time.Duration) {
 	host.leaving.Store(true)
 	var leaving []*tunnel
-	for _, t := range p.snapshot(nil) {
+	for _, t := range p.all() {
 		if t.host == host {
 			leaving = append(leaving, t)
 		}

@@ -1,0 +1,29 @@
+package tunnel
+
+import (
+	"testing"
+
+	"time"
+)
+
+// TestOneKeeper: where a pool has run empty and has filled again, the keeper of before has nothing more to look at, though its
+// tick may come first.
+func TestOneKeeper(t *testing.T) {
+	t.Parallel()
+	p := NewPool(time.Hour)
+	first, second := new(tunnel), new(tunnel)
+	p.add(first)
+	before := p.stop
+	if got := p.kept(nil, before); len(got) != 1 || got[0] != first {
+		t.Errorf("the first keeper looks at %d tunnels, want the first", len(got))
+	}
+	p.remove(first)
+	p.add(second)
+	if got := p.kept(nil, before); len(got) != 0 {
+		t.Errorf("the keeper of before looks at %d tunnels, want none", len(got))
+	}
+	if got := p.kept(nil, p.stop); len(got) != 1 || got[0] != second {
+		t.Errorf("its successor looks at %d tunnels, want the second", len(got))
+	}
+	p.remove(second)
+}
