@@ -220,54 +220,6 @@ func (w *pageWriter) tellGeneration(header http.Header) {
 	header["Server-Timing"] = append(header["Server-Timing"], `usher;desc="`+w.state.generation+`"`)
 }
 
-// mayStamp reports whether a response is a page, and one that may be changed.
-func mayStamp(status int, header http.Header) bool {
-	switch status {
-	case http.StatusSwitchingProtocols, http.StatusNoContent, http.StatusPartialContent, http.StatusNotModified:
-		return false
-	}
-	if !isStampableHTML(header.Get("Content-Type")) || noTransform(header) || header.Get("Signature") != "" {
-		return false
-	}
-	disposition, _, _ := strings.Cut(header.Get("Content-Disposition"), ";")
-	if strings.EqualFold(strings.TrimSpace(disposition), "attachment") {
-		return false
-	}
-	return len(header["Content-Encoding"]) == 0 || len(header["Content-Encoding"]) == 1 && decodes(header.Get("Content-Encoding"))
-}
-
-// noTransform is RFC 9111, 5.2.2.6: who stands between must not change the content.
-func noTransform(header http.Header) bool {
-	return strings.Contains(strings.ToLower(strings.Join(header["Cache-Control"], ",")), "no-transform")
-}
-
-// isHTML reports a page, also one that is not stamped.
-func isHTML(header http.Header) bool {
-	media, _, _ := strings.Cut(strings.ToLower(header.Get("Content-Type")), ";")
-	media = strings.TrimSpace(media)
-	return media == "text/html" || media == "application/xhtml+xml"
-}
-
-// isStampableHTML leaves XHTML alone, which has other rules, and charsets in which bytes below 0x80 do not mean ASCII.
-func isStampableHTML(contentType string) bool {
-	media, parameters, _ := strings.Cut(strings.ToLower(contentType), ";")
-	if strings.TrimSpace(media) != "text/html" {
-		return false
-	}
-	_, charset, found := strings.Cut(parameters, "charset=")
-	if !found {
-		return true
-	}
-	charset = strings.Trim(strings.TrimSpace(charset), `"'`)
-	for _, other := range []string{"utf-16", "utf16", "utf-32", "utf32", "ucs-", "unicode", "csunicode", "iso-10646", "iso-2022", "csiso2022",
-		"utf-7", "utf7", "hz", "ibm037", "cp037", "ebcdic"} {
-		if strings.HasPrefix(charset, other) {
-			return false
-		}
-	}
-	return true
-}
-
 // obey leaves what the page's policies pin (CSP 3).
 func (w *pageWriter) obey(policies []string) {
 	for _, policy := range policies {

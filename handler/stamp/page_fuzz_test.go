@@ -3,6 +3,7 @@ package stamp
 import (
 	"bytes"
 	"fmt"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -117,6 +118,34 @@ func FuzzPageTree(f *testing.F) {
 		out := stamped(config, page, max(len(page), 1))
 		before, after := tree(page), tree(out)
 		if !differsInVersions(before, after) {
+			t.Errorf("the tree of\n%q is\n%s, of\n%q it is\n%s", page, before, out, after)
+		}
+	})
+}
+
+// The same where modules are stamped, but for import maps and the imports of inline scripts: where the prefix of the
+// generation is taken out again, the tree is as before.
+func FuzzPageTreeOfModules(f *testing.F) {
+	for _, page := range append(fuzzPages,
+		`<script type=module src="/static/a.js?x#y"></script><link rel=modulepreload href='/static/%41.js'><script src=/static/a.js></script>`,
+	) {
+		f.Add(page)
+	}
+	config := testConfig()
+	config.Version = func(string) (string, bool) { return "", false }
+	withModules(&config)
+	f.Fuzz(func(t *testing.T, page string) {
+		lower := strings.ToLower(page)
+		if !utf8.ValidString(page) || strings.Contains(page, "~") || strings.Contains(lower, "importmap") || strings.Contains(lower, "import") {
+			return
+		}
+		if strings.ContainsAny(page, "&%\\") || strings.Contains(page, "./") || strings.Contains(lower, "<base") || !strings.Contains(page, "/static/") {
+			return // the path of the generation is written anew: without dots, and escaped
+		}
+		out := stamped(config, page, max(len(page), 1))
+		before, after := tree(page), tree(out)
+		plain, err := url.PathUnescape(strings.ReplaceAll(after, "/static/~g1/", "/static/"))
+		if err != nil || plain != before {
 			t.Errorf("the tree of\n%q is\n%s, of\n%q it is\n%s", page, before, out, after)
 		}
 	})
