@@ -8,10 +8,34 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 )
+
+// assetProcess is a process, not yet started, that serves a directory.
+func assetProcess(t *testing.T, root, data string) *caddyProcess {
+	t.Helper()
+	p := &caddyProcess{addr: freeAddress(t), admin: freeAddress(t), hasStopped: make(chan error, 1)}
+	p.config = func(words string) string {
+		_, port, _ := net.SplitHostPort(p.addr)
+		return fmt.Sprintf("{\nadmin %s\npersist_config off\nmetrics\n}\nhttp://:%s {\nbind 127.0.0.1\nversioned_assets {\nserve /static/ %s\n"+
+			"settle 50ms 100ms\n%s\n}\n}", p.admin, port, root, words)
+	}
+	return p
+}
+
+func getBody(t *testing.T, url string) string {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
 
 // The incident over the end of a process: the file changes while none runs, and what is noticed then outlives a reload.
 func TestIncidentOverProcesses(t *testing.T) {
@@ -21,40 +45,13 @@ func TestIncidentOverProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeFile(t, root, "main.js", "release 1")
-	p := &caddyProcess{addr: freeAddress(t), admin: freeAddress(t)}
-	p.config = func(words string) string {
-		_, port, _ := net.SplitHostPort(p.addr)
-		return fmt.Sprintf("{\nadmin %s\npersist_config off\nmetrics\n}\nhttp://:%s {\nbind 127.0.0.1\nversioned_assets {\nserve /static/ %s\n"+
-			"settle 50ms 100ms\n%s\n}\n}", p.admin, port, root, words)
-	}
-	data := "XDG_DATA_HOME=" + t.TempDir()
-	start := func() {
-		p.hasStopped = make(chan error, 1)
-		p.run(t, p.adapted(t, ""), data)
-	}
-	get := func(url string) string {
-		response, err := http.Get(url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		body, _ := io.ReadAll(response.Body)
-		return string(body)
-	}
+	data := t.TempDir()
+	p := assetProcess(t, root, data)
+	start := func() { p.run(t, p.adapted(t, ""), "XDG_DATA_HOME="+data) }
 	counted := func(n int) bool {
-		return strings.Contains(get("http://"+p.admin+"/metrics"), fmt.Sprintf(`usher_assets_lying_versions_total{place="query",prefix="/static/"} %d`, n))
+		return strings.Contains(getBody(t, "http://"+p.admin+"/metrics"), fmt.Sprintf(`usher_assets_lying_versions_total{place="query",prefix="/static/"} %d`, n))
 	}
-	visit := func() string { return get("http://" + p.addr + "/static/main.js?v=20260211") }
-	stop := func() {
-		if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
-		select {
-		case <-p.hasStopped:
-		case <-time.After(10 * time.Second):
-			t.Fatal("the process does not end")
-		}
-	}
+	visit := func() string { return getBody(t, "http://"+p.addr+"/static/main.js?v=20260211") }
 	start()
 	for range 3 {
 		if got := visit(); got != "release 1" {
@@ -64,7 +61,7 @@ func TestIncidentOverProcesses(t *testing.T) {
 	if !counted(0) {
 		t.Error("the metric is not there before it counts")
 	}
-	stop()
+	p.stop(t)
 	writeFile(t, root, "main.js", "release 2")
 	start()
 	eventually(t, "the lie counted", func() bool { return visit() == "release 2" && counted(1) })
@@ -72,8 +69,74 @@ func TestIncidentOverProcesses(t *testing.T) {
 	if !counted(1) {
 		t.Error("a reload begins the metric anew")
 	}
-	stop()
+	p.stop(t)
 	if got := strings.Count(p.errors.String(), lieInQuery); got != 1 {
 		t.Errorf("it is said %d times, want once:\n%s", got, p.errors.String())
+	}
+}
+
+// In a rolling restart two processes serve one directory and keep what is replaced in another. Whoever is asked, before and
+// after, has the chunks of all releases.
+func TestRollingRestart(t *testing.T) {
+	t.Parallel()
+	root, data := filepath.Join(t.TempDir(), "static"), t.TempDir()
+	if err := os.Mkdir(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	chunk := func(release int) (name, content string) {
+		content = fmt.Sprintf("console.log('release %d')", release)
+		return "chunk." + md5Name(content) + ".js", content
+	}
+	deploy := func(release int) {
+		if name, _ := chunk(release - 1); release > 1 {
+			if err := os.Remove(filepath.Join(root, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		name, content := chunk(release)
+		writeFile(t, root, name, content)
+	}
+	have := func(p *caddyProcess, releases int) bool {
+		for release := range releases {
+			name, content := chunk(release + 1)
+			if getBody(t, "http://"+p.addr+"/static/"+name) != content {
+				return false
+			}
+		}
+		return true
+	}
+	old, next := assetProcess(t, root, data), assetProcess(t, root, data)
+	deploy(1)
+	old.run(t, old.adapted(t, ""), "XDG_DATA_HOME="+data)
+	next.run(t, next.adapted(t, ""), "XDG_DATA_HOME="+data)
+	for _, p := range []*caddyProcess{old, next} {
+		eventually(t, "the first release", func() bool { return have(p, 1) })
+	}
+	kept := func(entries int) func() bool {
+		return func() bool {
+			files, err := filepath.Glob(filepath.Join(data, "caddy", "usher", "archive", "*", "entries", "*"))
+			return err == nil && len(files) >= entries
+		}
+	}
+	eventually(t, "the first release kept", kept(1))
+	deploy(2)
+	eventually(t, "the second release kept", kept(2))
+	for _, p := range []*caddyProcess{old, next} {
+		eventually(t, "the second release", func() bool { return have(p, 2) })
+	}
+	old.stop(t)
+	deploy(3)
+	eventually(t, "the third release", func() bool { return have(next, 3) })
+	eventually(t, "the third release kept", kept(3))
+	old.run(t, old.adapted(t, ""), "XDG_DATA_HOME="+data)
+	eventually(t, "all releases in a process that did not see the third", func() bool { return have(old, 3) })
+	if !have(next, 3) {
+		t.Error("the other process lost one")
+	}
+	for _, p := range []*caddyProcess{old, next} {
+		p.stop(t)
+		if said := p.errors.String(); strings.Contains(said, `"level":"error"`) {
+			t.Errorf("an error was said:\n%s", said)
+		}
 	}
 }
