@@ -1,0 +1,18 @@
+//go:build darwin || freebsd || netbsd
+
+package assets
+
+import (
+	"io/fs"
+	"syscall"
+	"time"
+)
+
+// systemIdentity is the change time and inode number.
+func systemIdentity(info fs.FileInfo) (time.Time, uint64) {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return time.Time{}, 0
+	}
+	return time.Unix(stat.Ctimespec.Unix()), stat.Ino
+}
