@@ -43,6 +43,7 @@ type tunnel struct {
 	up     direction // from the client to the application
 	down   direction // from the application to the client
 
+	said    atomic.Bool   // the client has sent its last
 	leaving atomic.Bool   // somebody has decided that both directions end
 	holds   atomic.Int32  // directions that have not ended
 	done    chan struct{} // closed at the end
@@ -109,6 +110,7 @@ func (t *tunnel) runUp() {
 
 // upEnded passes the end of what the client sends on.
 func (t *tunnel) upEnded(err error) {
+	t.said.Store(true)
 	if !errors.Is(err, io.EOF) || closeWrite(t.app) != nil {
 		t.shut()
 	}
@@ -125,14 +127,15 @@ func (t *tunnel) runDown() {
 }
 
 // downEnded passes the end of what the application sends on. An application that leaves without a close frame is one
-// that crashed or restarts: its clients are told to come back.
+// that crashed or restarts: its clients are told to come back. Of a reset, whoever writes may have heard first: then only an
+// end is left to be read.
 func (t *tunnel) downEnded(err error) {
 	switch {
 	case isWriteError(err):
 		t.shut()
 	case isFrameError(err):
 		t.fail(codeInternal, "the application sent a frame that is too long")
-	case errors.Is(err, io.EOF) && (t.down.frames.closed || t.up.over.Load()):
+	case errors.Is(err, io.EOF) && (t.down.frames.closed || t.said.Load()):
 		t.linger()
 		if t.client.CloseWrite() != nil {
 			t.shut()
