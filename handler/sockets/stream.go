@@ -66,7 +66,16 @@ func (w *streamWriter) FlushError() error {
 // Flush is for those who do not look for FlushError.
 func (w *streamWriter) Flush() { _ = w.FlushError() }
 
+// flush flushes, and sends a Close frame that found writing held by it.
 func (s *Socket) flush(w *streamWriter) error {
+	err := s.flushSome(w)
+	if c := s.closing.Load(); c != nil {
+		s.sendClose(c, w)
+	}
+	return err
+}
+
+func (s *Socket) flushSome(w *streamWriter) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	if c := s.closing.Load(); c != nil && c.decided() {

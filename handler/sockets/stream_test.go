@@ -1,0 +1,68 @@
+package sockets
+
+import (
+	"bytes"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+)
+
+// slowFlusher is the server's writer of a stream whose flush takes until it is let go.
+type slowFlusher struct {
+	mutex    sync.Mutex
+	written  bytes.Buffer
+	flushing chan struct{} // said once
+	letGo    chan struct{}
+	once     sync.Once
+}
+
+func (w *slowFlusher) Header() http.Header { return http.Header{} }
+func (w *slowFlusher) WriteHeader(int)     {}
+
+func (w *slowFlusher) Write(p []byte) (int, error) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return w.written.Write(p)
+}
+
+func (w *slowFlusher) FlushError() error {
+	w.once.Do(func() {
+		close(w.flushing)
+		<-w.letGo
+	})
+	return nil
+}
+
+// A Close that comes while the stream is flushed finds writing held, and nobody may write again for hours: whoever flushed
+// sends the Close frame.
+func TestCloseDuringFlush(t *testing.T) {
+	t.Parallel()
+	s := open(t, NewRegistry(time.Now), Info{Protocol: "HTTP/3.0"})
+	server := &slowFlusher{flushing: make(chan struct{}), letGo: make(chan struct{})}
+	stream := s.ResponseWriter(server)
+	stream.WriteHeader(http.StatusOK)
+	message := frame(1, []byte("hello"))
+	if _, err := stream.Write(message); err != nil {
+		t.Fatal(err)
+	}
+	flushed := make(chan error, 1)
+	go func() { flushed <- http.NewResponseController(stream).Flush() }()
+	soon(t, "the flush", server.flushing)
+	s.Close(4401, "no more")
+	c := s.closing.Load()
+	time.Sleep(50 * time.Millisecond) // so that Close comes to try
+	close(server.letGo)
+	if err := soon(t, "the end of the flush", flushed); err != nil {
+		t.Fatal(err)
+	}
+	soon(t, "the Close frame", c.settled)
+	server.mutex.Lock()
+	got := server.written.Bytes()
+	server.mutex.Unlock()
+	if want := append(message, closeFrame(4401, "no more")...); !bytes.Equal(got, want) {
+		t.Errorf("written %q, want %q: the Close frame was given up", got, want)
+	}
+	s.End()
+	soon(t, "the end", c.done)
+}
