@@ -245,7 +245,8 @@ func TestTunnelReloadedWithoutIt(t *testing.T) {
 	config := func(routes string) string {
 		return fmt.Sprintf("http://example.com\nwebsocket_gate {\n%s\n}\nwebsocket_tunnel %s", routes, app.Addr)
 	}
-	site := startSite(t, config("route a /ws/a/ {\nkey "+first+"\nkey "+second+"\n}\nroute b /ws/b/ {\nkey "+third+"\n}"))
+	// A route that another test has too would tell of its keys.
+	site := startSite(t, config("route reloads_kept /ws/a/ {\nkey "+first+"\nkey "+second+"\n}\nroute reloads_dropped /ws/b/ {\nkey "+third+"\n}"))
 	request := func(target string) string { return strings.Replace(tunnelHandshake, "/ws/?a=1", target, 1) }
 	sockets := map[string]net.Conn{}
 	for name, target := range map[string]string{
@@ -262,7 +263,7 @@ func TestTunnelReloadedWithoutIt(t *testing.T) {
 	slow := make(chan []byte, 1)
 	go func() { slow <- readAllOf(t, site.Addr, request("/ws/a/?slow=1&key="+first)) }()
 	<-asked
-	startSite(t, config("route a /ws/a/ {\nkey "+second+"\n}"))
+	startSite(t, config("route reloads_kept /ws/a/ {\nkey "+second+"\n}"))
 	site.Unload()
 	close(release)
 	if got := <-slow; !bytes.HasPrefix(got, []byte("HTTP/1.1 101")) || !bytes.Contains(got, []byte("\r\n\r\n\x88")) ||
