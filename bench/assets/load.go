@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/scan2food/usher/bench/processor"
 )
 
 // client is a program that asks as fast as it goes.
@@ -60,9 +62,9 @@ func (r *running) rate(work workload, duration time.Duration) float64 {
 	for _, header := range headers {
 		arguments = append(arguments, "-H", header)
 	}
-	used, started := r.processorTime(), time.Now()
+	used, started := processor.Time(r.command.Process.Pid), time.Now()
 	out, err := exec.Command("taskset", append(append([]string{"-c", "1"}, arguments...), r.address+work.path)...).CombinedOutput()
-	used = r.processorTime() - used
+	used = processor.Time(r.command.Process.Pid) - used
 	if work.large {
 		used = time.Since(started).Seconds()
 	}

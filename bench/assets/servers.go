@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -158,17 +157,4 @@ func (r *running) stop() {
 func (r *running) fatalf(format string, args ...any) {
 	r.stop()
 	log.Fatalf(r.name+": "+format, args...)
-}
-
-// processorTime is what it has used, in seconds; stat has hundredths (proc(5)).
-func (r *running) processorTime() float64 {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.command.Process.Pid))
-	if err != nil {
-		log.Fatal(err)
-	}
-	_, after, _ := strings.Cut(string(stat), ") ")
-	fields := strings.Fields(after)
-	user, _ := strconv.ParseFloat(fields[11], 64)
-	system, _ := strconv.ParseFloat(fields[12], 64)
-	return (user + system) / 100
 }

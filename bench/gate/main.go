@@ -24,6 +24,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/scan2food/usher/bench/processor"
 )
 
 const handshake = "GET /ws/chat/?key=a-wrong-key-0123456789 HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n" +
@@ -192,7 +194,7 @@ func measure(start func(int) *exec.Cmd, workers int, duration time.Duration) (m 
 	}
 	var running sync.WaitGroup
 	taken := make([][]time.Duration, workers)
-	started, used := time.Now(), processorTime(command.Process.Pid)
+	started, used := time.Now(), processor.Time(command.Process.Pid)
 	for i := range workers {
 		running.Go(func() {
 			for time.Since(started) < duration {
@@ -208,7 +210,7 @@ func measure(start func(int) *exec.Cmd, workers int, duration time.Duration) (m 
 	running.Wait()
 	m.late = resident(command.Process.Pid)
 	m.took = slices.Concat(taken...)
-	m.used = processorTime(command.Process.Pid) - used
+	m.used = processor.Time(command.Process.Pid) - used
 	return m
 }
 
@@ -231,19 +233,6 @@ func resident(pid int) float64 {
 	}
 	pages, _ := strconv.ParseFloat(strings.Fields(string(statm))[1], 64)
 	return pages * float64(os.Getpagesize()) / 1e6
-}
-
-// processorTime is what a process has used, in seconds: fields 14 and 15 of its stat, in hundredths (proc(5)).
-func processorTime(pid int) float64 {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		log.Fatal(err)
-	}
-	_, after, _ := strings.Cut(string(stat), ") ")
-	fields := strings.Fields(after)
-	user, _ := strconv.ParseFloat(fields[11], 64)
-	system, _ := strconv.ParseFloat(fields[12], 64)
-	return (user + system) / 100
 }
 
 // refusal tries one handshake and returns the status, or "" if there was none. It comes from an address of its own: one

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -13,8 +12,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-
-	"github.com/scan2food/usher/handler/fingerprint"
 )
 
 // Defaults of a [TreeConfig].
@@ -36,12 +33,6 @@ const pollShare = 20
 // firstAttempts is how often the first reading of a tree that is being written is begun anew. Then what is not being
 // written is published, for there is no earlier generation to stay with.
 const firstAttempts = 10
-
-// unrest is how long a tree may be written to before it is said that it is never quiet.
-const unrest = time.Minute
-
-// aboutTree is the path under which it is reported what is true of the whole tree.
-const aboutTree = "."
 
 // TreeConfig is what a [Tree] is made of.
 type TreeConfig struct {
@@ -288,15 +279,6 @@ func (t *Tree) read(ctx context.Context, started time.Time, settled bool) (*Cata
 	return catalog, nil
 }
 
-// keepReports keeps what was said of files that are not read again: it is still true.
-func (t *Tree) keepReports(entries []entry) {
-	for path, said := range t.reported {
-		if walkedTree(entries).find(path) != nil {
-			t.saying[path] = said
-		}
-	}
-}
-
 func (t *Tree) walk(ctx context.Context, root *os.Root, base string) ([]entry, error) {
 	w := &walker{root: root, base: base, named: t.config.Manifests, report: t.report}
 	return w.walk(ctx)
@@ -349,37 +331,6 @@ func (t *Tree) publish(ctx context.Context, next *Catalog, started time.Time) {
 	t.tellFollowers()
 }
 
-// tellDoubts says of which files the names, or their manifests, are not believed.
-func (t *Tree) tellDoubts(catalog *Catalog) {
-	const examples = 5
-	doubted, paths := 0, []string(nil)
-	for file := range catalog.All() {
-		if file.denied.Doubt == fingerprint.NoDoubt || file.denied.Doubt == fingerprint.OtherBytes && t.config.Ledger != nil {
-			continue // the ledger tells of other bytes, once
-		}
-		if doubted++; doubted <= examples {
-			paths = append(paths, file.Path+": "+file.denied.Detail)
-		}
-	}
-	if doubted > 0 {
-		t.config.Logger.Warn("versions in the names of assets are not believed; browsers ask each time",
-			zap.String("root", t.config.Root), zap.Int("files", doubted), zap.Strings("for_example", paths))
-	}
-}
-
-func (t *Tree) progress(files, of int, bytes, ofBytes int64) {
-	t.config.Logger.Info("reading assets", zap.String("root", t.config.Root),
-		zap.Int("files", files), zap.Int("of_files", of), zap.Int64("bytes", bytes), zap.Int64("of_bytes", ofBytes))
-}
-
-// warnOfUnrest says that a tree is written to all the time, once until it is quiet.
-func (t *Tree) warnOfUnrest(now time.Time) {
-	if now.Sub(t.disturbed()) >= unrest {
-		t.report(aboutTree, fmt.Errorf("it has been written to for %s; the last generation stays in service until it is quiet for %s",
-			unrest, t.config.Settle))
-	}
-}
-
 // compress makes the codings of a new catalog in the background. It gives up on an older one.
 func (t *Tree) compress(ctx context.Context, catalog *Catalog) {
 	if t.stopCompressing != nil {
@@ -391,47 +342,6 @@ func (t *Tree) compress(ctx context.Context, catalog *Catalog) {
 		defer t.background.Done()
 		catalog.compress(ctx, t.config.Encode, t.config.Memory, t.config.Logger.With(zap.String("root", t.config.Root)))
 	}()
-}
-
-// report logs what could not be read, once for as long as it stays so.
-func (t *Tree) report(path string, err error) {
-	if errors.Is(err, fs.ErrNotExist) && path != aboutTree && !slices.Contains(t.config.Manifests, path) {
-		return
-	}
-	known := t.reported[path] == err.Error() || t.saying[path] == err.Error()
-	t.saying[path] = err.Error()
-	if known {
-		return
-	}
-	t.reported[path] = err.Error()
-	t.config.Logger.Error("reading assets", zap.String("root", t.config.Root), zap.String("path", path), zap.Error(err))
-}
-
-// keepVanished has files that are gone from the disk stay for a while: a deployment that empties the directory before it
-// fills it again must not be seen.
-func (t *Tree) keepVanished(current, next *Catalog, now time.Time) {
-	for path, file := range current.files {
-		if next.files[path] != nil {
-			delete(t.missing, path)
-			continue
-		}
-		since, known := t.missing[path]
-		if !known {
-			since = now
-			t.missing[path] = now
-		}
-		if now.Sub(since) >= t.config.Vanished || file.Content == nil && !t.isKept(file) {
-			delete(t.missing, path)
-			continue
-		}
-		next.files[path] = file
-	}
-	next.finish()
-}
-
-// isKept reports a file whose bytes are neither on the disk nor in memory, and in the archive.
-func (t *Tree) isKept(file *File) bool {
-	return t.config.Archive != nil && t.config.Archive.Has(file.Path, file.archived())
 }
 
 // same reports whether two catalogs would give the same answers.
