@@ -179,12 +179,11 @@ func (s *Store) readEntry(path string) (*entry, int64, error) {
 	if err := json.Unmarshal(content, &r); err != nil {
 		return nil, 0, err
 	}
-	e := &entry{key: key{r.Name, r.Version}, at: r.At}
 	sum, err := hex.DecodeString(r.Digest)
-	if err != nil || len(sum) != len(e.digest) {
+	if err != nil || len(sum) != sha256.Size {
 		return nil, 0, fmt.Errorf("%s: want a SHA-256 in hex, got %q", r.Name, r.Digest)
 	}
-	e.digest = digest(sum)
+	e := newEntry(key{r.Name, r.Version}, digest(sum), r.At)
 	if s.entryPath(e.key) != path {
 		return nil, 0, fmt.Errorf("%s: the file has the name of another entry", r.Name)
 	}

@@ -41,6 +41,16 @@ func (s *Store) adopt() {
 	}
 }
 
+// adoptEntry takes in what another process has put under a key, and finds it.
+func (s *Store) adoptEntry(k key, now time.Time) (found entry, size int64, ok bool) {
+	e, size, err := s.readEntry(s.entryPath(k))
+	if err != nil || now.Sub(e.at) >= s.keep() {
+		return entry{}, 0, false
+	}
+	s.removeBlobs(s.add(e, &blob{size: size}))
+	return *e, size, true
+}
+
 // files are those of the entries that are known.
 func (s *Store) files() map[string]bool {
 	s.index.RLock()
@@ -74,8 +84,11 @@ func (s *Store) changedAt() time.Time {
 // renewedElsewhere reports an entry that another process put or renewed later than this one knew, and takes that in.
 func (s *Store) renewedElsewhere(known entry) bool {
 	e, size, err := s.readEntry(s.entryPath(known.key))
-	if err != nil || !e.at.After(known.at) {
+	if err != nil || !e.at.After(known.written) {
 		return false
+	}
+	if known.at.After(e.at) {
+		e.at = known.at
 	}
 	s.removeBlobs(s.add(e, &blob{size: size}))
 	return true

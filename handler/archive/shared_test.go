@@ -46,6 +46,15 @@ func TestTwoProcesses(t *testing.T) {
 			second.put(t, "a", "1", "two")
 			first.get(t, "a", "1")
 		}, map[string]string{"1": "two"}},
+		{"put meanwhile", "what the other put is held, and renewed", func(t *testing.T, first, second *shelf) {
+			second.put(t, "a", "2", "two")
+			if !first.Renew("a", "2") || first.Renew("a", "3") {
+				t.Error("Renew does not tell what the other put")
+			}
+			if got := first.get(t, "a", "2"); got != "two" {
+				t.Errorf("it is %q in the first", got)
+			}
+		}, map[string]string{"1": "one", "2": "two"}},
 		{"dropped", "what the other dropped is put again where it is current", func(t *testing.T, first, second *shelf) {
 			second.Bound(time.Minute, 0)
 			second.clock.advance(time.Minute)
@@ -141,7 +150,7 @@ func TestFullDisk(t *testing.T) {
 		if err := s.Put("a", "2", strings.NewReader("two")); err == nil {
 			t.Errorf("%s: what cannot be written was put", kind)
 		}
-		if s.Has("a", "2") {
+		if _, found := s.Find("a", "2"); found {
 			t.Errorf("%s: what was not put is held", kind)
 		}
 		if err := os.Remove(directory); err != nil {

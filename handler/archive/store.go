@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"cmp"
 	"container/list"
 	"crypto/sha256"
 	"errors"
@@ -40,6 +39,7 @@ type Config struct {
 // Store is safe for concurrent use. It has no goroutine, and needs no end.
 type Store struct {
 	config  Config
+	opened  func() error // see Open
 	kept    atomic.Int64 // Keep of the configuration in force, and its Size
 	limit   atomic.Int64
 	entries string // the directory of what is known by name and version
@@ -64,8 +64,9 @@ type key struct{ name, version string }
 // entry is what was put under a key.
 type entry struct {
 	key
-	digest digest
-	at     time.Time // when it was put, or renewed
+	digest  digest
+	at      time.Time // when it was put, or renewed
+	written time.Time // what its file says of that: less, for it need not say it to the minute
 }
 
 // blob is bytes that are held.
@@ -75,16 +76,15 @@ type blob struct {
 	checked time.Time // the time of change of the file that was compared with its digest; zero: none was
 }
 
-// block is what a file takes at least, however small it is. It bounds how many there are.
-const block = 4 << 10
-
-func (b *blob) cost() int64 { return (b.size + block - 1) / block * block }
-
 // ErrTooLarge is what [Store.Put] returns for content that is larger than the store.
 var ErrTooLarge = errors.New("larger than the whole archive")
 
-// Open makes the directory, if it is missing, and reads what is held there.
-func Open(config Config) (*Store, error) {
+// ErrFull is what [Store.PutSparing] returns where it may drop too little.
+var ErrFull = errors.New("the archive is full of what is needed")
+
+// New is a store that holds nothing until it is opened. It does not use the disk: a configuration that is only checked leaves
+// nothing there.
+func New(config Config) *Store {
 	if config.Report == nil {
 		config.Report = func(error) {}
 	}
@@ -100,87 +100,121 @@ func Open(config Config) (*Store, error) {
 		held:    make(map[digest]*blob),
 	}
 	s.Bound(config.Keep, config.Size)
+	s.opened = sync.OnceValue(s.open)
+	return s
+}
+
+// Open makes the directory, if it is missing, and reads what is held there, once.
+func (s *Store) Open() error { return s.opened() }
+
+func (s *Store) open() error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
 	for _, directory := range []string{s.entries, s.blobs} {
 		// Assets may be for some eyes only: so is the archive.
 		if err := os.MkdirAll(directory, 0o700); err != nil {
-			return nil, fmt.Errorf("opening the archive: %w", err)
+			return fmt.Errorf("opening the archive: %w", err)
 		}
 	}
 	if err := s.load(); err != nil {
-		return nil, fmt.Errorf("reading the archive: %w", err)
+		return fmt.Errorf("reading the archive: %w", err)
 	}
-	s.Sweep()
-	return s, nil
+	s.sweep()
+	return nil
 }
-
-// Bound sets how long things are found, and how many bytes the store may take, from now on. 0 means the default.
-func (s *Store) Bound(keep time.Duration, size int64) {
-	s.kept.Store(int64(cmp.Or(keep, DefaultKeep)))
-	s.limit.Store(cmp.Or(size, DefaultSize))
-}
-
-func (s *Store) keep() time.Duration { return time.Duration(s.kept.Load()) }
 
 // Put keeps content under a name, which is a URL path, and a version. The version is "" for a name that holds its version
 // itself. What was there under both is replaced. The content is read twice, and must not change meanwhile.
 func (s *Store) Put(name, version string, content io.ReadSeeker) error {
-	if !utf8.ValidString(name + version) {
-		return fmt.Errorf("archiving %q: want a name in UTF-8", name)
+	return s.put(key{name, version}, content, func(int64) bool { return true })
+}
+
+// PutSparing is Put that drops nothing which was put or renewed since some time. Where that leaves no room, nothing is put,
+// and it returns [ErrFull].
+func (s *Store) PutSparing(name, version string, content io.ReadSeeker, since time.Time) error {
+	return s.put(key{name, version}, content, func(cost int64) bool { return s.hasRoom(cost, since) })
+}
+
+func (s *Store) put(k key, content io.ReadSeeker, hasRoom func(cost int64) bool) error {
+	if !utf8.ValidString(k.name + k.version) {
+		return fmt.Errorf("archiving %q: want a name in UTF-8", k.name)
 	}
 	sum, size, err := sumOf(content)
 	if err != nil {
-		return fmt.Errorf("archiving %s: %w", name, err)
+		return fmt.Errorf("archiving %s: %w", k.name, err)
 	}
 	b := &blob{size: size}
 	if b.cost()+block > s.limit.Load() {
-		return fmt.Errorf("archiving %s: %w", name, ErrTooLarge)
+		return fmt.Errorf("archiving %s: %w", k.name, ErrTooLarge)
 	}
 	s.changing.Lock()
 	defer s.changing.Unlock()
+	if !hasRoom(b.cost() + block) {
+		return fmt.Errorf("archiving %s: %w", k.name, ErrFull)
+	}
 	if !s.holds(sum) || !s.isOnDisk(sum, size) {
 		if err := s.writeBlob(sum, content); err != nil {
-			return fmt.Errorf("archiving %s: %w", name, err)
+			return fmt.Errorf("archiving %s: %w", k.name, err)
 		}
 	}
-	e := &entry{key{name, version}, sum, s.config.Now()}
+	e := newEntry(k, sum, s.config.Now())
 	if err := s.writeEntry(e, size); err != nil {
 		if !s.holds(sum) {
 			s.removeBlobs([]digest{sum})
 		}
-		return fmt.Errorf("archiving %s: %w", name, err)
+		return fmt.Errorf("archiving %s: %w", k.name, err)
 	}
 	s.removeBlobs(s.add(e, b))
 	s.sweep()
 	return nil
 }
 
-// Renew has the time of something begin again, as if it was put now, and reports whether it is held, on the disk too. It is
-// for what is still current.
+// Renew has the time of something begin again, as if it was put now, and reports whether it is held, on the disk too, also
+// where another process put it. It is for what is still current.
 func (s *Store) Renew(name, version string) bool {
 	now := s.config.Now()
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	found, size, ok := s.find(key{name, version}, now)
-	if !ok || !s.isOnDisk(found.digest, size) || !exists(s.entryPath(found.key)) {
+	k := key{name, version}
+	found, size, ok := s.find(k, now)
+	if !ok {
+		found, size, ok = s.adoptEntry(k, now)
+	}
+	if !ok || !s.isOnDisk(found.digest, size) || !exists(s.entryPath(k)) {
 		return false
 	}
-	// The file need not say it to the minute.
-	if now.Sub(found.at) < s.keep()/16 {
+	if now.Sub(found.written) < s.keep()/16 {
+		s.touch(k, now)
 		return true
 	}
-	renewed := &entry{found.key, found.digest, now}
+	renewed := newEntry(k, found.digest, now)
 	if err := s.writeEntry(renewed, size); err != nil {
 		s.config.Report(fmt.Errorf("renewing %s in the archive: %w", name, err))
+		s.touch(k, now)
 		return true
 	}
 	s.removeBlobs(s.add(renewed, &blob{size: size}))
 	return true
 }
 
-// Has reports whether there is something under a name and a version. It never reads the disk.
-func (s *Store) Has(name, version string) bool {
-	_, _, ok := s.find(key{name, version}, s.config.Now())
-	return ok
+// touch has an entry be the last to go.
+func (s *Store) touch(k key, now time.Time) {
+	s.index.Lock()
+	defer s.index.Unlock()
+	if element := s.known[k]; element != nil {
+		element.Value.(*entry).at = now
+		s.order.MoveToBack(element)
+	}
+}
+
+func newEntry(k key, sum digest, at time.Time) *entry {
+	return &entry{key: k, digest: sum, at: at, written: at}
+}
+
+// Find is how many bytes there are under a name and a version, if there is something. It never reads the disk.
+func (s *Store) Find(name, version string) (size int64, found bool) {
+	_, size, found = s.find(key{name, version}, s.config.Now())
+	return size, found
 }
 
 // find looks for what is not too old.
@@ -232,58 +266,4 @@ func (s *Store) forget(element *list.Element) []digest {
 	delete(s.held, e.digest)
 	s.size -= b.cost()
 	return []digest{e.digest}
-}
-
-// Sweep drops what is too old. What is asked for meanwhile is not found anyway: it is a matter of space.
-func (s *Store) Sweep() {
-	s.changing.Lock()
-	defer s.changing.Unlock()
-	s.sweep()
-}
-
-// sweep drops the oldest until the rest is neither too old nor too much.
-func (s *Store) sweep() {
-	now := s.config.Now()
-	if _, some := s.superfluous(now); !some {
-		return
-	}
-	s.adopt()
-	for {
-		oldest, some := s.superfluous(now)
-		if !some {
-			return
-		}
-		if s.renewedElsewhere(oldest) {
-			continue
-		}
-		unused := s.forgetKey(oldest.key)
-		s.removeEntry(oldest.key)
-		s.removeBlobs(unused)
-		s.config.Dropped(oldest.name, oldest.version, oldest.digest)
-	}
-}
-
-// superfluous is the oldest, if it is too old, or all together too much.
-func (s *Store) superfluous(now time.Time) (entry, bool) {
-	s.index.RLock()
-	defer s.index.RUnlock()
-	oldest := s.order.Front()
-	if oldest == nil {
-		return entry{}, false
-	}
-	e := oldest.Value.(*entry)
-	return *e, now.Sub(e.at) >= s.keep() || s.size > s.limit.Load()
-}
-
-func (s *Store) forgetKey(k key) (unused []digest) {
-	s.index.Lock()
-	defer s.index.Unlock()
-	return s.forget(s.known[k])
-}
-
-// Size is how many bytes the store takes, and how many things it holds.
-func (s *Store) Size() (bytes int64, entries int) {
-	s.index.RLock()
-	defer s.index.RUnlock()
-	return s.size, len(s.known)
 }

@@ -52,11 +52,10 @@ func (s *shelf) report(err error) {
 
 func (s *shelf) restart(t *testing.T) {
 	t.Helper()
-	store, err := Open(s.config)
-	if err != nil {
+	s.Store = New(s.config)
+	if err := s.Open(); err != nil {
 		t.Fatal(err)
 	}
-	s.Store = store
 }
 
 func (s *shelf) put(t *testing.T, name, version, content string) {
@@ -69,9 +68,10 @@ func (s *shelf) put(t *testing.T, name, version, content string) {
 // get is what is held, or "none".
 func (s *shelf) get(t *testing.T, name, version string) string {
 	t.Helper()
+	size, found := s.Find(name, version)
 	content, ok := s.Get(name, version)
-	if ok != s.Has(name, version) {
-		t.Errorf("Get(%s, %s) and Has differ", name, version)
+	if ok != found || ok && content.Size != size {
+		t.Errorf("Get(%s, %s) and Find differ", name, version)
 	}
 	if !ok {
 		return "none"
@@ -219,7 +219,7 @@ func TestStoreNoticesDamage(t *testing.T) {
 				_ = content.Close()
 				t.Errorf("%s, restart %v: damaged bytes were handed out", c.name, restart)
 			}
-			if s.Has("a", "1") || s.Has("b", "1") || s.get(t, "c", "1") != "other" {
+			if s.get(t, "a", "1") != "none" || s.get(t, "b", "1") != "none" || s.get(t, "c", "1") != "other" {
 				t.Errorf("%s, restart %v: want what is damaged to be dropped, and nothing else", c.name, restart)
 			}
 			if len(s.reports) == 0 || !strings.Contains(s.reports[0], "archive") {
