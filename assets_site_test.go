@@ -6,6 +6,7 @@ import (
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -394,17 +395,26 @@ func TestAssetsFallback(t *testing.T) {
 	}
 }
 
-// A configuration that is only checked reads nothing.
+// A configuration that is only checked reads nothing, and writes nothing.
 func TestAssetsAreNotReadBeforeTheStart(t *testing.T) {
 	t.Parallel()
 	root := writeTree(t, map[string]string{"main.js": "alert(1)"})
-	site, err := provisionSite(t, fmt.Sprintf("http://localhost\nversioned_assets {\nserve /static/ %s\n}", root))
+	kept := filepath.Join(t.TempDir(), "kept")
+	config := fmt.Sprintf("http://localhost\nversioned_assets {\nserve /static/ %s\nkeep_directory %s\n}", root, kept)
+	site, err := provisionSite(t, config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(50 * time.Millisecond)
 	if lines := site.Logs.With("published assets"); len(lines) > 0 {
 		t.Errorf("read while it was checked: %v", lines)
+	}
+	site.Unload()
+	if _, err := os.Stat(kept); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("there is a directory: %v", err)
+	}
+	if site, err = provisionSite(t, config); err != nil {
+		t.Fatal(err)
 	}
 	site.Started()
 	eventually(t, "read after the start", func() bool { return len(site.Logs.With("published assets")) == 1 })

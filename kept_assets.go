@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -19,37 +20,69 @@ import (
 // assetArchives are the archives of the process, by their directories: no two may have the same.
 var assetArchives = caddy.NewUsagePool()
 
-type assetArchive struct{ *archive.Store }
+// assetArchive is what is kept of a directory: earlier versions, and apart from them, so that neither drives out the other,
+// what files are once they are compressed.
+type assetArchive struct{ earlier, compressed *archive.Store }
 
 // Destruct has nothing to do: what is kept is for the next process too.
 func (assetArchive) Destruct() error { return nil }
 
-// archive is where earlier versions of a served directory are kept; nil where they are not. A data directory that cannot be
-// used is said, and the assets are served without. Versions that were kept until now, and are not any more, go to the ledger.
-func (a *VersionedAssets) archive(ctx caddy.Context, directory string, versions *ledger.Ledger) (assets.Archive, error) {
+// archives are where a served directory is kept; nil where it is not. They are opened when the directory is read. Versions that
+// were kept until now, and are not any more, go to the ledger.
+func (a *VersionedAssets) archives(ctx caddy.Context, directory string, versions *ledger.Ledger) (earlier, compressed assets.Archive, err error) {
 	if a.Keep < 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	size, err := a.keepSize()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	logger := ctx.Logger()
 	pooled, _, err := assetArchives.LoadOrNew(directory, func() (caddy.Destructor, error) {
-		store, err := archive.Open(archive.Config{
-			Directory: directory, Now: time.Now, Dropped: versions.Proved,
-			Report: func(err error) { logger.Error("earlier versions of assets", zap.Error(err)) },
-		})
-		return assetArchive{store}, err
+		return newAssetArchive(directory, versions, ctx.Logger()), nil
 	})
 	if err != nil {
-		logger.Error("earlier versions of assets are not kept", zap.String("directory", directory), zap.Error(err))
-		return nil, nil
+		return nil, nil, err
 	}
 	a.kept = append(a.kept, directory)
-	store := pooled.(assetArchive).Store
-	store.Bound(time.Duration(a.Keep), size)
-	return store, nil
+	kept := pooled.(assetArchive)
+	for _, store := range []*archive.Store{kept.earlier, kept.compressed} {
+		store.Bound(time.Duration(a.Keep), size)
+	}
+	return kept.earlier, kept.compressed, nil
+}
+
+func newAssetArchive(directory string, versions *ledger.Ledger, logger *zap.Logger) assetArchive {
+	return assetArchive{
+		earlier: archive.New(archive.Config{
+			Directory: directory, Now: time.Now, Dropped: versions.Proved,
+			Report: (&seldom{logger: logger, about: "earlier versions of assets"}).report,
+		}),
+		compressed: archive.New(archive.Config{
+			Directory: filepath.Join(directory, "compressed"), Now: time.Now,
+			Report: (&seldom{logger: logger, about: "compressed assets"}).report,
+		}),
+	}
+}
+
+// seldom logs what is true of many files at once, as when a directory is removed, once a minute.
+type seldom struct {
+	logger *zap.Logger
+	about  string
+
+	mutex  sync.Mutex
+	last   time.Time
+	untold int
+}
+
+func (s *seldom) report(err error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if now := time.Now(); now.Sub(s.last) >= time.Minute {
+		s.logger.Error(s.about, zap.Error(err), zap.Int("untold_before", s.untold))
+		s.last, s.untold = now, 0
+		return
+	}
+	s.untold++
 }
 
 // keepDirectory is where it is kept what was served of a directory, which may depend on a scope.

@@ -42,14 +42,15 @@ type VersionedAssets struct {
 	// How long the bytes of earlier versions stay reachable under their old URLs. Default: 72h; negative: not at all.
 	Keep caddy.Duration `json:"keep,omitempty"`
 
-	// How much disk they may take, such as `256MiB` (default).
+	// How much disk they may take, such as `256MiB` (default). Compressed forms, of what is current and of what was, may take as
+	// much again, apart from them: neither drives out the other.
 	KeepSize string `json:"keep_size,omitempty"`
 
 	// Where they are. Default: `usher/archive` in Caddy's data directory.
 	KeepDirectory string `json:"keep_directory,omitempty"`
 
 	// How many bytes of content are held in memory, such as `256MiB` (default); a quarter of it is for compressed forms. What
-	// does not fit, and every file above 1 MiB, is sent from disk.
+	// does not fit, and every file above 1 MiB, is sent from disk; compressed forms only if something is kept there.
 	Memory string `json:"memory,omitempty"`
 
 	// How long a tree must be quiet before it becomes the current one. Default: 1s.
@@ -62,8 +63,9 @@ type VersionedAssets struct {
 	// looked every second where that cannot be relied on: on network file systems, and on overlays.
 	Poll caddy.Duration `json:"poll,omitempty"`
 
-	// The codings that are offered: `gzip`, `br`, `zstd`. Default: all three. They are made once, in the background; a
-	// compressed file beside a file takes their place if it decodes to the very bytes.
+	// The codings that are offered: `gzip`, `br`, `zstd`. Default: all three. They are made once for each content, in the
+	// background, and kept on disk, unless nothing is kept: then each process makes them. A compressed file beside a file takes
+	// their place if it decodes to the very bytes.
 	Encode []string `json:"encode,omitempty"`
 
 	// What has its references to assets given the version of their present content: `html` (pages that pass, from any
@@ -256,7 +258,7 @@ func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*
 	}
 	told := newToldVersions(versions, r.Prefix, ctx.Logger())
 	config.Ledger = told
-	if config.Archive, err = a.archive(ctx, directory, versions); err != nil {
+	if config.Archive, config.Variants, err = a.archives(ctx, directory, versions); err != nil {
 		return nil, nil, fmt.Errorf("keep: %w", err)
 	}
 	key := fmt.Sprintf("%s %q %d %d %d %d %v %q %t", root, manifests, memory, a.Settle, a.Vanished, a.Poll, a.handler.Encode,

@@ -16,13 +16,33 @@ import (
 	"github.com/scan2food/usher/handler/archive"
 )
 
-// Archive keeps the bytes of earlier versions. [archive.Store] is one.
+// Archive keeps bytes on disk. [archive.Store] is one.
 type Archive interface {
+	Open() error
 	Put(name, version string, content io.ReadSeeker) error
+	PutSparing(name, version string, content io.ReadSeeker, since time.Time) error
 	Renew(name, version string) bool
-	Has(name, version string) bool
+	Find(name, version string) (size int64, found bool)
 	Get(name, version string) (*archive.Content, bool)
 	Sweep()
+}
+
+// openArchives opens what is not opened when a configuration is only checked. One that cannot be used is said, and the assets
+// are served without.
+func (t *Tree) openArchives() {
+	for _, kept := range []struct {
+		what    string
+		archive *Archive
+	}{{"earlier versions of assets", &t.config.Archive}, {"compressed assets", &t.config.Variants}} {
+		if *kept.archive == nil {
+			continue
+		}
+		if err := (*kept.archive).Open(); err != nil {
+			*kept.archive = nil
+			t.config.Logger.Error(kept.what+" are not kept", zap.String("root", t.config.Root), zap.Error(err))
+		}
+	}
+	t.compression.archive = t.config.Variants
 }
 
 // renewEvery is how often what is current is renewed: were it not, it would be too old on the day that it is replaced.
@@ -30,7 +50,7 @@ const renewEvery = time.Hour
 
 // Earlier opens the bytes that a path had under a version, or under no version if its name is one. Close them.
 func (t *Tree) Earlier(path, version string) (*archive.Content, bool) {
-	if t.config.Archive == nil || !t.config.Archive.Has(path, version) {
+	if t.config.Archive == nil {
 		return nil, false
 	}
 	return t.config.Archive.Get(path, version)
@@ -41,7 +61,6 @@ func (t *Tree) archive(ctx context.Context, previous, next *Catalog) {
 	if t.config.Archive == nil {
 		return
 	}
-	t.renewed = t.config.Now()
 	t.background.Add(1)
 	go func() {
 		defer t.background.Done()
@@ -58,6 +77,8 @@ func (t *Tree) archive(ctx context.Context, previous, next *Catalog) {
 // renew is for a tree that does not change.
 func (t *Tree) renew(ctx context.Context) {
 	if catalog := t.catalog.Load(); catalog != nil && t.config.Now().Sub(t.renewed) >= renewEvery {
+		t.renewed = t.config.Now()
+		t.compress(ctx, nil, catalog)
 		t.archive(ctx, nil, catalog)
 	}
 }
@@ -106,20 +127,21 @@ func (h *Handler) serveEarlier(w http.ResponseWriter, r *http.Request, site *Sit
 	if !found {
 		return false
 	}
-	h.serveKept(w, r, path, content)
+	h.serveKept(w, r, site, path, content)
 	return true
 }
 
 // earlierEvidence is that of bytes of the archive.
 var earlierEvidence = Evidence{ByDigest, "the version is that of bytes that were replaced, and are kept"}
 
-// serveKept answers with bytes of the archive, and closes them.
-func (h *Handler) serveKept(w http.ResponseWriter, r *http.Request, path string, content *archive.Content) {
+// serveKept answers with bytes of the archive, in the codings that they had, and closes them.
+func (h *Handler) serveKept(w http.ResponseWriter, r *http.Request, site *Site, path string, content *archive.Content) {
 	defer content.Close()
 	file := &File{Path: path, Size: content.Size, digest: content.SHA256, earlier: content}
 	file.prepare()
 	file.lastModified = nil
 	file.Evidence = earlierEvidence
+	file.variants.Store(site.Tree.keptVariants(file))
 	h.serve(w, r, nil, file)
 }
 

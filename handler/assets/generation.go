@@ -96,7 +96,7 @@ func (h *Handler) serveGeneration(w http.ResponseWriter, r *http.Request, site *
 		return
 	}
 	if content, found := site.Tree.EarlierGeneration(state, path); found {
-		h.serveKept(w, r, path, content)
+		h.serveKept(w, r, site, path, content)
 		return
 	}
 	fail(w, r, http.StatusNotFound)

@@ -24,6 +24,7 @@ type Site struct {
 		Current() *Catalog
 		Earlier(path, version string) (*archive.Content, bool)
 		EarlierGeneration(state, path string) (*archive.Content, bool)
+		keptVariants(earlier *File) *variants
 	}
 	// Ledger is told of versions that nothing proves. Nil: nobody is.
 	Ledger Ledger

@@ -56,8 +56,10 @@ func (h *Handler) serveAs(w http.ResponseWriter, r *http.Request, catalog *Catal
 	header["Content-Type"] = f.contentType
 	switch {
 	case chosen != nil:
-		header["Content-Encoding"] = chosen.name
-		write(w, r, chosen.contentLength, chosen.content)
+		if !h.serveVariant(w, r, chosen) {
+			f.forgetVariant(chosen)
+			h.serveAs(w, r, catalog, f, known) // without it
+		}
 	case now != Identity:
 		h.serveEncoded(w, r, catalog, f, now)
 	case r.Header["Range"] != nil:
@@ -168,6 +170,27 @@ func (h *Handler) serveWhole(w http.ResponseWriter, r *http.Request, catalog *Ca
 	if r.Method != http.MethodHead {
 		h.copy(w, r, content, f.Size)
 	}
+}
+
+// serveVariant answers with a variant, or reports that the disk has it no more.
+func (h *Handler) serveVariant(w http.ResponseWriter, r *http.Request, v *variant) bool {
+	if v.content != nil {
+		w.Header()["Content-Encoding"] = v.name
+		write(w, r, v.contentLength, v.content)
+		return true
+	}
+	content, found := v.kept.open()
+	if !found {
+		return false
+	}
+	defer content.Close()
+	w.Header()["Content-Encoding"] = v.name
+	w.Header()["Content-Length"] = []string{formatInt(content.Size)}
+	w.WriteHeader(http.StatusOK)
+	if r.Method != http.MethodHead {
+		h.copy(w, r, content.File, content.Size)
+	}
+	return true
 }
 
 // serveEncoded answers in a coding that does not exist yet, for a client that accepts no other.

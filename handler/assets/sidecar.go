@@ -25,7 +25,7 @@ func (w *compressor) sidecar(f *File, coding Coding) []byte {
 	if beside == nil || f.original != nil || beside.Size >= f.Size {
 		return nil
 	}
-	encoded, err := beside.whole(w.catalog)
+	encoded, err := beside.whole(w.catalog, new([]byte)) // it stays
 	if err != nil {
 		return nil // it was replaced meanwhile
 	}

@@ -16,10 +16,7 @@ import (
 func TestSidecars(t *testing.T) {
 	t.Parallel()
 	content := text(5000)
-	encoders, err := newEncoders()
-	if err != nil {
-		t.Fatal(err)
-	}
+	encoders := newEncoders()
 	defer encoders.close()
 	good := func(c Coding) string { return string(encoders.encode(c, []byte(content))) }
 	// What the test puts there must differ from what would be made.

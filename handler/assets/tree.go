@@ -60,6 +60,9 @@ type TreeConfig struct {
 	Modules Modules
 	// Archive keeps what is replaced. Nil: it is gone.
 	Archive Archive
+	// Variants keeps what files are in other codings, so that it is made once. Nil: it is made by each process, for as much as
+	// there is memory.
+	Variants Archive
 	// Ledger is told of names that hold the version of other bytes. Nil: nobody is.
 	Ledger Ledger
 	// Logger is told of generations, and of what could not be read.
@@ -89,10 +92,11 @@ type Tree struct {
 	restless time.Time            // since when it is written to
 	looking  time.Duration        // how long it takes to look
 
-	renewed time.Time // when what is current was put into the archive, or renewed there
+	renewed time.Time // when what is current was put into the archives, or renewed there
 
 	followers followers
 
+	compression     compression
 	stopCompressing context.CancelFunc
 	archiving       sync.Mutex
 	background      sync.WaitGroup
@@ -118,6 +122,10 @@ func OpenTree(config TreeConfig) (*Tree, error) {
 	}
 	if t.config.Vanished == 0 {
 		t.config.Vanished = DefaultVanished
+	}
+	t.compression = compression{
+		wanted: t.config.Encode, memory: t.config.Memory, archive: t.config.Variants, newEncoder: newEncoders, now: t.config.Now,
+		logger: t.config.Logger.With(zap.String("root", t.config.Root)),
 	}
 	return t, nil
 }
@@ -154,6 +162,7 @@ func (t *Tree) run(ctx context.Context) {
 	defer t.background.Wait()
 	w := newWatcher(t.config.Root, t.config.Manifests, t.config.Poll > 0)
 	defer w.close()
+	t.openArchives()
 	w.watch() // before it is read: what changes in between is then heard of
 	t.refresh(ctx, false)
 	told := false
@@ -319,7 +328,8 @@ func (t *Tree) publish(ctx context.Context, next *Catalog, started time.Time) {
 	if current == nil {
 		close(t.ready)
 	}
-	t.compress(ctx, next)
+	t.renewed = t.config.Now()
+	t.compress(ctx, current, next)
 	t.archive(ctx, current, next)
 	t.config.Logger.Info("published assets",
 		zap.String("root", t.config.Root),
@@ -332,7 +342,7 @@ func (t *Tree) publish(ctx context.Context, next *Catalog, started time.Time) {
 }
 
 // compress makes the codings of a new catalog in the background. It gives up on an older one.
-func (t *Tree) compress(ctx context.Context, catalog *Catalog) {
+func (t *Tree) compress(ctx context.Context, previous, catalog *Catalog) {
 	if t.stopCompressing != nil {
 		t.stopCompressing()
 	}
@@ -340,7 +350,7 @@ func (t *Tree) compress(ctx context.Context, catalog *Catalog) {
 	t.background.Add(1)
 	go func() {
 		defer t.background.Done()
-		catalog.compress(ctx, t.config.Encode, t.config.Memory, t.config.Logger.With(zap.String("root", t.config.Root)))
+		t.compression.compress(ctx, previous, catalog)
 	}()
 }
 

@@ -572,8 +572,8 @@ func TestProgress(t *testing.T) {
 // While a deployment deletes everything, what is served from disk is served from the archive.
 func TestVanishedFromDisk(t *testing.T) {
 	t.Parallel()
-	store, err := archive.Open(archive.Config{Directory: t.TempDir(), Now: time.Now, Report: func(err error) { t.Error(err) }})
-	if err != nil {
+	store := archive.New(archive.Config{Directory: t.TempDir(), Now: time.Now, Report: func(err error) { t.Error(err) }})
+	if err := store.Open(); err != nil {
 		t.Fatal(err)
 	}
 	store.Bound(time.Hour, 64<<20)
@@ -699,10 +699,7 @@ func BenchmarkScan(b *testing.B) {
 // What is kept of a coding takes the room of its bytes, not that of what they were made of.
 func TestCodingsTakeNoMoreThanTheirBytes(t *testing.T) {
 	t.Parallel()
-	encoders, err := newEncoders()
-	if err != nil {
-		t.Fatal(err)
-	}
+	encoders := newEncoders()
 	defer encoders.close()
 	for _, coding := range []Coding{Gzip, Zstd, Brotli} {
 		encoded := encoders.encode(coding, bytes.Repeat([]byte("function f(a, b) {}\n"), 4096))

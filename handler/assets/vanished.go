@@ -26,5 +26,9 @@ func (t *Tree) keepVanished(current, next *Catalog, now time.Time) {
 
 // isKept reports a file whose bytes are neither on the disk nor in memory, and in the archive.
 func (t *Tree) isKept(file *File) bool {
-	return t.config.Archive != nil && t.config.Archive.Has(file.Path, file.archived())
+	if t.config.Archive == nil {
+		return false
+	}
+	_, kept := t.config.Archive.Find(file.Path, file.archived())
+	return kept
 }

@@ -1,15 +1,12 @@
 package assets
 
 import (
-	"context"
 	"crypto/sha256"
 	"errors"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
-
-	"go.uber.org/zap"
 )
 
 // minCompressed is the smallest file that is worth another coding, in bytes: below it the headers weigh more.
@@ -21,9 +18,14 @@ type variants struct {
 	tried [codings]bool // also where it did not pay
 }
 
+// variant is a file in another coding.
 type variant struct {
-	content                   []byte
-	name, etag, contentLength []string
+	size    int64
+	made    string       // how
+	content []byte       // nil: it is on the disk alone
+	kept    *keptVariant // nil: it is in memory alone
+
+	name, etag, contentLength []string // header values
 }
 
 // errNoCoding is a file that exists in no coding that the client accepts, and cannot be put into one.
@@ -44,7 +46,7 @@ func (f *File) choose(r *http.Request, offered []Coding) (chosen *variant, now C
 	if made != nil {
 		for _, coding := range offered {
 			if v := made.made[coding]; v != nil {
-				sizes[coding] = int64(len(v.content))
+				sizes[coding] = v.size
 			}
 		}
 	}
@@ -78,41 +80,6 @@ func (c *Catalog) takeVariants(previous *Catalog) {
 	}
 }
 
-// compressor makes the variants of a catalog, in the background: until it is done files are answered as they are.
-type compressor struct {
-	catalog  *Catalog
-	encoders *encoders
-	left     int64 // bytes that variants may still take
-	without  int   // how many there was no memory for
-	logger   *zap.Logger
-}
-
-// compress gives every file that pays for it the codings that it has not. All get gzip first, which is quick and everybody
-// accepts; the best codings take a second of processor time for a megabyte.
-func (c *Catalog) compress(ctx context.Context, wanted []Coding, memory int64, logger *zap.Logger) {
-	encoders, err := newEncoders()
-	if err != nil {
-		logger.Error("assets are not compressed", zap.Error(err))
-		return
-	}
-	defer encoders.close()
-	w := &compressor{catalog: c, encoders: encoders, left: memory - c.held(), logger: logger}
-	for _, coding := range []Coding{Gzip, Zstd, Brotli} {
-		for f := range c.All() {
-			if ctx.Err() != nil {
-				return
-			}
-			if slices.Contains(wanted, coding) && f.Size >= minCompressed && f.Size <= maxProved && compressible(f.contentType[0]) {
-				w.add(f, coding)
-			}
-		}
-	}
-	if w.without > 0 {
-		logger.Warn("the memory for assets is used up; some are sent in fewer codings than they could be",
-			zap.Int("variants", w.without), zap.Int64("memory", memory))
-	}
-}
-
 // held is how many bytes of files are in memory, in all codings.
 func (c *Catalog) held() (total int64) {
 	for _, f := range c.files {
@@ -128,69 +95,67 @@ func (c *Catalog) held() (total int64) {
 	return total
 }
 
-// add makes a coding of a file that was not tried yet.
-func (w *compressor) add(f *File, coding Coding) {
-	if made := f.variants.Load(); made != nil && made.tried[coding] {
-		return
+// tried reports that it is known what a coding makes of the file; made is that, or nil where it does not pay.
+func (f *File) tried(coding Coding) (made *variant, tried bool) {
+	all := f.variants.Load()
+	if all == nil {
+		return nil, false
 	}
-	if w.left < minCompressed {
-		w.without++ // spare the time
-		return
-	}
-	content, err := f.whole(w.catalog)
-	if err != nil {
-		return // it was replaced meanwhile: the next catalog has it
-	}
-	encoded := w.sidecar(f, coding)
-	if encoded == nil {
-		encoded = w.encoders.encode(coding, content)
-	}
-	v := f.variant(coding, encoded)
-	if v != nil && int64(len(v.content)) > w.left {
-		w.without++
-		return
-	}
-	if v != nil {
-		w.left -= int64(len(v.content))
-	}
-	f.addVariant(coding, v)
+	return all.made[coding], all.tried[coding]
 }
 
-func (f *File) addVariant(coding Coding, v *variant) {
+// setVariant notes what a coding makes of the file.
+func (f *File) setVariant(coding Coding, v *variant) {
+	f.changeVariants(func(next *variants) { next.made[coding], next.tried[coding] = v, true })
+}
+
+// forgetVariant is for one that cannot be read: it is made anew when files are looked at next.
+func (f *File) forgetVariant(unreadable *variant) {
+	f.changeVariants(func(next *variants) {
+		for coding, v := range next.made {
+			if v == unreadable {
+				next.made[coding], next.tried[coding] = nil, false
+			}
+		}
+	})
+}
+
+func (f *File) changeVariants(change func(next *variants)) {
 	for {
 		before := f.variants.Load()
 		var next variants
 		if before != nil {
 			next = *before
 		}
-		next.made[coding], next.tried[coding] = v, true
+		change(&next)
 		if f.variants.CompareAndSwap(before, &next) {
 			return
 		}
 	}
 }
 
-// variant is the file in another coding, or nil if that does not pay.
-func (f *File) variant(coding Coding, content []byte) *variant {
-	if int64(len(content)) > f.Size*9/10 {
-		return nil
-	}
+// pays reports a size in another coding that is worth sending that.
+func (f *File) pays(size int64) bool { return size <= f.Size*9/10 }
+
+// variant is the file in another coding; where its bytes are is for the caller to say.
+func (f *File) variant(coding Coding, size int64) *variant {
 	return &variant{
-		content:       content,
+		size:          size,
 		name:          codingHeaders[coding],
 		etag:          []string{f.codedTag(coding.String())},
-		contentLength: []string{formatInt(int64(len(content)))},
+		contentLength: []string{formatInt(size)},
 	}
 }
 
 // codedTag is the entity tag in another coding: other bytes need another one (RFC 9110, 8.8.3.3). Its end is not -gzip: Caddy's
-// `encode` takes that for its own, and off the tags that are asked with.
+// `encode` takes that for its own, and off the tags that are asked with. It stays the same when an encoder changes: parts are
+// given of the bytes as they are alone, so nobody joins what two encoders made.
 func (f *File) codedTag(coding string) string {
 	return strings.TrimSuffix(f.etag[0], `"`) + "." + coding + `"`
 }
 
-// whole is the bytes, from disk where they are not in memory.
-func (f *File) whole(catalog *Catalog) ([]byte, error) {
+// whole is the bytes, from disk where they are not in memory; then they are in scratch.
+func (f *File) whole(catalog *Catalog, scratch *[]byte) ([]byte, error) {
 	if f.Content != nil {
 		return f.Content, nil
 	}
@@ -199,7 +164,8 @@ func (f *File) whole(catalog *Catalog) ([]byte, error) {
 		return nil, err
 	}
 	defer closeFile()
-	content := make([]byte, f.Size)
+	*scratch = slices.Grow((*scratch)[:0], int(f.Size))
+	content := (*scratch)[:f.Size]
 	if _, err := io.ReadFull(file, content); err != nil {
 		return nil, err
 	}
