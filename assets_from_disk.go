@@ -1,19 +1,46 @@
 package usher
 
 import (
+	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
+	"syscall"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// kernelCopies lets the kernel copy a file into the connection, many bytes at a time, until restore is called. Caddy sets its
-// idle timeout for each 64 KiB of a response, and to do so wraps what is copied in a limit, which is one already, since the
-// length of an answer is fixed: package net looks through a single one.
+type connectionKey struct{}
+
+// withConnection remembers the connection of a request, for the options of its socket.
+func withConnection(ctx context.Context, conn net.Conn) context.Context {
+	if _, isSocket := conn.(syscall.Conn); !isSocket || ctx.Value(connectionKey{}) != nil {
+		return ctx // it is TLS, or another handler of the same server was first
+	}
+	return context.WithValue(ctx, connectionKey{}, conn)
+}
+
+// kernelCopies lets the kernel copy a file into the connection, many bytes at a time, until restore is called. It holds back
+// what fills no segment: header and content then leave together, and more of the work is done while the client reads.
 func kernelCopies(r *http.Request) (restore func()) {
-	_, idle := caddyhttp.IdleTimeoutsFromContext(r.Context())
+	restoreTimeout := copyManyAtOnce(r.Context())
+	socket, _ := r.Context().Value(connectionKey{}).(syscall.Conn)
+	if socket == nil {
+		return restoreTimeout
+	}
+	uncork := cork(socket)
+	return func() {
+		uncork()
+		restoreTimeout()
+	}
+}
+
+// copyManyAtOnce is for Caddy's idle timeout, which is set for each 64 KiB of a response. To do so Caddy wraps what is copied
+// in a limit, which is one already, since the length of an answer is fixed: package net looks through a single one.
+func copyManyAtOnce(ctx context.Context) (restore func()) {
+	_, idle := caddyhttp.IdleTimeoutsFromContext(ctx)
 	if idle == nil {
 		return func() {}
 	}

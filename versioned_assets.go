@@ -160,6 +160,9 @@ func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("versioned_assets: %w", err)
 	}
+	if server := serverOf(ctx.Value); server != nil {
+		server.RegisterConnContext(withConnection)
+	}
 	for _, root := range a.Serve {
 		tree, versions, err := a.open(ctx, root, memory)
 		if err != nil {
