@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -163,25 +162,6 @@ func (s *gateSet) all() []*WebSocketGate {
 	s.mutex.RLock()
 	defer s.mutex.RUnlock()
 	return s.gates
-}
-
-// siteOf names the gate so that its successor after a reload has the same name, and no other gate has: by what its server
-// listens on, its routes, and how many such gates the server had before it.
-func (s *gateSet) siteOf(g *WebSocketGate) string {
-	var parts []string
-	if g.logs.server != nil {
-		parts = append(parts, g.logs.server.Listen...)
-	}
-	for _, route := range g.Routes {
-		parts = append(parts, route.Name, strings.Join(route.Paths, " "))
-	}
-	shape, before := strings.Join(parts, "\n"), 0
-	for _, other := range s.all() {
-		if other.logs.server == g.logs.server && strings.HasPrefix(other.site, shape+"\n#") {
-			before++
-		}
-	}
-	return fmt.Sprintf("%s\n#%d", shape, before)
 }
 
 // closeRevoked closes the sockets, whichever configuration admitted them, that no gate would admit now.

@@ -326,3 +326,56 @@ func TestReloadClosesTheRevoked(t *testing.T) {
 		})
 	}
 }
+
+// Sites that differ in nothing but their hosts and keys keep their sockets, whatever sites come, go, or change places.
+func TestReloadTellsSitesApart(t *testing.T) {
+	const thirdKey = "the-third-key-0123456789"
+	address := startEcho(t)
+	config := func(sites ...string) string {
+		var caddyfile strings.Builder
+		for _, site := range sites {
+			host, key, _ := strings.Cut(site, " ")
+			fmt.Fprintf(&caddyfile, `
+				http://%s {
+					websocket_gate {
+						route chat /ws/chat/ {
+							key %s
+						}
+					}
+					reverse_proxy %s {
+						stream_close_delay 1m
+					}
+				}
+			`, host, key, address)
+		}
+		return caddyfile.String()
+	}
+	first, second, third := "127.0.0.1 "+oldKey, "localhost "+newKey, "another.localhost "+thirdKey
+	for _, c := range []struct {
+		name  string
+		sites []string
+		code  websocket.StatusCode
+	}{
+		{"the same", []string{first, second}, 0},
+		{"the other way round", []string{second, first}, 0},
+		{"a third before them", []string{third, first, second}, 0},
+		{"the second is gone", []string{first}, 0},
+		{"the key of the first is now the second's", []string{"127.0.0.1 " + thirdKey, "localhost " + oldKey}, 4401},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before := startSite(t, config(first, second))
+			conn := openSocket(t, before, oldKey)
+			startSite(t, config(c.sites...))
+			before.Unload()
+			if c.code == 0 {
+				if !stillOpen(t, conn) {
+					t.Error("the socket of a site that goes on was closed")
+				}
+				return
+			}
+			if code := closedWith(t, conn); code != c.code {
+				t.Errorf("closed with %d, want %d", code, c.code)
+			}
+		})
+	}
+}
