@@ -185,6 +185,36 @@ func TestLongestPathWins(t *testing.T) {
 	}
 }
 
+// The table is asked with what url.ParseRequestURI makes of a request's target.
+func TestPathsThatAreEscaped(t *testing.T) {
+	t.Parallel()
+	table, err := NewTable([]*Route{{Name: "blank", Paths: []string{"/live orders/", "/to go/*"}}, {Name: "umlaut", Paths: []string{"/büro/"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ target, want, why string }{
+		{"/live%20orders/", "blank", "the only way to write it"},
+		{"/to%20go/x%20y", "blank", "below a prefix"},
+		{"/b%C3%BCro/", "umlaut", "as browsers write it"},
+		{"/live%2520orders/", "", "escaped twice is another path"},
+		{"/live+orders/", "", "a plus is a plus in a path"},
+		{"/to%20go%2Fx", "", "no slash where the pattern has one"},
+		{"/b%c3%bcro/", "", "not the bytes that the table holds"},
+	} {
+		u, err := url.ParseRequestURI(c.target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := ""
+		if route := table.Lookup(u); route != nil {
+			name = route.Name
+		}
+		if name != c.want {
+			t.Errorf("Lookup(%s) = %q, want %q (%s)", c.target, name, c.want, c.why)
+		}
+	}
+}
+
 // What is accepted is one of the configured keys, presented once; whatever else the query holds.
 func FuzzQuery(f *testing.F) {
 	g := newGate(f, 3, nil)

@@ -74,10 +74,7 @@ func checkPattern(pattern, trimmed string, isPrefix bool) error {
 
 // Lookup returns the route of the URL, or nil. More of the path in a pattern wins over less; a whole path over both.
 func (t *Table) Lookup(u *url.URL) *Route {
-	escaped := u.Path
-	if u.RawPath != "" {
-		escaped = u.EscapedPath()
-	}
+	escaped := u.EscapedPath() // allocates only where something is to be escaped
 	if route, ok := t.exact[escaped]; ok {
 		return route
 	}
