@@ -237,6 +237,9 @@ func (r *GateRoute) unmarshalMaxOpen(d *caddyfile.Dispenser, once seen) error {
 		if !known || i+1 == len(args) {
 			return d.Errf("max_open: want a number, and perhaps per_client and per_key with theirs, got %q", args[1:])
 		}
+		if *limit != 0 {
+			return d.Errf("max_open: want %s once, got it again", args[i])
+		}
 		number, err := strconv.Atoi(args[i+1])
 		if err != nil || number < 1 {
 			return d.Errf("max_open: want a number of sockets, got %q", args[i+1])

@@ -146,11 +146,12 @@ func TestHideCredentials(t *testing.T) {
 func TestUpstreamCredential(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ word, uri, header string }{
-		{"upstream_credential query key the-application-key", "/ws/a/?a=1&key=the-application-key", ""},
-		{"upstream_credential header x-key the-application-key", "/ws/a/?a=1", "the-application-key"},
+		{"upstream_credential query key the-application-key", "/ws/a/?a=1&token=forged&key=the-application-key", ""},
+		{"upstream_credential query token the-application-key", "/ws/a/?a=1&token=the-application-key", ""},
+		{"upstream_credential header x-key the-application-key", "/ws/a/?a=1&token=forged", "the-application-key"},
 	} {
 		site, app := corpusSite(t, c.word)
-		response := exchange(t, site.Addr, get(keyed+"&a=1", upgrade+"X-Key: forged\r\n"))
+		response := exchange(t, site.Addr, get(keyed+"&a=1&token=forged", upgrade+"X-Key: forged\r\n"))
 		seen := app.Seen()
 		if response.StatusCode != 101 || len(seen) != 1 {
 			t.Fatalf("%s: status %d, %d requests seen", c.word, response.StatusCode, len(seen))

@@ -3,7 +3,7 @@ package usher
 import (
 	"errors"
 	"fmt"
-	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,45 +93,15 @@ type GateKey struct {
 	Source string `json:"source,omitempty"`
 }
 
-// GateCredential is a place where a key may stand.
-type GateCredential struct {
-	// `query`, `header`, `cookie`, `subprotocol` or `bearer`.
-	In string `json:"in"`
-
-	// The name of the parameter, header or cookie, or what stands before the dot in the subprotocol. None for `bearer`.
-	Name string `json:"name,omitempty"`
-}
-
-// GateUpstreamCredential is what the application gets instead of the client's key.
-type GateUpstreamCredential struct {
-	// `query` or `header`.
-	In string `json:"in"`
-
-	// The name of the parameter or header.
-	Name string `json:"name"`
-
-	// The secret, written as a key's.
-	Secret string `json:"secret"`
-}
-
 func (k *GateKey) resolve(label string) (keys.Key, error) {
+	if strings.ContainsAny(k.Label, "{}") || keys.LooksLikeSecret(k.Label) {
+		return keys.Key{}, errors.New("want a label behind the secret, got what looks like a second secret: each has a line of its own")
+	}
 	secret, err := resolveSecret(k.Secret)
 	if err != nil {
 		return keys.Key{}, err
 	}
 	return keys.NewKey(label, secret, k.From, k.Until)
-}
-
-// resolveSecret replaces placeholders. What resolves to nothing is an error: an unset variable must not become the key.
-func resolveSecret(secret string) (string, error) {
-	resolved, err := caddy.NewReplacer().ReplaceOrErr(secret, true, true)
-	if err != nil {
-		return "", err
-	}
-	if resolved == "" {
-		return "", errors.New("the secret is empty")
-	}
-	return resolved, nil
 }
 
 // labelOf is the name of key i in logs.
@@ -154,6 +124,24 @@ func (r *GateRoute) keyErrorf(key *GateKey, err error) error {
 	return fmt.Errorf("websocket_gate: route %s: key: %w%s", r.Name, err, at(key.Source))
 }
 
+// placed adds to an error of the gate's core where in the configuration its cause stands.
+func (g *WebSocketGate) placed(err error) error {
+	source := ""
+	var ofRoute *gate.RouteError
+	var twice *keys.TwiceError
+	switch {
+	case errors.As(err, &ofRoute):
+		for _, route := range g.Routes { // the last of a name is the one too many
+			if route.Name == ofRoute.Route.Name {
+				source = route.Source
+			}
+		}
+	case errors.As(err, &twice):
+		source = g.sourceOf(twice.Route, twice.Again)
+	}
+	return fmt.Errorf("websocket_gate: %w%s", err, at(source))
+}
+
 func at(source string) string {
 	if source == "" {
 		return ""
@@ -161,11 +149,24 @@ func at(source string) string {
 	return ", at " + source
 }
 
+// checkNulls refuses what JSON can hold and nothing can be made of.
+func (g *WebSocketGate) checkNulls() error {
+	for i, route := range g.Routes {
+		if route == nil || slices.Contains(route.Keys, nil) {
+			return fmt.Errorf("websocket_gate: want an object for each route and each key, got null in route %d", i+1)
+		}
+	}
+	return nil
+}
+
 // coreRoutes turns the routes of the configuration into those of the gate.
 func (g *WebSocketGate) coreRoutes() ([]*gate.Route, error) {
 	var routes []*gate.Route
 	for _, r := range g.Routes {
 		route, err := r.core()
+		if err == nil && g.logs.server != nil {
+			err = arrives(route.Sources, g.logs.server)
+		}
 		if err != nil {
 			return nil, r.errorf("%w", err)
 		}
@@ -199,6 +200,9 @@ func (r *GateRoute) core() (*gate.Route, error) {
 	if len(r.Paths) == 0 {
 		return nil, errors.New("want at least one path")
 	}
+	if r.MaxAge < 0 || r.IdleTimeout < 0 || r.HandshakeTimeout < 0 {
+		return nil, errors.New("max_age, idle_timeout, handshake_timeout: want durations that are not negative")
+	}
 	if r.MaxOpen < 0 || r.MaxOpenPerClient < 0 || r.MaxOpenPerKey < 0 {
 		return nil, errors.New("max_open: want numbers that are not negative")
 	}
@@ -227,50 +231,6 @@ func (r *GateRoute) core() (*gate.Route, error) {
 }
 
 const nameCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
-
-func (c GateCredential) core() (gate.Source, error) {
-	place := gate.Place(c.In)
-	switch place {
-	case gate.InBearer:
-		if c.Name != "" {
-			return gate.Source{}, fmt.Errorf("credential bearer: want no name, got %q", c.Name)
-		}
-		return gate.Source{Place: place}, nil
-	case gate.InHeader:
-		if c.Name == "" {
-			break
-		}
-		return gate.Source{Place: place, Name: http.CanonicalHeaderKey(c.Name)}, nil
-	case gate.InQuery, gate.InCookie, gate.InSubprotocol:
-		if c.Name == "" {
-			break
-		}
-		return gate.Source{Place: place, Name: c.Name}, nil
-	default:
-		return gate.Source{}, fmt.Errorf("credential: want query, header, cookie, subprotocol or bearer, got %q", c.In)
-	}
-	return gate.Source{}, fmt.Errorf("credential %s: want a name", c.In)
-}
-
-func (u *GateUpstreamCredential) core() (*gate.UpstreamCredential, error) {
-	if u == nil {
-		return nil, nil
-	}
-	secret, err := resolveSecret(u.Secret)
-	if err != nil {
-		return nil, fmt.Errorf("upstream_credential: %w", err)
-	}
-	credential := &gate.UpstreamCredential{Place: gate.Place(u.In), Name: u.Name, Secret: secret}
-	switch {
-	case u.Name == "":
-		return nil, errors.New("upstream_credential: want a name")
-	case credential.Place == gate.InHeader:
-		credential.Name = http.CanonicalHeaderKey(u.Name)
-	case credential.Place != gate.InQuery:
-		return nil, fmt.Errorf("upstream_credential: want query or header, got %q", u.In)
-	}
-	return credential, nil
-}
 
 func coreOrigins(words []string) (gate.Origins, error) {
 	var origins gate.Origins

@@ -99,6 +99,9 @@ func (t *GateTicket) core() (*keys.Tickets, error) {
 		if !strings.HasPrefix(page, "/") {
 			return nil, fmt.Errorf("issue_on: want paths that begin with a slash, got %q", page)
 		}
+		if strings.Contains(strings.TrimSuffix(page, "/*"), "*") {
+			return nil, fmt.Errorf("issue_on: want a * only as the last segment, as in /screens/*, got %q", page)
+		}
 	}
 	if len(t.IssueOn) > 0 && t.PublicKey != "" {
 		return nil, errors.New("issue_on: want a secret to sign with, got a public key")
@@ -132,7 +135,9 @@ func readPublicKey(path string) ([]byte, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case !info.Mode().IsRegular() || info.Size() > maxPublicKeyFile:
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: want a regular file, got something else", resolved)
+	case info.Size() > maxPublicKeyFile:
 		return nil, fmt.Errorf("want a file of at most %d bytes", maxPublicKeyFile)
 	}
 	return os.ReadFile(resolved)

@@ -55,7 +55,7 @@ func (g *WebSocketGate) warnOfLiterals() {
 			route.warnOfLiteralTicketSecrets(g.logger)
 		}
 		for i, key := range route.Keys {
-			if !isLiteral(key.Secret) || strings.HasPrefix(key.Secret, "sha256:") {
+			if !isLiteral(key.Secret) || keys.IsDigest(key.Secret) {
 				continue
 			}
 			g.logger.Warn("a key stands in the configuration itself; a placeholder such as {env.NAME} keeps it out of backups, "+
@@ -71,8 +71,6 @@ func (r *GateRoute) warnOfLiteralTicketSecrets(logger *zap.Logger) {
 			"backups, `caddy adapt` and the admin API", zap.String("route", r.Name), zap.String("source", r.Ticket.Source))
 	}
 }
-
-func isLiteral(secret string) bool { return !strings.Contains(secret, "{") }
 
 // warnOfPluses names the keys that a query must not hold as they are: there a + is a space.
 func (g *WebSocketGate) warnOfPluses() {

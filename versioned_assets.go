@@ -231,7 +231,7 @@ func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*
 	if !strings.HasPrefix(r.Prefix, "/") || !strings.HasSuffix(r.Prefix, "/") {
 		return nil, nil, fmt.Errorf("want a prefix that begins and ends with a slash, got %q", r.Prefix)
 	}
-	root, err := resolveSecret(r.Root)
+	root, err := resolvePlaceholders(r.Root)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -2,6 +2,7 @@ package usher
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -61,6 +62,9 @@ func (*WebSocketGate) CaddyModule() caddy.ModuleInfo {
 // Provision resolves the keys and builds the gate. A key that resolves to nothing, or to too little, is an error.
 func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 	g.logger = ctx.Logger()
+	if err := g.checkNulls(); err != nil {
+		return err
+	}
 	g.logs = newRedactedLogs(ctx)
 	g.warnOfSecrets(ctx)
 	known, err := newGateKeys(g)
@@ -69,7 +73,7 @@ func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 	}
 	ring, err := known.ring()
 	if err != nil {
-		return fmt.Errorf("websocket_gate: %w", err)
+		return g.placed(err)
 	}
 	g.warnOfShared(ring)
 	routes, err := g.coreRoutes()
@@ -108,7 +112,7 @@ func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 		Now:          time.Now,
 	})
 	if err != nil {
-		return fmt.Errorf("websocket_gate: %w", err)
+		return g.placed(err)
 	}
 	if err := g.begin(ctx, known); err != nil {
 		return fmt.Errorf("websocket_gate: %w", err)
@@ -178,6 +182,9 @@ func (g *WebSocketGate) retire() {
 func (g *WebSocketGate) Validate() error {
 	if g.Unlisted != "" && g.Unlisted != "refuse" && g.Unlisted != "pass" {
 		return fmt.Errorf("websocket_gate: unlisted: want refuse or pass, got %q", g.Unlisted)
+	}
+	if g.DarkAfter < 0 || g.DarkLasting < 0 {
+		return errors.New("websocket_gate: dark_after: want a number and a duration that are not negative")
 	}
 	return nil
 }

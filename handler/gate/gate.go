@@ -87,6 +87,15 @@ type Config struct {
 	Now       func() time.Time
 }
 
+// RouteError says what is wrong with one route of a configuration.
+type RouteError struct {
+	Route *Route
+	Err   error
+}
+
+func (e *RouteError) Error() string { return fmt.Sprintf("route %s: %v", e.Route.Name, e.Err) }
+func (e *RouteError) Unwrap() error { return e.Err }
+
 // Gate judges the requests of one site.
 type Gate struct {
 	config  Config
@@ -97,7 +106,8 @@ type Gate struct {
 	ring    atomic.Pointer[keys.Ring]
 }
 
-// New checks the configuration and builds a gate. It is an error to have no route, two of one name, or one path twice.
+// New checks the configuration and builds a gate. It is an error to have no route, and a [RouteError] to have two of one
+// name, or one path twice.
 func New(config Config) (*Gate, error) {
 	if len(config.Routes) == 0 {
 		return nil, errors.New("want at least one route")
@@ -106,7 +116,7 @@ func New(config Config) (*Gate, error) {
 	g := &Gate{config: config}
 	for _, route := range config.Routes {
 		if names[route.Name] {
-			return nil, fmt.Errorf("route %s is defined twice", route.Name)
+			return nil, &RouteError{route, errors.New("want a name of its own, got that of a route before it")}
 		}
 		names[route.Name] = true
 		if len(route.Sources) == 0 {

@@ -148,7 +148,8 @@ func TestOrigins(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "example.com", "https://", "https://example.com/", "https://EXAMPLE.com",
-		"https://example.com:443", "https://a.*.com", "*", "https://*"} {
+		"https://example.com:443", "https://a.*.com", "*", "https://*", "https://example.com:", "https://example.com:0",
+		"https://example.com:065", "https://example.com:65536", "https://*.example.com:x", "https://büro.example"} {
 		if _, err := ParseOrigin(bad); err == nil {
 			t.Errorf("ParseOrigin(%q) was taken", bad)
 		}

@@ -140,15 +140,16 @@ func (e eraser) referer(line string) string {
 	return before
 }
 
-// replace gives the application a credential of its own. It stands behind what the client sent.
+// replace gives the application a credential of its own, and nothing of the client's under that name: applications read the
+// first of two parameters, or the last.
 func (u *UpstreamCredential) replace(r *http.Request) {
 	if u.Place == InHeader {
 		r.Header[u.Name] = []string{u.Secret}
 		return
 	}
-	pair := url.QueryEscape(u.Name) + "=" + url.QueryEscape(u.Secret)
-	if r.URL.RawQuery != "" {
-		pair = r.URL.RawQuery + "&" + pair
+	query := editQuery(r.URL.RawQuery, func(raw, name, _ string) (string, bool) { return raw, name != u.Name })
+	if query != "" {
+		query += "&"
 	}
-	r.URL.RawQuery = pair
+	r.URL.RawQuery = query + url.QueryEscape(u.Name) + "=" + url.QueryEscape(u.Secret)
 }

@@ -3,7 +3,9 @@ package gate
 import (
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Origins is which pages may open the sockets of a route (RFC 6455, 10.2). The zero value admits pages of the site
@@ -34,6 +36,10 @@ func ParseOrigin(s string) (OriginPattern, error) {
 	case err != nil, u.Scheme == "", u.Host == "", u.Scheme+"://"+u.Host != plain, strings.Contains(plain, "*"):
 		return OriginPattern{}, fmt.Errorf(
 			"want an origin such as https://example.com, https://*.example.com or null, got %q", s)
+	case strings.ContainsFunc(plain, func(char rune) bool { return char > unicode.MaxASCII }):
+		return OriginPattern{}, fmt.Errorf("origin %q: browsers send names in Punycode (xn--...)", s)
+	case !validPort(u):
+		return OriginPattern{}, fmt.Errorf("origin %q: want a port from 1 to 65535, or none", s)
 	case plain != strings.ToLower(plain):
 		return OriginPattern{}, fmt.Errorf("origin %q: browsers send origins in lower case", s)
 	case u.Port() != "" && u.Port() == schemePort(u.Scheme):
@@ -43,6 +49,15 @@ func ParseOrigin(s string) (OriginPattern, error) {
 		return OriginPattern{exact: s}, nil
 	}
 	return OriginPattern{scheme: u.Scheme + "://", suffix: "." + u.Host}, nil
+}
+
+// validPort reports whether a browser could have the port.
+func validPort(u *url.URL) bool {
+	if strings.HasSuffix(u.Host, ":") {
+		return false
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	return u.Port() == "" || err == nil && port > 0 && u.Port()[0] != '0'
 }
 
 func (p OriginPattern) matches(origin string) bool {

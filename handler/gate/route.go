@@ -27,7 +27,7 @@ func NewTable(routes []*Route) (*Table, error) {
 	for _, route := range routes {
 		for _, p := range route.Paths {
 			if err := t.add(route, p); err != nil {
-				return nil, fmt.Errorf("route %s: %w", route.Name, err)
+				return nil, &RouteError{route, err}
 			}
 		}
 	}

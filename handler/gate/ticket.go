@@ -100,8 +100,8 @@ func newIssuers(routes []*Route) ([]*issuer, error) {
 			continue
 		}
 		if issuers[i].Tickets != t.Tickets || !slices.Equal(issuers[i].Pages, t.Pages) {
-			return nil, fmt.Errorf("route %s: ticket: want the same tickets and pages as route %s, which has the same cookie %s",
-				route.Name, issuers[i].routes[0], t.Cookie)
+			return nil, &RouteError{route, fmt.Errorf("ticket: want the same tickets and pages as route %s, which has the same cookie %s",
+				issuers[i].routes[0], t.Cookie)}
 		}
 		issuers[i].routes = append(issuers[i].routes, route.Name)
 	}

@@ -166,11 +166,14 @@ func (e *fileEntry) limit(name, value string) error {
 	return nil
 }
 
+// LooksLikeSecret tells of a label whether it is rather a secret in the wrong place.
+func LooksLikeSecret(label string) bool { return secretShape.MatchString(label) }
+
 func checkLabel(label string) error {
 	if !labelShape.MatchString(label) {
 		return errors.New("want a label of at most 64 letters, digits, _, - and ., got something else")
 	}
-	if secretShape.MatchString(label) {
+	if LooksLikeSecret(label) {
 		return errors.New("want a label before the secret, got what looks like a secret")
 	}
 	return nil

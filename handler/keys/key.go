@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -51,9 +52,18 @@ func NewKey(label, secret string, from, until time.Time) (Key, error) {
 	return Key{Label: label, From: from, Until: until, digest: digest, id: identify(digest)}, nil
 }
 
+// IsDigest reports whether a secret is configured by its digest alone.
+func IsDigest(secret string) bool { return strings.HasPrefix(secret, digestPrefix) }
+
+// otherDigest is what would be taken for the secret itself, to the surprise of who wrote it.
+var otherDigest = regexp.MustCompile(`^(?i:sha-?[0-9]+):`)
+
 func digestOf(label, secret string) ([sha256.Size]byte, error) {
 	encoded, isDigest := strings.CutPrefix(secret, digestPrefix)
 	if !isDigest {
+		if otherDigest.MatchString(secret) {
+			return [sha256.Size]byte{}, fmt.Errorf("key %s: want a secret, or %s and the digest, got another digest", label, digestPrefix)
+		}
 		if len(secret) < MinSecretLength {
 			return [sha256.Size]byte{}, fmt.Errorf("key %s: want a secret of at least %d characters, got %d",
 				label, MinSecretLength, len(secret))

@@ -63,7 +63,14 @@ func (w *words) equal(other *words) int {
 	return int(1 ^ (difference|-difference)>>63)
 }
 
-// NewRing makes a ring. One secret twice on one route is an error: which label would be the right one?
+// TwiceError is one secret twice on one route: which label would be the right one?
+type TwiceError struct{ Route, Label, Again string }
+
+func (e *TwiceError) Error() string {
+	return fmt.Sprintf("route %s: keys %s and %s are the same secret", e.Route, e.Label, e.Again)
+}
+
+// NewRing makes a ring. One secret twice on one route is a [TwiceError].
 func NewRing(byRoute map[string][]Key) (*Ring, error) {
 	ring := &Ring{routes: make(map[string]int, len(byRoute))}
 	for number, route := range slices.Sorted(maps.Keys(byRoute)) {
@@ -71,7 +78,7 @@ func NewRing(byRoute map[string][]Key) (*Ring, error) {
 		labels := make(map[ID]string)
 		for _, key := range byRoute[route] {
 			if label, taken := labels[key.id]; taken {
-				return nil, fmt.Errorf("route %s: keys %s and %s are the same secret", route, label, key.Label)
+				return nil, &TwiceError{route, label, key.Label}
 			}
 			labels[key.id] = key.Label
 			ring.entries = append(ring.entries, entry{number, key})
