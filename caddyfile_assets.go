@@ -1,7 +1,7 @@
 package usher
 
 import (
-	"path"
+	"fmt"
 	"strings"
 	"time"
 
@@ -49,7 +49,7 @@ func (a *VersionedAssets) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "serve":
 			err = a.unmarshalServe(d)
 		case "version_query":
-			err = list(d, &a.VersionQuery)
+			err = a.unmarshalVersionQuery(d)
 		case "manifest":
 			err = list(d, &a.Manifest)
 		case "immutable":
@@ -84,8 +84,8 @@ func (a *VersionedAssets) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return err
 		}
 	}
-	if len(a.Serve) == 0 {
-		return d.Err("versioned_assets: want at least one serve")
+	if err := a.check(time.Now()); err != nil {
+		return d.WrapErr(fmt.Errorf("versioned_assets: %w", err))
 	}
 	return nil
 }
@@ -96,11 +96,11 @@ func (a *VersionedAssets) unmarshalServe(d *caddyfile.Dispenser) error {
 		return d.Errf("serve: want a URL prefix and a directory, got %q", args)
 	}
 	prefix := strings.TrimSuffix(args[0], "*")
-	if !strings.HasPrefix(prefix, "/") || path.Clean(prefix) != strings.TrimSuffix(prefix, "/") && prefix != "/" {
-		return d.Errf("serve: want a URL prefix such as /static/, got %q", args[0])
-	}
 	if !strings.HasSuffix(prefix, "/") {
 		prefix += "/"
+	}
+	if checkPrefix(prefix) != nil {
+		return d.Errf("serve: want a URL prefix such as /static/, got %q", args[0])
 	}
 	for _, other := range a.Serve {
 		if other.Prefix == prefix {
@@ -108,6 +108,16 @@ func (a *VersionedAssets) unmarshalServe(d *caddyfile.Dispenser) error {
 		}
 	}
 	a.Serve = append(a.Serve, &AssetRoot{Prefix: prefix, Root: args[1], Source: place(d)})
+	return nil
+}
+
+func (a *VersionedAssets) unmarshalVersionQuery(d *caddyfile.Dispenser) error {
+	if err := list(d, &a.VersionQuery); err != nil {
+		return err
+	}
+	if err := a.checkVersionQuery(); err != nil {
+		return d.WrapErr(err)
+	}
 	return nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -46,7 +45,7 @@ type VersionedAssets struct {
 	// much again, apart from them: neither drives out the other.
 	KeepSize string `json:"keep_size,omitempty"`
 
-	// Where they are. Default: `usher/archive` in Caddy's data directory.
+	// Where they are; not below a directory that is served. Default: `usher/archive` in Caddy's data directory.
 	KeepDirectory string `json:"keep_directory,omitempty"`
 
 	// How many bytes of content are held in memory, such as `256MiB` (default); a quarter of it is for compressed forms. What
@@ -127,8 +126,8 @@ func (t assetTree) Destruct() error {
 // Provision opens the directories. They are read in the background, from the start of the configuration on; requests wait
 // for the first reading.
 func (a *VersionedAssets) Provision(ctx caddy.Context) error {
-	if len(a.Serve) == 0 {
-		return errors.New("versioned_assets: want at least one serve")
+	if err := a.check(time.Now()); err != nil {
+		return fmt.Errorf("versioned_assets: %w", err)
 	}
 	a.handler = &assets.Handler{
 		VersionQuery: a.VersionQuery, Immutable: a.Immutable, Hide: a.Hide, Fallback: a.Fallback,
@@ -138,23 +137,11 @@ func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 		a.VersionQuery = []string{"v"}
 		a.handler.VersionQuery = a.VersionQuery
 	}
-	if err := errors.Join(a.handler.Immutable.Check(), a.handler.Hide.Check()); err != nil {
-		return fmt.Errorf("versioned_assets: %w", err)
-	}
 	if err := registerAssetMetrics(ctx); err != nil {
-		return fmt.Errorf("versioned_assets: %w", err)
-	}
-	if err := a.checkStamp(); err != nil {
-		return fmt.Errorf("versioned_assets: %w", err)
-	}
-	if err := a.checkForget(time.Now()); err != nil {
 		return fmt.Errorf("versioned_assets: %w", err)
 	}
 	if err := a.provisionEncodings(); err != nil {
 		return fmt.Errorf("versioned_assets: encode: %w", err)
-	}
-	if err := a.checkPoll(); err != nil {
-		return fmt.Errorf("versioned_assets: %w", err)
 	}
 	memory, err := a.memory()
 	if err != nil {
@@ -189,16 +176,6 @@ func (a *VersionedAssets) memory() (int64, error) {
 	return int64(memory), nil
 }
 
-// minPoll is how often a tree may be looked at: there is work in it.
-const minPoll = 100 * time.Millisecond
-
-func (a *VersionedAssets) checkPoll() error {
-	if a.Poll != 0 && time.Duration(a.Poll) < minPoll {
-		return fmt.Errorf("poll: want at least %s, got %s", minPoll, time.Duration(a.Poll))
-	}
-	return nil
-}
-
 // manifests are the manifests with their placeholders replaced.
 func (a *VersionedAssets) manifests() ([]string, error) {
 	var names []string
@@ -227,15 +204,18 @@ func (a *VersionedAssets) provisionEncodings() error {
 	return nil
 }
 
-func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*assets.Tree, *toldVersions, error) {
-	if !strings.HasPrefix(r.Prefix, "/") || !strings.HasSuffix(r.Prefix, "/") {
-		return nil, nil, fmt.Errorf("want a prefix that begins and ends with a slash, got %q", r.Prefix)
-	}
-	root, err := resolvePlaceholders(r.Root)
+// servedDirectory is the directory that a root names, whole.
+func servedDirectory(root string) (string, error) {
+	directory, err := resolvePlaceholders(root)
 	if err != nil {
-		return nil, nil, err
+		return "", err
 	}
-	if root, err = filepath.Abs(root); err != nil {
+	return filepath.Abs(directory)
+}
+
+func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*assets.Tree, *toldVersions, error) {
+	root, err := servedDirectory(r.Root)
+	if err != nil {
 		return nil, nil, err
 	}
 	manifests, err := a.manifests()
@@ -254,6 +234,9 @@ func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*
 	directory, err := a.keepDirectory(root, scope)
 	if err != nil {
 		return nil, nil, fmt.Errorf("keep_directory: %w", err)
+	}
+	if err := a.checkKept(directory); err != nil {
+		return nil, nil, err
 	}
 	versions, err := a.openLedger(ctx, directory)
 	if err != nil {
