@@ -2,9 +2,9 @@ package usher
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,9 +24,10 @@ import (
 // be logged. What a handler can do is to keep those lines from being written, which Caddy does for a request whose list
 // of access loggers is empty, and to write them itself: to the same loggers, at the same level, with the same fields.
 //
-// Two things are not known here: what log_append adds, and the size of an error page that handle_errors makes later.
+// What log_append adds is not known here: Caddy keeps it where it alone can read it.
 type redactedLogs struct {
 	server    *caddyhttp.Server
+	pages     bool        // what becomes of an error is seen by redactedErrors, if the server has that
 	accessLog *zap.Logger // nil where the site writes no access log
 	errorLog  *zap.Logger
 }
@@ -35,16 +36,42 @@ type redactedLogs struct {
 // where it would not without an access log.
 func newRedactedLogs(ctx caddy.Context) *redactedLogs {
 	l := &redactedLogs{errorLog: ctx.Logger(logName("http.log.error"))}
-	l.server, _ = ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	l.server = serverOf(ctx.Value)
 	if l.server == nil {
 		return l
 	}
+	l.pages = !slices.ContainsFunc(ctx.Modules(), endsErrors)
 	if l.server.Logs != nil {
 		l.accessLog = ctx.Logger(logName("http.log.access"))
 	} else {
 		l.server.Logs = new(caddyhttp.ServerLogConfig)
 	}
 	return l
+}
+
+// endsErrors reports a module around the gate that may handle an error itself, so that the server does not hear of it.
+func endsErrors(around caddy.Module) bool {
+	switch around := around.(type) {
+	case caddy.App, *WebSocketGate:
+		return false
+	case *caddyhttp.Subroute:
+		return around.Errors != nil
+	default:
+		return true
+	}
+}
+
+// redactServer has everything else on the server log redacted, once for all of its gates.
+func (l *redactedLogs) redactServer(ctx caddy.Context) error {
+	served := func(g *WebSocketGate) bool { return g.logs.server == l.server }
+	if l.server == nil || slices.ContainsFunc(liveGates.all(), served) {
+		return nil
+	}
+	if err := redactHandlers(ctx, l.server); err != nil {
+		return err
+	}
+	seeErrors(l.server)
+	return nil
 }
 
 // logName is a module of that ID and nothing else: Caddy routes logs by module.
@@ -64,38 +91,45 @@ type redactedRequest struct {
 	socket   *sockets.Socket
 	started  time.Time
 	err      error
+
+	// known at its end
+	duration       time.Duration
+	access, failed []*zap.Logger
+	left           bool // to redactedErrors
+
+	redaction *gate.Redaction
+	original  any // as it came: what stands under OriginalRequestCtxKey otherwise
 }
 
 type redactedRequestKey struct{}
 
 // begin returns nil for a request that Caddy may log as it is. Of any other it hides the credentials from the
 // placeholders and logs of later handlers too, all but the query and the headers that the application is to get.
-func (l *redactedLogs) begin(g *gate.Gate, w http.ResponseWriter, r *http.Request) *redactedRequest {
+func (l *redactedLogs) begin(g *gate.Gate, w http.ResponseWriter, r *http.Request, d *gate.Decision) *redactedRequest {
 	if l.server == nil {
 		return nil
 	}
-	uri, header, found := g.Redact(r)
-	if !found {
+	redaction := g.Redact(r, d)
+	if redaction == nil {
 		return nil
 	}
-	loggable := r.Clone(r.Context())
-	loggable.RequestURI, loggable.Header = uri, header
 	log := &redactedRequest{
-		logs: l, request: r, started: time.Now(), writer: &recorder{ResponseWriter: w},
+		logs: l, request: r, started: time.Now(), writer: &recorder{ResponseWriter: w}, redaction: redaction,
 		loggable: caddyhttp.LoggableHTTPRequest{
-			Request: loggable, ShouldLogCredentials: l.server.Logs.ShouldLogCredentials,
+			Request: redaction.Of(r), ShouldLogCredentials: l.server.Logs.ShouldLogCredentials,
 		},
+		original: r.Context().Value(caddyhttp.OriginalRequestCtxKey),
 	}
 	// In place: the server and its error handlers hold this request, and must see no other.
-	*r = *r.WithContext(log.context(r, uri))
-	r.RequestURI = uri
+	*r = *r.WithContext(log.context(r, redaction.URI))
+	r.RequestURI = redaction.URI
 	return log
 }
 
 // context replaces the original request that placeholders and error handlers look at.
 func (log *redactedRequest) context(r *http.Request, uri string) context.Context {
 	ctx := context.WithValue(r.Context(), redactedRequestKey{}, log)
-	original, ok := ctx.Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	original, ok := log.original.(http.Request)
 	if !ok {
 		return ctx
 	}
@@ -105,25 +139,30 @@ func (log *redactedRequest) context(r *http.Request, uri string) context.Context
 	return context.WithValue(ctx, caddyhttp.OriginalRequestCtxKey, original)
 }
 
-// end writes the lines, also of a request whose handler panicked.
+// end writes the lines, also of a request whose handler panicked. Those of an error are left to redactedErrors, where
+// there is that: it knows what became of it.
 func (log *redactedRequest) end() {
-	duration := time.Since(log.started)
-	ctx := log.request.Context()
-	access := log.logs.loggers(log.logs.accessLog, log.request)
-	failed := log.logs.loggers(log.logs.errorLog, log.request)
-	caddyhttp.SetVar(ctx, caddyhttp.AccessLoggerNameVarKey, []any{})
-	if log.err != nil {
-		log.writeError(failed, duration)
-	}
-	if skip, _ := caddyhttp.GetVar(ctx, caddyhttp.LogSkipVar).(bool); skip || !log.logs.wants(log.request) {
+	log.duration = time.Since(log.started)
+	log.access = log.logs.loggers(log.logs.accessLog, log.request)
+	log.failed = log.logs.loggers(log.logs.errorLog, log.request)
+	caddyhttp.SetVar(log.request.Context(), caddyhttp.AccessLoggerNameVarKey, []any{})
+	if log.err != nil && log.logs.pages && serversWithPages.has(log.logs.server) {
+		log.left = true
 		return
 	}
-	log.writeAccess(access, duration)
+	if log.err != nil {
+		log.writeError()
+	}
+	log.writeAccess(log.writer.status, log.writer.size)
 }
 
 // writeAccess writes what Caddy's server writes of a request that it handled.
-func (log *redactedRequest) writeAccess(loggers []*zap.Logger, duration time.Duration) {
-	status, size, read := log.writer.status, log.writer.size, int64(0)
+func (log *redactedRequest) writeAccess(status int, size int64) {
+	skip, _ := caddyhttp.GetVar(log.request.Context(), caddyhttp.LogSkipVar).(bool)
+	if skip || !log.logs.wants(log.request) {
+		return
+	}
+	read := int64(0)
 	if log.err != nil && status == 0 {
 		status = errorStatus(log.err)
 	}
@@ -140,7 +179,7 @@ func (log *redactedRequest) writeAccess(loggers []*zap.Logger, duration time.Dur
 			level = parsed
 		}
 	}
-	for _, logger := range loggers {
+	for _, logger := range log.access {
 		entry := logger.Check(level, "handled request")
 		if entry == nil {
 			continue
@@ -149,7 +188,7 @@ func (log *redactedRequest) writeAccess(loggers []*zap.Logger, duration time.Dur
 			zap.Object("request", log.loggable),
 			zap.Int64("bytes_read", read),
 			zap.String("user_id", log.userID()),
-			zap.Duration("duration", duration),
+			zap.Duration("duration", log.duration),
 			zap.Int64("size", size),
 			zap.Int("status", status),
 			zap.Object("resp_headers", caddyhttp.LoggableHTTPHeader{
@@ -167,32 +206,6 @@ func (log *redactedRequest) userID() string {
 	}
 	id, _ := replacer.GetString("http.auth.user.id")
 	return id
-}
-
-// writeError writes what Caddy's server writes of a request that ended in an error.
-func (log *redactedRequest) writeError(loggers []*zap.Logger, duration time.Duration) {
-	status, message := errorStatus(log.err), log.err.Error()
-	fields := []zapcore.Field{zap.Object("request", log.loggable), zap.Duration("duration", duration)}
-	var handlerError caddyhttp.HandlerError
-	if errors.As(log.err, &handlerError) {
-		if handlerError.Err != nil {
-			message = handlerError.Err.Error()
-		}
-		fields = append(fields, zap.Int("status", status),
-			zap.String("err_id", handlerError.ID), zap.String("err_trace", handlerError.Trace))
-	} else {
-		fields = append(fields, zap.Error(log.err))
-	}
-	level := zapcore.DebugLevel
-	handled := log.logs.server.Errors != nil && len(log.logs.server.Errors.Routes) > 0
-	if status >= http.StatusInternalServerError && !handled {
-		level = zapcore.ErrorLevel
-	}
-	for _, logger := range loggers {
-		if entry := logger.Check(level, message); entry != nil {
-			entry.Write(fields...)
-		}
-	}
 }
 
 // wants reports whether the site's access log takes requests for this host.

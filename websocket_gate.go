@@ -125,6 +125,9 @@ func (g *WebSocketGate) begin(ctx caddy.Context, known *gateKeys) error {
 	if err := registerMetrics(ctx); err != nil {
 		return err
 	}
+	if err := g.logs.redactServer(ctx); err != nil {
+		return err
+	}
 	watch, err := newGateWatch(ctx, g)
 	if err != nil {
 		return err
@@ -199,7 +202,7 @@ func (g *WebSocketGate) ServeHTTP(w http.ResponseWriter, r *http.Request, next c
 }
 
 func (g *WebSocketGate) serveLogged(w http.ResponseWriter, r *http.Request, d *gate.Decision, next caddyhttp.Handler) error {
-	log := g.logs.begin(g.gate, w, r)
+	log := g.logs.begin(g.gate, w, r, d)
 	if log == nil {
 		return statusError(g.serve(w, r, d, next))
 	}

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -11,31 +12,78 @@ import (
 // Redacted stands in a log where a credential stood.
 const Redacted = "REDACTED"
 
-// Redact returns the request's target and headers as a log may show them, with every credential replaced. ok=false
-// says that there is nothing to replace, which costs no allocation. What tries to open a socket, or asks for the path of
-// a route, has its credentials replaced by the names they stand under, good or bad, and is never ok=false: a server may
-// have dropped headers that its log still holds. Any other request has only such values replaced as are keys.
-func (g *Gate) Redact(r *http.Request) (uri string, header http.Header, ok bool) {
+// Redaction is what the logs may show of a request that holds a credential, with every credential replaced.
+type Redaction struct {
+	URI    string
+	Header http.Header
+
+	later redactor
+}
+
+// Redact returns nil where there is nothing to replace, which costs no allocation. What tries to open a socket, or asks
+// for the path of a route, has its credentials replaced by the names they stand under, good or bad, and is never nil: a
+// server may have dropped headers that its log still holds. Any other request has only such values replaced as are keys.
+// d is what became of the request, nil where that is not known yet.
+func (g *Gate) Redact(r *http.Request, d *Decision) *Redaction {
 	m := redactor{gate: g, byName: ReadHandshake(r) != PlainHTTP || g.table.Lookup(r.URL) != nil}
 	if m.byName {
 		m.notePresented(r)
 	}
 	if !m.byName && !m.suspects(r) {
-		return "", nil, false
+		return nil
 	}
 	left := maxLoggedParts
 	m.left = &left
-	uri = m.target(r.RequestURI)
-	header = r.Header.Clone()
-	changed := m.byName || uri != r.RequestURI
-	for name, lines := range header {
+	uri := m.target(r.RequestURI)
+	header, changed := m.header(r.Header)
+	if !m.byName && !changed && uri == r.RequestURI {
+		return nil
+	}
+	if !m.byName {
+		m.notePresented(r) // later handlers may put it elsewhere
+	}
+	if d != nil && d.Route != nil && d.Route.Upstream != nil {
+		m.presented = append(m.presented, d.Route.Upstream.Secret)
+	}
+	return &Redaction{URI: uri, Header: header, later: m}
+}
+
+// Of returns a copy of the request that was redacted, as the logs may show it.
+func (r *Redaction) Of(request *http.Request) *http.Request {
+	shown := request.WithContext(request.Context())
+	shown.RequestURI, shown.Header = r.URI, r.Header
+	return shown
+}
+
+// TargetOf redacts a target that a later handler made of the request's: it may have put a parameter into the path.
+func (r *Redaction) TargetOf(uri string) string {
+	uri = r.later.target(uri)
+	for _, presented := range r.later.presented {
+		uri = strings.ReplaceAll(uri, presented, Redacted)
+		uri = strings.ReplaceAll(uri, url.PathEscape(presented), Redacted)
+	}
+	return uri
+}
+
+// HeaderOf returns a copy of what a later handler made of the request's headers, redacted.
+func (r *Redaction) HeaderOf(header http.Header) http.Header {
+	m, left := r.later, maxLoggedParts
+	m.left = &left
+	redacted, _ := m.header(header)
+	return redacted
+}
+
+func (m redactor) header(header http.Header) (redacted http.Header, changed bool) {
+	redacted = header.Clone()
+	for name, lines := range redacted {
+		canonical := http.CanonicalHeaderKey(name) // proxies write Sec-WebSocket-Protocol
 		for i, line := range lines {
-			if redacted := m.line(name, line); redacted != line {
-				lines[i], changed = redacted, true
+			if lines[i] = m.line(canonical, line); lines[i] != line {
+				changed = true
 			}
 		}
 	}
-	return uri, header, changed
+	return redacted, changed
 }
 
 type redactor struct {

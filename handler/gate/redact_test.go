@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -56,12 +57,13 @@ func TestRedact(t *testing.T) {
 		for name, values := range c.header {
 			r.Header[name] = values
 		}
-		uri, header, ok := g.Redact(r)
-		if !ok || uri != c.uri {
-			t.Errorf("%s: Redact = %s, %t, want %s (%s)", c.name, uri, ok, c.uri, c.why)
+		redaction := g.Redact(r, nil)
+		if redaction == nil || redaction.URI != c.uri {
+			t.Errorf("%s: Redact = %v, want %s (%s)", c.name, redaction, c.uri, c.why)
+			continue
 		}
 		for name, want := range c.want {
-			if got := header.Get(name); got != want {
+			if got := redaction.Header.Get(name); got != want {
 				t.Errorf("%s: %s is %q, want %q (%s)", c.name, name, got, want, c.why)
 			}
 		}
@@ -76,13 +78,13 @@ func BenchmarkRedact(b *testing.B) {
 	r.Header.Set("Cookie", "csrftoken=0123456789abcdef0123456789abcdef; sessionid=abcdefghijklmnopqrstuvwxyz012345")
 	b.Run("browser", func(b *testing.B) {
 		for b.Loop() {
-			g.Redact(r)
+			g.Redact(r, nil)
 		}
 	})
 	r.Header.Set("X-Note", strings.Repeat(strings.Repeat("a=", 64)+strings.Repeat("b", 120)+" ", 60))
 	b.Run("attack", func(b *testing.B) {
 		for b.Loop() {
-			g.Redact(r)
+			g.Redact(r, nil)
 		}
 	})
 }
@@ -118,9 +120,55 @@ func FuzzCredentials(f *testing.F) {
 		if own == 0 {
 			t.Errorf("accepted %q", everything)
 		}
-		uri, header, _ := g.Redact(r)
-		if shown := uri + fmt.Sprint(header); strings.Contains(shown, d.value) {
+		redaction := g.Redact(r, d)
+		if shown := redaction.URI + fmt.Sprint(redaction.Header); strings.Contains(shown, d.value) {
 			t.Errorf("the log shows %q", shown)
 		}
 	})
+}
+
+// What later handlers make of a request shows none of its credentials either, wherever they put them.
+func TestRedactLater(t *testing.T) {
+	t.Parallel()
+	const application = "what-the-application-gets"
+	g := newGate(t, 1, func(r *Route) {
+		everySource(r)
+		r.Upstream = &UpstreamCredential{Place: InHeader, Name: "X-Upstream", Secret: application}
+	})
+	key := secret + "-0-0"
+	r := handshake("/ws/0/?key=" + key)
+	redaction := g.Redact(r, g.Decide(r))
+	for _, c := range []struct{ name, target, want, why string }{
+		{"path", "/rooms/" + key + "/x", "/rooms/REDACTED/x", "a rewrite put it there"},
+		{"query", "/other?a=1&key=" + key, "/other?a=1&key=REDACTED", "under its own name"},
+		{"other name", "/other?token=" + key + "&b=%2F", "/other?token=REDACTED&b=%2F", "by its value"},
+		{"application's", "/?k=" + application, "/?k=REDACTED", "a secret too"},
+		{"nothing", "/other?a=%2F", "/other?a=%2F", "byte for byte"},
+	} {
+		if got := redaction.TargetOf(c.target); got != c.want {
+			t.Errorf("%s: TargetOf = %s, want %s (%s)", c.name, got, c.want, c.why)
+		}
+	}
+	made := http.Header{
+		"X-Forwarded-Uri":        {"/ws/0/?key=" + key},
+		"X-Upstream":             {application},
+		"Sec-WebSocket-Protocol": {"app.v1, key." + base64.RawURLEncoding.EncodeToString([]byte(key))},
+		"X-Other":                {"as it is"},
+	}
+	for name, want := range map[string]string{
+		"X-Forwarded-Uri": Redacted, "X-Upstream": Redacted, "Sec-WebSocket-Protocol": "app.v1, key.REDACTED", "X-Other": "as it is",
+	} {
+		if got := redaction.HeaderOf(made)[name][0]; got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if made["X-Upstream"][0] != application {
+		t.Error("the headers themselves were changed: the application gets those")
+	}
+
+	page := httptest.NewRequest(http.MethodGet, "/page?key="+key, nil)
+	redaction = g.Redact(page, g.Decide(page))
+	if got := redaction.HeaderOf(http.Header{"X-Forwarded-Uri": {"/page?key=" + key}}).Get("X-Forwarded-Uri"); got != Redacted {
+		t.Errorf("X-Forwarded-Uri of a page is %q, want %s", got, Redacted)
+	}
 }
