@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/gate"
@@ -140,6 +141,20 @@ func labelsOf(all []keys.Key) []string {
 
 // liveGates are those of the configurations that are loaded, in the order in which they were.
 var liveGates gateSet
+
+// loadedGates are those and the ones that are being retired: requests may still come to them.
+var loadedGates gateSet
+
+// gatesOf are the gates of a server, also one that is shutting down.
+func gatesOf(server *caddyhttp.Server) []*WebSocketGate {
+	var gates []*WebSocketGate
+	for _, g := range loadedGates.all() {
+		if g.logs.server == server {
+			gates = append(gates, g)
+		}
+	}
+	return gates
+}
 
 type gateSet struct {
 	mutex sync.RWMutex

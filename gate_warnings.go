@@ -5,6 +5,9 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -14,10 +17,9 @@ import (
 
 // warnOfSecrets tells, when a configuration loads, of what makes its keys less secret than they should be, and of what
 // makes them hard to present.
-func (g *WebSocketGate) warnOfSecrets(ctx caddy.Context) {
+func (g *WebSocketGate) warnOfSecrets() {
 	g.warnOfLiterals()
 	g.warnOfPluses()
-	g.warnOfDebug(ctx)
 }
 
 // warnOfShared says which secrets open more than one route.
@@ -88,34 +90,44 @@ func (g *WebSocketGate) warnOfPluses() {
 	}
 }
 
-// headerLoggers are the handlers of Caddy that log the headers of the request that they hand on, at DEBUG.
-var headerLoggers = []string{"http.handlers.reverse_proxy", "http.handlers.rewrite"}
-
-// warnOfDebug names the routes whose credentials such a log would show. The header that they log is the one that they
-// send, so that no handler can have the one and not the other.
+// warnOfDebug names, when the configuration has started, the loggers at DEBUG that show credentials all the same.
 func (g *WebSocketGate) warnOfDebug(ctx caddy.Context) {
-	loggers := slices.DeleteFunc(slices.Clone(headerLoggers), func(name string) bool {
-		return !ctx.Logger(logName(name)).Core().Enabled(zapcore.DebugLevel)
-	})
-	if len(loggers) == 0 {
+	if g.logs.server == nil {
 		return
 	}
-	for _, route := range g.Routes {
-		if route.sendsInHeader() {
-			g.logger.Warn("at level DEBUG Caddy logs the headers that it sends to the application, and with them the credentials of "+
-				"this route; hide_credentials, websocket_tunnel or another level for these loggers keeps them out",
-				zap.String("route", route.Name), zap.Strings("loggers", loggers), zap.String("source", route.Source))
+	var loggers []string
+	eachAround(g, g.logs.server.Routes, func(handler caddyhttp.MiddlewareHandler) {
+		name := g.logsCredentials(handler)
+		if name != "" && !slices.Contains(loggers, name) && ctx.Logger(logName(name)).Core().Enabled(zapcore.DebugLevel) {
+			loggers = append(loggers, name)
 		}
+	})
+	if len(loggers) > 0 {
+		g.logger.Warn("at level DEBUG these log requests as they are, also those that hold a credential; another level for them keeps "+
+			"it out", zap.Strings("loggers", loggers))
 	}
 }
 
-// sendsInHeader reports whether the application gets a credential in a header that Caddy shows. Authorization and Cookie
-// it does not.
-func (r *GateRoute) sendsInHeader() bool {
-	if r.UpstreamCredential != nil {
-		return gate.Place(r.UpstreamCredential.In) == gate.InHeader
+// logsCredentials is the logger of a handler that logs requests and was not reached by redactHandlers; otherwise "".
+func (g *WebSocketGate) logsCredentials(handler caddyhttp.MiddlewareHandler) string {
+	switch handler := handler.(type) {
+	case *rewrite.Rewrite: // in one route with the gate, before it
+		return "http.handlers.rewrite"
+	case *reverseproxy.Handler:
+		transport, redacted := handler.Transport.(*redactedTransport)
+		if !redacted && slices.ContainsFunc(g.Routes, (*GateRoute).sendsCredentials) { // it has a retry_match
+			return "http.handlers.reverse_proxy"
+		}
+		if redacted && transport.isFastCGI() {
+			return "http.reverse_proxy.transport.fastcgi"
+		}
 	}
-	return !r.HideCredentials && (r.reads(gate.InHeader) || r.reads(gate.InSubprotocol))
+	return ""
+}
+
+// sendsCredentials reports whether the application gets any: a key of the query may be in a Referer too.
+func (r *GateRoute) sendsCredentials() bool {
+	return !r.HideCredentials || r.UpstreamCredential != nil
 }
 
 // reads reports whether a key may stand there.

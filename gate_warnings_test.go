@@ -1,6 +1,7 @@
 package usher
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -38,28 +39,6 @@ func TestWarnings(t *testing.T) {
 			credential header X-Api-Key
 			hide_credentials
 		}`, nil, "a + is a + there"},
-		{"header at DEBUG", `route a /ws/a/ {
-			key {env.USHER_TEST_WARNED}
-			credential header X-Api-Key
-		}`, []string{"at level DEBUG", "http.handlers.reverse_proxy", `"route":"a"`, "Caddyfile:3"}, "reverse_proxy logs what it sends"},
-		{"subprotocol at DEBUG", `route a /ws/a/ {
-			key {env.USHER_TEST_WARNED}
-			credential subprotocol key
-		}`, []string{"at level DEBUG"}, "a header as any"},
-		{"upstream header at DEBUG", `route a /ws/a/ {
-			key {env.USHER_TEST_WARNED}
-			upstream_credential header X-Key {env.USHER_TEST_PLUS}
-		}`, []string{"at level DEBUG"}, "the application's own key"},
-		{"hidden", `route a /ws/a/ {
-			key {env.USHER_TEST_WARNED}
-			credential header X-Api-Key
-			hide_credentials
-		}`, nil, "nothing is sent on"},
-		{"bearer", `route a /ws/a/ {
-			key {env.USHER_TEST_WARNED}
-			credential bearer
-			credential cookie key
-		}`, nil, "Caddy does not show these"},
 	} {
 		site, err := provisionSite(t, "http://localhost\nwebsocket_gate {\n\t\t"+c.routes+"\n}")
 		if err != nil {
@@ -86,5 +65,41 @@ func TestWarnings(t *testing.T) {
 				t.Errorf("%s: the log tells the key", c.name)
 			}
 		}
+	}
+}
+
+// Which handlers of Caddy show a credential at DEBUG is told when the configuration has started, and only those that do.
+func TestWarnsOfDebug(t *testing.T) {
+	t.Parallel()
+	const (
+		gated = "websocket_gate {\nroute a /ws/a/ {\nkey {env.USHER_TEST_WARNED}\ncredential header X-Api-Key\n}\n}\n"
+		retry = "reverse_proxy 127.0.0.1:1 {\nlb_retries 1\nlb_retry_match method GET\n}\n"
+	)
+	for _, c := range []struct{ name, site, want, why string }{
+		{"reverse_proxy", gated + "reverse_proxy 127.0.0.1:1", "", "it logs them redacted"},
+		{"rewrite behind", gated + "uri strip_prefix /x\nreverse_proxy 127.0.0.1:1", "", "so does this"},
+		{"handle_path around", "handle_path /x/* {\n" + gated + "reverse_proxy 127.0.0.1:1\n}", "", "in a route of its own"},
+		{"rewrite before", "route {\nuri strip_prefix /x\n" + gated + "}", "http.handlers.rewrite", "it is loaded together with the gate"},
+		{"retry_match", gated + retry, "http.handlers.reverse_proxy", "its matchers look at what was sent"},
+		{"hidden", strings.Replace(gated, "X-Api-Key", "X-Api-Key\nhide_credentials", 1) + retry, "", "nothing was sent"},
+		{"FastCGI", gated + "php_fastcgi 127.0.0.1:1", "http.reverse_proxy.transport.fastcgi", "it logs its parameters"},
+		{"excluded", "handle /x/* {\n" + retry + "}\nhandle {\n" + gated + "}", "", "nothing comes to both"},
+		{"other site", gated + "}\nhttp://127.0.0.1 {\n" + retry, "", "nothing of this one"},
+		{"at INFO", gated + retry, "", "it logs nothing"},
+	} {
+		caddyfile := "http://localhost {\n" + c.site + "\n}"
+		if c.name == "at INFO" {
+			caddyfile = "{\nlog {\nlevel INFO\nformat json\n}\n}\nhttp://localhost {\n" + gated + retry + "}"
+		}
+		site := startSite(t, strings.Replace(caddyfile, "{env.USHER_TEST_WARNED}", goodKey, 1))
+		lines := site.Logs.With("at level DEBUG these log requests as they are, also those that hold a credential; another level for them keeps it out")
+		told := ""
+		for _, line := range lines {
+			told += fmt.Sprint(line["loggers"])
+		}
+		if want := map[bool]string{true: "", false: "[" + c.want + "]"}[c.want == ""]; told != want {
+			t.Errorf("%s: warned of %q, want %q (%s)", c.name, told, want, c.why)
+		}
+		site.Unload()
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"go.uber.org/zap"
 
-	"github.com/scan2food/usher/handler/assets"
 	"github.com/scan2food/usher/handler/gate"
 	"github.com/scan2food/usher/handler/keys"
 )
@@ -67,7 +66,7 @@ func (g *WebSocketGate) darkness(successor *WebSocketGate, route string) *gate.D
 }
 
 func (w *gateWatch) start() {
-	published := &publishedKeys{w.gate, make(map[*servedRoot]*assets.Catalog), make(map[string]bool)}
+	published := newPublishedKeys(w.gate)
 	w.stopped.Go(func() { published.search(w.stop) })
 	w.stopped.Go(func() {
 		ticker := time.NewTicker(watchEvery)

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -70,7 +69,11 @@ func (s *servedRootSet) of(server *caddyhttp.Server) []*servedRoot {
 type publishedKeys struct {
 	gate     *WebSocketGate
 	searched map[*servedRoot]*assets.Catalog
-	told     map[string]bool // label and URL
+	told     map[string]bool // label and file
+}
+
+func newPublishedKeys(g *WebSocketGate) publishedKeys {
+	return publishedKeys{g, make(map[*servedRoot]*assets.Catalog), make(map[string]bool)}
 }
 
 // search goes on until stop: a file with a key may come with a later generation.
@@ -108,7 +111,7 @@ func (p *publishedKeys) searchRoot(root *servedRoot, stop <-chan struct{}) {
 			return
 		default:
 		}
-		if file.Size > maxSearchedFile || !slices.Contains(searchedTypes, strings.ToLower(filepath.Ext(file.Path))) {
+		if file.Size > maxSearchedFile || !isSearched(file.Path) {
 			continue
 		}
 		if left -= file.Size; left < 0 {
@@ -124,22 +127,27 @@ func (p *publishedKeys) searchFile(directory *os.Root, root *servedRoot, path st
 		return // gone since
 	}
 	defer file.Close()
+	p.searchText(file, root.prefix+path)
+}
+
+// searchText tells of the keys in a file, by a name of it that the operator knows.
+func (p *publishedKeys) searchText(file io.Reader, name string) {
 	text, err := io.ReadAll(io.LimitReader(file, maxSearchedFile))
 	if err != nil {
 		return
 	}
 	for _, found := range p.gate.gate.FindKeys(string(text)) {
-		p.tell(found, root.prefix+path)
+		p.tell(found, name)
 	}
 }
 
-func (p *publishedKeys) tell(found gate.FoundKey, url string) {
-	if p.told[found.Label+"\n"+url] {
+func (p *publishedKeys) tell(found gate.FoundKey, name string) {
+	if p.told[found.Label+"\n"+name] {
 		return
 	}
-	p.told[found.Label+"\n"+url] = true
+	p.told[found.Label+"\n"+name] = true
 	p.gate.logger.Warn("a key stands in a file that everybody may load; a ticket in a cookie makes it unnecessary there",
-		zap.String("route", found.Route), zap.String("key", found.Label), zap.String("file", url))
+		zap.String("route", found.Route), zap.String("key", found.Label), zap.String("file", name))
 }
 
 // serverOf is the server that a handler is provisioned for.

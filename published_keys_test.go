@@ -33,14 +33,13 @@ func TestPublishedKeys(t *testing.T) {
 			settle 50ms
 		}
 	`, root))
-	const message = "a key stands in a file that everybody may load; a ticket in a cookie makes it unnecessary there"
-	eventually(t, "the key in worker.js told", func() bool { return len(site.Logs.With(message)) == 1 })
-	if line := site.Logs.With(message)[0]; line["file"] != "/static/worker.js" || line["key"] != "a-2026" || line["route"] != "a" {
+	eventually(t, "the key in worker.js told", func() bool { return len(site.Logs.With(publishedMessage)) == 1 })
+	if line := site.Logs.With(publishedMessage)[0]; line["file"] != "/static/worker.js" || line["key"] != "a-2026" || line["route"] != "a" {
 		t.Errorf("the line is %v, want worker.js and a-2026", line)
 	}
 	write("late.html", `<script>const key = '`+otherKey+`'</script>`)
-	eventually(t, "the key in late.html told", func() bool { return len(site.Logs.With(message)) == 2 })
-	if line := site.Logs.With(message)[1]; line["file"] != "/static/late.html" || line["route"] != "b" {
+	eventually(t, "the key in late.html told", func() bool { return len(site.Logs.With(publishedMessage)) == 2 })
+	if line := site.Logs.With(publishedMessage)[1]; line["file"] != "/static/late.html" || line["route"] != "b" {
 		t.Errorf("the line is %v, want late.html and b", line)
 	}
 }

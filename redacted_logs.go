@@ -63,8 +63,7 @@ func endsErrors(around caddy.Module) bool {
 
 // redactServer has everything else on the server log redacted, once for all of its gates.
 func (l *redactedLogs) redactServer(ctx caddy.Context) error {
-	served := func(g *WebSocketGate) bool { return g.logs.server == l.server }
-	if l.server == nil || slices.ContainsFunc(liveGates.all(), served) {
+	if l.server == nil || len(gatesOf(l.server)) > 0 {
 		return nil
 	}
 	if err := redactHandlers(ctx, l.server); err != nil {
@@ -192,7 +191,7 @@ func (log *redactedRequest) writeAccess(status int, size int64) {
 			zap.Int64("size", size),
 			zap.Int("status", status),
 			zap.Object("resp_headers", caddyhttp.LoggableHTTPHeader{
-				Header:               log.writer.Header(),
+				Header:               log.redaction.HeaderOf(log.writer.Header()),
 				ShouldLogCredentials: log.loggable.ShouldLogCredentials,
 			}),
 		)

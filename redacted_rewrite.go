@@ -74,10 +74,7 @@ type redactions []*gate.Redaction
 // redactionsBefore are what the gates of a server would make of a request that may not have come to them yet.
 func redactionsBefore(server *caddyhttp.Server, r *http.Request) redactions {
 	var found redactions
-	for _, g := range liveGates.all() {
-		if g.logs.server != server {
-			continue
-		}
+	for _, g := range gatesOf(server) {
 		if redaction := g.gate.Redact(r, nil); redaction != nil {
 			found = append(found, redaction)
 		}

@@ -11,10 +11,11 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy/fastcgi"
 )
 
 // redactedTransport is the transport of a reverse_proxy, where a gate put it. reverse_proxy logs the request that it had sent, in
-// lines of several levels; of a request that holds a credential, what it holds afterwards is the request redacted.
+// lines of several levels; of a request that holds a credential, what it has afterwards is the request redacted.
 type redactedTransport struct {
 	TransportRaw json.RawMessage `json:"transport,omitempty" caddy:"namespace=http.reverse_proxy.transport inline_key=protocol"`
 
@@ -51,7 +52,11 @@ func (t *redactedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	sent := r.WithContext(log.unredacted(r.Context()))
 	r.Header, r.RequestURI = log.redaction.HeaderOf(r.Header), log.redaction.TargetOf(r.RequestURI)
-	return t.inner.RoundTrip(sent)
+	response, err := t.inner.RoundTrip(sent)
+	if err == nil {
+		log.redaction.Selected(response.Header)
+	}
+	return response, err
 }
 
 // unredacted is the context with the request as it came: FastCGI sends its target.
@@ -60,6 +65,12 @@ func (log *redactedRequest) unredacted(ctx context.Context) context.Context {
 		return ctx
 	}
 	return context.WithValue(ctx, caddyhttp.OriginalRequestCtxKey, log.original)
+}
+
+// isFastCGI reports the one transport that logs what it is sent, the parameters that it makes of it too.
+func (t *redactedTransport) isFastCGI() bool {
+	_, is := t.inner.(*fastcgi.Transport)
+	return is
 }
 
 // OverrideHealthCheckScheme is what reverse_proxy asks of transports, as are all of the following.

@@ -66,7 +66,7 @@ func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 		return err
 	}
 	g.logs = newRedactedLogs(ctx)
-	g.warnOfSecrets(ctx)
+	g.warnOfSecrets()
 	known, err := newGateKeys(g)
 	if err != nil {
 		return err
@@ -132,18 +132,30 @@ func (g *WebSocketGate) begin(ctx caddy.Context, known *gateKeys) error {
 	if err != nil {
 		return err
 	}
+	if err := watch.events.On("started", onStarted(func() { g.started(ctx) })); err != nil {
+		return err
+	}
 	g.metrics = countersOf(g.Routes)
 	g.live.Store(true)
 	newestGate.Store(g)
 	openSockets.SetHooks(socketOpened, socketEnded)
 	g.keys, g.watch = known, watch
 	liveGates.add(g)
+	loadedGates.add(g)
 	g.keys.followFiles(g.gate)
 	g.watch.start()
 	if g.logs.server != nil {
 		g.logs.server.RegisterOnShutdown(g.retire)
 	}
 	return nil
+}
+
+// started looks at the configuration as a whole, which a gate that is being provisioned cannot.
+func (g *WebSocketGate) started(ctx caddy.Context) {
+	g.warnOfDebug(ctx)
+	if g.logs.server != nil {
+		g.watch.searchPublic(g.logs.server)
+	}
 }
 
 // Cleanup leaves the sockets that live on to the newest gate.
@@ -154,6 +166,7 @@ func (g *WebSocketGate) Cleanup() error {
 	g.retire()
 	g.keys.close()
 	g.watch.close()
+	loadedGates.remove(g)
 	return nil
 }
 

@@ -17,7 +17,8 @@ type Redaction struct {
 	URI    string
 	Header http.Header
 
-	later redactor
+	later   redactor
+	sources []Source // of its route
 }
 
 // Redact returns nil where there is nothing to replace, which costs no allocation. What tries to open a socket, or asks
@@ -42,10 +43,15 @@ func (g *Gate) Redact(r *http.Request, d *Decision) *Redaction {
 	if !m.byName {
 		m.notePresented(r) // later handlers may put it elsewhere
 	}
-	if d != nil && d.Route != nil && d.Route.Upstream != nil {
-		m.presented = append(m.presented, d.Route.Upstream.Secret)
+	redaction := &Redaction{URI: uri, Header: header}
+	if d != nil && d.Outcome == Accepted {
+		redaction.sources = d.Route.Sources
+		if d.Route.Upstream != nil {
+			m.presented = append(m.presented, d.Route.Upstream.Secret)
+		}
 	}
-	return &Redaction{URI: uri, Header: header, later: m}
+	redaction.later = m
+	return redaction
 }
 
 // Of returns a copy of the request that was redacted, as the logs may show it.
@@ -71,6 +77,21 @@ func (r *Redaction) HeaderOf(header http.Header) http.Header {
 	m.left = &left
 	redacted, _ := m.header(header)
 	return redacted
+}
+
+// Selected redacts a credential that the application selected as the subprotocol, in place: the gate sends another one, or none,
+// to the client.
+func (r *Redaction) Selected(answer http.Header) {
+	for name, lines := range answer {
+		if !strings.EqualFold(name, "Sec-WebSocket-Protocol") {
+			continue
+		}
+		for i, line := range lines {
+			if isSubprotocolCredential(r.sources, line) {
+				lines[i] = r.later.protocol(line)
+			}
+		}
+	}
 }
 
 func (m redactor) header(header http.Header) (redacted http.Header, changed bool) {

@@ -172,3 +172,26 @@ func TestRedactLater(t *testing.T) {
 		t.Errorf("X-Forwarded-Uri of a page is %q, want %s", got, Redacted)
 	}
 }
+
+// A credential that the application selects is redacted before it is logged, and is one still: the gate takes it away.
+func TestRedactSelected(t *testing.T) {
+	t.Parallel()
+	g := newGate(t, 2, func(r *Route) {
+		if r.Name == "0" {
+			everySource(r)
+		}
+	})
+	for _, c := range []struct{ name, target, selected, want, why string }{
+		{"credential", "/ws/0/", "key." + secret + "-0-0", "key.REDACTED", "it is not for the log"},
+		{"another", "/ws/0/", "app.v1", "app.v1", "it is for the client"},
+		{"of another route", "/ws/1/", "key.of-an-application", "key.of-an-application", "there it is no credential"},
+	} {
+		r := handshake(c.target + "?key=" + secret + "-" + c.target[4:5] + "-0")
+		d := g.Decide(r)
+		answer := http.Header{"Sec-WebSocket-Protocol": {c.selected}}
+		g.Redact(r, d).Selected(answer)
+		if got := answer["Sec-WebSocket-Protocol"][0]; d.Outcome != Accepted || got != c.want {
+			t.Errorf("%s: %s, %q, want %q (%s)", c.name, d.Outcome, got, c.want, c.why)
+		}
+	}
+}
