@@ -19,9 +19,10 @@ type publicDirectory struct {
 // publicDirectories are those of the routes of a server. Roots that depend on the request are not known.
 func publicDirectories(server *caddyhttp.Server) []publicDirectory {
 	var found directorySet
-	found.collect(server.Routes, siteRoots{})
+	atFirst := siteRoots{roots: []string{"."}} // Caddy's default
+	found.collect(server.Routes, atFirst)
 	for _, route := range server.NamedRoutes {
-		found.collect(caddyhttp.RouteList{*route}, siteRoots{})
+		found.collect(caddyhttp.RouteList{*route}, atFirst)
 	}
 	return found
 }
@@ -75,9 +76,6 @@ func (s *directorySet) add(server *fileserver.FileServer, at siteRoots) {
 	roots := []string{server.Root}
 	if server.Root == "{http.vars.root}" {
 		roots = at.roots
-		if len(roots) == 0 {
-			roots = []string{"."}
-		}
 	}
 	for _, root := range roots {
 		root, ok := staticPath(root)

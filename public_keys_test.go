@@ -73,8 +73,12 @@ func TestPublicKeys(t *testing.T) {
 			}
 		}
 		http://127.0.0.1 {
-			root * %[1]s/other
+			root /x/* %[1]s/other
 			file_server
+		}
+		http://127.0.0.2 {
+			root * %[1]s/elsewhere
+			respond 404
 		}
 	`, root))
 	want := []string{"/static/worker.js"}

@@ -1,6 +1,7 @@
 package usher
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -57,6 +58,50 @@ func TestRedactedErrors(t *testing.T) {
 				t.Errorf("the log shows the key: %s (%s)", site.Logs, c.why)
 			}
 		})
+	}
+}
+
+// What the application answers with may hold the key that it was sent.
+func TestAnswerShowsNoCredential(t *testing.T) {
+	t.Parallel()
+	site, app := corpusSite(t, "")
+	app.Answer(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Location", "/elsewhere?key="+goodKey)
+		w.Header().Set("X-Other", "as it is")
+		w.WriteHeader(http.StatusFound)
+		return true
+	})
+	if response := exchange(t, site.Addr, get(keyed, upgrade)); response.Header.Get("Location") != "/elsewhere?key="+goodKey {
+		t.Errorf("the answer is %v", response.Header)
+	}
+	lines := site.Logs.With("handled request")
+	if got := fmt.Sprint(lines); len(lines) != 1 || !strings.Contains(got, "Location:[REDACTED]") || !strings.Contains(got, "X-Other:[as it is]") {
+		t.Errorf("the access line is %v", lines)
+	}
+}
+
+// A proxy that logs what it sends still shows no key of the query, also where a rewrite came before it.
+func TestRewriteLeavesTheTargetRedacted(t *testing.T) {
+	t.Parallel()
+	app := startApplication(t)
+	site := startSite(t, `
+		http://localhost
+		websocket_gate {
+			route a /ws/a/ {
+				key `+goodKey+`
+			}
+		}
+		uri replace /a /b
+		reverse_proxy `+app.Addr+` {
+			lb_retries 1
+			lb_retry_match method GET
+		}`)
+	exchange(t, site.Addr, get(keyed, upgrade))
+	if seen := app.Seen(); len(seen) != 1 || seen[0].RequestURI != "/ws/b/?key="+goodKey {
+		t.Errorf("the application was sent %v", seen)
+	}
+	if lines := fmt.Sprint(site.Logs.With("upstream roundtrip")); !strings.Contains(lines, "uri:/ws/b/?key=REDACTED") {
+		t.Errorf("reverse_proxy shows %s", lines)
 	}
 }
 
