@@ -80,25 +80,14 @@ func (log *redactedRequest) writeError() {
 	if errorStatus(log.err) >= http.StatusInternalServerError && !log.logs.handlesErrors() {
 		level = zapcore.ErrorLevel
 	}
-	log.writeTo(log.failed, level, message, fields)
+	write(log.failed, level, message, append(log.fields(), fields...))
 }
 
 // writeUnhandled writes what it writes where the handling of an error failed too.
 func (log *redactedRequest) writeUnhandled(second error) {
 	message, fields := errorFields(log.err)
-	fields = append([]zapcore.Field{
-		zap.String("error", second.Error()), zap.Namespace("first_error"), zap.String("msg", message),
-	}, fields...)
-	log.writeTo(log.failed, zapcore.ErrorLevel, "error handling handler error", fields)
-}
-
-func (log *redactedRequest) writeTo(loggers []*zap.Logger, level zapcore.Level, message string, fields []zapcore.Field) {
-	fields = append([]zapcore.Field{zap.Object("request", log.loggable), zap.Duration("duration", log.duration)}, fields...)
-	for _, logger := range loggers {
-		if entry := logger.Check(level, message); entry != nil {
-			entry.Write(fields...)
-		}
-	}
+	both := append(log.fields(), zap.String("error", second.Error()), zap.Namespace("first_error"), zap.String("msg", message))
+	write(log.failed, zapcore.ErrorLevel, "error handling handler error", append(both, fields...))
 }
 
 func errorFields(err error) (message string, fields []zapcore.Field) {

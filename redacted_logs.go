@@ -2,7 +2,6 @@ package usher
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -23,8 +21,6 @@ import (
 // Caddy copies the request for its logs before any handler runs, so no handler can take a credential out of what will
 // be logged. What a handler can do is to keep those lines from being written, which Caddy does for a request whose list
 // of access loggers is empty, and to write them itself: to the same loggers, at the same level, with the same fields.
-//
-// What log_append adds is not known here: Caddy keeps it where it alone can read it.
 type redactedLogs struct {
 	server    *caddyhttp.Server
 	pages     bool        // what becomes of an error is seen by redactedErrors, if the server has that
@@ -174,27 +170,36 @@ func (log *redactedRequest) writeAccess(status int, size int64) {
 		level = zapcore.ErrorLevel
 	}
 	if name, ok := caddyhttp.GetVar(log.request.Context(), caddyhttp.LogLevelVar).(string); ok {
-		if parsed, err := zapcore.ParseLevel(name); err == nil {
+		if parsed, err := zapcore.ParseLevel(name); err == nil && parsed >= zapcore.DebugLevel && parsed <= zapcore.ErrorLevel {
 			level = parsed
 		}
 	}
-	for _, logger := range log.access {
-		entry := logger.Check(level, "handled request")
-		if entry == nil {
-			continue
+	if !slices.ContainsFunc(log.access, func(logger *zap.Logger) bool { return logger.Core().Enabled(level) }) {
+		return
+	}
+	fields := append(log.fields(),
+		zap.Int64("bytes_read", read),
+		zap.String("user_id", log.userID()),
+		zap.Int64("size", size),
+		zap.Int("status", status),
+		zap.Object("resp_headers", caddyhttp.LoggableHTTPHeader{
+			Header:               log.redaction.HeaderOf(log.writer.Header()),
+			ShouldLogCredentials: log.loggable.ShouldLogCredentials,
+		}))
+	fields = append(fields, extraFields(log.request.Context(), log.redaction)...)
+	write(log.access, level, "handled request", fields)
+}
+
+// fields are those that every line of the request has.
+func (log *redactedRequest) fields() []zapcore.Field {
+	return []zapcore.Field{zap.Object("request", log.loggable), zap.Duration("duration", log.duration)}
+}
+
+func write(loggers []*zap.Logger, level zapcore.Level, message string, fields []zapcore.Field) {
+	for _, logger := range loggers {
+		if entry := logger.Check(level, message); entry != nil {
+			entry.Write(fields...)
 		}
-		entry.Write(
-			zap.Object("request", log.loggable),
-			zap.Int64("bytes_read", read),
-			zap.String("user_id", log.userID()),
-			zap.Duration("duration", log.duration),
-			zap.Int64("size", size),
-			zap.Int("status", status),
-			zap.Object("resp_headers", caddyhttp.LoggableHTTPHeader{
-				Header:               log.redaction.HeaderOf(log.writer.Header()),
-				ShouldLogCredentials: log.loggable.ShouldLogCredentials,
-			}),
-		)
 	}
 }
 
@@ -205,77 +210,6 @@ func (log *redactedRequest) userID() string {
 	}
 	id, _ := replacer.GetString("http.auth.user.id")
 	return id
-}
-
-// wants reports whether the site's access log takes requests for this host.
-func (l *redactedLogs) wants(r *http.Request) bool {
-	if l.accessLog == nil {
-		return false
-	}
-	host := hostOf(r)
-	for name := range l.server.Logs.LoggerNames {
-		if certmagic.MatchWildcard(host, name) {
-			return true
-		}
-	}
-	for _, skipped := range l.server.Logs.SkipHosts {
-		if certmagic.MatchWildcard(host, skipped) {
-			return false
-		}
-	}
-	return !l.server.Logs.SkipUnmappedHosts
-}
-
-// loggers are the ones that Caddy would write to: those that log_name set for the request, those of its host, or the
-// default one.
-func (l *redactedLogs) loggers(base *zap.Logger, r *http.Request) []*zap.Logger {
-	if base == nil {
-		return nil
-	}
-	var loggers []*zap.Logger
-	for _, name := range l.names(r) {
-		if name == "" {
-			loggers = append(loggers, base)
-			continue
-		}
-		loggers = append(loggers, base.Named(name))
-	}
-	return loggers
-}
-
-func (l *redactedLogs) names(r *http.Request) []string {
-	if set, ok := caddyhttp.GetVar(r.Context(), caddyhttp.AccessLoggerNameVarKey).([]any); ok {
-		var names []string
-		for _, name := range set {
-			if name, ok := name.(string); ok {
-				names = append(names, name)
-			}
-		}
-		return names
-	}
-	host := strings.ToLower(hostOf(r))
-	if names, ok := l.server.Logs.LoggerNames[host]; ok {
-		return names
-	}
-	labels := strings.Split(host, ".")
-	for i := range labels {
-		if labels[i] == "" {
-			continue
-		}
-		labels[i] = "*"
-		if names, ok := l.server.Logs.LoggerNames[strings.Join(labels, ".")]; ok {
-			return names
-		}
-	}
-	return []string{l.server.Logs.DefaultLoggerName}
-}
-
-func hostOf(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.Host)
-	if err != nil {
-		return r.Host
-	}
-	return host
 }
 
 // recorder notes status and size of an answer. Hijacking goes past it.

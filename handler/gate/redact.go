@@ -79,6 +79,13 @@ func (r *Redaction) HeaderOf(header http.Header) http.Header {
 	return redacted
 }
 
+// TextOf redacts a text of no form in which a later handler may have put a credential: nothing of such a one is shown.
+func (r *Redaction) TextOf(text string) string {
+	m, left := r.later, maxLoggedParts
+	m.left = &left
+	return m.line("", text)
+}
+
 // Selected redacts a credential that the application selected as the subprotocol, in place: the gate sends another one, or none,
 // to the client.
 func (r *Redaction) Selected(answer http.Header) {

@@ -1,0 +1,61 @@
+package usher
+
+import (
+	"strings"
+	"testing"
+)
+
+// What others add to access lines stands in the redacted ones too, with its type, and without the key.
+func TestRedactedLinesHaveExtraFields(t *testing.T) {
+	t.Parallel()
+	app := startApplication(t)
+	site := startSite(t, `
+		http://localhost
+		log
+		log_append text "as it is"
+		log_append who {http.websocket_gate.key}
+		log_append status {http.reverse_proxy.status_code}
+		log_append where {http.request.uri}
+		log_append request {http.request.uuid}
+		vars number 7
+		log_append number number
+		log_append <early {http.request.method}
+		websocket_gate {
+			route a /ws/a/ {
+				key `+goodKey+` a-2026
+			}
+		}
+		@levelled header X-Level *
+		vars @levelled log_level fatal
+		@dead header X-Dead *
+		reverse_proxy @dead 127.0.0.1:1
+		reverse_proxy `+app.Addr+`
+		handle_errors {
+			log_append page {http.error.status_code}
+			respond "later" 503
+		}`)
+	for _, headers := range []string{"", "X-Level: 1\r\n"} {
+		exchange(t, site.Addr, get(keyed, upgrade+headers))
+	}
+	eventually(t, "two access lines", func() bool { return len(site.Logs.With("handled request")) == 2 })
+	for _, line := range site.Logs.With("handled request") {
+		for name, want := range map[string]any{
+			"text": "as it is", "who": "a-2026", "status": 101.0, "where": "REDACTED", "number": 7.0, "early": "GET", "level": "info",
+		} {
+			if line[name] != want {
+				t.Errorf("%s is %v, want %v", name, line[name], want)
+			}
+		}
+		if id, _ := line["uuid"].(string); len(id) != 36 {
+			t.Errorf("uuid is %v, want what the placeholder added", line["uuid"])
+		}
+	}
+	exchange(t, site.Addr, get(keyed, upgrade+"X-Dead: 1\r\n"))
+	eventually(t, "the line of an error", func() bool { return len(site.Logs.With("handled request")) == 3 })
+	if line := site.Logs.With("handled request")[2]; line["page"] != 502.0 || line["who"] != "a-2026" || line["size"] != 5.0 {
+		t.Errorf("the line of an error is %v", line)
+	}
+	if lines := withoutLiterals(site.Logs); strings.Contains(lines, goodKey) {
+		t.Errorf("the log shows the key: %s", lines)
+	}
+}
