@@ -96,7 +96,7 @@ func setGatePlaceholders(r *http.Request, d *gate.Decision) {
 		switch key {
 		case "http.websocket_gate.route":
 			if d.Route == nil {
-				return nil, false
+				return "", true
 			}
 			return d.Route.Name, true
 		case "http.websocket_gate.key":

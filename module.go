@@ -11,7 +11,7 @@ import (
 // Everything that is plugged into Caddy.
 func init() {
 	caddy.RegisterModule(new(WebSocketGate))
-	httpcaddyfile.RegisterHandlerDirective("websocket_gate", parseWebSocketGate)
+	httpcaddyfile.RegisterDirective("websocket_gate", gateDirective)
 	// tracing is the first of Caddy's own directives: nothing answers before the gate.
 	httpcaddyfile.RegisterDirectiveOrder("websocket_gate", httpcaddyfile.Before, "tracing")
 

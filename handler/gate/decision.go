@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/scan2food/usher/handler/keys"
+	"github.com/scan2food/usher/handler/sockets"
 )
 
 // Decision is what the gate makes of a request, and why.
@@ -16,7 +17,7 @@ type Decision struct {
 	Key string
 	// KeyID tells the key apart from every other of the process, for closing what it opened.
 	KeyID keys.ID
-	// Fault says what is wrong with a malformed handshake; nil with every other outcome.
+	// Fault says what is wrong where the outcome alone does not: with every malformed handshake, and with few others.
 	Fault *Fault
 
 	// Closed says that the refusal was told by a close code, on a handshake that was completed for it.
@@ -58,7 +59,7 @@ func (g *Gate) Decide(r *http.Request) *Decision {
 	case handshake == Tunnel:
 		return &Decision{Outcome: Malformed, Route: route, Fault: &faultTunnel}
 	case handshake == OtherProtocol, route == nil:
-		return &Decision{Outcome: Unlisted, Route: route}
+		return &Decision{Outcome: Unlisted, Route: route, Fault: faultOfTwoGates(r)}
 	}
 	d := &Decision{Route: route}
 	if d.Fault = CheckHandshake(r); d.Fault != nil {
@@ -74,6 +75,17 @@ func (g *Gate) Decide(r *http.Request) *Decision {
 		d.Outcome = PageOutdated
 	}
 	return d
+}
+
+var faultAdmittedBefore = Fault{http.StatusForbidden,
+	"another gate has admitted this, and this one does not list it: all routes of a site stand in one gate, or each gate has a matcher"}
+
+// faultOfTwoGates tells the operator of a site why nothing comes through its two gates.
+func faultOfTwoGates(r *http.Request) *Fault {
+	if sockets.FromContext(r.Context()) == nil {
+		return nil
+	}
+	return &faultAdmittedBefore
 }
 
 // GenerationParameter is the word of the query in which a page's script says at which generation the page was served.

@@ -140,6 +140,10 @@ func (g *Gate) forward(w http.ResponseWriter, r *http.Request, d *Decision, sock
 	return g.concludeRefused(r, d, socket.Status(), context.Cause(ctx), err)
 }
 
+var faultUnanswered = Fault{
+	http.StatusBadGateway, "nothing behind the gate answered the handshake, as a websocket_tunnel or a reverse_proxy would",
+}
+
 // concludeRefused says what became of a handshake that the gate admitted and the application did not.
 func (g *Gate) concludeRefused(r *http.Request, d *Decision, status int, cause, err error) error {
 	switch {
@@ -151,9 +155,10 @@ func (g *Gate) concludeRefused(r *http.Request, d *Decision, status int, cause, 
 	case err == nil && status > 0:
 		d.Outcome, d.Fault = UpstreamRefused, &Fault{Status: status, Why: "the application refused the handshake"}
 	case err == nil:
-		// Proxies say nothing where the application switches to another protocol: the server would make a 200 of it.
-		d.Outcome = UpstreamFailed
-		err = &StatusError{http.StatusBadGateway, fmt.Errorf("route %s: the handshake was not answered", d.Route.Name)}
+		// Proxies say nothing where the application switches to another protocol, nor does anybody where there is none: the
+		// server would make a 200 of it.
+		d.Outcome, d.Fault = UpstreamFailed, &faultUnanswered
+		err = &StatusError{http.StatusBadGateway, fmt.Errorf("route %s: %s", d.Route.Name, faultUnanswered.Why)}
 	default:
 		d.Outcome = UpstreamFailed
 	}

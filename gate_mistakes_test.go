@@ -1,0 +1,49 @@
+package usher
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What operators leave out or write twice loads, since it may be meant; the log says why no socket opens.
+func TestMistakesAreTold(t *testing.T) {
+	t.Parallel()
+	app := startApplication(t)
+	gateOf := func(route string) string {
+		return fmt.Sprintf("websocket_gate {\n\troute %s /ws/%s/ {\n\t\tkey %s\n\t}\n}\n", route, route, goodKey)
+	}
+	for _, c := range []struct {
+		name, words string
+		status      int
+		outcomes    []string
+		reason      string
+	}{
+		{"nothing behind the gate", gateOf("a"), http.StatusBadGateway, []string{"upstream_failed"}, "nothing behind the gate answered"},
+		{
+			"two gates", gateOf("a") + gateOf("b") + "reverse_proxy " + app.Addr, http.StatusForbidden,
+			[]string{"unlisted", "upstream_refused"}, "each gate has a matcher",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			site := startSite(t, "http://localhost\n"+c.words)
+			response := exchange(t, site.Addr, get("/ws/a/?key="+goodKey, upgrade))
+			if response.StatusCode != c.status {
+				t.Errorf("status %d, want %d", response.StatusCode, c.status)
+			}
+			outcomes := func() (all []string) {
+				for _, line := range site.Logs.With("WSREJECT") {
+					all = append(all, line["outcome"].(string))
+				}
+				return all
+			}
+			eventually(t, fmt.Sprint(c.outcomes), func() bool { return slices.Equal(outcomes(), c.outcomes) })
+			if reason := site.Logs.With("WSREJECT")[0]["reason"].(string); !strings.Contains(reason, c.reason) {
+				t.Errorf("reason %q, want one of %q", reason, c.reason)
+			}
+		})
+	}
+}
