@@ -136,8 +136,14 @@ func (m manifestFile) is(other manifestFile) bool {
 	return m.path == other.path && m.digest == other.digest
 }
 
-// judged is the file with what its path, or a version that a manifest gives it, proves of its bytes.
-func (s *scanner) judged(f *File) *File {
+// judgement is what a file's path, or a version that a manifest gives it, proves of its bytes.
+type judgement struct {
+	evidence Evidence
+	denied   fingerprint.Finding
+	versions []string
+}
+
+func (s *scanner) judge(f *File) judgement {
 	known := fingerprint.File{
 		Path: f.Path, Size: f.Size, Written: f.identity.modTime, Proof: f.proof, Content: f.fingerprint,
 		ChangedUnder: s.unaware(f),
@@ -146,17 +152,27 @@ func (s *scanner) judged(f *File) *File {
 	if f.fingerprint == nil && f.denied.Doubt == fingerprint.OtherBytes && len(s.survey.ListedBy(f.Path)) > 0 {
 		finding = f.denied // found while the bytes were here
 	}
-	f.Evidence, f.denied = Evidence{EvidenceKind(finding.Evidence), finding.Detail}, fingerprint.Finding{}
 	if finding.Doubt != fingerprint.NoDoubt {
-		f.Evidence, f.denied = Evidence{}, finding
-		return f
+		return judgement{denied: finding}
 	}
+	judged := judgement{evidence: Evidence{EvidenceKind(finding.Evidence), finding.Detail}}
 	for _, version := range s.survey.Versions(f.Path) {
 		if s.survey.JudgeVersion(known, version).Evidence == fingerprint.ByManifest {
-			f.listedVersions = append(f.listedVersions, version)
+			judged.versions = append(judged.versions, version)
 		}
 	}
+	return judged
+}
+
+// judged is the file with a judgement.
+func (f *File) judged(j judgement) *File {
+	f.Evidence, f.denied, f.listedVersions = j.evidence, j.denied, j.versions
 	return f
+}
+
+// is reports that the file was judged so already.
+func (j judgement) is(f *File) bool {
+	return j.evidence == f.Evidence && j.denied == f.denied && slices.Equal(j.versions, f.listedVersions)
 }
 
 // unaware are the manifests that know nothing of the file's present bytes, by path.

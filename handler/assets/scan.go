@@ -174,7 +174,7 @@ func heldInMemory(entries []entry, memory int64) []bool {
 func (s *scanner) read(e *entry, held bool, scratch *[]byte) error {
 	old := s.known(e)
 	if old != nil && !s.mustReread(old, held) {
-		s.add(s.judged(old.again(held)), false)
+		s.add(s.again(old, held), false)
 		return nil
 	}
 	f, err := s.open(e)
@@ -199,7 +199,7 @@ func (s *scanner) read(e *entry, held bool, scratch *[]byte) error {
 		file.links = s.modules.Read(file.Path, content)
 	}
 	s.noteChange(file)
-	s.judged(file)
+	file.judged(s.judge(file))
 	if held {
 		file.keepSame(s.before(e.path))
 	} else {
@@ -292,7 +292,16 @@ func (f *File) prove() {
 	f.proof, _ = f.fingerprint.ProveName(f.Path)
 }
 
-// again is the file for another catalog: evidence may have changed, the bytes have not.
+// again is a file of the previous catalog for this one: the very same, unless its evidence has changed.
+func (s *scanner) again(old *File, held bool) *File {
+	if held == (old.Content != nil) && s.judge(old).is(old) {
+		return old
+	}
+	next := old.again(held)
+	return next.judged(s.judge(next))
+}
+
+// again is the file with nothing that depends on other files. The bytes have not changed.
 func (f *File) again(held bool) *File {
 	next := &File{
 		Path: f.Path, Size: f.Size, ModTime: f.ModTime, IsManifest: f.IsManifest,

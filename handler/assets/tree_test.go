@@ -372,9 +372,30 @@ func TestNamedManifests(t *testing.T) {
 	}
 }
 
-// A manifest that is hostile is reported, and the files are served.
-func TestHostileManifests(t *testing.T) {
+// What a change does not touch is not there twice while answers are given from both generations.
+func TestUnchangedFilesAreShared(t *testing.T) {
 	t.Parallel()
+	s := newStillTree(t, map[string]string{"main.js": "1", "app-DdCDtH1A.js": "app", "large.bin": strings.Repeat("x", maxInMemory+1)})
+	first := s.read()
+	s.write("main.js", "2")
+	second := s.read()
+	for _, path := range []string{"app-DdCDtH1A.js", "large.bin"} {
+		if first.Lookup(path) != second.Lookup(path) {
+			t.Errorf("%s is there twice", path)
+		}
+	}
+	if first.Lookup("main.js") == second.Lookup("main.js") {
+		t.Error("main.js is what it was")
+	}
+	s.write(".vite/manifest.json", `{"app.js":{"file":"app-DdCDtH1A.js"}}`)
+	third := s.read()
+	if before, now := second.Lookup("app-DdCDtH1A.js"), third.Lookup("app-DdCDtH1A.js"); before.Evidence.Kind != NoEvidence || now.Evidence.Kind != ByManifest {
+		t.Errorf("evidence %q, and with a manifest %q", before.Evidence.Kind, now.Evidence.Kind)
+	}
+}
+
+// A manifest that is hostile is reported, and the files are served. Other tests would take memory at the same time.
+func TestHostileManifests(t *testing.T) {
 	s := newStillTree(t, map[string]string{
 		"a/staticfiles.json": strings.Repeat(`{"a":`, 100_000), "c/staticfiles.json": `{"paths":{"a":"../../etc/a.27e20196a850.css"},"version":"1.1"}`,
 		"main.js": "x",

@@ -5,6 +5,7 @@ import "time"
 // keepVanished has files that are gone from the disk stay for a while: a deployment that empties the directory before it
 // fills it again must not be seen.
 func (t *Tree) keepVanished(current, next *Catalog, now time.Time) {
+	stays := false
 	for path, file := range current.files {
 		if next.files[path] != nil {
 			delete(t.missing, path)
@@ -20,8 +21,11 @@ func (t *Tree) keepVanished(current, next *Catalog, now time.Time) {
 			continue
 		}
 		next.files[path] = file
+		stays = true
 	}
-	next.finish()
+	if stays {
+		next.finish()
+	}
 }
 
 // isKept reports a file whose bytes are neither on the disk nor in memory, and in the archive.

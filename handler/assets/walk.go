@@ -77,7 +77,11 @@ func (w *walker) directory(ctx context.Context, dir, disk string, above []fs.Fil
 		if hidden && child.Name() != ".vite" && !isManifest {
 			continue
 		}
-		info, place, err := w.follow(path.Join(disk, child.Name()), child)
+		place := name // most are where their path says: it is held once
+		if disk != dir {
+			place = path.Join(disk, child.Name())
+		}
+		info, place, err := w.follow(place, child)
 		switch {
 		case err != nil:
 			w.report(name, err)
