@@ -185,9 +185,3 @@ func (s *scanner) unaware(f *File) []string {
 	}
 	return paths
 }
-
-func sumReader(r io.Reader) (digest [sha256.Size]byte, size int64, err error) {
-	sum := sha256.New()
-	size, err = io.Copy(sum, r)
-	return [sha256.Size]byte(sum.Sum(nil)), size, err
-}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -79,7 +78,7 @@ func (s *scanner) scan(ctx context.Context, entries []entry) (*Catalog, error) {
 
 // readFilesOf reads with as many goroutines as there are processors.
 func (s *scanner) readFilesOf(ctx context.Context, entries []entry) error {
-	held := heldInMemory(entries, s.memory)
+	held, order := heldInMemory(entries, s.memory), copiesLast(entries)
 	defer s.tell(entries)()
 	group, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
@@ -87,13 +86,11 @@ func (s *scanner) readFilesOf(ctx context.Context, entries []entry) error {
 		group.Go(func() error {
 			var scratch []byte
 			for ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= len(entries) {
+				n := int(next.Add(1)) - 1
+				if n >= len(order) {
 					return nil
 				}
-				if entries[i].hidden {
-					continue
-				}
+				i := order[n]
 				err := s.read(&entries[i], held[i], &scratch)
 				if errors.Is(err, errChanging) && !s.tolerant {
 					return err
@@ -108,6 +105,22 @@ func (s *scanner) readFilesOf(ctx context.Context, entries []entry) error {
 		})
 	}
 	return group.Wait()
+}
+
+// copiesLast is the order in which the files are read: Django's versioned ones after those that they are mostly copies of.
+func copiesLast(entries []entry) []int {
+	order, copies := make([]int, 0, len(entries)), []int(nil)
+	for i := range entries {
+		if entries[i].hidden {
+			continue
+		}
+		if _, isCopy := fingerprint.DjangoSource(entries[i].path); isCopy {
+			copies = append(copies, i)
+		} else {
+			order = append(order, i)
+		}
+	}
+	return append(order, copies...)
 }
 
 // tell reports progress until the function that it returns is called.
@@ -186,7 +199,7 @@ func (s *scanner) read(e *entry, held bool, scratch *[]byte) error {
 		Path: e.path, Size: e.identity.size, ModTime: e.identity.modTime.Truncate(time.Second),
 		identity: e.identity, disk: e.disk, IsManifest: e.manifest || fingerprint.IsManifestName(e.path),
 	}
-	content, err := file.readContent(f, held, scratch)
+	content, err := file.readContent(f, held, s.source(e), scratch)
 	if err != nil {
 		return err
 	}
@@ -234,13 +247,6 @@ func (s *scanner) mustReread(old *File, held bool) bool {
 	return old.Content == nil && !sameManifests(s.manifests, s.previous.manifests) && len(s.survey.ListedBy(old.Path)) > 0
 }
 
-// keepSame takes over the same bytes, so that they are not in memory twice while somebody is sent the others.
-func (f *File) keepSame(old *File) {
-	if old != nil && old.digest == f.digest && old.Content != nil {
-		f.Content, f.fingerprint = old.Content, old.fingerprint
-	}
-}
-
 // open opens the file that was seen, and no other.
 func (s *scanner) open(e *entry) (*os.File, error) {
 	f, err := s.root.OpenFile(e.disk, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -255,41 +261,6 @@ func (s *scanner) open(e *entry) (*os.File, error) {
 		return nil, errChanging
 	}
 	return f, nil
-}
-
-// readContent reads the bytes, unless they are too many, and computes their digest. They are kept only if they are held;
-// the others are in scratch.
-func (f *File) readContent(r io.Reader, held bool, scratch *[]byte) ([]byte, error) {
-	if f.Size > maxProved {
-		digest, size, err := sumReader(r)
-		f.digest = digest
-		if err == nil && size != f.Size {
-			err = errChanging
-		}
-		return nil, err
-	}
-	var content []byte
-	if held {
-		content = make([]byte, f.Size)
-		f.Content = content
-	} else {
-		*scratch = slices.Grow((*scratch)[:0], int(f.Size))
-		content = (*scratch)[:f.Size]
-	}
-	if _, err := io.ReadFull(r, content); err != nil {
-		return nil, errChanging
-	}
-	f.fingerprint = fingerprint.Of(content)
-	f.digest = f.fingerprint.SHA256()
-	return content, nil
-}
-
-// prove holds the name against the bytes, while they are here.
-func (f *File) prove() {
-	if f.fingerprint == nil {
-		return
-	}
-	f.proof, _ = f.fingerprint.ProveName(f.Path)
 }
 
 // again is a file of the previous catalog for this one: the very same, unless its evidence has changed.

@@ -3,6 +3,7 @@ package assets
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 
 	"net/http"
@@ -460,6 +461,35 @@ func TestHeldInMemory(t *testing.T) {
 	}
 }
 
+// Django leaves each file beside the versioned one that it makes of it: their bytes are in memory once, if they are the same.
+func TestCopiesShareTheirBytes(t *testing.T) {
+	t.Parallel()
+	style, other := "a{}", "b{}"
+	name := func(base, content string) string { return base + "." + md5Of(content)[:12] + ".css" }
+	for _, memory := range []int64{DefaultMemory, 1} {
+		s := newStillTree(t, map[string]string{
+			"a.css": style, name("a", style): style,
+			"b.css": style, name("b", other): other, // rewritten, and of the same size
+			"c.css": "longer than the other", name("c", style): style,
+			name("alone", style): style,
+			"empty.css":          "", name("empty", ""): "",
+		}, func(c *TreeConfig) { c.Memory = memory })
+		c := s.read()
+		for path, want := range map[string]string{name("a", style): style, name("b", other): other, name("c", style): style, name("alone", style): style, name("empty", ""): ""} {
+			f := c.Lookup(path)
+			if f.Digest() != sha256.Sum256([]byte(want)) || f.Evidence.Kind != ByDigest || f.Content != nil && string(f.Content) != want {
+				t.Errorf("%s: %q, %x, %v", path, f.Content, f.Digest(), f.Evidence)
+			}
+			if want != "" && (f.Content != nil) != (memory > 1) || (f.fingerprint != nil) != (f.Content != nil) {
+				t.Errorf("%s is in memory: %v", path, f.Content != nil)
+			}
+		}
+		if memory > 1 && &c.Lookup("a.css").Content[0] != &c.Lookup(name("a", style)).Content[0] {
+			t.Error("a.css and its copy are in memory twice")
+		}
+	}
+}
+
 // A tree that is larger than the memory is never in memory, not while it is read either.
 func TestReadingStaysWithinTheMemory(t *testing.T) {
 	s := newStillTree(t, nil, func(c *TreeConfig) { c.Memory = 1 << 20 })
@@ -683,31 +713,40 @@ func TestWalkIsBounded(t *testing.T) {
 // BenchmarkScan reads a tree that is in the page cache: whole, digests and proofs included.
 func BenchmarkScan(b *testing.B) {
 	block := bytes.Repeat([]byte("0123456789abcdef"), 1<<12) // 64 KiB
-	const files = 1024
+	const contents = 1024
+	plain := func(i int, _ []byte) string { return fmt.Sprintf("app-%d.js", i) }
+	versioned := func(i int, content []byte) string { return fmt.Sprintf("app-%d.%s.js", i, md5Of(string(content))[:12]) }
 	for _, tool := range []struct {
-		name string
-		path func(i int, content []byte) string
+		name  string
+		paths []func(i int, content []byte) string
 	}{
-		{"plain", func(i int, _ []byte) string { return fmt.Sprintf("app-%d.js", i) }},
-		{"django", func(i int, content []byte) string { return fmt.Sprintf("app-%d.%s.js", i, md5Of(string(content))[:12]) }},
+		{"plain", []func(int, []byte) string{plain}},
+		{"django", []func(int, []byte) string{versioned}},
+		{"collectstatic", []func(int, []byte) string{plain, versioned}},
 	} {
-		root := b.TempDir()
-		for i := range files {
+		root, size := b.TempDir(), int64(0)
+		for i := range contents {
 			content := append([]byte(fmt.Sprint(i)), block...)
-			if err := os.WriteFile(filepath.Join(root, tool.path(i, content)), content, 0o644); err != nil {
-				b.Fatal(err)
+			for _, path := range tool.paths {
+				if err := os.WriteFile(filepath.Join(root, path(i, content)), content, 0o644); err != nil {
+					b.Fatal(err)
+				}
+				size += int64(len(content))
 			}
 		}
-		for name, memory := range map[string]int64{"held": 1 << 30, "streamed": 1} {
-			b.Run(tool.name+"/"+name, func(b *testing.B) {
-				b.SetBytes(files * int64(len(block)))
+		for _, held := range []struct {
+			name   string
+			memory int64
+		}{{"held", 1 << 30}, {"streamed", 1}} {
+			b.Run(tool.name+"/"+held.name, func(b *testing.B) {
+				b.SetBytes(size)
 				for b.Loop() {
-					tree, err := OpenTree(TreeConfig{Root: root, Memory: memory, Logger: zap.NewNop(), Now: time.Now})
+					tree, err := OpenTree(TreeConfig{Root: root, Memory: held.memory, Logger: zap.NewNop(), Now: time.Now})
 					if err != nil {
 						b.Fatal(err)
 					}
 					catalog, err := tree.read(context.Background(), time.Now(), true)
-					if err != nil || catalog.Files() != files {
+					if err != nil || catalog.Files() != contents*len(tool.paths) {
 						b.Fatal(err)
 					}
 					tree.Close()

@@ -118,6 +118,16 @@ func djangoToken(name string) (token string, ok bool) {
 	return token, len(token) == 12 && len(token) < len(stem) && isHex(token)
 }
 
+// DjangoSource is the path of the file that Django made a versioned one of, name.<12 hex>.ext: it leaves both there.
+func DjangoSource(versioned string) (source string, ok bool) {
+	token, ok := djangoToken(versioned)
+	if !ok {
+		return "", false
+	}
+	extension := path.Ext(versioned)
+	return strings.TrimSuffix(versioned, "."+token+extension) + extension, true
+}
+
 // plainToken is the token of a name in Plain's form: seven digits, of MD5.
 func plainToken(name string) (token string, ok bool) {
 	base := path.Base(name)
