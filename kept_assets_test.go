@@ -2,6 +2,7 @@ package usher
 
 import (
 	"compress/gzip"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"net/http"
@@ -105,6 +106,62 @@ func TestEarlierVersions(t *testing.T) {
 	site = keptSite(t, root, "keep off")
 	if response, _ := fetch(t, site, "GET", "/static/"+hashed); response.StatusCode != 404 || response.Header.Get("Cache-Control") != noStore {
 		t.Errorf("without an archive: %d with %q, want 404 that nobody keeps", response.StatusCode, response.Header.Get("Cache-Control"))
+	}
+}
+
+// A version is one by whatever digest a page names the bytes.
+func TestEarlierVersionsByOtherDigests(t *testing.T) {
+	t.Parallel()
+	const first, second = "console.log('first')", "console.log('second')"
+	sum := fmt.Sprintf("%x", sha256.Sum256([]byte(first)))
+	for _, c := range []struct {
+		name, words, version string
+		asked                bool
+		want, cache, why     string
+	}{
+		{"sha256", "", sum, true, first, yearLong, "it was asked for"},
+		{"its first digits", "", sum[:12], true, first, yearLong, "it was asked for"},
+		{"md5", "", md5Name(first), true, first, yearLong, "it was asked for"},
+		{"sha256, not kept", "keep off", sum, false, second, noStore, "it is known what the digest was of"},
+		{"its first digits, not kept", "keep off", sum[:12], false, second, noStore, "it is known what the digest was of"},
+		{"md5, not kept", "keep off", md5Name(first), true, second, noStore, "it was asked for"},
+		{"md5, not kept and not asked for", "keep off", md5Name(first), false, second, revalidate, "nobody knows"},
+	} {
+		root := writeTree(t, map[string]string{"main.js": first})
+		site := keptSite(t, root, c.words)
+		versioned := "/static/main.js?v=" + c.version
+		asked := "/static/main.js"
+		if c.asked {
+			asked = versioned
+		}
+		if response, _ := fetch(t, site, "GET", asked); response.StatusCode != 200 {
+			t.Fatalf("%s: %d", c.name, response.StatusCode)
+		}
+		writeFile(t, root, "main.js", second)
+		eventually(t, "the second", func() bool { _, body := fetch(t, site, "GET", "/static/main.js"); return body == second })
+		eventually(t, c.name+": the answer that is due, since "+c.why, func() bool {
+			response, body := fetch(t, site, "GET", versioned)
+			return body == c.want && response.Header.Get("Cache-Control") == c.cache
+		})
+	}
+}
+
+// A name that is no UTF-8 cannot be written down, and keeps nothing else from being kept.
+func TestEarlierVersionsBesideAStrangeName(t *testing.T) {
+	t.Parallel()
+	root := writeTree(t, map[string]string{"main.js": "first", "a\xff.js": "strange"})
+	site := keptSite(t, root, "")
+	if _, body := fetch(t, site, "GET", "/static/a%ff.js"); body != "strange" {
+		t.Fatalf("%q", body)
+	}
+	writeFile(t, root, "main.js", "second")
+	eventually(t, "the second", func() bool { _, body := fetch(t, site, "GET", "/static/main.js"); return body == "second" })
+	eventually(t, "the earlier version", func() bool {
+		_, body := fetch(t, site, "GET", "/static/main.js?v="+stampOf("first"))
+		return body == "first"
+	})
+	if lines := site.Logs.With("cannot be kept"); len(lines) > 0 {
+		t.Errorf("told: %v", lines)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/zap"
 
@@ -89,15 +90,10 @@ func (t *Tree) put(ctx context.Context, catalog *Catalog) {
 		if ctx.Err() != nil {
 			return
 		}
-		if file.IsManifest || strings.HasPrefix(file.contentType[0], "text/html") {
-			continue // they are always the current ones
-		}
-		version := file.archived()
-		// A digest names these bytes and no others; what a manifest or an operator vouches for may have been replaced.
-		if (version != "" || file.Evidence.Kind == ByDigest) && t.config.Archive.Renew(file.Path, version) {
+		if !file.mayBeKept() {
 			continue
 		}
-		if err := t.putFile(catalog, file, version); err != nil && !errors.Is(err, archive.ErrTooLarge) {
+		if err := t.putVersions(catalog, file); err != nil && !errors.Is(err, archive.ErrTooLarge) {
 			t.config.Logger.Error("an asset cannot be kept for those who ask for it after it is replaced",
 				zap.String("root", t.config.Root), zap.String("path", file.Path), zap.Error(err))
 			return // the next would fail alike: the disk is full, or not ours
@@ -106,6 +102,40 @@ func (t *Tree) put(ctx context.Context, catalog *Catalog) {
 	if err := t.putGeneration(catalog); err != nil {
 		t.config.Logger.Error("a generation of assets cannot be kept for the modules that are open when it is replaced",
 			zap.String("root", t.config.Root), zap.Error(err))
+	}
+}
+
+// mayBeKept leaves out what is always the current one, and names that the archive cannot write down.
+func (f *File) mayBeKept() bool {
+	return !f.IsManifest && !strings.HasPrefix(f.contentType[0], "text/html") && utf8.ValidString(f.Path)
+}
+
+// putVersions keeps or renews a file under all its versions.
+func (t *Tree) putVersions(catalog *Catalog, file *File) error {
+	for _, version := range file.keptUnder() {
+		// A digest names these bytes and no others; what a manifest or an operator vouches for may have been replaced.
+		if (version != "" || file.Evidence.Kind == ByDigest) && t.config.Archive.Renew(file.Path, version) {
+			continue
+		}
+		if err := t.putFile(catalog, file, version); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noteReplaced has the ledger know the versions of what is not kept: that they were proved, and of other bytes.
+func (t *Tree) noteReplaced(previous, next *Catalog) {
+	if t.config.Archive != nil || t.config.Ledger == nil || previous == nil {
+		return
+	}
+	for path, file := range previous.files {
+		if now := next.files[path]; file.Evidence.Kind != NoEvidence || !file.mayBeKept() || now != nil && now.digest == file.digest {
+			continue
+		}
+		for _, version := range file.keptUnder() {
+			t.config.Ledger.Proved(path, version, file.digest)
+		}
 	}
 }
 

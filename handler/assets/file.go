@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -56,10 +57,11 @@ type File struct {
 	listedVersions []string            // versions for the query that a manifest gives these bytes
 	variants       atomic.Pointer[variants]
 	integrity      atomic.Pointer[string]
-	earlier        readerAt // bytes that were replaced
-	links          any      // what Modules read in a script
-	original       *File    // as it is on the disk, where other bytes are served
-	circle         string   // the version of a file whose version is no digest of its bytes
+	asked          atomic.Pointer[[]string] // digests of the bytes that stood in a query, and are not the file's version
+	earlier        readerAt                 // bytes that were replaced
+	links          any                      // what Modules read in a script
+	original       *File                    // as it is on the disk, where other bytes are served
+	circle         string                   // the version of a file whose version is no digest of its bytes
 
 	// header values, made once
 	etag, contentType, contentLength, lastModified []string
@@ -82,13 +84,56 @@ func (f *File) VersionEvidence(token string) Evidence {
 	if slices.Contains(f.listedVersions, token) {
 		return Evidence{ByManifest, "a manifest gives the file this version"}
 	}
-	if f.fingerprint == nil {
-		return Evidence{}
-	}
-	if proof, ok := f.fingerprint.ProveToken(token); ok {
-		return Evidence{ByDigest, "the version is the file's " + proof.Convention}
+	if convention, ok := f.provesToken(token); ok {
+		f.noteAsked(token)
+		return Evidence{ByDigest, "the version is the file's " + convention}
 	}
 	return Evidence{}
+}
+
+// provesToken reports a digest of the bytes, and by which convention it is one. Of bytes that are not in memory only SHA-256 is
+// known.
+func (f *File) provesToken(token string) (convention string, ok bool) {
+	if f.fingerprint != nil {
+		proof, ok := f.fingerprint.ProveToken(token)
+		return proof.Convention, ok
+	}
+	return "sha256", fingerprint.IsSHA256(token, f.digest)
+}
+
+// maxAsked is how many versions of a file are noted: a client could ask for each length of each digest.
+const maxAsked = 4
+
+// noteAsked notes a digest of the bytes that is not the file's own version: pages ask for the bytes by it after they are replaced
+// too. One that is lost to another request is noted with the next.
+func (f *File) noteAsked(version string) {
+	var known []string
+	if noted := f.asked.Load(); noted != nil {
+		known = *noted
+	}
+	if len(known) == maxAsked || slices.Contains(known, version) {
+		return
+	}
+	noted := append(known[:len(known):len(known)], strings.Clone(version))
+	f.asked.Store(&noted)
+}
+
+// keptUnder are the versions by which a file is found after it is replaced: its own, or "" where its name is one, and the other
+// digests of its bytes that somebody asked for, or that a manifest lists.
+func (f *File) keptUnder() []string {
+	versions := []string{f.archived()}
+	if f.Evidence.Kind != NoEvidence {
+		return versions
+	}
+	if noted := f.asked.Load(); noted != nil {
+		versions = append(versions, *noted...)
+	}
+	for _, version := range f.listedVersions {
+		if _, ok := f.provesToken(version); ok {
+			versions = append(versions, version)
+		}
+	}
+	return versions
 }
 
 // prepare makes the header values.

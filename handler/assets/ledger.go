@@ -16,6 +16,8 @@ type Ledger interface {
 	See(path, word, version string, digest [32]byte, page string, onPage bool)
 	// Name notes a file whose name holds a version of other bytes, and how that is known.
 	Name(path string, digest [32]byte, why string)
+	// Proved notes a version that was proved to be of bytes which are not kept.
+	Proved(path, version string, digest [32]byte)
 	// WasProved reports a version that was proved to be of other bytes.
 	WasProved(path, version string, digest [32]byte) bool
 	// Lied reports a version that was found to be told of other bytes than before; "" is that in the name.

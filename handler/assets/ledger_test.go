@@ -27,6 +27,7 @@ func (s *seen) See(path, word, version string, _ [32]byte, page string, onPage b
 }
 
 func (s *seen) Name(path string, _ [32]byte, _ string)       { s.sights = append(s.sights, path) }
+func (s *seen) Proved(string, string, [32]byte)              {}
 func (s *seen) WasProved(_, version string, _ [32]byte) bool { return s.proved[version] }
 func (s *seen) Lied(_, version string) bool                  { return version == "lied" }
 

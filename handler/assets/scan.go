@@ -281,6 +281,7 @@ func (f *File) again(held bool) *File {
 		etag:  f.etag, contentType: f.contentType, contentLength: f.contentLength, lastModified: f.lastModified,
 	}
 	next.variants.Store(f.variants.Load())
+	next.asked.Store(f.asked.Load())
 	if held {
 		next.Content, next.fingerprint = f.Content, f.fingerprint
 	}

@@ -338,6 +338,7 @@ func (t *Tree) publish(ctx context.Context, next *Catalog, started time.Time) {
 		zap.Duration("duration", t.config.Now().Sub(started)))
 	t.tellDoubts(next)
 	t.tellNames(current, next)
+	t.noteReplaced(current, next)
 	t.tellFollowers()
 }
 

@@ -3,6 +3,7 @@ package fingerprint
 import (
 	"crypto/md5"
 	"crypto/sha1"
+	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base32"
 	"encoding/base64"
@@ -62,6 +63,16 @@ const (
 	rollupBase36 = "abcdefghijklmnopqrstuvwxyz0123456789"
 	base64URL    = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 )
+
+// IsSHA256 reports a token that is the beginning of a SHA-256 in hex, and long enough to be evidence.
+func IsSHA256(token string, sum [sha256.Size]byte) bool {
+	if len(token) < minHex || len(token) > hex.EncodedLen(len(sum)) {
+		return false
+	}
+	var whole [2 * sha256.Size]byte
+	hex.Encode(whole[:], sum[:])
+	return string(whole[:len(token)]) == token
+}
 
 func one(token string) []string { return []string{token} }
 

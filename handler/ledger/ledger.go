@@ -285,8 +285,16 @@ func (l *Ledger) Proved(path, version string, digest Digest) {
 
 // WasProved reports a version that was proved to be of other bytes than these.
 func (l *Ledger) WasProved(path, version string, digest Digest) bool {
-	n := l.find(path, version)
-	return n != nil && n.kind == proved && n.digest != digest
+	shelf := (*l.shelves.Load())[path]
+	if shelf == nil {
+		return false
+	}
+	for _, n := range *shelf.notes.Load() {
+		if n.kind == proved && n.digest != digest && n.isNamedBy(version) {
+			return true
+		}
+	}
+	return false
 }
 
 // Lied is when a version was last found to be told of other bytes than before. The version is "" for that in a name.

@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -265,12 +266,16 @@ func TestProved(t *testing.T) {
 	b.Proved("a.js", "0123", one)
 	b.Proved("a.js", "", one) // is no version
 	b.restart()
+	sum := hex.EncodeToString(one[:])
 	for _, c := range []struct {
 		path, version string
 		digest        Digest
 		want          bool
 		why           string
 	}{
+		{"a.js", sum[:8], two, true, "the digest in another length"}, {"a.js", sum, two, true, "all of it"},
+		{"a.js", sum + "0", two, false, "more than all of it"}, {"a.js", sum[:7], two, false, "too short to be evidence"},
+		{"a.js", sum[:8], one, false, "it is true again"}, {"b.js", sum, two, false, "another file"},
 		{"a.js", "0123", two, true, "it was that of other bytes"}, {"a.js", "0123", one, false, "it is true again"},
 		{"a.js", "4567", two, false, "nobody knows it"}, {"b.js", "0123", two, false, "another file"}, {"a.js", "", two, false, "no version"},
 	} {

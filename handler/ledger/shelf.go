@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"encoding/hex"
 	"maps"
 	"math"
 	"slices"
@@ -49,6 +50,19 @@ func (n *note) with(kind kind, page string) *note {
 	next.hits.Store(n.hits.Load())
 	next.doubt.Store(n.doubt.Load())
 	return next
+}
+
+// leastDigits is how much of a SHA-256 a version has to hold to name bytes.
+const leastDigits = 8
+
+// isNamedBy reports the version of a note, or another length of the digest of its bytes.
+func (n *note) isNamedBy(version string) bool {
+	if n.version == version {
+		return true
+	}
+	var whole [2 * len(Digest{})]byte
+	hex.Encode(whole[:], n.digest[:])
+	return len(version) >= leastDigits && len(version) <= len(whole) && string(whole[:len(version)]) == version
 }
 
 // size is about what it takes in memory, in bytes.
