@@ -24,6 +24,10 @@ type digest int
 const (
 	sha256Hex digest = iota
 	sha256Base36
+	sha256Base64URL
+	sprocketsHex
+	sha384Hex
+	sha512Hex
 	sha384Base64
 	sha512Base64
 	sha1Hex
@@ -31,15 +35,22 @@ const (
 	md4Hex
 	xxh64Hex
 	xxh64Base32
+	bunBase32
 	xxh3Hex
 	xxh3Base36
 	xxh3Base64
+	xxh128Hex
+	xxh128Base64URL
 	digests
 )
 
 var compute = [digests]func(*Content) []string{
-	sha256Hex:    func(c *Content) []string { return one(hex.EncodeToString(c.sha256[:])) },
-	sha256Base36: func(c *Content) []string { return one(endpointFingerprint(c.sha256[:9])) },
+	sha256Hex:       func(c *Content) []string { return one(hex.EncodeToString(c.sha256[:])) },
+	sha256Base36:    func(c *Content) []string { return one(endpointFingerprint(c.sha256[:9])) },
+	sha256Base64URL: func(c *Content) []string { return one(base64.RawURLEncoding.EncodeToString(c.sha256[:])) },
+	sprocketsHex:    func(c *Content) []string { return one(sprocketsSum(c.sha256)) },
+	sha384Hex:       func(c *Content) []string { sum := sha512.Sum384(c.bytes); return one(hex.EncodeToString(sum[:])) },
+	sha512Hex:       func(c *Content) []string { sum := sha512.Sum512(c.bytes); return one(hex.EncodeToString(sum[:])) },
 	sha384Base64: func(c *Content) []string {
 		sum := sha512.Sum384(c.bytes)
 		return one(base64.StdEncoding.EncodeToString(sum[:]))
@@ -53,14 +64,20 @@ var compute = [digests]func(*Content) []string{
 	md4Hex:      func(c *Content) []string { return one(md4Sum(c.bytes)) },
 	xxh64Hex:    func(c *Content) []string { return one(hex.EncodeToString(xxh64Sum(c.bytes))) },
 	xxh64Base32: func(c *Content) []string { return one(base32.StdEncoding.EncodeToString(xxh64Sum(c.bytes))[:13]) },
+	bunBase32:   func(c *Content) []string { return one(bunSum(c.bytes)) },
 	xxh3Hex:     func(c *Content) []string { return one(hex.EncodeToString(xxh3Sum(c.bytes))) },
 	xxh3Base36:  func(c *Content) []string { return one(inBase(xxh3Sum(c.bytes), rollupBase36)) },
 	xxh3Base64:  func(c *Content) []string { return one(inBase(xxh3Sum(c.bytes), base64URL)) },
+	xxh128Hex:   func(c *Content) []string { return one(hex.EncodeToString(xxh128Sum(c.bytes))) },
+	xxh128Base64URL: func(c *Content) []string {
+		return one(base64.RawURLEncoding.EncodeToString(xxh128Sum(c.bytes)))
+	},
 }
 
 const (
 	base36       = "0123456789abcdefghijklmnopqrstuvwxyz"
 	rollupBase36 = "abcdefghijklmnopqrstuvwxyz0123456789"
+	bunAlphabet  = "0123456789abcdefghjkmnpqrstvwxyz"
 	base64URL    = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 )
 
@@ -86,6 +103,26 @@ func xxh64Sum(content []byte) []byte {
 	return binary.BigEndian.AppendUint64(nil, xxhash.Sum64(content))
 }
 
+// sprocketsSum is Sprockets 4's with the version that Rails' generated file gives it: the digest of both. Sprockets 3, and
+// 4 without a version, write the SHA-256 itself.
+func sprocketsSum(sum [sha256.Size]byte) string {
+	versioned := sha256.Sum256(append([]byte("1.0"), sum[:]...))
+	return hex.EncodeToString(versioned[:])
+}
+
+// bunSum is Bun's for what it copies: the length goes before the bytes, and of each byte of the sum the low five bits
+// make a digit.
+func bunSum(content []byte) string {
+	sum := xxhash.New()
+	_, _ = sum.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(content))))
+	_, _ = sum.Write(content)
+	digits := binary.LittleEndian.AppendUint64(nil, sum.Sum64())
+	for i, b := range digits {
+		digits[i] = bunAlphabet[b&31]
+	}
+	return string(digits)
+}
+
 // railsSums are the SHA-1 of the bytes with what Propshaft appends: nothing in its first releases, then
 // config.assets.version, which is "1" by default and "1.0" in the file that Rails generates.
 func railsSums(content []byte) []string {
@@ -102,6 +139,12 @@ func railsSums(content []byte) []string {
 func xxh3Sum(content []byte) []byte {
 	sum := xxh3.Hash128(content)
 	return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, sum.Lo), sum.Hi)
+}
+
+// xxh128Sum is the same in the canonical byte order, in which PHP has it.
+func xxh128Sum(content []byte) []byte {
+	sum := xxh3.Hash128(content).Bytes()
+	return sum[:]
 }
 
 // inBase writes the bytes as one large number, most significant digit first, as Rollup does.

@@ -17,6 +17,8 @@ type format struct {
 	// denies reports bytes that the version which this tool gave them is provably not of; nil where that cannot be
 	// told. The output is listed, and its name not proved.
 	denies func(name, version string, content *Content) bool
+	// namesSources is a tool whose versions are of what went into a file: only one that is proved is of its bytes.
+	namesSources bool
 }
 
 // placement is what the paths in a manifest are relative to.
@@ -31,18 +33,19 @@ const (
 
 // formats are tried in this order: the last of those that are named manifest.json is the least particular.
 var formats = []format{
-	{"django", named("staticfiles.json"), fromBase, readDjango, deniedDjango},
-	{"vite", named("manifest.json"), fromBase, readVite, deniedVite},
-	{"plain", named("manifest.json"), fromBase, readPlain, deniedPlain},
-	{"propshaft", named(".manifest.json"), fromBase, readPropshaft, nil},
-	{"sprockets", matching(`^\.sprockets-manifest-[0-9a-f]{32}\.json$`), fromBase, readSprockets, nil},
-	{"phoenix", named("cache_manifest.json"), fromBase, readPhoenix, deniedPhoenix},
-	{"aspnet", matching(`\.staticwebassets\.endpoints\.json$`), fromWhole, readEndpoints, nil},
-	{"webpack-stats", named("webpack-stats.json"), byEnd, readBundleTracker, nil},
-	{"esbuild", named("meta.json", "metafile.json", "esbuild-meta.json"), byEnd, readMetafile, nil},
-	{"create-react-app", named("asset-manifest.json"), byEnd, readAssetManifest, nil},
-	{"mix", named("mix-manifest.json"), fromRoot, readMix, deniedMix},
-	{"webpack", named("manifest.json", "parcel-manifest.json"), byEnd, readPairs, nil},
+	{kind: "django", named: named("staticfiles.json"), read: readDjango, denies: deniedDjango},
+	{kind: "vite", named: named("manifest.json"), read: readVite, denies: deniedVite},
+	{kind: "plain", named: named("manifest.json"), read: readPlain, denies: deniedPlain},
+	{kind: "propshaft", named: named(".manifest.json"), read: readPropshaft},
+	{kind: "sprockets", named: matching(`^\.sprockets-manifest-[0-9a-f]{32}\.json$`), read: readSprockets},
+	{kind: "phoenix", named: named("cache_manifest.json"), read: readPhoenix, denies: deniedPhoenix, namesSources: true},
+	{kind: "aspnet", named: matching(`\.staticwebassets\.endpoints\.json$`), placed: fromWhole, read: readEndpoints},
+	{kind: "webpack-stats", named: named("webpack-stats.json", "stats.json"), placed: byEnd, read: readBundleTracker},
+	{kind: "esbuild", named: named("meta.json", "metafile.json", "esbuild-meta.json", "stats.json"), placed: byEnd, read: readMetafile},
+	{kind: "create-react-app", named: named("asset-manifest.json"), placed: byEnd, read: readAssetManifest},
+	{kind: "react-router", named: matching(routerManifest), placed: byEnd, read: readRouter},
+	{kind: "mix", named: named("mix-manifest.json"), placed: fromRoot, read: readMix, denies: deniedMix},
+	{kind: "webpack", named: named("manifest.json", "parcel-manifest.json"), placed: byEnd, read: readPairs},
 }
 
 func named(names ...string) func(string) bool {

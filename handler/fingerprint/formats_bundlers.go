@@ -1,8 +1,11 @@
 package fingerprint
 
 import (
+	"bytes"
 	"encoding/json"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -12,11 +15,13 @@ func readVite(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	if len(shape) == 0 {
 		return ErrNoManifest
 	}
+	files := make(map[string][]string)  // the names of what has a record of its own
+	others := make(map[string][]string) // and of what is listed beside
 	sources := make(map[string]string)
-	var others []string
 	for _, raw := range shape {
 		chunk, err := decode[struct {
 			File   string   `json:"file"`
+			Name   string   `json:"name"`
 			Source string   `json:"src"`
 			CSS    []string `json:"css"`
 			Assets []string `json:"assets"`
@@ -24,17 +29,19 @@ func readVite(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 		if err != nil || chunk.File == "" {
 			return ErrNoManifest
 		}
-		others = append(append(others, chunk.CSS...), chunk.Assets...)
-		// Without a source the key is made from the name of the output, version and all.
+		names := slices.DeleteFunc([]string{chunk.Name, chunk.Source}, func(name string) bool { return name == "" })
+		files[chunk.File] = append(files[chunk.File], names...)
 		sources[chunk.File] = max(sources[chunk.File], chunk.Source)
-	}
-	for output, source := range sources {
-		m.add(output, Output{Logical: source})
-	}
-	for _, output := range others {
-		if _, known := sources[output]; !known {
-			m.add(output, Output{})
+		for _, output := range append(chunk.CSS, chunk.Assets...) {
+			others[output] = append(others[output], append(names, chunk.File)...)
 		}
+	}
+	for output, names := range files {
+		m.add(output, Output{Logical: sources[output]}, names...)
+		delete(others, output)
+	}
+	for output, names := range others {
+		m.add(output, Output{}, names...)
 	}
 	return nil
 }
@@ -81,7 +88,8 @@ func readAssetManifest(m *Manifest, shape map[string]json.RawMessage, _ []byte) 
 // readBundleTracker reads webpack-bundle-tracker. While it compiles, and after a failure, the list is of no use.
 func readBundleTracker(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	status, err := decode[string](shape["status"])
-	if err != nil || shape["chunks"] == nil {
+	chunks, other := decode[map[string]json.RawMessage](shape["chunks"])
+	if err != nil || other != nil {
 		return ErrNoManifest
 	}
 	if status != "done" {
@@ -95,7 +103,7 @@ func readBundleTracker(m *Manifest, shape map[string]json.RawMessage, _ []byte) 
 		return err
 	}
 	for key, asset := range assets {
-		m.add(key, Output{Logical: asset.Source})
+		m.add(key, Output{Logical: asset.Source}, slices.Collect(maps.Keys(chunks))...)
 	}
 	return nil
 }
@@ -119,4 +127,48 @@ func readMetafile(m *Manifest, shape map[string]json.RawMessage, _ []byte) error
 		m.add(key, Output{Logical: logical, Size: output.Bytes})
 	}
 	return nil
+}
+
+// routerManifest is what React Router and Remix name the script in which they tell the browser what each route needs.
+const routerManifest = `^manifest-[0-9a-f]{8}\.js$`
+
+// readRouter reads React Router and Remix, as built with Vite. What only a script imports late is not listed, nor are
+// workers.
+func readRouter(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
+	type part struct {
+		ID, Module   string
+		Imports, CSS []string
+	}
+	entry, err := decode[part](shape["entry"])
+	if err != nil {
+		return err
+	}
+	routes, err := decode[map[string]part](shape["routes"])
+	if err != nil {
+		return err
+	}
+	for _, part := range append(slices.Collect(maps.Values(routes)), entry) {
+		for _, output := range slices.Concat([]string{part.Module}, part.Imports, part.CSS) {
+			m.addRouted(output, part.ID)
+		}
+	}
+	return nil
+}
+
+// addRouted takes a URL. That of a stylesheet has an empty fragment.
+func (m *Manifest) addRouted(url, route string) {
+	if url == "" {
+		return
+	}
+	m.add(strings.TrimSuffix(url, "#"), Output{}, path.Base(route))
+}
+
+// assigned is the value in a script that is nothing but window.name=value; and the content itself otherwise.
+func assigned(content []byte) []byte {
+	rest, ok := bytes.CutPrefix(content, []byte("window.__"))
+	if !ok {
+		return content
+	}
+	_, value, _ := bytes.Cut(rest, []byte("="))
+	return bytes.TrimSuffix(bytes.TrimSpace(value), []byte(";"))
 }

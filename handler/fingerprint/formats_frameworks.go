@@ -96,7 +96,8 @@ func readPropshaft(m *Manifest, shape map[string]json.RawMessage, _ []byte) erro
 	return nil
 }
 
-// readSprockets takes the older files too that the manifest still lists.
+// readSprockets takes the older files too that the manifest still lists. The digest in the name is the one that is listed,
+// or, from Sprockets 4 on, one of that and of config.assets.version: then the integrity says of which bytes it is.
 func readSprockets(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	files, err := decode[map[string]struct {
 		Logical   string `json:"logical_path"`
@@ -107,14 +108,15 @@ func readSprockets(m *Manifest, shape map[string]json.RawMessage, _ []byte) erro
 		return ErrNoManifest
 	}
 	for output, file := range files {
-		if file.Digest != "" && strings.Contains(output, file.Digest) {
+		if file.Integrity != "" || file.Digest != "" && strings.Contains(output, file.Digest) {
 			m.add(output, Output{Logical: file.Logical, Integrity: file.Integrity})
 		}
 	}
 	return nil
 }
 
-// readPhoenix takes the older files too that the manifest still lists.
+// readPhoenix takes the older files too that the manifest still lists. The digest is that of the source: where a
+// stylesheet was rewritten afterwards, its name stays the same when only an image that it names has changed.
 func readPhoenix(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	version, err := decode[int](shape["version"])
 	if err != nil || shape["latest"] == nil {
@@ -126,20 +128,24 @@ func readPhoenix(m *Manifest, shape map[string]json.RawMessage, _ []byte) error 
 	digests, err := decode[map[string]struct {
 		Logical string `json:"logical_path"`
 		Digest  string `json:"digest"`
+		SHA512  string `json:"sha512"`
 	}](shape["digests"])
 	if err != nil {
 		return err
 	}
 	for output, file := range digests {
 		if file.Digest != "" && strings.Contains(output, file.Digest) {
-			m.add(output, Output{Logical: file.Logical})
+			written := Output{Logical: file.Logical}
+			if file.SHA512 != "" {
+				written.Integrity = "sha512-" + file.SHA512
+			}
+			m.add(output, written)
 		}
 	}
 	return nil
 }
 
-// deniedPhoenix: the digest is that of the source. Where a stylesheet was rewritten afterwards, it stays the same when
-// only an image that it names has changed.
+// deniedPhoenix: bytes of which neither the name nor the SHA-512 tells are not what Phoenix wrote.
 func deniedPhoenix(string, string, *Content) bool { return true }
 
 // readEndpoints reads ASP.NET's list of what answers which route. A route that is not the name of a file is the

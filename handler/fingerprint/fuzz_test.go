@@ -2,7 +2,10 @@ package fingerprint
 
 import (
 	"errors"
+	"io/fs"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -30,7 +33,7 @@ func checkManifest(t *testing.T, name, kind string, content []byte) {
 		files[output] = entry{"hello\n", built}
 	}
 	for output, said := range m.Outputs {
-		if _, versioned := versionToken(output, said.Logical); !versioned && m.Kind != "plain" {
+		if isDerived(output) || !slices.ContainsFunc(slices.Collect(nameTokens(output)), looksLikeDigest) && m.Kind != "plain" {
 			t.Errorf("an output without a version: %q of %q", output, said.Logical)
 		}
 	}
@@ -54,8 +57,30 @@ func fuzzManifest(f *testing.F, name, kind string, seeds ...string) {
 		}
 		f.Add([]byte(seed))
 	}
+	for _, content := range corpusManifests(f, kind) {
+		f.Add(content)
+	}
 	f.Add([]byte(`[[[[`))
 	f.Fuzz(func(t *testing.T, content []byte) { checkManifest(t, name, kind, content) })
+}
+
+// corpusManifests are those that the tool of this kind wrote in the corpus.
+func corpusManifests(t testing.TB, kind string) (contents [][]byte) {
+	t.Helper()
+	err := fs.WalkDir(os.DirFS("testdata"), ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !IsManifestName(p) {
+			return err
+		}
+		content, err := os.ReadFile(filepath.Join("testdata", p))
+		if m, unread := ReadManifest(p, content); unread == nil && m.Kind == kind {
+			contents = append(contents, content)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return contents
 }
 
 // FuzzReadManifest has the name vary too.
@@ -106,6 +131,11 @@ func FuzzSprocketsManifest(f *testing.F) {
 func FuzzPhoenixManifest(f *testing.F) {
 	fuzzManifest(f, "cache_manifest.json", "phoenix",
 		`{"version":1,"latest":{},"digests":{"a-b1946ac92492d2347c6235b4d2611184.js":{"digest":"b1946ac92492d2347c6235b4d2611184"}}}`)
+}
+
+func FuzzRouterManifest(f *testing.F) {
+	fuzzManifest(f, "manifest-9cfae50f.js", "react-router",
+		`window.__reactRouterManifest={"entry":{"module":"/a/e-CeIikQfx.js","imports":[],"css":["/a/s-DmifnJTr.css#"]},"routes":{"root":{"id":"root","module":"../x"}}};`)
 }
 
 func FuzzMixManifest(f *testing.F) {

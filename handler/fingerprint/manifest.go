@@ -32,7 +32,8 @@ type Manifest struct {
 	// Escapes counts the paths that leave the manifest's directory, or cannot be paths, and are not believed.
 	Escapes int
 
-	format *format
+	format  *format
+	reading *reading // nil once it is read
 }
 
 // Output is what a manifest says of one file.
@@ -76,10 +77,11 @@ func ReadManifest(name string, content []byte) (*Manifest, error) {
 	if n := bytes.Count(content, []byte(",")); n > maxMembers {
 		return nil, fmt.Errorf("want a manifest of at most %d values, got %d", maxMembers, n)
 	}
+	content = assigned(content)
 	var shape map[string]json.RawMessage
 	if err := json.Unmarshal(content, &shape); err != nil {
 		var other *json.UnmarshalTypeError
-		if errors.As(err, &other) {
+		if errors.As(err, &other) || path.Ext(name) == ".js" {
 			return nil, ErrNoManifest
 		}
 		return nil, fmt.Errorf("reading manifest: %w", err)
@@ -90,7 +92,7 @@ func ReadManifest(name string, content []byte) (*Manifest, error) {
 		if known && !f.named(path.Base(name)) {
 			continue
 		}
-		m := &Manifest{Kind: f.kind, Outputs: make(map[string]Output), format: f}
+		m := &Manifest{Kind: f.kind, Outputs: make(map[string]Output), format: f, reading: newReading()}
 		err := f.read(m, shape, content)
 		if errors.Is(err, ErrNoManifest) {
 			continue
@@ -98,33 +100,52 @@ func ReadManifest(name string, content []byte) (*Manifest, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading %s manifest: %w", f.kind, err)
 		}
+		m.takeAlike()
+		m.forgetBuilds()
+		m.reading = nil
 		return m, nil
 	}
 	return nil, ErrNoManifest
 }
 
-// add takes an output whose name carries a version, or a URL whose query does.
-func (m *Manifest) add(written string, output Output) {
+// add takes an output whose name carries a version, or a URL whose query does. The names are what it would be called
+// without, beside that of its source.
+func (m *Manifest) add(written string, output Output, names ...string) {
 	p, query, _ := strings.Cut(written, "?")
 	p, ok := m.local(p)
 	if !ok {
 		m.Escapes++
 		return
 	}
-	if _, ok := versionToken(p, output.Logical); ok {
-		if known, listed := m.Outputs[p]; !listed || known.Logical == "" {
-			m.Outputs[p] = output
-		}
+	if output.Logical != "" {
+		names = append(names, output.Logical)
+	}
+	token, ok := versionToken(p, names...)
+	if ok {
+		m.take(p, token, output)
 		return
 	}
 	if _, value, found := strings.Cut(query, "="); found {
 		query = value
 	}
-	if looksLikeDigest(query) && !isDerived(p) {
+	switch {
+	case isDerived(p):
+	case looksLikeDigest(query):
 		if m.Versions == nil {
 			m.Versions = make(map[string]string)
 		}
 		m.Versions[p] = query
+		m.reading.note(query, p)
+	case !isRelated(p, names):
+		m.reading.undecided = append(m.reading.undecided, undecided{p, output})
+	}
+}
+
+// take believes that the name of an output carries this token as its version.
+func (m *Manifest) take(p, token string, output Output) {
+	m.reading.note(token, p)
+	if known, listed := m.Outputs[p]; !listed || known.Logical == "" {
+		m.Outputs[p] = output
 	}
 }
 

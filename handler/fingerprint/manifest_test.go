@@ -33,6 +33,7 @@ func TestReadManifest(t *testing.T) {
 		{"webpack maps", "manifest.json", `{"main.js":"main.12c19cb38134d1dfcd8c.js","main.js.map":"main.12c19cb38134d1dfcd8c.js.map","main.js.LICENSE.txt":"main.12c19cb38134d1dfcd8c.js.LICENSE.txt"}`,
 			"webpack", "main.12c19cb38134d1dfcd8c.js", "they bear the version of the script"},
 		{"webpack query", "manifest.json", `{"main.js":"/static/main.js?12c19cb38134d1dfcd8c","main.js.map":"/static/main.js.map?12c19cb38134d1dfcd8c"}`, "webpack", "static/main.js?12c19cb38134d1dfcd8c", ""},
+		{"webpack without extensions", "manifest.json", `{"main":"main.0a7ff8ec","x.js":"x.12c19cb38134d1dfcd8c.js"}`, "webpack", "x.12c19cb38134d1dfcd8c.js", "what ends the name is its extension"},
 		{"webpack, not", "manifest.json", `{"main.js":"/static/main.bundle.js"}`, "", "", "no version anywhere"},
 		{"Parcel", "parcel-manifest.json", `{"index.js":"/index.2959f6ef.js"}`, "webpack", "index.2959f6ef.js", "a plugin's"},
 		{"CRA", "asset-manifest.json", `{"files":{"main.js":"/static/js/main.43ec809e.js","index.html":"/index.html"},"entrypoints":["static/js/main.43ec809e.js"]}`,
@@ -46,6 +47,9 @@ func TestReadManifest(t *testing.T) {
 		{"Sprockets", ".sprockets-manifest-2e8e9a7c6b0aafa0c9bdeec90ea30213.json",
 			`{"assets":{"a.js":"a-` + md5 + `.js"},"files":{"a-` + md5 + `.js":{"logical_path":"a.js","size":1,"digest":"` + md5 + `"},"b-0123456789abcdef.js":{"logical_path":"b.js","digest":"` + md5 + `"}}}`,
 			"sprockets", "a-" + md5 + ".js", "the other is listed with a digest that it does not bear"},
+		{"Sprockets 4", ".sprockets-manifest-2e8e9a7c6b0aafa0c9bdeec90ea30213.json",
+			`{"assets":{},"files":{"a-299c6f7aa3ae9953.js":{"logical_path":"a.js","digest":"` + md5 + `","integrity":"sha256-x"}}}`,
+			"sprockets", "a-299c6f7aa3ae9953.js", "the name is of the digest and the version of all assets"},
 		{"Phoenix", "cache_manifest.json", `{"version":1,"latest":{"js/a.js":"js/a-` + md5 + `.js"},"digests":{"js/a-` + md5 + `.js":{"logical_path":"js/a.js","mtime":1,"size":6,"digest":"` + md5 + `"},"b-0123456789abcdef.js":{"digest":"` + md5 + `"}}}`,
 			"phoenix", "js/a-" + md5 + ".js", ""},
 		{"Phoenix future", "cache_manifest.json", `{"version":2,"latest":{},"digests":{}}`, "", "", "an unknown version"},
@@ -54,6 +58,16 @@ func TestReadManifest(t *testing.T) {
 			"plain", "css/a.1a2b3c4.css dist/x-BZCg4Xy8.js", ""},
 		{"esbuild", "meta.json", `{"inputs":{},"outputs":{"../out/w-XH4UFCAH.js":{"bytes":385,"entryPoint":"src/w.js","inputs":{}},"../out/plain.js":{"bytes":1}}}`,
 			"esbuild", "out/w-XH4UFCAH.js", "built into a directory beside the project"},
+		{"Angular", "stats.json", `{"inputs":{},"outputs":{"main-RJI3GZNO.js":{"bytes":342,"entryPoint":"src/start.ts","inputs":{}}}}`, "esbuild", "main-RJI3GZNO.js", ""},
+		{"tracker's stats.json", "stats.json", `{"status":"done","chunks":{},"assets":{"app-0828904584990b611fb8.js":{}}}`, "webpack-stats", "app-0828904584990b611fb8.js", ""},
+		{"webpack's stats.json", "stats.json", `{"hash":"x","assets":[],"outputPath":"/x"}`, "", "", "of the same name"},
+		{"React Router", "assets/manifest-9cfae50f.js",
+			`window.__reactRouterManifest={"entry":{"module":"/assets/entry.client-CeIikQfx.js","imports":["/assets/jsx-runtime-Db4QKvah.js"],"css":[]},"routes":{"root":{"id":"root","module":"/assets/root-CFknK8Y5.js","css":["/assets/style-DmifnJTr.css#"]},"routes/about":{"id":"routes/about","module":"/assets/about.js"}},"url":"/assets/manifest-9cfae50f.js","version":"9cfae50f"};`,
+			"react-router", "assets/entry.client-CeIikQfx.js assets/jsx-runtime-Db4QKvah.js assets/root-CFknK8Y5.js assets/style-DmifnJTr.css", "about.js has no version"},
+		{"Remix", "manifest-0cfae50f.js", `window.__remixManifest={"entry":{"module":"/build/entry.client-CeIikQfx.js"},"routes":{}};`, "react-router", "build/entry.client-CeIikQfx.js", ""},
+		{"a script", "manifest-deadbeef.js", `console.log("hello")`, "", "", "of the same name"},
+		{"a longer script", "manifest-deadbeef.js", `window.__x={"entry":{},"routes":{}};run()`, "", "", "which does more than assign"},
+		{"another assignment", "manifest-deadbeef.js", `window.__x={"routes":[]}`, "", "", "of another shape"},
 		{"other meta.json", "meta.json", `{"title":"x"}`, "", "", "somebody else's"},
 		{"ASP.NET", "App.staticwebassets.endpoints.json", `{"Version":1,"ManifestType":"Publish","Endpoints":[
 			{"Route":"_framework/dotnet.5y8w35dinf.js","AssetFile":"_framework/dotnet.5y8w35dinf.js","Selectors":[],"EndpointProperties":[{"Name":"fingerprint","Value":"5y8w35dinf"},{"Name":"label","Value":"_framework/dotnet.js"}]},
@@ -65,6 +79,8 @@ func TestReadManifest(t *testing.T) {
 		{"absolute", "manifest.json", `{"a.js":{"file":"/etc/a-DdCDtH1A.js"}}`, "vite", "", "leaves the directory"},
 		{"backslash", "manifest.json", `{"a.js":{"file":"..\\a-DdCDtH1A.js"}}`, "vite", "", "leaves the directory on Windows"},
 		{"inner", "manifest.json", `{"a.js":"/static/../../a.12c19cb38134d1dfcd8c.js","b.js":"b.12c19cb38134d1dfcd8c.js"}`, "webpack", "b.12c19cb38134d1dfcd8c.js", "leaves the directory in the middle"},
+		{"out of the routes", "manifest-9cfae50f.js", `window.__reactRouterManifest={"entry":{"module":"/a/../../etc/a-DdCDtH1A.js"},"routes":{"x":{"module":"/b-DdCDtH1B.js"}}};`, "react-router", "b-DdCDtH1B.js", "leaves the directory in the middle"},
+		{"out of Sprockets", ".sprockets-manifest-2e8e9a7c6b0aafa0c9bdeec90ea30213.json", `{"assets":{},"files":{"../a-299c6f7aa3ae9953.js":{"integrity":"sha256-x"}}}`, "sprockets", "", "leaves the directory"},
 		{"long", "manifest.json", `{"a.js":"` + strings.Repeat("a/", maxPath/2) + `a.12c19cb38134d1dfcd8c.js","b.js":"b.12c19cb38134d1dfcd8c.js"}`, "webpack", "b.12c19cb38134d1dfcd8c.js", "leaves what a path can be"},
 		{"NUL", "manifest.json", `{"a.js":"a\u0000.12c19cb38134d1dfcd8c.js","b.js":"b.12c19cb38134d1dfcd8c.js"}`, "webpack", "b.12c19cb38134d1dfcd8c.js", "leaves what a file can be named"},
 	} {
@@ -106,6 +122,10 @@ func TestReadManifestErrors(t *testing.T) {
 	} {
 		if _, err := ReadManifest("staticfiles.json", content); err == nil || errors.Is(err, ErrNoManifest) {
 			t.Errorf("%s: %v, want an error that is reported", name, err)
+		}
+		script := append([]byte("window.__reactRouterManifest="), content...)
+		if _, err := ReadManifest("manifest-9cfae50f.js", script); err == nil {
+			t.Errorf("%s, as a script: no error", name)
 		}
 	}
 }

@@ -8,9 +8,10 @@ import (
 
 // Proof is a token that is a digest of the bytes. The zero value is none.
 type Proof struct {
-	// Convention names the digest: sha256 (usher, Vite 2 to 4, hashfs, Sprockets 4), sha256-base36 (ASP.NET), md5
-	// (Django, Laravel Mix, Phoenix), md4 and xxhash64 (webpack), sha1 (Propshaft), xxhash64-base32 (esbuild), and
-	// xxh3 (Rollup, Rolldown, and Vite since 5).
+	// Convention names the digest: sha256 (usher, Vite 2 to 4, hashfs, Sprockets, django-compressor, Hugo), sha384 and
+	// sha512 (Hugo), sha256-base64 (Eleventy), sha256-base36 (ASP.NET), md5 (Django, Laravel Mix, Phoenix, gulp-rev,
+	// webassets), md4 and xxhash64 (webpack, and with xxhash64 Rspack and Rsbuild), sha1 (Propshaft), xxhash64-base32
+	// (esbuild), xxhash64-bun (Bun), xxh3 (Rollup, Rolldown, and Vite since 5), and xxh128 (Symfony).
 	Convention string
 	// Token is what stands in the URL.
 	Token string
@@ -27,20 +28,27 @@ var conventions = []struct {
 	usual       int // 0: none
 }{
 	{"sha256", sha256Hex, isHex, minHex, 64, 64},
+	{"sha256", sprocketsHex, isHex, 64, 64, 64},
 	{"sha256-base36", sha256Base36, isBase36, endpointLength, endpointLength, endpointLength},
+	{"sha256-base64", sha256Base64URL, isBase64URL, 8, 43, 10},
+	{"xxh128", xxh128Base64URL, isBase64URL, 7, 7, 7}, // Symfony 7.2
+	{"xxh128", xxh128Hex, isHex, 32, 32, 0},
 	{"xxh3", xxh3Base64, isBase64URL, 8, 22, 0},
 	{"xxh3", xxh3Base36, isBase36, 8, 25, 0},
 	{"xxh3", xxh3Hex, isHex, minHex, 32, 0},
 	{"xxhash64-base32", xxh64Base32, isBase32, 8, 13, 8},
+	{"xxhash64-bun", bunBase32, isBunBase32, 8, 8, 8},
 	{"xxhash64", xxh64Hex, isHex, minHex, 16, 16},
 	{"sha1", sha1Hex, isHex, minHex, 40, 40},
 	{"md5", md5Hex, isHex, minHex, 32, 12}, // Django
 	{"md4", md4Hex, isHex, minHex, 32, 20}, // webpack
+	{"sha384", sha384Hex, isHex, 96, 96, 96},
+	{"sha512", sha512Hex, isHex, 128, 128, 128},
 }
 
 const (
 	minHex   = 8
-	maxToken = 64
+	maxToken = 128
 )
 
 // ProveToken holds a version that stands in a query against the bytes.

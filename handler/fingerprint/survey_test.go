@@ -35,6 +35,10 @@ func TestJudgeOtherBytes(t *testing.T) {
 		{"Propshaft", ".manifest.json", `{"a.css":{"digested_path":"a-4137140a.css","integrity":"` + integrity + `"}}`, "a-4137140a.css", ByManifest},
 		{"Sprockets", ".sprockets-manifest-2e8e9a7c6b0aafa0c9bdeec90ea30213.json",
 			`{"assets":{},"files":{"a-0123456789abcdef.js":{"digest":"0123456789abcdef","integrity":"sha256-WJG1tSLV3whtD/CxEPvZ0huy9B/HFjrzTQgqLoRtUb4="}}}`, "a-0123456789abcdef.js", ByDigest},
+		{"Sprockets 4", ".sprockets-manifest-2e8e9a7c6b0aafa0c9bdeec90ea30214.json",
+			`{"assets":{},"files":{"a-299c6f7aa3ae9953.js":{"logical_path":"a.js","digest":"0","integrity":"sha256-` + sha256Base64(bytes) + `"}}}`, "a-299c6f7aa3ae9953.js", ByManifest},
+		{"Phoenix with SHA-512", "cache_manifest.json", `{"version":1,"latest":{},"digests":{"a-` + md5Of("source") + `.css":{"logical_path":"a.css","digest":"` + md5Of("source") + `","sha512":"` + sha512Of(bytes) + `"}}}`,
+			"a-" + md5Of("source") + ".css", NoEvidence},
 		{"esbuild", "meta.json", `{"inputs":{},"outputs":{"out/a-XH4UFCAH.js":{"bytes":6,"entryPoint":"a.js"}}}`, "a-XH4UFCAH.js", ByManifest},
 	} {
 		if c.name == "Sprockets" {
@@ -55,6 +59,11 @@ func TestJudgeOtherBytes(t *testing.T) {
 
 func sha256Base64(content string) string {
 	sum := Of([]byte(content)).SHA256()
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+func sha512Of(content string) string {
+	sum := sha512.Sum512([]byte(content))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 

@@ -2,6 +2,7 @@ package fingerprint
 
 import (
 	"path"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -31,22 +32,47 @@ func nameTokens(name string) func(yield func(string) bool) {
 	}
 }
 
-// shortestToken is that of Plain, which needs its manifest to be believed.
+// shortestToken is that of Symfony, and of Plain, which needs its manifest to be believed.
 const shortestToken = 7
 
-// versionToken finds the token that makes the name of an output another one for other bytes. A name that only differs
-// from its source's (main.bundle.js) carries no version, nor does one whose token the source has already.
-func versionToken(output, logical string) (token string, ok bool) {
+// versionToken finds the token that makes the name of an output another one for other bytes, given the names that it
+// would have without one. What is inserted into such a name may look like any digest. Elsewhere the token must stand
+// out: PDFViewer.css is no version, nor is i18n-messages.css.
+func versionToken(output string, names ...string) (token string, ok bool) {
 	if isDerived(output) {
 		return "", false
 	}
-	source := path.Base(logical)
+	for _, name := range names {
+		rest, _ := inserted(output, name)
+		for token := range strings.SplitSeq(rest, ".") {
+			if looksLikeDigest(token) {
+				return token, true
+			}
+		}
+	}
 	for token := range nameTokens(output) {
-		if looksLikeDigest(token) && !strings.Contains(source, token) {
+		if standsOut(token) && !slices.ContainsFunc(names, func(name string) bool { return strings.Contains(path.Base(name), token) }) {
 			return token, true
 		}
 	}
 	return "", false
+}
+
+// isRelated reports a name that is one of these, or that something was inserted into.
+func isRelated(output string, names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { _, ok := inserted(output, name); return ok })
+}
+
+// inserted is what stands between the stem that an output has of its source and the extension: "12c19cb3.chunk" of
+// main.12c19cb3.chunk.js, for main.ts. It is false of an output of another name.
+func inserted(output, name string) (string, bool) {
+	stem := strings.TrimSuffix(path.Base(name), path.Ext(name))
+	rest, ok := strings.CutPrefix(path.Base(output), stem)
+	if !ok || stem == "" || rest == "" || strings.IndexByte(".-_", rest[0]) < 0 {
+		return "", false
+	}
+	rest = rest[1:]
+	return rest[:max(strings.LastIndexByte(rest, '.'), 0)], true
 }
 
 // isDerived reports files that bear the version of another: a source map may change while its script does not, and a
@@ -76,6 +102,40 @@ func looksLikeDigest(token string) bool {
 		}
 	}
 	return false
+}
+
+// standsOut tells digests from names. Digits, capitals and small letters take turns in a digest; in a name a run of one
+// kind is longer (PDFViewer, OAuth2Login, mp4player), but for i18n and its like. One in ten digests of eight characters
+// is taken for a name.
+func standsOut(token string) bool {
+	if !looksLikeDigest(token) {
+		return false
+	}
+	if len(token) == 8 && isBase32(token) || len(token) >= 12 && isHex(token) {
+		return true
+	}
+	if len(token) != 8 && strings.ContainsAny(token, "-_") {
+		return false // words, of which one is odd
+	}
+	for part := range strings.FieldsFuncSeq(token, func(r rune) bool { return r == '-' || r == '_' }) {
+		if runs := runsOf(part); len(part) > 4 && 3*runs > len(part) || len(part) == 4 && runs == 4 {
+			return true
+		}
+	}
+	return false
+}
+
+// runsOf counts the runs of digits and of letters. Capitals belong to the small letters that follow.
+func runsOf(part string) int {
+	runs := 0
+	for i := range len(part) {
+		c := part[i]
+		switch {
+		case i == 0, isDigit(c) != isDigit(part[i-1]), isUpper(c) && isLower(part[i-1]):
+			runs++
+		}
+	}
+	return runs
 }
 
 // isWord reports what people put between hyphens: words, abbreviations, numbers, both (bootstrap5, v20240101, 2x), and
@@ -148,6 +208,10 @@ func isHex(token string) bool {
 
 func isBase32(token string) bool {
 	return all(token, func(c byte) bool { return isUpper(c) || c >= '2' && c <= '7' })
+}
+
+func isBunBase32(token string) bool {
+	return all(token, func(c byte) bool { return strings.IndexByte(bunAlphabet, c) >= 0 })
 }
 
 func isBase36(token string) bool {

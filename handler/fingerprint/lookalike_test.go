@@ -1,0 +1,164 @@
+package fingerprint
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// unversioned are names that a build without hashes gives its outputs: none of them is a version.
+var unversioned = strings.Fields(`PDFViewer.css ReactDOM.js OAuth2Login.css JSONEditor.js JSONEdit.css i18n-messages.css i18n-app.css
+	a11y-styles.css mp4player.css base64url.js web3modal.css h264decoder.wasm app-es2015.js x-es2015.css HTMLRenderer.js
+	FAQPages.js WebGL2Renderer.js sha256-worker.js x86_64-loader.wasm oauth2-callback.css UIKitCSS.css s3uploader.js
+	k8s-dashboard.css B2BCheckout.js iOSInstall.css ES5Polyfill.js main.bundle.js main.production.min.js legacy-es2015.js
+	cafe2024.css face2face.js photo-20240101.jpg logo-1200x800.png`)
+
+// A build may have a manifest and no hashes: somebody else hashes its files, or nobody does.
+func TestUnversionedOutputs(t *testing.T) {
+	t.Parallel()
+	for _, name := range append(unversioned, lookalikes...) {
+		stem, _, _ := strings.Cut(name, ".")
+		for kind, manifest := range map[string]string{
+			"manifest.json":                          `{"src/main.ts":{"file":"main.js","src":"src/main.ts","css":[%q]}}`,
+			".vite/manifest.json":                    `{"src/main.ts":{"file":"main.js","src":"src/main.ts","name":"main","assets":[%q]}}`,
+			"rollup/.vite/manifest.json":             `{"_x":{"file":%q}}`,
+			"webpack-stats.json":                     `{"status":"done","chunks":{"main":[]},"assets":{%q:{}}}`,
+			"meta.json":                              `{"inputs":{},"outputs":{%q:{"bytes":1,"inputs":{}}}}`,
+			"asset-manifest.json":                    `{"files":{"x.js":%q}}`,
+			"assets/manifest-9cfae50f.js":            `window.__reactRouterManifest={"entry":{"module":%q},"routes":{}};`,
+			"staticfiles.json":                       `{"version":"1.1","paths":{"x.js":%q}}`,
+			"x/.manifest.json":                       `{"x.js":%q}`,
+			"y/manifest.json":                        `{"main.js":"/main.0a7ff8ec.js","x.js":%q}`,
+			"z/manifest.json":                        `{` + quoted(stem+".js") + `:%q}`,
+			"chunk/.vite/manifest.json":              `{"_c":{"file":%q,"name":` + quoted(stem) + `}}`,
+			"hashed/assets/manifest-0cfae50f.js":     `window.__reactRouterManifest={"entry":{"module":"/a/root-CFknK8Y5.js"},"routes":{"root":{"id":"root","module":"/a/root-CFknK8Y6.js","css":[%q]}}};`,
+			"dist/manifest.json":                     `{%q:true}`,
+			"App.staticwebassets.endpoints.json":     `{"Endpoints":[]}`,
+			"hashed/webpack-stats.json":              `{"status":"done","chunks":{"main":[]},"assets":{"main-0828904584990b611fb8.js":{},%q:{}}}`,
+			"hashed/.vite/manifest.json":             `{"src/main.ts":{"file":"main-DdCDtH1A.js","src":"src/main.ts","name":"main","css":[%q]}}`,
+			"hashed/elsewhere/esbuild-meta.json":     `{"inputs":{},"outputs":{"main-XH4UFCAH.js":{"bytes":1,"entryPoint":"main.js"},%q:{"bytes":1,"inputs":{}}}}`,
+			"hashed/deeper/more/asset-manifest.json": `{"files":{"main.js":"/main.43ec809e.js","x.js":%q}}`,
+		} {
+			content := manifest
+			if strings.Contains(manifest, "%q") {
+				content = fmt.Sprintf(manifest, name)
+			}
+			m, err := ReadManifest(kind, []byte(content))
+			if err != nil {
+				continue // one without a version anywhere is none
+			}
+			if _, listed := m.Outputs[name]; listed {
+				t.Errorf("%s vouches for %s", kind, name)
+			}
+		}
+	}
+}
+
+func quoted(text string) string {
+	written, _ := json.Marshal(text)
+	return string(written)
+}
+
+// A version that several files of a type share is that of the build.
+func TestBuildIdentifiersAreNoVersions(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, manifest, content, want, why string }{
+		{"a commit", "manifest.json", `{"main.js":"/main.3f2a81bc.js","late.js":"/late.3f2a81bc.js"}`, "", "the same commit is built twice"},
+		{"fullhash and contenthash", "manifest.json", `{"main.js":"/main.3f2a81bc.js","late.js":"/late.3f2a81bc.js","x.js":"/x.0a7ff8ec.js"}`, "x.0a7ff8ec.js", ""},
+		{"chunkhash", "manifest.json", `{"main.js":"/main.3f2a81bc.js","main.css":"/main.3f2a81bc.css"}`, "main.3f2a81bc.css main.3f2a81bc.js", "a chunk's script and style share it"},
+		{"in the query", "manifest.json", `{"main.js":"/main.js?3f2a81bc","late.js":"/late.js?3f2a81bc","x.js":"/x.js?0a7ff8ec"}`, "x.js?0a7ff8ec", ""},
+		{"twice the same file", "manifest.json", `{"main.js":"/main.3f2a81bc.js","again.js":"/main.3f2a81bc.js"}`, "main.3f2a81bc.js", ""},
+		{"Vite", "manifest.json", `{"a.js":{"file":"a-3f2a81bc.js","src":"a.js"},"b.js":{"file":"b-3f2a81bc.js","src":"b.js"},"c.js":{"file":"c-0a7ff8ec.js","src":"c.js"}}`, "c-0a7ff8ec.js", ""},
+	} {
+		m, err := ReadManifest(c.manifest, []byte(c.content))
+		if err != nil {
+			if c.want != "" {
+				t.Errorf("%s: %v", c.name, err)
+			}
+			continue
+		}
+		var listed []string
+		for output := range m.Outputs {
+			listed = append(listed, output)
+		}
+		for output, version := range m.Versions {
+			listed = append(listed, output+"?"+version)
+		}
+		slices.Sort(listed)
+		if got := strings.Join(listed, " "); got != c.want {
+			t.Errorf("%s lists %q, want %q (%s)", c.name, got, c.want, c.why)
+		}
+	}
+}
+
+// What does not stand out by itself is taken where others of its build are named alike.
+func TestOutputsNamedAlike(t *testing.T) {
+	t.Parallel()
+	const quiet = "assets/style-DmifnJTr.css" // which could be a name
+	for _, c := range []struct {
+		name, others string
+		want         bool
+	}{
+		{"alone", ``, false},
+		{"beside a name without a version", `"m.js":{"file":"assets/m.js","src":"m.js"},`, false},
+		{"beside one of the same form", `"m.js":{"file":"assets/m-DdCDtH1A.js","src":"m.js"},`, true},
+		{"beside one with another separator", `"m.js":{"file":"assets/m.DdCDtH1A.js","src":"m.js"},`, false},
+		{"beside a longer one", `"m.js":{"file":"assets/m-DdCDtH1AxY.js","src":"m.js"},`, false},
+	} {
+		m, err := ReadManifest("manifest.json", []byte(`{`+c.others+
+			`"o.js":{"file":"o.js","src":"o.js","name":"my-JSONEdit","css":["`+quiet+`","other-carousel.css","my-JSONEdit.css"]}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, listed := m.Outputs[quiet]; listed != c.want {
+			t.Errorf("%s: %v, want listed: %v", c.name, m.Outputs, c.want)
+		}
+		for _, name := range []string{"other-carousel.css", "my-JSONEdit.css"} {
+			if _, listed := m.Outputs[name]; listed {
+				t.Errorf("%s: %s is listed", c.name, name)
+			}
+		}
+	}
+}
+
+// These versions are not of the bytes, in names and in queries: a date, a time, a commit, a telephone
+// number, an identifier, a release, the digest of other bytes, and a true digest too short, too long, or in capitals.
+func TestTokensThatAreNoProof(t *testing.T) {
+	t.Parallel()
+	content := Of(hello)
+	other := Of([]byte("other\n"))
+	tokens := []string{
+		"20260211", "1700000000", "1700000000000", "20260211T120000", "3f2a81bc", "958d24d1c0ffee00958d24d1c0ffee00958d24d1",
+		"491701234567", "0be2e45e-9483-4bb2-89d6-29667c238740", "507f1f77bcf86cd799439011", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "V1StGXR8_Z5jdHi6B-myT",
+		"dQw4w9WgXcQ", "3.7.1", "v20240101", "deadbeef", "cafebabe", "00000000", "ffffffff",
+	}
+	for d := range digests {
+		if d == sha384Base64 || d == sha512Base64 {
+			continue // of an integrity attribute, never of a name
+		}
+		for _, sum := range content.sum(d) {
+			tokens = append(tokens, sum[:6], "x"+sum, sum+"0", strings.Repeat("0", 200))
+			if upper := strings.ToUpper(sum); upper != sum {
+				tokens = append(tokens, upper)
+			}
+			if len(sum) > 20 { // from the middle
+				tokens = append(tokens, sum[4:20], sum[len(sum)-12:])
+			}
+		}
+		for _, sum := range other.sum(d) {
+			tokens = append(tokens, sum, sum[:8])
+		}
+	}
+	for _, token := range tokens {
+		if proof, ok := content.ProveToken(token); ok {
+			t.Errorf("?v=%s is proved: %v", token, proof)
+		}
+		for _, name := range []string{"app.%s.js", "app-%s.js", "%s.js", "app_%s.min.js", "%s/app.js"} {
+			if proof, ok := content.ProveName(fmt.Sprintf(name, token)); ok {
+				t.Errorf("%s is proved: %v", fmt.Sprintf(name, token), proof)
+			}
+		}
+	}
+}

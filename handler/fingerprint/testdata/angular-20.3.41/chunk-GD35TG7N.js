@@ -1,0 +1,1 @@
+var t=e=>{document.querySelector("#orders").textContent=e};export{t as a};

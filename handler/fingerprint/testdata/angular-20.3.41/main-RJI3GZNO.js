@@ -1,0 +1,1 @@
+import{a as t}from"./chunk-GD35TG7N.js";var e=new Image;e.src="x";document.body.append(e);var n=new Worker(new URL("worker-DGROTWUO.js",import.meta.url),{type:"module"});n.onmessage=o=>t(o.data);document.body.onclick=()=>import("./chunk-AWW6JY7Y.js").then(o=>o.run());var r=()=>import("./chunk-AWW6JY7Y.js");document.body.ondblclick=()=>r();

@@ -1,0 +1,2 @@
+"use strict";(globalThis.webpackChunk||=[]).push([[788],{412(t,a,s){s.d(a,{run:()=>i});var c=s(231);const e=s.p+"static/media/font.5c379971381ef298162d.woff2",i=()=>(0,c.W)("late, with "+e)}}]);
+//# sourceMappingURL=788.a98ce767.chunk.js.map

@@ -1,0 +1,1 @@
+"use strict";(self.webpackChunk=self.webpackChunk||[]).push([[671],{754(n,t,e){e.d(t,{run:()=>u});var f=e(688);const s=e.p+"fonts/font.5c379971.woff2";var u=function(){return(0,f.W)("late, with "+s)}}}]);

@@ -1,0 +1,2 @@
+"use strict";(self.webpackChunk=self.webpackChunk||[]).push([[283],{2283:function(n,t,s){s.r(t),s.d(t,{run:function(){return c}});var u=s(8735);const c=()=>(0,u.W)("late, with data:font/woff2;base64,d09GMiBubyBmb250LCBvbmx5IGJ5dGVzIHRoYXQgYSBidWlsZCB0b29sIGNvcGllcwo=")}}]);
+//# sourceMappingURL=283-93b19da5076cda780bee.js.map

@@ -1,0 +1,1 @@
+(self.webpackChunk=self.webpackChunk||[]).push([[454],{6454:function(){}}]);

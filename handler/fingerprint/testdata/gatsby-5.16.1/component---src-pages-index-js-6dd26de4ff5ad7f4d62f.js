@@ -1,0 +1,2 @@
+"use strict";(self.webpackChunk=self.webpackChunk||[]).push([[293],{9639:function(e,n,t){t.r(n),t.d(n,{default:function(){return u}});var r=t(6540);function u(){return(0,r.useEffect)(()=>{Promise.all([t.e(869),t.e(886)]).then(t.bind(t,8886))},[]),r.createElement("div",{id:"orders"})}}}]);
+//# sourceMappingURL=component---src-pages-index-js-6dd26de4ff5ad7f4d62f.js.map

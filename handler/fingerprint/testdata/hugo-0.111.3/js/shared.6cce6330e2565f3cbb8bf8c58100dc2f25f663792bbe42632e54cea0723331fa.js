@@ -1,0 +1,6 @@
+(() => {
+  // <stdin>
+  var show = (text) => {
+    document.querySelector("#orders").textContent = text;
+  };
+})();

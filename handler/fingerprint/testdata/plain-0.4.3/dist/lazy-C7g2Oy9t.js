@@ -1,0 +1,1 @@
+import{t as e}from"./index-BjbI2-i6.js";var t=`/assets/font-CYfk0b0K.woff2`,n=()=>e(`late, with `+t);export{n as run};

@@ -1,0 +1,1 @@
+import{s as o}from"./main-_blaR047.js";import"./home-1wqYnblo.js";import"./jsx-runtime-Db4QKvah.js";/* empty css              */const t="/assets/font-CYfk0b0K.woff2",m=()=>o("late, with "+t);export{m as run};

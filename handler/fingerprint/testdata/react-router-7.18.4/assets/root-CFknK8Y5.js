@@ -1,0 +1,1 @@
+import{w as t,j as s,L as o,O as r,S as e}from"./jsx-runtime-Db4QKvah.js";/* empty css              */const i=t(()=>s.jsxs("html",{lang:"en",children:[s.jsx("head",{children:s.jsx(o,{})}),s.jsxs("body",{children:[s.jsx(r,{}),s.jsx(e,{})]})]}));export{i as default};

@@ -1,0 +1,1 @@
+"use strict";(self.rspackChunk=self.rspackChunk||[]).push([["r"],{u(t,s,f){f.d(s,{run:()=>a});var r=f("A"),u=f.p+"static/font/font.1b8b0b7215.woff2";let a=()=>(0,r.W)("late, with "+u)}}]);

@@ -1,0 +1,1 @@
+"use strict";(self.rspackChunk=self.rspackChunk||[]).push([[313],{760(s,r,u){var a=u(71),e=u(684);u.d(r,{},{run:()=>(0,a.W)("late, with "+e)})}}]);

@@ -1,0 +1,1 @@
+(()=>{"use strict";self.postMessage("an order")})();

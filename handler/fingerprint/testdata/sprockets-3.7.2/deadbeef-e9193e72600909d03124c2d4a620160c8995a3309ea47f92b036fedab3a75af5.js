@@ -1,0 +1,2 @@
+a word of hex digits
+;

@@ -1,0 +1,2 @@
+export const show = (text) => { document.querySelector('#orders').textContent = text }
+;

@@ -1,0 +1,1 @@
+a word of hex digits

@@ -1,0 +1,2 @@
+"use strict";(globalThis["webpackChunk"]||=[]).push([[662],{662(s,a,b){b.d(a,{run:()=>o});var t=b(775);const l="data:font/woff2;base64,d09GMiBubyBmb250LCBvbmx5IGJ5dGVzIHRoYXQgYSBidWlsZCB0b29sIGNvcGllcwo=",o=()=>(0,t.W)("late, with "+l)}}]);
+//# sourceMappingURL=662.f924ccef.js.map

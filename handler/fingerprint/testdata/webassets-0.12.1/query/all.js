@@ -1,0 +1,3 @@
+export const show = (text) => { document.querySelector('#orders').textContent = text }
+
+self.postMessage('an order')
