@@ -147,6 +147,9 @@ func TestDebugShowsNoCredential(t *testing.T) {
 		t.Error("the application was not sent its key")
 	}
 	p.stop(t)
+	if strings.Contains(p.errors.String(), "DATA RACE") {
+		t.Errorf("a race:\n%s", p.errors.String())
+	}
 	for line := range strings.SplitSeq(p.errors.String(), "\n") {
 		for _, secret := range []string{goodKey, encoded, otherKey, upstreamSecret} {
 			var entry struct{ Logger, Msg string }

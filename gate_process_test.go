@@ -92,11 +92,11 @@ func TestStreamsInAProcess(t *testing.T) {
 			tls internal
 			websocket_gate {
 				route a /ws/a/ {
-					key `+goodKey+`
+					key {env.STREAM_KEY}
 				}
 			}
 			reverse_proxy `+app.Addr+`
-		}`)
+		}`, "STREAM_KEY="+goodKey)
 	conn, response := p.exchange(t, get(keyed, upgrade))
 	if response == nil || response.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("over HTTP/1.1: %v", response)
@@ -135,6 +135,9 @@ func TestStreamsInAProcess(t *testing.T) {
 		}
 	case <-time.After(5 * time.Second):
 		t.Error("Caddy does not stop")
+	}
+	if strings.Contains(p.errors.String(), goodKey) {
+		t.Errorf("the log shows the key: %s", p.errors.String())
 	}
 }
 

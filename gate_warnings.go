@@ -115,7 +115,8 @@ func (g *WebSocketGate) logsCredentials(handler caddyhttp.MiddlewareHandler) str
 		return "http.handlers.rewrite"
 	case *reverseproxy.Handler:
 		transport, redacted := handler.Transport.(*redactedTransport)
-		if !redacted && slices.ContainsFunc(g.Routes, (*GateRoute).sendsCredentials) { // it has a retry_match
+		before := len(handler.LoadBalancing.RetryMatch) == 0 // loaded before the gate, where nothing is hidden yet
+		if !redacted && (before || slices.ContainsFunc(g.Routes, (*GateRoute).sendsCredentials)) {
 			return "http.handlers.reverse_proxy"
 		}
 		if redacted && transport.isFastCGI() {

@@ -18,29 +18,30 @@ import (
 // gate are loaded, and in no use yet; of them only rewrite is replaced, as in handle_path, where it has a route of its own.
 // What that does not reach is told at the start (warnOfDebug).
 func redactHandlers(ctx caddy.Context, server *caddyhttp.Server) error {
-	lists := []caddyhttp.RouteList{server.Routes}
+	var within []caddyhttp.RouteList
 	var metrics *caddyhttp.Metrics
 	for _, module := range ctx.Modules() {
 		switch around := module.(type) {
 		case *caddyhttp.App:
 			metrics = around.Metrics
 		case *caddyhttp.Subroute:
-			lists = append(lists, around.Routes)
+			within = append(within, around.Routes)
 		}
 	}
 	if server.Errors != nil {
-		lists = append(lists, server.Errors.Routes)
+		within = append(within, server.Errors.Routes)
 	}
-	for i, routes := range lists {
-		if i > 0 {
-			metrics = nil // Caddy counts the routes of servers only
-		}
-		if err := redactRoutes(ctx, routes, metrics); err != nil {
+	// Caddy counts the routes of servers and named ones, not those within.
+	if err := redactRoutes(ctx, server.Routes, metrics); err != nil {
+		return err
+	}
+	for _, route := range server.NamedRoutes {
+		if err := redactRoute(ctx, route, metrics); err != nil {
 			return err
 		}
 	}
-	for _, route := range server.NamedRoutes {
-		if err := redactRoute(ctx, route, nil); err != nil {
+	for _, routes := range within {
+		if err := redactRoutes(ctx, routes, nil); err != nil {
 			return err
 		}
 	}
