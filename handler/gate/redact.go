@@ -40,6 +40,9 @@ func (g *Gate) Redact(r *http.Request, d *Decision) *Redaction {
 	if !m.byName && !changed && uri == r.RequestURI {
 		return nil
 	}
+	if !changed {
+		header = header.Clone() // later handlers may change it
+	}
 	if !m.byName {
 		m.notePresented(r) // later handlers may put it elsewhere
 	}
@@ -71,7 +74,8 @@ func (r *Redaction) TargetOf(uri string) string {
 	return uri
 }
 
-// HeaderOf returns a copy of what a later handler made of the request's headers, redacted.
+// HeaderOf redacts what a later handler made of the request's headers, or of an answer's. What holds nothing to redact is
+// returned itself, anything else is copied.
 func (r *Redaction) HeaderOf(header http.Header) http.Header {
 	m, left := r.later, maxLoggedParts
 	m.left = &left
@@ -101,14 +105,20 @@ func (r *Redaction) Selected(answer http.Header) {
 	}
 }
 
+// header returns a copy if it changes anything.
 func (m redactor) header(header http.Header) (redacted http.Header, changed bool) {
-	redacted = header.Clone()
-	for name, lines := range redacted {
+	redacted = header
+	for name, lines := range header {
 		canonical := http.CanonicalHeaderKey(name) // proxies write Sec-WebSocket-Protocol
 		for i, line := range lines {
-			if lines[i] = m.line(canonical, line); lines[i] != line {
-				changed = true
+			shown := m.line(canonical, line)
+			if shown == line {
+				continue
 			}
+			if !changed {
+				redacted, changed = header.Clone(), true
+			}
+			redacted[name][i] = shown
 		}
 	}
 	return redacted, changed
