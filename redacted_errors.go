@@ -33,7 +33,7 @@ func (h *redactedErrors) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// Cleanup is called when no request is left.
+// Cleanup is called after the server has shut down.
 func (h *redactedErrors) Cleanup() error {
 	serversWithPages.remove(h.server)
 	return nil
