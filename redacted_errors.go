@@ -75,7 +75,7 @@ func (log *redactedRequest) endHandled(page *recorder, err error) {
 
 // writeError writes what Caddy's server writes of a request that ended in an error.
 func (log *redactedRequest) writeError() {
-	message, fields := errorFields(log.err)
+	message, fields := log.errorFields()
 	level := zapcore.DebugLevel
 	if errorStatus(log.err) >= http.StatusInternalServerError && !log.logs.handlesErrors() {
 		level = zapcore.ErrorLevel
@@ -85,19 +85,19 @@ func (log *redactedRequest) writeError() {
 
 // writeUnhandled writes what it writes where the handling of an error failed too.
 func (log *redactedRequest) writeUnhandled(second error) {
-	message, fields := errorFields(log.err)
-	both := append(log.fields(), zap.String("error", second.Error()), zap.Namespace("first_error"), zap.String("msg", message))
+	message, fields := log.errorFields()
+	both := append(log.fields(), zap.String("error", log.redaction.TextOf(second.Error())), zap.Namespace("first_error"), zap.String("msg", message))
 	write(log.failed, zapcore.ErrorLevel, "error handling handler error", append(both, fields...))
 }
 
-func errorFields(err error) (message string, fields []zapcore.Field) {
+func (log *redactedRequest) errorFields() (message string, fields []zapcore.Field) {
+	message = log.redaction.TextOf(log.err.Error())
 	var handlerError caddyhttp.HandlerError
-	if !errors.As(err, &handlerError) {
-		return err.Error(), []zapcore.Field{zap.Error(err)}
+	if !errors.As(log.err, &handlerError) {
+		return message, []zapcore.Field{zap.String("error", message)}
 	}
-	message = err.Error()
 	if handlerError.Err != nil {
-		message = handlerError.Err.Error()
+		message = log.redaction.TextOf(handlerError.Err.Error())
 	}
 	return message, []zapcore.Field{
 		zap.Int("status", handlerError.StatusCode),

@@ -28,6 +28,8 @@ func TestRedactedLinesHaveExtraFields(t *testing.T) {
 		@levelled header X-Level *
 		vars @levelled log_level fatal
 		@dead header X-Dead *
+		@wrong header X-Wrong *
+		error @wrong "no {query.key}" 500
 		reverse_proxy @dead 127.0.0.1:1
 		reverse_proxy `+app.Addr+`
 		handle_errors {
@@ -40,7 +42,7 @@ func TestRedactedLinesHaveExtraFields(t *testing.T) {
 	eventually(t, "two access lines", func() bool { return len(site.Logs.With("handled request")) == 2 })
 	for _, line := range site.Logs.With("handled request") {
 		for name, want := range map[string]any{
-			"text": "as it is", "who": "a-2026", "status": 101.0, "where": "REDACTED", "number": 7.0, "early": "GET", "level": "info",
+			"text": "as it is", "who": "a-2026", "status": 101.0, "where": "/ws/a/?key=REDACTED", "number": 7.0, "early": "GET", "level": "info",
 		} {
 			if line[name] != want {
 				t.Errorf("%s is %v, want %v", name, line[name], want)
@@ -54,6 +56,10 @@ func TestRedactedLinesHaveExtraFields(t *testing.T) {
 	eventually(t, "the line of an error", func() bool { return len(site.Logs.With("handled request")) == 3 })
 	if line := site.Logs.With("handled request")[2]; line["page"] != 502.0 || line["who"] != "a-2026" || line["size"] != 5.0 {
 		t.Errorf("the line of an error is %v", line)
+	}
+	exchange(t, site.Addr, get(keyed, upgrade+"X-Wrong: 1\r\n"))
+	if lines := site.Logs.With("no REDACTED"); len(lines) != 1 || lines[0]["logger"] != "http.log.error" {
+		t.Errorf("the lines of an error with the key are %v", lines)
 	}
 	if lines := withoutLiterals(site.Logs); strings.Contains(lines, goodKey) {
 		t.Errorf("the log shows the key: %s", lines)

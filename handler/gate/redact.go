@@ -66,12 +66,15 @@ func (r *Redaction) Of(request *http.Request) *http.Request {
 
 // TargetOf redacts a target that a later handler made of the request's: it may have put a parameter into the path.
 func (r *Redaction) TargetOf(uri string) string {
-	uri = r.later.target(uri)
+	return r.withoutPresented(r.later.target(uri))
+}
+
+func (r *Redaction) withoutPresented(text string) string {
 	for _, presented := range r.later.presented {
-		uri = strings.ReplaceAll(uri, presented, Redacted)
-		uri = strings.ReplaceAll(uri, url.PathEscape(presented), Redacted)
+		text = strings.ReplaceAll(text, presented, Redacted)
+		text = strings.ReplaceAll(text, url.PathEscape(presented), Redacted)
 	}
-	return uri
+	return text
 }
 
 // HeaderOf redacts what a later handler made of the request's headers, or of an answer's. What holds nothing to redact is
@@ -83,11 +86,11 @@ func (r *Redaction) HeaderOf(header http.Header) http.Header {
 	return redacted
 }
 
-// TextOf redacts a text of no form in which a later handler may have put a credential: nothing of such a one is shown.
+// TextOf redacts a text of no form in which a later handler may have put a credential.
 func (r *Redaction) TextOf(text string) string {
 	m, left := r.later, maxLoggedParts
 	m.left = &left
-	return m.line("", text)
+	return m.line("", r.withoutPresented(text))
 }
 
 // Selected redacts a credential that the application selected as the subprotocol, in place: the gate sends another one, or none,

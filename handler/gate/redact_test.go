@@ -166,6 +166,10 @@ func TestRedactLater(t *testing.T) {
 		t.Error("the headers themselves were changed: the application gets those")
 	}
 
+	if got := redaction.TextOf("no socket with " + key + ", and " + application); got != "no socket with REDACTED, and REDACTED" {
+		t.Errorf("TextOf = %q", got)
+	}
+
 	page := httptest.NewRequest(http.MethodGet, "/page?key="+key, nil)
 	redaction = g.Redact(page, g.Decide(page))
 	if got := redaction.HeaderOf(http.Header{"X-Forwarded-Uri": {"/page?key=" + key}}).Get("X-Forwarded-Uri"); got != Redacted {
