@@ -183,10 +183,22 @@ func TestPassUnlisted(t *testing.T) {
 		"/ws/a":                 403,
 		`/ws%5ca/`:              403,
 		"/ws/a/%23":             403,
+		"/xws/a/":               403, // what Channels' tutorial writes, re_path(r"ws/a/"), finds it
+		"/x/%00/ws/a/":          403, // and behind what ends a path for others
+		"/x%23/ws/a/":           403,
+		"/x%3f/ws/a/":           403,
+		"/x;ws/a/":              403,
+		"/%ffws/a/":             403,
+		"/xws%2fa%2f%0a":        403,
+		"/ws/aa/":               101,
 		"/ws/a/x?key=" + "none": 403,
 	} {
 		if response := exchange(t, site.Addr, get(target, upgrade)); response.StatusCode != want {
 			t.Errorf("%s: status %d, want %d", target, response.StatusCode, want)
 		}
+	}
+	split := get("/other/", upgrade+"X: a\x85Daphne-Root-Path: /other\r\n")
+	if response := exchange(t, site.Addr, split); response.StatusCode != 403 {
+		t.Errorf("a header that Daphne splits in two: status %d, want 403", response.StatusCode)
 	}
 }

@@ -54,7 +54,7 @@ func (g *Gate) Decide(r *http.Request) *Decision {
 		return passed
 	case handshake == PlainHTTP:
 		return &Decision{Outcome: NotWebSocket, Route: route}
-	case route == nil && g.config.PassUnlisted && !g.table.Disguised(r.URL):
+	case route == nil && g.config.PassUnlisted && !g.table.Disguised(r.URL) && !hasForbiddenBytes(r.Header):
 		return passed
 	case handshake == Tunnel:
 		return &Decision{Outcome: Malformed, Route: route, Fault: &faultTunnel}

@@ -89,7 +89,24 @@ func (t *Table) Lookup(u *url.URL) *Route {
 // Disguised reports whether a path that the table does not hold becomes one of its paths when it is decoded, folded or
 // cleaned, as an application behind the gate may do. It matters where unlisted attempts are let through.
 func (t *Table) Disguised(u *url.URL) bool {
-	p := u.Path
+	for _, form := range formsOf(u.Path) {
+		for pattern := range t.exact {
+			if holdsPath(form, pattern) {
+				return true
+			}
+		}
+		for _, prefix := range t.prefixes {
+			if prefix.path == "/" || holdsPath(form, prefix.path) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// formsOf is what servers may make of a path: all that it holds, or what stands before the first character that ends it for
+// some; with the parameters of segments, or without them.
+func formsOf(p string) []string {
 	for range 3 {
 		decoded, err := url.PathUnescape(p)
 		if err != nil || decoded == p {
@@ -98,28 +115,21 @@ func (t *Table) Disguised(u *url.URL) bool {
 		p = decoded
 	}
 	p = strings.ToLower(strings.ReplaceAll(p, `\`, "/"))
-	if i := strings.IndexAny(p, "?#\x00"); i >= 0 {
-		p = p[:i]
+	forms := []string{p, path.Clean("/" + p), path.Clean("/" + withoutParameters(p))}
+	if end := strings.IndexAny(p, "?#\x00"); end >= 0 {
+		forms = append(forms, path.Clean("/"+withoutParameters(p[:end])))
 	}
-	p = path.Clean("/" + withoutParameters(p))
-	for pattern := range t.exact {
-		if endsAsPath(p, pattern) {
-			return true
-		}
-	}
-	for _, prefix := range t.prefixes {
-		if strings.Contains(p+"/", strings.ToLower(prefix.path)) {
-			return true
-		}
-	}
-	return false
+	return forms
 }
 
-// endsAsPath compares without case and final slash, and anywhere below another path: frameworks search for a route
-// with unanchored patterns.
-func endsAsPath(p, pattern string) bool {
-	pattern = strings.ToLower(strings.TrimSuffix(pattern, "/"))
-	return strings.Contains(p+"/", pattern+"/")
+// holdsPath compares without case and final slash, and anywhere in another path, also within its segments: frameworks search
+// for a route with patterns that are not anchored (Django's re_path, without ^ and $).
+func holdsPath(form, pattern string) bool {
+	pattern = strings.ToLower(strings.Trim(pattern, "/"))
+	if pattern == "" {
+		return path.Clean(form) == "/"
+	}
+	return strings.Contains(form+"/", pattern+"/")
 }
 
 // withoutParameters drops what some servers take for parameters of a segment: /ws;x/chat is /ws/chat to them.
