@@ -19,7 +19,10 @@ import (
 )
 
 // sizes are the files that no coding makes smaller.
-var sizes = map[string]int{"1k.bin": 1 << 10, "13k.bin": 13 << 10, "100k.bin": 100 << 10, "10m.bin": 10 << 20}
+var sizes = map[string]int{"1k.bin": 1 << 10, "13k.bin": 13 << 10, "100k.bin": 100 << 10, large: 10 << 20}
+
+// large is the one that is sent from disk.
+const large = "10m.bin"
 
 // writeFiles makes two directories with the same files. One has beside the script what peers want to find compressed.
 func writeFiles(dir string) {

@@ -1,8 +1,8 @@
-// Command assets measures static files served by usher, nginx, and Caddy's own file_server and respond, in one run: files
-// of 1 KB, 13 KB, 100 KB and 10 MB, a 304, and 100 KB of JavaScript to a client that takes compressed answers; over
-// HTTP/1.1 by wrk, and over HTTP/2 with TLS by h2load. The servers run in turn on one core, the client on another. What
-// is counted is answers a second of the server's own processor time: the client may well be the slower. Those of 10 MB are
-// counted by the clock. Only the ratios mean anything.
+// Command assets measures static files served by usher, nginx, Caddy's own file_server and respond, and by the least program on
+// net/http, on which Caddy stands, in one run: files of 1 KB, 13 KB, 100 KB and 10 MB, a 304, and 100 KB of JavaScript to a
+// client that takes compressed answers; over HTTP/1.1 by wrk, and over HTTP/2 with TLS by h2load. The servers run in turn on one
+// core, the client on another. What is counted is answers a second of the server's own processor time: the client may well be the
+// slower. Those of 10 MB are counted by the clock. Only the ratios mean anything.
 //
 //	go run ./bench/assets [-seconds 2] [-rounds 2] [-only usher,nginx] [-protocol 1|2]
 package main
@@ -22,7 +22,11 @@ func main() {
 	rounds := flag.Int("rounds", 2, "how often everything is measured; the best counts")
 	only := flag.String("only", "", "the servers to measure; default: all that are installed")
 	protocol := flag.Int("protocol", 0, "1 for HTTP/1.1 alone, 2 for HTTP/2 with TLS alone; default: both")
+	minimal := flag.String("minimal", "", "be the server on net/http, with this configuration")
 	flag.Parse()
+	if *minimal != "" {
+		log.Fatal(serveMinimal(*minimal))
+	}
 	dir, err := os.MkdirTemp("", "usher-bench")
 	if err != nil {
 		log.Fatal(err)
@@ -58,7 +62,7 @@ var workloads = []workload{
 	{name: "100 KB", path: "/static/100k.bin"},
 	{name: "304", path: "/static/13k.bin", conditional: true},
 	{name: "100 KB of JavaScript", path: script, headers: []string{browser}},
-	{name: "10 MB, by the clock", path: "/static/10m.bin", large: true},
+	{name: "10 MB, by the clock", path: "/static/" + large, large: true},
 }
 
 const script = "/static/main.js"

@@ -15,7 +15,7 @@ import (
 
 // names are the rows, in their order.
 var names = []string{
-	"usher", "nginx", "nginx, gzip on", "Caddy file_server", "Caddy file_server, encode", "Caddy respond",
+	"usher", "nginx", "nginx, gzip on", "Caddy file_server", "Caddy file_server, encode", "Caddy respond", "net/http",
 }
 
 // server is one of those that are compared.
@@ -27,14 +27,19 @@ type server struct {
 	measures func(workload) bool
 }
 
-func everything(workload) bool    { return true }
-func scriptAlone(w workload) bool { return w.path == script }
-func small(w workload) bool       { return w.path != script && !w.large }
+func everything(workload) bool     { return true }
+func scriptAlone(w workload) bool  { return w.path == script }
+func small(w workload) bool        { return w.path != script && !w.large }
+func uncompressed(w workload) bool { return w.path != script }
 
 func installed(dir string) []server {
 	caddy := filepath.Join(dir, "caddy")
 	if out, err := exec.Command("go", "build", "-o", caddy, "./cmd/caddy").CombinedOutput(); err != nil {
 		log.Fatalf("building cmd/caddy: %v\n%s", err, out)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		log.Fatal(err)
 	}
 	runCaddy := []string{caddy, "run", "--adapter", "caddyfile", "--config"}
 	servers := []server{
@@ -42,6 +47,7 @@ func installed(dir string) []server {
 		{names[3], dir, caddyfile("handle_path /static/* {\n\t\troot * DIR/sidecars\n\t\tfile_server {\n\t\t\tprecompressed br zstd gzip\n\t\t}\n\t}"), runCaddy, everything},
 		{names[4], dir, caddyfile("encode\n\thandle_path /static/* {\n\t\troot * DIR/plain\n\t\tfile_server\n\t}"), runCaddy, scriptAlone},
 		{names[5], dir, caddyfile(responds()), runCaddy, small},
+		{names[6], dir, minimalConfig, []string{self, "-minimal"}, uncompressed},
 	}
 	for _, path := range []string{"nginx", "/usr/sbin/nginx"} {
 		if nginx, err := exec.LookPath(path); err == nil {
