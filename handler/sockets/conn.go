@@ -3,6 +3,7 @@ package sockets
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -12,7 +13,7 @@ import (
 // Conn wraps the hijacked connection of an HTTP/1.1 socket. The frames begin with its first byte if 101 has been written
 // through [Socket.ResponseWriter], else behind the head of the response that is written to it. Half-close is offered only
 // where the connection has it. ReadFrom and WriteTo are not: every frame must pass by.
-func (s *Socket) Conn(c net.Conn) net.Conn {
+func (s *Socket) Conn(c net.Conn) Conn {
 	s.head.underWay = s.Status() == 0
 	if half, ok := c.(closeWriter); ok {
 		wrapped := &halfConn{conn{c, s}, half}
@@ -24,6 +25,21 @@ func (s *Socket) Conn(c net.Conn) net.Conn {
 	return wrapped
 }
 
+// Conn is the connection of a socket. Whoever has its descriptor in hand, and must not wait, reads and writes that himself
+// and lets the bytes pass by here.
+type Conn interface {
+	net.Conn
+	// ReadNow is Read from a reader that never waits: where nothing is there, its error is [os.ErrDeadlineExceeded]. While
+	// the gate closes the socket nothing but Read will do: that is [ErrClosing].
+	ReadNow(from io.Reader, p []byte) (int, error)
+	// WriteNow is Write to a writer that never waits. It returns how many bytes went; the others, and the reason why, are
+	// Write's.
+	WriteNow(to io.Writer, p []byte) int
+}
+
+// ErrClosing says that the gate is closing the socket.
+var ErrClosing = errors.New("the socket is being closed")
+
 type closeWriter interface{ CloseWrite() error }
 
 // conn is a connection with its frames followed, and the socket's link.
@@ -34,6 +50,9 @@ type conn struct {
 
 func (c *conn) Read(p []byte) (int, error)  { return c.socket.read(c.Conn, p) }
 func (c *conn) Write(p []byte) (int, error) { return c.socket.write(c, p) }
+
+func (c *conn) ReadNow(from io.Reader, p []byte) (int, error) { return c.socket.readNow(from, p) }
+func (c *conn) WriteNow(to io.Writer, p []byte) int           { return c.socket.writeNow(c, to, p) }
 
 // Close ends the connection. While the gate is closing it, that comes first, within a second.
 func (c *conn) Close() error {

@@ -234,9 +234,13 @@ func (s *Socket) endedBy(who uint32, code Code) { s.ending.CompareAndSwap(0, who
 
 // read passes bytes of the client to the application. Once the gate's Close frame is out, what still comes is dropped.
 func (s *Socket) read(from io.Reader, p []byte) (int, error) {
-	n, err := s.readSome(from, p)
-	if c := s.closing.Load(); c != nil && c.sent() {
-		s.discard(c, from, p, err)
+	var n int
+	var err error
+	if !s.saidLast() {
+		n, err = s.readSome(from, p)
+	}
+	if s.saidLast() {
+		s.discard(s.closing.Load(), from, p, err)
 		return 0, io.EOF
 	}
 	return n, err
@@ -245,6 +249,30 @@ func (s *Socket) read(from io.Reader, p []byte) (int, error) {
 func (s *Socket) readSome(from io.Reader, p []byte) (int, error) {
 	s.reading.Lock()
 	defer s.reading.Unlock()
+	return s.readOnce(from, p)
+}
+
+// readNow is read where from does not wait, and nothing else may.
+func (s *Socket) readNow(from io.Reader, p []byte) (int, error) {
+	if s.closing.Load() != nil || !s.reading.TryLock() {
+		return 0, ErrClosing
+	}
+	n, err := s.readOnce(from, p)
+	s.reading.Unlock()
+	if s.saidLast() {
+		return 0, ErrClosing // what came is dropped
+	}
+	return n, err
+}
+
+// saidLast reports whether the gate's Close frame is out.
+func (s *Socket) saidLast() bool {
+	c := s.closing.Load()
+	return c != nil && c.sent()
+}
+
+// readOnce reads with reading held.
+func (s *Socket) readOnce(from io.Reader, p []byte) (int, error) {
 	n, err := from.Read(p)
 	s.received(p[:n])
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -310,6 +338,23 @@ func (s *Socket) sent(p []byte) {
 	if s.toClient.closed {
 		s.endedBy(byApplication, s.toClient.closeCode())
 	}
+}
+
+// writeNow is write where to does not wait, and nothing else may. It returns how much went.
+func (s *Socket) writeNow(l link, to io.Writer, p []byte) int {
+	if !s.writing.TryLock() {
+		return 0
+	}
+	n := 0
+	if s.closing.Load() == nil {
+		n, _ = to.Write(p)
+		s.sent(p[:n])
+	}
+	s.writing.Unlock()
+	if c := s.closing.Load(); c != nil {
+		go s.sendClose(c, l) // its goroutine found writing held
+	}
+	return n
 }
 
 type contextKey struct{}
