@@ -67,7 +67,7 @@ func innermost(w http.ResponseWriter) http.ResponseWriter {
 
 // connClient is a client's connection.
 type connClient struct {
-	net.Conn
+	sockets.Conn
 	base  net.Conn // without the socket's wrapper
 	early []byte   // came before the connection was taken over
 }

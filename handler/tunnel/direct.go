@@ -3,75 +3,177 @@
 package tunnel
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
 	"syscall"
+
+	"github.com/scan2food/usher/handler/sockets"
 )
 
-// directSource reads from a connection that is the kernel's own and nobody else's to read: at the moment that the kernel
-// has bytes, and without asking it twice.
+// directSource reads from a connection that has nothing between itself and the kernel, at the moment that the kernel has
+// bytes. It reads and hands on inside the wait of the runtime, and there nothing may block: who closes the connection waits for
+// it.
 type directSource struct {
-	conn   net.Conn
+	conn   net.Conn // for what may wait
+	base   net.Conn // the kernel's, below conn
 	raw    syscall.RawConn
 	ready  *readiness // what a goroutine waits with that has read nothing yet: its stack is to stay small
-	read   func(descriptor uintptr) bool
-	fresh  bool
-	size   bufferSize
-	buffer *[]byte // nil while nothing has come
-	n      int
-	err    error
+	try    func(descriptor uintptr) bool
+	reader descriptorReader
+	read   func(from io.Reader, p []byte) (int, error) // lets the bytes pass by the socket, if they are a client's
+
+	fresh   bool
+	closing bool // the gate closes the socket: all that is left to do is to read conn
+	size    bufferSize
+
+	// What try leaves to pump.
+	sink     sink
+	held     *[]byte // holds what the sink has not finished with
+	heldSize bufferSize
+	err      error
 }
 
-// newDirectSource is nil where the connection does not allow it.
-func newDirectSource(conn net.Conn) source {
-	raw, ok := rawConn(conn)
+// newDirectSource reads conn, whose innermost known connection is base. It is nil where the connection does not allow it.
+func newDirectSource(conn, base net.Conn) source {
+	raw, ok := rawConn(base)
 	if !ok {
 		return nil
 	}
-	s := &directSource{conn: conn, raw: raw, ready: newReadiness(raw), size: smallBuffer}
-	s.read = s.readOnce
+	s := &directSource{conn: conn, base: base, raw: raw, ready: newReadiness(raw), size: smallBuffer}
+	s.try = s.tryOnce
+	s.read = func(from io.Reader, p []byte) (int, error) { return from.Read(p) }
+	if socket, ok := conn.(sockets.Conn); ok {
+		s.read = socket.ReadNow
+	}
 	return s
 }
 
-func (s *directSource) pump(sink func([]byte) error) error {
+func (s *directSource) pump(sink sink) error {
+	if s.closing {
+		return s.readConn(sink)
+	}
 	if s.fresh {
 		if err := s.ready.wait(); err != nil {
-			return woken(s.conn, err)
+			return woken(s.base, err)
 		}
 		s.fresh = false
 	}
-	if err := s.raw.Read(s.read); err != nil {
-		err = woken(s.conn, err)
+	s.sink = sink
+	if err := s.raw.Read(s.try); err != nil {
+		err = woken(s.base, err)
 		s.fresh = err == errWoken
 		return err
 	}
-	size, buffer := s.size, s.buffer
-	s.buffer = nil
-	defer giveBuffer(size, buffer)
-	switch {
-	case s.err != nil:
-		return s.err
-	case s.n == 0:
-		return io.EOF
+	err := s.err
+	if s.held != nil {
+		err = sink.finish()
+		giveBuffer(s.heldSize, s.held)
+		s.held = nil
 	}
-	s.size = size.next(s.n, largeBuffer)
-	return sink((*buffer)[:s.n])
+	s.closing = errors.Is(err, sockets.ErrClosing)
+	if s.closing {
+		return nil
+	}
+	return err
 }
 
-// readOnce reports whether there was anything to be had: bytes, the end, or an error.
-func (s *directSource) readOnce(descriptor uintptr) bool {
-	buffer := takeBuffer(s.size)
-	n, err := syscall.Read(int(descriptor), *buffer)
-	for err == syscall.EINTR {
-		n, err = syscall.Read(int(descriptor), *buffer)
+// tryOnce reads once, and reports whether there is something to be done that may wait, or that ends the source.
+func (s *directSource) tryOnce(descriptor uintptr) bool {
+	s.reader.descriptor = int(descriptor)
+	size := s.size
+	buffer := takeBuffer(size)
+	var n int
+	n, s.err = s.read(&s.reader, *buffer)
+	if n > 0 && !s.sink.offer((*buffer)[:n]) {
+		s.held, s.heldSize = buffer, size
+	} else {
+		giveBuffer(size, buffer)
 	}
-	if err == syscall.EAGAIN {
-		giveBuffer(s.size, buffer)
+	switch s.err {
+	case nil:
+		s.size = size.next(n, largeBuffer)
+		return true
+	case os.ErrDeadlineExceeded:
+		s.err = nil
 		return false
 	}
-	s.buffer, s.n, s.err = buffer, n, os.NewSyscallError("read", err)
 	return true
 }
 
-func (s *directSource) wake() { _ = s.conn.SetReadDeadline(past) }
+// readConn reads in the ordinary way.
+func (s *directSource) readConn(sink sink) error {
+	buffer := takeBuffer(tinyBuffer)
+	defer giveBuffer(tinyBuffer, buffer)
+	n, err := s.conn.Read(*buffer)
+	if err := handOn(sink, (*buffer)[:n]); err != nil {
+		return err
+	}
+	return woken(s.base, err)
+}
+
+func (s *directSource) wake() { _ = s.base.SetReadDeadline(past) }
+
+// descriptorReader reads a descriptor without waiting. Where nothing is there, it says that the time for it is over.
+type descriptorReader struct{ descriptor int }
+
+func (r *descriptorReader) Read(p []byte) (int, error) {
+	n, err := readNow(r.descriptor, p)
+	for err == syscall.EINTR {
+		n, err = readNow(r.descriptor, p)
+	}
+	switch {
+	case err == syscall.EAGAIN:
+		return 0, os.ErrDeadlineExceeded
+	case err != nil:
+		return 0, os.NewSyscallError("read", err)
+	case n == 0:
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// newDirectSink makes what writes to conn without waiting, and returns how much went: no error, which a write that may wait
+// meets as well. It is for one writer at a time, and nil where the innermost known connection, base, does not allow it.
+func newDirectSink(conn, base net.Conn) func(p []byte) int {
+	raw, ok := rawConn(base)
+	if !ok {
+		return nil
+	}
+	writer := &descriptorWriter{raw: raw}
+	writer.try = writer.tryOnce
+	if socket, ok := conn.(sockets.Conn); ok {
+		return func(p []byte) int { return socket.WriteNow(writer, p) }
+	}
+	return func(p []byte) int {
+		n, _ := writer.Write(p)
+		return n
+	}
+}
+
+// descriptorWriter writes to a connection's descriptor without waiting.
+type descriptorWriter struct {
+	raw  syscall.RawConn
+	try  func(descriptor uintptr) bool
+	left []byte
+	n    int
+	err  error
+}
+
+func (w *descriptorWriter) Write(p []byte) (int, error) {
+	w.left = p
+	if err := w.raw.Write(w.try); err != nil {
+		return 0, err
+	}
+	if w.err == nil && w.n < len(p) {
+		return w.n, io.ErrShortWrite
+	}
+	return w.n, w.err
+}
+
+func (w *descriptorWriter) tryOnce(descriptor uintptr) bool {
+	n, err := writeNow(int(descriptor), w.left)
+	w.n, w.err, w.left = max(n, 0), err, nil
+	return true
+}

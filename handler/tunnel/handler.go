@@ -200,7 +200,7 @@ func (h *Handler) open(
 		pool: h.config.Pool, socket: socket, host: upstream.Host, rules: h.rules, app: answer.conn,
 	}
 	t.down.early = answer.early()
-	t.down.source = newAppSource(answer.conn)
+	t.down.source = newSource(answer.conn, answer.conn)
 	header := answer.Header
 	answer.release()
 	if r.ProtoMajor > 1 {
@@ -218,7 +218,8 @@ func (h *Handler) open(
 	socket.Detach()
 	t.client, t.up.early = client, client.early
 	client.early = nil
-	t.up.source = newConnSource(client.Conn, client.base)
+	t.up.source = newSource(client.Conn, client.base)
+	t.down.sendNow = newDirectSink(client.Conn, client.base)
 	t.connect()
 	t.start()
 	return nil

@@ -12,10 +12,25 @@ import (
 
 // source is where the bytes of one direction come from.
 type source interface {
-	// pump waits for bytes and hands them on, until it would have to wait again or longer. An error of sink ends it.
-	pump(sink func([]byte) error) error
+	// pump waits for bytes and hands them on, for as long as it likes. An error of sink ends it.
+	pump(sink sink) error
 	// wake has the pump that waits now, if there is one, return errWoken.
 	wake()
+}
+
+// sink is what a source hands bytes to.
+type sink interface {
+	// offer takes a chunk without waiting. Unless it reports that all of it is done with, finish follows.
+	offer(chunk []byte) (done bool)
+	// finish sees to the rest of the chunk, which must be left alone until then. It may wait.
+	finish() error
+}
+
+func handOn(sink sink, chunk []byte) error {
+	if len(chunk) == 0 || sink.offer(chunk) {
+		return nil
+	}
+	return sink.finish()
 }
 
 // errWoken is what a pump says that waited in vain until it was woken.
@@ -32,12 +47,12 @@ func woken(conn net.Conn, err error) error {
 	return errWoken
 }
 
-// newAppSource reads from the application.
-func newAppSource(conn net.Conn) source {
-	if direct := newDirectSource(conn); direct != nil {
+// newSource reads from conn, whose innermost known connection is base.
+func newSource(conn, base net.Conn) source {
+	if direct := newDirectSource(conn, base); direct != nil {
 		return direct
 	}
-	return newConnSource(conn, conn)
+	return newConnSource(conn, base)
 }
 
 // connSource reads from a connection. While nothing comes it holds no buffer: it waits until the kernel has bytes, and
@@ -59,7 +74,6 @@ type connSource struct {
 // past is a deadline that ends a wait at once.
 var past = time.Unix(1, 0)
 
-// newConnSource reads from conn, whose innermost known connection is base.
 func newConnSource(conn, base net.Conn) *connSource {
 	s := &connSource{conn: conn, base: base}
 	if layered, ok := base.(*tls.Conn); ok {
@@ -82,7 +96,7 @@ func rawConn(conn net.Conn) (syscall.RawConn, bool) {
 	return nil, false
 }
 
-func (s *connSource) pump(sink func([]byte) error) error {
+func (s *connSource) pump(sink sink) error {
 	if s.ready == nil {
 		return s.read(sink)
 	}
@@ -97,7 +111,7 @@ func (s *connSource) pump(sink func([]byte) error) error {
 }
 
 // readBusy reads from a TLS connection. When that is woken, what it still holds is handed on.
-func (s *connSource) readBusy(sink func([]byte) error) error {
+func (s *connSource) readBusy(sink sink) error {
 	err := woken(s.base, s.read(sink))
 	if err != errWoken {
 		return err
@@ -116,16 +130,14 @@ func (s *connSource) wake() {
 }
 
 // read reads once, and sets the size of the next read by what came.
-func (s *connSource) read(sink func([]byte) error) error {
+func (s *connSource) read(sink sink) error {
 	size := s.size
 	buffer := takeBuffer(size)
 	defer giveBuffer(size, buffer)
 	n, err := s.conn.Read(*buffer)
 	s.size = s.nextSize(n)
-	if n > 0 {
-		if err := sink((*buffer)[:n]); err != nil {
-			return err
-		}
+	if err := handOn(sink, (*buffer)[:n]); err != nil {
+		return err
 	}
 	return err
 }
@@ -144,7 +156,7 @@ func (s *connSource) nextSize(n int) bufferSize {
 
 // drain hands on what a TLS connection holds. Its read fails where it would have to ask the kernel, which does it no harm
 // (to a write it would).
-func (s *connSource) drain(sink func([]byte) error) error {
+func (s *connSource) drain(sink sink) error {
 	if err := s.base.SetReadDeadline(past); err != nil {
 		return err
 	}
@@ -165,16 +177,14 @@ type streamSource struct {
 	size bufferSize
 }
 
-func (s *streamSource) pump(sink func([]byte) error) error {
+func (s *streamSource) pump(sink sink) error {
 	size := max(s.size, smallBuffer)
 	buffer := takeBuffer(size)
 	defer giveBuffer(size, buffer)
 	n, err := s.body.Read(*buffer)
 	s.size = size.next(n, recordBuffer)
-	if n > 0 {
-		if err := sink((*buffer)[:n]); err != nil {
-			return err
-		}
+	if err := handOn(sink, (*buffer)[:n]); err != nil {
+		return err
 	}
 	return err
 }
