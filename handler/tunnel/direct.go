@@ -7,14 +7,16 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/scan2food/usher/handler/sockets"
 )
 
 // directSource reads from a connection that has nothing between itself and the kernel, at the moment that the kernel has
-// bytes. It reads and hands on inside the wait of the runtime, and there nothing may block: who closes the connection waits for
-// it.
+// bytes, and without asking it twice: a read that does not fill its buffer has emptied the connection, and more is told of
+// by the next edge (epoll(7)). No edge may be lost over that. So it reads and hands on inside the wait of the runtime, which
+// remembers an edge from its beginning to its end, and there nothing may block: who closes the connection waits for it.
 type directSource struct {
 	conn   net.Conn // for what may wait
 	base   net.Conn // the kernel's, below conn
@@ -24,6 +26,10 @@ type directSource struct {
 	reader descriptorReader
 	read   func(from io.Reader, p []byte) (int, error) // lets the bytes pass by the socket, if they are a client's
 
+	// unsure is set while an end might come with no edge of its own: behind bytes, in one edge with them. Then a connection is
+	// empty when it says so.
+	unsure  atomic.Bool
+	watched int32 // the descriptor, if hangups tells of its end
 	fresh   bool
 	closing bool // the gate closes the socket: all that is left to do is to read conn
 	size    bufferSize
@@ -47,6 +53,7 @@ func newDirectSource(conn, base net.Conn) source {
 	if socket, ok := conn.(sockets.Conn); ok {
 		s.read = socket.ReadNow
 	}
+	s.unsure.Store(true)
 	return s
 }
 
@@ -94,7 +101,7 @@ func (s *directSource) tryOnce(descriptor uintptr) bool {
 	switch s.err {
 	case nil:
 		s.size = size.next(n, largeBuffer)
-		return true
+		return s.held != nil || n == bufferBytes[size] || s.unsure.Load()
 	case os.ErrDeadlineExceeded:
 		s.err = nil
 		return false
