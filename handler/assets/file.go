@@ -37,8 +37,9 @@ type Evidence struct {
 // File is one file of a generation. It is immutable once published.
 type File struct {
 	// Path is relative to the root, with slashes.
-	Path    string
-	Size    int64
+	Path string
+	Size int64
+	// ModTime is the date of the bytes, in whole seconds; zero where the one on the disk does not tell them from others.
 	ModTime time.Time
 	// Evidence is what the path alone proves.
 	Evidence Evidence
@@ -142,7 +143,25 @@ func (f *File) prepare() {
 	f.etag = []string{`"` + tag + `"`}
 	f.contentType = []string{ContentType(f.Path)}
 	f.contentLength = []string{formatInt(f.Size)}
-	f.lastModified = []string{f.ModTime.UTC().Format(http.TimeFormat)}
+	if !f.ModTime.IsZero() {
+		f.lastModified = []string{f.ModTime.UTC().Format(http.TimeFormat)}
+	}
+}
+
+// date is the time of modification, unless it is no validator of these bytes: other bytes had the same before, it is the one that
+// reproducible builds give to every file (0, or 1), or it is yet to come (RFC 9110, 8.8.2.1).
+func (f *File) date(now time.Time, before *File) time.Time {
+	date := f.identity.modTime.Truncate(time.Second)
+	switch {
+	case date.Unix() <= 1, date.After(now):
+		return time.Time{}
+	case before == nil || !before.identity.modTime.Truncate(time.Second).Equal(date):
+		return date
+	case before.digest != f.digest:
+		return time.Time{}
+	default:
+		return before.ModTime
+	}
 }
 
 // identity is what the file system says of a file, for noticing that it is another one. The change time moves also

@@ -196,7 +196,7 @@ func (s *scanner) read(e *entry, held bool, scratch *[]byte) error {
 	}
 	defer f.Close()
 	file := &File{
-		Path: e.path, Size: e.identity.size, ModTime: e.identity.modTime.Truncate(time.Second),
+		Path: e.path, Size: e.identity.size,
 		identity: e.identity, disk: e.disk, IsManifest: e.manifest || fingerprint.IsManifestName(e.path),
 	}
 	content, err := file.readContent(f, held, s.source(e), scratch)
@@ -207,6 +207,7 @@ func (s *scanner) read(e *entry, held bool, scratch *[]byte) error {
 		return errChanging
 	}
 	file.prove()
+	file.ModTime = file.date(s.now, s.before(e.path))
 	file.prepare()
 	if s.modules != nil && file.isScript() {
 		file.links = s.modules.Read(file.Path, content)

@@ -284,6 +284,51 @@ func TestManifestsAreFound(t *testing.T) {
 	}
 }
 
+// A date that does not tell bytes from others is none: who has other bytes of that date would be told that they are current.
+func TestDatesThatTellNothing(t *testing.T) {
+	t.Parallel()
+	const date = "Mon, 02 Feb 2026 10:00:00 GMT"
+	at, _ := http.ParseTime(date)
+	s := newStillTree(t, map[string]string{"a.js": "old"})
+	for _, c := range []struct {
+		name, content string
+		date          time.Time
+		want          string
+	}{
+		{"the date that the file has", "old", at, date},
+		{"other bytes with the same", "new", at, ""},
+		{"other bytes in the same second", "more", at.Add(time.Second / 2), ""},
+		{"the same bytes, touched", "more", at.Add(time.Second), "Mon, 02 Feb 2026 10:00:01 GMT"},
+		{"rolled back, with their old date", "old", at, date},
+		{"of a build that can be reproduced", "build", time.Unix(1, 0), ""},
+		{"yet to come", "clock", s.now.Add(time.Hour), ""},
+	} {
+		s.write("a.js", c.content)
+		if err := os.Chtimes(s.path("a.js"), c.date, c.date); err != nil {
+			t.Fatal(err)
+		}
+		file := s.read().Lookup("a.js")
+		if string(file.Content) != c.content {
+			t.Fatalf("%s: it was not read again", c.name)
+		}
+		h := handlerOf(t, s.Tree)
+		if got := ask(t, h, "GET", "/static/a.js").Header.Get("Last-Modified"); got != c.want {
+			t.Errorf("%s: Last-Modified %q, want %q", c.name, got, c.want)
+		}
+		want := http.StatusNotModified
+		if c.want == "" {
+			want = http.StatusOK
+		}
+		same := c.date.UTC().Format(http.TimeFormat)
+		if got := ask(t, h, "GET", "/static/a.js", "If-Modified-Since", same).StatusCode; got != want {
+			t.Errorf("%s, If-Modified-Since: %d, want %d", c.name, got, want)
+		}
+		if got := ask(t, h, "GET", "/static/a.js", "Range", "bytes=0-0", "If-Range", same).StatusCode; (got == http.StatusPartialContent) != (c.want != "") {
+			t.Errorf("%s, If-Range: %d", c.name, got)
+		}
+	}
+}
+
 // A file that changed under two manifests is vouched for by neither, also once it is touched.
 func TestChangedUnderTwoManifests(t *testing.T) {
 	t.Parallel()
