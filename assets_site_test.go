@@ -215,6 +215,34 @@ func TestAssetsMethodsAndConditions(t *testing.T) {
 	}
 }
 
+// Where a directory is, is told as the client sees it.
+func TestAssetsRedirectBelowARewrittenPath(t *testing.T) {
+	t.Parallel()
+	root := writeTree(t, map[string]string{"docs/index.html": "<p>docs", "a:b/index.html": "<p>", "main.js": "x"})
+	site := startSite(t, fmt.Sprintf(`
+		http://127.0.0.1
+		uri /old/* strip_prefix /old
+		rewrite /manual /static/docs
+		handle_path /files/* {
+			versioned_assets {
+				serve / %[1]s
+			}
+		}
+		versioned_assets {
+			serve /static/ %[1]s
+		}
+	`, root))
+	for asked, want := range map[string]string{
+		"/static/docs": "/static/docs/", "/files/docs": "/files/docs/", "/files/docs?a=b": "/files/docs/?a=b", "/files/a:b": "/files/a:b/",
+		"/old/static/docs": "/old/static/docs/", "/manual": "/static/docs/", "//files/docs": "/files/docs/",
+	} {
+		response, _ := fetch(t, site, "GET", asked)
+		if got := response.Header.Get("Location"); response.StatusCode != http.StatusPermanentRedirect || got != want {
+			t.Errorf("%s: %d to %q, want %q", asked, response.StatusCode, got, want)
+		}
+	}
+}
+
 // eventually asks until the answer satisfies. The limit is far above what an idle machine needs: CI's is not idle.
 func eventually(t *testing.T, what string, satisfied func() bool) {
 	t.Helper()

@@ -129,12 +129,17 @@ func asksForPage(r *http.Request) bool {
 	}
 }
 
+// askedURL is what the client asked for, before anything in the site rewrote it.
+func askedURL(r *http.Request) *url.URL {
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
+		return original.URL
+	}
+	return r.URL
+}
+
 // location is the URL of the page as the browser sees it.
 func (w *pageWriter) location() *url.URL {
-	at := w.request.URL
-	if original, ok := w.request.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
-		at = original.URL
-	}
+	at := askedURL(w.request)
 	return &url.URL{Host: w.request.Host, Path: at.Path, RawPath: at.RawPath}
 }
 

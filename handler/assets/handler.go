@@ -52,6 +52,9 @@ type Handler struct {
 	// kernel copy where the writer keeps it from that. A copy that ends early, without an error, is taken up again. Nil:
 	// nothing is done.
 	KernelCopies func(*http.Request) (restore func())
+	// Asked is the URL that the client asked for, where what is in front of this handler took a part of it away. Nil: it is that
+	// of the request.
+	Asked func(*http.Request) *url.URL
 }
 
 // ServeHTTP answers everything below the prefixes of the sites, errors too, and hands on the rest. It returns the
@@ -123,13 +126,24 @@ func (h *Handler) serveDirectory(w http.ResponseWriter, r *http.Request, catalog
 		return
 	}
 	if directory != "" && directory == asked {
-		target := url.URL{Path: r.URL.Path + "/", RawQuery: r.URL.RawQuery}
-		w.Header()["Location"] = []string{target.String()}
+		w.Header()["Location"] = []string{h.withSlash(r)}
 		w.Header()["Cache-Control"] = revalidate
 		w.WriteHeader(http.StatusPermanentRedirect)
 		return
 	}
 	h.serve(w, r, catalog, index)
+}
+
+// withSlash is where the directory of a request is, for the client: below what was taken off the path before, unless the
+// request was sent here from another name. Two slashes at the beginning would be another host.
+func (h *Handler) withSlash(r *http.Request) string {
+	target := url.URL{Path: r.URL.Path + "/", RawQuery: r.URL.RawQuery}
+	if h.Asked != nil {
+		if asked := h.Asked(r); path.Base(asked.Path) == path.Base(r.URL.Path) {
+			target.Path = "/" + strings.Trim(asked.Path, "/") + "/"
+		}
+	}
+	return target.String()
 }
 
 // serveMissing answers a path without a file: a navigation gets the fallback, and nothing else does, for a script that
