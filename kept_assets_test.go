@@ -124,6 +124,7 @@ func TestEarlierVersionsByOtherDigests(t *testing.T) {
 		{"md5", "", md5Name(first), true, first, yearLong, "it was asked for"},
 		{"sha256, not kept", "keep off", sum, false, second, noStore, "it is known what the digest was of"},
 		{"its first digits, not kept", "keep off", sum[:12], false, second, noStore, "it is known what the digest was of"},
+		{"larger than all that may be kept", "keep 1h 4KiB", sum, false, second, noStore, "it is known what the digest was of"},
 		{"md5, not kept", "keep off", md5Name(first), true, second, noStore, "it was asked for"},
 		{"md5, not kept and not asked for", "keep off", md5Name(first), false, second, revalidate, "nobody knows"},
 	} {

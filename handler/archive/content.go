@@ -110,6 +110,7 @@ func (s *Store) drop(found entry, size int64, cause error) {
 			continue
 		}
 		s.removeEntry(k)
+		s.config.Dropped(k.name, k.version, found.digest)
 		s.config.Report(fmt.Errorf("dropping %s from the archive: %w", k.name, cause))
 	}
 	s.removeBlobs(unused)

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
@@ -185,7 +186,13 @@ func TestDropped(t *testing.T) {
 	s.put(t, "a", "1", "other") // is replaced, not dropped
 	s.clock.advance(time.Hour)
 	s.Sweep()
-	if got := strings.Join(dropped, ","); got != "a 1" {
+	s.put(t, "b", "1", "one")
+	overwrite(t, s.blobPath(sha256.Sum256([]byte("one"))), "ONE")
+	if content, ok := s.Get("b", "1"); ok {
+		_ = content.Close()
+		t.Error("damaged bytes were handed out")
+	}
+	if got := strings.Join(dropped, ","); got != "a 1,b 1" {
 		t.Errorf("dropped %q", got)
 	}
 }

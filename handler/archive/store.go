@@ -29,8 +29,8 @@ type Config struct {
 	// Size is how many bytes the store may take. Default 256 MiB.
 	Size int64
 	Now  func() time.Time
-	// Dropped is told of what was dropped because it was too old, or the store too large. It must not use the store. Nil tells
-	// nobody.
+	// Dropped is told of what was dropped because it was too old, or damaged, or the store too large. It must not use the
+	// store. Nil tells nobody.
 	Dropped func(name, version string, sum [sha256.Size]byte)
 	// Report is told of what was dropped because it was damaged. It must be safe for concurrent use. Nil tells nobody.
 	Report func(error)

@@ -126,11 +126,12 @@ func (t *Tree) putVersions(catalog *Catalog, file *File) error {
 
 // noteReplaced has the ledger know the versions of what is not kept: that they were proved, and of other bytes.
 func (t *Tree) noteReplaced(previous, next *Catalog) {
-	if t.config.Archive != nil || t.config.Ledger == nil || previous == nil {
+	if t.config.Ledger == nil || previous == nil {
 		return
 	}
 	for path, file := range previous.files {
-		if now := next.files[path]; file.Evidence.Kind != NoEvidence || !file.mayBeKept() || now != nil && now.digest == file.digest {
+		now := next.files[path]
+		if file.Evidence.Kind != NoEvidence || !file.mayBeKept() || now != nil && now.digest == file.digest || t.isKept(file) {
 			continue
 		}
 		for _, version := range file.keptUnder() {
