@@ -68,6 +68,7 @@ func (c *compression) compress(ctx context.Context, previous, catalog *Catalog) 
 				}
 				pass.do(f, coding)
 			}
+			w.close() // what it works with is of no use to the next coding
 		}
 	}
 	w.finish()
@@ -93,6 +94,7 @@ func (c *Catalog) compressedFiles() []*File {
 func (w *compressor) close() {
 	if w.encoder != nil {
 		w.encoder.close()
+		w.encoder = nil
 	}
 }
 

@@ -19,18 +19,18 @@ type encoder interface {
 	close()
 }
 
-// encoders compress at the level that is worth its time for what is done once. What they work with is used again for the
-// next content, for brotli alone it is 40 MB, and is made when it is first needed.
+// encoders compress at the level that is worth its time for what is done once. What they work with, tens of megabytes, is made
+// when it is first needed, and used again for the next content.
 type encoders struct {
 	gzip   *gzip.Writer
 	zstd   *zstd.Encoder
-	brotli map[int]*brotli.Writer // by level
+	brotli map[brotli.WriterOptions]*brotli.Writer
 
 	out     bytes.Buffer
 	scratch []byte // what zstd writes to
 }
 
-func newEncoders() encoder { return &encoders{brotli: make(map[int]*brotli.Writer)} }
+func newEncoders() encoder { return &encoders{brotli: make(map[brotli.WriterOptions]*brotli.Writer)} }
 
 func (e *encoders) close() {
 	if e.zstd != nil {
@@ -46,7 +46,7 @@ func (e *encoders) encode(coding Coding, content []byte) []byte {
 		e.scratch = e.zstdEncoder().EncodeAll(content, e.scratch[:0])
 		return bytes.Clone(e.scratch) // it makes room for all of the content
 	case Brotli:
-		e.write(e.brotliWriter(brotliLevel(int64(len(content)))), content)
+		e.write(e.brotliWriter(brotliOptions(int64(len(content)))), content)
 	default:
 		e.write(e.gzipWriter(), content)
 	}
@@ -76,26 +76,28 @@ func (e *encoders) gzipWriter() *gzip.Writer {
 	return e.gzip
 }
 
-func (e *encoders) brotliWriter(level int) *brotli.Writer {
-	if e.brotli[level] == nil {
-		e.brotli[level] = brotli.NewWriterLevel(nil, level)
+func (e *encoders) brotliWriter(options brotli.WriterOptions) *brotli.Writer {
+	if e.brotli[options] == nil {
+		e.brotli[options] = brotli.NewWriterOptions(nil, options)
 	}
-	return e.brotli[level]
+	return e.brotli[options]
 }
 
-// brotliLevel is the best one for a second of work, and one that is as small as zstd's best beyond it.
-func brotliLevel(size int64) int {
+// brotliOptions are the best level for a second of work, in a window of the content's size, and beyond it a level that is as
+// small as zstd's best.
+func brotliOptions(size int64) brotli.WriterOptions {
 	if size > maxInMemory {
-		return 6
+		return brotli.WriterOptions{Quality: 6}
 	}
-	return brotli.BestCompression
+	return brotli.WriterOptions{Quality: brotli.BestCompression, LGWin: 20} // the memory of the encoder is 8 times that
 }
 
 // encoderSettings name how a content of some size is put into a coding: where they differ, the outcome may.
 func encoderSettings(coding Coding, size int64) string {
 	switch coding {
 	case Brotli:
-		return fmt.Sprintf("br %d %s", brotliLevel(size), libraryVersion("github.com/andybalholm/brotli"))
+		options := brotliOptions(size)
+		return fmt.Sprintf("br %d %d %s", options.Quality, options.LGWin, libraryVersion("github.com/andybalholm/brotli"))
 	case Zstd:
 		return "zstd best " + libraryVersion("github.com/klauspost/compress")
 	default:
