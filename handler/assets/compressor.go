@@ -44,6 +44,7 @@ type compressor struct {
 func (c *compression) compress(ctx context.Context, previous, catalog *Catalog) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
+	c.open()
 	w := &compressor{compression: c, catalog: catalog, left: c.memory - catalog.held()}
 	defer w.close()
 	if c.archive != nil {
@@ -55,6 +56,7 @@ func (c *compression) compress(ctx context.Context, previous, catalog *Catalog) 
 		codings []Coding
 		do      func(*File, Coding)
 	}{
+		{[]Coding{Brotli, Zstd, Gzip}, w.renew},
 		{[]Coding{Brotli, Zstd, Gzip}, w.find}, // the memory is for what most clients get
 		{[]Coding{Gzip, Zstd, Brotli}, w.make},
 	} {
@@ -72,6 +74,17 @@ func (c *compression) compress(ctx context.Context, previous, catalog *Catalog) 
 		}
 	}
 	w.finish()
+}
+
+// open opens the archive, here, where nobody waits for it.
+func (c *compression) open() {
+	if c.archive == nil {
+		return
+	}
+	if err := c.archive.Open(); err != nil {
+		c.archive = nil
+		c.logger.Error("compressed assets are not kept on disk", zap.Error(err))
+	}
 }
 
 // isCompressed reports a file that other codings are made of.
@@ -112,6 +125,17 @@ func (w *compressor) finish() {
 			zap.Int("variants", w.missing), zap.Int64("memory", w.memory))
 	}
 	w.failing, w.without = w.err != nil, w.missing
+}
+
+// renew has what is needed of a file stay on the disk. Only after that has been said of all files may anything be put there: it
+// may drop the rest.
+func (w *compressor) renew(f *File, coding Coding) {
+	if w.archive == nil {
+		return
+	}
+	for _, kept := range f.keptPlaces(w.archive, coding) {
+		kept.renew()
+	}
 }
 
 // find gives a file a coding that exists already: beside it, or on the disk. One that it has stays on the disk.
@@ -193,7 +217,7 @@ func (w *compressor) make(f *File, coding Coding) {
 	if _, tried := f.tried(coding); tried || w.findOnDisk(f, coding) {
 		return
 	}
-	if w.tooLarge > 0 && f.Size >= w.tooLarge || w.left < minCompressed && !w.canPut() {
+	if w.tooLarge > 0 && f.Size >= w.tooLarge {
 		w.missing++
 		return
 	}
@@ -259,11 +283,9 @@ func (w *compressor) makeRoom(f *File, wanted *variant) bool {
 	return wanted.size <= w.left
 }
 
-// canPut reports that it is worth trying.
-func (w *compressor) canPut() bool { return w.archive != nil && w.err == nil }
-
+// put reports whether a variant is kept. Where the disk fails, it is not tried again and again.
 func (w *compressor) put(kept *keptVariant, encoded []byte) bool {
-	if !w.canPut() {
+	if w.err != nil {
 		return false
 	}
 	err := kept.put(encoded, w.since)

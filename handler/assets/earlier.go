@@ -28,22 +28,16 @@ type Archive interface {
 	Sweep()
 }
 
-// openArchives opens what is not opened when a configuration is only checked. One that cannot be used is said, and the assets
-// are served without.
-func (t *Tree) openArchives() {
-	for _, kept := range []struct {
-		what    string
-		archive *Archive
-	}{{"earlier versions of assets", &t.config.Archive}, {"compressed assets", &t.config.Variants}} {
-		if *kept.archive == nil {
-			continue
-		}
-		if err := (*kept.archive).Open(); err != nil {
-			*kept.archive = nil
-			t.config.Logger.Error(kept.what+" are not kept", zap.String("root", t.config.Root), zap.Error(err))
-		}
+// openArchive opens what is not opened when a configuration is only checked. One that cannot be used is said, and the assets are
+// served without.
+func (t *Tree) openArchive() {
+	if t.config.Archive == nil {
+		return
 	}
-	t.compression.archive = t.config.Variants
+	if err := t.config.Archive.Open(); err != nil {
+		t.config.Archive = nil
+		t.config.Logger.Error("earlier versions of assets are not kept", zap.String("root", t.config.Root), zap.Error(err))
+	}
 }
 
 // renewEvery is how often what is current is renewed: were it not, it would be too old on the day that it is replaced.

@@ -22,6 +22,11 @@ func (f *File) keptAt(archive Archive, made string) *keptVariant {
 	return &keptVariant{archive, hex.EncodeToString(f.digest[:]), made}
 }
 
+// keptPlaces are all places where a coding of the file can be.
+func (f *File) keptPlaces(archive Archive, coding Coding) []*keptVariant {
+	return []*keptVariant{f.keptAt(archive, encoderSettings(coding, f.Size)), f.keptAt(archive, fromSidecar(coding))}
+}
+
 // fromSidecar is how a compressed file beside a file was made.
 func fromSidecar(coding Coding) string { return coding.String() + " sidecar" }
 
@@ -48,9 +53,8 @@ func (t *Tree) keptVariants(f *File) *variants {
 	}
 	var found variants
 	for _, coding := range t.config.Encode {
-		for _, made := range []string{encoderSettings(coding, f.Size), fromSidecar(coding)} {
-			kept := f.keptAt(t.config.Variants, made)
-			if size, held := kept.archive.Find(kept.content, made); held && size > 0 {
+		for _, kept := range f.keptPlaces(t.config.Variants, coding) {
+			if size, held := kept.archive.Find(kept.content, kept.made); held && size > 0 {
 				found.made[coding] = f.variant(coding, size)
 				found.made[coding].kept = kept
 			}

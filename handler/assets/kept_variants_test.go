@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -21,14 +22,16 @@ import (
 	"github.com/scan2food/usher/handler/archive"
 )
 
-// countedEncoder counts what is encoded.
+// countedEncoder counts what is encoded, and is told before.
 type countedEncoder struct {
 	encoder
-	calls *atomic.Int64
+	calls  *atomic.Int64
+	before func()
 }
 
 func (e countedEncoder) encode(coding Coding, content []byte) []byte {
 	e.calls.Add(1)
+	e.before()
 	return e.encoder.encode(coding, content)
 }
 
@@ -36,6 +39,7 @@ func (e countedEncoder) encode(coding Coding, content []byte) []byte {
 type keptTree struct {
 	*stillTree
 	calls     atomic.Int64
+	encodes   func() // is called before each of them
 	directory string
 	h         *Handler
 }
@@ -43,12 +47,12 @@ type keptTree struct {
 // newKeptTree is the tree of a process. Another one with the same directory is that of the next, or of one beside it.
 func newKeptTree(t *testing.T, directory string, files map[string]string, configure ...func(*TreeConfig)) *keptTree {
 	t.Helper()
-	k := &keptTree{directory: directory}
+	k := &keptTree{directory: directory, encodes: func() {}}
 	k.stillTree = newStillTree(t, files, append([]func(*TreeConfig){func(c *TreeConfig) {
 		c.Encode = []Coding{Gzip, Zstd, Brotli}
 		c.Variants = k.open(t, "compressed", 0)
 	}}, configure...)...)
-	k.compression.newEncoder = func() encoder { return countedEncoder{newEncoders(), &k.calls} }
+	k.compression.newEncoder = func() encoder { return countedEncoder{newEncoders(), &k.calls, func() { k.encodes() }} }
 	k.h = handlerOfStill(k.stillTree)
 	return k
 }
@@ -287,7 +291,9 @@ func TestDiskFullForVariants(t *testing.T) {
 		if got := k.logs.FilterMessageSnippet("cannot be kept on disk").Len(); got != 1 {
 			t.Errorf("%v: said %d times, want once", cause, got)
 		}
-		if made, most := k.calls.Load(), int64(len(files)*3); made >= most {
+		before := k.calls.Load()
+		k.look()
+		if made := k.calls.Load() - before; made > 3 {
 			t.Errorf("%v: encoded %d times, for which there is no room", cause, made)
 		}
 		for name, content := range files {
@@ -296,9 +302,14 @@ func TestDiskFullForVariants(t *testing.T) {
 				t.Errorf("%v: %s: %d %v", cause, name, response.StatusCode, response.Header)
 			}
 		}
-		before := k.calls.Load()
+		before = k.calls.Load()
 		disk.err.Store(nil)
 		k.look()
+		for f := range k.catalog.Load().All() {
+			if made, _ := f.tried(Gzip); made == nil || made.kept == nil {
+				t.Errorf("%v: %s is not known to be kept", cause, f.Path)
+			}
+		}
 		for name, content := range files {
 			for _, coding := range allCodings {
 				k.encoded(name, coding, content)
@@ -432,6 +443,13 @@ func TestTwoProcessesCompress(t *testing.T) {
 			t.Errorf("the process after them encoded %d times", got)
 		}
 	}
+	busy, other := newKeptTree(t, t.TempDir(), files), (*keptTree)(nil)
+	other = newKeptTree(t, busy.directory, files)
+	busy.encodes = sync.OnceFunc(func() { other.settle() })
+	busy.settle()
+	if got, others := busy.calls.Load(), other.calls.Load(); got != 1 || others != 90 {
+		t.Errorf("one process encoded %d times and the other %d, want 1 and 90: what the other made meanwhile is found", got, others)
+	}
 	late := newKeptTree(t, directory, files)
 	both[0].write("new.js", text(4000)+"new")
 	both[0].settle()
@@ -475,11 +493,14 @@ func TestVariantsOnDiskAreBounded(t *testing.T) {
 	if bytes, entries := store.Size(); entries != 12 || bytes > size {
 		t.Errorf("%d variants take %d bytes, want 12", entries, bytes)
 	}
-	before := k.calls.Load()
+	before, written := k.calls.Load(), writtenAt(t, filepath.Join(k.directory, "bounded", "entries"))
 	k.look()
 	k.look()
 	if got := k.calls.Load(); got != before {
 		t.Errorf("encoded %d times more, though nothing changed", got-before)
+	}
+	if got := writtenAt(t, filepath.Join(k.directory, "bounded", "entries")); !maps.Equal(got, written) {
+		t.Errorf("the disk was written to, though nothing changed: %v, was %v", got, written)
 	}
 	k.now = k.now.Add(2 * archive.DefaultKeep)
 	for name := range files {
@@ -495,6 +516,24 @@ func TestVariantsOnDiskAreBounded(t *testing.T) {
 	if _, entries := store.Size(); entries != 3 {
 		t.Errorf("%d variants are left of the one file", entries)
 	}
+}
+
+// writtenAt is when each file of a directory was written last.
+func writtenAt(t *testing.T, directory string) map[string]time.Time {
+	t.Helper()
+	entries, err := os.ReadDir(directory)
+	if err != nil || len(entries) == 0 {
+		t.Fatalf("%d files: %v", len(entries), err)
+	}
+	at := make(map[string]time.Time)
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		at[entry.Name()] = info.ModTime()
+	}
+	return at
 }
 
 // An earlier version that is kept is compressed as it was when it was current, with its entity tags, over a restart too.
@@ -518,7 +557,8 @@ func TestEarlierVersionsAreCompressed(t *testing.T) {
 	if made, _ := c.Lookup("side.js").tried(Gzip); made == nil || string(made.content) != gzipOf(t, "s"+first) {
 		t.Fatal("the sidecar is not used")
 	}
-	k.now = k.now.Add(time.Minute)
+	k.look()
+	k.now = k.now.Add(renewEvery - time.Minute)
 	k.write("main.js", second)
 	k.write("side.js", "s"+second)
 	k.remove("side.js.gz")
@@ -565,6 +605,8 @@ func TestEarlierVersionsAreCompressed(t *testing.T) {
 	if got := next.calls.Load(); got != 0 {
 		t.Errorf("the next process encoded %d times", got)
 	}
+	k.now = k.now.Add(archive.DefaultKeep - time.Minute)
+	check(k, "at the end of its time, which began when it was replaced")
 	for _, blob := range next.blobs() {
 		if err := os.Remove(blob); err != nil {
 			t.Fatal(err)
@@ -609,10 +651,10 @@ func TestArchivesThatCannotBeOpened(t *testing.T) {
 		c.Variants = archive.New(archive.Config{Directory: file, Now: time.Now})
 		c.Archive = archive.New(archive.Config{Directory: file, Now: time.Now})
 	})
-	k.openArchives()
+	k.openArchive()
 	k.settle()
 	k.encoded("main.js", Brotli, text(5000))
-	for _, what := range []string{"earlier versions of assets are not kept", "compressed assets are not kept"} {
+	for _, what := range []string{"earlier versions of assets are not kept", "compressed assets are not kept on disk"} {
 		if k.logs.FilterMessage(what).Len() != 1 {
 			t.Errorf("not said: %s", what)
 		}

@@ -162,7 +162,7 @@ func (t *Tree) run(ctx context.Context) {
 	defer t.background.Wait()
 	w := newWatcher(t.config.Root, t.config.Manifests, t.config.Poll > 0)
 	defer w.close()
-	t.openArchives()
+	t.openArchive()
 	w.watch() // before it is read: what changes in between is then heard of
 	t.refresh(ctx, false)
 	told := false
