@@ -217,7 +217,7 @@ func BenchmarkServe(b *testing.B) {
 	tree, _ := openTree(b, map[string]string{"main.js": text(13 << 10), "logo.png": noise(13 << 10)})
 	h := handlerOf(b, tree)
 	file := tree.Catalog(context.Background()).Lookup("main.js")
-	for made := file.variants.Load(); made == nil || made.made[Brotli] == nil; made = file.variants.Load() {
+	for made := file.variants(); made == nil || made.made[Brotli] == nil; made = file.variants() {
 		time.Sleep(time.Millisecond)
 	}
 	for _, c := range []struct{ name, path, header, value string }{

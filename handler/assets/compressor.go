@@ -269,7 +269,7 @@ func (w *compressor) set(f *File, coding Coding, v *variant) {
 // makeRoom reports that there is memory for a variant. For that, larger ones of the same file, which are sent to fewer
 // clients, may have to be on the disk alone.
 func (w *compressor) makeRoom(f *File, wanted *variant) bool {
-	all := f.variants.Load()
+	all := f.variants()
 	if all == nil {
 		return wanted.size <= w.left
 	}

@@ -166,7 +166,7 @@ func (h *Handler) serveKept(w http.ResponseWriter, r *http.Request, site *Site, 
 	file.prepare()
 	file.lastModified = nil
 	file.Evidence = earlierEvidence
-	file.variants.Store(site.Tree.keptVariants(file))
+	file.coded = site.Tree.keptVariants(file)
 	h.serve(w, r, nil, file)
 }
 

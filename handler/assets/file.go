@@ -56,7 +56,7 @@ type File struct {
 	denied         fingerprint.Finding // why what looked like evidence is none
 	changedUnder   [][sha256.Size]byte // digests of the manifests that stayed the same while the bytes were changed
 	listedVersions []string            // versions for the query that a manifest gives these bytes
-	variants       atomic.Pointer[variants]
+	coded          *coded              // other codings; nil: they are not made of this file
 	integrity      atomic.Pointer[string]
 	asked          atomic.Pointer[[]string] // digests of the bytes that stood in a query, and are not the file's version
 	earlier        readerAt                 // bytes that were replaced

@@ -24,7 +24,7 @@ type Site struct {
 		Current() *Catalog
 		Earlier(path, version string) (*archive.Content, bool)
 		EarlierGeneration(state, path string) (*archive.Content, bool)
-		keptVariants(earlier *File) *variants
+		keptVariants(earlier *File) *coded
 	}
 	// Ledger is told of versions that nothing proves. Nil: nobody is.
 	Ledger Ledger

@@ -47,7 +47,7 @@ func isFull(err error) bool {
 }
 
 // keptVariants are those of the bytes of an earlier version: what was made of them while they were current.
-func (t *Tree) keptVariants(f *File) *variants {
+func (t *Tree) keptVariants(f *File) *coded {
 	if t.config.Variants == nil || !isCompressed(f) {
 		return nil
 	}
@@ -60,7 +60,9 @@ func (t *Tree) keptVariants(f *File) *variants {
 			}
 		}
 	}
-	return &found
+	all := new(coded)
+	all.Store(&found)
+	return all
 }
 
 // renewVariants has what was made of a catalog stay on the disk for its full time; what another one has too is left to that.
@@ -72,7 +74,7 @@ func (c *Catalog) renewVariants(besides *Catalog) {
 		if other := besides.files[f.Path]; other != nil && other.digest == f.digest || !isCompressed(f) {
 			continue
 		}
-		if made := f.variants.Load(); made != nil {
+		if made := f.variants(); made != nil {
 			for _, v := range made.made {
 				if v != nil && v.kept != nil {
 					v.kept.renew()

@@ -154,6 +154,31 @@ func TestRestartCompressesNothing(t *testing.T) {
 	}
 }
 
+// What several files hold is compressed once, and in memory once, with nothing on the disk too: Django leaves each file twice.
+func TestSameContentIsCompressedOnce(t *testing.T) {
+	t.Parallel()
+	script := text(5000)
+	hashed := "main." + md5Of(script)[:12] + ".js"
+	k := newKeptTree(t, t.TempDir(), map[string]string{"main.js": script, hashed: script}, func(c *TreeConfig) { c.Variants = nil })
+	c := k.settle()
+	if got := k.calls.Load(); got != 3 {
+		t.Errorf("encoded %d times, want 3", got)
+	}
+	for _, coding := range allCodings {
+		plain, _ := c.Lookup("main.js").tried(coding)
+		copied, _ := c.Lookup(hashed).tried(coding)
+		if plain == nil || plain != copied {
+			t.Errorf("%s: %p and %p, want them to be one", coding, plain, copied)
+		}
+		k.encoded(hashed, coding, script)
+	}
+	k.write("third.js", script)
+	k.settle()
+	if k.encoded("third.js", Brotli, script); k.calls.Load() != 3 {
+		t.Errorf("encoded %d times once there is a third, want 3", k.calls.Load())
+	}
+}
+
 // What another level or another library made has another name.
 func TestOtherSettingsAreOtherNames(t *testing.T) {
 	t.Parallel()
@@ -380,7 +405,7 @@ func TestVariantsBeyondTheMemory(t *testing.T) {
 		}
 		inMemory, onDisk := [codings]int{}, 0
 		for f := range c.All() {
-			for coding, v := range f.variants.Load().made {
+			for coding, v := range f.variants().made {
 				switch {
 				case v == nil:
 				case v.content == nil:

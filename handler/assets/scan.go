@@ -278,10 +278,9 @@ func (f *File) again(held bool) *File {
 	next := &File{
 		Path: f.Path, Size: f.Size, ModTime: f.ModTime, IsManifest: f.IsManifest,
 		digest: f.digest, identity: f.identity, disk: f.disk, proof: f.proof, denied: f.denied, changedUnder: f.changedUnder,
-		links: f.links,
-		etag:  f.etag, contentType: f.contentType, contentLength: f.contentLength, lastModified: f.lastModified,
+		links: f.links, coded: f.coded,
+		etag: f.etag, contentType: f.contentType, contentLength: f.contentLength, lastModified: f.lastModified,
 	}
-	next.variants.Store(f.variants.Load())
 	next.asked.Store(f.asked.Load())
 	if held {
 		next.Content, next.fingerprint = f.Content, f.fingerprint

@@ -57,7 +57,7 @@ func awaitVariant(t *testing.T, tree *Tree, path string, coding Coding) *variant
 	t.Helper()
 	var found *variant
 	eventually(t, path+" in "+coding.String(), func() bool {
-		made := tree.Catalog(context.Background()).Lookup(path).variants.Load()
+		made := tree.Catalog(context.Background()).Lookup(path).variants()
 		if made != nil {
 			found = made.made[coding]
 		}
@@ -223,7 +223,7 @@ func TestVariantsStayWithinTheMemory(t *testing.T) {
 	tree := openTreeAt(t, TreeConfig{Root: root, Memory: memory, Encode: []Coding{Gzip, Brotli, Zstd}})
 	catalog := tree.Catalog(context.Background())
 	some := catalog.Lookup("0.js")
-	eventually(t, "a variant", func() bool { return some.variants.Load() != nil })
+	eventually(t, "a variant", func() bool { return some.variants() != nil })
 	tree.Close() // and with it the making of variants
 	held := catalog.held()
 	if held > memory {

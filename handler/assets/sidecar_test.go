@@ -117,7 +117,7 @@ func TestVariantsAreMadeOnce(t *testing.T) {
 		catalog := tree.Catalog(context.Background())
 		return catalog.Lookup("other.js") != nil && catalog.Lookup("main.js").ModTime.Equal(touched.Truncate(time.Second))
 	})
-	made := tree.Catalog(context.Background()).Lookup("main.js").variants.Load()
+	made := tree.Catalog(context.Background()).Lookup("main.js").variants()
 	if made == nil || made.made[Brotli] != before {
 		t.Error("the variant was not taken over")
 	}

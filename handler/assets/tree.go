@@ -323,7 +323,7 @@ func (t *Tree) publish(ctx context.Context, next *Catalog, started time.Time) {
 		}
 	}
 	next.Published = started
-	next.takeVariants(current)
+	next.shareVariants(current)
 	t.catalog.Store(next)
 	if current == nil {
 		close(t.ready)

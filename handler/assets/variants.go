@@ -7,18 +7,22 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 // minCompressed is the smallest file that is worth another coding, in bytes: below it the headers weigh more.
 const minCompressed = 512
 
-// variants are a file in other codings. They are immutable; a further coding is added to a copy.
+// coded is a content in other codings, for all files that have it, in this generation and the next.
+type coded = atomic.Pointer[variants]
+
+// variants are a content in other codings. They are immutable; a further coding is added to a copy.
 type variants struct {
 	made  [codings]*variant
 	tried [codings]bool // also where it did not pay
 }
 
-// variant is a file in another coding.
+// variant is a content in another coding.
 type variant struct {
 	size    int64
 	made    string       // how
@@ -34,7 +38,7 @@ var errNoCoding = errors.New("the client accepts no coding that there is")
 // choose picks the coding that the client wants among those that exist; nil is the bytes as they are. Where the client
 // accepts neither these nor a coding that exists, now is one that it does accept, to be made for it.
 func (f *File) choose(r *http.Request, offered []Coding) (chosen *variant, now Coding, err error) {
-	made := f.variants.Load()
+	made := f.variants()
 	if r.Header["Range"] != nil {
 		made = nil // parts are given of the bytes as they are
 	}
@@ -68,26 +72,46 @@ func (f *File) choose(r *http.Request, offered []Coding) (chosen *variant, now C
 	return nil, now, nil
 }
 
-// takeVariants takes over what was made of the same bytes for the catalog before.
-func (c *Catalog) takeVariants(previous *Catalog) {
-	if previous == nil {
-		return
-	}
-	for path, f := range c.files {
-		if old := previous.files[path]; old != nil && old != f && old.digest == f.digest && f.variants.Load() == nil {
-			f.variants.Store(old.variants.Load())
+// shareVariants has files of the same content have the same variants, those that were made for the catalog before. It is called
+// once, before anybody has the catalog.
+func (c *Catalog) shareVariants(previous *Catalog) {
+	known := make(map[[sha256.Size]byte]*coded)
+	if previous != nil {
+		for _, f := range previous.files {
+			if f.coded != nil {
+				known[f.digest] = f.coded
+			}
 		}
+	}
+	for _, f := range c.files {
+		if f.coded != nil || !isCompressed(f) {
+			continue
+		}
+		if known[f.digest] == nil {
+			known[f.digest] = new(coded)
+		}
+		f.coded = known[f.digest]
 	}
 }
 
-// held is how many bytes of files are in memory, in all codings.
+// held is how many bytes of files are in memory, in all codings. What files share counts once.
 func (c *Catalog) held() (total int64) {
+	counted := make(map[*byte]bool)
+	count := func(content []byte) {
+		if len(content) == 0 {
+			return
+		}
+		if start := &content[0]; !counted[start] {
+			counted[start] = true
+			total += int64(len(content))
+		}
+	}
 	for _, f := range c.files {
-		total += int64(len(f.Content))
-		if made := f.variants.Load(); made != nil {
+		count(f.Content)
+		if made := f.variants(); made != nil {
 			for _, v := range made.made {
 				if v != nil {
-					total += int64(len(v.content))
+					count(v.content)
 				}
 			}
 		}
@@ -95,9 +119,17 @@ func (c *Catalog) held() (total int64) {
 	return total
 }
 
+// variants are those that there are; nil where there are none yet, and for a file that other codings are not made of.
+func (f *File) variants() *variants {
+	if f.coded == nil {
+		return nil
+	}
+	return f.coded.Load()
+}
+
 // tried reports that it is known what a coding makes of the file; made is that, or nil where it does not pay.
 func (f *File) tried(coding Coding) (made *variant, tried bool) {
-	all := f.variants.Load()
+	all := f.variants()
 	if all == nil {
 		return nil, false
 	}
@@ -122,13 +154,13 @@ func (f *File) forgetVariant(unreadable *variant) {
 
 func (f *File) changeVariants(change func(next *variants)) {
 	for {
-		before := f.variants.Load()
+		before := f.coded.Load()
 		var next variants
 		if before != nil {
 			next = *before
 		}
 		change(&next)
-		if f.variants.CompareAndSwap(before, &next) {
+		if f.coded.CompareAndSwap(before, &next) {
 			return
 		}
 	}
