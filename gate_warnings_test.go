@@ -73,7 +73,7 @@ func TestWarnsOfDebug(t *testing.T) {
 	t.Parallel()
 	const (
 		gated = "websocket_gate {\nroute a /ws/a/ {\nkey {env.USHER_TEST_WARNED}\ncredential header X-Api-Key\n}\n}\n"
-		retry = "reverse_proxy 127.0.0.1:1 {\nlb_retries 1\nlb_retry_match method GET\n}\n"
+		retry = "reverse_proxy 127.0.0.1:1 {\nlb_retries 1\nlb_retry_match header X-Retry *\n}\n"
 	)
 	for _, c := range []struct{ name, site, want, why string }{
 		{"reverse_proxy", gated + "reverse_proxy 127.0.0.1:1", "", "it logs them redacted"},
@@ -81,6 +81,7 @@ func TestWarnsOfDebug(t *testing.T) {
 		{"handle_path around", "handle_path /x/* {\n" + gated + "reverse_proxy 127.0.0.1:1\n}", "", "in a route of its own"},
 		{"rewrite before", "route {\nuri strip_prefix /x\n" + gated + "}", "http.handlers.rewrite", "it is loaded together with the gate"},
 		{"retry_match", gated + retry, "http.handlers.reverse_proxy", "its matchers look at what was sent"},
+		{"other retries", gated + strings.Replace(retry, "header X-Retry *", "method GET", 1), "", "it logs them redacted"},
 		{"hidden", strings.Replace(gated, "X-Api-Key", "X-Api-Key\nhide_credentials", 1) + retry, "", "nothing was sent"},
 		{"proxy before", "route {\nforward_auth 127.0.0.1:1 {\nuri /\n}\n" + strings.Replace(gated, "X-Api-Key", "X-Api-Key\nhide_credentials", 1) + "}",
 			"http.handlers.reverse_proxy", "nothing is hidden yet"},

@@ -94,7 +94,7 @@ func TestRewriteLeavesTheTargetRedacted(t *testing.T) {
 		uri replace /a /b
 		reverse_proxy `+app.Addr+` {
 			lb_retries 1
-			lb_retry_match method GET
+			lb_retry_match header X-Retry *
 		}`)
 	exchange(t, site.Addr, get(keyed, upgrade))
 	if seen := app.Seen(); len(seen) != 1 || seen[0].RequestURI != "/ws/b/?key="+goodKey {

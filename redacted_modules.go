@@ -130,11 +130,11 @@ func redactObject(handler map[string]any) bool {
 	}
 }
 
-// redactProxy puts a redactedTransport around the transport. A proxy whose retries depend on the request is left as it is: its
-// matchers look at the headers that it has sent.
+// redactProxy puts a redactedTransport around the transport. A proxy whose retries depend on headers is left as it is: its
+// matchers look at those that it has sent.
 func redactProxy(proxy map[string]any) bool {
 	balancing, _ := member(proxy, "load_balancing").(map[string]any)
-	if member(balancing, "retry_match") != nil {
+	if strings.Contains(fmt.Sprint(member(balancing, "retry_match")), "header") {
 		return false
 	}
 	transport := member(proxy, "transport")
