@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,11 @@ type manifestFile struct {
 	digest   [sha256.Size]byte
 	written  time.Time
 	manifest *fingerprint.Manifest
+}
+
+// isManifest reports what a build wrote for servers to read. A script is for browsers, what it says of the others apart.
+func (e *entry) isManifest() bool {
+	return path.Ext(e.path) != ".js" && (e.manifest || fingerprint.IsManifestName(e.path))
 }
 
 // walkedTree is the files of a walk, for the manifests to be held against.

@@ -197,7 +197,7 @@ func (s *scanner) read(e *entry, held bool, scratch *[]byte) error {
 	defer f.Close()
 	file := &File{
 		Path: e.path, Size: e.identity.size,
-		identity: e.identity, disk: e.disk, IsManifest: e.manifest || fingerprint.IsManifestName(e.path),
+		identity: e.identity, disk: e.disk, IsManifest: e.isManifest(),
 	}
 	content, err := file.readContent(f, held, s.source(e), scratch)
 	if err != nil {

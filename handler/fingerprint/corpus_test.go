@@ -108,7 +108,7 @@ var corpus = map[string][]expectation{
 	"mix-6.0.49":            {}, // its versions stand in the query
 	"next-16.4.6":           {{`^_next/static/`, "directory"}},
 	"nuxt-4.4.5":            {{`^_nuxt/.*\.(svg|woff2)$`, "xxh3"}, {`^_nuxt/builds/`, ""}, {`^_nuxt/`, "directory"}},
-	"parcel-2.16.4":         {{`\.[0-9a-f]{8}\.`, ""}}, // neither manifest nor digest of the bytes
+	"parcel-2.16.4":         {{`\.css$`, ""}, {`\.[0-9a-f]{8}\.`, "xxh3"}}, // named by its bytes, and by what they name
 	"phoenix-1.9.0-dev": {
 		{`^css/style-`, ""}, // named by its source, and rewritten
 		{`-[0-9a-f]{32}\.\w+$`, "md5"},
@@ -151,7 +151,7 @@ var viteSince5 = []expectation{
 }
 
 // unproved are the trees of tools that name nothing by its bytes alone, or only in the query.
-var unproved = []string{"jekyll-4.3.1", "mix-6.0.49", "next-16.4.6", "parcel-2.16.4", "webpack-5.112.2-chunkhash"}
+var unproved = []string{"jekyll-4.3.1", "mix-6.0.49", "next-16.4.6", "webpack-5.112.2-chunkhash"}
 
 func TestCorpus(t *testing.T) {
 	t.Parallel()

@@ -41,6 +41,7 @@ const (
 	xxh3Base64
 	xxh128Hex
 	xxh128Base64URL
+	parcelHex
 	digests
 )
 
@@ -69,6 +70,7 @@ var compute = [digests]func(*Content) []string{
 	xxh3Base36:  func(c *Content) []string { return one(inBase(xxh3Sum(c.bytes), rollupBase36)) },
 	xxh3Base64:  func(c *Content) []string { return one(inBase(xxh3Sum(c.bytes), base64URL)) },
 	xxh128Hex:   func(c *Content) []string { return one(hex.EncodeToString(xxh128Sum(c.bytes))) },
+	parcelHex:   func(c *Content) []string { return one(parcelSum(c.bytes)) },
 	xxh128Base64URL: func(c *Content) []string {
 		return one(base64.RawURLEncoding.EncodeToString(xxh128Sum(c.bytes)))
 	},
@@ -145,6 +147,11 @@ func xxh3Sum(content []byte) []byte {
 func xxh128Sum(content []byte) []byte {
 	sum := xxh3.Hash128(content).Bytes()
 	return sum[:]
+}
+
+// parcelSum is Parcel's: the last half of the 64-bit XXH3. It is of the bytes unless they name other files that bear one.
+func parcelSum(content []byte) string {
+	return hex.EncodeToString(binary.BigEndian.AppendUint32(nil, uint32(xxh3.Hash(content))))
 }
 
 // inBase writes the bytes as one large number, most significant digit first, as Rollup does.

@@ -2,6 +2,7 @@ package fingerprint
 
 import (
 	"path"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -31,7 +32,8 @@ var marks = []struct {
 	{"Nuxt", "_nuxt/builds/latest.json", "_nuxt/"},
 }
 
-// markedDirectories looks for the marks of frameworks.
+// markedDirectories looks for the marks of frameworks. A directory whose files bear no versions, as a build may be told,
+// is one like any other.
 func markedDirectories(tree Tree) []directory {
 	found := make(map[string]bool)
 	var directories []directory
@@ -42,7 +44,30 @@ func markedDirectories(tree Tree) []directory {
 			directories = append(directories, d)
 		}
 	}
-	return directories
+	return slices.DeleteFunc(directories, func(d directory) bool { return !d.bearsVersions(tree) })
+}
+
+// bearsVersions reports that a third of the files of the directory have a version in their name beyond doubt. Elsewhere
+// what may be a version (CTABlock.js) is a word.
+func (d directory) bearsVersions(tree Tree) bool {
+	if d.framework == "Next.js" {
+		return true // it has no such option
+	}
+	versioned, all := 0, 0
+	for p := range tree.Files() {
+		rest, ok := strings.CutPrefix(p, d.path)
+		if !ok || isDerived(p) || path.Ext(p) == ".json" {
+			continue
+		}
+		all++
+		for token := range nameTokens(rest) {
+			if d.versioned(token) && standsOut(token[:8]) {
+				versioned++
+				break
+			}
+		}
+	}
+	return 3*versioned >= all
 }
 
 func markedBy(p string, tree Tree) (directory, bool) {

@@ -5,5 +5,7 @@
 // manifest may vouch for the name, or the directory that the framework keeps for versioned files ([Survey]). The shape
 // of a name alone proves nothing: see the lookalikes in the tests.
 //
-// A proof wants eight hex digits of agreement, or 40 bits in another alphabet.
+// A proof wants eight hex digits of agreement, or 40 bits in another alphabet. That a date or a commit of eight hex digits
+// is a digest of the bytes by chance, in any convention, has a probability below 2^-28 for each such token of a file, and
+// below 2^-38 in other alphabets. It is believed for no reason then; but its URL is stale only once the bytes change too.
 package fingerprint

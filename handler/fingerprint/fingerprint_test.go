@@ -84,7 +84,7 @@ func TestDigestsAreComputedOnDemand(t *testing.T) {
 		want  []digest
 	}{
 		{"css", nil},
-		{"20260211", []digest{sha256Hex, sha256Base64URL, bunBase32, sha1Hex, md5Hex, md4Hex, xxh64Hex, xxh3Hex, xxh3Base36, xxh3Base64}},
+		{"20260211", []digest{sha256Hex, sha256Base64URL, bunBase32, parcelHex, sha1Hex, md5Hex, md4Hex, xxh64Hex, xxh3Hex, xxh3Base36, xxh3Base64}},
 		{"carousel", []digest{sha256Base64URL, xxh3Base36, xxh3Base64}},
 		{"V3OQCC4N", []digest{sha256Base64URL, xxh64Base32, xxh3Base64}},
 		{"live-dashboard", []digest{sha256Base64URL, xxh3Base64}},

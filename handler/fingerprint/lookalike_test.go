@@ -3,6 +3,7 @@ package fingerprint
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -61,13 +62,13 @@ func quoted(text string) string {
 	return string(written)
 }
 
-// A version that several files of a type share is that of the build.
+// A version that several files share is that of the build.
 func TestBuildIdentifiersAreNoVersions(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, manifest, content, want, why string }{
 		{"a commit", "manifest.json", `{"main.js":"/main.3f2a81bc.js","late.js":"/late.3f2a81bc.js"}`, "", "the same commit is built twice"},
 		{"fullhash and contenthash", "manifest.json", `{"main.js":"/main.3f2a81bc.js","late.js":"/late.3f2a81bc.js","x.js":"/x.0a7ff8ec.js"}`, "x.0a7ff8ec.js", ""},
-		{"chunkhash", "manifest.json", `{"main.js":"/main.3f2a81bc.js","main.css":"/main.3f2a81bc.css"}`, "main.3f2a81bc.css main.3f2a81bc.js", "a chunk's script and style share it"},
+		{"chunkhash", "manifest.json", `{"main.js":"/main.3f2a81bc.js","main.css":"/main.3f2a81bc.css"}`, "", "a chunk's script and style share it: it could be a commit"},
 		{"in the query", "manifest.json", `{"main.js":"/main.js?3f2a81bc","late.js":"/late.js?3f2a81bc","x.js":"/x.js?0a7ff8ec"}`, "x.js?0a7ff8ec", ""},
 		{"twice the same file", "manifest.json", `{"main.js":"/main.3f2a81bc.js","again.js":"/main.3f2a81bc.js"}`, "main.3f2a81bc.js", ""},
 		{"Vite", "manifest.json", `{"a.js":{"file":"a-3f2a81bc.js","src":"a.js"},"b.js":{"file":"b-3f2a81bc.js","src":"b.js"},"c.js":{"file":"c-0a7ff8ec.js","src":"c.js"}}`, "c-0a7ff8ec.js", ""},
@@ -159,6 +160,66 @@ func TestTokensThatAreNoProof(t *testing.T) {
 			if proof, ok := content.ProveName(fmt.Sprintf(name, token)); ok {
 				t.Errorf("%s is proved: %v", fmt.Sprintf(name, token), proof)
 			}
+		}
+	}
+}
+
+// A framework can be told to name its files by their sources alone. Then its directory says nothing.
+func TestDirectoriesWithoutVersions(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, files string
+		want        Evidence // of the last
+	}{
+		{"Astro", "_astro/BlogPost.DdCDtH1A.css _astro/index.e_IwNBSz.css _astro/FAQBlock.B1aXyz12.js", ByDirectory},
+		{"Astro, a quiet hash", "_astro/BlogPost.DdCDtH1A.css _astro/index.e_IwNBSz.css _astro/page.DmifnJTr.css", ByDirectory},
+		{"Astro without hashes", "_astro/index.css _astro/hoisted.js _astro/logo.svg _astro/CTABlock.css", NoEvidence},
+		{"Nuxt without hashes", "_nuxt/builds/latest.json _nuxt/entry.js _nuxt/ReactDOM.js", NoEvidence},
+		{"Nuxt without hashes, beside others", "_nuxt/builds/latest.json app/DdCDtH1A.js app/e_IwNBSz.js _nuxt/entry.js _nuxt/JSONEdit.js", NoEvidence},
+		{"SvelteKit, a numeronym", "_app/version.json _app/immutable/chunks/DdCDtH1A.js _app/immutable/chunks/i18n-app.js", NoEvidence},
+	} {
+		files := make(tree)
+		for p := range strings.FieldsSeq(c.files) {
+			files[p] = entry{"x", built}
+		}
+		last := c.files[strings.LastIndexByte(c.files, ' ')+1:]
+		if got := files.survey(t).Judge(files.file(last)); got.Evidence != c.want {
+			t.Errorf("%s: %s: %+v, want %q", c.name, last, got, c.want)
+		}
+	}
+}
+
+// The documentation says how rarely a token is a digest by chance. A convention more makes it less rare.
+func TestFalseProofsAreRare(t *testing.T) {
+	t.Parallel()
+	const withoutItself = 2      // digests more that a script may have which names itself
+	digit := map[digest]float64{ // in bits
+		sha256Base64URL: 6, xxh128Base64URL: 6, xxh64Base32: 5, bunBase32: 5, sha256Base36: 5,
+		xxh3Base64: 44.0 / 8, xxh3Base36: 40.0 / 8, // of a large number, the first digit says less
+	}
+	for _, c := range []struct {
+		token string
+		below float64
+	}{
+		{"20260211", -28}, {"3f2a81bc", -28}, {"3f2a81bc5", -32}, {"3f2a81bc5d6e", -44}, {"carousel", -38}, {"CAROUSEL", -38}, {"Carousel", -38},
+		{"bundled", -41}, {"main-carousel", -60}, {"theatre123", -48},
+	} {
+		probability := 0.0
+		for _, convention := range conventions {
+			if len(c.token) < convention.least || len(c.token) > convention.most || !convention.shape(c.token) {
+				continue
+			}
+			bits := digit[convention.digest]
+			if bits == 0 {
+				bits = 4
+			}
+			probability += float64(len(Of(hello).sum(convention.digest))) * math.Exp2(-bits*float64(len(c.token)))
+		}
+		if isHex(c.token) {
+			probability += withoutItself * math.Exp2(-4*float64(len(c.token)))
+		}
+		if got := math.Log2(probability); got >= c.below {
+			t.Errorf("%s is a digest by chance with 2^%.1f, want less than 2^%v", c.token, got, c.below)
 		}
 	}
 }

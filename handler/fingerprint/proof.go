@@ -11,7 +11,7 @@ type Proof struct {
 	// Convention names the digest: sha256 (usher, Vite 2 to 4, hashfs, Sprockets, django-compressor, Hugo), sha384 and
 	// sha512 (Hugo), sha256-base64 (Eleventy), sha256-base36 (ASP.NET), md5 (Django, Laravel Mix, Phoenix, gulp-rev,
 	// webassets), md4 and xxhash64 (webpack, and with xxhash64 Rspack and Rsbuild), sha1 (Propshaft), xxhash64-base32
-	// (esbuild), xxhash64-bun (Bun), xxh3 (Rollup, Rolldown, and Vite since 5), and xxh128 (Symfony).
+	// (esbuild), xxhash64-bun (Bun), xxh3 (Rollup, Rolldown, Vite since 5, and Parcel), and xxh128 (Symfony).
 	Convention string
 	// Token is what stands in the URL.
 	Token string
@@ -36,6 +36,7 @@ var conventions = []struct {
 	{"xxh3", xxh3Base64, isBase64URL, 8, 22, 0},
 	{"xxh3", xxh3Base36, isBase36, 8, 25, 0},
 	{"xxh3", xxh3Hex, isHex, minHex, 32, 0},
+	{"xxh3", parcelHex, isHex, 8, 8, 8},
 	{"xxhash64-base32", xxh64Base32, isBase32, 8, 13, 8},
 	{"xxhash64-bun", bunBase32, isBunBase32, 8, 8, 8},
 	{"xxhash64", xxh64Hex, isHex, minHex, 16, 16},

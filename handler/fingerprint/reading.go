@@ -8,7 +8,7 @@ import (
 
 // reading is what a manifest is known to say as a whole while it is read.
 type reading struct {
-	outputs   map[string][]string // by token and extension: those that bear the token
+	outputs   map[string][]string // by token: those that bear it
 	forms     map[form]bool       // in which this build writes its tokens
 	undecided []undecided
 }
@@ -31,9 +31,8 @@ func newReading() *reading {
 
 // note remembers which output a token stands for, and its form.
 func (r *reading) note(token, output string) {
-	key := token + path.Ext(output)
-	if !slices.Contains(r.outputs[key], output) {
-		r.outputs[key] = append(r.outputs[key], output)
+	if !slices.Contains(r.outputs[token], output) {
+		r.outputs[token] = append(r.outputs[token], output)
 	}
 	base := path.Base(output)
 	switch at := strings.LastIndex(base, token); {
@@ -66,8 +65,9 @@ func (m *Manifest) takeAlike() {
 	}
 }
 
-// forgetBuilds drops the outputs whose token is that of others of their type as well. It is the build's, such as a
-// commit or webpack's fullhash: when a part is built anew, the bytes change under it.
+// forgetBuilds drops the outputs whose token is that of others as well. It is the build's, such as a commit or webpack's
+// fullhash: when it is built anew, the bytes change under it. A chunkhash, which a script and its style share, looks the
+// same.
 func (m *Manifest) forgetBuilds() {
 	for _, outputs := range m.reading.outputs {
 		if len(outputs) < 2 {

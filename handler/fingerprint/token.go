@@ -144,7 +144,7 @@ func isWord(part string) bool {
 	if isNumber(part) || all(part, isLower) || all(part, isUpper) || isCamelCase(part) {
 		return true
 	}
-	if len(part) < 4 && isBase36(part) {
+	if len(part) < 4 && isBase36(part) || isNumeronym(part) || isTime(part) {
 		return true
 	}
 	if width, height, found := strings.Cut(part, "x"); found && isNumber(width) && isNumber(height) {
@@ -152,6 +152,17 @@ func isWord(part string) bool {
 	}
 	word := strings.TrimRight(part, "0123456789")
 	return len(word) < len(part) && (word == "v" || len(word) >= 4 && all(word, isLower) || isCamelCase(word))
+}
+
+// isNumeronym reports i18n, l10n, a11y and their like.
+func isNumeronym(part string) bool {
+	return len(part) >= 3 && len(part) <= 4 && isLower(part[0]) && isLower(part[len(part)-1]) && isNumber(part[1:len(part)-1])
+}
+
+// isTime reports a date and a time as ISO 8601 writes them without punctuation: 20240101T120000Z.
+func isTime(part string) bool {
+	date, time, found := strings.Cut(strings.TrimSuffix(part, "Z"), "T")
+	return found && len(date) == 8 && len(time) >= 4 && isNumber(date) && isNumber(time)
 }
 
 // isCamelCase reports words of three letters and more, such as RedHatDisplay.
