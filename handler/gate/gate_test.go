@@ -142,6 +142,7 @@ func TestOrigins(t *testing.T) {
 		{"not by userinfo", sub, "https://evil@a.example.com", "x", false},
 		{"not by a path", sub, "https://evil/.example.com", "x", false},
 		{"not with an empty label", sub, "https://.example.com", "x", false},
+		{"not with an empty label before the domain", sub, "https://a..example.com", "x", false},
 	} {
 		if got := c.origins.admits(c.origin, "https", c.host); got != c.want {
 			t.Errorf("%s: admits(%s) = %v, want %v", c.name, c.origin, got, c.want)

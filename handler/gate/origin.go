@@ -69,7 +69,7 @@ func (p OriginPattern) matches(origin string) bool {
 		return false
 	}
 	sub := host[:len(host)-len(p.suffix)]
-	return sub != "" && strings.Trim(sub, hostCharacters) == "" && sub[0] != '.' && !strings.Contains(sub, "..")
+	return sub != "" && strings.Trim(sub, hostCharacters) == "" && sub[0] != '.' && !strings.Contains(sub+".", "..")
 }
 
 // hostCharacters are those of a name in an origin: browsers send names in lower case and Punycode.
