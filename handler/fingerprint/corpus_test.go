@@ -37,12 +37,12 @@ func (t tree) Files() iter.Seq2[string, time.Time] {
 	}
 }
 
-// survey reads what looks like a manifest in the tree.
+// survey reads what looks like a manifest in the tree, and what an operator would name: Angular's stats.json.
 func (t tree) survey(test *testing.T) *Survey {
 	test.Helper()
 	var manifests []ManifestFile
 	for _, path := range slices.Sorted(maps.Keys(t)) {
-		if !IsManifestName(path) {
+		if !isManifest(path) {
 			continue
 		}
 		m, err := ReadManifest(path, []byte(t[path].content))
@@ -56,6 +56,8 @@ func (t tree) survey(test *testing.T) *Survey {
 	}
 	return NewSurvey(t, manifests)
 }
+
+func isManifest(path string) bool { return IsManifestName(path) || path == "stats.json" }
 
 func (t tree) file(path string) File {
 	content := Of([]byte(t[path].content))
@@ -265,7 +267,7 @@ func TestCorpusOlderManifest(t *testing.T) {
 			vouched[path] = survey.Judge(files.file(path)).Evidence == ByManifest
 		}
 		for path, file := range files {
-			if !IsManifestName(path) {
+			if !isManifest(path) {
 				files[path] = entry{file.content, built.Add(time.Hour)}
 			}
 		}

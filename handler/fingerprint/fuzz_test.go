@@ -68,7 +68,7 @@ func fuzzManifest(f *testing.F, name, kind string, seeds ...string) {
 func corpusManifests(t testing.TB, kind string) (contents [][]byte) {
 	t.Helper()
 	err := fs.WalkDir(os.DirFS("testdata"), ".", func(p string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !IsManifestName(p) {
+		if err != nil || d.IsDir() || !isManifest(filepath.Base(p)) {
 			return err
 		}
 		content, err := os.ReadFile(filepath.Join("testdata", p))
