@@ -52,6 +52,7 @@ func (c *compression) compress(ctx context.Context, previous, catalog *Catalog) 
 		w.since = c.now() // what is current comes before what was
 	}
 	files := catalog.compressedFiles()
+	w.shrink(files)
 	for _, pass := range []struct {
 		codings []Coding
 		do      func(*File, Coding)
@@ -153,10 +154,11 @@ func (w *compressor) find(f *File, coding Coding) {
 
 // findOnDisk gives a file what was made of its content before, also by another process.
 func (w *compressor) findOnDisk(f *File, coding Coding) (found bool) {
-	if w.archive == nil {
-		return false
-	}
-	kept := f.keptAt(w.archive, encoderSettings(coding, f.Size))
+	return w.archive != nil && w.load(f, coding, f.keptAt(w.archive, encoderSettings(coding, f.Size)))
+}
+
+// load gives a file what is kept in a place: in memory, if there is room.
+func (w *compressor) load(f *File, coding Coding, kept *keptVariant) (found bool) {
 	if !kept.renew() {
 		return false
 	}
@@ -188,7 +190,7 @@ func (w *compressor) keep(f *File, coding Coding, made *variant) {
 	case made == nil:
 		w.place(f, encoderSettings(coding, f.Size), nil)
 	case made.content == nil:
-		if !made.kept.renew() {
+		if !w.load(f, coding, made.kept) { // there may be room in memory by now
 			f.forgetVariant(made)
 		}
 	default:
@@ -237,50 +239,25 @@ func (w *compressor) make(f *File, coding Coding) {
 	case !f.pays(int64(len(encoded))):
 		f.setVariant(coding, nil)
 		w.keep(f, coding, nil)
-	default:
-		w.add(f, coding, encoded, encoderSettings(coding, f.Size))
+	case !w.add(f, coding, encoded, encoderSettings(coding, f.Size)):
+		w.missing++
+		w.tooLarge = f.Size
 	}
 }
 
-// add gives a file what was made of it: on the disk if it can be kept there, and in memory if there is room.
-func (w *compressor) add(f *File, coding Coding, encoded []byte, made string) {
+// add gives a file what was made of it: on the disk if it can be kept there, and in memory if there is room. It reports that
+// there is a place for it.
+func (w *compressor) add(f *File, coding Coding, encoded []byte, made string) bool {
 	v := f.variant(coding, int64(len(encoded)))
 	v.made, v.kept = made, w.place(f, made, encoded)
 	if w.makeRoom(f, v) {
 		v.content = encoded
 	}
-	w.set(f, coding, v)
-}
-
-// set gives a file a variant that has a place.
-func (w *compressor) set(f *File, coding Coding, v *variant) {
 	if v.content == nil && v.kept == nil {
-		w.missing++
-		w.tooLarge = f.Size
-		return
+		return false
 	}
-	if before, _ := f.tried(coding); before != nil {
-		w.left += int64(len(before.content))
-	}
-	w.left -= int64(len(v.content))
-	f.setVariant(coding, v)
-}
-
-// makeRoom reports that there is memory for a variant. For that, larger ones of the same file, which are sent to fewer
-// clients, may have to be on the disk alone.
-func (w *compressor) makeRoom(f *File, wanted *variant) bool {
-	all := f.variants()
-	if all == nil {
-		return wanted.size <= w.left
-	}
-	for coding, v := range all.made {
-		if wanted.size > w.left && v != nil && v.content != nil && v.kept != nil && v.size > wanted.size {
-			onDisk := *v
-			onDisk.content = nil
-			w.set(f, Coding(coding), &onDisk)
-		}
-	}
-	return wanted.size <= w.left
+	w.set(f, coding, v)
+	return true
 }
 
 // put reports whether a variant is kept. Where the disk fails, it is not tried again and again.

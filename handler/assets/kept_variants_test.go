@@ -442,6 +442,50 @@ func TestVariantsBeyondTheMemory(t *testing.T) {
 	}
 }
 
+// Memory that contents take is given up by variants, and taken again when it is free.
+func TestVariantsMakeRoomForContents(t *testing.T) {
+	t.Parallel()
+	script := text(1000) + noise(3000)
+	for _, onDisk := range []bool{true, false} {
+		k := newKeptTree(t, t.TempDir(), map[string]string{"main.js": script}, func(c *TreeConfig) {
+			c.Memory = 20_000
+			if !onDisk {
+				c.Variants = nil
+			}
+		})
+		inMemory := func() (count int) {
+			for _, v := range k.catalog.Load().Lookup("main.js").variants().made {
+				if v != nil && v.content != nil {
+					count++
+				}
+			}
+			return count
+		}
+		if k.settle(); inMemory() != 3 {
+			t.Fatalf("kept %v: %d variants are in memory, want all", onDisk, inMemory())
+		}
+		k.write("photo.jpg", noise(11_000))
+		if held := k.settle().held(); held > 20_000 || inMemory() != 1 {
+			t.Errorf("kept %v: %d bytes are held, with %d variants, want up to 20000 with one", onDisk, held, inMemory())
+		}
+		if k.encoded("main.js", Brotli, script); k.catalog.Load().Lookup("main.js").variants().made[Brotli].content == nil {
+			t.Errorf("kept %v: br is not in memory", onDisk)
+		}
+		if onDisk {
+			k.encoded("main.js", Gzip, script)
+		}
+		k.remove("photo.jpg")
+		k.read()
+		k.now = k.now.Add(DefaultVanished)
+		if k.settle(); inMemory() != 3 {
+			t.Errorf("kept %v: %d variants are in memory, want all again", onDisk, inMemory())
+		}
+		if made := k.calls.Load(); onDisk && made != 3 {
+			t.Errorf("encoded %d times, want 3", made)
+		}
+	}
+}
+
 // Two processes that start at once make nothing twice that the other has made already, and disturb each other not at all.
 func TestTwoProcessesCompress(t *testing.T) {
 	t.Parallel()
