@@ -88,24 +88,49 @@ func readAssetManifest(m *Manifest, shape map[string]json.RawMessage, _ []byte) 
 // readBundleTracker reads webpack-bundle-tracker. While it compiles, and after a failure, the list is of no use.
 func readBundleTracker(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	status, err := decode[string](shape["status"])
-	chunks, other := decode[map[string]json.RawMessage](shape["chunks"])
+	chunks, other := decode[map[string][]trackedFile](shape["chunks"])
 	if err != nil || other != nil {
 		return ErrNoManifest
 	}
 	if status != "done" {
 		return nil
 	}
-	assets, err := decode[map[string]struct {
-		Name   string `json:"name"`
-		Source string `json:"sourceFilename"`
-	}](shape["assets"])
-	if err != nil {
-		return err
+	names := make(map[string][]string)
+	for chunk, files := range chunks {
+		for _, file := range files {
+			names[file.Name] = append(names[file.Name], chunk)
+		}
 	}
-	for key, asset := range assets {
-		m.add(key, Output{Logical: asset.Source}, slices.Collect(maps.Keys(chunks))...)
+	assets := make(map[string]trackedFile) // which releases before 1.0 do not write
+	if shape["assets"] != nil {
+		if assets, err = decode[map[string]trackedFile](shape["assets"]); err != nil {
+			return err
+		}
+	}
+	for output, chunks := range names {
+		if _, listed := assets[output]; !listed {
+			m.add(output, Output{}, chunks...)
+		}
+	}
+	for output, asset := range assets {
+		m.add(output, Output{Logical: asset.Source}, names[output]...)
 	}
 	return nil
+}
+
+// trackedFile is what the tracker says of an output: its name alone, or more.
+type trackedFile struct {
+	Name   string `json:"name"`
+	Source string `json:"sourceFilename"`
+}
+
+// UnmarshalJSON takes both.
+func (f *trackedFile) UnmarshalJSON(written []byte) error {
+	if len(written) > 0 && written[0] == '"' {
+		return json.Unmarshal(written, &f.Name)
+	}
+	type object trackedFile
+	return json.Unmarshal(written, (*object)(f))
 }
 
 // readMetafile reads esbuild. An output of one source that is no entry point is a file that was copied.

@@ -2,10 +2,12 @@ package fingerprint
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestReadManifest(t *testing.T) {
@@ -40,6 +42,8 @@ func TestReadManifest(t *testing.T) {
 			"create-react-app", "static/js/main.43ec809e.js", ""},
 		{"tracker", "webpack-stats.json", `{"status":"done","chunks":{"app":["app-0828904584990b611fb8.js"]},"assets":{"app-0828904584990b611fb8.js":{"name":"app-0828904584990b611fb8.js","path":"/x"},"logo-20240608.png":{"name":"logo-20240608.png"}}}`,
 			"webpack-stats", "app-0828904584990b611fb8.js", "a date is no version"},
+		{"tracker before 1.0", "webpack-stats.json", `{"status":"done","chunks":{"app":[{"name":"app-0828904584990b611fb8.js","path":"/x"},{"name":"app.js"}]}}`,
+			"webpack-stats", "app-0828904584990b611fb8.js", "no list of assets"},
 		{"tracker compiling", "webpack-stats.json", `{"status":"compile","chunks":{},"assets":{"app-0828904584990b611fb8.js":{}}}`, "webpack-stats", "", "not done"},
 		{"Propshaft old", ".manifest.json", `{"one.txt":"one-f2e1ec14.txt","two.txt":"two.txt"}`, "propshaft", "one-f2e1ec14.txt", ""},
 		{"Propshaft new", ".manifest.json", `{"one.txt":{"digested_path":"one-f2e1ec14.txt","integrity":"sha384-x","app":true},"two.css":{"digested_path":"two-4137140a.css","integrity":null}}`,
@@ -139,6 +143,42 @@ func TestIsManifestName(t *testing.T) {
 	} {
 		if got := IsManifestName(name); got != want {
 			t.Errorf("IsManifestName(%s) = %v", name, got)
+		}
+	}
+}
+
+// The work of reading grows with the size of a manifest, and not with its square: a hostile one holds nothing up.
+func TestReadManifestInLinearTime(t *testing.T) {
+	for name, write := range map[string]func(i int) (chunk, asset string){
+		"a token for all": func(i int) (string, string) {
+			return fmt.Sprintf(`"c%d":[]`, i), fmt.Sprintf(`"a%d-0a7ff8ec1d.js":{}`, i)
+		},
+		"a form for each": func(i int) (string, string) {
+			return `"c":[]`, fmt.Sprintf(`"a%d-%s.js":{}`, i, strings.Repeat("0a", 4+i%50))
+		},
+		"all undecided": func(i int) (string, string) { return `"c":[]`, fmt.Sprintf(`"DmifnJTr%d.js":{}`, i) },
+		"a chunk for each": func(i int) (string, string) {
+			return fmt.Sprintf(`"c%d":["a%d-%08xa0.js"]`, i, i, i), fmt.Sprintf(`"a%d-%08xa0.js":{}`, i, i)
+		},
+	} {
+		read := func(outputs int) time.Duration {
+			chunks, assets := make([]string, outputs), make([]string, outputs)
+			for i := range outputs {
+				chunks[i], assets[i] = write(i)
+			}
+			content := []byte(`{"status":"done","chunks":{` + strings.Join(chunks, ",") + `},"assets":{` + strings.Join(assets, ",") + `}}`)
+			best := time.Hour
+			for range 3 {
+				began := time.Now()
+				if _, err := ReadManifest("webpack-stats.json", content); err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				best = min(best, time.Since(began))
+			}
+			return best
+		}
+		if small, large := read(2_500), read(20_000); large > 24*small { // of which the square would be 64 times
+			t.Errorf("%s: %v for eight times of what took %v", name, large, small)
 		}
 	}
 }

@@ -2,14 +2,15 @@ package fingerprint
 
 import (
 	"path"
-	"slices"
 	"strings"
 )
 
 // reading is what a manifest is known to say as a whole while it is read.
 type reading struct {
-	outputs   map[string][]string // by token: those that bear it
-	forms     map[form]bool       // in which this build writes its tokens
+	tokens    map[string]string // by output
+	bearer    map[string]string // by token: an output
+	shared    map[string]bool   // by token: borne by several outputs
+	forms     map[form]bool     // in which this build writes its tokens
 	undecided []undecided
 }
 
@@ -26,14 +27,17 @@ type form struct {
 }
 
 func newReading() *reading {
-	return &reading{outputs: make(map[string][]string), forms: make(map[form]bool)}
+	return &reading{
+		tokens: make(map[string]string), bearer: make(map[string]string), shared: make(map[string]bool), forms: make(map[form]bool),
+	}
 }
 
 // note remembers which output a token stands for, and its form.
 func (r *reading) note(token, output string) {
-	if !slices.Contains(r.outputs[token], output) {
-		r.outputs[token] = append(r.outputs[token], output)
+	if other, known := r.bearer[token]; known && other != output {
+		r.shared[token] = true
 	}
+	r.bearer[token], r.tokens[output] = output, token
 	base := path.Base(output)
 	switch at := strings.LastIndex(base, token); {
 	case at == 0:
@@ -53,9 +57,15 @@ func (f form) tokenOf(output string) (string, bool) {
 	return stem[at:], true
 }
 
+// maxForms is in how many forms one build may write its tokens. A manifest with more is no help with what is undecided.
+const maxForms = 16
+
 // takeAlike takes what was undecided where its name ends as others of the build do that carry a version.
 func (m *Manifest) takeAlike() {
 	forms := m.reading.forms
+	if len(forms) > maxForms {
+		return
+	}
 	for _, u := range m.reading.undecided {
 		for f := range forms {
 			if token, ok := f.tokenOf(u.path); ok && looksLikeDigest(token) {
@@ -69,11 +79,8 @@ func (m *Manifest) takeAlike() {
 // fullhash: when it is built anew, the bytes change under it. A chunkhash, which a script and its style share, looks the
 // same.
 func (m *Manifest) forgetBuilds() {
-	for _, outputs := range m.reading.outputs {
-		if len(outputs) < 2 {
-			continue
-		}
-		for _, output := range outputs {
+	for output, token := range m.reading.tokens {
+		if m.reading.shared[token] {
 			delete(m.Outputs, output)
 			delete(m.Versions, output)
 		}
