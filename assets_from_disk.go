@@ -22,12 +22,13 @@ func withConnection(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, connectionKey{}, conn)
 }
 
-// kernelCopies lets the kernel copy a file into the connection, many bytes at a time, until restore is called. It holds back
-// what fills no segment: header and content then leave together, and more of the work is done while the client reads.
-func kernelCopies(r *http.Request) (restore func()) {
+// kernelCopies lets the kernel copy a file into the connection, many bytes at a time, until restore is called. Of a large one
+// it holds back what fills no segment: header and content then leave together, and more of the work is done while the client
+// reads. A small one would have its last segment leave late.
+func kernelCopies(r *http.Request, length int64) (restore func()) {
 	restoreTimeout := copyManyAtOnce(r.Context())
 	socket, _ := r.Context().Value(connectionKey{}).(syscall.Conn)
-	if socket == nil {
+	if socket == nil || length < corkedLength {
 		return restoreTimeout
 	}
 	uncork := cork(socket)
@@ -36,6 +37,10 @@ func kernelCopies(r *http.Request) (restore func()) {
 		restoreTimeout()
 	}
 }
+
+// corkedLength is from how many bytes on segments are filled: at 13 KB it takes a third of the speed of segments of 1,500 bytes, at
+// 100 KB it makes no difference.
+const corkedLength = 1 << 20
 
 // copyManyAtOnce is for Caddy's idle timeout, which is set for each 64 KiB of a response. To do so Caddy wraps what is copied
 // in a limit, which is one already, since the length of an answer is fixed: package net looks through a single one.
@@ -56,7 +61,7 @@ func copyManyAtOnce(ctx context.Context) (restore func()) {
 	}
 }
 
-// kernelCopy is how much the kernel is asked to copy at once, in bytes: what one call of sendfile is given by Go.
+// kernelCopy is how much the kernel is asked to copy at once, in bytes: as much as it holds for a connection (tcp_wmem).
 const kernelCopy = 4 << 20
 
 // kernelCopier stands below Caddy's idle timeout.

@@ -238,7 +238,7 @@ func TestSlowReadersThatReadAreNotCut(t *testing.T) {
 			Ctrl:                  http.NewResponseController(conn), Deadline: caddyhttp.IdleDeadline{Timeout: time.Minute}, Logger: zap.NewNop(),
 		}
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		restore := kernelCopies(r.WithContext(caddyhttp.ContextWithIdleTimeouts(r.Context(), nil, idle)))
+		restore := kernelCopies(r.WithContext(caddyhttp.ContextWithIdleTimeouts(r.Context(), nil, idle)), length)
 		var sent int64
 		for err := error(nil); sent < length && (err == nil || err == io.EOF); {
 			var n int64

@@ -48,10 +48,10 @@ type Handler struct {
 	Encode []Coding
 	// Explained has every response say in Cache-Status (RFC 9211) which file it is, and why it may be kept for how long.
 	Explained bool
-	// KernelCopies is called before a file is copied from disk to a connection, and what it returns afterwards. It has the
+	// KernelCopies is called before so many bytes of a file are copied from disk to a connection, and what it returns afterwards. It has the
 	// kernel copy where the writer keeps it from that. A copy that ends early, without an error, is taken up again. Nil:
 	// nothing is done.
-	KernelCopies func(*http.Request) (restore func())
+	KernelCopies func(r *http.Request, length int64) (restore func())
 	// Asked is the URL that the client asked for, where what is in front of this handler took a part of it away. Nil: it is that
 	// of the request.
 	Asked func(*http.Request) *url.URL

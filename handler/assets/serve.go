@@ -257,7 +257,7 @@ var retrySoon = []string{"1"}
 func (h *Handler) copy(w http.ResponseWriter, r *http.Request, content io.Reader, length int64) {
 	if r.ProtoMajor == 1 && r.TLS == nil {
 		if h.KernelCopies != nil {
-			defer h.KernelCopies(r)()
+			defer h.KernelCopies(r, length)()
 		}
 		for n, err := int64(1), error(nil); length > 0 && n > 0 && (err == nil || err == io.EOF); length -= n {
 			n, err = io.CopyN(w, content, length)
