@@ -289,7 +289,10 @@ func (t *Tree) read(ctx context.Context, started time.Time, settled bool) (*Cata
 }
 
 func (t *Tree) walk(ctx context.Context, root *os.Root, base string) ([]entry, error) {
-	w := &walker{root: root, base: base, named: t.config.Manifests, report: t.report}
+	w := &walker{
+		root: root, base: base, named: t.config.Manifests, report: t.report,
+		entries: make([]entry, 0, len(t.walked)), // it is mostly what was there before
+	}
 	return w.walk(ctx)
 }
 
