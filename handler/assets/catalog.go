@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/scan2food/usher/handler/archive"
@@ -28,7 +29,8 @@ type Catalog struct {
 	reader      Modules         // nil: no script is looked into
 	modules     map[string]bool // the scripts that are named under the prefix of the generation
 	elsewhere   []string
-	archive     Archive // for files that are neither in memory nor on the disk any more; nil: there is none
+	archive     Archive     // for files that are neither in memory nor on the disk any more; nil: there is none
+	lost        atomic.Bool // a variant that was kept on disk could not be read
 }
 
 // Lookup finds the file of a path that is relative to the root, or nil.

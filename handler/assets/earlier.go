@@ -43,6 +43,9 @@ func (t *Tree) openArchive() {
 // renewEvery is how often what is current is renewed: were it not, it would be too old on the day that it is replaced.
 const renewEvery = time.Hour
 
+// renewLost is how soon that is done where something kept was found to be gone, or damaged.
+const renewLost = time.Minute
+
 // Earlier opens the bytes that a path had under a version, or under no version if its name is one. Close them.
 func (t *Tree) Earlier(path, version string) (*archive.Content, bool) {
 	if t.config.Archive == nil {
@@ -71,7 +74,11 @@ func (t *Tree) archive(ctx context.Context, previous, next *Catalog) {
 
 // renew is for a tree that does not change.
 func (t *Tree) renew(ctx context.Context) {
-	if catalog := t.catalog.Load(); catalog != nil && t.config.Now().Sub(t.renewed) >= renewEvery {
+	catalog := t.catalog.Load()
+	if catalog == nil {
+		return
+	}
+	if since := t.config.Now().Sub(t.renewed); since >= renewEvery || since >= renewLost && catalog.lost.Swap(false) {
 		t.renewed = t.config.Now()
 		t.compress(ctx, nil, catalog)
 		t.archive(ctx, nil, catalog)

@@ -377,7 +377,18 @@ func TestDirectoryOfVariantsIsRemoved(t *testing.T) {
 			t.Errorf("the entity tag %s is not that of what is sent", tag)
 		}
 	}
-	k.look()
+	for _, c := range []struct {
+		after  time.Duration
+		coding string
+	}{{renewLost - time.Second, ""}, {time.Second, "br"}} {
+		k.now = k.now.Add(c.after)
+		k.renew(t.Context())
+		k.background.Wait()
+		response := ask(t, k.h, "GET", "/static/main.js", "Accept-Encoding", "br")
+		if got := response.Header.Get("Content-Encoding"); got != c.coding {
+			t.Errorf("%s later it is sent in %q, want %q", c.after, got, c.coding)
+		}
+	}
 	k.encoded("main.js", Brotli, files["main.js"])
 	if got := newKeptTree(t, k.directory, files); true {
 		got.settle()

@@ -58,6 +58,9 @@ func (h *Handler) serveAs(w http.ResponseWriter, r *http.Request, catalog *Catal
 	case chosen != nil:
 		if !h.serveVariant(w, r, chosen) {
 			f.forgetVariant(chosen)
+			if catalog != nil {
+				catalog.lost.Store(true)
+			}
 			h.serveAs(w, r, catalog, f, known) // without it
 		}
 	case now != Identity:

@@ -141,7 +141,7 @@ func (f *File) setVariant(coding Coding, v *variant) {
 	f.changeVariants(func(next *variants) { next.made[coding], next.tried[coding] = v, true })
 }
 
-// forgetVariant is for one that cannot be read: it is made anew when files are looked at next.
+// forgetVariant is for one that cannot be read: it is made anew when files are looked at next, which is soon.
 func (f *File) forgetVariant(unreadable *variant) {
 	f.changeVariants(func(next *variants) {
 		for coding, v := range next.made {
