@@ -103,9 +103,9 @@ func TestAssetsCacheTable(t *testing.T) {
 		".vite/manifest.json": `{"src/main.js":{"file":"assets/main-BZCg4Xy8.js","isEntry":true}}`,
 		"staticfiles.json": `{"paths":{"css/styles.css":"` + djangoName +
 			`","css/lie.css":"css/lie.0123456789ab.css"},"version":"1.1","hash":"0a1b2c3d4e5f"}`,
-		".env": "SECRET=1", ".well-known/x.txt": "well known", "notes.map": "map",
+		".env": "SECRET=1", ".well-known/x.txt": "well known", "notes.map": "map", "drafts/index.html": "<p>",
 	})
-	site := assetsSite(t, root, "immutable /static/vendor/*\nhide *.map")
+	site := assetsSite(t, root, "immutable /static/vendor/*\nhide *.map /static/drafts/index.html")
 	for _, c := range []struct {
 		name, path string
 		status     int
@@ -129,6 +129,9 @@ func TestAssetsCacheTable(t *testing.T) {
 		{"operator", "/static/vendor/jquery.js", 200, yearLong, "the operator's promise", nil},
 		{"HTML", "/static/index." + md5Name("<p>") + ".html", 200, revalidate, "HTML, whatever its name says", nil},
 		{"manifest", "/static/staticfiles.json", 200, revalidate, "a build manifest", nil},
+		{"hidden page", "/static/drafts/index.html", 404, noStore, "the operator's word", nil},
+		{"hidden page by its directory", "/static/drafts/", 404, noStore, "it is the same page", nil},
+		{"redirect to a hidden page", "/static/drafts", 404, noStore, "there is nothing to be led to", nil},
 		{"service worker", "/static/main.js?v=" + stampOf(script), 200, revalidate, "a service worker script",
 			[]string{"Service-Worker", "script"}},
 		{"missing", "/static/gone.js", 404, noStore, "an error is not kept", nil},

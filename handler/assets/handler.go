@@ -121,7 +121,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, site *Site, cat
 // serveDirectory answers with index.html, under the path with its final slash: relative references depend on it.
 func (h *Handler) serveDirectory(w http.ResponseWriter, r *http.Request, catalog *Catalog, directory, asked string) {
 	index := catalog.Lookup(path.Join(directory, "index.html"))
-	if index == nil {
+	if index == nil || h.Hide.Match(path.Join(r.URL.Path, "index.html")) {
 		h.serveMissing(w, r)
 		return
 	}
