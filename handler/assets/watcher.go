@@ -72,8 +72,8 @@ func (w *watcher) add(dir string, following map[string]bool) error {
 			return fs.SkipDir
 		}
 		following[path] = true
-		if err := w.notifier.Add(path); err != nil && !os.IsNotExist(err) {
-			return fmt.Errorf("following %s: %w", path, err)
+		if err := unheard(path, w.notifier.Add(path)); err != nil {
+			return err
 		}
 		if kind, known := silentFileSystem(path); known {
 			silent = fmt.Errorf("%s is on %s", path, kind)
@@ -81,6 +81,15 @@ func (w *watcher) add(dir string, following map[string]bool) error {
 		return nil
 	})
 	return errors.Join(err, silent)
+}
+
+// unheard is why changes in a directory would not be heard of. Of one that is gone, or that may not be read, as lost+found,
+// nothing is served, and its parent tells when that changes.
+func unheard(dir string, err error) error {
+	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return fmt.Errorf("following %s: %w", dir, err)
 }
 
 // addSingle follows the links on the way to the root, which a deployment may point elsewhere, and the files outside. It is
@@ -101,8 +110,8 @@ func (w *watcher) addSingle(following map[string]bool) error {
 			continue
 		}
 		following[dir] = true
-		if err := w.notifier.Add(dir); err != nil && !os.IsNotExist(err) {
-			return fmt.Errorf("following %s: %w", dir, err)
+		if err := unheard(dir, w.notifier.Add(dir)); err != nil {
+			return err
 		}
 	}
 	return nil
