@@ -149,7 +149,8 @@ func xxh128Sum(content []byte) []byte {
 	return sum[:]
 }
 
-// parcelSum is Parcel's: the last half of the 64-bit XXH3. It is of the bytes unless they name other files that bear one.
+// parcelSum is Parcel's: the last half of the 64-bit XXH3. It is of the bytes unless they name files that bear one, such as
+// their own source map.
 func parcelSum(content []byte) string {
 	return hex.EncodeToString(binary.BigEndian.AppendUint32(nil, uint32(xxh3.Hash(content))))
 }

@@ -44,6 +44,8 @@ type Output struct {
 	Integrity string
 	// Size is in bytes; 0 is unknown.
 	Size int64
+
+	ofBuild bool // its version is that of the whole build
 }
 
 // ErrNoManifest is a file of a manifest's name that is something else, such as a web application's manifest.json.
@@ -101,7 +103,7 @@ func ReadManifest(name string, content []byte) (*Manifest, error) {
 			return nil, fmt.Errorf("reading %s manifest: %w", f.kind, err)
 		}
 		m.takeAlike()
-		m.forgetBuilds()
+		m.markBuilds()
 		m.reading = nil
 		return m, nil
 	}

@@ -75,14 +75,20 @@ func (m *Manifest) takeAlike() {
 	}
 }
 
-// forgetBuilds drops the outputs whose token is that of others as well. It is the build's, such as a commit or webpack's
+// markBuilds marks the outputs whose token is that of others as well. It is the build's, such as a commit or webpack's
 // fullhash: when it is built anew, the bytes change under it. A chunkhash, which a script and its style share, looks the
-// same.
-func (m *Manifest) forgetBuilds() {
-	for output, token := range m.reading.tokens {
-		if m.reading.shared[token] {
-			delete(m.Outputs, output)
-			delete(m.Versions, output)
+// same. A version in the query is taken back, unless the bytes can tell.
+func (m *Manifest) markBuilds() {
+	for path, token := range m.reading.tokens {
+		if !m.reading.shared[token] {
+			continue
+		}
+		if output, listed := m.Outputs[path]; listed {
+			output.ofBuild = true
+			m.Outputs[path] = output
+		}
+		if m.format.denies == nil {
+			delete(m.Versions, path)
 		}
 	}
 }

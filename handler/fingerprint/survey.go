@@ -248,7 +248,7 @@ func (m *placedManifest) hold(f File, output Output, version string) Finding {
 		return Finding{Doubt: ChangedUnderManifest, Detail: m.Path + " lists it, and stayed the same while the file changed"}
 	case f.Written.After(m.until):
 		return Finding{Doubt: ManifestOlder, Detail: m.Path + " lists it, but was written before it"}
-	case m.format.namesSources:
+	case m.format.namesSources, output.ofBuild:
 		return Finding{} // as it was written, but under a name that the next build may give other bytes
 	default:
 		return Finding{Evidence: ByManifest, Detail: m.Path + " lists it as a versioned output"}

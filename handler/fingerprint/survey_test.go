@@ -281,3 +281,18 @@ func TestLooksLikeDigest(t *testing.T) {
 		t.Errorf("%d real digests look like words", missed)
 	}
 }
+
+// Two files of the same bytes bear the same digest. When one is edited, that is said.
+func TestJudgeSharedDigest(t *testing.T) {
+	t.Parallel()
+	token := md5Of("hello\n")[:12]
+	manifest := `{"version":"1.1","paths":{"a/x.css":"a/x.` + token + `.css","b/x.css":"b/x.` + token + `.css"}}`
+	files := tree{"staticfiles.json": {manifest, built}, "a/x." + token + ".css": {"hello\n", built}, "b/x." + token + ".css": {"edited\n", built}}
+	survey := files.survey(t)
+	if got := survey.Judge(files.file("a/x." + token + ".css")); got.Evidence != ByDigest {
+		t.Errorf("%+v, want the digest", got)
+	}
+	if got := survey.Judge(files.file("b/x." + token + ".css")); got.Doubt != OtherBytes {
+		t.Errorf("%+v, want the doubt that the version is of other bytes", got)
+	}
+}

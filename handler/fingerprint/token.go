@@ -129,9 +129,7 @@ func standsOut(token string) bool {
 func runsOf(part string) int {
 	runs := 0
 	for i := range len(part) {
-		c := part[i]
-		switch {
-		case i == 0, isDigit(c) != isDigit(part[i-1]), isUpper(c) && isLower(part[i-1]):
+		if c := part[i]; i == 0 || isDigit(c) != isDigit(part[i-1]) || isUpper(c) && isLower(part[i-1]) {
 			runs++
 		}
 	}

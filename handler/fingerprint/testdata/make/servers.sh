@@ -11,7 +11,7 @@ sources() {
 	cp "$here"/site/style.css "$here"/site/*.svg "$here"/site/*.woff2 source/css
 }
 
-# collect <tree> <storage> <setting>...: Django's collectstatic.
+# collect <tree> <storage>: Django's collectstatic.
 collect() {
 	sources "$1"
 	cat >collect.py <<-'CONFIG'
