@@ -27,7 +27,7 @@ type Decision struct {
 
 	// what was presented, for hiding it
 	value, decoded string
-	// one use of a ticket that is good once, and when it ends
+	// one use of a ticket that is good once, and when it ends; zero with every other credential
 	use   keys.Use
 	until time.Time
 }

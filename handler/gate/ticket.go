@@ -76,8 +76,7 @@ func (g *Gate) decideTicket(r *http.Request, d *Decision, token string) {
 // spend uses up a ticket that is good once. Of all sockets that ask for one, one is told yes; the application's answer
 // does not give it back.
 func (g *Gate) spend(d *Decision) bool {
-	return d.Key != TicketLabel || d.Route.Tickets == nil || !d.Route.Tickets.Once ||
-		g.config.Spent.Spend(d.use, d.until, g.config.Now())
+	return d.use == (keys.Use{}) || g.config.Spent.Spend(d.use, d.until, g.config.Now())
 }
 
 // issuer puts tickets of one cookie on pages.

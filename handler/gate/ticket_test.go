@@ -165,6 +165,34 @@ func TestTicketOnce(t *testing.T) {
 	}
 }
 
+// A key is good as often as it comes, also where tickets are good once, and whatever it is called.
+func TestKeyBesideTicketsThatAreGoodOnce(t *testing.T) {
+	t.Parallel()
+	g, _ := ticketGate(t, keys.TicketConfig{Once: true}, nil)
+	const value = "a-key-that-is-called-ticket"
+	key, err := keys.NewKey(TicketLabel, value, time.Time{}, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring, err := keys.NewRing(map[string][]keys.Key{"0": {key}, "1": nil})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.SetRing(ring)
+	for range 2 {
+		admitted := false
+		r := handshake("/ws/0/?key=" + value)
+		_ = g.ServeHTTP(httptest.NewRecorder(), r, g.Decide(r), nextFunc(func(w http.ResponseWriter, _ *http.Request) error {
+			admitted = true
+			w.WriteHeader(http.StatusForbidden)
+			return nil
+		}))
+		if !admitted {
+			t.Error("the key was refused")
+		}
+	}
+}
+
 func TestTicketInEarlyData(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
