@@ -47,3 +47,19 @@ func TestMistakesAreTold(t *testing.T) {
 		})
 	}
 }
+
+// A page that forgets the question mark puts its key into the path, which the log of the refusal shows.
+func TestKeyInThePathIsNotTold(t *testing.T) {
+	t.Parallel()
+	site, _ := corpusSite(t, "")
+	for _, target := range []string{"/ws/a/key=" + goodKey, "/ws/b/" + goodKey} {
+		exchange(t, site.Addr, get(target, upgrade))
+	}
+	eventually(t, "two refusals", func() bool { return len(site.Logs.With("WSREJECT")) == 2 })
+	if strings.Contains(site.Logs.String(), goodKey) {
+		t.Errorf("a key stands in the logs: %s", lineWith(site.Logs, goodKey))
+	}
+	if path := site.Logs.With("WSREJECT")[0]["path"]; path != "/ws/a/key=REDACTED" {
+		t.Errorf("the path is %v", path)
+	}
+}

@@ -96,12 +96,12 @@ func (g *WebSocketGate) refused(r *http.Request, d *gate.Decision) {
 	}
 	g.metrics.count(route, d.Outcome)
 	if entry := g.logger.Check(zapcore.WarnLevel, "WSREJECT"); entry != nil {
-		writeRefused(entry, r, route, d)
+		writeRefused(entry, r, route, g.gate.RedactPath(r.URL.Path), d)
 	}
 }
 
-// writeRefused writes WSREJECT. The target is not shown: it may hold what was presented.
-func writeRefused(entry *zapcore.CheckedEntry, r *http.Request, route string, d *gate.Decision) {
+// writeRefused writes WSREJECT. The query is not shown: it holds what was presented.
+func writeRefused(entry *zapcore.CheckedEntry, r *http.Request, route, path string, d *gate.Decision) {
 	why, code := d.Outcome.Reason(), uint16(0)
 	if d.Closed {
 		code = d.Outcome.CloseCode()
@@ -117,7 +117,7 @@ func writeRefused(entry *zapcore.CheckedEntry, r *http.Request, route string, d 
 		zap.String("key", d.Key),
 		zap.String("client", clientAddress(r).String()),
 		zap.String("origin", r.Header.Get("Origin")),
-		zap.String("path", r.URL.Path),
+		zap.String("path", path),
 		zap.String("reason", why),
 	)
 }

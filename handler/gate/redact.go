@@ -224,8 +224,9 @@ func (m redactor) parameter(raw, name, value string) (string, bool) {
 // target redacts a request target or a Referer.
 func (m redactor) target(uri string) string {
 	before, rest, found := strings.Cut(uri, "?")
+	before = m.path(before)
 	if !found {
-		return uri
+		return before
 	}
 	query, fragment, hasFragment := strings.Cut(rest, "#")
 	if !decodable(query) && m.byName {
@@ -237,6 +238,28 @@ func (m redactor) target(uri string) string {
 		uri += "#" + fragment
 	}
 	return uri
+}
+
+// RedactPath returns the path of a handshake, decoded or not, as a log may show it: where a client forgot the question mark, the
+// key stands in it.
+func (g *Gate) RedactPath(path string) string {
+	left := maxLoggedParts
+	return redactor{gate: g, byName: true, left: &left}.path(path)
+}
+
+func (m redactor) path(path string) string {
+	if !m.byName || len(path) < keys.MinSecretLength {
+		return path
+	}
+	return joined(path, "/", func(segment string) string {
+		if len(segment) < keys.MinSecretLength {
+			return segment
+		}
+		if m.secret(segment) {
+			return Redacted
+		}
+		return m.parts(segment)
+	})
 }
 
 func (m redactor) line(name, line string) string {
@@ -266,7 +289,7 @@ func (m redactor) parts(line string) string {
 	if !m.byName {
 		return line
 	}
-	redacted := line
+	redacted, escaped := line, false
 	for word := range strings.FieldsFuncSeq(line, endsWord) {
 		if len(word) < keys.MinSecretLength {
 			continue
@@ -277,9 +300,10 @@ func (m redactor) parts(line string) string {
 			}
 			if *m.left--; *m.left >= 0 && m.gate.knows(part) {
 				redacted = strings.ReplaceAll(redacted, part, Redacted)
+				escaped = escaped || !strings.Contains(line, part)
 			}
 		})
-		if *m.left < 0 {
+		if *m.left < 0 || escaped {
 			return Redacted
 		}
 	}
