@@ -47,27 +47,20 @@ func markedDirectories(tree Tree) []directory {
 	return slices.DeleteFunc(directories, func(d directory) bool { return !d.bearsVersions(tree) })
 }
 
-// bearsVersions reports that a third of the files of the directory have a version in their name beyond doubt. Elsewhere
-// what may be a version (CTABlock.js) is a word.
+// bearsVersions reports that most names in the directory look as if they had a version. Elsewhere the one that does
+// (CTABlock.js) is a word.
 func (d directory) bearsVersions(tree Tree) bool {
-	if d.framework == "Next.js" {
-		return true // it has no such option
-	}
 	versioned, all := 0, 0
 	for p := range tree.Files() {
-		rest, ok := strings.CutPrefix(p, d.path)
-		if !ok || isDerived(p) || path.Ext(p) == ".json" {
+		if !strings.HasPrefix(p, d.path) || isDerived(p) || path.Ext(p) == ".json" {
 			continue
 		}
 		all++
-		for token := range nameTokens(rest) {
-			if d.versioned(token) && standsOut(token[:8]) {
-				versioned++
-				break
-			}
+		if d.admits(p) {
+			versioned++
 		}
 	}
-	return 3*versioned >= all
+	return 3*versioned >= 2*all
 }
 
 func markedBy(p string, tree Tree) (directory, bool) {

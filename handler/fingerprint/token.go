@@ -105,8 +105,8 @@ func looksLikeDigest(token string) bool {
 }
 
 // standsOut tells digests from names. Digits, capitals and small letters take turns in a digest; in a name a run of one
-// kind is longer (PDFViewer, OAuth2Login, mp4player), but for i18n and its like. One in ten digests of eight characters
-// is taken for a name.
+// kind is longer (PDFViewer, OAuth2Login, toBase64). Two in five digests of eight characters are taken for a name: where
+// others of its build stand out, they are known by them.
 func standsOut(token string) bool {
 	if !looksLikeDigest(token) {
 		return false
@@ -118,7 +118,7 @@ func standsOut(token string) bool {
 		return false // words, of which one is odd
 	}
 	for part := range strings.FieldsFuncSeq(token, func(r rune) bool { return r == '-' || r == '_' }) {
-		if runs := runsOf(part); len(part) > 4 && 3*runs > len(part) || len(part) == 4 && runs == 4 {
+		if len(part) > 5 && 2*runsOf(part) >= len(part) {
 			return true
 		}
 	}
