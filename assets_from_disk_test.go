@@ -295,7 +295,7 @@ func TestStalledStreamsOfHTTP2(t *testing.T) {
 	site, err := provisionSite(t, fmt.Sprintf(`{
 	servers {
 		timeouts {
-			write_idle 500ms
+			write_idle 3s
 		}
 	}
 }

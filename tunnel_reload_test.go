@@ -49,17 +49,21 @@ func TestTunnelInAProcess(t *testing.T) {
 		go func() { talked <- talk(conn, i, 100*time.Millisecond, stop) }()
 	}
 	shaking := shakeHands(t, process.addr, app, stop)
+	halt := sync.OnceFunc(func() {
+		close(stop)
+		shaking.Wait()
+	})
+	t.Cleanup(halt) // where a reload failed, too
 	for i := range reloads {
 		process.reload(t, fmt.Sprintf("header_up X-Reload %d", i))
 		time.Sleep(10 * time.Millisecond) // a configuration also serves
 	}
-	close(stop)
+	halt()
 	for range conns {
 		if err := <-talked; err != nil {
 			t.Error(err)
 		}
 	}
-	shaking.Wait()
 	for i, conn := range conns {
 		if i%2 == 0 {
 			_ = conn.(*net.TCPConn).SetLinger(0) // a reset
