@@ -256,6 +256,15 @@ func TestCorpusMix(t *testing.T) {
 	}
 }
 
+// webassets' version in the query is of the bytes too: its page says all.js?f84f2010.
+func TestCorpusWebassets(t *testing.T) {
+	t.Parallel()
+	content := readTree(t, "testdata/webassets-0.12.1").file("query/all.js").Content
+	if proof, ok := content.ProveToken("f84f2010"); !ok || proof.Convention != "md5" {
+		t.Errorf("%v %v, want md5", proof, ok)
+	}
+}
+
 // A manifest that is older than the files knows nothing of them.
 func TestCorpusOlderManifest(t *testing.T) {
 	t.Parallel()
