@@ -39,7 +39,6 @@ type Config struct {
 // Store is safe for concurrent use. It has no goroutine, and needs no end.
 type Store struct {
 	config  Config
-	opened  func() error // see Open
 	kept    atomic.Int64 // Keep of the configuration in force, and its Size
 	limit   atomic.Int64
 	entries string // the directory of what is known by name and version
@@ -47,6 +46,7 @@ type Store struct {
 
 	// changing is held while files are made or removed, for longer than index.
 	changing sync.Mutex
+	open     bool
 	looked   time.Time // what the time of change of the directory of entries was then
 
 	index sync.RWMutex // guards what follows; it is never held while the disk is used
@@ -100,16 +100,17 @@ func New(config Config) *Store {
 		held:    make(map[digest]*blob),
 	}
 	s.Bound(config.Keep, config.Size)
-	s.opened = sync.OnceValue(s.open)
 	return s
 }
 
-// Open makes the directory, if it is missing, and reads what is held there, once.
-func (s *Store) Open() error { return s.opened() }
-
-func (s *Store) open() error {
+// Open makes the directory, if it is missing, and reads what is held there. A store that is open stays as it is; one that could
+// not be opened may be tried again.
+func (s *Store) Open() error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
+	if s.open {
+		return nil
+	}
 	for _, directory := range []string{s.entries, s.blobs} {
 		// Assets may be for some eyes only: so is the archive.
 		if err := os.MkdirAll(directory, 0o700); err != nil {
@@ -119,6 +120,7 @@ func (s *Store) open() error {
 	if err := s.load(); err != nil {
 		return fmt.Errorf("reading the archive: %w", err)
 	}
+	s.open = true
 	s.sweep()
 	return nil
 }

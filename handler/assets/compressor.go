@@ -19,14 +19,16 @@ type compression struct {
 	now        func() time.Time
 	logger     *zap.Logger
 
-	mutex   sync.Mutex // one catalog after the other: each takes memory while it is compressed
-	failing bool       // it was said that the disk fails
-	without int        // of how many variants it was said that there is no room for them
+	mutex    sync.Mutex // one catalog after the other: each takes memory while it is compressed
+	unopened bool       // it was said that the archive cannot be opened
+	failing  bool       // it was said that it cannot be written
+	without  int        // of how many variants it was said that there is no room for them
 }
 
 // compressor gives the files of a catalog their variants, in the background: until it is done they are answered as they are.
 type compressor struct {
 	*compression
+	archive Archive // nil also where it cannot be opened
 	catalog *Catalog
 	since   time.Time // what is kept since then is needed
 	encoder encoder   // nil until it is needed
@@ -44,10 +46,9 @@ type compressor struct {
 func (c *compression) compress(ctx context.Context, previous, catalog *Catalog) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	c.open()
-	w := &compressor{compression: c, catalog: catalog, left: c.memory - catalog.held()}
+	w := &compressor{compression: c, archive: c.open(), catalog: catalog, left: c.memory - catalog.held()}
 	defer w.close()
-	if c.archive != nil {
+	if w.archive != nil {
 		previous.renewVariants(catalog)
 		w.since = c.now() // what is current comes before what was
 	}
@@ -77,15 +78,20 @@ func (c *compression) compress(ctx context.Context, previous, catalog *Catalog) 
 	w.finish()
 }
 
-// open opens the archive, here, where nobody waits for it.
-func (c *compression) open() {
+// open opens the archive, here, where nobody waits for it; nil where there is none, or it cannot be opened for now.
+func (c *compression) open() Archive {
 	if c.archive == nil {
-		return
+		return nil
 	}
-	if err := c.archive.Open(); err != nil {
-		c.archive = nil
+	err := c.archive.Open()
+	if err != nil && !c.unopened {
 		c.logger.Error("compressed assets are not kept on disk", zap.Error(err))
 	}
+	c.unopened = err != nil
+	if c.unopened {
+		return nil
+	}
+	return c.archive
 }
 
 // isCompressed reports a file that other codings are made of.

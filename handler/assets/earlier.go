@@ -28,16 +28,18 @@ type Archive interface {
 	Sweep()
 }
 
-// openArchive opens what is not opened when a configuration is only checked. One that cannot be used is said, and the assets are
-// served without.
-func (t *Tree) openArchive() {
+// openArchive opens what is not opened when a configuration is only checked. Where that fails it is said, the assets are served
+// without, and it is tried again with the next generation, or within the hour.
+func (t *Tree) openArchive() (opened bool) {
 	if t.config.Archive == nil {
-		return
+		return false
 	}
-	if err := t.config.Archive.Open(); err != nil {
-		t.config.Archive = nil
+	err := t.config.Archive.Open()
+	if err != nil && !t.unopened {
 		t.config.Logger.Error("earlier versions of assets are not kept", zap.String("root", t.config.Root), zap.Error(err))
 	}
+	t.unopened = err != nil
+	return !t.unopened
 }
 
 // renewEvery is how often what is current is renewed: were it not, it would be too old on the day that it is replaced.
@@ -56,7 +58,7 @@ func (t *Tree) Earlier(path, version string) (*archive.Content, bool) {
 
 // archive keeps what is current, in the background, for the day that it is replaced; what was until now gets its full time.
 func (t *Tree) archive(ctx context.Context, previous, next *Catalog) {
-	if t.config.Archive == nil {
+	if !t.openArchive() {
 		return
 	}
 	t.background.Add(1)

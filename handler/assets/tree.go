@@ -92,7 +92,8 @@ type Tree struct {
 	restless time.Time            // since when it is written to
 	looking  time.Duration        // how long it takes to look
 
-	renewed time.Time // when what is current was put into the archives, or renewed there
+	unopened bool      // it was said that the archive cannot be opened
+	renewed  time.Time // when what is current was put into the archives, or renewed there
 
 	followers followers
 
