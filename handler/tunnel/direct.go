@@ -3,7 +3,6 @@
 package tunnel
 
 import (
-	"errors"
 	"io"
 	"net"
 	"os"
@@ -16,7 +15,7 @@ import (
 // directSource reads from a connection that has nothing between itself and the kernel, at the moment that the kernel has
 // bytes, and without asking it twice: a read that does not fill its buffer has emptied the connection, and more is told of
 // by the next edge (epoll(7)). No edge may be lost over that. So it reads and hands on inside the wait of the runtime, which
-// remembers an edge from its beginning to its end, and there nothing may block: who closes the connection waits for it.
+// remembers an edge from its beginning to its end. Who closes the connection waits for it, and so for what is handed on.
 type directSource struct {
 	conn   net.Conn // for what may wait
 	base   net.Conn // the kernel's, below conn
@@ -34,11 +33,8 @@ type directSource struct {
 	closing bool // the gate closes the socket: all that is left to do is to read conn
 	size    bufferSize
 
-	// What try leaves to pump.
-	sink     sink
-	held     *[]byte // holds what the sink has not finished with
-	heldSize bufferSize
-	err      error
+	sink func([]byte) error
+	err  error // what ended the last wait
 }
 
 // newDirectSource reads conn, whose innermost known connection is base. It is nil where the connection does not allow it.
@@ -57,7 +53,7 @@ func newDirectSource(conn, base net.Conn) source {
 	return s
 }
 
-func (s *directSource) pump(sink sink) error {
+func (s *directSource) pump(sink func([]byte) error) error {
 	if s.closing {
 		return s.readConn(sink)
 	}
@@ -73,49 +69,40 @@ func (s *directSource) pump(sink sink) error {
 		s.fresh = err == errWoken
 		return err
 	}
-	err := s.err
-	if s.held != nil {
-		err = sink.finish()
-		giveBuffer(s.heldSize, s.held)
-		s.held = nil
-	}
-	s.closing = errors.Is(err, sockets.ErrClosing)
-	if s.closing {
+	if s.err == sockets.ErrClosing {
+		s.closing = true
 		return nil
 	}
-	return err
+	return s.err
 }
 
-// tryOnce reads once, and reports whether there is something to be done that may wait, or that ends the source.
+// tryOnce reads once and hands on. It reports whether the wait is over: at the end, or where another read comes first.
 func (s *directSource) tryOnce(descriptor uintptr) bool {
 	s.reader.descriptor = int(descriptor)
 	size := s.size
 	buffer := takeBuffer(size)
-	var n int
-	n, s.err = s.read(&s.reader, *buffer)
-	if n > 0 && !s.sink.offer((*buffer)[:n]) {
-		s.held, s.heldSize = buffer, size
-	} else {
-		giveBuffer(size, buffer)
-	}
-	switch s.err {
-	case nil:
-		s.size = size.next(n, largeBuffer)
-		return s.held != nil || n == bufferBytes[size] || s.unsure.Load()
-	case os.ErrDeadlineExceeded:
-		s.err = nil
+	defer giveBuffer(size, buffer)
+	n, err := s.read(&s.reader, *buffer)
+	if err == os.ErrDeadlineExceeded {
 		return false
 	}
-	return true
+	if err == nil {
+		s.size = size.next(n, largeBuffer)
+		err = s.sink((*buffer)[:n])
+	}
+	s.err = err
+	return err != nil || n == bufferBytes[size] || s.unsure.Load()
 }
 
 // readConn reads in the ordinary way.
-func (s *directSource) readConn(sink sink) error {
+func (s *directSource) readConn(sink func([]byte) error) error {
 	buffer := takeBuffer(tinyBuffer)
 	defer giveBuffer(tinyBuffer, buffer)
 	n, err := s.conn.Read(*buffer)
-	if err := handOn(sink, (*buffer)[:n]); err != nil {
-		return err
+	if n > 0 {
+		if err := sink((*buffer)[:n]); err != nil {
+			return err
+		}
 	}
 	return woken(s.base, err)
 }

@@ -51,33 +51,24 @@ func told(t *testing.T, conn net.Conn) *directSource {
 	return source
 }
 
-// collector is a sink that keeps what it is offered, and now and then leaves a chunk to be finished.
+// collector keeps what it gets.
 type collector struct {
-	all     []byte
-	pending []byte
-	came    chan int // how much is there, after each chunk
+	all  []byte
+	came chan int // how much is there, after each chunk
 }
 
-func (c *collector) offer(chunk []byte) bool {
-	if c.pending = chunk; len(chunk)%7 == 0 {
-		return false
-	}
-	return c.finish() == nil
-}
-
-func (c *collector) finish() error {
-	c.all = append(c.all, c.pending...)
-	c.pending = nil
+func (c *collector) take(chunk []byte) error {
+	c.all = append(c.all, chunk...)
 	c.came <- len(c.all)
 	return nil
 }
 
 // pumpToEnd runs the source to its end.
-func pumpToEnd(source source, sink sink) <-chan error {
+func pumpToEnd(source source, sink *collector) <-chan error {
 	ended := make(chan error, 1)
 	go func() {
 		for {
-			if err := source.pump(sink); err != nil && err != errWoken {
+			if err := source.pump(sink.take); err != nil && err != errWoken {
 				ended <- err
 				return
 			}

@@ -13,10 +13,6 @@ type direction struct {
 	sendNow func(p []byte) int // writes to sink what needs no waiting, and returns how much that is; nil: nothing does
 	early   []byte             // came before the tunnel stood
 
-	// What offer has left to finish: before goes first, and broken is what ends the direction then.
-	before, rest []byte
-	broken       error
-
 	// writing is held while bytes go to the sink; frames follow those bytes.
 	writing sync.Mutex
 	frames  frames
@@ -40,8 +36,8 @@ type direction struct {
 // is to be run again.
 func (d *direction) run() error {
 	err := d.forwardEarly()
-	for err == nil {
-		err = d.source.pump(d)
+	for sink := d.forward; err == nil; {
+		err = d.source.pump(sink)
 	}
 	d.over.Store(err != errWoken)
 	return err
@@ -49,8 +45,11 @@ func (d *direction) run() error {
 
 func (d *direction) forwardEarly() error {
 	early := d.early
+	if len(early) == 0 {
+		return nil
+	}
 	d.early = nil
-	return handOn(d, early)
+	return d.forward(early)
 }
 
 // cool has a direction that has been silent for a while go on in another goroutine. The stack of a goroutine that has
@@ -65,70 +64,34 @@ func (d *direction) cool() {
 // drop reads what the source still sends, until it ends.
 func (d *direction) drop() {
 	d.deaf = true
+	sink := d.forward
 	for err := error(nil); err == nil || err == errWoken; {
-		err = d.source.pump(d)
+		err = d.source.pump(sink)
 	}
 }
 
-// offer counts a chunk, takes the answers to our pings out of it, and sends what needs no waiting.
-func (d *direction) offer(chunk []byte) bool {
+func (d *direction) forward(chunk []byte) error {
 	d.came.Add(1)
 	d.warm.Store(true)
 	if d.deaf {
-		return true
+		return nil
 	}
-	if d.from != nil {
-		d.from.sent.Store(false)
-		d.before, chunk, d.broken = d.from.strip(chunk)
-		if len(d.before) > 0 || d.broken != nil {
-			d.rest = chunk
-			return false
-		}
+	if d.from == nil {
+		return d.send(chunk)
 	}
-	n := d.trySend(chunk)
-	if n == len(chunk) {
-		return true
-	}
-	d.rest = chunk[n:]
-	return false
-}
-
-// finish sends what offer has left.
-func (d *direction) finish() error {
-	before, rest, broken := d.before, d.rest, d.broken
-	d.before, d.rest, d.broken = nil, nil, nil
-	for _, chunk := range [][]byte{before, rest} {
-		if len(chunk) == 0 {
-			continue
-		}
-		if err := d.send(chunk); err != nil {
+	d.from.sent.Store(false)
+	before, rest, err := d.from.strip(chunk)
+	if len(before) > 0 {
+		if err := d.send(before); err != nil {
 			return err
 		}
 	}
-	return broken
-}
-
-// trySend sends what can be sent without waiting, and returns how much that was: nothing where send would do more than to
-// write.
-func (d *direction) trySend(chunk []byte) int {
-	if d.sendNow == nil || !d.writing.TryLock() {
-		return 0
+	if len(rest) > 0 {
+		if err := d.send(rest); err != nil {
+			return err
+		}
 	}
-	defer d.writing.Unlock()
-	if d.to != nil && d.to.due.Load() {
-		return 0
-	}
-	behind := d.frames
-	if _, err := behind.skip(chunk); err != nil {
-		return 0
-	}
-	n := d.sendNow(chunk)
-	if n == len(chunk) {
-		d.frames = behind
-	} else {
-		_, _ = d.frames.skip(chunk[:n])
-	}
-	return n
+	return err
 }
 
 // send writes a chunk, with the ping that is due at the first frame boundary in it. Of a chunk that holds a frame which
@@ -205,6 +168,11 @@ func (d *direction) sayGoodbye() {
 }
 
 func (d *direction) write(p []byte) error {
+	if d.sendNow != nil {
+		if p = p[d.sendNow(p):]; len(p) == 0 {
+			return nil
+		}
+	}
 	d.went.Add(1)
 	_, err := d.sink.Write(p)
 	d.went.Add(1)

@@ -13,24 +13,9 @@ import (
 // source is where the bytes of one direction come from.
 type source interface {
 	// pump waits for bytes and hands them on, for as long as it likes. An error of sink ends it.
-	pump(sink sink) error
+	pump(sink func([]byte) error) error
 	// wake has the pump that waits now, if there is one, return errWoken.
 	wake()
-}
-
-// sink is what a source hands bytes to.
-type sink interface {
-	// offer takes a chunk without waiting. Unless it reports that all of it is done with, finish follows.
-	offer(chunk []byte) (done bool)
-	// finish sees to the rest of the chunk, which must be left alone until then. It may wait.
-	finish() error
-}
-
-func handOn(sink sink, chunk []byte) error {
-	if len(chunk) == 0 || sink.offer(chunk) {
-		return nil
-	}
-	return sink.finish()
 }
 
 // errWoken is what a pump says that waited in vain until it was woken.
@@ -96,7 +81,7 @@ func rawConn(conn net.Conn) (syscall.RawConn, bool) {
 	return nil, false
 }
 
-func (s *connSource) pump(sink sink) error {
+func (s *connSource) pump(sink func([]byte) error) error {
 	if s.ready == nil {
 		return s.read(sink)
 	}
@@ -111,7 +96,7 @@ func (s *connSource) pump(sink sink) error {
 }
 
 // readBusy reads from a TLS connection. When that is woken, what it still holds is handed on.
-func (s *connSource) readBusy(sink sink) error {
+func (s *connSource) readBusy(sink func([]byte) error) error {
 	err := woken(s.base, s.read(sink))
 	if err != errWoken {
 		return err
@@ -130,14 +115,16 @@ func (s *connSource) wake() {
 }
 
 // read reads once, and sets the size of the next read by what came.
-func (s *connSource) read(sink sink) error {
+func (s *connSource) read(sink func([]byte) error) error {
 	size := s.size
 	buffer := takeBuffer(size)
 	defer giveBuffer(size, buffer)
 	n, err := s.conn.Read(*buffer)
 	s.size = s.nextSize(n)
-	if err := handOn(sink, (*buffer)[:n]); err != nil {
-		return err
+	if n > 0 {
+		if err := sink((*buffer)[:n]); err != nil {
+			return err
+		}
 	}
 	return err
 }
@@ -156,7 +143,7 @@ func (s *connSource) nextSize(n int) bufferSize {
 
 // drain hands on what a TLS connection holds. Its read fails where it would have to ask the kernel, which does it no harm
 // (to a write it would).
-func (s *connSource) drain(sink sink) error {
+func (s *connSource) drain(sink func([]byte) error) error {
 	if err := s.base.SetReadDeadline(past); err != nil {
 		return err
 	}
@@ -177,14 +164,16 @@ type streamSource struct {
 	size bufferSize
 }
 
-func (s *streamSource) pump(sink sink) error {
+func (s *streamSource) pump(sink func([]byte) error) error {
 	size := max(s.size, smallBuffer)
 	buffer := takeBuffer(size)
 	defer giveBuffer(size, buffer)
 	n, err := s.body.Read(*buffer)
 	s.size = size.next(n, recordBuffer)
-	if err := handOn(sink, (*buffer)[:n]); err != nil {
-		return err
+	if n > 0 {
+		if err := sink((*buffer)[:n]); err != nil {
+			return err
+		}
 	}
 	return err
 }

@@ -171,7 +171,17 @@ func (t *tunnel) leave() {
 func (t *tunnel) dismiss() {
 	_ = t.app.SetWriteDeadline(time.Now().Add(dismissal))
 	t.up.sayGoodbye()
-	t.app.Close()
+	t.closeApp()
+}
+
+// closeApp ends the application's side, without waiting for what down still writes to the client: that is ended next, or is
+// not ours to end.
+func (t *tunnel) closeApp() {
+	if t.down.over.Load() {
+		t.app.Close()
+		return
+	}
+	go t.app.Close()
 }
 
 // linger leaves the tunnel a little time to end by itself.
@@ -181,7 +191,7 @@ func (t *tunnel) linger() { t.watch.lingers.Store(true) }
 // until that is done.
 func (t *tunnel) shut() {
 	t.leaving.Store(true)
-	t.app.Close()
+	t.closeApp()
 	t.client.Close()
 }
 

@@ -1,0 +1,90 @@
+package tunnel
+
+import (
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/scan2food/usher/handler/sockets"
+)
+
+// TestNobodyReads ends tunnels in which both directions are held up in a write, and so both connections inside the wait for what
+// comes next: to close either is to wait for the other.
+func TestNobodyReads(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name         string
+		writeTimeout time.Duration
+		end          func(s *testSite, client *wsClient, app *appConn)
+	}{
+		{"the time of a write is over", 20 * testTick, func(*testSite, *wsClient, *appConn) {}},
+		{"the gate closes", time.Minute, func(s *testSite, _ *wsClient, _ *appConn) {
+			s.registry.CloseWhere(func(sockets.Info) bool { return true }, 4401, "no more")
+		}},
+		{"the server stops", time.Minute, func(s *testSite, _ *wsClient, _ *appConn) {
+			s.pool.Drain(s.pool.all()[0].host, 0)
+		}},
+		{"the client resets", time.Minute, func(_ *testSite, client *wsClient, _ *appConn) {
+			conn := client.Conn
+			if layered, ok := conn.(interface{ NetConn() net.Conn }); ok {
+				conn = layered.NetConn()
+			}
+			_ = conn.(*net.TCPConn).SetLinger(0)
+			conn.Close()
+		}},
+		{"the application resets", time.Minute, func(_ *testSite, _ *wsClient, app *appConn) { app.reset() }},
+	} {
+		for _, secure := range []bool{false, true} {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				full := make(chan *appConn)
+				app := startApp(t, "tcp", func(c *appConn) {
+					c.accept()
+					fill(c.Conn, frame(0x82, false, make([]byte, 60000)))
+					full <- c
+					<-full
+				})
+				defer close(full)
+				site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, WriteTimeout: c.writeTimeout}, secure)
+				client := site.open(t)
+				fill(client, frame(0x82, true, make([]byte, 60000)))
+				c.end(site, client, <-full)
+				waitFor(t, "the tunnel to end", func() bool { return site.pool.Len() == 0 })
+			})
+		}
+	}
+}
+
+// TestDrainWhenNobodyReads has several such tunnels: each is told without waiting for the end of the one before.
+func TestDrainWhenNobodyReads(t *testing.T) {
+	t.Parallel()
+	const tunnels = 8
+	var full sync.WaitGroup
+	full.Add(tunnels)
+	app := startApp(t, "tcp", func(c *appConn) {
+		c.accept()
+		fill(c.Conn, frame(0x82, false, make([]byte, 60000)))
+		full.Done()
+		_, _ = io.Copy(io.Discard, c.Reader)
+	})
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, WriteTimeout: time.Minute}, true)
+	for range tunnels {
+		site.open(t)
+	}
+	full.Wait()
+	started := time.Now()
+	site.pool.Drain(app.Host, 0)
+	if took := time.Since(started); took > tunnels/2*time.Second {
+		t.Errorf("draining %d tunnels at once took %s", tunnels, took)
+	}
+}
+
+// fill writes until nothing more is taken.
+func fill(conn net.Conn, message []byte) {
+	for err := error(nil); err == nil; {
+		_ = conn.SetWriteDeadline(time.Now().Add(20 * testTick))
+		_, err = conn.Write(message)
+	}
+}
