@@ -108,6 +108,9 @@ func TestReadNow(t *testing.T) {
 			t.Error(err)
 		}
 		_, _ = client.Write(maskedClose(4401, ""))
+		for !s.saidLast() {
+			time.Sleep(time.Millisecond)
+		}
 		return server.Read(p)
 	}), buffer)
 	if n != 0 || !errors.Is(err, ErrClosing) {
@@ -126,5 +129,33 @@ func TestReadNow(t *testing.T) {
 	s.End()
 	if e := soon(t, "the end", ended); e.In != int64(len(masked(1, []byte("hello")))+len(maskedClose(4401, ""))) {
 		t.Errorf("%d bytes were counted from the client", e.In)
+	}
+}
+
+// TestReadNowOfAnEarlyAnswer has the client's Close frame read before the gate knows that its own is out: whoever reads on is not
+// held up, and the socket ends at once.
+func TestReadNowOfAnEarlyAnswer(t *testing.T) {
+	t.Parallel()
+	client, server := tcpPair(t)
+	s := open(t, NewRegistry(time.Now), Info{})
+	conn := upgraded(t, s, server).(Conn)
+	buffer := make([]byte, 100)
+	_, _ = client.Write(maskedClose(4401, ""))
+	if n, err := conn.ReadNow(server, buffer); n != len(maskedClose(4401, "")) || err != nil {
+		t.Fatalf("ReadNow = %d, %v", n, err)
+	}
+	closing, link, _ := s.beginClose(4401, "revoked")
+	read := make(chan error, 1)
+	go func() {
+		_, err := conn.Read(buffer)
+		read <- err
+	}()
+	if err := soon(t, "the end of reading", read); err != io.EOF {
+		t.Errorf("Read = %v, want the end", err)
+	}
+	started := time.Now()
+	s.carryOut(closing, link)
+	if took := time.Since(started); took > closeWithin/2 {
+		t.Errorf("the end came after %s, though the client had answered", took)
 	}
 }

@@ -234,11 +234,7 @@ func (s *Socket) endedBy(who uint32, code Code) { s.ending.CompareAndSwap(0, who
 
 // read passes bytes of the client to the application. Once the gate's Close frame is out, what still comes is dropped.
 func (s *Socket) read(from io.Reader, p []byte) (int, error) {
-	var n int
-	var err error
-	if !s.saidLast() {
-		n, err = s.readSome(from, p)
-	}
+	n, err := s.readSome(from, p)
 	if s.saidLast() {
 		s.discard(s.closing.Load(), from, p, err)
 		return 0, io.EOF
@@ -249,6 +245,9 @@ func (s *Socket) read(from io.Reader, p []byte) (int, error) {
 func (s *Socket) readSome(from io.Reader, p []byte) (int, error) {
 	s.reading.Lock()
 	defer s.reading.Unlock()
+	if s.fromClient.closed && s.closing.Load() != nil {
+		return 0, io.EOF // the last that is waited for came with an earlier read
+	}
 	return s.readOnce(from, p)
 }
 
