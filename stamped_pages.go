@@ -175,12 +175,12 @@ func (w *pageWriter) decide(status int) {
 	if status == http.StatusNotModified && w.restored {
 		w.tag(header)
 		w.tellGeneration(header)
+		revalidated(header) // as the page was (RFC 9110, 15.4.5)
+		delete(header, "Last-Modified")
 		return
 	}
 	if isHTML(header) && status >= 200 && status != http.StatusNotModified {
-		if header["Cache-Control"] == nil && header["Expires"] == nil {
-			header["Cache-Control"] = []string{"no-cache"} // or browsers guess, and show a page of before (RFC 9111, 4.2.2)
-		}
+		revalidated(header)
 		w.tellToForget(header)
 	}
 	if !mayStamp(status, header) {
@@ -209,6 +209,14 @@ func (w *pageWriter) decide(status int) {
 	w.obey(header["Content-Security-Policy-Report-Only"])
 	if w.coding != "" && w.coding != "identity" {
 		w.decoder = newDecoding(w.coding, w.page)
+	}
+}
+
+// revalidated has browsers ask each time for a page that says nothing of it: they would guess, and show one of before (RFC 9111,
+// 4.2.2).
+func revalidated(header http.Header) {
+	if header["Cache-Control"] == nil && header["Expires"] == nil {
+		header["Cache-Control"] = []string{"no-cache"}
 	}
 }
 
