@@ -327,6 +327,34 @@ func TestReloadClosesTheRevoked(t *testing.T) {
 	}
 }
 
+// Limits hold over a reload, also where other routes come and go.
+func TestReloadKeepsCounting(t *testing.T) {
+	address := startEcho(t)
+	config := func(more string) string {
+		return fmt.Sprintf(`
+			http://localhost http://127.0.0.1
+			websocket_gate {
+				%s
+				route chat /ws/chat/ {
+					key %s
+					max_open 1
+				}
+			}
+			reverse_proxy %s {
+				stream_close_delay 1m
+			}
+		`, more, oldKey, address)
+	}
+	before := startSite(t, config(""))
+	openSocket(t, before, oldKey)
+	after := startSite(t, config("route orders /ws/orders/ {\nkey "+newKey+"\n}"))
+	before.Unload()
+	response := exchange(t, after.Addr, get("/ws/chat/?key="+oldKey, upgrade))
+	if response.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("a second socket where one may be open: status %d, want 429", response.StatusCode)
+	}
+}
+
 // Sites that differ in nothing but their hosts and keys keep their sockets, whatever sites come, go, or change places.
 func TestReloadTellsSitesApart(t *testing.T) {
 	const thirdKey = "the-third-key-0123456789"

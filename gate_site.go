@@ -4,29 +4,58 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// siteOf names the gate so that its successor after a reload has the same name, and no other gate has: by what its server
-// listens on, the hosts that it is for, its routes, and how many such gates the server had before it. Without the hosts, a
-// site that comes or goes would give the sockets of all sites behind it to another site's gate.
+// siteOf names the gate so that its successor after a reload has the same name, and no other gate has. The predecessor is
+// the gate on the same addresses and hosts with which it has the most routes in common: a route that comes or goes changes
+// nothing for the others, nor does a site that does.
 func (s *gateSet) siteOf(g *WebSocketGate) string {
-	var parts []string
-	if g.logs.server != nil {
-		parts = append(parts, g.logs.server.Listen...)
-		parts = append(parts, hostsOf(g.logs.server)...)
-	}
-	for _, route := range g.Routes {
-		parts = append(parts, route.Name, strings.Join(route.Paths, " "))
-	}
-	shape, before := strings.Join(parts, "\n"), 0
-	for _, other := range s.all() {
-		if other.logs.server == g.logs.server && strings.HasPrefix(other.site, shape+"\n#") {
-			before++
+	all := s.all()
+	site, most := "", 0
+	for _, other := range all {
+		if other.logs.server == g.logs.server || other.place != g.place || takenOver(all, other, g) {
+			continue
+		}
+		if common := routesInCommon(g, other); common > most {
+			site, most = other.site, common
 		}
 	}
-	return fmt.Sprintf("%s\n#%d", shape, before)
+	if site == "" {
+		site = fmt.Sprintf("%s\n#%d", g.place, sitesNamed.Add(1))
+	}
+	return site
+}
+
+// sitesNamed counts the gates of the process that had no predecessor.
+var sitesNamed atomic.Int64
+
+// takenOver reports whether another gate of g's configuration is the successor of other.
+func takenOver(all []*WebSocketGate, other, g *WebSocketGate) bool {
+	return slices.ContainsFunc(all, func(sibling *WebSocketGate) bool {
+		return sibling.logs.server == g.logs.server && sibling.site == other.site
+	})
+}
+
+func routesInCommon(g, other *WebSocketGate) (common int) {
+	for _, route := range g.Routes {
+		if slices.ContainsFunc(other.Routes, func(theirs *GateRoute) bool {
+			return theirs.Name == route.Name && slices.Equal(theirs.Paths, route.Paths)
+		}) {
+			common++
+		}
+	}
+	return common
+}
+
+// placeOf is what the gate's server listens on, and the hosts that the gate is for.
+func placeOf(g *WebSocketGate) string {
+	if g.logs.server == nil {
+		return ""
+	}
+	return strings.Join(append(slices.Clone(g.logs.server.Listen), hostsOf(g.logs.server)...), "\n")
 }
 
 // hostsOf is the hosts of the route whose handlers are being provisioned: Caddy has the matchers of all routes of a server

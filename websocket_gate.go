@@ -46,6 +46,7 @@ type WebSocketGate struct {
 	metrics gateCounters
 	logger  *zap.Logger
 	logs    *redactedLogs
+	place   string      // the addresses and hosts of its site
 	site    string      // tells its sockets from those of other gates, also after a reload
 	live    atomic.Bool // the configuration that this gate belongs to is in force
 	retired sync.Once
@@ -90,6 +91,7 @@ func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("websocket_gate: reject: %w", err)
 	}
+	g.place = placeOf(g)
 	g.site = liveGates.siteOf(g)
 	g.gate, err = gate.New(gate.Config{
 		Routes:       routes,
