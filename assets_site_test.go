@@ -426,6 +426,23 @@ func TestAssetsFallback(t *testing.T) {
 	}
 }
 
+// A fallback that is not there is said once.
+func TestAssetsFallbackThatIsMissing(t *testing.T) {
+	t.Parallel()
+	root := writeTree(t, map[string]string{"index.html": "<p>"})
+	for fallback, want := range map[string]int{"/static/indx.html": 1, "/static/index.html": 0} {
+		site := assetsSite(t, root, "fallback "+fallback)
+		fetch(t, site, "GET", "/static/index.html")
+		said := func() int { return len(site.Logs.With("fallback: there is no such file, and navigations get 404")) }
+		if want > 0 {
+			eventually(t, "said of "+fallback, func() bool { return said() > 0 })
+		}
+		if got := said(); got != want {
+			t.Errorf("%s: said %d times, want %d", fallback, got, want)
+		}
+	}
+}
+
 // A configuration that is only checked reads nothing, and writes nothing.
 func TestAssetsAreNotReadBeforeTheStart(t *testing.T) {
 	t.Parallel()

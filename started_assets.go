@@ -3,9 +3,11 @@ package usher
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+	"go.uber.org/zap"
 )
 
 // startWithSite has the directories read when the configuration starts: one that is only checked (`caddy validate`) reads
@@ -15,12 +17,31 @@ func (a *VersionedAssets) startWithSite(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("getting the events app: %w", err)
 	}
-	return app.(*caddyevents.App).On("started", onStarted(a.start))
+	return app.(*caddyevents.App).On("started", onStarted(func() { a.start(ctx) }))
 }
 
-func (a *VersionedAssets) start() {
+func (a *VersionedAssets) start(ctx caddy.Context) {
 	for _, served := range a.served {
 		served.tree.Start()
+	}
+	if a.Fallback != "" {
+		go a.tellFallback(ctx)
+	}
+}
+
+// tellFallback says of a page that is not there, once it is known what is: a name with a mistake in it looks like any 404. It may
+// come with the next deployment: that is no error.
+func (a *VersionedAssets) tellFallback(ctx caddy.Context) {
+	for _, site := range a.handler.Sites { // the longest prefix first
+		rest, below := strings.CutPrefix(a.Fallback, site.Prefix)
+		if !below {
+			continue
+		}
+		if catalog := site.Tree.Catalog(ctx); catalog != nil && catalog.Lookup(rest) == nil {
+			ctx.Logger().Warn("fallback: there is no such file, and navigations get 404",
+				zap.String("path", a.Fallback))
+		}
+		return
 	}
 }
 
