@@ -40,6 +40,19 @@ type compressor struct {
 	err      error // why the archive cannot be written
 }
 
+// compress makes the codings of a new catalog in the background. It gives up on an older one.
+func (t *Tree) compress(ctx context.Context, previous, catalog *Catalog) {
+	if t.stopCompressing != nil {
+		t.stopCompressing()
+	}
+	ctx, t.stopCompressing = context.WithCancel(ctx)
+	t.background.Add(1)
+	go func() {
+		defer t.background.Done()
+		t.compression.compress(ctx, previous, catalog)
+	}()
+}
+
 // compress gives every file that pays for it the codings that it has not: from the disk, where it was made before, and else
 // by making it. Gzip is made first, which is quick and everybody accepts; the best codings take a second of processor time for
 // a megabyte. What was made of the catalog before stays on the disk with the bytes of its files.

@@ -1,10 +1,12 @@
+//go:build unix
+
 package assets
 
 import (
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -50,8 +52,12 @@ func newDirectory(b *testing.B, parent string) string {
 // writeText writes so many bytes of source files as scripts.
 func writeText(b *testing.B, root string, size int) {
 	b.Helper()
+	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		b.Fatal(err)
+	}
 	files := 0
-	err := filepath.WalkDir(filepath.Join(runtime.GOROOT(), "src"), func(path string, _ fs.DirEntry, err error) error {
+	err = filepath.WalkDir(filepath.Join(strings.TrimSpace(string(goroot)), "src"), func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || size <= 0 || !strings.HasSuffix(path, ".go") {
 			return err
 		}

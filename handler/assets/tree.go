@@ -346,19 +346,6 @@ func (t *Tree) publish(ctx context.Context, next *Catalog, started time.Time) {
 	t.tellFollowers()
 }
 
-// compress makes the codings of a new catalog in the background. It gives up on an older one.
-func (t *Tree) compress(ctx context.Context, previous, catalog *Catalog) {
-	if t.stopCompressing != nil {
-		t.stopCompressing()
-	}
-	ctx, t.stopCompressing = context.WithCancel(ctx)
-	t.background.Add(1)
-	go func() {
-		defer t.background.Done()
-		t.compression.compress(ctx, previous, catalog)
-	}()
-}
-
 // same reports whether two catalogs would give the same answers.
 func (c *Catalog) same(other *Catalog) bool {
 	return maps.EqualFunc(c.files, other.files, func(a, b *File) bool {
