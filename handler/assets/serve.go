@@ -24,6 +24,30 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, catalog *Catalog
 
 // serveAs answers with a file of whose bytes something is known beside what its name and the query tell.
 func (h *Handler) serveAs(w http.ResponseWriter, r *http.Request, catalog *Catalog, f *File, known Evidence) {
+	chosen, now, wanted := h.serveHeader(w, r, f, known)
+	switch {
+	case !wanted:
+	case chosen != nil:
+		if !h.serveVariant(w, r, chosen) {
+			f.forgetVariant(chosen)
+			if catalog != nil {
+				catalog.lost.Store(true)
+			}
+			h.serveAs(w, r, catalog, f, known) // without it
+		}
+	case now != Identity:
+		h.serveEncoded(w, r, catalog, f, now)
+	case r.Header["Range"] != nil:
+		w.Header()["Accept-Ranges"] = acceptRanges
+		h.serveRange(w, r, catalog, f)
+	default:
+		w.Header()["Accept-Ranges"] = acceptRanges
+		h.serveWhole(w, r, catalog, f)
+	}
+}
+
+// serveHeader chooses the coding, see choose, and makes the header of the answer. Where no content is wanted it has answered.
+func (h *Handler) serveHeader(w http.ResponseWriter, r *http.Request, f *File, known Evidence) (chosen *variant, now Coding, wanted bool) {
 	header := w.Header()
 	header["Cache-Control"] = h.policy(r, f, known)
 	chosen, now, err := f.choose(r, h.Encode)
@@ -32,7 +56,7 @@ func (h *Handler) serveAs(w http.ResponseWriter, r *http.Request, catalog *Catal
 	}
 	if err != nil {
 		fail(w, r, http.StatusNotAcceptable)
-		return
+		return nil, Identity, false
 	}
 	etag := f.etag
 	switch {
@@ -46,32 +70,15 @@ func (h *Handler) serveAs(w http.ResponseWriter, r *http.Request, catalog *Catal
 	case Failed:
 		clearValidators(header)
 		fail(w, r, http.StatusPreconditionFailed)
-		return
+		return nil, Identity, false
 	case NotModified: // what else belongs to the content stays with the copy that the client has (RFC 9110, 15.4.5)
 		w.WriteHeader(http.StatusNotModified)
-		return
+		return nil, Identity, false
 	}
 	header["Last-Modified"] = f.lastModified
 	header["X-Content-Type-Options"] = nosniff
 	header["Content-Type"] = f.contentType
-	switch {
-	case chosen != nil:
-		if !h.serveVariant(w, r, chosen) {
-			f.forgetVariant(chosen)
-			if catalog != nil {
-				catalog.lost.Store(true)
-			}
-			h.serveAs(w, r, catalog, f, known) // without it
-		}
-	case now != Identity:
-		h.serveEncoded(w, r, catalog, f, now)
-	case r.Header["Range"] != nil:
-		header["Accept-Ranges"] = acceptRanges
-		h.serveRange(w, r, catalog, f)
-	default:
-		header["Accept-Ranges"] = acceptRanges
-		h.serveWhole(w, r, catalog, f)
-	}
+	return chosen, now, true
 }
 
 func appendVary(already []string) []string {
@@ -162,6 +169,10 @@ func (h *Handler) serveWhole(w http.ResponseWriter, r *http.Request, catalog *Ca
 		write(w, r, f.contentLength, f.Content)
 		return
 	}
+	h.serveWholeFromDisk(w, r, catalog, f)
+}
+
+func (h *Handler) serveWholeFromDisk(w http.ResponseWriter, r *http.Request, catalog *Catalog, f *File) {
 	content, closeContent, err := f.open(catalog)
 	if err != nil {
 		h.failFromDisk(w, r)
@@ -182,6 +193,10 @@ func (h *Handler) serveVariant(w http.ResponseWriter, r *http.Request, v *varian
 		write(w, r, v.contentLength, v.content)
 		return true
 	}
+	return h.serveVariantFromDisk(w, r, v)
+}
+
+func (h *Handler) serveVariantFromDisk(w http.ResponseWriter, r *http.Request, v *variant) bool {
 	content, found := v.kept.open()
 	if !found {
 		return false

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -102,6 +104,43 @@ func TestServeDoesNotAllocate(t *testing.T) {
 		}
 		if coding := w.header["Content-Encoding"]; (c.name == "compressed" || c.name == "weights") && (len(coding) != 1 || &coding[0] != &coded.name[0]) {
 			t.Errorf("%s: Content-Encoding %q, want br", c.name, coding)
+		}
+	}
+}
+
+// deep notes how far down the stack it is written to.
+type deep struct {
+	nothing
+	at uintptr
+}
+
+func (w *deep) Write(p []byte) (int, error) {
+	var here byte
+	w.at = uintptr(unsafe.Pointer(&here))
+	return len(p), nil
+}
+
+// An answer from memory is written from a low stack: where each request has a new one, as in HTTP/2, one that must grow once
+// more takes 5 µs for that.
+func TestServeTakesLittleStack(t *testing.T) {
+	const most = 1200 // bytes
+	tree, _ := openTree(t, map[string]string{"main.js": text(20_000)})
+	h := handlerOf(t, tree)
+	awaitVariant(t, tree, "main.js", Brotli)
+	for _, codings := range []string{"", "br"} {
+		r := httptest.NewRequest(http.MethodGet, "/static/main.js", nil)
+		r.Header.Set("Accept-Encoding", codings)
+		w := &deep{nothing: nothing{make(http.Header)}}
+		least := uintptr(math.MaxInt)
+		for range 3 { // the stack moves when it grows
+			var here byte
+			if err := h.ServeHTTP(w, r, nextFails{}); err != nil {
+				t.Fatal(err)
+			}
+			least = min(least, uintptr(unsafe.Pointer(&here))-w.at)
+		}
+		if least > most {
+			t.Errorf("Accept-Encoding %q: %d bytes of stack, want at most %d", codings, least, most)
 		}
 	}
 }
