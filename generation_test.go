@@ -63,11 +63,10 @@ func TestMinGeneration(t *testing.T) {
 	var generations []string
 	deploy := func(content string) {
 		writeFile(t, root, "main.js", content)
-		last := ""
-		if len(generations) > 0 {
-			last = generations[len(generations)-1]
-		}
-		eventually(t, "another generation", func() bool { got := generationOfPage(t, site); return got != "" && got != last })
+		eventually(t, "a generation with it", func() bool {
+			_, served := fetch(t, site, "GET", "/static/main.js")
+			return served == content
+		})
 		generations = append(generations, generationOfPage(t, site))
 	}
 	ask := func(route, generation string) (int, string) {

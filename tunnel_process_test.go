@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -102,14 +103,25 @@ func (p *caddyProcess) run(t *testing.T, config []byte, env ...string) {
 	})
 }
 
+// nextPort counts through the ports below those that the kernel gives away: a test beside this one, which asks the kernel for
+// any, does not get the one that a process is about to listen at.
+var nextPort atomic.Uint32
+
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, ports = 16_384, 16_384
+	for range ports {
+		port := first + (uint32(os.Getpid())*64+nextPort.Add(1))%ports
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
+		listener, err := net.Listen("tcp", addr)
+		if err != nil {
+			continue
+		}
+		listener.Close()
+		return addr
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	t.Fatalf("want a port of %d that nobody listens at", ports)
+	return ""
 }
 
 func (p *caddyProcess) adapted(t *testing.T, words string) []byte {
