@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -17,21 +18,20 @@ import (
 // by the next edge (epoll(7)). No edge may be lost over that. So it reads and hands on inside the wait of the runtime, which
 // remembers an edge from its beginning to its end. Who closes the connection waits for it, and so for what is handed on.
 type directSource struct {
-	conn   net.Conn // for what may wait
-	base   net.Conn // the kernel's, below conn
-	raw    syscall.RawConn
-	ready  *readiness // what a goroutine waits with that has read nothing yet: its stack is to stay small
-	try    func(descriptor uintptr) bool
-	reader descriptorReader
-	read   func(from io.Reader, p []byte) (int, error) // lets the bytes pass by the socket, if they are a client's
+	conn net.Conn // for what may wait
+	base net.Conn // the kernel's, below conn
+	raw  syscall.RawConn
+	try  func(descriptor uintptr) bool
+	read func(from io.Reader, p []byte) (int, error) // lets the bytes pass by the socket, if they are a client's
 
 	// unsure is set while an end might come with no edge of its own: behind bytes, in one edge with them. Then a connection is
 	// empty when it says so.
-	unsure  atomic.Bool
-	watched int32 // the descriptor, if hangups tells of its end
-	fresh   bool
-	closing bool // the gate closes the socket: all that is left to do is to read conn
-	size    bufferSize
+	unsure     atomic.Bool
+	descriptor int32 // valid inside the wait
+	fresh      bool  // the goroutine has read nothing yet, and only looks, since its stack is to stay small
+	look       look
+	closing    bool // the gate closes the socket: all that is left to do is to read conn
+	size       bufferSize
 
 	sink func([]byte) error
 	err  error // what ended the last wait
@@ -43,7 +43,8 @@ func newDirectSource(conn, base net.Conn) source {
 	if !ok {
 		return nil
 	}
-	s := &directSource{conn: conn, base: base, raw: raw, ready: newReadiness(raw), size: smallBuffer}
+	s := &directSource{conn: conn, base: base, raw: raw, size: smallBuffer}
+	_ = raw.Control(func(descriptor uintptr) { s.descriptor = int32(descriptor) })
 	s.try = s.tryOnce
 	s.read = func(from io.Reader, p []byte) (int, error) { return from.Read(p) }
 	if socket, ok := conn.(sockets.Conn); ok {
@@ -58,7 +59,8 @@ func (s *directSource) pump(sink func([]byte) error) error {
 		return s.readConn(sink)
 	}
 	if s.fresh {
-		if err := s.ready.wait(); err != nil {
+		s.look.asked = false
+		if err := s.raw.Read(s.try); err != nil {
 			return woken(s.base, err)
 		}
 		s.fresh = false
@@ -78,11 +80,13 @@ func (s *directSource) pump(sink func([]byte) error) error {
 
 // tryOnce reads once and hands on. It reports whether the wait is over: at the end, or where another read comes first.
 func (s *directSource) tryOnce(descriptor uintptr) bool {
-	s.reader.descriptor = int(descriptor)
+	if s.fresh {
+		return s.look.once(descriptor)
+	}
 	size := s.size
 	buffer := takeBuffer(size)
 	defer giveBuffer(size, buffer)
-	n, err := s.read(&s.reader, *buffer)
+	n, err := s.read(s, *buffer)
 	if err == os.ErrDeadlineExceeded {
 		return false
 	}
@@ -109,13 +113,11 @@ func (s *directSource) readConn(sink func([]byte) error) error {
 
 func (s *directSource) wake() { _ = s.base.SetReadDeadline(past) }
 
-// descriptorReader reads a descriptor without waiting. Where nothing is there, it says that the time for it is over.
-type descriptorReader struct{ descriptor int }
-
-func (r *descriptorReader) Read(p []byte) (int, error) {
-	n, err := readNow(r.descriptor, p)
+// Read reads the descriptor without waiting. Where nothing is there, it says that the time for it is over.
+func (s *directSource) Read(p []byte) (int, error) {
+	n, err := readNow(int(s.descriptor), p)
 	for err == syscall.EINTR {
-		n, err = readNow(r.descriptor, p)
+		n, err = readNow(int(s.descriptor), p)
 	}
 	switch {
 	case err == syscall.EAGAIN:
@@ -135,16 +137,27 @@ func newDirectSink(conn, base net.Conn) func(p []byte) int {
 	if !ok {
 		return nil
 	}
-	writer := &descriptorWriter{raw: raw}
-	writer.try = writer.tryOnce
-	if socket, ok := conn.(sockets.Conn); ok {
-		return func(p []byte) int { return socket.WriteNow(writer, p) }
-	}
-	return func(p []byte) int {
-		n, _ := writer.Write(p)
+	socket, ok := conn.(sockets.Conn)
+	return func(p []byte) (n int) {
+		writer := descriptorWriters.Get().(*descriptorWriter)
+		writer.raw = raw
+		if ok {
+			n = socket.WriteNow(writer, p)
+		} else {
+			n, _ = writer.Write(p)
+		}
+		writer.raw = nil
+		descriptorWriters.Put(writer)
 		return n
 	}
 }
+
+// descriptorWriters are held while something is written: an idle socket has none.
+var descriptorWriters = sync.Pool{New: func() any {
+	writer := new(descriptorWriter)
+	writer.try = writer.tryOnce
+	return writer
+}}
 
 // descriptorWriter writes to a connection's descriptor without waiting.
 type descriptorWriter struct {

@@ -43,8 +43,8 @@ func told(t *testing.T, conn net.Conn) *directSource {
 	hangups.watch(source)
 	t.Cleanup(func() {
 		hangups.forget(source)
-		if left := len(hangups.sources); left > 0 {
-			t.Errorf("%d sources are not forgotten", left)
+		if hangups.sources[source.descriptor] != nil {
+			t.Error("the source is not forgotten")
 		}
 		hangups.close()
 	})

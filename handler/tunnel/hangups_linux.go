@@ -15,7 +15,7 @@ type hangups struct {
 	descriptor int      // its own
 
 	mutex   sync.Mutex
-	sources map[int32]*directSource // by descriptor
+	sources []*directSource // by descriptor
 }
 
 // edgeTriggered is EPOLLET, which package syscall has as a negative number.
@@ -28,9 +28,7 @@ func newHangups() *hangups {
 		return nil
 	}
 	_ = syscall.SetNonblock(descriptor, true) // or the runtime would not wait for it
-	h := &hangups{
-		epoll: os.NewFile(uintptr(descriptor), "epoll"), descriptor: descriptor, sources: make(map[int32]*directSource),
-	}
+	h := &hangups{epoll: os.NewFile(uintptr(descriptor), "epoll"), descriptor: descriptor}
 	if h.epoll.SetReadDeadline(time.Time{}) != nil { // it does not
 		h.epoll.Close()
 		return nil
@@ -53,16 +51,22 @@ func (h *hangups) watch(source source) {
 		return
 	}
 	_ = s.raw.Control(func(descriptor uintptr) {
-		h.mutex.Lock()
-		s.watched = int32(descriptor)
-		h.sources[s.watched] = s
-		h.mutex.Unlock()
+		h.put(s)
 		s.unsure.Store(false) // before anything can be told
 		event := syscall.EpollEvent{Events: syscall.EPOLLRDHUP | edgeTriggered, Fd: int32(descriptor)}
 		if syscall.EpollCtl(h.descriptor, syscall.EPOLL_CTL_ADD, int(descriptor), &event) != nil {
 			s.unsure.Store(true)
 		}
 	})
+}
+
+func (h *hangups) put(s *directSource) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	if missing := int(s.descriptor) + 1 - len(h.sources); missing > 0 {
+		h.sources = append(h.sources, make([]*directSource, missing)...)
+	}
+	h.sources[s.descriptor] = s
 }
 
 // forget ends what watch began, when the source is over. The kernel has forgotten its descriptor with the connection, and
@@ -74,8 +78,8 @@ func (h *hangups) forget(source source) {
 	}
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
-	if h.sources[s.watched] == s {
-		delete(h.sources, s.watched)
+	if h.sources[s.descriptor] == s {
+		h.sources[s.descriptor] = nil
 	}
 }
 
