@@ -6,6 +6,9 @@ import "strings"
 var (
 	// forever is for a URL that provably names these bytes (RFC 8246).
 	forever = []string{"public, max-age=31536000, immutable"}
+	// foreverPrivate is that where the request had to show who it is from: with public, a shared cache would give the file to
+	// everybody (RFC 9111, 3.5).
+	foreverPrivate = []string{"private, max-age=31536000, immutable"}
 	// revalidate lets a copy be kept and asks each time whether it is still good (RFC 9111, 5.2.2.4). Without it browsers
 	// guess a lifetime from the file's age (RFC 9111, 4.2.2).
 	revalidate = []string{"no-cache"}
@@ -17,6 +20,8 @@ var (
 type Use struct {
 	// ServiceWorker is the script of a service worker: the header Service-Worker: script.
 	ServiceWorker bool
+	// Authorized is a request with an Authorization header.
+	Authorized bool
 	// Version is what the version in the query proves.
 	Version Evidence
 }
@@ -28,9 +33,11 @@ func Policy(f *File, use Use) []string {
 		return revalidate
 	case use.Version.Kind == Outdated:
 		return never
-	case f.Evidence.Kind != NoEvidence, use.Version.Kind != NoEvidence:
-		return forever
-	default:
+	case f.Evidence.Kind == NoEvidence && use.Version.Kind == NoEvidence:
 		return revalidate
+	case use.Authorized:
+		return foreverPrivate
+	default:
+		return forever
 	}
 }

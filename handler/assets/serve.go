@@ -106,7 +106,7 @@ func (h *Handler) policy(r *http.Request, f *File, known Evidence) []string {
 
 // use is what the request says about the file. Known is what is known of it beside.
 func (h *Handler) use(r *http.Request, f *File, known Evidence) Use {
-	use := Use{Version: known}
+	use := Use{Version: known, Authorized: len(r.Header["Authorization"]) > 0}
 	if script := r.Header["Service-Worker"]; len(script) == 1 && script[0] == "script" {
 		use.ServiceWorker = true
 	}
