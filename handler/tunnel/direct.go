@@ -18,11 +18,11 @@ import (
 // by the next edge (epoll(7)). No edge may be lost over that. So it reads and hands on inside the wait of the runtime, which
 // remembers an edge from its beginning to its end. Who closes the connection waits for it, and so for what is handed on.
 type directSource struct {
-	conn net.Conn // for what may wait
-	base net.Conn // the kernel's, below conn
-	raw  syscall.RawConn
-	try  func(descriptor uintptr) bool
-	read func(from io.Reader, p []byte) (int, error) // lets the bytes pass by the socket, if they are a client's
+	conn   net.Conn // for what may wait
+	base   net.Conn // the kernel's, below conn
+	raw    syscall.RawConn
+	try    func(descriptor uintptr) bool
+	socket sockets.Conn // conn, if it is a client's: its bytes pass by there
 
 	// unsure is set while an end might come with no edge of its own: behind bytes, in one edge with them. Then a connection is
 	// empty when it says so.
@@ -46,10 +46,7 @@ func newDirectSource(conn, base net.Conn) source {
 	s := &directSource{conn: conn, base: base, raw: raw, size: smallBuffer}
 	_ = raw.Control(func(descriptor uintptr) { s.descriptor = int32(descriptor) })
 	s.try = s.tryOnce
-	s.read = func(from io.Reader, p []byte) (int, error) { return from.Read(p) }
-	if socket, ok := conn.(sockets.Conn); ok {
-		s.read = socket.ReadNow
-	}
+	s.socket, _ = conn.(sockets.Conn)
 	s.unsure.Store(true)
 	return s
 }
@@ -86,7 +83,7 @@ func (s *directSource) tryOnce(descriptor uintptr) bool {
 	size := s.size
 	buffer := takeBuffer(size)
 	defer giveBuffer(size, buffer)
-	n, err := s.read(s, *buffer)
+	n, err := s.readNow(*buffer)
 	if err == os.ErrDeadlineExceeded {
 		return false
 	}
@@ -96,6 +93,13 @@ func (s *directSource) tryOnce(descriptor uintptr) bool {
 	}
 	s.err = err
 	return err != nil || n == bufferBytes[size] || s.unsure.Load()
+}
+
+func (s *directSource) readNow(p []byte) (int, error) {
+	if s.socket != nil {
+		return s.socket.ReadNow(s, p)
+	}
+	return s.Read(p)
 }
 
 // readConn reads in the ordinary way.
@@ -130,26 +134,18 @@ func (s *directSource) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// newDirectSink makes what writes to conn without waiting, and returns how much went: no error, which a write that may wait
-// meets as well. It is for one writer at a time, and nil where the innermost known connection, base, does not allow it.
-func newDirectSink(conn, base net.Conn) func(p []byte) int {
-	raw, ok := rawConn(base)
-	if !ok {
-		return nil
+// writeNow makes it a nowWriter.
+func (s *directSource) writeNow(p []byte) (n int) {
+	writer := descriptorWriters.Get().(*descriptorWriter)
+	writer.raw = s.raw
+	if s.socket != nil {
+		n = s.socket.WriteNow(writer, p)
+	} else {
+		n, _ = writer.Write(p)
 	}
-	socket, ok := conn.(sockets.Conn)
-	return func(p []byte) (n int) {
-		writer := descriptorWriters.Get().(*descriptorWriter)
-		writer.raw = raw
-		if ok {
-			n = socket.WriteNow(writer, p)
-		} else {
-			n, _ = writer.Write(p)
-		}
-		writer.raw = nil
-		descriptorWriters.Put(writer)
-		return n
-	}
+	writer.raw = nil
+	descriptorWriters.Put(writer)
+	return n
 }
 
 // descriptorWriters are held while something is written: an idle socket has none.

@@ -8,10 +8,10 @@ import (
 
 // direction carries the bytes of one side to the other, in the order in which they came.
 type direction struct {
-	source  source
-	sink    io.Writer
-	sendNow func(p []byte) int // writes to sink what needs no waiting, and returns how much that is; nil: nothing does
-	early   []byte             // came before the tunnel stood
+	source source
+	sink   io.Writer
+	now    nowWriter // writes to sink; nil where nothing goes without waiting
+	early  []byte    // came before the tunnel stood
 
 	// writing is held while bytes go to the sink; frames follow those bytes.
 	writing sync.Mutex
@@ -168,8 +168,8 @@ func (d *direction) sayGoodbye() {
 }
 
 func (d *direction) write(p []byte) error {
-	if d.sendNow != nil {
-		if p = p[d.sendNow(p):]; len(p) == 0 {
+	if d.now != nil {
+		if p = p[d.now.writeNow(p):]; len(p) == 0 {
 			return nil
 		}
 	}

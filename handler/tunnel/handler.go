@@ -219,7 +219,6 @@ func (h *Handler) open(
 	t.client, t.up.early = client, client.early
 	client.early = nil
 	t.up.source = newSource(client.Conn, client.base)
-	t.down.sendNow = newDirectSink(client.Conn, client.base)
 	t.connect()
 	t.start()
 	return nil

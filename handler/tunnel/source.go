@@ -18,6 +18,10 @@ type source interface {
 	wake()
 }
 
+// nowWriter is a source whose connection can be written to as well, the other way and without waiting. What went is
+// returned; the others, and the reason why, are an ordinary write's. It is for one writer at a time.
+type nowWriter interface{ writeNow(p []byte) int }
+
 // errWoken is what a pump says that waited in vain until it was woken.
 var errWoken = errors.New("woken")
 
