@@ -1,17 +1,20 @@
 // Command tunnel measures what a WebSocket costs behind usher's tunnel, Caddy's own reverse_proxy, nginx and HAProxy, in
 // one run: resident memory of an idle socket, handshakes, and echoes of short and long messages. Each server has one
 // core, the application and the clients have the others. Work is counted by the second of the server's own processor
-// time: the client may well be the slower. Only the ratios mean anything.
+// time: the client may well be the slower. The servers work by turns, and the median of their rounds counts, so that who else
+// is at work on the machine disturbs all of them alike. Only the ratios mean anything.
 //
-//	go run ./bench/tunnel [-sockets 3000,10000] [-settle 150s] [-seconds 3] [-only usher,nginx] [-secure=false] [-cleartext=false]
+//	go run ./bench/tunnel [-sockets 3000,10000] [-settle 150s] [-seconds 1] [-rounds 7] [-only usher,nginx] [-secure=false] [-cleartext=false]
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"log"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,7 +29,8 @@ func main() {
 	sockets := flag.String("sockets", "3000,10000", "how many idle sockets to measure the memory of; empty leaves it out")
 	flag.DurationVar(&plan.settle, "settle", 150*time.Second,
 		"how long they are idle before it is read; Go collects the garbage of an idle program every two minutes")
-	seconds := flag.Float64("seconds", 3, "how long each kind of work is done; 0 leaves it out")
+	seconds := flag.Float64("seconds", 1, "how long each kind of work is done in a round; 0 leaves it out")
+	flag.IntVar(&plan.rounds, "rounds", 7, "how often it is done; the median counts")
 	only := flag.String("only", "", "the servers to measure; default: all that are installed")
 	secure := flag.Bool("secure", true, "measure TLS")
 	cleartext := flag.Bool("cleartext", true, "measure cleartext")
@@ -70,28 +74,48 @@ type plan struct {
 	sockets     []int
 	settle      time.Duration
 	duration    time.Duration
+	rounds      int
 }
 
 func measureAll(plan plan, servers []server, secure bool) {
-	header := []string{"server"}
-	for _, n := range plan.sockets {
-		header = append(header, fmt.Sprintf("KB a socket of %d", n))
-	}
-	if plan.duration > 0 {
-		header = append(header, "handshakes", "128-byte echoes", "their p99", "MB of 1 MB echoes")
-	}
-	fmt.Printf("\n%s; work is by the second of the server's processor time\n\n", map[bool]string{false: "Cleartext", true: "TLS"}[secure])
-	fmt.Printf("| %s |\n|%s\n", strings.Join(header, " | "), strings.Repeat("---|", len(header)))
-	for _, server := range servers {
-		row := []string{server.name}
+	protocol := map[bool]string{false: "Cleartext", true: "TLS"}[secure]
+	if len(plan.sockets) > 0 {
+		var header []string
 		for _, n := range plan.sockets {
-			row = append(row, fmt.Sprintf("%.1f", idleMemory(plan, server, secure, n)/1024))
+			header = append(header, fmt.Sprintf("KB a socket of %d", n))
 		}
-		if plan.duration > 0 {
-			row = append(row, work(plan, server, secure)...)
+		printHeader(protocol, header...)
+		for _, server := range servers {
+			var row []string
+			for _, n := range plan.sockets {
+				row = append(row, fmt.Sprintf("%.1f", idleMemory(plan, server, secure, n)/1024))
+			}
+			printRow(server, row...)
 		}
-		fmt.Printf("| %s |\n", strings.Join(row, " | "))
 	}
+	if plan.duration == 0 || plan.rounds < 1 {
+		return
+	}
+	printHeader(protocol+", by the second of the server's processor time", "handshakes", "128-byte echoes", "their p99", "MB of 1 MB echoes")
+	done := make([]rounds, len(servers))
+	for range plan.rounds {
+		for i, server := range servers {
+			done[i].add(plan, server, secure)
+		}
+	}
+	for i, server := range servers {
+		work := done[i]
+		printRow(server, fmt.Sprintf("%.0f", median(work.handshakes)), fmt.Sprintf("%.0f", median(work.short)),
+			median(work.p99).Round(10*time.Microsecond).String(), fmt.Sprintf("%.0f", median(work.long)))
+	}
+}
+
+func printHeader(title string, columns ...string) {
+	fmt.Printf("\n%s\n\n| server | %s |\n|%s\n", title, strings.Join(columns, " | "), strings.Repeat("---|", len(columns)+1))
+}
+
+func printRow(server server, cells ...string) {
+	fmt.Printf("| %s | %s |\n", server.name, strings.Join(cells, " | "))
 }
 
 // idleMemory is the resident memory of one of n sockets that have said something once, and nothing since.
@@ -112,22 +136,29 @@ func idleMemory(plan plan, server server, secure bool, n int) float64 {
 	return float64(after-before) / float64(n)
 }
 
-func work(plan plan, server server, secure bool) []string {
+// rounds is the work of one server, a value a round.
+type rounds struct {
+	handshakes, short, long []float64
+	p99                     []time.Duration
+}
+
+func (done *rounds) add(plan plan, server server, secure bool) {
 	running := server.start(plan.application, secure)
 	defer running.stop()
-	handshakes := running.rate(func() float64 { return running.handshakes(plan.duration) })
-	var p99 time.Duration
-	short := running.rate(func() float64 {
+	done.handshakes = append(done.handshakes, running.rate(func() float64 { return running.handshakes(plan.duration) }))
+	done.short = append(done.short, running.rate(func() float64 {
 		count, slow := running.echoes(32, 128, plan.duration)
-		p99 = slow
+		done.p99 = append(done.p99, slow)
 		return count
-	})
-	long := running.rate(func() float64 {
+	}))
+	done.long = append(done.long, running.rate(func() float64 {
 		count, _ := running.echoes(4, 1<<20, plan.duration)
 		return count
-	})
-	return []string{
-		fmt.Sprintf("%.0f", handshakes), fmt.Sprintf("%.0f", short),
-		p99.Round(10 * time.Microsecond).String(), fmt.Sprintf("%.0f", long),
-	}
+	}))
+}
+
+// median is the middle one, of an even number the upper of the two.
+func median[T cmp.Ordered](values []T) T {
+	slices.Sort(values)
+	return values[len(values)/2]
 }
