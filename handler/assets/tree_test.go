@@ -234,6 +234,31 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// A dotfile gets no name by which it is served; a dot directory on the way to an ordinary name hides nothing.
+func TestLinksToDotfiles(t *testing.T) {
+	t.Parallel()
+	s := newStillTree(t, map[string]string{".env": "secret", ".git/config": "secret", "..2026/app.js": "app"})
+	s.link("..2026", "..data")
+	s.link("..data/app.js", "app.js")
+	s.link(".env", "env.txt")
+	s.link(s.path(".env"), "absolute.txt")
+	s.link("env.txt", "twice.txt")
+	s.link(".git", "directory")
+	s.read()
+	h := &Handler{Sites: []Site{{Prefix: "/", Tree: s}}}
+	for path, want := range map[string]int{
+		"/app.js": http.StatusOK, "/env.txt": http.StatusNotFound, "/absolute.txt": http.StatusNotFound,
+		"/twice.txt": http.StatusNotFound, "/directory/config": http.StatusNotFound,
+	} {
+		if got := ask(t, h, http.MethodGet, path).StatusCode; got != want {
+			t.Errorf("%s: %d, want %d", path, got, want)
+		}
+	}
+	if !s.logged("path:env.txt") {
+		t.Error("nothing is said of env.txt")
+	}
+}
+
 // A file behind an absolute link is found on the disk too.
 func TestLinkedFilesFromDisk(t *testing.T) {
 	t.Parallel()

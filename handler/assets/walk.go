@@ -82,6 +82,9 @@ func (w *walker) directory(ctx context.Context, dir, disk string, above []fs.Fil
 			place = path.Join(disk, child.Name())
 		}
 		info, place, err := w.follow(place, child)
+		if err == nil && !hidden {
+			err = w.refuseHidden(place, child)
+		}
 		switch {
 		case err != nil:
 			w.report(name, err)
@@ -136,6 +139,22 @@ func (w *walker) follow(disk string, child fs.DirEntry) (fs.FileInfo, string, er
 	inside = filepath.ToSlash(inside)
 	info, err = w.root.Stat(inside)
 	return info, inside, err
+}
+
+// refuseHidden refuses a link whose target has a name that is never served: another name does not publish it. Only the last
+// segment counts, since Kubernetes has the files of a volume behind a directory ..data.
+func (w *walker) refuseHidden(disk string, child fs.DirEntry) error {
+	if child.Type()&fs.ModeSymlink == 0 {
+		return nil
+	}
+	target, err := filepath.EvalSymlinks(filepath.Join(w.base, filepath.FromSlash(disk)))
+	if err != nil {
+		return fmt.Errorf("following a link: %w", err)
+	}
+	if hiddenSegment(filepath.Base(target)) {
+		return errors.New("following a link: want a target that is not hidden, found a dotfile")
+	}
+	return nil
 }
 
 // addNamed makes manifests of what the operator named, and of nothing else. What is outside the root, or hidden in it, is
