@@ -2,8 +2,8 @@ package assets
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"errors"
 	"io"
 	"iter"
 	"net/http"
@@ -66,10 +66,11 @@ func (t *Tree) archive(ctx context.Context, previous, next *Catalog) {
 		defer t.background.Done()
 		t.archiving.Lock() // one after the other
 		defer t.archiving.Unlock()
+		since := t.config.Now()
 		if previous != nil {
-			t.put(ctx, previous)
+			t.put(ctx, previous, since)
 		}
-		t.put(ctx, next)
+		t.put(ctx, next, since)
 		t.config.Archive.Sweep()
 	}()
 }
@@ -87,18 +88,30 @@ func (t *Tree) renew(ctx context.Context) {
 	}
 }
 
-// put keeps or renews every file that a URL may name by version.
-func (t *Tree) put(ctx context.Context, catalog *Catalog) {
-	for file := range catalog.All() {
+// keeping is a file under one of its versions.
+type keeping struct {
+	file    *File
+	version string
+}
+
+// put keeps or renews every file that a URL may name by version, and drops for them nothing that was kept or renewed since some
+// time. What there is no room for beside that is left out, the largest first: were it put nevertheless, a tree larger than the
+// archive would be written anew each time, and its files drive out each other.
+func (t *Tree) put(ctx context.Context, catalog *Catalog, since time.Time) {
+	missing := t.renewKept(ctx, catalog)
+	slices.SortStableFunc(missing, func(a, b keeping) int { return cmp.Compare(a.file.Size, b.file.Size) })
+	for i, m := range missing {
 		if ctx.Err() != nil {
 			return
 		}
-		if !file.mayBeKept() {
-			continue
+		err := t.putFile(catalog, m, since)
+		if isFull(err) {
+			t.reportFull(len(missing) - i)
+			break
 		}
-		if err := t.putVersions(catalog, file); err != nil && !errors.Is(err, archive.ErrTooLarge) {
+		if err != nil {
 			t.config.Logger.Error("an asset cannot be kept for those who ask for it after it is replaced",
-				zap.String("root", t.config.Root), zap.String("path", file.Path), zap.Error(err))
+				zap.String("root", t.config.Root), zap.String("path", m.file.Path), zap.Error(err))
 			return // the next would fail alike: the disk is full, or not ours
 		}
 	}
@@ -108,23 +121,38 @@ func (t *Tree) put(ctx context.Context, catalog *Catalog) {
 	}
 }
 
+// renewKept renews what is kept already, and returns what is not.
+func (t *Tree) renewKept(ctx context.Context, catalog *Catalog) (missing []keeping) {
+	for file := range catalog.All() {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if !file.mayBeKept() {
+			continue
+		}
+		for _, version := range file.keptUnder() {
+			// A digest names these bytes and no others; what a manifest or an operator vouches for may have been replaced.
+			if (version != "" || file.Evidence.Kind == ByDigest) && t.config.Archive.Renew(file.Path, version) {
+				continue
+			}
+			missing = append(missing, keeping{file, version})
+		}
+	}
+	return missing
+}
+
+// reportFull says once how many versions of files the archive has no room for, and again when their number changes.
+func (t *Tree) reportFull(left int) {
+	if left != t.unkept {
+		t.config.Logger.Warn("not every asset can be kept for those who ask for it after it is replaced: want a larger size in keep",
+			zap.String("root", t.config.Root), zap.Int("left_out", left))
+	}
+	t.unkept = left
+}
+
 // mayBeKept leaves out what is always the current one, and names that the archive cannot write down.
 func (f *File) mayBeKept() bool {
 	return !f.IsManifest && !strings.HasPrefix(f.contentType[0], "text/html") && utf8.ValidString(f.Path)
-}
-
-// putVersions keeps or renews a file under all its versions.
-func (t *Tree) putVersions(catalog *Catalog, file *File) error {
-	for _, version := range file.keptUnder() {
-		// A digest names these bytes and no others; what a manifest or an operator vouches for may have been replaced.
-		if (version != "" || file.Evidence.Kind == ByDigest) && t.config.Archive.Renew(file.Path, version) {
-			continue
-		}
-		if err := t.putFile(catalog, file, version); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // noteReplaced has the ledger know the versions of what is not kept: that they were proved, and of other bytes.
@@ -143,16 +171,16 @@ func (t *Tree) noteReplaced(previous, next *Catalog) {
 	}
 }
 
-func (t *Tree) putFile(catalog *Catalog, file *File, version string) error {
-	if file.Content != nil {
-		return t.config.Archive.Put(file.Path, version, bytes.NewReader(file.Content))
+func (t *Tree) putFile(catalog *Catalog, k keeping, since time.Time) error {
+	if k.file.Content != nil {
+		return t.config.Archive.PutSparing(k.file.Path, k.version, bytes.NewReader(k.file.Content), since)
 	}
-	content, closeContent, err := file.open(catalog)
+	content, closeContent, err := k.file.open(catalog)
 	if err != nil {
 		return nil // it was replaced meanwhile: too late for these bytes
 	}
 	defer closeContent()
-	return t.config.Archive.Put(file.Path, version, io.NewSectionReader(content, 0, file.Size))
+	return t.config.Archive.PutSparing(k.file.Path, k.version, io.NewSectionReader(content, 0, k.file.Size), since)
 }
 
 // serveEarlier answers with the bytes that a version was true of, if they are kept.

@@ -100,6 +100,7 @@ type Tree struct {
 	compression     compression
 	stopCompressing context.CancelFunc
 	archiving       sync.Mutex
+	unkept          int // versions that the archive had no room for; under archiving
 	background      sync.WaitGroup
 }
 

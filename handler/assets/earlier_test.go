@@ -1,0 +1,70 @@
+package assets
+
+import (
+	"context"
+	"io"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/scan2food/usher/handler/archive"
+)
+
+// counting is an archive that counts what is put there.
+type counting struct {
+	Archive
+	put atomic.Int64
+}
+
+func (a *counting) PutSparing(name, version string, content io.ReadSeeker, since time.Time) error {
+	err := a.Archive.PutSparing(name, version, content, since)
+	if err == nil {
+		a.put.Add(1)
+	}
+	return err
+}
+
+// A tree larger than the archive: what fits is kept and stays, the smaller files first, and is not written again.
+func TestTreeLargerThanTheArchive(t *testing.T) {
+	t.Parallel()
+	now := time.Now().Add(time.Minute)
+	clock := func() time.Time { return now }
+	store := &counting{Archive: archive.New(archive.Config{
+		Directory: t.TempDir(), Keep: 72 * time.Hour, Size: 512 << 10, Now: clock, Report: func(err error) { t.Error(err) },
+	})}
+	files := map[string]string{"small.js": "small"}
+	for i := range 20 {
+		files["large"+strconv.Itoa(i)+".js"] = strconv.Itoa(i) + noise(50<<10)
+	}
+	s := newStillTree(t, files, func(c *TreeConfig) { c.Archive, c.Now = store, clock })
+	s.read()
+	s.background.Wait()
+	kept := func() map[string]bool {
+		found := make(map[string]bool)
+		for file := range s.catalog.Load().All() {
+			if _, ok := store.Find(file.Path, file.archived()); ok {
+				found[file.Path] = true
+			}
+		}
+		return found
+	}
+	first, put := kept(), store.put.Load()
+	if len(first) < 5 || len(first) == len(files) || !first["small.js"] {
+		t.Fatalf("%d of %d files are kept, want some, and small.js of them: %v", len(first), len(files), first["small.js"])
+	}
+	now = now.Add(renewEvery)
+	s.renew(context.Background())
+	s.background.Wait()
+	if again := store.put.Load(); again != put {
+		t.Errorf("after an hour %d were put, want none: what fits is there", again-put)
+	}
+	for path := range first {
+		if !kept()[path] {
+			t.Errorf("%s is not kept any more", path)
+		}
+	}
+	if lines := s.logs.FilterMessageSnippet("want a larger size in keep").Len(); lines != 1 {
+		t.Errorf("it was said %d times, want once", lines)
+	}
+}
