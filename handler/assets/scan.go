@@ -76,10 +76,19 @@ func (s *scanner) scan(ctx context.Context, entries []entry) (*Catalog, error) {
 	return catalog, nil
 }
 
-// readFilesOf reads with as many goroutines as there are processors.
+// readFilesOf reads Django's versioned files when those that they are mostly copies of have been read.
 func (s *scanner) readFilesOf(ctx context.Context, entries []entry) error {
-	held, order := heldInMemory(entries, s.memory), copiesLast(entries)
+	held := heldInMemory(entries, s.memory)
+	sources, copies := copiesApart(entries)
 	defer s.tell(entries)()
+	if err := s.readEach(ctx, entries, held, sources); err != nil {
+		return err
+	}
+	return s.readEach(ctx, entries, held, copies)
+}
+
+// readEach reads some of the entries with as many goroutines as there are processors.
+func (s *scanner) readEach(ctx context.Context, entries []entry, held []bool, order []int) error {
 	group, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
 	for range runtime.GOMAXPROCS(0) {
@@ -107,9 +116,9 @@ func (s *scanner) readFilesOf(ctx context.Context, entries []entry) error {
 	return group.Wait()
 }
 
-// copiesLast is the order in which the files are read: Django's versioned ones after those that they are mostly copies of.
-func copiesLast(entries []entry) []int {
-	order, copies := make([]int, 0, len(entries)), []int(nil)
+// copiesApart sorts the entries into Django's versioned files and all others.
+func copiesApart(entries []entry) (others, copies []int) {
+	others = make([]int, 0, len(entries))
 	for i := range entries {
 		if entries[i].hidden {
 			continue
@@ -117,10 +126,10 @@ func copiesLast(entries []entry) []int {
 		if _, isCopy := fingerprint.DjangoSource(entries[i].path); isCopy {
 			copies = append(copies, i)
 		} else {
-			order = append(order, i)
+			others = append(others, i)
 		}
 	}
-	return append(order, copies...)
+	return others, copies
 }
 
 // tell reports progress until the function that it returns is called.
