@@ -1,0 +1,43 @@
+package assets
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// TreeConfig is what a [Tree] is made of.
+type TreeConfig struct {
+	// Root is the directory.
+	Root string
+	// Manifests are the build manifests, absolute or relative to the root. None: they are recognised below the root, by
+	// name and shape.
+	Manifests []string
+	// Memory is how many bytes of content are held in memory. Default 256 MiB.
+	Memory int64
+	// Settle is how long the tree must be quiet before a change counts. Default 1s.
+	Settle time.Duration
+	// Vanished is how long a file that is gone from the disk is still served. Default 10s.
+	Vanished time.Duration
+	// Encode are the codings that files are put into. Nil: none.
+	Encode []Coding
+	// Poll is how often to look for changes, instead of waiting for the file system to tell of them. Zero: it is waited,
+	// and looked where that does not work.
+	Poll time.Duration
+	// Rewrite has files refer to the versions of others. Nil: they are served as they are.
+	Rewrite Rewrite
+	// Epoch is a part of all versions: with another one, each reference is another one, whatever the bytes. Letters and digits.
+	Epoch string
+	// Modules are looked for with it. Nil: there are none.
+	Modules Modules
+	// Archive keeps what is replaced. Nil: it is gone.
+	Archive Archive
+	// Variants keeps what files are in other codings, so that it is made once. Nil: it is made by each process, for as much as
+	// there is memory.
+	Variants Archive
+	// Ledger is told of names that hold the version of other bytes. Nil: nobody is.
+	Ledger Ledger
+	// Logger is told of generations, and of what could not be read.
+	Logger *zap.Logger
+	Now    func() time.Time
+}
