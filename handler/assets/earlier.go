@@ -98,7 +98,10 @@ type keeping struct {
 // time. What there is no room for beside that is left out, the largest first: were it put nevertheless, a tree larger than the
 // archive would be written anew each time, and its files drive out each other.
 func (t *Tree) put(ctx context.Context, catalog *Catalog, since time.Time) {
-	missing := t.renewKept(ctx, catalog)
+	missing, err := t.renewKept(ctx, catalog)
+	if err != nil {
+		return
+	}
 	slices.SortStableFunc(missing, func(a, b keeping) int { return cmp.Compare(a.file.Size, b.file.Size) })
 	for i, m := range missing {
 		if ctx.Err() != nil {
@@ -121,11 +124,11 @@ func (t *Tree) put(ctx context.Context, catalog *Catalog, since time.Time) {
 	}
 }
 
-// renewKept renews what is kept already, and returns what is not.
-func (t *Tree) renewKept(ctx context.Context, catalog *Catalog) (missing []keeping) {
+// renewKept renews what is kept already, and returns what is not. The error is that of the context.
+func (t *Tree) renewKept(ctx context.Context, catalog *Catalog) (missing []keeping, err error) {
 	for file := range catalog.All() {
-		if ctx.Err() != nil {
-			return nil
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
 		if !file.mayBeKept() {
 			continue
@@ -138,7 +141,7 @@ func (t *Tree) renewKept(ctx context.Context, catalog *Catalog) (missing []keepi
 			missing = append(missing, keeping{file, version})
 		}
 	}
-	return missing
+	return missing, nil
 }
 
 // reportFull says once how many versions of files the archive has no room for, and again when their number changes.
