@@ -5,6 +5,7 @@ package usher
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -55,13 +57,31 @@ func runTests(m *testing.M) int {
 	return m.Run()
 }
 
+// transcript is what a process has written so far. It may be read while the process writes.
+type transcript struct {
+	mutex sync.Mutex
+	text  bytes.Buffer
+}
+
+func (t *transcript) Write(p []byte) (int, error) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	return t.text.Write(p)
+}
+
+func (t *transcript) String() string {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	return t.text.String()
+}
+
 // caddyProcess is Caddy with its own process.
 type caddyProcess struct {
 	command    *exec.Cmd
 	addr       string
 	admin      string
 	config     func(words string) string
-	errors     bytes.Buffer
+	errors     transcript
 	hasStopped chan error
 }
 
@@ -136,20 +156,33 @@ func (p *caddyProcess) adapted(t *testing.T, words string) []byte {
 // reload is `caddy reload`.
 func (p *caddyProcess) reload(t *testing.T, words string) {
 	t.Helper()
-	request, err := http.NewRequest(http.MethodPost, "http://"+p.admin+"/load", bytes.NewReader(p.adapted(t, words)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Close = true // the next configuration has an admin endpoint of its own
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatalf("reload: %v\n%s", err, p.errors.String())
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		body, _ := io.ReadAll(response.Body)
-		t.Fatalf("reload: %s %s", response.Status, body)
+	p.ask(t, http.MethodPost, "/load", p.adapted(t, words))
+}
+
+// ask is a request to the admin endpoint, which has to answer 200. Each configuration has an endpoint of its own, and that of
+// the one before closes after a reload was answered: who is still in the queue of its listener is reset, and asks again.
+func (p *caddyProcess) ask(t *testing.T, method, path string, body []byte) []byte {
+	t.Helper()
+	for attempt := 1; ; attempt++ {
+		request, err := http.NewRequest(method, "http://"+p.admin+path, bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		request.Close = true
+		response, err := http.DefaultClient.Do(request)
+		if attempt < 5 && (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)) {
+			continue
+		}
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", path, err, p.errors.String())
+		}
+		answer, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if err != nil || response.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s %s %v", path, response.Status, answer, err)
+		}
+		return answer
 	}
 }
 
@@ -211,19 +244,5 @@ func (p *caddyProcess) usage(t *testing.T) usage {
 
 func (p *caddyProcess) get(t *testing.T, path string) []byte {
 	t.Helper()
-	request, err := http.NewRequest(http.MethodGet, "http://"+p.admin+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Close = true
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return body
+	return p.ask(t, http.MethodGet, path, nil)
 }
