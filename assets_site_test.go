@@ -33,13 +33,19 @@ func writeTree(t testing.TB, files map[string]string) string {
 	return root
 }
 
+// writeFile puts a file where it belongs when it is whole: on a busy machine one that is truncated and then written can be
+// empty for longer than the settle times of these tests, which is a generation of its own.
 func writeFile(t testing.TB, root, name, content string) {
 	t.Helper()
 	path := filepath.Join(root, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+	whole := filepath.Join(t.TempDir(), "whole")
+	if err := os.WriteFile(whole, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(whole, path); err != nil {
 		t.Fatal(err)
 	}
 }
