@@ -3,19 +3,14 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"io"
-	"log"
-	"math/big"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/andybalholm/brotli"
+
+	"github.com/scan2food/usher/bench/internal/peers"
 )
 
 // sizes are the files that no coding makes smaller.
@@ -52,13 +47,13 @@ func scriptOf(size int) []byte {
 	for _, name := range names {
 		content, err := os.ReadFile(name)
 		if err != nil {
-			log.Fatal(err)
+			peers.Fatalf("%v", err)
 		}
 		if text = append(text, content...); len(text) >= size {
 			return text[:size]
 		}
 	}
-	log.Fatal("run it in the root of the module, for its text")
+	peers.Fatalf("run it in the root of the module, for its text")
 	return nil
 }
 
@@ -70,31 +65,9 @@ func writeBoth(dir, name string, content []byte) {
 
 func write(path string, content []byte) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		log.Fatal(err)
+		peers.Fatalf("%v", err)
 	}
 	if err := os.WriteFile(path, content, 0o644); err != nil {
-		log.Fatal(err)
+		peers.Fatalf("%v", err)
 	}
-}
-
-// writeCertificate makes one for localhost.
-func writeCertificate(dir string) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		log.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-	}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		log.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		log.Fatal(err)
-	}
-	write(filepath.Join(dir, "cert.pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}))
-	write(filepath.Join(dir, "key.pem"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
 }

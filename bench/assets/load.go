@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"os/exec"
 	"regexp"
@@ -12,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/scan2food/usher/bench/processor"
+	"github.com/scan2food/usher/bench/internal/peers"
 )
 
 // client is a program that asks as fast as it goes.
@@ -62,15 +61,15 @@ func (r *running) rate(work workload, duration time.Duration) float64 {
 	for _, header := range headers {
 		arguments = append(arguments, "-H", header)
 	}
-	used, started := processor.Time(r.command.Process.Pid), time.Now()
+	used, started := r.ProcessorTime(), time.Now()
 	out, err := exec.Command("taskset", append(append([]string{"-c", "1"}, arguments...), r.address+work.path)...).CombinedOutput()
-	used = processor.Time(r.command.Process.Pid) - used
+	used = r.ProcessorTime() - used
 	if work.large {
 		used = time.Since(started).Seconds()
 	}
 	done := r.client.done.FindSubmatch(out)
 	if err != nil || done == nil || r.client.refused.Match(out) {
-		r.fatalf("%s of %s: %v\n%s", arguments[0], work.path, err, out)
+		peers.Fatalf("%s: %s of %s: %v\n%s", r.Name, arguments[0], work.path, err, out)
 	}
 	count, _ := strconv.ParseFloat(string(done[1]), 64)
 	return count / used
@@ -80,26 +79,29 @@ func (r *running) rate(work workload, duration time.Duration) float64 {
 func (r *running) get(work workload) *http.Response {
 	request, err := http.NewRequest(http.MethodGet, r.address+work.path, nil)
 	if err != nil {
-		log.Fatal(err)
+		peers.Fatalf("%v", err)
 	}
 	for _, header := range work.headers {
 		name, value, _ := strings.Cut(header, ": ")
 		request.Header.Set(name, value)
 	}
-	// Variants are made in the background.
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	var answer *http.Response
+	r.WaitFor(func() error { // variants are made in the background
 		response, err := asking.RoundTrip(request)
-		if err == nil {
-			_, err = io.Copy(io.Discard, response.Body)
-			_ = response.Body.Close()
-			if err == nil && response.StatusCode < 400 && (work.headers == nil || response.Header.Get("Content-Encoding") != "") {
-				return response
-			}
+		if err != nil {
+			return err
 		}
-		if time.Now().After(deadline) {
-			r.fatalf("%s: no good answer: %v, %v", work.path, response, err)
+		defer response.Body.Close()
+		if _, err := io.Copy(io.Discard, response.Body); err != nil {
+			return err
 		}
-	}
+		if response.StatusCode >= 400 || work.headers != nil && response.Header.Get("Content-Encoding") == "" {
+			return fmt.Errorf("%s: want a good answer, compressed where that is asked for, got %s %v", work.path, response.Status, response.Header)
+		}
+		answer = response
+		return nil
+	})
+	return answer
 }
 
 var asking = &http.Transport{

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/scan2food/usher/bench/internal/peers"
 )
 
 func main() {
@@ -22,10 +24,9 @@ func main() {
 	rounds := flag.Int("rounds", 2, "how often everything is measured; the best counts")
 	only := flag.String("only", "", "the servers to measure; default: all that are installed")
 	protocol := flag.Int("protocol", 0, "1 for HTTP/1.1 alone, 2 for HTTP/2 with TLS alone; default: both")
-	minimal := flag.String("minimal", "", "be the server on net/http, with this configuration")
 	flag.Parse()
-	if *minimal != "" {
-		log.Fatal(serveMinimal(*minimal))
+	if words := flag.Args(); len(words) > 2 && words[0] == "minimal" {
+		log.Fatal(serveMinimal(words[1], words[2], len(words) > 3))
 	}
 	dir, err := os.MkdirTemp("", "usher-bench")
 	if err != nil {
@@ -33,14 +34,14 @@ func main() {
 	}
 	defer os.RemoveAll(dir)
 	writeFiles(dir)
-	writeCertificate(dir)
+	peers.WriteCertificate(dir)
 	servers := installed(dir)
 	if *only != "" {
-		servers = slices.DeleteFunc(servers, func(s server) bool { return !slices.Contains(strings.Split(*only, ","), s.name) })
+		servers = slices.DeleteFunc(servers, func(s server) bool { return !slices.Contains(strings.Split(*only, ","), s.Name) })
 	}
-	for version, client := range map[int]client{1: wrk, 2: h2load} {
-		if *protocol == 0 || *protocol == version {
-			printTable(client, measureAll(servers, client, time.Duration(*seconds)*time.Second, *rounds))
+	for i, client := range []client{wrk, h2load} {
+		if *protocol == 0 || *protocol == i+1 {
+			printTable(client, measureAll(dir, servers, client, time.Duration(*seconds)*time.Second, *rounds))
 		}
 	}
 }
@@ -68,22 +69,22 @@ var workloads = []workload{
 const script = "/static/main.js"
 
 // measureAll returns the best rate of each server and workload; 0 is one that was not measured.
-func measureAll(servers []server, client client, duration time.Duration, rounds int) map[string][]float64 {
+func measureAll(dir string, servers []server, client client, duration time.Duration, rounds int) map[string][]float64 {
 	rates := make(map[string][]float64)
 	for range rounds {
 		for _, s := range servers {
-			best := rates[s.name]
+			best := rates[s.Name]
 			if best == nil {
 				best = make([]float64, len(workloads))
-				rates[s.name] = best
+				rates[s.Name] = best
 			}
-			running := s.start(client)
+			running := s.start(dir, client)
 			for i, work := range workloads {
 				if s.measures(work) {
 					best[i] = max(best[i], running.rate(work, duration))
 				}
 			}
-			running.stop()
+			running.Stop()
 		}
 	}
 	return rates

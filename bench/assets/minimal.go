@@ -1,28 +1,32 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
+
+	"github.com/scan2food/usher/bench/internal/peers"
 )
 
-// serveMinimal is the least program on net/http that serves the files: what is below it no handler in Caddy can be. It reads
-// what minimalConfig wrote.
-func serveMinimal(config string) error {
-	text, err := os.ReadFile(config)
+// minimal is this program again, as the least program on net/http that serves the files.
+func minimal(site peers.Site) *exec.Cmd {
+	self, err := os.Executable()
 	if err != nil {
-		return err
+		peers.Fatalf("%v", err)
 	}
-	var dir string
-	var port int
-	var secure bool
-	if _, err := fmt.Sscanf(string(text), "%q %d %t", &dir, &port, &secure); err != nil {
-		return fmt.Errorf("reading %s: %w", config, err)
+	words := []string{self, "minimal", site.Dir, strconv.Itoa(site.Port)}
+	if site.Secure {
+		words = append(words, "secure")
 	}
+	return peers.OnServersCore(site.Dir, words...)
+}
+
+// serveMinimal is what it does: what is below it no handler in Caddy can be.
+func serveMinimal(dir, port string, secure bool) error {
 	for name, size := range sizes {
 		path := filepath.Join(dir, "plain", name)
 		if size >= sizes[large] {
@@ -35,15 +39,11 @@ func serveMinimal(config string) error {
 		}
 		http.HandleFunc("/static/"+name, func(w http.ResponseWriter, r *http.Request) { send(w, r, content) })
 	}
-	address := fmt.Sprintf("localhost:%d", port)
+	address := "localhost:" + port
 	if secure {
 		return http.ListenAndServeTLS(address, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), nil)
 	}
 	return http.ListenAndServe(address, nil)
-}
-
-func minimalConfig(s server, port int, secure bool) string {
-	return fmt.Sprintf("%q %d %t", s.dir, port, secure)
 }
 
 func send(w http.ResponseWriter, r *http.Request, content []byte) {

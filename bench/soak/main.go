@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/scan2food/usher/bench/internal/peers"
 )
 
 func main() {
@@ -42,12 +44,9 @@ func soak(duration time.Duration, count int, every time.Duration, application st
 	if err != nil {
 		return err
 	}
-	defer behind.stop()
-	server, err := startUsher(dir, socket)
-	if err != nil {
-		return err
-	}
-	defer server.stop()
+	defer behind.Stop()
+	server := startUsher(dir, socket)
+	defer server.Stop()
 
 	clients := newClients(server.address)
 	clients.talk(count, time.Second, time.Second) // what the runtime makes once, for so many sockets
@@ -106,7 +105,7 @@ func conclude(server *usher, clients *clients, before usage, reloads int) error 
 }
 
 // startApplication runs Daphne, or this program again, so that its descriptors are its own.
-func startApplication(dir, socket, which string) (*process, error) {
+func startApplication(dir, socket, which string) (*peers.Process, error) {
 	const python = "/usr/bin/python3"
 	if which == "" {
 		which = "go"
@@ -132,5 +131,8 @@ func startApplication(dir, socket, which string) (*process, error) {
 	default:
 		return nil, fmt.Errorf("-application: want daphne or go, got %q", which)
 	}
-	return start(command, "unix", socket)
+	command.Stderr = os.Stderr
+	process := peers.Start("the application", command)
+	process.WaitUntilItListens("unix", socket)
+	return process, nil
 }

@@ -10,70 +10,29 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/scan2food/usher/bench/internal/peers"
 )
-
-// process is a program that this one has started.
-type process struct{ command *exec.Cmd }
-
-// start runs a program and waits until it listens.
-func start(command *exec.Cmd, network, address string) (*process, error) {
-	command.Stderr = os.Stderr
-	if err := command.Start(); err != nil {
-		return nil, err
-	}
-	p := &process{command}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		conn, err := net.Dial(network, address)
-		if err == nil {
-			return p, conn.Close()
-		}
-		if time.Now().After(deadline) {
-			p.stop()
-			return nil, fmt.Errorf("%s does not start: %w", command, err)
-		}
-	}
-}
-
-func (p *process) stop() {
-	_ = p.command.Process.Signal(syscall.SIGTERM)
-	kill := time.AfterFunc(10*time.Second, func() { _ = p.command.Process.Kill() })
-	defer kill.Stop()
-	_ = p.command.Wait()
-}
 
 // usher is Caddy with usher.
 type usher struct {
-	*process
+	*peers.Process
 	address, admin, socket string
 }
 
-func startUsher(dir, socket string) (*usher, error) {
-	binary := filepath.Join(dir, "caddy")
-	if out, err := exec.Command("go", "build", "-o", binary, "./cmd/caddy").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("building cmd/caddy: %w\n%s", err, out)
-	}
-	u := &usher{socket: socket}
-	for _, address := range []*string{&u.address, &u.admin} {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		*address = listener.Addr().String()
-		if err := listener.Close(); err != nil {
-			return nil, err
-		}
-	}
-	file := filepath.Join(dir, "Caddyfile")
+func startUsher(dir, socket string) *usher {
+	local := func() string { return fmt.Sprintf("127.0.0.1:%d", peers.FreePort()) }
+	u := &usher{address: local(), admin: local(), socket: socket}
+	binary, file := peers.BuildCaddy(dir), filepath.Join(dir, "Caddyfile")
 	if err := os.WriteFile(file, []byte(u.caddyfile(0)), 0o600); err != nil {
-		return nil, err
+		peers.Fatalf("%v", err)
 	}
 	command := exec.Command(binary, "run", "--config", file, "--adapter", "caddyfile")
-	command.Env = append(os.Environ(), "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
-	var err error
-	u.process, err = start(command, "tcp", u.address)
-	return u, err
+	command.Env, command.Stderr = append(os.Environ(), "HOME="+dir), os.Stderr
+	u.Process = peers.Start("usher", command)
+	u.WaitUntilItListens("tcp", u.address)
+	return u
 }
 
 // caddyfile is a configuration that differs from every other.
@@ -165,7 +124,7 @@ func (u *usher) usage() (found usage, err error) {
 	if _, err := fmt.Sscanf(string(profile), "goroutine profile: total %d", &found.goroutines); err != nil {
 		return found, fmt.Errorf("/debug/pprof/goroutine: %w", err)
 	}
-	descriptors, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", u.command.Process.Pid))
+	descriptors, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", u.Pid()))
 	found.descriptors = len(descriptors)
 	return found, err
 }
