@@ -23,20 +23,20 @@ func TestAssetsOfOneRootAreShared(t *testing.T) {
 		return site
 	}
 	first, second := provision("/static/", ""), provision("/media/", "explain")
-	tree := servedRoots.of(first.Server)[0].tree
-	if servedRoots.of(second.Server)[0].tree != tree {
+	tree := servedRootsOf(first.Server)[0].tree
+	if servedRootsOf(second.Server)[0].tree != tree {
 		t.Error("another prefix has a tree of its own")
 	}
-	if servedRoots.of(provision("/static/", "poll 1s").Server)[0].tree == tree {
+	if servedRootsOf(provision("/static/", "poll 1s").Server)[0].tree == tree {
 		t.Error("another way of following shares the tree")
 	}
-	if servedRoots.of(provision("/static/", "stamp css").Server)[0].tree == tree {
+	if servedRootsOf(provision("/static/", "stamp css").Server)[0].tree == tree {
 		t.Error("rewritten files share the tree")
 	}
 	reloaded := provision("/static/", "")
 	first.Unload()
 	second.Unload()
-	if servedRoots.of(reloaded.Server)[0].tree != tree {
+	if servedRootsOf(reloaded.Server)[0].tree != tree {
 		t.Error("a reload begins anew")
 	}
 }

@@ -56,7 +56,7 @@ func TestForgetBefore(t *testing.T) {
 	if checked != 4 {
 		t.Errorf("%d URLs in %q, want 4", checked, stamped)
 	}
-	now, earlier := servedRoots.of(site.Server)[0].tree.Current().State(), servedRoots.of(before.Server)[0].tree.Catalog(t.Context()).State()
+	now, earlier := servedRootsOf(site.Server)[0].tree.Current().State(), servedRootsOf(before.Server)[0].tree.Catalog(t.Context()).State()
 	if now == earlier {
 		t.Error("the generation is what it was before")
 	}

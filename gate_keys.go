@@ -140,10 +140,10 @@ func labelsOf(all []keys.Key) []string {
 }
 
 // liveGates are those of the configurations that are loaded, in the order in which they were.
-var liveGates gateSet
+var liveGates liveSet[*WebSocketGate]
 
 // loadedGates are those and the ones that are being retired: requests may still come to them.
-var loadedGates gateSet
+var loadedGates liveSet[*WebSocketGate]
 
 // gatesOf are the gates of a server, also one that is shutting down.
 func gatesOf(server *caddyhttp.Server) []*WebSocketGate {
@@ -154,29 +154,6 @@ func gatesOf(server *caddyhttp.Server) []*WebSocketGate {
 		}
 	}
 	return gates
-}
-
-type gateSet struct {
-	mutex sync.RWMutex
-	gates []*WebSocketGate
-}
-
-func (s *gateSet) add(g *WebSocketGate) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	s.gates = append(slices.Clone(s.gates), g)
-}
-
-func (s *gateSet) remove(g *WebSocketGate) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	s.gates = slices.DeleteFunc(slices.Clone(s.gates), func(other *WebSocketGate) bool { return other == g })
-}
-
-func (s *gateSet) all() []*WebSocketGate {
-	s.mutex.RLock()
-	defer s.mutex.RUnlock()
-	return s.gates
 }
 
 // closeRevoked closes the sockets, whichever configuration admitted them, that no gate would admit now.

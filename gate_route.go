@@ -187,7 +187,7 @@ func (g *WebSocketGate) coreGenerations(routes []*gate.Route, server *caddyhttp.
 		}
 		previousToo := r.MinGeneration == "previous"
 		routes[i].Outdated = func(generation string) bool {
-			return servedGenerations.outdated(server, generation, previousToo)
+			return isOutdated(server, generation, previousToo)
 		}
 	}
 	return nil

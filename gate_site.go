@@ -12,8 +12,7 @@ import (
 // siteOf names the gate so that its successor after a reload has the same name, and no other gate has. The predecessor is
 // the gate on the same addresses and hosts with which it has the most routes in common: a route that comes or goes changes
 // nothing for the others, nor does a site that does.
-func (s *gateSet) siteOf(g *WebSocketGate) string {
-	all := s.all()
+func siteOf(g *WebSocketGate, all []*WebSocketGate) string {
 	site, most := "", 0
 	for _, other := range all {
 		if other.logs.server == g.logs.server || other.place != g.place || takenOver(all, other, g) {

@@ -3,7 +3,6 @@ package usher
 import (
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -82,47 +81,17 @@ func (g *generations) admits(generation string, previousToo bool) bool {
 }
 
 // servedGenerations are those of the servers of the process, for their gates to ask.
-var servedGenerations generationSet
+var servedGenerations liveSet[servedGeneration]
 
 type servedGeneration struct {
 	server *caddyhttp.Server
 	*generations
 }
 
-type generationSet struct {
-	mutex sync.Mutex
-	all   atomic.Pointer[[]servedGeneration]
-}
-
-func (s *generationSet) change(change func([]servedGeneration) []servedGeneration) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	var all []servedGeneration
-	if known := s.all.Load(); known != nil {
-		all = slices.Clone(*known)
-	}
-	all = change(all)
-	s.all.Store(&all)
-}
-
-func (s *generationSet) add(one servedGeneration) {
-	s.change(func(all []servedGeneration) []servedGeneration { return append(all, one) })
-}
-
-func (s *generationSet) remove(one servedGeneration) {
-	s.change(func(all []servedGeneration) []servedGeneration {
-		i := slices.Index(all, one)
-		return slices.Delete(all, i, i+1)
-	})
-}
-
-// outdated reports a page that no site of a server has served recently enough. Where nothing is stamped, none is.
-func (s *generationSet) outdated(server *caddyhttp.Server, generation string, previousToo bool) bool {
-	all, asked := s.all.Load(), false
-	if all == nil {
-		return false
-	}
-	for _, one := range *all {
+// isOutdated reports a page that no site of a server has served recently enough. Where nothing is stamped, none is.
+func isOutdated(server *caddyhttp.Server, generation string, previousToo bool) bool {
+	asked := false
+	for _, one := range servedGenerations.all() {
 		if one.server != server {
 			continue
 		}
@@ -136,12 +105,13 @@ func (s *generationSet) outdated(server *caddyhttp.Server, generation string, pr
 
 // followGenerations has the site's generations known to its gates, and to its pages.
 func (a *VersionedAssets) followGenerations(ctx caddy.Context) error {
-	a.history = strings.Join(a.trees, "\n")
-	pooled, _, err := siteGenerations.LoadOrNew(a.history, func() (caddy.Destructor, error) {
-		var trees []*assets.Tree
-		for _, served := range a.served {
-			trees = append(trees, served.tree)
-		}
+	var keys []string
+	var trees []*assets.Tree
+	for _, served := range a.served {
+		keys = append(keys, served.key)
+		trees = append(trees, served.tree)
+	}
+	pooled, err := a.uses.load(siteGenerations, strings.Join(keys, "\n"), func() (caddy.Destructor, error) {
 		return newGenerations(a.handler.Sites, trees), nil
 	})
 	if err != nil {

@@ -37,13 +37,12 @@ func (a *VersionedAssets) archives(ctx caddy.Context, directory string, versions
 	if err != nil {
 		return nil, nil, err
 	}
-	pooled, _, err := assetArchives.LoadOrNew(directory, func() (caddy.Destructor, error) {
+	pooled, err := a.uses.load(assetArchives, directory, func() (caddy.Destructor, error) {
 		return newAssetArchive(directory, versions, ctx.Logger()), nil
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	a.kept = append(a.kept, directory)
 	kept := pooled.(assetArchive)
 	for _, store := range []*archive.Store{kept.earlier, kept.compressed} {
 		store.Bound(time.Duration(a.Keep), size)

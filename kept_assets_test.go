@@ -38,7 +38,7 @@ func TestEarlierVersions(t *testing.T) {
 		t.Fatalf("the current version has %q", response.Header.Get("Cache-Control"))
 	}
 	archived := func(name, version string) bool {
-		content, found := servedRoots.of(site.Server)[0].tree.Earlier(name, version)
+		content, found := servedRootsOf(site.Server)[0].tree.Earlier(name, version)
 		if found {
 			content.Close()
 		}

@@ -37,7 +37,7 @@ func TestLongPaths(t *testing.T) {
 		}
 	}
 	eventually(t, "the first version kept", func() bool {
-		content, found := servedRoots.of(site.Server)[0].tree.Earlier(longest, stampOf("one"))
+		content, found := servedRootsOf(site.Server)[0].tree.Earlier(longest, stampOf("one"))
 		if found {
 			content.Close()
 		}

@@ -135,7 +135,7 @@ func TestLyingNames(t *testing.T) {
 		site := liarSite(t, root, prefix, "")
 		eventually(t, "the whole chunk kept", func() bool {
 			fetch(t, site, "GET", prefix+hashed)
-			content, found := servedRoots.of(site.Server)[0].tree.Earlier(hashed, "")
+			content, found := servedRootsOf(site.Server)[0].tree.Earlier(hashed, "")
 			if found {
 				content.Close()
 			}

@@ -41,7 +41,7 @@ func (w *gateWatch) searchPublic(server *caddyhttp.Server) {
 		searchingPublic.Lock()
 		defer searchingPublic.Unlock()
 		p := publicSearch(w.gate, w.stop)
-		for _, served := range servedRoots.of(server) {
+		for _, served := range servedRootsOf(server) {
 			p.versioned = append(p.versioned, filepath.Clean(served.root))
 		}
 		for _, directory := range publicDirectories(server) {

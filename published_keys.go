@@ -4,8 +4,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -27,37 +25,19 @@ const (
 var searchedTypes = []string{".js", ".mjs", ".cjs", ".html", ".htm", ".css", ".json", ".map", ".txt", ".xml", ".svg", ".ts", ".env"}
 
 // servedRoots are the directories that the servers of the process serve.
-var servedRoots servedRootSet
+var servedRoots liveSet[*servedRoot]
 
 type servedRoot struct {
 	server *caddyhttp.Server
 	prefix string // of URLs
 	root   string
 	tree   *assets.Tree
+	key    string // of the tree, in its pool
 }
 
-type servedRootSet struct {
-	mutex sync.Mutex
-	roots []*servedRoot
-}
-
-func (s *servedRootSet) add(root *servedRoot) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	s.roots = append(s.roots, root)
-}
-
-func (s *servedRootSet) remove(root *servedRoot) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	s.roots = slices.DeleteFunc(s.roots, func(other *servedRoot) bool { return other == root })
-}
-
-func (s *servedRootSet) of(server *caddyhttp.Server) []*servedRoot {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
+func servedRootsOf(server *caddyhttp.Server) []*servedRoot {
 	var roots []*servedRoot
-	for _, root := range s.roots {
+	for _, root := range servedRoots.all() {
 		if root.server == server {
 			roots = append(roots, root)
 		}
@@ -81,7 +61,7 @@ func (p *publishedKeys) search(stop <-chan struct{}) {
 	ticker := time.NewTicker(searchEvery)
 	defer ticker.Stop()
 	for {
-		for _, root := range servedRoots.of(p.gate.logs.server) {
+		for _, root := range servedRootsOf(p.gate.logs.server) {
 			p.searchRoot(root, stop)
 		}
 		select {

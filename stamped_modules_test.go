@@ -65,7 +65,7 @@ func TestStampedModules(t *testing.T) {
 		t.Errorf("a service worker has %q, want %q", response.Header.Get("Cache-Control"), revalidate)
 	}
 	eventually(t, "the first generation kept", func() bool {
-		content, found := servedRoots.of(site.Server)[0].tree.EarlierGeneration(first[len("/static/~"):len(first)-1], "lib/a.js")
+		content, found := servedRootsOf(site.Server)[0].tree.EarlierGeneration(first[len("/static/~"):len(first)-1], "lib/a.js")
 		if found {
 			content.Close()
 		}
@@ -153,7 +153,7 @@ func TestStampedPageIsOfOneGeneration(t *testing.T) {
 		_, page := fetch(t, site, "GET", "/slow")
 		done <- page
 	}()
-	tree := servedRoots.of(site.Server)[0].tree
+	tree := servedRootsOf(site.Server)[0].tree
 	before := tree.Catalog(t.Context()).State()
 	writeFile(t, root, "b.js", "export default 2")
 	eventually(t, "the next generation", func() bool { return tree.Catalog(t.Context()).State() != before })

@@ -1,7 +1,6 @@
 package usher
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -84,12 +83,9 @@ type VersionedAssets struct {
 	handler   *assets.Handler
 	pages     *stampedPages // nil: pages pass as they are
 	endpoint  *generationEndpoint
-	history   string           // its key in the pool
 	announced servedGeneration // to the gates of the server
 	served    []*servedRoot
-	kept      []string // the archives, by their keys in the pool
-	ledgers   []string // the ledgers of versions, by their keys in the pool
-	trees     []string // their keys in the pool
+	uses      poolUses
 }
 
 // AssetRoot is a directory and the URL prefix under which it is served.
@@ -262,15 +258,14 @@ func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*
 		key += fmt.Sprintf(" %q", graphs.stamper.Prefixes)
 		config.Modules = graphs
 	}
-	tree, _, err := assetTrees.LoadOrNew(key, func() (caddy.Destructor, error) {
+	tree, err := a.uses.load(assetTrees, key, func() (caddy.Destructor, error) {
 		tree, err := assets.OpenTree(config)
 		return assetTree{tree}, err
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	a.trees = append(a.trees, key)
-	served := &servedRoot{serverOf(ctx.Value), r.Prefix, root, tree.(assetTree).Tree}
+	served := &servedRoot{serverOf(ctx.Value), r.Prefix, root, tree.(assetTree).Tree, key}
 	a.served = append(a.served, served)
 	servedRoots.add(served)
 	return served.tree, told, nil
@@ -278,36 +273,14 @@ func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*
 
 // Cleanup lets go of the directories. Those that the next configuration serves too stay open.
 func (a *VersionedAssets) Cleanup() error {
-	var errs []error
 	if a.endpoint != nil {
 		a.endpoint.end()
-		if a.announced.server != nil {
-			servedGenerations.remove(a.announced)
-		}
-		_, err := siteGenerations.Delete(a.history)
-		errs = append(errs, err)
-		a.endpoint = nil
 	}
-	for _, key := range a.trees {
-		_, err := assetTrees.Delete(key)
-		errs = append(errs, err)
-	}
-	a.trees = nil
-	for _, key := range a.kept {
-		_, err := assetArchives.Delete(key)
-		errs = append(errs, err)
-	}
-	a.kept = nil
-	for _, key := range a.ledgers {
-		_, err := versionLedgers.Delete(key)
-		errs = append(errs, err)
-	}
-	a.ledgers = nil
+	servedGenerations.remove(a.announced)
 	for _, served := range a.served {
 		servedRoots.remove(served)
 	}
-	a.served = nil
-	return errors.Join(errs...)
+	return a.uses.release()
 }
 
 // ServeHTTP answers what is under a prefix, and the generation, and hands on the rest.

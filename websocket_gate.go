@@ -92,7 +92,7 @@ func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("websocket_gate: reject: %w", err)
 	}
 	g.place = placeOf(g)
-	g.site = liveGates.siteOf(g)
+	g.site = siteOf(g, liveGates.all())
 	g.gate, err = gate.New(gate.Config{
 		Routes:       routes,
 		Ring:         ring,
