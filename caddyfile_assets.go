@@ -170,11 +170,9 @@ func (a *VersionedAssets) unmarshalKeep(d *caddyfile.Dispenser, once seen) error
 		a.Keep = -1
 		return nil
 	}
-	keep, err := caddy.ParseDuration(args[0])
-	if err != nil || keep <= 0 {
+	if !parseDuration(args[0], &a.Keep) {
 		return d.Errf("keep: want a duration such as 72h, or off, got %q", args[0])
 	}
-	a.Keep = caddy.Duration(keep)
 	if len(args) == 2 {
 		a.KeepSize = args[1]
 		if _, err := a.keepSize(); err != nil {
@@ -189,7 +187,7 @@ func (a *VersionedAssets) unmarshalMemory(d *caddyfile.Dispenser, once seen) err
 		return err
 	}
 	if _, err := a.memory(); err != nil {
-		return d.WrapErr(err)
+		return d.Errf("memory: %v", err)
 	}
 	return nil
 }
@@ -203,28 +201,17 @@ func (a *VersionedAssets) unmarshalSettle(d *caddyfile.Dispenser, once seen) err
 		return d.Errf("settle: want a duration, and perhaps one for files that vanished, got %q", args)
 	}
 	for i, into := range []*caddy.Duration{&a.Settle, &a.Vanished}[:len(args)] {
-		duration, err := caddy.ParseDuration(args[i])
-		if err != nil || duration <= 0 {
+		if !parseDuration(args[i], into) {
 			return d.Errf("settle: want a duration such as 1s, got %q", args[i])
 		}
-		*into = caddy.Duration(duration)
 	}
 	return nil
 }
 
 func (a *VersionedAssets) unmarshalPoll(d *caddyfile.Dispenser, once seen) error {
-	if err := once.first(d); err != nil {
+	if err := once.duration(d, &a.Poll); err != nil {
 		return err
 	}
-	args := d.RemainingArgs()
-	if len(args) != 1 {
-		return d.Errf("poll: want a duration, got %q", args)
-	}
-	poll, err := caddy.ParseDuration(args[0])
-	if err != nil || poll == 0 {
-		return d.Errf("poll: want a duration such as 2s, got %q", args[0])
-	}
-	a.Poll = caddy.Duration(poll)
 	if err := a.checkPoll(); err != nil {
 		return d.WrapErr(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -143,11 +142,9 @@ func (g *WebSocketGate) unmarshalDarkAfter(d *caddyfile.Dispenser, once seen) er
 	if len(args) == 1 {
 		return nil
 	}
-	lasting, err := caddy.ParseDuration(args[1])
-	if err != nil || lasting <= 0 {
+	if !parseDuration(args[1], &g.DarkLasting) {
 		return d.Errf("dark_after: want a duration such as 1m, got %q", args[1])
 	}
-	g.DarkLasting = caddy.Duration(lasting)
 	return nil
 }
 

@@ -63,12 +63,20 @@ func (s seen) duration(d *caddyfile.Dispenser, into *caddy.Duration) error {
 	if err := s.one(d, &value); err != nil {
 		return err
 	}
-	duration, err := caddy.ParseDuration(value)
-	if err != nil || duration <= 0 {
+	if !parseDuration(value, into) {
 		return d.Errf("%s: want a duration such as 10s or 1h, got %q", word, value)
 	}
-	*into = caddy.Duration(duration)
 	return nil
+}
+
+// parseDuration takes what is longer than nothing.
+func parseDuration(text string, into *caddy.Duration) bool {
+	duration, err := caddy.ParseDuration(text)
+	if err != nil || duration <= 0 {
+		return false
+	}
+	*into = caddy.Duration(duration)
+	return true
 }
 
 // unknownWord names the words that would have been understood.

@@ -50,21 +50,23 @@ func closedWith(t *testing.T, conn *websocket.Conn) websocket.StatusCode {
 // startEcho is an application that speaks WebSocket and echoes messages.
 func startEcho(t *testing.T) string {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
-		if err != nil {
-			return
-		}
-		defer func() { _ = conn.CloseNow() }()
-		for {
-			kind, message, err := conn.Read(r.Context())
-			if err != nil || conn.Write(r.Context(), kind, message) != nil {
-				return
-			}
-		}
-	}))
+	server := httptest.NewServer(http.HandlerFunc(echoMessages))
 	t.Cleanup(server.Close)
 	return strings.TrimPrefix(server.URL, "http://")
+}
+
+func echoMessages(w http.ResponseWriter, r *http.Request) {
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+	if err != nil {
+		return
+	}
+	defer func() { _ = conn.CloseNow() }()
+	for {
+		kind, message, err := conn.Read(r.Context())
+		if err != nil || conn.Write(r.Context(), kind, message) != nil {
+			return
+		}
+	}
 }
 
 // stillOpen has the application echo.
@@ -310,20 +312,26 @@ func TestReloadClosesTheRevoked(t *testing.T) {
 		{"another route", oldKey, "renamed", websocket.StatusGoingAway},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			before := startSite(t, config(oldKey, "reloaded"))
-			conn := openSocket(t, before, oldKey)
-			startSite(t, config(c.key, c.route))
-			before.Unload()
-			if c.code == 0 {
-				if !stillOpen(t, conn) {
-					t.Error("a reload that admits the socket closed it")
-				}
-				return
-			}
-			if code := closedWith(t, conn); code != c.code {
-				t.Errorf("closed with %d, want %d", code, c.code)
-			}
+			expectOfReload(t, config(oldKey, "reloaded"), config(c.key, c.route), c.code)
 		})
+	}
+}
+
+// expectOfReload opens a socket with the old key and has it closed by a reload with the code; 0: it stays open.
+func expectOfReload(t *testing.T, before, after string, code websocket.StatusCode) {
+	t.Helper()
+	first := startSite(t, before)
+	conn := openSocket(t, first, oldKey)
+	startSite(t, after)
+	first.Unload()
+	if code == 0 {
+		if !stillOpen(t, conn) {
+			t.Error("a reload that admits the socket closed it")
+		}
+		return
+	}
+	if got := closedWith(t, conn); got != code {
+		t.Errorf("closed with %d, want %d", got, code)
 	}
 }
 
@@ -391,19 +399,7 @@ func TestReloadTellsSitesApart(t *testing.T) {
 		{"the key of the first is now the second's", []string{"127.0.0.1 " + thirdKey, "localhost " + oldKey}, 4401},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			before := startSite(t, config(first, second))
-			conn := openSocket(t, before, oldKey)
-			startSite(t, config(c.sites...))
-			before.Unload()
-			if c.code == 0 {
-				if !stillOpen(t, conn) {
-					t.Error("the socket of a site that goes on was closed")
-				}
-				return
-			}
-			if code := closedWith(t, conn); code != c.code {
-				t.Errorf("closed with %d, want %d", code, c.code)
-			}
+			expectOfReload(t, config(first, second), config(c.sites...), c.code)
 		})
 	}
 }

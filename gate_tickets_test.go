@@ -37,17 +37,7 @@ func startTicketApplication(t *testing.T) (address string, seen *sync.Map) {
 		}
 		seen.Store("query", r.URL.RawQuery)
 		seen.Store("cookie", r.Header.Get("Cookie"))
-		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
-		if err != nil {
-			return
-		}
-		defer func() { _ = conn.CloseNow() }()
-		for {
-			kind, message, err := conn.Read(r.Context())
-			if err != nil || conn.Write(r.Context(), kind, message) != nil {
-				return
-			}
-		}
+		echoMessages(w, r)
 	}))
 	t.Cleanup(server.Close)
 	return strings.TrimPrefix(server.URL, "http://"), seen

@@ -98,12 +98,17 @@ func (a *VersionedAssets) keepDirectory(root, scope string) (string, error) {
 }
 
 func (a *VersionedAssets) keepSize() (int64, error) {
-	if a.KeepSize == "" {
-		return archive.DefaultSize, nil
+	return parseSize(a.KeepSize, archive.DefaultSize)
+}
+
+// parseSize takes what is written of memory or disk; nothing stands for the default.
+func parseSize(written string, byDefault int64) (int64, error) {
+	if written == "" {
+		return byDefault, nil
 	}
-	size, err := humanize.ParseBytes(a.KeepSize)
+	size, err := humanize.ParseBytes(written)
 	if err != nil || size == 0 || size > 1<<50 {
-		return 0, fmt.Errorf("want a size such as 256MiB, got %q", a.KeepSize)
+		return 0, fmt.Errorf("want a size such as 256MiB, got %q", written)
 	}
 	return int64(size), nil
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/dustin/go-humanize"
 
 	"github.com/scan2food/usher/handler/assets"
 )
@@ -141,7 +140,7 @@ func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 	}
 	memory, err := a.memory()
 	if err != nil {
-		return fmt.Errorf("versioned_assets: %w", err)
+		return fmt.Errorf("versioned_assets: memory: %w", err)
 	}
 	if server := serverOf(ctx.Value); server != nil {
 		server.RegisterConnContext(withConnection)
@@ -161,16 +160,7 @@ func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 	return a.startWithSite(ctx)
 }
 
-func (a *VersionedAssets) memory() (int64, error) {
-	if a.Memory == "" {
-		return assets.DefaultMemory, nil
-	}
-	memory, err := humanize.ParseBytes(a.Memory)
-	if err != nil || memory == 0 || memory > 1<<50 {
-		return 0, fmt.Errorf("memory: want a size such as 256MiB, got %q", a.Memory)
-	}
-	return int64(memory), nil
-}
+func (a *VersionedAssets) memory() (int64, error) { return parseSize(a.Memory, assets.DefaultMemory) }
 
 // manifests are the manifests with their placeholders replaced.
 func (a *VersionedAssets) manifests() ([]string, error) {
