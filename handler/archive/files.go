@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/scan2food/usher/handler/wholefile"
 )
 
 // record is an entry on disk. Its file is named for its name and version.
@@ -26,9 +28,6 @@ type record struct {
 
 // maxRecord is larger than any record of a URL that is asked for.
 const maxRecord = 64 << 10
-
-// unfinished ends the name of a file that is being written.
-const unfinished = ".part"
 
 func sumOf(content io.ReadSeeker) (sum digest, size int64, err error) {
 	if _, err := content.Seek(0, io.SeekStart); err != nil {
@@ -60,7 +59,7 @@ func (s *Store) writeBlob(sum digest, content io.ReadSeeker) error {
 	if _, err := content.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	return write(s.blobPath(sum), func(w io.Writer) error {
+	return wholefile.Write(s.blobPath(sum), func(w io.Writer) error {
 		hash := sha256.New()
 		if _, err := io.Copy(io.MultiWriter(w, hash), content); err != nil {
 			return err
@@ -81,7 +80,7 @@ func (s *Store) writeEntry(e *entry, size int64) error {
 		return fmt.Errorf("want a name and a version of less than %d bytes together", maxRecord)
 	}
 	defer s.noteOwnChange(s.changedAt())
-	return write(s.entryPath(e.key), func(w io.Writer) error {
+	return wholefile.Write(s.entryPath(e.key), func(w io.Writer) error {
 		_, err := w.Write(content)
 		return err
 	})
@@ -90,29 +89,6 @@ func (s *Store) writeEntry(e *entry, size int64) error {
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
-}
-
-// write makes a file that appears whole. It is not forced to the disk: what a failure of power leaves is compared with
-// its digest before it is used.
-func write(path string, content func(io.Writer) error) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), "*"+unfinished)
-	if err != nil {
-		return err
-	}
-	err = content(file)
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(file.Name())
-	}
-	return err
 }
 
 func (s *Store) removeEntry(k key) {
@@ -161,7 +137,7 @@ func (s *Store) load() error {
 
 // dropUnreadable removes the file of an entry that is none, unless somebody is writing it.
 func (s *Store) dropUnreadable(file os.DirEntry, path string, cause error) {
-	if !strings.HasSuffix(path, unfinished) {
+	if !strings.HasSuffix(path, wholefile.Unfinished) {
 		s.config.Report(fmt.Errorf("dropping an entry of the archive: %w", cause))
 		s.remove(path)
 	} else if s.isSettled(file) {

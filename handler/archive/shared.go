@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/scan2food/usher/handler/wholefile"
 )
 
 // While one process follows another, both have the directory for a moment. Each knows what it put itself; what the other one
@@ -33,7 +35,7 @@ func (s *Store) adopt() {
 	}
 	known := s.files()
 	for _, file := range files {
-		if path := filepath.Join(s.entries, file.Name()); !known[path] && !strings.HasSuffix(path, unfinished) {
+		if path := filepath.Join(s.entries, file.Name()); !known[path] && !strings.HasSuffix(path, wholefile.Unfinished) {
 			if e, size, err := s.readEntry(path); err == nil {
 				s.removeBlobs(s.add(e, &blob{size: size}))
 			}

@@ -8,8 +8,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
+
+	"github.com/scan2food/usher/handler/wholefile"
 )
 
 // record is a note in the file.
@@ -128,23 +129,11 @@ func (l *Ledger) write() error {
 	if err != nil {
 		return err
 	}
-	directory := filepath.Dir(l.config.File)
-	if err := os.MkdirAll(directory, 0o700); err != nil {
+	err = wholefile.Write(l.config.File, func(w io.Writer) error {
+		_, err := w.Write(content)
 		return err
-	}
-	file, err := os.CreateTemp(directory, filepath.Base(l.config.File)+".*.part")
+	})
 	if err != nil {
-		return err
-	}
-	_, err = file.Write(content)
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(file.Name(), l.config.File)
-	}
-	if err != nil {
-		_ = os.Remove(file.Name())
 		return fmt.Errorf("writing the ledger of versions: %w", err)
 	}
 	l.written, err = os.Stat(l.config.File)
