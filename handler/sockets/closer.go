@@ -50,7 +50,7 @@ func (c *Closer) Close(w http.ResponseWriter, r *http.Request, subprotocol strin
 }
 
 func closeUpgrade(w http.ResponseWriter, r *http.Request, subprotocol string, frame []byte) (done bool) {
-	if _, ok := innermost(w).(http.Hijacker); !ok || r.Header.Get("Sec-WebSocket-Key") == "" {
+	if _, ok := Innermost(w).(http.Hijacker); !ok || r.Header.Get("Sec-WebSocket-Key") == "" {
 		return false
 	}
 	until := time.Now().Add(closerTimeout)

@@ -15,7 +15,7 @@ import (
 // have wrapped around it, such as an access log that counts bytes, ends with the handshake; kept for hours it would hold
 // the request, its header and both of net/http's buffers. The socket's own wrapper is put around it anew.
 func takeOver(w http.ResponseWriter, socket *sockets.Socket) (*connClient, error) {
-	conn, buffered, err := http.NewResponseController(innermost(w)).Hijack()
+	conn, buffered, err := http.NewResponseController(sockets.Innermost(w)).Hijack()
 	if err != nil {
 		return nil, err
 	}
@@ -54,17 +54,6 @@ func (c *earlyConn) CloseWrite() error { return closeWrite(c.Conn) }
 // NetConn is the connection itself, for whoever must reach below it.
 func (c *earlyConn) NetConn() net.Conn { return c.Conn }
 
-// innermost is the server's own writer, below all that wrap it.
-func innermost(w http.ResponseWriter) http.ResponseWriter {
-	for {
-		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			return w
-		}
-		w = outer.Unwrap()
-	}
-}
-
 // connClient is a client's connection.
 type connClient struct {
 	sockets.Conn
@@ -89,7 +78,7 @@ type streamClient struct {
 func newStreamClient(w http.ResponseWriter, body io.ReadCloser, socket *sockets.Socket) *streamClient {
 	return &streamClient{
 		body: body, writer: w, socket: socket, controller: http.NewResponseController(w),
-		innermost: http.NewResponseController(innermost(w)),
+		innermost: http.NewResponseController(sockets.Innermost(w)),
 	}
 }
 
