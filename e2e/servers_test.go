@@ -190,7 +190,7 @@ func startDjango(t *testing.T) *django {
 		"DJANGO_SETTINGS_MODULE=theatre.settings", "DJANGO_SECRET_KEY=e2e", "DJANGO_STATIC_ROOT=" + d.static,
 		"LIVE_ORDERS_WS_KEY=" + keys["all-seat-datasocket"],
 		"PAYMENT_STATUS_WS_KEY=" + keys["payment-status-socket"], "CHAT_WS_KEY=" + keys["chat"],
-		"RUN_DIRECTORY=" + run, "XDG_DATA_HOME=" + run, "XDG_CONFIG_HOME=" + run, "PYTHONDONTWRITEBYTECODE=1",
+		"RUN_DIRECTORY=" + run, "LOGS_DIRECTORY=" + run, "XDG_DATA_HOME=" + run, "XDG_CONFIG_HOME=" + run, "PYTHONDONTWRITEBYTECODE=1",
 	}
 	collect := exec.Command(python, "manage.py", "collectstatic", "--noinput", "--verbosity", "0")
 	collect.Dir, collect.Env = d.dir, append(os.Environ(), d.env...)

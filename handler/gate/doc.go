@@ -4,7 +4,7 @@
 // is none of its business. Every other is compared with a closed table of routes: what the table does not list is
 // refused, and so is whatever presents no key, a wrong one, two, or the key of another route.
 //
-// The order is: [Handshake] says what is being tried, [Table] finds the route, [Credentials] finds the key,
+// The order is: [Handshake] says what is being tried, [Table] finds the route, [Source] says where its key stands,
 // [Origins] looks at who sent the browser, and [Gate.Decide] puts them together without touching the request.
 // [Gate.ServeHTTP] then answers, or hands the request on.
 package gate
