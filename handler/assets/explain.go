@@ -80,7 +80,7 @@ func (h *Handler) explain(e *Explanation, r *http.Request, site *Site, catalog *
 	case !possible || encodesSlash(r):
 		e.Why = "no served file has such a path: dotfiles are hidden, and paths must be plain"
 	case h.Hide.Match(r.URL.Path):
-		e.Why = "a hide pattern matches"
+		e.Why = whyHidden
 	default:
 		h.explainPath(e, r, site, catalog, relativePath)
 	}
@@ -88,6 +88,10 @@ func (h *Handler) explain(e *Explanation, r *http.Request, site *Site, catalog *
 
 func (h *Handler) explainPath(e *Explanation, r *http.Request, site *Site, catalog *Catalog, asked string) {
 	if file := catalog.Lookup(asked); file != nil {
+		if h.hidesTarget(site, file) {
+			e.Why = whyHidden
+			return
+		}
 		if h.earlierVersion(r, site, file) {
 			e.Evidence = earlierEvidence
 			e.Why = earlierEvidence.Detail
@@ -124,8 +128,8 @@ func (h *Handler) explainGeneration(e *Explanation, r *http.Request, site *Site,
 	e.Path = rest
 	file := catalog.Lookup(rest)
 	switch {
-	case h.Hide.Match(site.Prefix + rest):
-		e.Why = "a hide pattern matches"
+	case h.Hide.Match(site.Prefix + rest), file != nil && h.hidesTarget(site, file):
+		e.Why = whyHidden
 	case state == catalog.state && file != nil:
 		h.explainFile(e, r, file, generationEvidence)
 	case state != catalog.state && isThere(site.Tree.EarlierGeneration(state, rest)):
@@ -135,6 +139,8 @@ func (h *Handler) explainGeneration(e *Explanation, r *http.Request, site *Site,
 		e.Why = "there is no such file in that generation, or it is not kept"
 	}
 }
+
+const whyHidden = "a hide pattern matches"
 
 const whyHTML = "a page names the versions of all others, so browsers ask for it each time"
 

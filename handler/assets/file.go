@@ -51,7 +51,7 @@ type File struct {
 	fingerprint    *fingerprint.Content // nil where the bytes are not in memory
 	digest         [32]byte
 	identity       identity
-	disk           string              // where it is below the root, where absolute links are resolved
+	disk           string              // where it is below the root, with links resolved
 	proof          fingerprint.Proof   // what the bytes prove of the name
 	denied         fingerprint.Finding // why what looked like evidence is none
 	changedUnder   [][sha256.Size]byte // digests of the manifests that stayed the same while the bytes were changed

@@ -83,12 +83,13 @@ var generationEvidence = Evidence{ByDigest, "the path holds the digest of all as
 // serveGeneration answers a path under the prefix of a generation, the present one or one that is kept: the bytes that it
 // had then. Of a generation that is not known nothing can be said that would be true of it.
 func (h *Handler) serveGeneration(w http.ResponseWriter, r *http.Request, site *Site, catalog *Catalog, state, path string) {
-	if h.Hide.Match(site.Prefix + path) {
+	file := catalog.Lookup(path)
+	if h.Hide.Match(site.Prefix+path) || file != nil && h.hidesTarget(site, file) {
 		fail(w, r, http.StatusNotFound)
 		return
 	}
 	if state == catalog.state {
-		if file := catalog.Lookup(path); file != nil {
+		if file != nil {
 			h.serveAs(w, r, catalog, file, generationEvidence)
 			return
 		}

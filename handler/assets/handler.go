@@ -107,6 +107,10 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, site *Site, cat
 		return
 	}
 	if file := catalog.Lookup(relativePath); file != nil {
+		if h.hidesTarget(site, file) {
+			fail(w, r, http.StatusNotFound)
+			return
+		}
 		h.answerFile(w, r, site, catalog, file)
 		return
 	}
@@ -118,16 +122,16 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, site *Site, cat
 		return
 	}
 	if directory := strings.TrimSuffix(relativePath, "/"); catalog.IsDirectory(directory) {
-		h.serveDirectory(w, r, catalog, directory, relativePath)
+		h.serveDirectory(w, r, site, catalog, directory, relativePath)
 		return
 	}
 	h.serveMissing(w, r)
 }
 
 // serveDirectory answers with index.html, under the path with its final slash: relative references depend on it.
-func (h *Handler) serveDirectory(w http.ResponseWriter, r *http.Request, catalog *Catalog, directory, asked string) {
+func (h *Handler) serveDirectory(w http.ResponseWriter, r *http.Request, site *Site, catalog *Catalog, directory, asked string) {
 	index := catalog.Lookup(path.Join(directory, "index.html"))
-	if index == nil || h.Hide.Match(path.Join(r.URL.Path, "index.html")) {
+	if index == nil || h.Hide.Match(path.Join(r.URL.Path, "index.html")) || h.hidesTarget(site, index) {
 		h.serveMissing(w, r)
 		return
 	}

@@ -54,6 +54,27 @@ func hiddenSegment(segment string) bool {
 	return strings.HasPrefix(segment, ".") && segment != ".well-known"
 }
 
+// hiddenPlace reports a place below a root that is never served, under whatever name. In directories whose names begin with two
+// dots Kubernetes has the files of a volume, and names them by links outside of these.
+func hiddenPlace(place string) bool {
+	directory, name := path.Split(place)
+	if hiddenSegment(name) {
+		return true
+	}
+	for segment := range strings.SplitSeq(directory, "/") {
+		if hiddenSegment(segment) && !strings.HasPrefix(segment, "..") {
+			return true
+		}
+	}
+	return false
+}
+
+// hidesTarget reports a link to what a pattern hides.
+func (h *Handler) hidesTarget(site *Site, file *File) bool {
+	disk := file.source().disk
+	return len(h.Hide) > 0 && disk != file.Path && disk != "" && h.Hide.Match(site.Prefix+disk)
+}
+
 // maxPath is longer than any file system's path.
 const maxPath = 4096
 

@@ -234,28 +234,79 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// A dotfile gets no name by which it is served; a dot directory on the way to an ordinary name hides nothing.
+// What is hidden gets no name by which it is served, wherever on the way to it the dot is. Kubernetes has the files of a volume in
+// a directory ..2026_11_25_…, behind a link ..data, behind links with their names.
 func TestLinksToDotfiles(t *testing.T) {
 	t.Parallel()
-	s := newStillTree(t, map[string]string{".env": "secret", ".git/config": "secret", "..2026/app.js": "app"})
-	s.link("..2026", "..data")
-	s.link("..data/app.js", "app.js")
-	s.link(".env", "env.txt")
-	s.link(s.path(".env"), "absolute.txt")
-	s.link("env.txt", "twice.txt")
-	s.link(".git", "directory")
+	s := newStillTree(t, map[string]string{
+		".env": "secret", ".git/config": "secret", ".git/hooks/a.sh": "secret", "open.txt": "open",
+		"..2026_11_25_22_20_00.1234/app.js": "app", "..2026_11_25_22_20_00.1234/deep/b.js": "b", "..2026_11_25_22_20_00.1234/.env": "secret",
+		"..2026_11_25_22_20_00.1234/.git/config": "secret",
+	})
+	for name, target := range map[string]string{
+		"..data": "..2026_11_25_22_20_00.1234", "app.js": "..data/app.js", "deep": "..data/deep",
+		"env.txt": ".env", "absolute.txt": s.path(".env"), "twice.txt": "env.txt", "directory": ".git",
+		"config.txt": ".git/config", "absolute-config.txt": s.path(".git/config"), "hooks": ".git/hooks",
+		"volume.txt": "..data/.env", "volume-config.txt": "..data/.git/config", "volume": "..data",
+		".git/back.txt": "../open.txt", "back.txt": ".git/back.txt",
+	} {
+		s.link(target, name)
+	}
 	s.read()
 	h := &Handler{Sites: []Site{{Prefix: "/", Tree: s}}}
 	for path, want := range map[string]int{
-		"/app.js": http.StatusOK, "/env.txt": http.StatusNotFound, "/absolute.txt": http.StatusNotFound,
-		"/twice.txt": http.StatusNotFound, "/directory/config": http.StatusNotFound,
+		"/app.js": 200, "/deep/b.js": 200, "/open.txt": 200, "/back.txt": 200,
+		"/env.txt": 404, "/absolute.txt": 404, "/twice.txt": 404, "/directory/config": 404,
+		"/config.txt": 404, "/absolute-config.txt": 404, "/hooks/a.sh": 404,
+		"/volume.txt": 404, "/volume-config.txt": 404, "/volume/app.js": 404,
 	} {
 		if got := ask(t, h, http.MethodGet, path).StatusCode; got != want {
 			t.Errorf("%s: %d, want %d", path, got, want)
 		}
 	}
-	if !s.logged("path:env.txt") {
-		t.Error("nothing is said of env.txt")
+	if !s.logged("path:env.txt") || !s.logged("path:config.txt") {
+		t.Error("nothing is said of env.txt, or of config.txt")
+	}
+}
+
+// What a pattern hides, a link does not show.
+func TestLinksToWhatPatternsHide(t *testing.T) {
+	t.Parallel()
+	s := newStillTree(t, map[string]string{
+		"private/a.js": "secret", "private/deep/index.html": "secret", "public/a.js": "a", "public/notes.map": "secret",
+	})
+	s.link("private/a.js", "a.js")
+	s.link("../private", "public/directory")
+	s.link("public/notes.map", "notes.txt")
+	s.link("public/a.js", "b.js")
+	catalog := s.read()
+	h := &Handler{Sites: []Site{{Prefix: "/static/", Tree: s}}, Hide: Patterns{"/static/private/*", "*.map"}}
+	for path, want := range map[string]int{
+		"a.js": 404, "public/directory/a.js": 404, "public/directory/deep/": 404, "public/directory/deep": 404, "notes.txt": 404,
+		"~" + catalog.State() + "/a.js": 404, "b.js": 200, "~" + catalog.State() + "/b.js": 200,
+	} {
+		if got := ask(t, h, http.MethodGet, "/static/"+path).StatusCode; got != want {
+			t.Errorf("%s: %d, want %d", path, got, want)
+		}
+		e := h.Explain(httptest.NewRequest(http.MethodGet, "/static/"+path, nil))
+		if e.Status != want || strings.HasSuffix(path, "a.js") && e.Why != whyHidden {
+			t.Errorf("%s: explained as %d, %s", path, e.Status, e.Why)
+		}
+	}
+}
+
+// A manifest that is hidden is read where a link is recognised as one, and served under neither name.
+func TestLinkToHiddenManifest(t *testing.T) {
+	t.Parallel()
+	s := newStillTree(t, map[string]string{
+		".build/manifest.json": `{"app.js":{"file":"assets/app-a98456ab.js"}}`, "assets/app-a98456ab.js": "x",
+	})
+	s.link(".build/manifest.json", "manifest.json")
+	if got := s.evidence("assets/app-a98456ab.js"); got != ByManifest {
+		t.Errorf("evidence %q", got)
+	}
+	if s.read().Lookup("manifest.json") != nil {
+		t.Error("what is hidden is served")
 	}
 }
 

@@ -21,7 +21,7 @@ const maxFiles = 1 << 20
 // entry is a file as the file system describes it, before it is read.
 type entry struct {
 	path     string // in the tree; of a manifest outside of it, where that is
-	disk     string // below the root, where absolute links are resolved
+	disk     string // where it is below the root, with links resolved
 	outside  string // where a manifest is that the operator named, and that is not served
 	identity identity
 	manifest bool // it may be a build manifest
@@ -48,7 +48,7 @@ func (w *walker) walk(ctx context.Context) ([]entry, error) {
 	return w.entries, nil
 }
 
-// directory lists dir. Its path in the tree and its place below the root differ behind absolute links.
+// directory lists dir. Its path in the tree and its place below the root differ behind links.
 func (w *walker) directory(ctx context.Context, dir, disk string, above []fs.FileInfo) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -82,8 +82,11 @@ func (w *walker) directory(ctx context.Context, dir, disk string, above []fs.Fil
 			place = path.Join(disk, child.Name())
 		}
 		info, place, err := w.follow(place, child)
-		if err == nil && !hidden {
-			err = w.refuseHidden(place, child)
+		if err == nil && !hidden && isLink(child) && hiddenPlace(place) {
+			// A manifest may be read, though not served, wherever it is.
+			if hidden = isManifest && info.Mode().IsRegular(); !hidden {
+				err = errHiddenTarget
+			}
 		}
 		switch {
 		case err != nil:
@@ -117,44 +120,31 @@ func (w *walker) failed(dir string, err error) error {
 	return nil
 }
 
+// errHiddenTarget is a link to what is never served: another name does not publish it.
+var errHiddenTarget = errors.New("following a link: want a target that is not hidden, found a dotfile, or what is in a dot directory")
+
+func isLink(child fs.DirEntry) bool { return child.Type()&fs.ModeSymlink != 0 }
+
 // follow describes a child, behind its link if it is one that stays inside the root, and says where it is below the root.
 func (w *walker) follow(disk string, child fs.DirEntry) (fs.FileInfo, string, error) {
-	if child.Type()&fs.ModeSymlink == 0 {
+	if !isLink(child) {
 		info, err := child.Info()
 		return info, disk, err
 	}
-	info, err := w.root.Stat(disk)
-	if err == nil {
-		return info, disk, nil
-	}
-	// os.Root follows no absolute link, though it may lead inside.
-	target, resolveErr := filepath.EvalSymlinks(filepath.Join(w.base, filepath.FromSlash(disk)))
-	if resolveErr != nil {
-		return nil, "", fmt.Errorf("following a link: %w", resolveErr)
-	}
-	inside, relErr := filepath.Rel(w.base, target)
-	if relErr != nil || !filepath.IsLocal(inside) {
-		return nil, "", fmt.Errorf("following a link inside the root: %w", err)
-	}
-	inside = filepath.ToSlash(inside)
-	info, err = w.root.Stat(inside)
-	return info, inside, err
-}
-
-// refuseHidden refuses a link whose target has a name that is never served: another name does not publish it. Only the last
-// segment counts, since Kubernetes has the files of a volume behind a directory ..data.
-func (w *walker) refuseHidden(disk string, child fs.DirEntry) error {
-	if child.Type()&fs.ModeSymlink == 0 {
-		return nil
-	}
 	target, err := filepath.EvalSymlinks(filepath.Join(w.base, filepath.FromSlash(disk)))
 	if err != nil {
-		return fmt.Errorf("following a link: %w", err)
+		return nil, "", fmt.Errorf("following a link: %w", err)
 	}
-	if hiddenSegment(filepath.Base(target)) {
-		return errors.New("following a link: want a target that is not hidden, found a dotfile")
+	inside, err := filepath.Rel(w.base, target)
+	if err == nil && !filepath.IsLocal(inside) {
+		err = fmt.Errorf("want a target inside the root, found %s", target)
 	}
-	return nil
+	if err != nil {
+		return nil, "", fmt.Errorf("following a link: %w", err)
+	}
+	inside = filepath.ToSlash(inside)
+	info, err := w.root.Stat(inside)
+	return info, inside, err
 }
 
 // addNamed makes manifests of what the operator named, and of nothing else. What is outside the root, or hidden in it, is
