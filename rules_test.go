@@ -109,7 +109,7 @@ func TestCaddyfilesOfDocsAndExamplesAdapt(t *testing.T) {
 	}
 }
 
-// The grammar stands in the parsers' comments and in the README, word for word.
+// The grammar stands in the parsers' comments and in the README, word for word, and each word in a table.
 func TestReadmeShowsTheGrammar(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("README.md")
@@ -126,6 +126,11 @@ func TestReadmeShowsTheGrammar(t *testing.T) {
 		grammar = regexp.MustCompile(`(?m)^//\t`).ReplaceAllString(grammar, "")
 		if grammar == "" || !strings.Contains(string(readme), "```\n"+grammar+"```") {
 			t.Errorf("the README does not show the grammar of %s:\n%s", name, grammar)
+		}
+		for _, word := range regexp.MustCompile(`(?m)^\t+([a-z_]+)`).FindAllStringSubmatch(grammar, -1) {
+			if !regexp.MustCompile("(?m)^\\| .*`" + word[1] + "`.*\\|.*\\|.*\\|$").Match(readme) {
+				t.Errorf("no table of the README says what %s means, of %s", word[1], name)
+			}
 		}
 	}
 }
