@@ -136,7 +136,7 @@ func (a *VersionedAssets) unmarshalStamp(d *caddyfile.Dispenser, once seen) erro
 		}
 	}
 	if len(a.Stamp) == 0 {
-		return d.Err("stamp: want html, css or js")
+		return d.Err("stamp: want html, css or js, got none")
 	}
 	if err := a.checkStamp(); err != nil {
 		return d.WrapErr(err)
@@ -221,7 +221,7 @@ func (a *VersionedAssets) unmarshalPoll(d *caddyfile.Dispenser, once seen) error
 func (a *VersionedAssets) unmarshalEncode(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) == 0 {
-		return d.Err("encode: want gzip, br or zstd")
+		return d.Err("encode: want gzip, br or zstd, got none")
 	}
 	for _, name := range args {
 		if name != "gzip" && name != "br" && name != "zstd" {
@@ -245,7 +245,7 @@ func (a *VersionedAssets) unmarshalFallback(d *caddyfile.Dispenser, once seen) e
 func list(d *caddyfile.Dispenser, into *[]string) error {
 	word, args := d.Val(), d.RemainingArgs()
 	if len(args) == 0 {
-		return d.Errf("%s: want at least one value", word)
+		return d.Errf("%s: want at least one value, got none", word)
 	}
 	*into = append(*into, args...)
 	return nil
@@ -254,7 +254,7 @@ func list(d *caddyfile.Dispenser, into *[]string) error {
 func patterns(d *caddyfile.Dispenser, into *[]string) error {
 	word, args := d.Val(), d.RemainingArgs()
 	if len(args) == 0 {
-		return d.Errf("%s: want at least one path pattern, such as /static/vendor/* or *.woff2", word)
+		return d.Errf("%s: want at least one path pattern, such as /static/vendor/* or *.woff2, got none", word)
 	}
 	if err := assets.Patterns(args).Check(); err != nil {
 		return d.Errf("%s: %v", word, err)

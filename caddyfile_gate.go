@@ -72,7 +72,7 @@ func (g *WebSocketGate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 	}
 	if len(g.Routes) == 0 {
-		return d.Err("websocket_gate: want at least one route")
+		return d.Err("websocket_gate: want at least one route, got none")
 	}
 	return nil
 }
@@ -161,7 +161,7 @@ func (r *GateRoute) unmarshalKey(d *caddyfile.Dispenser) error {
 	}
 	for len(args) > 0 {
 		if len(args) < 2 {
-			return d.Errf("key: want a time after %s", args[0])
+			return d.Errf("key: want an RFC 3339 time such as 2026-01-31T00:00:00Z after %s, got none", args[0])
 		}
 		at, err := time.Parse(time.RFC3339, args[1])
 		if err != nil {
@@ -210,7 +210,7 @@ func (r *GateRoute) unmarshalUpstreamCredential(d *caddyfile.Dispenser, once see
 func (r *GateRoute) unmarshalOrigins(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) == 0 {
-		return d.Err("origins: want same, any, or origins such as https://example.com")
+		return d.Err("origins: want same, any, or origins such as https://example.com, got none")
 	}
 	for _, origin := range args {
 		if origin != "same" && origin != "any" {

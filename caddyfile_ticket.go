@@ -19,8 +19,11 @@ func (r *GateRoute) unmarshalTicket(d *caddyfile.Dispenser, once seen) error {
 			return err
 		}
 	}
-	if (len(ticket.Secrets) > 0) == (ticket.PublicKey != "") {
-		return d.Err("ticket: want either a secret or a public_key")
+	switch signed, checked := len(ticket.Secrets) > 0, ticket.PublicKey != ""; {
+	case signed && checked:
+		return d.Err("ticket: want either a secret or a public_key, got both")
+	case !signed && !checked:
+		return d.Err("ticket: want either a secret or a public_key, got none")
 	}
 	r.Ticket = ticket
 	return nil
@@ -40,7 +43,7 @@ func (t *GateTicket) unmarshal(d *caddyfile.Dispenser, once seen) error {
 	case "issue_on":
 		args := d.RemainingArgs()
 		if len(args) == 0 {
-			return d.Err("issue_on: want the paths of pages, such as /screen/")
+			return d.Err("issue_on: want the paths of pages, such as /screen/, got none")
 		}
 		t.IssueOn = append(t.IssueOn, args...)
 		return nil

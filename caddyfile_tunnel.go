@@ -71,7 +71,7 @@ func (t *WebSocketTunnel) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 func (t *WebSocketTunnel) unmarshalUpstreams(d *caddyfile.Dispenser) error {
 	t.Upstreams = d.RemainingArgs()
 	if len(t.Upstreams) == 0 {
-		return d.Err("websocket_tunnel: want at least one upstream, such as 127.0.0.1:8001 or unix//run/daphne.sock")
+		return d.Err("websocket_tunnel: want at least one upstream, such as 127.0.0.1:8001 or unix//run/daphne.sock, got none")
 	}
 	for _, upstream := range t.Upstreams {
 		if strings.Contains(upstream, "{") {
@@ -89,7 +89,7 @@ func (t *WebSocketTunnel) unmarshalPolicy(d *caddyfile.Dispenser, once seen) err
 		return err
 	}
 	if !d.NextArg() {
-		return d.Err("lb_policy: want a policy, such as least_conn")
+		return d.Err("lb_policy: want a policy, such as least_conn, got none")
 	}
 	name := d.Val()
 	module, err := caddyfile.UnmarshalModule(d, "http.reverse_proxy.selection_policies."+name)

@@ -138,7 +138,7 @@ func readPublicKey(path string) ([]byte, error) {
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s: want a regular file, got something else", resolved)
 	case info.Size() > maxPublicKeyFile:
-		return nil, fmt.Errorf("want a file of at most %d bytes", maxPublicKeyFile)
+		return nil, fmt.Errorf("%s: want at most %d bytes, got %d", resolved, maxPublicKeyFile, info.Size())
 	}
 	return os.ReadFile(resolved)
 }

@@ -31,7 +31,7 @@ type gateWatch struct {
 func newGateWatch(ctx caddy.Context, g *WebSocketGate) (*gateWatch, error) {
 	events, err := ctx.App("events")
 	if err != nil {
-		return nil, fmt.Errorf("the events app: %w", err)
+		return nil, fmt.Errorf("getting the events app: %w", err)
 	}
 	w := &gateWatch{
 		gate: g, ctx: ctx, events: events.(*caddyevents.App),

@@ -54,11 +54,11 @@ func newAssetArchive(directory string, versions *ledger.Ledger, logger *zap.Logg
 	return assetArchive{
 		earlier: archive.New(archive.Config{
 			Directory: directory, Now: time.Now, Dropped: versions.Proved,
-			Report: (&seldom{logger: logger, about: "earlier versions of assets"}).report,
+			Report: (&seldom{logger: logger, about: "keeping earlier versions of assets"}).report,
 		}),
 		compressed: archive.New(archive.Config{
 			Directory: filepath.Join(directory, "compressed"), Now: time.Now,
-			Report: (&seldom{logger: logger, about: "compressed assets"}).report,
+			Report: (&seldom{logger: logger, about: "keeping compressed assets"}).report,
 		}),
 	}
 }
@@ -77,7 +77,7 @@ func (s *seldom) report(err error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if now := time.Now(); now.Sub(s.last) >= time.Minute {
-		s.logger.Error(s.about, zap.Error(err), zap.Int("untold_before", s.untold))
+		s.logger.Warn(s.about, zap.Error(err), zap.Int("untold_before", s.untold))
 		s.last, s.untold = now, 0
 		return
 	}

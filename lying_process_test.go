@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -22,6 +23,9 @@ func assetProcess(t *testing.T, root, data string) *caddyProcess {
 	}
 	return p
 }
+
+// notKept is a line on what could not be kept on disk.
+var notKept = regexp.MustCompile(`.*"level":"(warn|error)".*"msg":"[^"]*\b(keeping|kept)\b.*`)
 
 func getBody(t *testing.T, url string) string {
 	t.Helper()
@@ -135,8 +139,8 @@ func TestRollingRestart(t *testing.T) {
 	}
 	for _, p := range []*caddyProcess{old, next} {
 		p.stop(t)
-		if said := p.errors.String(); strings.Contains(said, `"level":"error"`) {
-			t.Errorf("an error was said:\n%s", said)
+		if said := notKept.FindString(p.errors.String()); said != "" {
+			t.Errorf("it was said: %s", said)
 		}
 	}
 }

@@ -30,7 +30,7 @@ func (a *VersionedAssets) openLedger(ctx caddy.Context, directory string) (*ledg
 	pooled, err := a.uses.load(versionLedgers, file, func() (caddy.Destructor, error) {
 		return versionLedger{ledger.Open(ledger.Config{
 			File: file, Now: time.Now,
-			Report: func(err error) { logger.Error("versions of assets", zap.Error(err)) },
+			Report: func(err error) { logger.Warn("keeping the versions of assets", zap.Error(err)) },
 		})}, nil
 	})
 	if err != nil {

@@ -168,7 +168,7 @@ func (s *Store) readEntry(path string) (*entry, int64, error) {
 		return nil, 0, err
 	}
 	if info.Size() != r.Size {
-		return nil, 0, fmt.Errorf("%s: want %d bytes, found %d", r.Name, r.Size, info.Size())
+		return nil, 0, fmt.Errorf("%s: want %d bytes, got %d", r.Name, r.Size, info.Size())
 	}
 	return e, r.Size, nil
 }

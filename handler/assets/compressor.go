@@ -98,7 +98,7 @@ func (c *compression) open() Archive {
 	}
 	err := c.archive.Open()
 	if err != nil && !c.unopened {
-		c.logger.Error("compressed assets are not kept on disk", zap.Error(err))
+		c.logger.Warn("compressed assets are not kept on disk", zap.Error(err))
 	}
 	c.unopened = err != nil
 	if c.unopened {
@@ -137,7 +137,7 @@ func (w *compressor) finish() {
 		w.archive.Sweep()
 	}
 	if w.err != nil && !w.failing {
-		w.logger.Error("compressed assets cannot be kept on disk; they are held in memory as far as that goes, "+
+		w.logger.Warn("compressed assets cannot be kept on disk; they are held in memory as far as that goes, "+
 			"and made anew by the next process", zap.Error(w.err))
 	}
 	if w.missing > 0 && w.missing != w.without {
@@ -252,7 +252,7 @@ func (w *compressor) make(f *File, coding Coding) {
 	encoded := w.encoder.encode(coding, content)
 	switch err := f.decodesTo(coding, encoded); {
 	case err != nil:
-		w.logger.Error("an asset is not itself once it is compressed, and is sent as it is", zap.String("path", f.Path),
+		w.logger.Warn("an asset is not itself once it is compressed, and is sent as it is", zap.String("path", f.Path),
 			zap.String("coding", coding.String()), zap.Error(err))
 		f.setVariant(coding, nil)
 	case !f.pays(int64(len(encoded))):

@@ -36,7 +36,7 @@ func (t *Tree) openArchive() (opened bool) {
 	}
 	err := t.config.Archive.Open()
 	if err != nil && !t.unopened {
-		t.config.Logger.Error("earlier versions of assets are not kept", zap.String("root", t.config.Root), zap.Error(err))
+		t.config.Logger.Warn("earlier versions of assets are not kept", zap.String("root", t.config.Root), zap.Error(err))
 	}
 	t.unopened = err != nil
 	return !t.unopened
@@ -113,13 +113,13 @@ func (t *Tree) put(ctx context.Context, catalog *Catalog, since time.Time) {
 			break
 		}
 		if err != nil {
-			t.config.Logger.Error("an asset cannot be kept for those who ask for it after it is replaced",
+			t.config.Logger.Warn("an asset cannot be kept for those who ask for it after it is replaced",
 				zap.String("root", t.config.Root), zap.String("path", m.file.Path), zap.Error(err))
 			return // the next would fail alike: the disk is full, or not ours
 		}
 	}
 	if err := t.putGeneration(catalog); err != nil {
-		t.config.Logger.Error("a generation of assets cannot be kept for the modules that are open when it is replaced",
+		t.config.Logger.Warn("a generation of assets cannot be kept for the modules that are open when it is replaced",
 			zap.String("root", t.config.Root), zap.Error(err))
 	}
 }

@@ -1,6 +1,7 @@
 package assets
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"path"
@@ -18,7 +19,7 @@ func (p Patterns) Check() error {
 			return fmt.Errorf("pattern %q: %w", pattern, err)
 		}
 		if pattern == "" {
-			return fmt.Errorf("want a pattern such as /static/vendor/* or *.map, got an empty one")
+			return errors.New("want a pattern such as /static/vendor/* or *.map, got an empty one")
 		}
 	}
 	return nil

@@ -38,7 +38,11 @@ func (t *Tree) report(path string, err error) {
 		return
 	}
 	t.reported[path] = err.Error()
-	t.config.Logger.Error("reading assets", zap.String("root", t.config.Root), zap.String("path", path), zap.Error(err))
+	level := zap.WarnLevel // all others are served
+	if path == aboutTree {
+		level = zap.ErrorLevel // nothing new is
+	}
+	t.config.Logger.Log(level, "reading assets", zap.String("root", t.config.Root), zap.String("path", path), zap.Error(err))
 }
 
 // tellDoubts says of which files the names, or their manifests, are not believed.

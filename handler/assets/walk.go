@@ -97,7 +97,7 @@ func (w *walker) directory(ctx context.Context, dir, disk string, above []fs.Fil
 			}
 		case info.Mode().IsRegular():
 			if len(w.entries) == maxFiles {
-				return fmt.Errorf("want at most %d files, found more", maxFiles)
+				return fmt.Errorf("want at most %d files, got more", maxFiles)
 			}
 			w.entries = append(w.entries, entry{
 				path: name, disk: place, identity: identify(info), manifest: isManifest, hidden: hidden,
@@ -121,7 +121,7 @@ func (w *walker) failed(dir string, err error) error {
 }
 
 // errHiddenTarget is a link to what is never served: another name does not publish it.
-var errHiddenTarget = errors.New("following a link: want a target that is not hidden, found a dotfile, or what is in a dot directory")
+var errHiddenTarget = errors.New("following a link: want a target that is not hidden, got a dotfile, or what is in a dot directory")
 
 func isLink(child fs.DirEntry) bool { return child.Type()&fs.ModeSymlink != 0 }
 
@@ -137,7 +137,7 @@ func (w *walker) follow(disk string, child fs.DirEntry) (fs.FileInfo, string, er
 	}
 	inside, err := filepath.Rel(w.base, target)
 	if err == nil && !filepath.IsLocal(inside) {
-		err = fmt.Errorf("want a target inside the root, found %s", target)
+		err = fmt.Errorf("want a target inside the root, got %s", target)
 	}
 	if err != nil {
 		return nil, "", fmt.Errorf("following a link: %w", err)
@@ -166,7 +166,7 @@ func (w *walker) addNamed() {
 		}
 		info, err := os.Stat(w.outside(name))
 		if err == nil && !info.Mode().IsRegular() {
-			err = errors.New("want a file")
+			err = errors.New("want a regular file, got something else")
 		}
 		if err != nil {
 			w.report(name, fmt.Errorf("the manifest: %w", err))
