@@ -1,6 +1,7 @@
 package usher
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -160,7 +161,7 @@ func TestAssetsFromDiskAreCopiedByTheKernel(t *testing.T) {
 				if int64(len(body)) != part.want || strings.HasPrefix(body, "begin") != (part.first == 0) {
 					t.Errorf("%s: %d bytes, want %d", part.name, len(body), part.want)
 				}
-				if copied < part.want-1024 || nested > 0 { // net/http itself may have sent what it looks at for a type
+				if copied < part.want-1-1024 || nested > 0 { // the last byte goes apart, and net/http may have sent what it looks at for a type
 					t.Errorf("%s: the kernel copied %d of %d bytes, and was kept from it %d times", part.name, copied, part.want, nested)
 				}
 			}
@@ -254,9 +255,9 @@ func TestSlowReadersThatReadAreNotCut(t *testing.T) {
 	}
 }
 
-// A file that grows while it is sent does not run over the length that was announced: what follows on the connection would
-// be taken for the next answer.
-func TestAFileThatGrowsIsCutAtItsLength(t *testing.T) {
+// A file that grows while it is sent is another one: the answer does not come to its end, nor run over the length that was
+// announced, and the connection is closed, for what follows on it would be taken for the next answer.
+func TestAFileThatGrowsIsCut(t *testing.T) {
 	t.Parallel()
 	const size = 8 << 20
 	root := t.TempDir()
@@ -278,12 +279,12 @@ func TestAFileThatGrowsIsCutAtItsLength(t *testing.T) {
 		t.Fatal(err)
 	}
 	all, err := io.ReadAll(conn)
-	if err != nil {
+	if err != nil && !errors.Is(err, syscall.ECONNRESET) {
 		t.Fatal(err)
 	}
 	_, body, _ := strings.Cut(string(first)+string(all), "\r\n\r\n")
-	if len(body) < size || !strings.HasPrefix(body[size:], "HTTP/1.1 404 ") {
-		t.Errorf("after %d bytes comes %.40q", size, body[min(size, len(body)):])
+	if len(body) >= size {
+		t.Errorf("%d bytes, want less than %d, and no answer to the next request", len(body), size)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"iter"
 	"net/http"
@@ -178,12 +179,16 @@ func (t *Tree) putFile(catalog *Catalog, k keeping, since time.Time) error {
 	if k.file.Content != nil {
 		return t.config.Archive.PutSparing(k.file.Path, k.version, bytes.NewReader(k.file.Content), since)
 	}
-	content, closeContent, err := k.file.open(catalog)
+	content, err := k.file.open(catalog)
 	if err != nil {
 		return nil // it was replaced meanwhile: too late for these bytes
 	}
-	defer closeContent()
-	return t.config.Archive.PutSparing(k.file.Path, k.version, io.NewSectionReader(content, 0, k.file.Size), since)
+	defer content.Close()
+	err = t.config.Archive.PutSparing(k.file.Path, k.version, &wholeReader{io.NewSectionReader(content, 0, k.file.Size), content}, since)
+	if errors.Is(err, errOtherContent) {
+		return nil
+	}
+	return err
 }
 
 // serveEarlier answers with the bytes that a version was true of, if they are kept.

@@ -141,7 +141,7 @@ func (part Range) contentRange(size int64) string {
 // unsatisfiedRange is the Content-Range of a 416.
 func unsatisfiedRange(size int64) string { return "bytes */" + strconv.FormatInt(size, 10) }
 
-// writeParts writes the ranges of a file as multipart/byteranges (RFC 9110, 14.6).
+// writeParts writes the ranges of a file as multipart/byteranges (RFC 9110, 14.6), all but the end.
 func writeParts(parts *multipart.Writer, f *File, ranges []Range, content io.ReaderAt) error {
 	for _, part := range ranges {
 		out, err := parts.CreatePart(part.header(f))
@@ -152,10 +152,10 @@ func writeParts(parts *multipart.Writer, f *File, ranges []Range, content io.Rea
 			return err
 		}
 	}
-	return parts.Close()
+	return nil
 }
 
-// partsLength is how many bytes writeParts writes.
+// partsLength is how many bytes writeParts writes, and the end.
 func partsLength(boundary string, f *File, ranges []Range) int64 {
 	var count countingWriter
 	parts := multipart.NewWriter(&count)

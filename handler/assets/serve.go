@@ -1,20 +1,15 @@
 package assets
 
 import (
-	"bytes"
-	"errors"
 	"io"
 	"mime/multipart"
 	"net/http"
-	"os"
 	"strings"
-	"sync"
 )
 
 var (
-	acceptRanges    = []string{"bytes"}
-	varyOnEncoding  = []string{"Accept-Encoding"}
-	errOtherContent = errors.New("the file on disk is not the one that was catalogued")
+	acceptRanges   = []string{"bytes"}
+	varyOnEncoding = []string{"Accept-Encoding"}
 )
 
 // serve answers with a file.
@@ -173,16 +168,16 @@ func (h *Handler) serveWhole(w http.ResponseWriter, r *http.Request, catalog *Ca
 }
 
 func (h *Handler) serveWholeFromDisk(w http.ResponseWriter, r *http.Request, catalog *Catalog, f *File) {
-	content, closeContent, err := f.open(catalog)
+	content, err := f.open(catalog)
 	if err != nil {
 		h.failFromDisk(w, r)
 		return
 	}
-	defer closeContent()
+	defer content.Close()
 	w.Header()["Content-Length"] = f.contentLength
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
-		h.copy(w, r, content, f.Size)
+		h.send(w, r, content, f.Size)
 	}
 }
 
@@ -206,19 +201,19 @@ func (h *Handler) serveVariantFromDisk(w http.ResponseWriter, r *http.Request, v
 	w.Header()["Content-Length"] = []string{formatInt(content.Size)}
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
-		h.copy(w, r, content.File, content.Size)
+		h.send(w, r, &opened{readerAt: content}, content.Size)
 	}
 	return true
 }
 
 // serveEncoded answers in a coding that does not exist yet, for a client that accepts no other.
 func (h *Handler) serveEncoded(w http.ResponseWriter, r *http.Request, catalog *Catalog, f *File, coding Coding) {
-	content, closeContent, err := f.open(catalog)
+	content, err := f.open(catalog)
 	if err != nil {
 		h.failFromDisk(w, r)
 		return
 	}
-	defer closeContent()
+	defer content.Close()
 	encoder, err := fastEncoder(coding, w)
 	if err != nil {
 		fail(w, r, http.StatusNotAcceptable)
@@ -229,25 +224,31 @@ func (h *Handler) serveEncoded(w http.ResponseWriter, r *http.Request, catalog *
 	if r.Method == http.MethodHead {
 		return
 	}
-	if n, err := io.CopyN(encoder, content, f.Size); err == nil && n == f.Size {
+	_, err = io.CopyN(encoder, content, f.Size)
+	content.abortIfChanged()
+	if err == nil {
 		_ = encoder.Close()
 	}
 }
 
 // serveParts answers with parts of the file.
 func (h *Handler) serveParts(w http.ResponseWriter, r *http.Request, catalog *Catalog, f *File, ranges []Range) {
-	content, closeContent, err := f.open(catalog)
+	content, err := f.open(catalog)
 	if err != nil {
 		h.failFromDisk(w, r)
 		return
 	}
-	defer closeContent()
+	defer content.Close()
 	if len(ranges) > 1 {
 		parts := multipart.NewWriter(w)
 		w.Header()["Content-Type"] = []string{"multipart/byteranges; boundary=" + parts.Boundary()}
 		w.Header()["Content-Length"] = []string{formatInt(partsLength(parts.Boundary(), f, ranges))}
 		w.WriteHeader(http.StatusPartialContent)
-		_ = writeParts(parts, f, ranges, content)
+		err := writeParts(parts, f, ranges, content)
+		content.abortIfChanged()
+		if err == nil {
+			_ = parts.Close()
+		}
 		return
 	}
 	part := ranges[0]
@@ -258,7 +259,7 @@ func (h *Handler) serveParts(w http.ResponseWriter, r *http.Request, catalog *Ca
 	w.Header()["Content-Range"] = []string{part.contentRange(f.Size)}
 	w.Header()["Content-Length"] = []string{formatInt(part.Length)}
 	w.WriteHeader(http.StatusPartialContent)
-	h.copy(w, r, content, part.Length)
+	h.send(w, r, content, part.Length)
 }
 
 // failFromDisk answers where the disk does not hold the bytes that were catalogued: the next scan will tell what it does.
@@ -269,64 +270,3 @@ func (h *Handler) failFromDisk(w http.ResponseWriter, r *http.Request) {
 }
 
 var retrySoon = []string{"1"}
-
-// copy sends length bytes of content. Over HTTP/1.1 without TLS the kernel copies them from a file into the connection,
-// if every writer on the way lets it; elsewhere they pass through a buffer that is used again.
-func (h *Handler) copy(w http.ResponseWriter, r *http.Request, content io.Reader, length int64) {
-	if r.ProtoMajor == 1 && r.TLS == nil {
-		if h.KernelCopies != nil {
-			defer h.KernelCopies(r, length)()
-		}
-		for n, err := int64(1), error(nil); length > 0 && n > 0 && (err == nil || err == io.EOF); length -= n {
-			n, err = io.CopyN(w, content, length)
-		}
-		return
-	}
-	buffer := copyBuffers.Get().(*[copyBufferSize]byte)
-	defer copyBuffers.Put(buffer)
-	_, _ = io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{io.LimitReader(content, length)}, buffer[:])
-}
-
-// copyBufferSize is two frames of HTTP/2, in bytes. A reader that stalls holds one.
-const copyBufferSize = 32 << 10
-
-var copyBuffers = sync.Pool{New: func() any { return new([copyBufferSize]byte) }}
-
-type readerAt interface {
-	io.ReadSeeker
-	io.ReaderAt
-}
-
-// open gives the bytes that were catalogued, or an error where the disk holds others by now.
-func (f *File) open(catalog *Catalog) (readerAt, func(), error) {
-	if f.Content != nil {
-		return bytes.NewReader(f.Content), func() {}, nil
-	}
-	if f.earlier != nil {
-		return f.earlier, func() {}, nil
-	}
-	file, err := f.openOnDisk(catalog)
-	if err == nil {
-		return file, func() { _ = file.Close() }, nil
-	}
-	if kept, found := catalog.kept(f); found {
-		return kept, func() { _ = kept.Close() }, nil
-	}
-	return nil, nil, err
-}
-
-func (f *File) openOnDisk(catalog *Catalog) (*os.File, error) {
-	file, err := catalog.root.Open(f.disk)
-	if err != nil {
-		return nil, err
-	}
-	info, err := file.Stat()
-	if err == nil && identify(info) != f.identity {
-		err = errOtherContent
-	}
-	if err != nil {
-		_ = file.Close()
-		return nil, err
-	}
-	return file, nil
-}

@@ -191,11 +191,11 @@ func (f *File) whole(catalog *Catalog, scratch *[]byte) ([]byte, error) {
 	if f.Content != nil {
 		return f.Content, nil
 	}
-	file, closeFile, err := f.open(catalog)
+	file, err := f.open(catalog)
 	if err != nil {
 		return nil, err
 	}
-	defer closeFile()
+	defer file.Close()
 	*scratch = slices.Grow((*scratch)[:0], int(f.Size))
 	content := (*scratch)[:f.Size]
 	if _, err := io.ReadFull(file, content); err != nil {
