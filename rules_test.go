@@ -56,21 +56,56 @@ func TestImportsPointInwards(t *testing.T) {
 	}
 }
 
-// What xcaddy builds is the root package and what it imports.
-func TestProductionBuildHoldsNoDemonstration(t *testing.T) {
+// addsToCaddy are the modules that a build of Caddy has because of this one, and what for.
+var addsToCaddy = map[string]string{
+	"github.com/scan2food/usher":    "itself",
+	"github.com/andybalholm/brotli": "Caddy has no br",
+	"github.com/fsnotify/fsnotify":  "files of keys, and served directories, are followed",
+	"github.com/golang-jwt/jwt/v5":  "tickets",
+	"github.com/joho/godotenv":      "a file of keys may be the application's .env",
+	"github.com/tdewolff/parse/v2":  "the tokens of stylesheets and scripts",
+	"github.com/zeebo/xxh3":         "the digest that Vite, Rollup and Parcel put into names",
+}
+
+// What xcaddy builds is the root package and what it imports: nothing for tests, benchmarks or examples.
+func TestProductionBuildAddsLittleToCaddy(t *testing.T) {
 	t.Parallel()
-	out, err := exec.Command("go", "list", "-deps", ".").Output()
+	caddys := modulesOf(t, "github.com/caddyserver/caddy/v2/cmd", "github.com/caddyserver/caddy/v2/modules/standard")
+	ours := modulesOf(t, ".")
+	for path := range ours {
+		if !caddys[path] && addsToCaddy[path] == "" {
+			t.Errorf("a production build holds %s, of which nothing says what for", path)
+		}
+	}
+	for path := range addsToCaddy {
+		if !ours[path] || caddys[path] {
+			t.Errorf("%s is not added to Caddy any more", path)
+		}
+	}
+	for dependency := range dependencies(t, "{{.ImportPath}}", ".") {
+		if strings.HasPrefix(dependency, module) && !strings.HasPrefix(dependency, module+"handler/") || dependency == "testing" {
+			t.Errorf("a production build holds %s", dependency)
+		}
+	}
+}
+
+func modulesOf(t *testing.T, packages ...string) map[string]bool {
+	t.Helper()
+	return dependencies(t, "{{with .Module}}{{.Path}}{{end}}", packages...)
+}
+
+// dependencies are what has a part in a build of the packages, in the form that the go command is asked for.
+func dependencies(t *testing.T, form string, packages ...string) map[string]bool {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list", "-deps", "-f", form}, packages...)...).Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
-	dependencies := strings.Fields(string(out))
-	for _, forbidden := range []string{module + "examples/", "github.com/chromedp/", "go.uber.org/goleak", "testing"} {
-		for _, dependency := range dependencies {
-			if strings.HasPrefix(dependency, forbidden) {
-				t.Errorf("a production build holds %s", dependency)
-			}
-		}
+	found := map[string]bool{}
+	for line := range strings.FieldsSeq(string(out)) {
+		found[line] = true
 	}
+	return found
 }
 
 var codeBlock = regexp.MustCompile("(?s)```caddyfile\n(.*?)```")
