@@ -2,6 +2,7 @@ package usher
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -38,7 +39,7 @@ func newDecoder(coding string, r io.Reader) (io.Reader, func(), error) {
 		}
 		return reader, reader.Close, nil
 	default:
-		return nil, nil, errors.New("want gzip, br or zstd")
+		return nil, nil, fmt.Errorf("want gzip, br or zstd, got %q", coding)
 	}
 }
 
