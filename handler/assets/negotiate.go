@@ -137,9 +137,6 @@ func parseWeight(s string) (uint16, bool) {
 // trimSpace takes optional whitespace (RFC 9110, 5.6.3) off both ends.
 func trimSpace(s string) string { return strings.Trim(s, " \t") }
 
-// Accepts reports whether the client can be sent this coding.
-func (a Acceptance) Accepts(c Coding) bool { return a[c] > 0 }
-
 // Best returns the coding that the client wants most among those available, and false where it accepts none of them.
 // Equal weights are decided by size, given in bytes for each coding; a negative size is a coding that is not available.
 func (a Acceptance) Best(sizes *[codings]int64) (best Coding, ok bool) {

@@ -7,12 +7,6 @@ import (
 	"strings"
 )
 
-// SHA384 is the value of an integrity attribute that pins content.
-func SHA384(content []byte) string {
-	sum := sha512.Sum384(content)
-	return "sha384-" + base64.StdEncoding.EncodeToString(sum[:])
-}
-
 // Pins reports whether the value of an integrity attribute is true of content: of the hashes with the strongest
 // algorithm, one is (Subresource Integrity, 3.3.4). A value without any hash pins nothing.
 func Pins(integrity string, content []byte) bool {

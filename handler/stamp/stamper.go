@@ -16,7 +16,7 @@ type Config struct {
 	// slash, as import maps name them: torn are those that hold modules of both kinds. Nil leaves all modules. See [Whole].
 	Modules func(path string) (rewritten string, torn bool)
 	// Integrity is the value that the attribute of a script or a stylesheet ought to have; present is the one it has, or "".
-	// Not ok leaves it. Nil leaves all. See [Pins] and [SHA384].
+	// Not ok leaves it. Nil leaves all. See [Pins].
 	Integrity func(path, present string) (value string, ok bool)
 	// Styles says that style sheets are rewritten, with [Stamper.Style]: pages preload fonts as these ask for them.
 	Styles bool
