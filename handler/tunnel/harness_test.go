@@ -83,8 +83,6 @@ type appConn struct {
 	t       testing.TB
 }
 
-func (c *appConn) Read(p []byte) (int, error) { return c.Reader.Read(p) }
-
 // accept answers with a true 101, and the bytes that follow in the same write.
 func (c *appConn) accept(more ...byte) {
 	c.answer("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
