@@ -90,6 +90,19 @@ func (g *WebSocketGate) warnOfPluses() {
 	}
 }
 
+// warnOfGenerations names, when the configuration has started, the routes whose min_generation refuses nobody.
+func (g *WebSocketGate) warnOfGenerations() {
+	if g.logs.server == nil || knowsGenerations(g.logs.server) {
+		return
+	}
+	for _, route := range g.Routes {
+		if route.MinGeneration != "" {
+			g.logger.Warn("min_generation refuses nobody, for no page is told its generation: want versioned_assets with stamp html "+
+				"on the same server", zap.String("route", route.Name), zap.String("source", route.Source))
+		}
+	}
+}
+
 // warnOfDebug names, when the configuration has started, the loggers at DEBUG that show credentials all the same.
 func (g *WebSocketGate) warnOfDebug(ctx caddy.Context) {
 	if g.logs.server == nil {

@@ -107,3 +107,26 @@ func TestWarnsOfDebug(t *testing.T) {
 		site.Unload()
 	}
 }
+
+// A min_generation that refuses nobody is told of when the configuration has started, with its line.
+func TestWarnsOfGenerations(t *testing.T) {
+	t.Parallel()
+	root := writeTree(t, map[string]string{"main.js": "1"})
+	const assets = "versioned_assets {\nserve /static/ %s\n%s\n}\n"
+	for _, c := range []struct{ name, word, assets, want, why string }{
+		{"stamped", "min_generation current", fmt.Sprintf(assets, root, "stamp html"), "", "pages are told their generation"},
+		{"not stamped", "min_generation previous", fmt.Sprintf(assets, root, "stamp css"), "Caddyfile:3", "pages are not"},
+		{"no assets", "min_generation current", "", "Caddyfile:3", "there is no generation"},
+		{"not wanted", "", "", "", "nobody asks for a generation"},
+	} {
+		site := startSite(t, "http://localhost {\nwebsocket_gate {\nroute a /ws/a/ {\nkey "+goodKey+"\n"+c.word+"\n}\n}\n"+c.assets+"}")
+		told := ""
+		for _, line := range site.Logs.With("min_generation refuses nobody, for no page is told its generation: want versioned_assets with stamp html on the same server") {
+			told += fmt.Sprint(line["source"])
+		}
+		if !strings.HasSuffix(told, c.want) || (told == "") != (c.want == "") {
+			t.Errorf("%s: told %q, want %q (%s)", c.name, told, c.want, c.why)
+		}
+		site.Unload()
+	}
+}

@@ -3,6 +3,7 @@ package usher
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -86,6 +87,11 @@ var servedGenerations liveSet[servedGeneration]
 type servedGeneration struct {
 	server *caddyhttp.Server
 	*generations
+}
+
+// knowsGenerations reports a server whose pages are told their generation.
+func knowsGenerations(server *caddyhttp.Server) bool {
+	return slices.ContainsFunc(servedGenerations.all(), func(one servedGeneration) bool { return one.server == server })
 }
 
 // isOutdated reports a page that no site of a server has served recently enough. Where nothing is stamped, none is.

@@ -155,6 +155,7 @@ func (g *WebSocketGate) begin(ctx caddy.Context, known *gateKeys) error {
 // started looks at the configuration as a whole, which a gate that is being provisioned cannot.
 func (g *WebSocketGate) started(ctx caddy.Context) {
 	g.warnOfDebug(ctx)
+	g.warnOfGenerations()
 	if g.logs.server != nil {
 		g.watch.searchPublic(g.logs.server)
 	}
