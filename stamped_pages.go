@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -42,11 +41,11 @@ func (p *stampedPages) await(ctx context.Context) {
 // serve hands the request on, and stamps the page that it may be answered with.
 func (p *stampedPages) serve(w http.ResponseWriter, r *http.Request, handle func(http.ResponseWriter, *http.Request) error) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost || r.Header["Upgrade"] != nil {
-		return handle(w, r)
+		return handle(w, p.restoreMatch(r))
 	}
 	page := &pageWriter{ResponseWriter: w, pages: p, request: r, state: p.now()}
 	defer page.abandon()
-	if err := handle(page, page.conditions(r)); err != nil {
+	if err := handle(page, page.conditions(p.restoreMatch(r))); err != nil {
 		return err
 	}
 	if err := page.finish(); err != nil {
@@ -73,61 +72,6 @@ type pageWriter struct {
 
 // Unwrap lets http.ResponseController reach the writer below.
 func (w *pageWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// ours is the end of an entity tag of a stamped page.
-var ours = regexp.MustCompile(`-u[0-9a-z]{13}"$`)
-
-// conditions takes out of a request what would have the application answer with 304 where the page has other versions by
-// now, or with a part of a page.
-func (w *pageWriter) conditions(r *http.Request) *http.Request {
-	navigates := asksForPage(r)
-	tags := r.Header["If-None-Match"]
-	if len(tags) == 0 && !(navigates && (r.Header["If-Modified-Since"] != nil || r.Header["Range"] != nil)) {
-		return r
-	}
-	r = r.WithContext(r.Context())
-	r.Header = r.Header.Clone()
-	if navigates {
-		delete(r.Header, "If-Modified-Since")
-		delete(r.Header, "Range")
-		delete(r.Header, "If-Range")
-	}
-	delete(r.Header, "If-None-Match")
-	if kept := w.restore(tags, navigates); len(kept) > 0 {
-		r.Header["If-None-Match"] = []string{strings.Join(kept, ", ")}
-	}
-	return r
-}
-
-// restore turns our entity tags into those of the application. A page that was stamped otherwise is not the current one,
-// nor is one that a browser got before there was any stamping.
-func (w *pageWriter) restore(lines []string, navigates bool) (kept []string) {
-	for tag := range strings.SplitSeq(strings.Join(lines, ","), ",") {
-		tag = strings.Trim(tag, " \t")
-		original, isCurrent := strings.CutSuffix(tag, "-u"+w.state.generation+`"`)
-		switch {
-		case isCurrent:
-			w.restored = true
-			kept = append(kept, original+`"`)
-		case ours.MatchString(tag), tag == "", navigates:
-		default:
-			kept = append(kept, tag)
-		}
-	}
-	return kept
-}
-
-// asksForPage reports a request whose answer a browser will show: by the destination that it states, or by what it accepts.
-func asksForPage(r *http.Request) bool {
-	switch r.Header.Get("Sec-Fetch-Dest") {
-	case "document", "iframe", "frame", "embed", "object":
-		return true
-	case "":
-		return strings.HasPrefix(strings.TrimSpace(r.Header.Get("Accept")), "text/html")
-	default:
-		return false
-	}
-}
 
 // askedURL is what the client asked for, before anything in the site rewrote it.
 func askedURL(r *http.Request) *url.URL {
@@ -223,7 +167,7 @@ func revalidated(header http.Header) {
 // tag makes the entity tag that of the page as it is stamped now.
 func (w *pageWriter) tag(header http.Header) {
 	if etag := header.Get("Etag"); strings.HasSuffix(etag, `"`) && len(etag) > 1 {
-		header["Etag"] = []string{strings.TrimSuffix(etag, `"`) + "-u" + w.state.generation + `"`}
+		header["Etag"] = []string{strings.TrimSuffix(etag, `"`) + tagMark + w.state.generation + `"`}
 	}
 }
 
