@@ -69,9 +69,9 @@ func (t *Tree) archive(ctx context.Context, previous, next *Catalog) {
 		defer t.archiving.Unlock()
 		since := t.config.Now()
 		if previous != nil {
-			t.put(ctx, previous, since)
+			t.put(ctx, previous, since) // what has no room was told of when it was current
 		}
-		t.put(ctx, next, since)
+		t.reportFull(t.put(ctx, next, since))
 		t.config.Archive.Sweep()
 	}()
 }
@@ -97,32 +97,33 @@ type keeping struct {
 
 // put keeps or renews every file that a URL may name by version, and drops for them nothing that was kept or renewed since some
 // time. What there is no room for beside that is left out, the largest first: were it put nevertheless, a tree larger than the
-// archive would be written anew each time, and its files drive out each other.
-func (t *Tree) put(ctx context.Context, catalog *Catalog, since time.Time) {
+// archive would be written anew each time, and its files drive out each other. It returns how many versions were left out.
+func (t *Tree) put(ctx context.Context, catalog *Catalog, since time.Time) (left int) {
 	missing, err := t.renewKept(ctx, catalog)
 	if err != nil {
-		return
+		return t.unkept
 	}
 	slices.SortStableFunc(missing, func(a, b keeping) int { return cmp.Compare(a.file.Size, b.file.Size) })
 	for i, m := range missing {
 		if ctx.Err() != nil {
-			return
+			return t.unkept
 		}
 		err := t.putFile(catalog, m, since)
 		if isFull(err) {
-			t.reportFull(len(missing) - i)
+			left = len(missing) - i
 			break
 		}
 		if err != nil {
 			t.config.Logger.Warn("an asset cannot be kept for those who ask for it after it is replaced",
 				zap.String("root", t.config.Root), zap.String("path", m.file.Path), zap.Error(err))
-			return // the next would fail alike: the disk is full, or not ours
+			return t.unkept // the next would fail alike: the disk is full, or not ours
 		}
 	}
 	if err := t.putGeneration(catalog); err != nil {
 		t.config.Logger.Warn("a generation of assets cannot be kept for the modules that are open when it is replaced",
 			zap.String("root", t.config.Root), zap.Error(err))
 	}
+	return left
 }
 
 // renewKept renews what is kept already, and returns what is not. The error is that of the context.
@@ -147,7 +148,7 @@ func (t *Tree) renewKept(ctx context.Context, catalog *Catalog) (missing []keepi
 
 // reportFull says once how many versions of files the archive has no room for, and again when their number changes.
 func (t *Tree) reportFull(left int) {
-	if left != t.unkept {
+	if left > 0 && left != t.unkept {
 		t.config.Logger.Warn("not every asset can be kept for those who ask for it after it is replaced: want a larger size in keep",
 			zap.String("root", t.config.Root), zap.Int("left_out", left))
 	}

@@ -3,6 +3,7 @@ package assets
 import (
 	"context"
 	"io"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -66,5 +67,36 @@ func TestTreeLargerThanTheArchive(t *testing.T) {
 	}
 	if lines := s.logs.FilterMessageSnippet("want a larger size in keep").Len(); lines != 1 {
 		t.Errorf("it was said %d times, want once", lines)
+	}
+}
+
+// fullArchive has room for nothing.
+type fullArchive struct{ Archive }
+
+func (fullArchive) PutSparing(string, string, io.ReadSeeker, time.Time) error { return archive.ErrFull }
+
+// A deployment is told once of what is not kept, though what it replaces is not kept either.
+func TestFullArchiveIsToldOfOnce(t *testing.T) {
+	t.Parallel()
+	s := newStillTree(t, map[string]string{"a.js": "a", "b.js": "b"}, func(c *TreeConfig) {
+		c.Archive = fullArchive{archive.New(archive.Config{
+			Directory: t.TempDir(), Keep: time.Hour, Size: 1 << 20, Now: time.Now, Report: func(err error) { t.Error(err) },
+		})}
+	})
+	told := func() []int64 {
+		var left []int64
+		for _, line := range s.logs.FilterMessageSnippet("want a larger size in keep").All() {
+			left = append(left, line.ContextMap()["left_out"].(int64))
+		}
+		return left
+	}
+	s.read()
+	s.background.Wait()
+	ask(t, handlerOfStill(s), "GET", "/static/a.js?v="+md5Of("a")) // it is to be kept under that version too
+	s.write("c.js", "c")
+	s.read()
+	s.background.Wait()
+	if got := told(); !slices.Equal(got, []int64{2, 4}) {
+		t.Errorf("it was said that %v are left out, want 2, and after the deployment 4: a.js is asked for by two versions", got)
 	}
 }
