@@ -32,7 +32,7 @@ type Config struct {
 	// Dropped is told of what was dropped because it was too old, or damaged, or the store too large. It must not use the
 	// store. Nil tells nobody.
 	Dropped func(name, version string, sum [sha256.Size]byte)
-	// Report is told of what was dropped because it was damaged. It must be safe for concurrent use. Nil tells nobody.
+	// Report is told of what could not be renewed or removed, and of what was dropped because it was damaged. It must be safe for concurrent use. Nil tells nobody.
 	Report func(error)
 }
 

@@ -2,8 +2,8 @@ package gate
 
 import "net/http"
 
-// Outcome is what became of a request at the gate. The list is closed: logs, metrics, the admin API and the
-// documentation use these words and no others.
+// Outcome is what became of a request at the gate. The list is closed: logs, metrics and the documentation
+// use these words and no others.
 type Outcome string
 
 // The outcomes, in the order in which the documentation lists them.
