@@ -99,53 +99,71 @@ func (gateState) Describe(descs chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect is prometheus.Collector's. Routes of one name in several sites are one.
+// Collect is prometheus.Collector's.
 func (gateState) Collect(metrics chan<- prometheus.Metric) {
-	open, dark, accepted := map[string]float64{}, map[string]float64{}, map[string]time.Time{}
-	badFile := map[string]float64{}
-	type routeKey struct{ route, key string }
-	used := map[routeKey]time.Time{}
-	for _, g := range liveGates.all() {
-		if !g.live.Load() {
-			continue
-		}
-		for route, darkness := range g.watch.routes {
-			open[route] += 0
-			dark[route] = max(dark[route], asFloat(darkness.Dark()))
-			if last := darkness.LastAccepted(); last.After(accepted[route]) {
-				accepted[route] = last
-			}
-		}
-		for _, file := range g.keys.files {
-			badFile[file.route] = max(badFile[file.route], asFloat(file.bad.Load()))
-		}
-		g.gate.Ring().Keys(func(route string, key keys.Key) {
-			if last, ever := keys.Accepted.Last(key.ID()); ever && last.After(used[routeKey{route, key.Label}]) {
-				used[routeKey{route, key.Label}] = last
-			}
-		})
-	}
-	for _, route := range openSockets.Routes() {
-		open[route.Route] += float64(route.Open)
-	}
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
-	for route, count := range open {
+	now := readGauges()
+	for route, count := range now.open {
 		gauge(openDesc, count, route)
 	}
-	for route, is := range dark {
+	for route, is := range now.dark {
 		gauge(darkDesc, is, route)
 	}
-	for route, last := range accepted {
+	for route, last := range now.accepted {
 		gauge(sinceDesc, time.Since(last).Seconds(), route)
 	}
-	for route, is := range badFile {
+	for route, is := range now.badFile {
 		gauge(badFileDesc, is, route)
 	}
-	for key, last := range used {
-		gauge(keyDesc, float64(last.UnixNano())/1e9, key.route, key.key)
+	for key, last := range now.used {
+		gauge(keyDesc, float64(last.UnixNano())/1e9, key.route, key.label)
 	}
+}
+
+// gateGauges is the state of all gates in force, by route. Routes of one name in several sites are one.
+type gateGauges struct {
+	open, dark, badFile map[string]float64
+	accepted            map[string]time.Time // the last handshake
+	used                map[labelledKey]time.Time
+}
+
+type labelledKey struct{ route, label string }
+
+func readGauges() gateGauges {
+	gauges := gateGauges{
+		make(map[string]float64), make(map[string]float64), make(map[string]float64),
+		make(map[string]time.Time), make(map[labelledKey]time.Time),
+	}
+	for _, g := range liveGates.all() {
+		if g.live.Load() {
+			gauges.add(g)
+		}
+	}
+	for _, route := range openSockets.Routes() {
+		gauges.open[route.Route] += float64(route.Open)
+	}
+	return gauges
+}
+
+func (s gateGauges) add(g *WebSocketGate) {
+	for route, darkness := range g.watch.routes {
+		s.open[route] += 0 // it is there, also where nothing is open
+		s.dark[route] = max(s.dark[route], asFloat(darkness.Dark()))
+		if last := darkness.LastAccepted(); last.After(s.accepted[route]) {
+			s.accepted[route] = last
+		}
+	}
+	for _, file := range g.keys.files {
+		s.badFile[file.route] = max(s.badFile[file.route], asFloat(file.bad.Load()))
+	}
+	g.gate.Ring().Keys(func(route string, key keys.Key) {
+		labelled := labelledKey{route, key.Label}
+		if last, ever := keys.Accepted.Last(key.ID()); ever && last.After(s.used[labelled]) {
+			s.used[labelled] = last
+		}
+	})
 }
 
 func asFloat(is bool) float64 {
