@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -10,10 +11,12 @@ import (
 // Pool knows the open tunnels of a process. One goroutine looks at all of them once a tick while there are any: for
 // writes that are stuck, sides that have gone silent, and ends that linger.
 type Pool struct {
-	tick time.Duration
+	tick       time.Duration
+	freeMemory func() // collects garbage, and gives the kernel what is free
 
 	mutex   sync.Mutex
 	tunnels []*tunnel
+	begun   int           // tunnels since the last tick
 	stop    chan struct{} // ends the keeper; nil while none runs
 	hangups *hangups      // as long as the keeper
 }
@@ -24,7 +27,7 @@ func NewPool(tick time.Duration) *Pool {
 	if tick <= 0 {
 		tick = time.Second
 	}
-	return &Pool{tick: tick}
+	return &Pool{tick: tick, freeMemory: debug.FreeOSMemory}
 }
 
 // Len is the number of open tunnels.
@@ -53,6 +56,7 @@ func (p *Pool) enter(t *tunnel) *hangups {
 	defer p.mutex.Unlock()
 	t.place = len(p.tunnels)
 	p.tunnels = append(p.tunnels, t)
+	p.begun++
 	if p.stop == nil {
 		p.stop, p.hangups = make(chan struct{}), newHangups()
 		go p.keep(p.stop)
@@ -82,13 +86,22 @@ func (p *Pool) keep(stop chan struct{}) {
 	ticker := time.NewTicker(p.tick)
 	defer ticker.Stop()
 	var batch []*tunnel
+	var burst burst
 	for {
 		select {
 		case <-stop:
 			return
 		case <-ticker.C:
-			batch = p.kept(batch[:0], stop)
+			var begun int
+			batch, begun = p.kept(batch[:0], stop)
+			relief := burst.tick(begun, len(batch))
+			if relief == giveBack {
+				go p.freeMemory()
+			}
 			for i, t := range batch {
+				if relief == renew {
+					t.renew()
+				}
 				t.look()
 				batch[i] = nil
 			}
@@ -96,15 +109,16 @@ func (p *Pool) keep(stop chan struct{}) {
 	}
 }
 
-// kept are the tunnels that the keeper with this stop is to look at: none where another has taken its place since the tick.
-// What it remembers of a tunnel is no more than one keeper's to touch.
-func (p *Pool) kept(into []*tunnel, stop chan struct{}) []*tunnel {
+// kept are the tunnels that the keeper with this stop is to look at, and how many were begun since it last asked: none where
+// another has taken its place since the tick. What it remembers of a tunnel is no more than one keeper's to touch.
+func (p *Pool) kept(into []*tunnel, stop chan struct{}) (tunnels []*tunnel, begun int) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	if p.stop != stop {
-		return into
+		return into, 0
 	}
-	return append(into, p.tunnels...)
+	begun, p.begun = p.begun, 0
+	return append(into, p.tunnels...), begun
 }
 
 func (p *Pool) all() []*tunnel {

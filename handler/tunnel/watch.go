@@ -45,6 +45,12 @@ func (t *tunnel) coolSilent() {
 	}
 }
 
+// renew has both directions go on in other goroutines, as soon as they have been silent for a while.
+func (t *tunnel) renew() {
+	t.up.warm.Store(true)
+	t.down.warm.Store(true)
+}
+
 // note compares a direction with the last look.
 func (w *sideWatch) note(d *direction) {
 	came, went := d.came.Load(), d.went.Load()
