@@ -22,12 +22,9 @@ type moduleGraphs struct {
 	told  map[string]bool
 }
 
-func newModuleGraphs(prefix string, roots []*AssetRoot, logger *zap.Logger) *moduleGraphs {
-	config := stamp.Config{}
-	for _, root := range roots {
-		config.Prefixes = append(config.Prefixes, root.Prefix)
-	}
-	return &moduleGraphs{prefix: prefix, stamper: stamp.New(config), logger: logger, told: make(map[string]bool)}
+func newModuleGraphs(prefix string, prefixes []string, logger *zap.Logger) *moduleGraphs {
+	stamper := stamp.New(stamp.Config{Prefixes: prefixes})
+	return &moduleGraphs{prefix: prefix, stamper: stamper, logger: logger, told: make(map[string]bool)}
 }
 
 // Read is what a script says of others.

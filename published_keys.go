@@ -24,27 +24,6 @@ const (
 // searchedTypes are files in which people write keys.
 var searchedTypes = []string{".js", ".mjs", ".cjs", ".html", ".htm", ".css", ".json", ".map", ".txt", ".xml", ".svg", ".ts", ".env"}
 
-// servedRoots are the directories that the servers of the process serve.
-var servedRoots liveSet[*servedRoot]
-
-type servedRoot struct {
-	server *caddyhttp.Server
-	prefix string // of URLs
-	root   string
-	tree   *assets.Tree
-	key    string // of the tree, in its pool
-}
-
-func servedRootsOf(server *caddyhttp.Server) []*servedRoot {
-	var roots []*servedRoot
-	for _, root := range servedRoots.all() {
-		if root.server == server {
-			roots = append(roots, root)
-		}
-	}
-	return roots
-}
-
 // publishedKeys looks for the keys of a gate in what its site serves.
 type publishedKeys struct {
 	gate     *WebSocketGate

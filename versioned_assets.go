@@ -1,9 +1,9 @@
 package usher
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -87,35 +87,12 @@ type VersionedAssets struct {
 	uses      poolUses
 }
 
-// AssetRoot is a directory and the URL prefix under which it is served.
-type AssetRoot struct {
-	// The URL prefix, such as `/static/`.
-	Prefix string `json:"prefix"`
-
-	// The directory. Placeholders are replaced when the configuration loads.
-	Root string `json:"root"`
-
-	// Where it stands in a configuration file, for error messages.
-	Source string `json:"source,omitempty"`
-}
-
 // CaddyModule tells Caddy of the module.
 func (*VersionedAssets) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "http.handlers.versioned_assets",
 		New: func() caddy.Module { return new(VersionedAssets) },
 	}
-}
-
-// assetTrees are the directories that are followed. A reload finds the one it had, and two sites with one root share it.
-var assetTrees = caddy.NewUsagePool()
-
-type assetTree struct{ *assets.Tree }
-
-// Destruct ends the following of the directory.
-func (t assetTree) Destruct() error {
-	t.Close()
-	return nil
 }
 
 // Provision opens the directories. They are read in the background, from the start of the configuration on; requests wait
@@ -146,34 +123,21 @@ func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 		server.RegisterConnContext(withConnection)
 	}
 	for _, root := range a.Serve {
-		tree, versions, err := a.open(ctx, root, memory)
+		served, err := a.open(ctx, root, memory)
 		if err != nil {
 			return fmt.Errorf("versioned_assets: serve %s: %w%s", root.Prefix, err, at(root.Source))
 		}
-		a.handler.Sites = append(a.handler.Sites, assets.Site{Prefix: root.Prefix, Tree: tree, Ledger: versions})
+		a.handler.Sites = append(a.handler.Sites, assets.Site{Prefix: root.Prefix, Tree: served.tree, Ledger: served.versions})
 	}
 	slices.SortStableFunc(a.handler.Sites, func(x, y assets.Site) int { return len(y.Prefix) - len(x.Prefix) })
 	a.pages = a.newPages()
-	if err := a.followGenerations(ctx); err != nil {
-		return err
+	if err := errors.Join(a.followGenerations(ctx), a.startWithSite(ctx)); err != nil {
+		return fmt.Errorf("versioned_assets: %w", err)
 	}
-	return a.startWithSite(ctx)
+	return nil
 }
 
 func (a *VersionedAssets) memory() (int64, error) { return parseSize(a.Memory, assets.DefaultMemory) }
-
-// manifests are the manifests with their placeholders replaced.
-func (a *VersionedAssets) manifests() ([]string, error) {
-	var names []string
-	for _, written := range a.Manifest {
-		name, err := caddy.NewReplacer().ReplaceOrErr(written, true, true)
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, filepath.Clean(name))
-	}
-	return names, nil
-}
 
 func (a *VersionedAssets) provisionEncodings() error {
 	names := a.Encode
@@ -188,77 +152,6 @@ func (a *VersionedAssets) provisionEncodings() error {
 		a.handler.Encode = append(a.handler.Encode, coding)
 	}
 	return nil
-}
-
-// servedDirectory is the directory that a root names, whole.
-func servedDirectory(root string) (string, error) {
-	directory, err := resolvePlaceholders(root)
-	if err != nil {
-		return "", err
-	}
-	return filepath.Abs(directory)
-}
-
-func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*assets.Tree, *toldVersions, error) {
-	root, err := servedDirectory(r.Root)
-	if err != nil {
-		return nil, nil, err
-	}
-	manifests, err := a.manifests()
-	if err != nil {
-		return nil, nil, fmt.Errorf("manifest: %w", err)
-	}
-	config := assets.TreeConfig{
-		Root: root, Manifests: manifests, Memory: memory,
-		Settle: time.Duration(a.Settle), Vanished: time.Duration(a.Vanished), Poll: time.Duration(a.Poll),
-		Encode: a.handler.Encode, Epoch: a.epoch(), Logger: ctx.Logger(), Now: time.Now,
-	}
-	scope := "" // what is served depends on where it is served only if it is rewritten
-	if len(a.Stamp) > 0 {
-		scope = r.Prefix
-	}
-	directory, err := a.keepDirectory(root, scope)
-	if err != nil {
-		return nil, nil, fmt.Errorf("keep_directory: %w", err)
-	}
-	if err := a.checkKept(directory); err != nil {
-		return nil, nil, err
-	}
-	versions, err := a.openLedger(ctx, directory)
-	if err != nil {
-		return nil, nil, err
-	}
-	told := newToldVersions(versions, r.Prefix, ctx.Logger())
-	config.Ledger = told
-	if config.Archive, config.Variants, err = a.archives(ctx, directory, versions); err != nil {
-		return nil, nil, fmt.Errorf("keep: %w", err)
-	}
-	key := fmt.Sprintf("%s %q %d %d %d %d %v %q %t", root, manifests, memory, a.Settle, a.Vanished, a.Poll, a.handler.Encode,
-		scope, config.Archive != nil)
-	if len(a.Stamp) > 0 {
-		key += fmt.Sprintf(" %q %q %s", a.Stamp, a.VersionQuery, config.Epoch)
-		rewriter := &rewriter{
-			prefix: r.Prefix, words: a.Stamp, versionWord: a.VersionQuery, epoch: assets.EpochSuffix(config.Epoch),
-			logger: ctx.Logger(), told: make(map[string]bool),
-		}
-		config.Rewrite = rewriter.rewrite
-	}
-	if a.stamps(stampHTML) {
-		graphs := newModuleGraphs(r.Prefix, a.Serve, ctx.Logger())
-		key += fmt.Sprintf(" %q", graphs.stamper.Prefixes)
-		config.Modules = graphs
-	}
-	tree, err := a.uses.load(assetTrees, key, func() (caddy.Destructor, error) {
-		tree, err := assets.OpenTree(config)
-		return assetTree{tree}, err
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	served := &servedRoot{serverOf(ctx.Value), r.Prefix, root, tree.(assetTree).Tree, key}
-	a.served = append(a.served, served)
-	servedRoots.add(served)
-	return served.tree, told, nil
 }
 
 // Cleanup lets go of the directories. Those that the next configuration serves too stay open.
