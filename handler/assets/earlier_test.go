@@ -3,11 +3,15 @@ package assets
 import (
 	"context"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/archive"
 )
@@ -98,5 +102,82 @@ func TestFullArchiveIsToldOfOnce(t *testing.T) {
 	s.background.Wait()
 	if got := told(); !slices.Equal(got, []int64{2, 4}) {
 		t.Errorf("it was said that %v are left out, want 2, and after the deployment 4: a.js is asked for by two versions", got)
+	}
+}
+
+// stopping is an archive that ends the tree in the middle of its work.
+type stopping struct {
+	Archive
+	stop   func()
+	after  atomic.Int64 // so many calls; 0: never
+	called atomic.Int64 // since it is to stop
+}
+
+func (a *stopping) call() {
+	if after := a.after.Load(); after > 0 && a.called.Add(1) == after {
+		a.stop()
+	}
+}
+
+func (a *stopping) PutSparing(name, version string, content io.ReadSeeker, since time.Time) error {
+	a.call()
+	return a.Archive.PutSparing(name, version, content, since)
+}
+
+func (a *stopping) Renew(name, version string) bool {
+	renewed := a.Archive.Renew(name, version)
+	if renewed {
+		a.call()
+	}
+	return renewed
+}
+
+// A stop waits neither for all that is to be kept, nor for all that is to be renewed, and what was kept stays.
+func TestStopCutsTheArchivingShort(t *testing.T) {
+	t.Parallel()
+	const files, after = 50, 3
+	for _, when := range []string{"what is new", "what is renewed"} {
+		root := t.TempDir()
+		for i := range files {
+			if err := os.WriteFile(filepath.Join(root, strconv.Itoa(i)+".js"), []byte(strconv.Itoa(i)), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var later atomic.Int64 // the clock is ahead
+		clock := func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+		store := &stopping{Archive: archive.New(archive.Config{
+			Directory: t.TempDir(), Keep: 72 * time.Hour, Size: 64 << 20, Now: clock, Report: func(err error) { t.Error(err) },
+		})}
+		tree, err := OpenTree(TreeConfig{Root: root, Poll: 10 * time.Millisecond, Archive: store, Logger: zap.NewNop(), Now: clock})
+		if err != nil {
+			t.Fatal(err)
+		}
+		store.stop = func() {
+			go tree.Close()
+			<-tree.ctx.Done()
+		}
+		kept := func() (n int) {
+			for file := range tree.Current().All() {
+				if _, ok := store.Find(file.Path, file.archived()); ok {
+					n++
+				}
+			}
+			return n
+		}
+		want := after
+		if when == "what is new" {
+			store.after.Store(after)
+			tree.Catalog(context.Background())
+		} else {
+			tree.Catalog(context.Background())
+			eventually(t, "all is kept", func() bool { return kept() == files })
+			want = files
+			store.after.Store(after)
+			later.Store(int64(renewEvery))
+		}
+		<-tree.done
+		if called := store.called.Load(); called != after || kept() != want {
+			t.Errorf("%s: the archive was asked %d times, want %d; %d files are kept, want %d", when, called, after, kept(), want)
+		}
 	}
 }
