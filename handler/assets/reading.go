@@ -33,7 +33,10 @@ func (t *Tree) refresh(ctx context.Context, settled bool) {
 	if t.reported[aboutTree] != "" {
 		t.config.Logger.Info("the root can be read again", zap.String("root", t.config.Root))
 	}
-	t.attempts, t.restless = 0, time.Time{}
+	t.attempts, t.heard = 0, time.Time{}
+	if !t.writings.any() {
+		t.restless = time.Time{}
+	}
 	t.reported = t.saying
 	if next != nil {
 		t.publish(ctx, next, started)
@@ -53,6 +56,10 @@ func (t *Tree) read(ctx context.Context, started time.Time, settled bool) (*Cata
 	}
 	t.looking = t.config.Now().Sub(started)
 	current := t.catalog.Load()
+	t.tellEndless(t.writings.look(entries, started))
+	if current != nil && t.writings.any() && !t.writings.others() {
+		entries, settled = t.writings.settled(t.walked), true
+	}
 	if current != nil && slices.Equal(entries, t.walked) && len(t.fresh) == 0 && len(t.missing) == 0 {
 		_ = root.Close()
 		t.keepReports(entries)
@@ -73,7 +80,7 @@ func (t *Tree) read(ctx context.Context, started time.Time, settled bool) (*Cata
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Equal(entries, again) && !tolerant {
+	if !tolerant && !t.writings.same(entries, again) {
 		t.awaited = again
 		return nil, errChanging
 	}
@@ -94,7 +101,7 @@ func (t *Tree) scan(ctx context.Context, root *os.Root, entries []entry, toleran
 	s := &scanner{
 		root: root, previous: t.catalog.Load(), memory: t.config.Memory, rewrite: t.config.Rewrite,
 		modules: t.config.Modules, epoch: t.config.Epoch,
-		now: t.config.Now(), fresh: t.fresh, tolerant: tolerant, progress: t.progress, every: progressEvery,
+		now: t.config.Now(), fresh: t.fresh, tolerant: tolerant, endless: t.writings.holds, progress: t.progress, every: progressEvery,
 		report: func(path string, err error) {
 			reporting.Lock()
 			defer reporting.Unlock()

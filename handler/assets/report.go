@@ -70,8 +70,16 @@ func (t *Tree) progress(files, of int, bytes, ofBytes int64) {
 
 // warnOfUnrest says that a tree is written to all the time, once until it is quiet.
 func (t *Tree) warnOfUnrest(now time.Time) {
-	if now.Sub(t.disturbed()) >= unrest {
-		t.report(aboutTree, fmt.Errorf("it has been written to for %s; the last generation stays in service until it is quiet for %s",
-			unrest, t.config.Settle))
+	if now.Sub(t.disturbed()) >= unrest && !t.writings.any() {
+		t.report(aboutTree, fmt.Errorf("it has been written to for %s; the last generation stays in service until it is quiet for %s, or "+
+			"one file or directory has been written to on end for %s, or all of it for %s", unrest, t.config.Settle, unceasing, unceasingRoot))
+	}
+}
+
+// tellEndless says what does not hold back the rest any more.
+func (t *Tree) tellEndless(paths []string) {
+	for _, path := range paths {
+		t.config.Logger.Warn("a file or directory among the assets is written to all the time: what else changes is not held back by it any more",
+			zap.String("root", t.config.Root), zap.String("path", path))
 	}
 }

@@ -43,8 +43,9 @@ type scanner struct {
 	modules   Modules // nil: no script is looked into
 	epoch     string  // see TreeConfig
 	now       time.Time
-	fresh     map[string]bool // what was read too soon after it was changed: it may have changed again
-	tolerant  bool            // a file that is being written is left out, instead of stopping the scan
+	fresh     map[string]bool        // what was read too soon after it was changed: it may have changed again
+	tolerant  bool                   // a file that is being written is left out, instead of stopping the scan
+	endless   func(path string) bool // what is written to all the time: it stays as it was
 	progress  func(files, of int, bytes, ofBytes int64)
 	every     time.Duration // how often progress is told
 	manifests []manifestFile
@@ -100,10 +101,12 @@ func (s *scanner) readEach(ctx context.Context, entries []entry, held []bool, or
 				}
 				i := order[n]
 				err := s.read(&entries[i], held[i], &scratch)
-				if errors.Is(err, errChanging) && !s.tolerant {
+				switch {
+				case errors.Is(err, errChanging) && s.endless(entries[i].path):
+					s.keepBefore(entries[i].path)
+				case errors.Is(err, errChanging) && !s.tolerant:
 					return err
-				}
-				if err != nil {
+				case err != nil:
 					s.report(entries[i].path, err)
 				}
 				s.readFiles.Add(1)
@@ -195,6 +198,13 @@ func (s *scanner) read(e *entry, held bool, scratch *[]byte) error {
 	}
 	s.add(file, s.now.Sub(e.identity.latest()).Abs() < tooFresh)
 	return nil
+}
+
+// keepBefore has a path be what it was in the previous catalog, or nothing.
+func (s *scanner) keepBefore(path string) {
+	if old := s.before(path); old != nil {
+		s.add(s.again(old, old.Content != nil), true)
+	}
 }
 
 // before is what the path held in the previous catalog, as it was on the disk.

@@ -51,7 +51,9 @@ type Tree struct {
 	changing bool                 // the last reading met a tree that was being written
 	attempts int                  // readings that met one, in a row
 	restless time.Time            // since when it is written to
-	looking  time.Duration        // how long it takes to look
+	heard    time.Time            // when the last event came since it was read; zero: none
+	writings writings
+	looking  time.Duration // how long it takes to look
 
 	unopened bool      // it was said that the archive cannot be opened
 	renewed  time.Time // when what is current was put into the archives, or renewed there
@@ -86,6 +88,7 @@ func OpenTree(config TreeConfig) (*Tree, error) {
 	if t.config.Vanished == 0 {
 		t.config.Vanished = DefaultVanished
 	}
+	t.writings = writings{pause: t.config.Vanished, at: make(map[string]writing)}
 	t.compression = compression{
 		wanted: t.config.Encode, memory: t.config.Memory, archive: t.config.Variants, newEncoder: newEncoders, now: t.config.Now,
 		logger: t.config.Logger.With(zap.String("root", t.config.Root)),
@@ -141,7 +144,11 @@ func (t *Tree) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case event := <-w.events():
-			if w.follow(event) && t.config.Now().Sub(t.disturbed()) < unrest {
+			if !w.follow(event) {
+				continue
+			}
+			t.heard = t.config.Now()
+			if t.heard.Sub(t.disturbed()) < unrest {
 				timer.Reset(t.config.Settle)
 			}
 		case err := <-w.errors():
@@ -149,7 +156,7 @@ func (t *Tree) run(ctx context.Context) {
 			timer.Reset(t.config.Settle)
 		case <-timer.C:
 			w.watch()
-			t.refresh(ctx, w.working() && !t.restless.IsZero())
+			t.refresh(ctx, w.working() && !t.heard.IsZero() && t.config.Now().Sub(t.heard) >= t.config.Settle)
 			t.renew(ctx)
 			timer.Reset(t.afterScan(w))
 		}
@@ -171,7 +178,7 @@ func (t *Tree) afterScan(w *watcher) time.Duration {
 		every = t.config.Poll
 	}
 	switch {
-	case t.changing:
+	case t.changing, t.writings.any():
 		return t.config.Settle
 	case len(t.missing) > 0, t.catalog.Load() == nil:
 		return min(every, t.config.Vanished)
