@@ -164,11 +164,17 @@ func (f *File) date(now time.Time, before *File) time.Time {
 	}
 }
 
-// identity is what the file system says of a file, for noticing that it is another one. The change time moves also
-// where a tool puts the old modification time back.
-type identity struct {
-	size    int64
-	modTime time.Time
-	change  time.Time
-	inode   uint64
+// again is the file with nothing that depends on other files. The bytes have not changed.
+func (f *File) again(held bool) *File {
+	next := &File{
+		Path: f.Path, Size: f.Size, ModTime: f.ModTime, IsManifest: f.IsManifest,
+		digest: f.digest, identity: f.identity, disk: f.disk, proof: f.proof, denied: f.denied, changedUnder: f.changedUnder,
+		links: f.links, coded: f.coded,
+		etag: f.etag, contentType: f.contentType, contentLength: f.contentLength, lastModified: f.lastModified,
+	}
+	next.asked.Store(f.asked.Load())
+	if held {
+		next.Content, next.fingerprint = f.Content, f.fingerprint
+	}
+	return next
 }

@@ -257,21 +257,6 @@ func (s *scanner) again(old *File, held bool) *File {
 	return next.judged(s.judge(next))
 }
 
-// again is the file with nothing that depends on other files. The bytes have not changed.
-func (f *File) again(held bool) *File {
-	next := &File{
-		Path: f.Path, Size: f.Size, ModTime: f.ModTime, IsManifest: f.IsManifest,
-		digest: f.digest, identity: f.identity, disk: f.disk, proof: f.proof, denied: f.denied, changedUnder: f.changedUnder,
-		links: f.links, coded: f.coded,
-		etag: f.etag, contentType: f.contentType, contentLength: f.contentLength, lastModified: f.lastModified,
-	}
-	next.asked.Store(f.asked.Load())
-	if held {
-		next.Content, next.fingerprint = f.Content, f.fingerprint
-	}
-	return next
-}
-
 func (s *scanner) add(file *File, fresh bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -279,20 +264,6 @@ func (s *scanner) add(file *File, fresh bool) {
 	if fresh {
 		s.newFresh[file.Path] = true
 	}
-}
-
-func identify(info fs.FileInfo) identity {
-	id := identity{size: info.Size(), modTime: info.ModTime()}
-	id.change, id.inode = systemIdentity(info)
-	return id
-}
-
-// latest is when the file was last changed, as the file system's clock tells.
-func (id identity) latest() time.Time {
-	if id.change.IsZero() {
-		return id.modTime
-	}
-	return id.change
 }
 
 // openRoot opens the directory, with its own links resolved, and says where that is.

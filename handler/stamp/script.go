@@ -1,6 +1,10 @@
 package stamp
 
-import "bytes"
+import (
+	"bytes"
+	"path"
+	"strings"
+)
 
 // script is where JavaScript stands.
 type script struct {
@@ -195,4 +199,13 @@ func (t *tokens) workerKind(i int) workerKind {
 		}
 	}
 	return unknownWorker
+}
+
+// IsScript reports a name that scripts have.
+func IsScript(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".js", ".mjs", ".cjs":
+		return true
+	}
+	return false
 }

@@ -1,6 +1,9 @@
 package stamp
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Config is what a [Stamper] is made of. All functions must be safe for concurrent use.
 type Config struct {
@@ -47,4 +50,15 @@ func (s *Stamper) serves(path []byte) bool {
 		}
 	}
 	return false
+}
+
+// Owner is the longest prefix that a path is below; "" if none is.
+func (s *Stamper) Owner(urlPath string) string {
+	owner := ""
+	for _, prefix := range s.Prefixes {
+		if len(prefix) > len(owner) && strings.HasPrefix(urlPath, prefix) {
+			owner = prefix
+		}
+	}
+	return owner
 }
