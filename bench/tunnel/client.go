@@ -134,7 +134,7 @@ func (r *running) echoes(clients, size int, duration time.Duration) (count float
 }
 
 // echo sends a message and reads it back.
-func (r *running) echo(conn net.Conn, message, buffer []byte) {
+func (r *running) echo(conn io.ReadWriter, message, buffer []byte) {
 	var writing sync.WaitGroup
 	if len(message) > 16<<10 {
 		writing.Go(func() { _, _ = conn.Write(message) }) // more than the buffers on the way would hold

@@ -4,7 +4,7 @@
 // time: the client may well be the slower. The servers work by turns, and the median of their rounds counts, so that who else
 // is at work on the machine disturbs all of them alike. Only the ratios mean anything.
 //
-//	go run ./bench/tunnel [-sockets 3000,10000] [-settle 150s] [-seconds 1] [-rounds 7] [-only usher,nginx] [-secure=false] [-cleartext=false]
+//	go run ./bench/tunnel [-sockets 3000,10000] [-streams 1000] [-settle 150s] [-seconds 1] [-rounds 7] [-only usher,nginx] [-secure=false] [-cleartext=false]
 package main
 
 import (
@@ -29,6 +29,7 @@ func main() {
 	sockets := flag.String("sockets", "3000,10000", "how many idle sockets to measure the memory of; empty leaves it out")
 	flag.DurationVar(&plan.settle, "settle", 150*time.Second,
 		"how long they are idle before it is read; Go collects the garbage of an idle program every two minutes")
+	flag.IntVar(&plan.streams, "streams", 1000, "how many idle sockets over HTTP/2, and over HTTP/3, to measure the memory of; 0 leaves it out")
 	seconds := flag.Float64("seconds", 1, "how long each kind of work is done in a round; 0 leaves it out")
 	flag.IntVar(&plan.rounds, "rounds", 7, "how often it is done; the median counts")
 	only := flag.String("only", "", "the servers to measure; default: all that are installed")
@@ -65,6 +66,7 @@ func main() {
 	}
 	if *secure {
 		measureAll(plan, servers, true)
+		streamMemory(plan, servers)
 	}
 }
 
@@ -72,6 +74,7 @@ func main() {
 type plan struct {
 	application string // its socket
 	sockets     []int
+	streams     int
 	settle      time.Duration
 	duration    time.Duration
 	rounds      int

@@ -27,11 +27,13 @@ type server struct {
 
 // settles is how long its memory takes to settle: no longer than a few seconds where no garbage is collected.
 func (s server) settles(withGarbage time.Duration) time.Duration {
-	if strings.HasPrefix(s.name, "Caddy") || s.name == "usher" {
+	if s.isCaddy() {
 		return withGarbage
 	}
 	return min(withGarbage, 5*time.Second)
 }
+
+func (s server) isCaddy() bool { return s.name == "usher" || strings.HasPrefix(s.name, "Caddy") }
 
 // settings are what a configuration says of this run.
 type settings struct {
@@ -168,7 +170,7 @@ func (s server) start(application string, secure bool) *running {
 		fatalf("%v", err)
 	}
 	command := exec.Command("taskset", append([]string{"-c", "0"}, s.run(file)...)...)
-	command.Env = append(os.Environ(), "GOMAXPROCS=1", "HOME="+s.dir)
+	command.Env = append(os.Environ(), "GOMAXPROCS=1", "HOME="+s.dir, "GODEBUG=http2xconnect=1")
 	r := &running{process: startProcess(s.name, command), address: fmt.Sprintf("127.0.0.1:%d", port), secure: secure}
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		conn, err := r.tryOpen()

@@ -1,0 +1,156 @@
+//lint:file-ignore SA1019 only x/net/http2's client asks for an extended CONNECT
+
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+	"golang.org/x/net/http2"
+)
+
+// opener makes a handshake by an extended CONNECT (RFC 8441, RFC 9220) on a connection of its own, as a page does that has one
+// socket. What it returns says something, hears the echo, and is then silent.
+type opener func(address string) (io.ReadWriteCloser, error)
+
+// streamMemory measures what a socket costs that is a stream: the connection which carries it is in that.
+func streamMemory(plan plan, servers []server) {
+	if plan.streams == 0 {
+		return
+	}
+	printHeader("Streams, each on a connection of its own", fmt.Sprintf("KB a socket of %d over HTTP/2", plan.streams), "over HTTP/3")
+	for _, server := range servers {
+		if !server.isCaddy() {
+			continue
+		}
+		var row []string
+		for _, open := range []opener{openHTTP2, openHTTP3} {
+			row = append(row, fmt.Sprintf("%.1f", idleStreamMemory(plan, server, open)/1024))
+		}
+		printRow(server, row...)
+	}
+}
+
+func idleStreamMemory(plan plan, server server, open opener) float64 {
+	running := server.start(plan.application, true)
+	defer running.stop()
+	closeAll(running.openStreams(4, open))
+	time.Sleep(time.Second)
+	before := running.resident()
+	streams := running.openStreams(plan.streams, open)
+	time.Sleep(server.settles(plan.settle))
+	after := running.resident()
+	closeAll(streams)
+	return float64(after-before) / float64(plan.streams)
+}
+
+func (r *running) openStreams(n int, open opener) []io.ReadWriteCloser {
+	streams := make([]io.ReadWriteCloser, n)
+	var next atomic.Int64
+	var openers sync.WaitGroup
+	for range 8 {
+		openers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				stream, err := open(r.address)
+				if err != nil {
+					fatalf("%s: %v", r.name, err)
+				}
+				r.echo(stream, message(128), make([]byte, 200))
+				streams[i] = stream
+			}
+		})
+	}
+	openers.Wait()
+	return streams
+}
+
+func closeAll(streams []io.ReadWriteCloser) {
+	for _, stream := range streams {
+		_ = stream.Close()
+	}
+}
+
+// authority is the address by the name that the certificate has.
+func authority(address string) string {
+	_, port, _ := strings.Cut(address, ":")
+	return "localhost:" + port
+}
+
+// opened is a stream with how its connection is closed.
+type opened struct {
+	io.Reader
+	io.Writer
+	closing func()
+}
+
+func (o opened) Close() error {
+	o.closing()
+	return nil
+}
+
+func openHTTP2(address string) (io.ReadWriteCloser, error) {
+	config := &tls.Config{InsecureSkipVerify: true, ServerName: "localhost", NextProtos: []string{http2.NextProtoTLS}}
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 10 * time.Second}, "tcp", address, config)
+	if err != nil {
+		return nil, err
+	}
+	client, err := new(http2.Transport).NewClientConn(conn)
+	if err != nil {
+		return nil, err
+	}
+	fromUs, toServer := io.Pipe()
+	request, err := http.NewRequest(http.MethodConnect, "https://"+authority(address)+"/ws/", fromUs)
+	if err != nil {
+		return nil, err
+	}
+	request.Header = http.Header{":protocol": {"websocket"}, "Sec-Websocket-Version": {"13"}}
+	response, err := client.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the answer is %s", response.Status)
+	}
+	return opened{response.Body, toServer, func() { conn.Close() }}, nil
+}
+
+func openHTTP3(address string) (io.ReadWriteCloser, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	config := &tls.Config{InsecureSkipVerify: true, ServerName: "localhost", NextProtos: []string{http3.NextProtoH3}}
+	conn, err := quic.DialAddr(ctx, address, config, &quic.Config{KeepAlivePeriod: 20 * time.Second})
+	if err != nil {
+		return nil, err
+	}
+	stream, err := new(http3.Transport).NewClientConn(conn).OpenRequestStream(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequest(http.MethodConnect, "https://"+authority(address)+"/ws/", nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Proto = "websocket"
+	request.Header = http.Header{"Sec-Websocket-Version": {"13"}}
+	if err := stream.SendRequestHeader(request); err != nil {
+		return nil, err
+	}
+	response, err := stream.ReadResponse()
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the answer is %s", response.Status)
+	}
+	return opened{stream, stream, func() { _ = conn.CloseWithError(0, "") }}, nil
+}
