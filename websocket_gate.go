@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/gate"
+	"github.com/scan2food/usher/handler/keys"
 	"github.com/scan2food/usher/handler/sockets"
 )
 
@@ -77,23 +78,38 @@ func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 		return g.placed(err)
 	}
 	g.warnOfShared(ring)
-	routes, err := g.coreRoutes()
+	g.place = placeOf(g)
+	g.site = siteOf(g, liveGates.all())
+	config, err := g.coreConfig(ring, serverOf(ctx.Value))
 	if err != nil {
 		return err
 	}
-	if err := g.coreGenerations(routes, serverOf(ctx.Value)); err != nil {
-		return err
+	if g.gate, err = gate.New(config); err != nil {
+		return g.placed(err)
+	}
+	if err := g.begin(ctx, known); err != nil {
+		return fmt.Errorf("websocket_gate: %w", err)
+	}
+	return nil
+}
+
+// coreConfig turns the configuration into that of the core.
+func (g *WebSocketGate) coreConfig(ring *keys.Ring, server *caddyhttp.Server) (gate.Config, error) {
+	routes, err := g.coreRoutes()
+	if err != nil {
+		return gate.Config{}, err
+	}
+	if err := g.coreGenerations(routes, server); err != nil {
+		return gate.Config{}, err
 	}
 	if err := g.coreTickets(routes); err != nil {
-		return err
+		return gate.Config{}, err
 	}
 	reject, err := gate.ParseReject(g.Reject)
 	if err != nil {
-		return fmt.Errorf("websocket_gate: reject: %w", err)
+		return gate.Config{}, fmt.Errorf("websocket_gate: reject: %w", err)
 	}
-	g.place = placeOf(g)
-	g.site = siteOf(g, liveGates.all())
-	g.gate, err = gate.New(gate.Config{
+	return gate.Config{
 		Routes:       routes,
 		Ring:         ring,
 		Site:         g.site,
@@ -112,14 +128,7 @@ func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 		Random:       rand.Reader,
 		NotIssued:    g.notIssued,
 		Now:          time.Now,
-	})
-	if err != nil {
-		return g.placed(err)
-	}
-	if err := g.begin(ctx, known); err != nil {
-		return fmt.Errorf("websocket_gate: %w", err)
-	}
-	return nil
+	}, nil
 }
 
 // begin puts a gate that is complete into service.
