@@ -71,38 +71,44 @@ func (w *walker) directory(ctx context.Context, dir, disk string, above []fs.Fil
 		return w.failed(dir, err)
 	}
 	for _, child := range children {
-		name := path.Join(dir, child.Name())
-		isManifest := fingerprint.IsManifestName(name)
-		hidden := hiddenSegment(child.Name()) || underVite(name)
-		if hidden && child.Name() != ".vite" && !isManifest {
-			continue
+		if err := w.child(ctx, dir, disk, child, above); err != nil {
+			return err
 		}
-		place := name // most are where their path says: it is held once
-		if disk != dir {
-			place = path.Join(disk, child.Name())
+	}
+	return nil
+}
+
+// child lists what is in a directory. The error is one that ends the walk.
+func (w *walker) child(ctx context.Context, dir, disk string, child fs.DirEntry, above []fs.FileInfo) error {
+	name := path.Join(dir, child.Name())
+	isManifest := fingerprint.IsManifestName(name)
+	hidden := hiddenSegment(child.Name()) || underVite(name)
+	if hidden && child.Name() != ".vite" && !isManifest {
+		return nil
+	}
+	place := name // most are where their path says: it is held once
+	if disk != dir {
+		place = path.Join(disk, child.Name())
+	}
+	info, place, err := w.follow(place, child)
+	if err == nil && !hidden && isLink(child) && hiddenPlace(place) {
+		// A manifest may be read, though not served, wherever it is.
+		if hidden = isManifest && info.Mode().IsRegular(); !hidden {
+			err = errHiddenTarget
 		}
-		info, place, err := w.follow(place, child)
-		if err == nil && !hidden && isLink(child) && hiddenPlace(place) {
-			// A manifest may be read, though not served, wherever it is.
-			if hidden = isManifest && info.Mode().IsRegular(); !hidden {
-				err = errHiddenTarget
-			}
+	}
+	switch {
+	case err != nil:
+		w.report(name, err)
+	case info.IsDir():
+		return w.directory(ctx, name, place, above)
+	case info.Mode().IsRegular():
+		if len(w.entries) == maxFiles {
+			return fmt.Errorf("want at most %d files, got more", maxFiles)
 		}
-		switch {
-		case err != nil:
-			w.report(name, err)
-		case info.IsDir():
-			if err := w.directory(ctx, name, place, above); err != nil {
-				return err
-			}
-		case info.Mode().IsRegular():
-			if len(w.entries) == maxFiles {
-				return fmt.Errorf("want at most %d files, got more", maxFiles)
-			}
-			w.entries = append(w.entries, entry{
-				path: name, disk: place, identity: identify(info), manifest: isManifest, hidden: hidden,
-			})
-		}
+		w.entries = append(w.entries, entry{
+			path: name, disk: place, identity: identify(info), manifest: isManifest, hidden: hidden,
+		})
 	}
 	return nil
 }
