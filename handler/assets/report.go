@@ -72,7 +72,7 @@ func (t *Tree) progress(files, of int, bytes, ofBytes int64) {
 func (t *Tree) warnOfUnrest(now time.Time) {
 	if now.Sub(t.disturbed()) >= unrest && !t.writings.any() {
 		t.report(aboutTree, fmt.Errorf("it has been written to for %s; the last generation stays in service until it is quiet for %s, or "+
-			"one file or directory has been written to on end for %s, or all of it for %s", unrest, t.config.Settle, unceasing, unceasingRoot))
+			"one file has been written to on end for %s, or one directory for %s", unrest, t.config.Settle, unceasing, unceasingDirectory))
 	}
 }
 

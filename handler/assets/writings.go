@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// unceasing is how long a file or a directory may be written to on end and hold back all else. A deployment that takes longer for
-// one directory, where it is served, may be seen by parts.
+// unceasing is how long a file may be written to on end and hold back all else.
 const unceasing = 5 * time.Minute
 
-// unceasingRoot is that for what changes now here, now there: so long a deployment may take.
-const unceasingRoot = 30 * time.Minute
+// unceasingDirectory is that for files of one directory, now the one, now the other: so long a deployment may take. One that
+// takes longer may be seen by parts.
+const unceasingDirectory = 30 * time.Minute
 
 // writings are the files below a root that are being written to, and the directories that they are in.
 type writings struct {
@@ -55,7 +55,7 @@ func (w *writings) note(path string, now time.Time, pause time.Duration) (endles
 			one = writing{since: now}
 		}
 		one.last = now
-		if !one.endless && now.Sub(one.since) >= limit(at) {
+		if !one.endless && now.Sub(one.since) >= limit(at == path) {
 			one.endless, endless = true, cmp.Or(at, ".")
 			for above := range upwards(at) {
 				delete(w.at, above)
@@ -69,11 +69,11 @@ func (w *writings) note(path string, now time.Time, pause time.Duration) (endles
 	return endless
 }
 
-func limit(path string) time.Duration {
-	if path == "" {
-		return unceasingRoot
+func limit(isFile bool) time.Duration {
+	if isFile {
+		return unceasing
 	}
-	return unceasing
+	return unceasingDirectory
 }
 
 // upwards yields a path, the directories above it, and the root, which is "".

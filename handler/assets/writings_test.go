@@ -7,18 +7,19 @@ import (
 	"time"
 )
 
-// busyTree is a tree that is looked at every second, and written to before each look.
+// busyTree is a tree that is looked at every few seconds, and written to before each look.
 type busyTree struct {
 	*stillTree
-	write func(second int)
+	every time.Duration
+	write func(look int)
 	now   int
 }
 
 // wait lets so much time pass, and reports after each look.
 func (b *busyTree) wait(duration time.Duration, looked func(*Catalog)) {
-	for range int(duration / time.Second) {
+	for range int(duration / b.every) {
 		b.now++
-		b.stillTree.now = b.stillTree.now.Add(time.Second)
+		b.stillTree.now = b.stillTree.now.Add(b.every)
 		b.write(b.now)
 		b.refresh(context.Background(), false)
 		if looked != nil {
@@ -38,35 +39,35 @@ func TestWrittenToAllTheTime(t *testing.T) {
 	}{
 		{"a log file", func(s *stillTree, second int) { s.write("js/deep/access.log", fmt.Sprint(second)) }, unceasing, "path:js/deep/access.log"},
 		{"a log file at the top", func(s *stillTree, second int) { s.write("access.log", fmt.Sprint(second)) }, unceasing, "path:access.log"},
-		{"uploads", func(s *stillTree, second int) { s.write(fmt.Sprintf("media/%d/%d.png", second%1000/100, second), "x") }, unceasing, "path:media"},
+		{"uploads", func(s *stillTree, second int) { s.write(fmt.Sprintf("media/%d/%d.png", second%1000/100, second), "x") }, unceasingDirectory, "path:media"},
 		{"uploads that go away", func(s *stillTree, second int) {
 			s.write(fmt.Sprintf("media/%d.png", second), "x")
 			s.remove(fmt.Sprintf("media/%d.png", second-3))
-		}, unceasing, "path:media"},
+		}, unceasingDirectory, "path:media"},
 		{"both", func(s *stillTree, second int) {
 			s.write("media/log.txt", fmt.Sprint(second))
 			s.write(fmt.Sprintf("media/%d.png", second), "x")
-		}, 2 * unceasing, "path:media"},
+		}, unceasing + unceasingDirectory, "path:media"},
 		{"uploads at the top", func(s *stillTree, second int) {
 			s.write(fmt.Sprintf("%d.png", second), "x")
 			s.remove(fmt.Sprintf("%d.png", second-3))
-		}, unceasingRoot, "path:."},
+		}, unceasingDirectory, "path:."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := newStillTree(t, map[string]string{"js/a.js": "1", "js/deep/b.js": "1"})
 			s.read()
-			b := &busyTree{stillTree: s, write: func(second int) { c.write(s, second) }}
+			b := &busyTree{stillTree: s, every: c.limit / 300, write: func(look int) { c.write(s, look) }}
 			versions := func(catalog *Catalog) string { return content(catalog, "js/a.js") + content(catalog, "js/deep/b.js") }
 			s.write("js/a.js", "2")
-			b.wait(5*time.Second, nil)
+			b.wait(8*time.Second, nil)
 			s.write("js/deep/b.js", "2")
 			b.wait(c.limit/2, func(catalog *Catalog) {
 				if got := versions(catalog); got != "11" {
 					t.Fatalf("%s is served, want 11: it may be a deployment that goes on", got)
 				}
 			})
-			b.wait(c.limit/2+2*DefaultVanished, func(catalog *Catalog) {
+			b.wait(c.limit/2+2*DefaultVanished+4*b.every, func(catalog *Catalog) {
 				if got := versions(catalog); got != "11" && got != "22" {
 					t.Fatalf("%s is served: a half of the deployment", got)
 				}
@@ -82,9 +83,9 @@ func TestWrittenToAllTheTime(t *testing.T) {
 				return // whatever is as it was a second ago counts
 			}
 			s.write("js/a.js", "3")
-			b.wait(5*time.Second, nil)
+			b.wait(8*time.Second, nil)
 			s.write("js/deep/b.js", "3")
-			b.wait(2*DefaultVanished, func(catalog *Catalog) {
+			b.wait(2*DefaultVanished+4*b.every, func(catalog *Catalog) {
 				if got := versions(catalog); got != "22" && got != "33" {
 					t.Fatalf("%s is served: a half of the deployment", got)
 				}
@@ -94,7 +95,7 @@ func TestWrittenToAllTheTime(t *testing.T) {
 			}
 			// When it ends, all that was written is served, and what goes on elsewhere holds back all again.
 			b.write = func(int) {}
-			b.wait(3*DefaultVanished, nil)
+			b.wait(3*DefaultVanished+4*b.every, nil)
 			if s.writings.any() || !s.restless.IsZero() {
 				t.Error("it is still thought to be written to")
 			}
@@ -115,7 +116,7 @@ func TestLongDeployment(t *testing.T) {
 	s := newStillTree(t, files)
 	s.read()
 	before := s.catalog.Load()
-	b := &busyTree{stillTree: s}
+	b := &busyTree{stillTree: s, every: time.Second}
 	b.write = func(second int) {
 		s.write(fmt.Sprintf("%d/a.js", second/120), "2")
 		s.write(fmt.Sprintf("%d/%d.png", second/120, second), "x")
