@@ -3,9 +3,6 @@ package usher
 import (
 	"bytes"
 	"compress/gzip"
-	"crypto/md5"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -22,80 +19,6 @@ const (
 	revalidate = "no-cache"
 	noStore    = "no-store"
 )
-
-// writeTree makes files below a new directory.
-func writeTree(t testing.TB, files map[string]string) string {
-	t.Helper()
-	root := t.TempDir()
-	for name, content := range files {
-		writeFile(t, root, name, content)
-	}
-	return root
-}
-
-// writeFile puts a file where it belongs when it is whole: on a busy machine one that is truncated and then written can be
-// empty for longer than the settle times of these tests, which is a generation of its own.
-func writeFile(t testing.TB, root, name, content string) {
-	t.Helper()
-	path := filepath.Join(root, filepath.FromSlash(name))
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	whole := filepath.Join(t.TempDir(), "whole")
-	if err := os.WriteFile(whole, []byte(content), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(whole, path); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func assetsSite(t testing.TB, root, words string) *testSite {
-	t.Helper()
-	return startSite(t, fmt.Sprintf(`
-		http://127.0.0.1 http://localhost
-		versioned_assets {
-			serve /static/ %s
-			settle 50ms 400ms
-			%s
-		}
-		respond "the application" 200
-	`, root, words))
-}
-
-// fetch asks for a path with headers (name, value, ...), without decoding or following anything.
-func fetch(t testing.TB, site *testSite, method, path string, headers ...string) (*http.Response, string) {
-	t.Helper()
-	request, err := http.NewRequest(method, site.URL+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i < len(headers); i += 2 {
-		request.Header.Add(headers[i], headers[i+1])
-	}
-	transport := &http.Transport{DisableCompression: true}
-	defer transport.CloseIdleConnections()
-	response, err := transport.RoundTrip(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response, string(body)
-}
-
-func md5Name(content string) string {
-	sum := md5.Sum([]byte(content))
-	return hex.EncodeToString(sum[:])[:12]
-}
-
-func stampOf(content string) string {
-	sum := sha256.Sum256([]byte(content))
-	return hex.EncodeToString(sum[:8])
-}
 
 func TestAssetsCacheTable(t *testing.T) {
 	t.Parallel()
@@ -256,17 +179,6 @@ func TestAssetsRedirectBelowARewrittenPath(t *testing.T) {
 	}
 }
 
-// eventually asks until the answer satisfies. The limit is far above what an idle machine needs: CI's is not idle.
-func eventually(t *testing.T, what string, satisfied func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if satisfied() {
-			return
-		}
-	}
-	t.Errorf("after 15 seconds: not %s", what)
-}
-
 func TestAssetsFollowTheDisk(t *testing.T) {
 	t.Parallel()
 	root := writeTree(t, map[string]string{"main.js": "old", "gone.js": "gone"})
@@ -411,44 +323,6 @@ func TestAssetsBehindEncode(t *testing.T) {
 		again, _ := fetch(t, encoded, "GET", "/static/main.js", "Accept-Encoding", coding, "If-None-Match", tag)
 		if again.StatusCode != 304 || again.Header.Get("ETag") != tag {
 			t.Errorf("%s: %d, ETag %s, want 304, %s", coding, again.StatusCode, again.Header.Get("ETag"), tag)
-		}
-	}
-}
-
-func TestAssetsFallback(t *testing.T) {
-	t.Parallel()
-	root := writeTree(t, map[string]string{"app/index.html": "<p>app"})
-	site := assetsSite(t, root, "fallback /static/app/index.html")
-	for _, c := range []struct {
-		name    string
-		headers []string
-		want    int
-	}{
-		{"navigation", []string{"Sec-Fetch-Dest", "document"}, 200},
-		{"older browser", []string{"Accept", "text/html,*/*"}, 200},
-		{"script", []string{"Sec-Fetch-Dest", "script", "Accept", "*/*"}, 404},
-		{"anything", []string{"Accept", "*/*"}, 404},
-	} {
-		response, _ := fetch(t, site, "GET", "/static/orders/17", c.headers...)
-		if response.StatusCode != c.want {
-			t.Errorf("%s: %d, want %d", c.name, response.StatusCode, c.want)
-		}
-	}
-}
-
-// A fallback that is not there is said once.
-func TestAssetsFallbackThatIsMissing(t *testing.T) {
-	t.Parallel()
-	root := writeTree(t, map[string]string{"index.html": "<p>"})
-	for fallback, want := range map[string]int{"/static/indx.html": 1, "/static/index.html": 0} {
-		site := assetsSite(t, root, "fallback "+fallback)
-		fetch(t, site, "GET", "/static/index.html")
-		said := func() int { return len(site.Logs.With("fallback: there is no such file, and navigations get 404")) }
-		if want > 0 {
-			eventually(t, "said of "+fallback, func() bool { return said() > 0 })
-		}
-		if got := said(); got != want {
-			t.Errorf("%s: said %d times, want %d", fallback, got, want)
 		}
 	}
 }

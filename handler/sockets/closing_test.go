@@ -1,25 +1,17 @@
 package sockets
 
 import (
-	"bufio"
 	"bytes"
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
-	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/coder/websocket"
 )
 
 // follow reads what a client gets, and returns the stream up to its end.
@@ -374,178 +366,6 @@ func readFrame(c net.Conn) {
 		f.advance(buffer)
 		if f.boundary() {
 			return
-		}
-	}
-}
-
-// proxied is a server that hands every handshake through a registry to a reverse proxy in front of an echo.
-func proxied(t *testing.T, r *Registry, start func(*httptest.Server)) *httptest.Server {
-	t.Helper()
-	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		if request.URL.Path == "/refused" {
-			http.Error(w, "no", http.StatusForbidden)
-			return
-		}
-		conn, err := websocket.Accept(w, request, nil)
-		if err != nil {
-			return
-		}
-		defer func() { _ = conn.CloseNow() }()
-		for {
-			kind, message, err := conn.Read(context.Background())
-			if err != nil {
-				return
-			}
-			_ = conn.Write(context.Background(), kind, message)
-		}
-	}))
-	t.Cleanup(echo.Close)
-	target, err := url.Parse(echo.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := httputil.NewSingleHostReverseProxy(target)
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		s, err := r.Open(Info{Route: "chat", Protocol: request.Proto}, Limits{Route: 1})
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusTooManyRequests)
-			return
-		}
-		defer s.End()
-		ctx, cancel := context.WithCancel(NewContext(request.Context(), s))
-		defer cancel()
-		s.OnClose(cancel)
-		proxy.ServeHTTP(s.ResponseWriter(w), request.WithContext(ctx))
-	}))
-	start(server)
-	t.Cleanup(server.Close)
-	return server
-}
-
-// Behind net/http, in front of a proxy that takes the connection over first and writes the 101 to it then.
-func TestReverseProxy(t *testing.T) {
-	t.Parallel()
-	for name, start := range map[string]func(*httptest.Server){
-		"cleartext": (*httptest.Server).Start, "TLS": (*httptest.Server).StartTLS,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			r := NewRegistry(time.Now)
-			ended := hooked(r)
-			server := proxied(t, r, start)
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-			defer cancel()
-			dial := func(path string) (*websocket.Conn, *http.Response, error) {
-				address := strings.Replace(server.URL, "http", "ws", 1) + path
-				return websocket.Dial(ctx, address, &websocket.DialOptions{HTTPClient: server.Client()})
-			}
-			if _, response, err := dial("/refused"); err == nil || response.StatusCode != http.StatusForbidden {
-				t.Fatalf("a refusal came as %v", err)
-			}
-			conn, _, err := dial("/")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := conn.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
-				t.Fatal(err)
-			}
-			if _, message, err := conn.Read(ctx); string(message) != "hello" {
-				t.Fatalf("the echo is %q, %v", message, err)
-			}
-			counted := func() bool { // a write is counted once it is over, and the client may be quicker
-				list := r.List()
-				return len(list) == 1 && list[0].In == 11 && list[0].Out == 7
-			}
-			for deadline := time.Now().Add(5 * time.Second); !counted(); time.Sleep(time.Millisecond) {
-				if time.Now().After(deadline) {
-					t.Fatalf("List() = %+v, want one socket with 11 bytes in and 7 out", r.List())
-				}
-			}
-			if _, response, err := dial("/"); err == nil || response.StatusCode != http.StatusTooManyRequests {
-				t.Errorf("a second socket: %v, want 429", err)
-			}
-			started := time.Now()
-			if n := r.CloseWhere(func(i Info) bool { return i.Route == "chat" }, 4401, "revoked"); n != 1 {
-				t.Errorf("CloseWhere = %d, want 1", n)
-			}
-			_, _, err = conn.Read(ctx)
-			var closed websocket.CloseError
-			if !errors.As(err, &closed) || closed.Code != 4401 || closed.Reason != "revoked" {
-				t.Errorf("the client got %v, want close 4401", err)
-			}
-			if e := soon(t, "the end", ended); e.By != "gate" || e.Code != 4401 || e.Route != "chat" {
-				t.Errorf("ended %+v", e)
-			}
-			within(t, "the Close", started)
-			if again, _, err := dial("/"); err != nil {
-				t.Errorf("the place is not free again: %v", err)
-			} else {
-				_ = again.CloseNow()
-				soon(t, "the end", ended)
-			}
-		})
-	}
-}
-
-// What a client sends along with its handshake is counted and followed, whoever reads it.
-func TestEarlyBytes(t *testing.T) {
-	t.Parallel()
-	r := NewRegistry(time.Now)
-	read := make(chan string, 1)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		s := open(t, r, Info{})
-		defer s.End()
-		w = s.ResponseWriter(w)
-		w.WriteHeader(http.StatusSwitchingProtocols)
-		conn, buffered, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer conn.Close()
-		got := make([]byte, 11+9)
-		_, _ = io.ReadFull(buffered, got)
-		read <- string(got[6:11])
-		if in := s.Snapshot().In; in != 20 || !s.fromClient.boundary() {
-			t.Errorf("%d bytes came in, at a boundary %v, want 20, true", in, s.fromClient.boundary())
-		}
-	}))
-	t.Cleanup(server.Close)
-	conn, err := net.Dial("tcp", server.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	hello := masked(1, []byte("hello"))
-	_, _ = conn.Write(append([]byte("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"), hello[:9]...))
-	if response, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || response.StatusCode != 101 {
-		t.Fatalf("the answer is %v, %v", response, err)
-	}
-	_, _ = conn.Write(append(hello[9:], masked(1, []byte("abc"))...))
-	soon(t, "the frames", read)
-}
-
-// Half-close is offered where it can be had and nowhere else; ways around the frames are never.
-func TestConnOffersWhatItHas(t *testing.T) {
-	t.Parallel()
-	r := NewRegistry(time.Now)
-	_, server := tcpPair(t)
-	pipe, other := net.Pipe()
-	defer pipe.Close()
-	defer other.Close()
-	for _, c := range []struct {
-		conn net.Conn
-		half bool
-	}{{server, true}, {pipe, false}, {struct{ net.Conn }{server}, false}} {
-		conn := open(t, r, Info{}).Conn(c.conn)
-		if _, half := conn.(interface{ CloseWrite() error }); half != c.half {
-			t.Errorf("%T offers half-close: %v, want %v", c.conn, half, c.half)
-		}
-		if _, ok := conn.(io.ReaderFrom); ok {
-			t.Errorf("%T lets bytes pass unseen to the client", c.conn)
-		}
-		if _, ok := conn.(io.WriterTo); ok {
-			t.Errorf("%T lets bytes pass unseen from the client", c.conn)
 		}
 	}
 }

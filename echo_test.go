@@ -1,0 +1,68 @@
+package usher
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// openSocket opens a socket of the chat route with a key.
+func openSocket(t *testing.T, site *testSite, key string) *websocket.Conn {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	conn, _, err := websocket.Dial(ctx, strings.Replace(site.URL, "http", "ws", 1)+"/ws/chat/?key="+key, nil)
+	if err != nil {
+		t.Fatalf("opening a socket: %v", err)
+	}
+	t.Cleanup(func() { _ = conn.CloseNow() })
+	return conn
+}
+
+// closedWith waits for the end of a socket.
+func closedWith(t *testing.T, conn *websocket.Conn) websocket.StatusCode {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_, _, err := conn.Read(ctx)
+	return websocket.CloseStatus(err)
+}
+
+// startEcho is an application that speaks WebSocket and echoes messages.
+func startEcho(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(echoMessages))
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
+}
+
+func echoMessages(w http.ResponseWriter, r *http.Request) {
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+	if err != nil {
+		return
+	}
+	defer func() { _ = conn.CloseNow() }()
+	for {
+		kind, message, err := conn.Read(r.Context())
+		if err != nil || conn.Write(r.Context(), kind, message) != nil {
+			return
+		}
+	}
+}
+
+// stillOpen has the application echo.
+func stillOpen(t *testing.T, conn *websocket.Conn) bool {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := conn.Write(ctx, websocket.MessageText, []byte("are you there")); err != nil {
+		return false
+	}
+	_, answer, err := conn.Read(ctx)
+	return err == nil && string(answer) == "are you there"
+}
