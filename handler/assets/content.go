@@ -10,9 +10,9 @@ import (
 )
 
 // readContent reads the bytes, unless they are too many, and computes their digest. They are kept only if they are held;
-// the others are in scratch. Those of the source, if there is one and they are the same, are not held again, nor is their
-// digest computed: to compare them takes a tenth of the time.
-func (f *File) readContent(r io.Reader, held bool, source *File, scratch *[]byte) ([]byte, error) {
+// the others are in scratch. Where one of some files in memory has the same bytes, those are not held again, nor is their digest
+// computed: to compare them takes a tenth of the time.
+func (f *File) readContent(r io.Reader, held bool, alike []*File, scratch *[]byte) ([]byte, error) {
 	if f.Size > maxProved {
 		digest, size, err := sumReader(r)
 		f.digest = digest
@@ -22,7 +22,7 @@ func (f *File) readContent(r io.Reader, held bool, source *File, scratch *[]byte
 		return nil, err
 	}
 	var content []byte
-	if held && source == nil {
+	if held && len(alike) == 0 {
 		content = make([]byte, f.Size)
 	} else {
 		*scratch = slices.Grow((*scratch)[:0], int(f.Size))
@@ -31,10 +31,11 @@ func (f *File) readContent(r io.Reader, held bool, source *File, scratch *[]byte
 	if _, err := io.ReadFull(r, content); err != nil {
 		return nil, errChanging
 	}
+	same := slices.IndexFunc(alike, func(other *File) bool { return bytes.Equal(content, other.Content) })
 	switch {
-	case source != nil && bytes.Equal(content, source.Content):
-		content, f.fingerprint = source.Content, source.fingerprint
-	case source != nil && held:
+	case same >= 0:
+		content, f.fingerprint = alike[same].Content, alike[same].fingerprint
+	case held && len(alike) > 0:
 		content = bytes.Clone(content)
 	}
 	if f.fingerprint == nil {
@@ -55,27 +56,23 @@ func (f *File) prove() {
 	f.proof, _ = f.fingerprint.ProveName(f.Path)
 }
 
-// keepSame takes over the same bytes, so that they are not in memory twice while somebody is sent the others.
-func (f *File) keepSame(old *File) {
-	if old != nil && old.digest == f.digest && old.Content != nil {
-		f.Content, f.fingerprint = old.Content, old.fingerprint
+// alike are the files in memory that one probably has the bytes of: itself, as it was, since most deployments write anew what
+// has not changed, and for Django's versioned files what they are copies of, if that has been read.
+func (s *scanner) alike(e *entry) (alike []*File) {
+	if old := s.before(e.path); old.mayBe(e) {
+		alike = append(alike, old)
 	}
+	if path, isCopy := fingerprint.DjangoSource(e.path); isCopy {
+		s.mutex.Lock()
+		defer s.mutex.Unlock()
+		if source := s.files[path]; source.mayBe(e) {
+			alike = append(alike, source)
+		}
+	}
+	return alike
 }
 
-// source is the file in memory that a Django's versioned one is probably a copy of, if it has been read; else nil.
-func (s *scanner) source(e *entry) *File {
-	path, isCopy := fingerprint.DjangoSource(e.path)
-	if !isCopy {
-		return nil
-	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	source := s.files[path]
-	if source == nil || source.Content == nil || source.Size != e.identity.size {
-		return nil
-	}
-	return source
-}
+func (f *File) mayBe(e *entry) bool { return f != nil && f.Content != nil && f.Size == e.identity.size }
 
 func sumReader(r io.Reader) (digest [sha256.Size]byte, size int64, err error) {
 	sum := sha256.New()

@@ -176,7 +176,7 @@ func (s *scanner) read(e *entry, held bool, scratch *[]byte) error {
 		Path: e.path, Size: e.identity.size,
 		identity: e.identity, disk: e.disk, IsManifest: e.isManifest(),
 	}
-	content, err := file.readContent(f, held, s.source(e), scratch)
+	content, err := file.readContent(f, held, s.alike(e), scratch)
 	if err != nil {
 		return err
 	}
@@ -191,9 +191,7 @@ func (s *scanner) read(e *entry, held bool, scratch *[]byte) error {
 	}
 	s.noteChange(file)
 	file.judged(s.judge(file))
-	if held {
-		file.keepSame(s.before(e.path))
-	} else {
+	if !held {
 		file.fingerprint = nil // it would hold the bytes
 	}
 	s.add(file, s.now.Sub(e.identity.latest()).Abs() < tooFresh)

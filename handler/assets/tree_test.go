@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -629,6 +630,31 @@ func TestReadingStaysWithinTheMemory(t *testing.T) {
 	}
 	if c.Files() != 256 || held == 0 || held > 1<<20 {
 		t.Errorf("%d files, %d bytes", c.Files(), held)
+	}
+}
+
+// A deployment that writes anew what has not changed takes no memory for it. Other tests would take some at the same time.
+func TestWrittenAnewUnchanged(t *testing.T) {
+	s := newStillTree(t, nil)
+	block := bytes.Repeat([]byte("0123456789abcdef"), 1<<14) // 256 KiB
+	write := func() {
+		for i := range 64 {
+			s.remove(fmt.Sprintf("%d.bin", i))
+			s.write(fmt.Sprintf("%d.bin", i), fmt.Sprint(i)+string(block))
+		}
+	}
+	write()
+	first := s.read()
+	write()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	second := s.read()
+	runtime.ReadMemStats(&after)
+	if taken := after.TotalAlloc - before.TotalAlloc; taken > 4<<20 {
+		t.Errorf("%d bytes were taken to read 16 MiB that have not changed", taken)
+	}
+	if a, b := first.Lookup("7.bin"), second.Lookup("7.bin"); a == b || &a.Content[0] != &b.Content[0] {
+		t.Error("the same bytes are in memory twice, or were not read again")
 	}
 }
 
