@@ -237,7 +237,6 @@ func (h *Handler) openStream(w http.ResponseWriter, r *http.Request, t *tunnel, 
 	t.client = client
 	t.up.source = &streamSource{body: r.Body}
 	t.connect()
-	t.start()
-	<-t.done
+	t.runHere()
 	return nil
 }

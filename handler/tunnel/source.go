@@ -162,18 +162,21 @@ func (s *connSource) drain(sink func([]byte) error) error {
 	}
 }
 
-// streamSource reads from the body of an extended CONNECT.
+// streamSource reads from the body of an extended CONNECT. It can only wait in a read, with the buffer in hand: where short
+// messages come, that is the tiny one.
 type streamSource struct {
 	body io.Reader
 	size bufferSize
 }
 
 func (s *streamSource) pump(sink func([]byte) error) error {
-	size := max(s.size, smallBuffer)
+	size := s.size
 	buffer := takeBuffer(size)
 	defer giveBuffer(size, buffer)
 	n, err := s.body.Read(*buffer)
-	s.size = size.next(n, recordBuffer)
+	if s.size = size.next(n, recordBuffer); n < bufferBytes[tinyBuffer] {
+		s.size = tinyBuffer
+	}
 	if n > 0 {
 		if err := sink((*buffer)[:n]); err != nil {
 			return err
@@ -182,5 +185,5 @@ func (s *streamSource) pump(sink func([]byte) error) error {
 	return err
 }
 
-// wake does nothing: a stream's goroutine is its handler's, and as large as that.
+// wake does nothing: a stream's goroutine is its handler's, which cannot be replaced.
 func (s *streamSource) wake() {}

@@ -75,12 +75,24 @@ func (t *tunnel) connect() {
 
 // start runs both directions in goroutines of their own.
 func (t *tunnel) start() {
+	t.enter()
+	go t.runUp()
+}
+
+// runHere runs the tunnel to its end, and one direction of it in the goroutine that calls.
+func (t *tunnel) runHere() {
+	t.enter()
+	t.runUp()
+	<-t.done
+}
+
+// enter has the tunnel counted among the open ones, and starts what the application sends.
+func (t *tunnel) enter() {
 	t.holds.Store(2)
 	t.done = make(chan struct{})
 	t.host.open.Add(1)
 	t.pool.add(t)
 	t.socket.OnClose(t.leave)
-	go t.runUp()
 	go t.runDown()
 	if t.host.leaving.Load() { // asked after it stands in the pool: a Drain sees it there, or it sees the Drain
 		go t.goAway()
