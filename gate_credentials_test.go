@@ -101,6 +101,12 @@ func TestHideCredentials(t *testing.T) {
 			map[string]string{"Sec-Websocket-Protocol": "app.v1, app.v2"}, "the others keep their order"},
 		{"subprotocol alone", "/ws/a/", "Sec-WebSocket-Protocol: key." + goodKey, "/ws/a/",
 			map[string]string{"Sec-Websocket-Protocol": ""}, "nothing is left"},
+		{"subprotocol that is none, too", keyed, "Sec-WebSocket-Protocol: app.v1, Key." + encodedKey + ", key:" + encodedKey + "==", "/ws/a/",
+			map[string]string{"Sec-Websocket-Protocol": "app.v1"}, "a copy in base64 is the key"},
+		{"base64 elsewhere", keyed + "&state=" + encodedKey + "&x=1", "X-Copy: " + encodedKey, "/ws/a/?x=1",
+			map[string]string{"X-Copy": ""}, "the same"},
+		{"Basic credentials", keyed, "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("u:"+goodKey)), "/ws/a/",
+			map[string]string{"Authorization": ""}, "in base64 behind a name"},
 		{"elsewhere", keyed + "&next=%2Fws%2F%3Fkey%3D" + goodKey, "X-Original-Url: /ws/a/?key=" + goodKey, "/ws/a/",
 			map[string]string{"X-Original-Url": ""}, "the secret itself, wherever it stands"},
 	} {

@@ -176,7 +176,7 @@ func prepare(r *http.Request, d *Decision) {
 		r.Header["Sec-Websocket-Version"] = []string{"13"}
 	}
 	if d.Route.Hide || d.Route.Upstream != nil {
-		hide(r, d.Route, d.value, d.decoded)
+		hide(r, d)
 	}
 	if d.Route.Upstream != nil {
 		d.Route.Upstream.replace(r)

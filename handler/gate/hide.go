@@ -14,9 +14,9 @@ type UpstreamCredential struct {
 }
 
 // hide takes the credential out of every place of the request that could hold it, the sources of the route and any
-// other, and leaves every other byte as it was.
-func hide(r *http.Request, route *Route, secrets ...string) {
-	e := eraser{sources: route.places, secrets: secrets}
+// other, in every form of [formsOf], and leaves every other byte as it was.
+func hide(r *http.Request, d *Decision) {
+	e := eraser{sources: d.Route.places, secrets: append(formsOf(d.value), formsOf(d.decoded)...)}
 	r.URL.RawQuery = editQuery(r.URL.RawQuery, e.parameter)
 	r.URL.ForceQuery = r.URL.ForceQuery && r.URL.RawQuery == ""
 	r.RequestURI = r.URL.RequestURI()
@@ -39,8 +39,9 @@ func (e eraser) named(place Place, name string) bool {
 }
 
 func (e eraser) holds(value string) bool {
+	decoded := decode(value)
 	for _, secret := range e.secrets {
-		if secret != "" && (strings.Contains(value, secret) || strings.Contains(decode(value), secret)) {
+		if strings.Contains(value, secret) || strings.Contains(decoded, secret) {
 			return true
 		}
 	}

@@ -37,16 +37,20 @@ func (m redactor) header(header http.Header) (redacted http.Header, changed bool
 }
 
 func (m *redactor) notePresented(r *http.Request) {
+	note := func(value string) {
+		if len(value) >= keys.MinSecretLength {
+			m.presented = append(m.presented, formsOf(value)...)
+		}
+	}
 	cookies(r.Header["Cookie"], func(name, value string) {
-		if slices.Contains(m.gate.cookies, name) && len(value) >= keys.MinSecretLength {
-			m.presented = append(m.presented, value)
+		if slices.Contains(m.gate.cookies, name) {
+			note(value)
 		}
 	})
-	eachCredential(r, m.gate.sources, func(value string, _ Place) {
-		for _, form := range []string{value, decodeSubprotocol(value)} {
-			if len(form) >= keys.MinSecretLength {
-				m.presented = append(m.presented, form)
-			}
+	eachCredential(r, m.gate.sources, func(value string, place Place) {
+		note(value)
+		if place == InSubprotocol {
+			note(decodeSubprotocol(value))
 		}
 	})
 }
@@ -106,8 +110,9 @@ func (m redactor) named(place Place, name string) bool {
 
 // secret reports a value that is a key of this gate, is of the form of a ticket where there are such, or holds what was presented, whatever it stands under.
 func (m redactor) secret(value string) bool {
+	decoded := decode(value)
 	for _, presented := range m.presented {
-		if strings.Contains(value, presented) || strings.Contains(decode(value), presented) {
+		if strings.Contains(value, presented) || strings.Contains(decoded, presented) {
 			return true
 		}
 	}

@@ -89,7 +89,7 @@ func (t *Table) Lookup(u *url.URL) *Route {
 // Disguised reports whether a path that the table does not hold becomes one of its paths when it is decoded, folded or
 // cleaned, as an application behind the gate may do. It matters where unlisted attempts are let through.
 func (t *Table) Disguised(u *url.URL) bool {
-	for _, form := range formsOf(u.Path) {
+	for _, form := range pathForms(u.Path) {
 		for pattern := range t.exact {
 			if holdsPath(form, pattern) {
 				return true
@@ -104,9 +104,9 @@ func (t *Table) Disguised(u *url.URL) bool {
 	return false
 }
 
-// formsOf is what servers may make of a path: all that it holds, or what stands before the first character that ends it for
+// pathForms is what servers may make of a path: all that it holds, or what stands before the first character that ends it for
 // some; with the parameters of segments, or without them.
-func formsOf(p string) []string {
+func pathForms(p string) []string {
 	for range 3 {
 		decoded, err := url.PathUnescape(p)
 		if err != nil || decoded == p {
