@@ -23,7 +23,7 @@ func TestHeaderAndFileShareASegment(t *testing.T) {
 	}
 	content := strings.Repeat("x", corkedLength+17)
 	writeFile(t, root, "photo.webp", content)
-	p := assetProcess(t, root, t.TempDir())
+	p := assetProcess(t, root)
 	p.run(t, p.adapted(t, "keep off"))
 	eventually(t, "an answer", func() bool {
 		conn, err := net.Dial("tcp", p.addr)

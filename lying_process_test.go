@@ -13,7 +13,7 @@ import (
 )
 
 // assetProcess is a process, not yet started, that serves a directory.
-func assetProcess(t *testing.T, root, data string) *caddyProcess {
+func assetProcess(t *testing.T, root string) *caddyProcess {
 	t.Helper()
 	p := &caddyProcess{addr: freeAddress(t), admin: freeAddress(t), hasStopped: make(chan error, 1)}
 	p.config = func(words string) string {
@@ -50,7 +50,7 @@ func TestIncidentOverProcesses(t *testing.T) {
 	}
 	writeFile(t, root, "main.js", "release 1")
 	data := t.TempDir()
-	p := assetProcess(t, root, data)
+	p := assetProcess(t, root)
 	start := func() { p.run(t, p.adapted(t, ""), "XDG_DATA_HOME="+data) }
 	counted := func(n int) bool {
 		return strings.Contains(getBody(t, "http://"+p.admin+"/metrics"), fmt.Sprintf(`usher_assets_lying_versions_total{place="query",prefix="/static/"} %d`, n))
@@ -109,7 +109,7 @@ func TestRollingRestart(t *testing.T) {
 		}
 		return true
 	}
-	old, next := assetProcess(t, root, data), assetProcess(t, root, data)
+	old, next := assetProcess(t, root), assetProcess(t, root)
 	deploy(1)
 	old.run(t, old.adapted(t, ""), "XDG_DATA_HOME="+data)
 	next.run(t, next.adapted(t, ""), "XDG_DATA_HOME="+data)

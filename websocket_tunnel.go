@@ -33,7 +33,7 @@ type WebSocketTunnel struct {
 
 	// How to choose among several upstreams: one of Caddy's own selection policies. Default: `random`. For `least_conn`
 	// and `random_choose` it is the open sockets that count.
-	SelectionPolicyRaw json.RawMessage `json:"selection_policy,omitempty" caddy:"namespace=http.reverse_proxy.selection_policies inline_key=policy"` //nolint:lll // one tag
+	SelectionPolicyRaw json.RawMessage `json:"selection_policy,omitempty" caddy:"namespace=http.reverse_proxy.selection_policies inline_key=policy"`
 
 	// What to change about the headers of the handshake that the application gets.
 	Headers *headers.HeaderOps `json:"headers,omitempty"`

@@ -95,7 +95,7 @@ func conclude(server *usher, clients *clients, before usage, reloads int) error 
 	fmt.Printf("after: %s\n%d reloads, %s\n", after, reloads, clients)
 	switch {
 	case clients.lost.Load() > 0:
-		return fmt.Errorf("%d sockets were cut, or had bytes changed; the first: %s", clients.lost.Load(), clients.firstLoss())
+		return fmt.Errorf("%d sockets were cut, or had bytes changed; the first: %w", clients.lost.Load(), clients.firstLoss())
 	case after.goroutines > before.goroutines+20, after.descriptors > before.descriptors+20:
 		return fmt.Errorf("goroutines or descriptors were left behind")
 	case after.heap > before.heap*3/2:

@@ -65,7 +65,7 @@ func (w *watcher) add(dir string, following map[string]bool) error {
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			return nil //nolint:nilerr // it went away, or cannot be read: there is nothing to follow
+			return nil // it went away, or cannot be read: there is nothing to follow
 		case !entry.IsDir():
 			return nil
 		case path != dir && hiddenSegment(entry.Name()) && entry.Name() != ".vite":
