@@ -108,3 +108,16 @@ func setGatePlaceholders(r *http.Request, d *gate.Decision) {
 		}
 	})
 }
+
+// wasAdmitted reports a handshake that a gate has admitted.
+func wasAdmitted(r *http.Request) bool {
+	if r.Header["Upgrade"] == nil && r.Method != http.MethodConnect {
+		return false
+	}
+	replacer, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return false
+	}
+	outcome, _ := replacer.GetString("http.websocket_gate.outcome")
+	return outcome == string(gate.Accepted)
+}

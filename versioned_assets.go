@@ -167,8 +167,12 @@ func (a *VersionedAssets) Cleanup() error {
 	return a.uses.release()
 }
 
-// ServeHTTP answers what is under a prefix, and the generation, and hands on the rest.
+// ServeHTTP answers what is under a prefix, and the generation, and hands on the rest. So it does with handshakes that a gate has
+// admitted: no file is meant by them, also where a site serves files under / and has its sockets below.
 func (a *VersionedAssets) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if wasAdmitted(r) {
+		return next.ServeHTTP(w, r)
+	}
 	if r.URL.Path == generationURL {
 		a.endpoint.ServeHTTP(w, r)
 		return nil
