@@ -60,6 +60,7 @@ func (t *Tree) Earlier(path, version string) (*archive.Content, bool) {
 // archive keeps what is current, in the background, for the day that it is replaced; what was until now gets its full time.
 func (t *Tree) archive(ctx context.Context, previous, next *Catalog) {
 	if !t.openArchive() {
+		t.replaced.remove(previous)
 		return
 	}
 	t.background.Add(1)
@@ -70,6 +71,7 @@ func (t *Tree) archive(ctx context.Context, previous, next *Catalog) {
 		since := t.config.Now()
 		if previous != nil {
 			t.put(ctx, previous, since) // what has no room was told of when it was current
+			t.replaced.remove(previous)
 		}
 		t.reportFull(t.put(ctx, next, since))
 		t.config.Archive.Sweep()
@@ -194,7 +196,11 @@ func (t *Tree) putFile(catalog *Catalog, k keeping, since time.Time) error {
 
 // serveEarlier answers with the bytes that a version was true of, if they are kept.
 func (h *Handler) serveEarlier(w http.ResponseWriter, r *http.Request, site *Site, path, version string) bool {
-	content, found := site.Tree.Earlier(path, version)
+	if file := site.Tree.justReplaced(path, version); file != nil {
+		h.serveReplaced(w, r, file)
+		return true
+	}
+	content, found := site.Tree.Earlier(path, version) // looked for last: it may have been put there in this moment
 	if !found {
 		return false
 	}
@@ -269,11 +275,16 @@ func (h *Handler) earlierVersion(r *http.Request, site *Site, file *File) bool {
 // keptVersion reports what serveVersion would answer.
 func (h *Handler) keptVersion(r *http.Request, site *Site, path string) bool {
 	for value := range h.versions(r) {
-		if isThere(site.Tree.Earlier(path, value)) {
+		if isEarlier(site, path, withoutEpoch(value, h.Epoch)) {
 			return true
 		}
 	}
 	return false
+}
+
+// isEarlier reports what serveEarlier would answer.
+func isEarlier(site *Site, path, version string) bool {
+	return site.Tree.justReplaced(path, version) != nil || isThere(site.Tree.Earlier(path, version))
 }
 
 // isThere reports content that was found, and closes it.

@@ -105,7 +105,7 @@ func (h *Handler) explainPath(e *Explanation, r *http.Request, site *Site, catal
 		h.explainGeneration(e, r, site, catalog, state, rest)
 		return
 	}
-	if isThere(site.Tree.Earlier(asked, "")) || h.keptVersion(r, site, asked) {
+	if isEarlier(site, asked, "") || h.keptVersion(r, site, asked) {
 		e.Evidence = earlierEvidence
 		e.Why = earlierEvidence.Detail
 		return
@@ -132,7 +132,7 @@ func (h *Handler) explainGeneration(e *Explanation, r *http.Request, site *Site,
 		e.Why = whyHidden
 	case state == catalog.state && file != nil:
 		h.explainFile(e, r, file, generationEvidence)
-	case state != catalog.state && isThere(site.Tree.EarlierGeneration(state, rest)):
+	case state != catalog.state && (site.Tree.justReplacedModule(state, rest) != nil || isThere(site.Tree.EarlierGeneration(state, rest))):
 		e.Evidence = earlierEvidence
 		e.Why = earlierEvidence.Detail
 	default:

@@ -96,6 +96,10 @@ func (h *Handler) serveGeneration(w http.ResponseWriter, r *http.Request, site *
 		fail(w, r, http.StatusNotFound)
 		return
 	}
+	if file := site.Tree.justReplacedModule(state, path); file != nil {
+		h.serveReplaced(w, r, file)
+		return
+	}
 	if content, found := site.Tree.EarlierGeneration(state, path); found {
 		h.serveKept(w, r, site, path, content)
 		return

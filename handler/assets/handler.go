@@ -25,6 +25,8 @@ type Site struct {
 		Earlier(path, version string) (*archive.Content, bool)
 		EarlierGeneration(state, path string) (*archive.Content, bool)
 		keptVariants(earlier *File) *coded
+		justReplaced(path, version string) *File
+		justReplacedModule(state, path string) *File
 	}
 	// Ledger is told of versions that nothing proves. Nil: nobody is.
 	Ledger Ledger

@@ -63,6 +63,7 @@ type Tree struct {
 	compression     compression
 	stopCompressing context.CancelFunc
 	archiving       sync.Mutex
+	replaced        replaced
 	unkept          int // versions that the archive had no room for; under archiving
 	background      sync.WaitGroup
 }
@@ -200,6 +201,9 @@ func (t *Tree) publish(ctx context.Context, next *Catalog, started time.Time) {
 	}
 	next.Published = started
 	next.shareVariants(current)
+	if current != nil && t.config.Archive != nil {
+		t.replaced.add(current)
+	}
 	t.catalog.Store(next)
 	if current == nil {
 		close(t.ready)

@@ -1,0 +1,69 @@
+package assets
+
+import (
+	"net/http"
+	"slices"
+	"sync"
+)
+
+// replaced are the catalogs that were current until a moment ago, while what they hold is put into the archive: a deployment may come
+// before all of the one before is there.
+type replaced struct {
+	mutex    sync.RWMutex
+	catalogs []*Catalog // the last one last
+}
+
+func (r *replaced) add(c *Catalog) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.catalogs = append(r.catalogs, c)
+}
+
+func (r *replaced) remove(c *Catalog) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.catalogs = slices.DeleteFunc(r.catalogs, func(other *Catalog) bool { return other == c })
+}
+
+// find looks for a file whose bytes are still in memory, and would be kept.
+func (r *replaced) find(wanted func(*Catalog) *File) *File {
+	r.mutex.RLock()
+	defer r.mutex.RUnlock()
+	for _, catalog := range slices.Backward(r.catalogs) {
+		if f := wanted(catalog); f != nil && f.Content != nil && f.mayBeKept() {
+			return f
+		}
+	}
+	return nil
+}
+
+// justReplaced is what a path was under a version, or under no version if its name is one; nil if it is not there.
+func (t *Tree) justReplaced(path, version string) *File {
+	return t.replaced.find(func(c *Catalog) *File {
+		if f := c.files[path]; f != nil && slices.Contains(f.keptUnder(), version) {
+			return f
+		}
+		return nil
+	})
+}
+
+// justReplacedModule is what a path was in a generation whose modules are named under its prefix; nil if it is not there.
+func (t *Tree) justReplacedModule(state, path string) *File {
+	return t.replaced.find(func(c *Catalog) *File {
+		if c.state != state || len(c.modules) == 0 {
+			return nil
+		}
+		return c.files[path]
+	})
+}
+
+// serveReplaced answers with bytes that are about to be kept.
+func (h *Handler) serveReplaced(w http.ResponseWriter, r *http.Request, replaced *File) {
+	file := &File{
+		Path: replaced.Path, Size: replaced.Size, Content: replaced.Content, digest: replaced.digest,
+		fingerprint: replaced.fingerprint, coded: replaced.coded, Evidence: earlierEvidence,
+	}
+	file.prepare()
+	file.lastModified = nil
+	h.serve(w, r, nil, file)
+}
