@@ -1,7 +1,6 @@
 package usher
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -84,7 +83,8 @@ func unknownWord(d *caddyfile.Dispenser, block string, known ...string) error {
 	return d.Errf("%s: want one of %s, got %q", block, strings.Join(known, ", "), d.Val())
 }
 
-// place is where the current word stands, for errors that only provisioning can find.
+// place is where the current word stands, for errors that only provisioning can find: in a snippet, also where that was imported,
+// which Caddy tells in errors alone.
 func place(d *caddyfile.Dispenser) string {
-	return d.File() + ":" + strconv.Itoa(d.Line())
+	return strings.TrimPrefix(d.Err("").Error(), ", at ")
 }

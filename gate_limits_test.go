@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -45,6 +46,38 @@ func TestMaxOpen(t *testing.T) {
 		exchange(t, site.Addr, get(keyed, upgrade))
 		app.Answer(nil)
 		accepted(why)
+	}
+}
+
+// A route is what somebody wrote once, on however many addresses its site is; another site's of that name is another one.
+func TestMaxOpenOfSites(t *testing.T) {
+	t.Parallel()
+	address := startEcho(t)
+	block := fmt.Sprintf("websocket_gate {\nroute chat /ws/chat/ {\nkey %s\nmax_open 1\n}\n}\nreverse_proxy %s\n", goodKey, address)
+	for _, c := range []struct {
+		name, caddyfile string
+		status          int
+	}{
+		{"one site, two addresses", "http://:8001, http://:8002 {\n" + block + "}", http.StatusTooManyRequests},
+		{"one site, two names", "http://127.0.0.1:8001, http://localhost:8002 {\n" + block + "}", http.StatusTooManyRequests},
+		{"two sites", "http://:8001 {\n" + block + "}\nhttp://:8002 {\n" + block + "}", http.StatusSwitchingProtocols},
+		{"two sites of one snippet", "(gated) {\n" + block + "}\nhttp://:8001 {\nimport gated\n}\nhttp://:8002 {\nimport gated\n}",
+			http.StatusSwitchingProtocols},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			site := startSite(t, c.caddyfile)
+			if len(site.Others) != 1 {
+				t.Fatalf("%d servers, want 2", len(site.Others)+1)
+			}
+			other := httptest.NewServer(site.Others[0])
+			defer other.Close()
+			openSocket(t, site, goodKey)
+			response := exchange(t, strings.TrimPrefix(other.URL, "http://"), get("/ws/chat/?key="+goodKey, upgrade))
+			if response.StatusCode != c.status {
+				t.Errorf("a socket on the other address: status %d, want %d", response.StatusCode, c.status)
+			}
+		})
 	}
 }
 

@@ -6,16 +6,26 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // siteOf names the gate so that its successor after a reload has the same name, and no other gate has. The predecessor is
 // the gate on the same addresses and hosts with which it has the most routes in common: a route that comes or goes changes
 // nothing for the others, nor does a site that does.
+//
+// A site on several addresses (http://example.com, https://example.com) has several servers, for each of which Caddy makes
+// a gate of the same words. They have one name: a route is what somebody wrote, once.
 func siteOf(g *WebSocketGate, all []*WebSocketGate) string {
 	site, most := "", 0
 	for _, other := range all {
-		if other.logs.server == g.logs.server || other.place != g.place || takenOver(all, other, g) {
+		if other.app == g.app {
+			if sameWords(g, other) {
+				return other.site
+			}
+			continue
+		}
+		if other.place != g.place || takenOver(all, other, g) {
 			continue
 		}
 		if common := routesInCommon(g, other); common > most {
@@ -34,8 +44,25 @@ var sitesNamed atomic.Int64
 // takenOver reports whether another gate of g's configuration is the successor of other.
 func takenOver(all []*WebSocketGate, other, g *WebSocketGate) bool {
 	return slices.ContainsFunc(all, func(sibling *WebSocketGate) bool {
-		return sibling.logs.server == g.logs.server && sibling.site == other.site
+		return sibling.app == g.app && sibling.site == other.site
 	})
+}
+
+// sameWords reports whether two gates of one configuration come of the same directive of a Caddyfile. Of JSON nobody can tell.
+func sameWords(g, other *WebSocketGate) bool {
+	return slices.EqualFunc(g.Routes, other.Routes, func(route, theirs *GateRoute) bool {
+		return route.Source != "" && route.Source == theirs.Source
+	})
+}
+
+// appOf tells one configuration from another.
+func appOf(ctx caddy.Context) *caddyhttp.App {
+	for _, module := range ctx.Modules() {
+		if app, ok := module.(*caddyhttp.App); ok {
+			return app
+		}
+	}
+	return nil
 }
 
 func routesInCommon(g, other *WebSocketGate) (common int) {

@@ -22,7 +22,8 @@ type testSite struct {
 	URL    string // http://127.0.0.1:port
 	Addr   string // 127.0.0.1:port
 	Server *caddyhttp.Server
-	Config []byte // the adapted JSON
+	Others []*caddyhttp.Server // of the configuration, which nobody listens for
+	Config []byte              // the adapted JSON
 	Logs   *logLines
 
 	// Unload ends what the configuration holds, as a reload does to the old one. The end of the test does it otherwise.
@@ -64,6 +65,11 @@ func provisionSite(t testing.TB, caddyfile string) (*testSite, error) {
 	site.Started, site.Unload = started, sync.OnceFunc(unload)
 	t.Cleanup(site.Unload)
 	site.Server = app.Servers["srv0"]
+	for name, server := range app.Servers {
+		if name != "srv0" {
+			site.Others = append(site.Others, server)
+		}
+	}
 	return site, nil
 }
 
@@ -176,9 +182,9 @@ func listenAlone(t testing.TB, config map[string]any) {
 	apps, _ := config["apps"].(map[string]any)
 	http, _ := apps["http"].(map[string]any)
 	servers, _ := http["servers"].(map[string]any)
-	for _, server := range servers {
+	for name, server := range servers {
 		server := server.(map[string]any)
-		server["listen"] = append(server["listen"].([]any), "unix//"+t.Name())
+		server["listen"] = append(server["listen"].([]any), "unix//"+t.Name()+"/"+name)
 		if server["automatic_https"] == nil {
 			server["automatic_https"] = map[string]any{"disable": true}
 		}

@@ -47,6 +47,7 @@ type WebSocketGate struct {
 	metrics gateCounters
 	logger  *zap.Logger
 	logs    *redactedLogs
+	app     *caddyhttp.App
 	place   string      // the addresses and hosts of its site
 	site    string      // tells its sockets from those of other gates, also after a reload
 	live    atomic.Bool // the configuration that this gate belongs to is in force
@@ -78,7 +79,7 @@ func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 		return g.placed(err)
 	}
 	g.warnOfShared(ring)
-	g.place = placeOf(g)
+	g.app, g.place = appOf(ctx), placeOf(g)
 	g.site = siteOf(g, liveGates.all())
 	config, err := g.coreConfig(ring, serverOf(ctx.Value))
 	if err != nil {

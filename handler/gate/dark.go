@@ -84,21 +84,19 @@ type DarkReport struct {
 	LastAccepted, Began time.Time
 }
 
-// Look reports a change since the last look. It is called by one goroutine, every now and then.
+// Look reports a change since the last look, once whoever looks. It is called every now and then.
 func (d *Darkness) Look(now time.Time) (report DarkReport, changed bool) {
 	since := d.since.Load()
 	if since != 0 {
-		if d.accepted.Load() < since {
+		if d.accepted.Load() < since || !d.since.CompareAndSwap(since, 0) {
 			return DarkReport{}, false
 		}
-		d.since.Store(0)
 		return DarkReport{For: now.Sub(time.Unix(0, since)), LastAccepted: d.LastAccepted()}, true
 	}
 	report = d.report(now)
-	if report.Refusals < d.refusals || report.For < d.lasting {
+	if report.Refusals < d.refusals || report.For < d.lasting || !d.since.CompareAndSwap(0, now.UnixNano()) {
 		return DarkReport{}, false
 	}
-	d.since.Store(now.UnixNano())
 	return report, true
 }
 
