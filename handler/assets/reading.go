@@ -39,7 +39,7 @@ func (t *Tree) refresh(ctx context.Context, settled bool) {
 	}
 	t.reported = t.saying
 	if next != nil {
-		t.publish(ctx, next, started)
+		t.publish(next, started)
 	}
 }
 

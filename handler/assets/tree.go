@@ -40,6 +40,7 @@ type Tree struct {
 	ready   chan struct{} // closed when there is a first catalog
 	cancel  context.CancelFunc
 	done    chan struct{}
+	waiting *waiting
 
 	// what follows belongs to the goroutine of run
 	missing  map[string]time.Time // when a file that is still served was first gone
@@ -76,7 +77,7 @@ func OpenTree(config TreeConfig) (*Tree, error) {
 	}
 	_ = root.Close()
 	t := &Tree{
-		config: config, ready: make(chan struct{}), done: make(chan struct{}),
+		config: config, ready: make(chan struct{}), done: make(chan struct{}), waiting: newWaiting(),
 		missing: make(map[string]time.Time), reported: make(map[string]string),
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
@@ -106,6 +107,8 @@ func (t *Tree) Catalog(ctx context.Context) *Catalog {
 		return catalog
 	}
 	t.Start()
+	t.waiting.enter()
+	defer t.waiting.leave()
 	select {
 	case <-t.ready:
 	case <-t.done:
@@ -117,9 +120,11 @@ func (t *Tree) Catalog(ctx context.Context) *Catalog {
 // Current is the catalog that is there already, or nil. It has nothing read.
 func (t *Tree) Current() *Catalog { return t.catalog.Load() }
 
-// Close ends the following of the disk. The last catalog stays readable.
+// Close ends the following of the disk. The last catalog stays readable. Where somebody waits for the first it comes when that is
+// there.
 func (t *Tree) Close() {
 	t.cancel()
+	t.waiting.close()
 	t.start.Do(func() { close(t.done) })
 	<-t.done
 }
@@ -131,7 +136,8 @@ func (t *Tree) run(ctx context.Context) {
 	defer w.close()
 	t.openArchive()
 	w.watch() // before it is read: what changes in between is then heard of
-	t.refresh(ctx, false)
+	t.refresh(t.waiting.reading, false)
+	t.waiting.giveUp()
 	told := false
 	timer := time.NewTimer(t.afterScan(w))
 	defer timer.Stop()
@@ -191,7 +197,7 @@ func (t *Tree) afterScan(w *watcher) time.Duration {
 }
 
 // publish makes a catalog the current one.
-func (t *Tree) publish(ctx context.Context, next *Catalog, started time.Time) {
+func (t *Tree) publish(next *Catalog, started time.Time) {
 	current := t.catalog.Load()
 	if current != nil {
 		t.keepVanished(current, next, started)
@@ -209,8 +215,8 @@ func (t *Tree) publish(ctx context.Context, next *Catalog, started time.Time) {
 		close(t.ready)
 	}
 	t.renewed = t.config.Now()
-	t.compress(ctx, current, next)
-	t.archive(ctx, current, next)
+	t.compress(t.ctx, current, next)
+	t.archive(t.ctx, current, next)
 	t.config.Logger.Info("published assets",
 		zap.String("root", t.config.Root),
 		zap.String("generation", next.Generation),
