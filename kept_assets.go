@@ -54,17 +54,17 @@ func newAssetArchive(directory string, versions *ledger.Ledger, logger *zap.Logg
 	return assetArchive{
 		earlier: archive.New(archive.Config{
 			Directory: directory, Now: time.Now, Dropped: versions.Proved,
-			Report: (&seldom{logger: logger, about: "keeping earlier versions of assets"}).report,
+			Report: (&throttledLog{logger: logger, about: "keeping earlier versions of assets"}).report,
 		}),
 		compressed: archive.New(archive.Config{
 			Directory: filepath.Join(directory, "compressed"), Now: time.Now,
-			Report: (&seldom{logger: logger, about: "keeping compressed assets"}).report,
+			Report: (&throttledLog{logger: logger, about: "keeping compressed assets"}).report,
 		}),
 	}
 }
 
-// seldom logs what is true of many files at once, as when a directory is removed, once a minute.
-type seldom struct {
+// throttledLog logs what is true of many files at once, as when a directory is removed, once a minute.
+type throttledLog struct {
 	logger *zap.Logger
 	about  string
 
@@ -73,7 +73,7 @@ type seldom struct {
 	untold int
 }
 
-func (s *seldom) report(err error) {
+func (s *throttledLog) report(err error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if now := time.Now(); now.Sub(s.last) >= time.Minute {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -119,17 +118,7 @@ func seeErrors(server *caddyhttp.Server) {
 }
 
 // serversWithPages are those whose redactedErrors was loaded.
-var serversWithPages serverSet
-
-type serverSet struct{ servers sync.Map }
-
-func (s *serverSet) add(server *caddyhttp.Server)    { s.servers.Store(server, true) }
-func (s *serverSet) remove(server *caddyhttp.Server) { s.servers.Delete(server) }
-
-func (s *serverSet) has(server *caddyhttp.Server) bool {
-	_, found := s.servers.Load(server)
-	return found
-}
+var serversWithPages liveSet[*caddyhttp.Server]
 
 var (
 	_ caddy.Provisioner           = (*redactedErrors)(nil)

@@ -141,7 +141,7 @@ func (log *redactedRequest) end() {
 	log.access = log.logs.loggers(log.logs.accessLog, log.request)
 	log.failed = log.logs.loggers(log.logs.errorLog, log.request)
 	caddyhttp.SetVar(log.request.Context(), caddyhttp.AccessLoggerNameVarKey, []any{})
-	if log.err != nil && log.logs.pages && serversWithPages.has(log.logs.server) {
+	if log.err != nil && log.logs.pages && slices.Contains(serversWithPages.all(), log.logs.server) {
 		log.left = true
 		return
 	}

@@ -81,7 +81,7 @@ func (r record) note() (*note, bool) {
 	sum, err := hex.DecodeString(r.SHA256)
 	inName := r.Version == "" && len(r.Path) <= maxPath
 	if !known || err != nil || len(sum) != len(Digest{}) || len(r.Page) > maxPage ||
-		!inName && !sane(Sight{Path: r.Path, Word: r.Word, Version: r.Version}) {
+		!inName && !isPlausible(Sight{Path: r.Path, Word: r.Word, Version: r.Version}) {
 		return nil, false
 	}
 	n := &note{version: r.Version, word: r.Word, page: r.Page, digest: Digest(sum), kind: kind, at: r.At, lied: r.Lied}

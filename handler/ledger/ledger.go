@@ -120,7 +120,7 @@ func (l *Ledger) See(s Sight) (lie Lie, found bool) {
 			return Lie{}, false
 		}
 	}
-	if !sane(s) {
+	if !isPlausible(s) {
 		return Lie{}, false
 	}
 	return l.note(s)
@@ -133,8 +133,8 @@ const (
 	maxPage    = 256
 )
 
-// sane keeps out what is no version that anybody wrote into a page.
-func sane(s Sight) bool {
+// isPlausible keeps out what is no version that anybody wrote into a page.
+func isPlausible(s Sight) bool {
 	return len(s.Path) <= maxPath && s.Version != "" && len(s.Version) <= maxVersion && len(s.Word) <= maxVersion &&
 		!strings.ContainsFunc(s.Version, func(c rune) bool { return c <= ' ' || c >= 0x7f })
 }
@@ -195,7 +195,7 @@ func (l *Ledger) Name(path string, digest Digest, why string) (lie Lie, found bo
 
 // Proved notes a version that was proved to be of bytes which are not kept any more.
 func (l *Ledger) Proved(path, version string, digest Digest) {
-	if s := (Sight{Path: path, Version: version}); !sane(s) {
+	if s := (Sight{Path: path, Version: version}); !isPlausible(s) {
 		return
 	}
 	if n := l.find(path, version); n != nil && n.digest == digest {
