@@ -33,6 +33,10 @@ func TestMaxOpen(t *testing.T) {
 	if over.StatusCode != http.StatusTooManyRequests || over.Header.Get("Retry-After") == "" {
 		t.Errorf("one too many: %d, Retry-After %q", over.StatusCode, over.Header.Get("Retry-After"))
 	}
+	eventually(t, "which limit was met in the log", func() bool {
+		lines := site.Logs.With("WSREJECT")
+		return len(lines) > 0 && strings.HasSuffix(lines[0]["reason"].(string), ": at most 1 sockets may be open per route")
+	})
 	conn.Close()
 	accepted("a client that broke off")
 	for why, answer := range map[string]func(http.ResponseWriter, *http.Request) bool{

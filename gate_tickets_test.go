@@ -232,13 +232,22 @@ func TestTicketOfTheApplication(t *testing.T) {
 	for name, c := range map[string]struct {
 		ticket string
 		want   int
+		reason string // in the log; the application's author wants to know
 	}{
-		"good":           {mint("chat", time.Minute), 101},
-		"of other route": {mint("orders", time.Minute), 403},
-		"ended":          {mint("chat", -time.Minute), 401},
+		"good":           {mint("chat", time.Minute), 101, ""},
+		"of other route": {mint("orders", time.Minute), 403, "ticket aud is another route"},
+		"ended":          {mint("chat", -time.Minute), 401, "ticket exp has passed"},
 	} {
+		before := len(site.Logs.With("WSREJECT"))
 		if got := exchange(t, site.Addr, get("/ws/chat/?key="+c.ticket, upgrade)).StatusCode; got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
+		if c.reason == "" {
+			continue
+		}
+		eventually(t, "the refusal logged", func() bool { return len(site.Logs.With("WSREJECT")) > before })
+		if reason := site.Logs.With("WSREJECT")[before]["reason"].(string); !strings.Contains(reason, c.reason) {
+			t.Errorf("%s: the log says %q, want %q in it", name, reason, c.reason)
 		}
 	}
 }

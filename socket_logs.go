@@ -109,6 +109,9 @@ func writeRefused(entry *zapcore.CheckedEntry, r *http.Request, route, path stri
 	if d.Fault != nil {
 		why = d.Fault.Why
 	}
+	if d.Detail != "" {
+		why += ": " + d.Detail
+	}
 	entry.Write(
 		zap.String("route", route),
 		zap.String("outcome", string(d.Outcome)),

@@ -19,6 +19,8 @@ type Decision struct {
 	KeyID keys.ID
 	// Fault says what is wrong where the outcome alone does not: with every malformed handshake, and with few others.
 	Fault *Fault
+	// Detail is more of the reason, for the log alone: what is wrong with a ticket, or which limit was met. It may be empty.
+	Detail string
 
 	// Closed says that the refusal was told by a close code, on a handshake that was completed for it.
 	Closed bool
@@ -58,7 +60,9 @@ func (g *Gate) Decide(r *http.Request) *Decision {
 		return passed
 	case handshake == Tunnel:
 		return &Decision{Outcome: Malformed, Route: route, Fault: &faultTunnel}
-	case handshake == OtherProtocol, route == nil:
+	case handshake == OtherProtocol:
+		return &Decision{Outcome: Unlisted, Route: route, Fault: &faultProtocol}
+	case route == nil:
 		return &Decision{Outcome: Unlisted, Route: route, Fault: faultOfTwoGates(r)}
 	}
 	d := &Decision{Route: route}

@@ -54,7 +54,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, d *Decision, ne
 func (g *Gate) admit(w http.ResponseWriter, r *http.Request, d *Decision, next Next) error {
 	socket, err := g.config.Registry.Open(g.info(r, d), d.Route.Limits)
 	if err != nil {
-		d.Outcome = TooMany
+		d.Outcome, d.Detail = TooMany, err.Error()
 		g.refuse(w, r, d)
 		return nil
 	}
@@ -64,7 +64,7 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, d *Decision, next N
 		}
 	}()
 	if !g.spend(d) {
-		d.Outcome = KeyExpired
+		d.Outcome, d.Detail = KeyExpired, "ticket was used before"
 		g.refuse(w, r, d)
 		return nil
 	}

@@ -101,8 +101,9 @@ var (
 	faultKey         = Fault{http.StatusBadRequest, "Sec-WebSocket-Key must be one base64 value of 16 bytes"}
 	faultBody        = Fault{http.StatusBadRequest, "a WebSocket handshake has no body"}
 	faultOrigin      = Fault{http.StatusBadRequest, "more than one Origin"}
-	faultQuery       = Fault{http.StatusBadRequest, "the query cannot be decoded"}
-	faultTunnel      = Fault{http.StatusMethodNotAllowed, "CONNECT without a protocol"}
+	faultQuery       = Fault{http.StatusBadRequest, "the query holds a broken % escape, a semicolon, or more than 1,000 parameters"}
+	faultTunnel      = Fault{http.StatusMethodNotAllowed, "CONNECT is taken with the protocol websocket only"}
+	faultProtocol    = Fault{http.StatusForbidden, "WebSocket is the only protocol that this site switches to"}
 )
 
 func checkUpgrade(r *http.Request) *Fault {

@@ -35,7 +35,7 @@ func (g *Gate) bound(r *http.Request, d *Decision) bool {
 	}
 	ok, retry := g.config.Refusals.Allow(g.config.Client(r), g.config.Now())
 	if !ok {
-		*d = Decision{Outcome: TooMany, Route: d.Route, Key: d.Key, RetryAfter: retry}
+		*d = Decision{Outcome: TooMany, Route: d.Route, Key: d.Key, Detail: "this client was refused too often", RetryAfter: retry}
 	}
 	return !ok
 }
@@ -127,7 +127,7 @@ var reasons = map[Outcome]string{
 	TooMany:         "too many sockets or refusals; try again later",
 	Malformed:       "this is not a valid WebSocket handshake",
 	NotWebSocket:    "this address speaks WebSocket only",
-	Unlisted:        "no route of this site switches protocols here",
+	Unlisted:        "this site has no WebSocket route for this path",
 	UpstreamFailed:  "the application could not be reached",
 	UpstreamTimeout: "the application did not answer in time",
 	UpstreamRefused: "the application refused the handshake",

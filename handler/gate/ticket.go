@@ -3,8 +3,10 @@ package gate
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -66,7 +68,7 @@ func (g *Gate) decideTicket(r *http.Request, d *Decision, token string) {
 		origin = lines[0]
 	}
 	verdict := tickets.Tickets.Verify(token, d.Route.Name, keys.BindingOf(tickets.Bind, g.config.Client(r), origin), g.config.Now())
-	d.Outcome = outcomeOf(verdict.Status)
+	d.Outcome, d.Detail = outcomeOf(verdict.Status), verdict.Reason
 	if verdict.Status != keys.Unknown {
 		d.Key, d.KeyID = TicketLabel, verdict.ID
 	}
@@ -185,8 +187,17 @@ func (w *pageWriter) issue() {
 			HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode,
 		}
 		header.Add("Set-Cookie", cookie.String())
-		header.Set("Cache-Control", privately(header.Values("Cache-Control")))
+		header.Set("Cache-Control", privately(header.Values("Cache-Control"), i.fresh()))
+		maps.DeleteFunc(header, func(name string, _ []string) bool { return forSharedCaches(name) })
 	}
+}
+
+// fresh is how long a page may be shown again as it is.
+func (i *issuer) fresh() time.Duration {
+	if i.Once {
+		return 0
+	}
+	return i.Lifetime
 }
 
 // siteOrigin is the origin of the site's own pages, as browsers write it (RFC 6454, 6.2).
@@ -201,30 +212,45 @@ func siteOrigin(scheme, host string) string {
 	return scheme + "://" + host
 }
 
-// privately makes a Cache-Control one that no shared cache keeps; where there is none, none keeps it unasked.
-func privately(lines []string) string {
+// forSharedCaches reports a header that they obey instead of Cache-Control (RFC 9213; Edge Architecture, Surrogate-Control).
+func forSharedCaches(name string) bool {
+	return strings.HasSuffix(name, "Cdn-Cache-Control") || name == "Surrogate-Control"
+}
+
+// privately makes a Cache-Control one that no shared cache keeps, and that no browser takes a page by whose ticket has ended;
+// a ticket that is good once has ended when the page is shown again.
+func privately(lines []string, fresh time.Duration) string {
 	var kept []string
-	restricted := false
+	restricted, dated := false, false
 	elements(lines, func(directive string) {
-		name, _, _ := strings.Cut(strings.ToLower(directive), "=")
+		name, value, _ := strings.Cut(strings.ToLower(directive), "=")
 		switch name {
-		case "public", "s-maxage":
+		case "public", "s-maxage", "immutable", "stale-while-revalidate", "stale-if-error":
 			return
+		case "max-age":
+			age, err := strconv.Atoi(strings.Trim(value, `"`))
+			if err != nil || age < 0 || dated {
+				return
+			}
+			dated = true
+			directive = fmt.Sprintf("max-age=%d", min(age, int(fresh/time.Second)))
+		case "no-cache":
+			dated = dated || value == ""
 		case "private":
 			if directive != "private" {
 				return // of some fields alone
 			}
 			restricted = true
 		case "no-store":
-			restricted = true
+			restricted, dated = true, true
 		}
 		kept = append(kept, directive)
 	})
-	if len(kept) == 0 {
-		return "private, no-cache"
-	}
 	if !restricted {
 		kept = append([]string{"private"}, kept...)
+	}
+	if !dated {
+		kept = append(kept, "no-cache") // Expires or Last-Modified would say how long
 	}
 	return strings.Join(kept, ", ")
 }

@@ -90,6 +90,9 @@ func TestDecideTicket(t *testing.T) {
 		if d.Outcome != c.want || d.Key != c.label {
 			t.Errorf("%s: Decide = %s by %q, want %s by %q (%s)", c.name, d.Outcome, d.Key, c.want, c.label, c.why)
 		}
+		if ofTicket := d.Outcome == KeyExpired || d.Key == TicketLabel && d.Outcome != Accepted; ofTicket && !strings.HasPrefix(d.Detail, "ticket ") {
+			t.Errorf("%s: the log says %q, want what is wrong with the ticket", c.name, d.Detail)
+		}
 		if shown := g.Redact(r, d).Header["Cookie"]; strings.Contains(strings.Join(shown, ""), good) {
 			t.Errorf("%s: the log shows the ticket in %q", c.name, shown)
 		}
@@ -135,7 +138,7 @@ func TestTicketOnce(t *testing.T) {
 	g, tickets := ticketGate(t, keys.TicketConfig{Once: true}, nil)
 	var refused atomic.Int32
 	g.config.Refused = func(_ *http.Request, d *Decision) {
-		if d.Outcome == KeyExpired {
+		if d.Outcome == KeyExpired && d.Detail == "ticket was used before" {
 			refused.Add(1)
 		}
 	}
@@ -302,21 +305,61 @@ func TestIssueOnPages(t *testing.T) {
 
 func TestPrivately(t *testing.T) {
 	t.Parallel()
-	for given, want := range map[string]string{
-		"":                             "private, no-cache",
-		"public":                       "private, no-cache",
-		"max-age=5":                    "private, max-age=5",
-		"private, max-age=5":           "private, max-age=5",
-		`private="x", max-age=5`:       "private, max-age=5",
-		"no-store":                     "no-store",
-		"Public, S-MaxAge=9, no-cache": "private, no-cache",
+	for _, c := range []struct {
+		given string
+		fresh time.Duration
+		want  string
+		why   string
+	}{
+		{"", time.Minute, "private, no-cache", "nobody said how long"},
+		{"public", time.Minute, "private, no-cache", "nor here"},
+		{"must-revalidate", time.Minute, "private, must-revalidate, no-cache", "nor here: Expires might"},
+		{"max-age=5", time.Minute, "private, max-age=5", "less than the ticket lasts"},
+		{"private, max-age=5", time.Minute, "private, max-age=5", "as it is"},
+		{`private="x", max-age=5`, time.Minute, "private, max-age=5", "all of it"},
+		{"max-age=3600", time.Minute, "private, max-age=60", "the page would come without a ticket that is good"},
+		{`max-age="3600"`, time.Minute, "private, max-age=60", "in quotes too"},
+		{"max-age=99999999999999999999", time.Minute, "private, no-cache", "no number"},
+		{"max-age=-1", time.Minute, "private, no-cache", "no number"},
+		{"max-age=5, max-age=3600", time.Minute, "private, max-age=5", "once"},
+		{"max-age=3600", 0, "private, max-age=0", "its ticket was used when it is shown again"},
+		{"max-age=60, immutable, stale-while-revalidate=600, stale-if-error=600", time.Minute, "private, max-age=60", "stale is without a ticket"},
+		{"no-store", time.Minute, "no-store", "nobody keeps it"},
+		{"Public, S-MaxAge=9, no-cache", time.Minute, "private, no-cache", "directives have no case"},
 	} {
 		var lines []string
-		if given != "" {
-			lines = []string{given}
+		if c.given != "" {
+			lines = []string{c.given}
 		}
-		if got := privately(lines); got != want {
-			t.Errorf("privately(%q) = %q, want %q", given, got, want)
+		if got := privately(lines, c.fresh); got != c.want {
+			t.Errorf("privately(%q, %v) = %q, want %q (%s)", c.given, c.fresh, got, c.want, c.why)
+		}
+	}
+}
+
+// A page with a ticket is nobody else's, whatever the application lets shared caches do in headers of their own, and is not
+// shown again with a ticket that was used.
+func TestPageWithATicketInCaches(t *testing.T) {
+	t.Parallel()
+	g, _ := ticketGate(t, keys.TicketConfig{Once: true}, func(tickets *RouteTickets) { tickets.Pages = []string{"/screen/"} })
+	r, w := httptest.NewRequest(http.MethodGet, "/screen/", nil), httptest.NewRecorder()
+	_ = g.ServeHTTP(w, r, g.Decide(r), nextFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		for name, value := range map[string]string{
+			"Content-Type": "text/html", "Cache-Control": "public, max-age=60", "CDN-Cache-Control": "max-age=600",
+			"Cloudflare-CDN-Cache-Control": "max-age=600", "Surrogate-Control": "max-age=600",
+		} {
+			w.Header().Set(name, value)
+		}
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}))
+	if len(w.Result().Cookies()) != 1 {
+		t.Fatalf("the page carries %v, want one ticket", w.Result().Cookies())
+	}
+	for name, lines := range w.Header() {
+		switch {
+		case name == "Cache-Control" && lines[0] != "private, max-age=0", strings.HasSuffix(name, "-Control") && name != "Cache-Control":
+			t.Errorf("%s: %s", name, lines)
 		}
 	}
 }
