@@ -169,6 +169,42 @@ func TestAssetsFromDiskAreCopiedByTheKernel(t *testing.T) {
 	}
 }
 
+// What the kernel was asked to copy it only refers to until the client has it. What may be kept for ever is of one version, though
+// other bytes are written in its place when the answer has left, and has not arrived.
+func TestOverwrittenOnTheWay(t *testing.T) {
+	t.Parallel()
+	const size = 100_000 // fits in the buffers of a connection
+	before, after := strings.Repeat("A", size), strings.Repeat("B", size)
+	root := t.TempDir()
+	writeFile(t, root, "film.mp4", before)
+	site, listener := serveWatched(t, fmt.Sprintf("http://127.0.0.1\nversioned_assets {\n\tserve /static/ %s\n\tmemory 1KiB\n\tkeep off\n\tsettle 10m\n}", root))
+	conn, err := net.Dial("tcp", site.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := fmt.Fprintf(conn, "GET /static/film.mp4?v=%s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", stampOf(before)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "sent", func() bool { return listener.closed() > 0 })
+	file, err := os.OpenFile(filepath.Join(root, "film.mp4"), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.WriteString(after); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, body, _ := strings.Cut(string(answer), "\r\n\r\n")
+	if !strings.Contains(head, "immutable") || body != before {
+		t.Errorf("%q, %d bytes, %d of them of the next version", head, len(body), strings.Count(body, "B"))
+	}
+}
+
 // Who asks for a large file and does not read it is let go of.
 func TestSlowReadersAreBounded(t *testing.T) {
 	t.Parallel()

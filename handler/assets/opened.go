@@ -120,7 +120,14 @@ func (h *Handler) send(w http.ResponseWriter, r *http.Request, content *opened, 
 		_ = h.copy(w, r, content.readerAt, length)
 		return
 	}
-	err := h.copy(w, r, content.readerAt, length-1)
+	var err error
+	if isForever(w.Header()) {
+		// What the kernel copies it only refers to: what is written in its place later is sent too, until the client has it. Where a
+		// client asks again, that mends itself.
+		err = copyThrough(w, content.readerAt, length-1)
+	} else {
+		err = h.copy(w, r, content.readerAt, length-1)
+	}
 	var last [1]byte
 	if err == nil {
 		_, err = io.ReadFull(content, last[:])
@@ -145,6 +152,11 @@ func (h *Handler) copy(w http.ResponseWriter, r *http.Request, content io.Reader
 			}
 		}
 	}
+	return copyThrough(w, content, length)
+}
+
+// copyThrough sends length bytes of content through a buffer.
+func copyThrough(w io.Writer, content io.Reader, length int64) error {
 	buffer := copyBuffers.Get().(*[copyBufferSize]byte)
 	defer copyBuffers.Put(buffer)
 	_, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{io.LimitReader(content, length)}, buffer[:])

@@ -1,6 +1,9 @@
 package assets
 
-import "strings"
+import (
+	"net/http"
+	"strings"
+)
 
 // The values of Cache-Control, in a form that a header map takes without allocating.
 var (
@@ -40,4 +43,10 @@ func Policy(f *File, use Use) []string {
 	default:
 		return forever
 	}
+}
+
+// isForever reports an answer that may be kept without asking again.
+func isForever(header http.Header) bool {
+	value := header["Cache-Control"]
+	return len(value) == 1 && (value[0] == forever[0] || value[0] == foreverPrivate[0])
 }
