@@ -155,6 +155,34 @@ func TestPollingSettles(t *testing.T) {
 	}
 }
 
+// rsync gives what it transfers a name with a dot until it is whole: a deployment goes on while such a file grows, with events or without.
+func TestPollingWaitsForTransfers(t *testing.T) {
+	t.Parallel()
+	s := newStillTree(t, map[string]string{"a.js": "old a", "lib/b.js": "old b"})
+	s.read()
+	poll := func() *Catalog { s.refresh(context.Background(), false); return s.catalog.Load() }
+	s.write("a.js", "new a")
+	for i := range 5 {
+		s.write("lib/.b.js.Xy12Ab", strings.Repeat("b", i))
+		if c := poll(); content(c, "a.js") != "old a" {
+			t.Fatal("a deployment was published by halves")
+		}
+	}
+	if err := os.Rename(s.path("lib/.b.js.Xy12Ab"), s.path("lib/b.js")); err != nil {
+		t.Fatal(err)
+	}
+	poll()
+	if c := poll(); content(c, "a.js") != "new a" || content(c, "lib/b.js") != "bbbb" || c.Files() != 2 {
+		t.Errorf("what is whole was not published: %q %q, %d files", content(c, "a.js"), content(c, "lib/b.js"), c.Files())
+	}
+	s.write(".notes", "of nobody's interest")
+	s.link("nowhere", ".#lock")
+	poll()
+	if before, c := s.catalog.Load(), poll(); c != before || c.Files() != 2 || s.changing {
+		t.Error("a dotfile is published, or keeps others from it")
+	}
+}
+
 // `poll` finds changes without events, those too that keep size and date.
 func TestPollFindsWhatKeepsSizeAndDate(t *testing.T) {
 	t.Parallel()

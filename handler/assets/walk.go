@@ -25,7 +25,7 @@ type entry struct {
 	outside  string // where a manifest is that the operator named, and that is not served
 	identity identity
 	manifest bool // it may be a build manifest
-	hidden   bool // it is not served: a manifest only
+	hidden   bool // it is not served: a manifest, or of interest only while it changes
 }
 
 // walker lists what is below a root. It reads no file.
@@ -38,7 +38,8 @@ type walker struct {
 	entries []entry
 }
 
-// walk lists every file below the root, and every file that a link below it leads to inside the root, by path.
+// walk lists every file below the root, and every file that a link below it leads to inside the root, by path. What is in a dot
+// directory is left out.
 func (w *walker) walk(ctx context.Context) ([]entry, error) {
 	if err := w.directory(ctx, ".", ".", nil); err != nil {
 		return nil, err
@@ -83,12 +84,12 @@ func (w *walker) child(ctx context.Context, dir, disk string, child fs.DirEntry,
 	name := path.Join(dir, child.Name())
 	isManifest := fingerprint.IsManifestName(name)
 	hidden := hiddenSegment(child.Name()) || underVite(name)
-	if hidden && child.Name() != ".vite" && !isManifest {
-		return nil
-	}
 	place := name // most are where their path says: it is held once
 	if disk != dir {
 		place = path.Join(disk, child.Name())
+	}
+	if hidden && child.Name() != ".vite" && !isManifest {
+		return w.hiddenChild(name, place, child)
 	}
 	info, place, err := w.follow(place, child)
 	if err == nil && !hidden && isLink(child) && hiddenPlace(place) {
@@ -103,13 +104,29 @@ func (w *walker) child(ctx context.Context, dir, disk string, child fs.DirEntry,
 	case info.IsDir():
 		return w.directory(ctx, name, place, above)
 	case info.Mode().IsRegular():
-		if len(w.entries) == maxFiles {
-			return fmt.Errorf("want at most %d files, got more", maxFiles)
-		}
-		w.entries = append(w.entries, entry{
-			path: name, disk: place, identity: identify(info), manifest: isManifest, hidden: hidden,
-		})
+		return w.add(entry{path: name, disk: place, identity: identify(info), manifest: isManifest, hidden: hidden})
 	}
+	return nil
+}
+
+// hiddenChild lists a file that is not served, for the time that it is written to: rsync gives what it transfers a name with a dot
+// until that is whole, and what it has transferred before is half of a deployment.
+func (w *walker) hiddenChild(name, place string, child fs.DirEntry) error {
+	if !child.Type().IsRegular() {
+		return nil
+	}
+	info, err := child.Info()
+	if err != nil {
+		return nil //nolint:nilerr // it has its name by now
+	}
+	return w.add(entry{path: name, disk: place, identity: identify(info), hidden: true})
+}
+
+func (w *walker) add(e entry) error {
+	if len(w.entries) == maxFiles {
+		return fmt.Errorf("want at most %d files, got more", maxFiles)
+	}
+	w.entries = append(w.entries, e)
 	return nil
 }
 
@@ -182,7 +199,6 @@ func (w *walker) addNamed() {
 			path: inside, outside: w.outside(name), identity: identify(info), manifest: true, hidden: true,
 		})
 	}
-	w.entries = slices.DeleteFunc(w.entries, func(e entry) bool { return e.hidden && !e.manifest })
 }
 
 // inside is the path of a named manifest in the tree, or where it is outside.
