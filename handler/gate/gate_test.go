@@ -122,6 +122,7 @@ func TestOrigins(t *testing.T) {
 		want         bool
 	}{
 		{"same", Origins{}, "https://example.com", "example.com", true},
+		{"address", parse("https://[::1]:8443"), "https://[::1]:8443", "x", true},
 		{"same, default port written", Origins{}, "https://example.com", "example.com:443", true},
 		{"same, host in upper case", Origins{}, "https://example.com", "EXAMPLE.com", true},
 		{"other port", Origins{}, "https://example.com:444", "example.com", false},
@@ -148,7 +149,8 @@ func TestOrigins(t *testing.T) {
 	}
 	for _, bad := range []string{"", "example.com", "https://", "https://example.com/", "https://EXAMPLE.com",
 		"https://example.com:443", "https://a.*.com", "*", "https://*", "https://example.com:", "https://example.com:0",
-		"https://example.com:065", "https://example.com:65536", "https://*.example.com:x", "https://büro.example"} {
+		"https://example.com:065", "https://example.com:65536", "https://*.example.com:x", "https://büro.example",
+		"wss://example.com", "ws://*.example.com", "https://[0:0::1]:8443"} {
 		if _, err := ParseOrigin(bad); err == nil {
 			t.Errorf("ParseOrigin(%q) was taken", bad)
 		}
@@ -158,7 +160,7 @@ func TestOrigins(t *testing.T) {
 func TestTableRefuses(t *testing.T) {
 	t.Parallel()
 	for _, paths := range [][]string{
-		{"ws/"}, {""}, {"/ws*"}, {"/ws/*/x"}, {"/ws//x"}, {"/ws/../x"}, {"/ws/;x"}, {`/ws\x`}, {"/ws/%61"},
+		{"ws/"}, {""}, {"/ws*"}, {"/ws/*/x"}, {"/ws//x"}, {"/ws/../x"}, {"/ws/;x"}, {`/ws\x`}, {"/ws/%61"}, {"/ws/{env.ROOM}/"},
 		{"/ws/", "/ws/"}, {"/ws/*", "/ws/*"},
 	} {
 		if _, err := NewTable([]*Route{{Name: "a", Paths: paths}}); err == nil {

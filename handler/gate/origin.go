@@ -2,6 +2,7 @@ package gate
 
 import (
 	"fmt"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -38,6 +39,10 @@ func ParseOrigin(s string) (OriginPattern, error) {
 			"want an origin such as https://example.com, https://*.example.com or null, got %q", s)
 	case strings.ContainsFunc(plain, func(char rune) bool { return char > unicode.MaxASCII }):
 		return OriginPattern{}, fmt.Errorf("origin %q: browsers send names in Punycode (xn--...)", s)
+	case u.Scheme == "ws", u.Scheme == "wss":
+		return OriginPattern{}, fmt.Errorf("origin %q: want that of a page, http or https", s)
+	case !canonicalAddress(u.Hostname()):
+		return OriginPattern{}, fmt.Errorf("origin %q: browsers send addresses in their shortest form, as [::1]", s)
 	case !validPort(u):
 		return OriginPattern{}, fmt.Errorf("origin %q: want a port from 1 to 65535, or none", s)
 	case plain != strings.ToLower(plain):
@@ -49,6 +54,12 @@ func ParseOrigin(s string) (OriginPattern, error) {
 		return OriginPattern{exact: s}, nil
 	}
 	return OriginPattern{scheme: u.Scheme + "://", suffix: "." + u.Host}, nil
+}
+
+// canonicalAddress reports whether a browser would write the host so (RFC 5952), as far as it is an address.
+func canonicalAddress(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return err != nil || address.Is4In6() || address.String() == strings.ToLower(host)
 }
 
 // validPort reports whether a browser could have the port.

@@ -66,8 +66,10 @@ func checkPattern(pattern, trimmed string, isPrefix bool) error {
 		return fmt.Errorf("path %q: want a path that begins with a slash", pattern)
 	case strings.Contains(trimmed, "*"), isPrefix && !strings.HasSuffix(trimmed, "/"):
 		return fmt.Errorf("path %q: want a * only as the last segment, as in /ws/*", pattern)
+	case strings.ContainsAny(trimmed, "{}"):
+		return fmt.Errorf("path %q: want a path without braces; placeholders are not replaced in it", pattern)
 	case !cleanPath(trimmed):
-		return fmt.Errorf("path %q: want a clean path, without //, dot segments, backslash, ; or control characters", pattern)
+		return fmt.Errorf(`path %q: want a decoded path without //, . and .. segments, \, ;, %%, ?, # and control characters`, pattern)
 	}
 	return nil
 }
