@@ -3,6 +3,7 @@
 package usher
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -165,6 +166,35 @@ func TestDebugShowsNoCredential(t *testing.T) {
 	} {
 		if !strings.Contains(p.errors.String(), line) {
 			t.Errorf("the log lacks %s", line)
+		}
+	}
+}
+
+// So it is where the gate is loaded after the handlers that log: invoked by a site, or behind a proxy in a route of its own.
+func TestDebugShowsNoCredentialOfLoadedHandlers(t *testing.T) {
+	t.Parallel()
+	app := startApplication(t)
+	gated := "websocket_gate {\nroute a /ws/a/ {\nkey {env.USHER_TEST_LOADED}\ncredential query key\ncredential header X-Api-Key\n}\n}\n"
+	for name, caddyfile := range map[string]string{
+		"invoked": "http://localhost {\ninvoke gated\nroute {\nuri query other 1\nreverse_proxy APPLICATION\n}\n}\n&(gated) {\n" + gated + "}",
+		"before": "http://localhost {\nroute {\nforward_auth /ws/* APPLICATION {\nuri /auth\n}\n" + gated +
+			"reverse_proxy APPLICATION\n}\n}",
+	} {
+		app.Answer(answersAuth)
+		words := strings.NewReplacer("APPLICATION", app.Addr, "{env.USHER_TEST_LOADED}", fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(goodKey))))
+		site := startSite(t, words.Replace(caddyfile))
+		for _, request := range []string{
+			get("/ws/a/?key="+goodKey, upgrade), get("/ws/a/", upgrade+"X-Api-Key: "+goodKey+"\r\n"), get("/page?key="+goodKey, ""),
+		} {
+			app.Seen()
+			exchange(t, site.Addr, request)
+			if seen := shown(app.Seen()); !strings.Contains(seen, goodKey) {
+				t.Errorf("%s: the application was sent no key: %s", name, seen)
+			}
+		}
+		eventually(t, "the proxy's lines", func() bool { return len(site.Logs.With("upstream roundtrip")) >= 3 })
+		if strings.Contains(site.Logs.String(), goodKey) {
+			t.Errorf("%s: the log shows the key: %s", name, lineWith(site.Logs, goodKey))
 		}
 	}
 }

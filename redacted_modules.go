@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 )
 
@@ -15,8 +16,8 @@ import (
 //
 // Caddy loads handlers in the order in which they stand. When it comes to the gate, those behind it are JSON still, and those
 // become other modules, which do the same work: at no time is there a handler in use that changes. Those that stand before the
-// gate are loaded, and in no use yet; of them only rewrite is replaced, as in handle_path, where it has a route of its own.
-// What that does not reach is told at the start (warnOfDebug).
+// gate, and those of a site that invokes the gate, are loaded, and in no use yet: they are changed where they are. What that does not
+// reach, in one route with the gate and before it, is told at the start (warnOfDebug).
 func redactHandlers(ctx caddy.Context, server *caddyhttp.Server) error {
 	var within []caddyhttp.RouteList
 	var metrics *caddyhttp.Metrics
@@ -32,32 +33,32 @@ func redactHandlers(ctx caddy.Context, server *caddyhttp.Server) error {
 		within = append(within, server.Errors.Routes)
 	}
 	// Caddy counts the routes of servers and named ones, not those within.
-	if err := redactRoutes(ctx, server.Routes, metrics); err != nil {
+	if err := redactRoutes(ctx, server, server.Routes, metrics); err != nil {
 		return err
 	}
 	for _, route := range server.NamedRoutes {
-		if err := redactRoute(ctx, route, metrics); err != nil {
+		if err := redactRoute(ctx, server, route, metrics); err != nil {
 			return err
 		}
 	}
 	for _, routes := range within {
-		if err := redactRoutes(ctx, routes, nil); err != nil {
+		if err := redactRoutes(ctx, server, routes, nil); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func redactRoutes(ctx caddy.Context, routes caddyhttp.RouteList, metrics *caddyhttp.Metrics) error {
+func redactRoutes(ctx caddy.Context, server *caddyhttp.Server, routes caddyhttp.RouteList, metrics *caddyhttp.Metrics) error {
 	for i := range routes {
-		if err := redactRoute(ctx, &routes[i], metrics); err != nil {
+		if err := redactRoute(ctx, server, &routes[i], metrics); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func redactRoute(ctx caddy.Context, route *caddyhttp.Route, metrics *caddyhttp.Metrics) error {
+func redactRoute(ctx caddy.Context, server *caddyhttp.Server, route *caddyhttp.Route, metrics *caddyhttp.Metrics) error {
 	for i, raw := range route.HandlersRaw {
 		redacted, err := redactedHandler(raw)
 		if err != nil {
@@ -71,8 +72,10 @@ func redactRoute(ctx caddy.Context, route *caddyhttp.Route, metrics *caddyhttp.M
 		case *rewrite.Rewrite:
 			route.Handlers[i] = newRedactedRewrite(ctx, loaded)
 			replaced = true
+		case *reverseproxy.Handler:
+			redactLoaded(server, loaded)
 		case *caddyhttp.Subroute:
-			if err := redactRoutes(ctx, loaded.Routes, nil); err != nil {
+			if err := redactRoutes(ctx, server, loaded.Routes, nil); err != nil {
 				return err
 			}
 		}

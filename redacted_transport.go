@@ -19,7 +19,8 @@ import (
 type redactedTransport struct {
 	TransportRaw json.RawMessage `json:"transport,omitempty" caddy:"namespace=http.reverse_proxy.transport inline_key=protocol"`
 
-	inner http.RoundTripper
+	inner  http.RoundTripper
+	server *caddyhttp.Server // where its reverse_proxy was loaded before the gate was; nil elsewhere
 }
 
 // CaddyModule tells Caddy of the module. It is for gates to load, not for configurations.
@@ -44,11 +45,22 @@ func (t *redactedTransport) Provision(ctx caddy.Context) error {
 	return nil
 }
 
+// redactLoaded puts a redactedTransport into a reverse_proxy that is loaded already, and in no use yet. One that checks the health of
+// its upstreams is in use.
+func redactLoaded(server *caddyhttp.Server, proxy *reverseproxy.Handler) {
+	_, redacted := proxy.Transport.(*redactedTransport)
+	checks := proxy.HealthChecks != nil && proxy.HealthChecks.Active != nil
+	if redacted || checks || len(proxy.LoadBalancing.RetryMatch) > 0 {
+		return
+	}
+	proxy.Transport = &redactedTransport{inner: proxy.Transport, server: server}
+}
+
 // RoundTrip sends the request as it is. The one that reverse_proxy goes on with is its own copy, made for this try.
 func (t *redactedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	log, ok := r.Context().Value(redactedRequestKey{}).(*redactedRequest)
 	if !ok {
-		return t.inner.RoundTrip(r)
+		return t.roundTripUngated(r)
 	}
 	sent := r.WithContext(log.unredacted(r.Context()))
 	r.Header, r.RequestURI = log.redaction.HeaderOf(r.Header), log.redaction.TargetOf(r.RequestURI)
@@ -57,6 +69,20 @@ func (t *redactedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		log.redaction.Selected(response.Header)
 	}
 	return response, err
+}
+
+// roundTripUngated is for a request that did not come through a gate, or not yet.
+func (t *redactedTransport) roundTripUngated(r *http.Request) (*http.Response, error) {
+	if t.server == nil {
+		return t.inner.RoundTrip(r)
+	}
+	found := redactionsBefore(t.server, r)
+	if len(found) == 0 {
+		return t.inner.RoundTrip(r)
+	}
+	sent, shown := r.WithContext(r.Context()), found.of(r)
+	r.Header, r.RequestURI = shown.Header, shown.RequestURI
+	return t.inner.RoundTrip(sent)
 }
 
 // unredacted is the context with the request as it came: FastCGI sends its target.
