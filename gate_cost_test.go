@@ -9,11 +9,13 @@ import (
 	"time"
 )
 
-// A socket costs little more behind the gate than without it, and no goroutine. Not parallel: memory is the process's.
+// A socket costs no goroutine more behind the gate than without it, and no buffer, of which it has several of 32 KB. Less cannot
+// be told from what the runtime does with stacks. Not parallel: memory is the process's.
 func TestGatedSocketCost(t *testing.T) {
 	app := startApplication(t)
 	const sockets = 400
 	cost := func(config, target string) (bytes, goroutines float64) {
+		before := runtime.NumGoroutine()
 		site := startSite(t, config)
 		conns := make([]net.Conn, 0, sockets)
 		measure := func() (float64, float64) {
@@ -41,13 +43,14 @@ func TestGatedSocketCost(t *testing.T) {
 			conn.Close()
 		}
 		site.Unload()
+		eventually(t, "the goroutines of the sockets have ended", func() bool { return runtime.NumGoroutine() < before+20 })
 		return (moreMemory - memory) / sockets, (moreRunning - running) / sockets
 	}
 	var gated, more, ungated, fewer float64
 	for range 3 { // what other tests have left ends meanwhile, and is in the sums
 		ungated, fewer = cost("http://localhost\nreverse_proxy "+app.Addr, keyed)
 		gated, more = cost(fmt.Sprintf("http://localhost\nwebsocket_gate {\nroute a /ws/a/ {\nkey %s\n}\n}\nreverse_proxy %s", goodKey, app.Addr), keyed)
-		if more <= fewer+0.05 && gated <= ungated+1536 {
+		if more <= fewer+0.05 && gated <= 1.1*ungated {
 			return
 		}
 	}
