@@ -12,8 +12,8 @@ import (
 // unceasing is how long a file may be written to on end and hold back all else.
 const unceasing = 5 * time.Minute
 
-// unceasingDirectory is that for files of one directory, now the one, now the other: so long a deployment may take. One that
-// takes longer may be seen by parts.
+// unceasingDirectory is that for files of one directory, now the one, now the other, and for a dotfile, which is one that is being
+// transferred: so long a deployment may take. One that takes longer may be seen by parts.
 const unceasingDirectory = 30 * time.Minute
 
 // writings are the files below a root that are being written to, and the directories that they are in.
@@ -55,7 +55,7 @@ func (w *writings) note(path string, now time.Time, pause time.Duration) (endles
 			one = writing{since: now}
 		}
 		one.last = now
-		if !one.endless && now.Sub(one.since) >= limit(at == path) {
+		if !one.endless && now.Sub(one.since) >= limit(path, at) {
 			one.endless, endless = true, cmp.Or(at, ".")
 			for above := range upwards(at) {
 				delete(w.at, above)
@@ -69,8 +69,9 @@ func (w *writings) note(path string, now time.Time, pause time.Duration) (endles
 	return endless
 }
 
-func limit(isFile bool) time.Duration {
-	if isFile {
+// limit is that of a file, or of a directory above it.
+func limit(file, at string) time.Duration {
+	if at == file && !hiddenSegment(file[strings.LastIndexByte(file, '/')+1:]) {
 		return unceasing
 	}
 	return unceasingDirectory

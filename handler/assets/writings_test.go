@@ -3,6 +3,7 @@ package assets
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -48,6 +49,7 @@ func TestWrittenToAllTheTime(t *testing.T) {
 			s.write("media/log.txt", fmt.Sprint(second))
 			s.write(fmt.Sprintf("media/%d.png", second), "x")
 		}, unceasing + unceasingDirectory, "path:media"},
+		{"a transfer", func(s *stillTree, second int) { s.write("media/.film.mp4.Xy12Ab", fmt.Sprint(second)) }, unceasingDirectory, "path:media/.film.mp4.Xy12Ab"},
 		{"uploads at the top", func(s *stillTree, second int) {
 			s.write(fmt.Sprintf("%d.png", second), "x")
 			s.remove(fmt.Sprintf("%d.png", second-3))
@@ -99,7 +101,8 @@ func TestWrittenToAllTheTime(t *testing.T) {
 			if s.writings.any() || !s.restless.IsZero() {
 				t.Error("it is still thought to be written to")
 			}
-			if got, want := s.catalog.Load().Files(), len(s.writings.seen); got != want {
+			shown := slices.DeleteFunc(slices.Clone(s.writings.seen), func(e entry) bool { return e.hidden })
+			if got, want := s.catalog.Load().Files(), len(shown); got != want {
 				t.Errorf("%d files are served, want %d", got, want)
 			}
 		})
