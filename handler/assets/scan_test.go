@@ -1,0 +1,167 @@
+package assets
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Two changes within the file system's tick cannot be told apart: what was read so soon is read again.
+func TestFreshFilesAreReadAgain(t *testing.T) {
+	t.Parallel()
+	s := newStillTree(t, map[string]string{"a.js": "a"})
+	s.now = time.Now()
+	first := s.read()
+	if !s.fresh["a.js"] {
+		t.Fatal("a file of this moment is not fresh")
+	}
+	s.now = s.now.Add(time.Minute)
+	if second := s.read(); second != first || len(s.fresh) != 0 {
+		t.Errorf("another catalog of the same bytes, or still fresh: %v", s.fresh)
+	}
+	scan := &scanner{fresh: map[string]bool{"a.js": true}}
+	if !scan.mustReread(&File{Path: "a.js", Content: []byte("a")}, true) {
+		t.Error("a fresh file is not read again")
+	}
+}
+
+// A date that does not tell bytes from others is none: who has other bytes of that date would be told that they are current.
+func TestDatesThatTellNothing(t *testing.T) {
+	t.Parallel()
+	const date = "Mon, 02 Feb 2026 10:00:00 GMT"
+	at, _ := http.ParseTime(date)
+	s := newStillTree(t, map[string]string{"a.js": "old"})
+	for _, c := range []struct {
+		name, content string
+		date          time.Time
+		want          string
+	}{
+		{"the date that the file has", "old", at, date},
+		{"other bytes with the same", "new", at, ""},
+		{"other bytes in the same second", "more", at.Add(time.Second / 2), ""},
+		{"the same bytes, touched", "more", at.Add(time.Second), "Mon, 02 Feb 2026 10:00:01 GMT"},
+		{"rolled back, with their old date", "old", at, date},
+		{"of a build that can be reproduced", "build", time.Unix(1, 0), ""},
+		{"yet to come", "clock", s.now.Add(time.Hour), ""},
+	} {
+		s.write("a.js", c.content)
+		if err := os.Chtimes(s.path("a.js"), c.date, c.date); err != nil {
+			t.Fatal(err)
+		}
+		file := s.read().Lookup("a.js")
+		if string(file.Content) != c.content {
+			t.Fatalf("%s: it was not read again", c.name)
+		}
+		h := handlerOf(t, s.Tree)
+		if got := ask(t, h, "GET", "/static/a.js").Header.Get("Last-Modified"); got != c.want {
+			t.Errorf("%s: Last-Modified %q, want %q", c.name, got, c.want)
+		}
+		want := http.StatusNotModified
+		if c.want == "" {
+			want = http.StatusOK
+		}
+		same := c.date.UTC().Format(http.TimeFormat)
+		if got := ask(t, h, "GET", "/static/a.js", "If-Modified-Since", same).StatusCode; got != want {
+			t.Errorf("%s, If-Modified-Since: %d, want %d", c.name, got, want)
+		}
+		if got := ask(t, h, "GET", "/static/a.js", "Range", "bytes=0-0", "If-Range", same).StatusCode; (got == http.StatusPartialContent) != (c.want != "") {
+			t.Errorf("%s, If-Range: %d", c.name, got)
+		}
+	}
+}
+
+// What a change does not touch is not there twice while answers are given from both generations.
+func TestUnchangedFilesAreShared(t *testing.T) {
+	t.Parallel()
+	s := newStillTree(t, map[string]string{"main.js": "1", "app-DdCDtH1A.js": "app", "large.bin": strings.Repeat("x", maxInMemory+1)})
+	first := s.read()
+	s.write("main.js", "2")
+	second := s.read()
+	for _, path := range []string{"app-DdCDtH1A.js", "large.bin"} {
+		if first.Lookup(path) != second.Lookup(path) {
+			t.Errorf("%s is there twice", path)
+		}
+	}
+	if first.Lookup("main.js") == second.Lookup("main.js") {
+		t.Error("main.js is what it was")
+	}
+	s.write(".vite/manifest.json", `{"app.js":{"file":"app-DdCDtH1A.js"}}`)
+	third := s.read()
+	if before, now := second.Lookup("app-DdCDtH1A.js"), third.Lookup("app-DdCDtH1A.js"); before.Evidence.Kind != NoEvidence || now.Evidence.Kind != ByManifest {
+		t.Errorf("evidence %q, and with a manifest %q", before.Evidence.Kind, now.Evidence.Kind)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	t.Parallel()
+	told := make(chan [4]int64, 1)
+	s := &scanner{every: time.Millisecond, progress: func(files, of int, bytes, ofBytes int64) {
+		select {
+		case told <- [4]int64{int64(files), int64(of), bytes, ofBytes}:
+		default:
+		}
+	}}
+	s.readFiles.Store(1)
+	s.readBytes.Store(10)
+	stop := s.tell([]entry{{identity: identity{size: 10}}, {identity: identity{size: 20}}})
+	got := <-told
+	stop()
+	if got != [4]int64{1, 2, 10, 30} {
+		t.Errorf("told %v", got)
+	}
+}
+
+// BenchmarkScan reads a tree that is in the page cache: whole, digests and proofs included.
+func BenchmarkScan(b *testing.B) {
+	block := bytes.Repeat([]byte("0123456789abcdef"), 1<<12) // 64 KiB
+	const contents = 1024
+	plain := func(i int, _ []byte) string { return fmt.Sprintf("app-%d.js", i) }
+	versioned := func(i int, content []byte) string { return fmt.Sprintf("app-%d.%s.js", i, md5Of(string(content))[:12]) }
+	for _, tool := range []struct {
+		name  string
+		paths []func(i int, content []byte) string
+	}{
+		{"plain", []func(int, []byte) string{plain}},
+		{"django", []func(int, []byte) string{versioned}},
+		{"collectstatic", []func(int, []byte) string{plain, versioned}},
+	} {
+		root, size := b.TempDir(), int64(0)
+		for i := range contents {
+			content := append([]byte(fmt.Sprint(i)), block...)
+			for _, path := range tool.paths {
+				if err := os.WriteFile(filepath.Join(root, path(i, content)), content, 0o644); err != nil {
+					b.Fatal(err)
+				}
+				size += int64(len(content))
+			}
+		}
+		for _, held := range []struct {
+			name   string
+			memory int64
+		}{{"held", 1 << 30}, {"streamed", 1}} {
+			b.Run(tool.name+"/"+held.name, func(b *testing.B) {
+				b.SetBytes(size)
+				for b.Loop() {
+					tree, err := OpenTree(TreeConfig{Root: root, Memory: held.memory, Logger: zap.NewNop(), Now: time.Now})
+					if err != nil {
+						b.Fatal(err)
+					}
+					catalog, err := tree.read(context.Background(), time.Now(), true)
+					if err != nil || catalog.Files() != contents*len(tool.paths) {
+						b.Fatal(err)
+					}
+					tree.Close()
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,206 @@
+package assets
+
+import (
+	"context"
+
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	s := newStillTree(t, map[string]string{"real/a.js": "a", "real/deep/b.js": "b"})
+	outside := t.TempDir()
+	if err := os.WriteFile(filepath.Join(outside, "secret.js"), []byte("secret"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.link("real/a.js", "relative.js")
+	s.link(s.path("real/a.js"), "absolute.js")
+	s.link(s.path("real"), "directory")
+	s.link(filepath.Join(outside, "secret.js"), "outside.js")
+	s.link(outside, "outside")
+	s.link("../"+filepath.Base(outside), "climbs")
+	s.link(s.root, "real/above")
+	s.link("loop", "loop")
+	s.link("nowhere", "dangling.js")
+	c := s.read()
+	var paths []string
+	for file := range c.All() {
+		paths = append(paths, file.Path+"="+string(file.Content))
+	}
+	const want = "absolute.js=a directory/a.js=a directory/deep/b.js=b real/a.js=a real/deep/b.js=b relative.js=a"
+	if got := strings.Join(paths, " "); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	for _, path := range []string{"outside.js", "outside", "loop"} {
+		if !s.logged("path:"+path+" ") && !s.logged("path:"+path+"]") {
+			t.Errorf("nothing is said of %s", path)
+		}
+	}
+}
+
+// What is hidden gets no name by which it is served, wherever on the way to it the dot is. Kubernetes has the files of a volume in
+// a directory ..2026_11_25_…, behind a link ..data, behind links with their names.
+func TestLinksToDotfiles(t *testing.T) {
+	t.Parallel()
+	s := newStillTree(t, map[string]string{
+		".env": "secret", ".git/config": "secret", ".git/hooks/a.sh": "secret", "open.txt": "open",
+		"..2026_11_25_22_20_00.1234/app.js": "app", "..2026_11_25_22_20_00.1234/deep/b.js": "b", "..2026_11_25_22_20_00.1234/.env": "secret",
+		"..2026_11_25_22_20_00.1234/.git/config": "secret",
+	})
+	for name, target := range map[string]string{
+		"..data": "..2026_11_25_22_20_00.1234", "app.js": "..data/app.js", "deep": "..data/deep",
+		"env.txt": ".env", "absolute.txt": s.path(".env"), "twice.txt": "env.txt", "directory": ".git",
+		"config.txt": ".git/config", "absolute-config.txt": s.path(".git/config"), "hooks": ".git/hooks",
+		"volume.txt": "..data/.env", "volume-config.txt": "..data/.git/config", "volume": "..data",
+		".git/back.txt": "../open.txt", "back.txt": ".git/back.txt",
+	} {
+		s.link(target, name)
+	}
+	s.read()
+	h := &Handler{Sites: []Site{{Prefix: "/", Tree: s}}}
+	for path, want := range map[string]int{
+		"/app.js": 200, "/deep/b.js": 200, "/open.txt": 200, "/back.txt": 200,
+		"/env.txt": 404, "/absolute.txt": 404, "/twice.txt": 404, "/directory/config": 404,
+		"/config.txt": 404, "/absolute-config.txt": 404, "/hooks/a.sh": 404,
+		"/volume.txt": 404, "/volume-config.txt": 404, "/volume/app.js": 404,
+	} {
+		if got := ask(t, h, http.MethodGet, path).StatusCode; got != want {
+			t.Errorf("%s: %d, want %d", path, got, want)
+		}
+	}
+	if !s.logged("path:env.txt") || !s.logged("path:config.txt") {
+		t.Error("nothing is said of env.txt, or of config.txt")
+	}
+}
+
+// What a pattern hides, a link does not show.
+func TestLinksToWhatPatternsHide(t *testing.T) {
+	t.Parallel()
+	s := newStillTree(t, map[string]string{
+		"private/a.js": "secret", "private/deep/index.html": "secret", "public/a.js": "a", "public/notes.map": "secret",
+	})
+	s.link("private/a.js", "a.js")
+	s.link("../private", "public/directory")
+	s.link("public/notes.map", "notes.txt")
+	s.link("public/a.js", "b.js")
+	catalog := s.read()
+	h := &Handler{Sites: []Site{{Prefix: "/static/", Tree: s}}, Hide: Patterns{"/static/private/*", "*.map"}}
+	for path, want := range map[string]int{
+		"a.js": 404, "public/directory/a.js": 404, "public/directory/deep/": 404, "public/directory/deep": 404, "notes.txt": 404,
+		"~" + catalog.State() + "/a.js": 404, "b.js": 200, "~" + catalog.State() + "/b.js": 200,
+	} {
+		if got := ask(t, h, http.MethodGet, "/static/"+path).StatusCode; got != want {
+			t.Errorf("%s: %d, want %d", path, got, want)
+		}
+		e := h.Explain(httptest.NewRequest(http.MethodGet, "/static/"+path, nil))
+		if e.Status != want || strings.HasSuffix(path, "a.js") && e.Why != whyHidden {
+			t.Errorf("%s: explained as %d, %s", path, e.Status, e.Why)
+		}
+	}
+}
+
+// A manifest that is hidden is read where a link is recognised as one, and served under neither name.
+func TestLinkToHiddenManifest(t *testing.T) {
+	t.Parallel()
+	s := newStillTree(t, map[string]string{
+		".build/manifest.json": `{"app.js":{"file":"assets/app-a98456ab.js"}}`, "assets/app-a98456ab.js": "x",
+	})
+	s.link(".build/manifest.json", "manifest.json")
+	if got := s.evidence("assets/app-a98456ab.js"); got != ByManifest {
+		t.Errorf("evidence %q", got)
+	}
+	if s.read().Lookup("manifest.json") != nil {
+		t.Error("what is hidden is served")
+	}
+}
+
+// A file behind an absolute link is found on the disk too.
+func TestLinkedFilesFromDisk(t *testing.T) {
+	t.Parallel()
+	large := strings.Repeat("0123456789abcdef", maxInMemory/16+1)
+	s := newStillTree(t, map[string]string{"real/large.bin": large})
+	s.link(s.path("real"), "directory")
+	s.read()
+	h := &Handler{Sites: []Site{{Prefix: "/", Tree: s}}}
+	w := httptest.NewRecorder()
+	if err := h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/directory/large.bin", nil), nextFails{}); err != nil {
+		t.Fatal(err)
+	}
+	if w.Code != http.StatusOK || w.Body.String() != large {
+		t.Errorf("%d, %d bytes", w.Code, w.Body.Len())
+	}
+}
+
+// A file that a directory takes the place of, and the other way round.
+func TestFileBecomesDirectory(t *testing.T) {
+	t.Parallel()
+	s := newStillTree(t, map[string]string{"a": "file", "b/c.js": "c"})
+	s.read()
+	s.remove("a")
+	s.write("a/d.js", "d")
+	s.remove("b")
+	s.write("b", "file")
+	if c := s.read(); content(c, "a/d.js") != "d" || content(c, "b") != "file" || content(c, "a") != "file" {
+		t.Errorf("a/d.js %q, b %q, and a %q, which is still given time", content(c, "a/d.js"), content(c, "b"), content(c, "a"))
+	}
+	s.now = s.now.Add(DefaultVanished)
+	if c := s.read(); c.Lookup("a") != nil || c.Lookup("b/c.js") != nil || !c.IsDirectory("a") || c.IsDirectory("b") {
+		t.Error("what is gone is still there")
+	}
+}
+
+// A root that is a link is followed when a deployment points it elsewhere.
+func TestRootIsALink(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, release := range []string{"1", "2"} {
+		if err := os.MkdirAll(filepath.Join(dir, release, "static"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, release, "static", "a.js"), []byte(release), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	current := filepath.Join(dir, "current")
+	point := func(release string) {
+		if err := os.Symlink(release, current+".new"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(current+".new", current); err != nil {
+			t.Fatal(err)
+		}
+	}
+	point("1")
+	tree, err := OpenTree(TreeConfig{Root: filepath.Join(current, "static"), Settle: 20 * time.Millisecond, Logger: zap.NewNop(), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	for _, release := range []string{"1", "2", "1"} {
+		point(release)
+		eventually(t, "release "+release, func() bool { return content(tree.Catalog(context.Background()), "a.js") == release })
+	}
+}
+
+// Links in circles lead to one file by many paths; the walk comes to an end.
+func TestWalkIsBounded(t *testing.T) {
+	t.Parallel()
+	s := newStillTree(t, map[string]string{"a/x.js": "x", "b/x.js": "x", "c/x.js": "x"})
+	for _, from := range []string{"a", "b", "c"} {
+		for _, to := range []string{"a", "b", "c"} {
+			s.link("../"+to, from+"/"+to)
+		}
+	}
+	c := s.read()
+	if c == nil || c.Files() != 15 { // 3 + 3·2 + 3·2·1
+		t.Errorf("%d files", c.Files())
+	}
+}
