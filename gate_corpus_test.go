@@ -441,6 +441,10 @@ func TestCorpusH7ClientAddress(t *testing.T) {
 		{"two /64", trusting, "X-Forwarded-For: 2001:db8::1", "X-Forwarded-For: 2001:db8:0:1::1", 101, "two clients"},
 		{"origin behind a proxy", trusting, "X-Forwarded-For: 192.0.2.1", "X-Forwarded-For: 192.0.2.2\r\nX-Forwarded-Proto: https\r\n" +
 			"X-Forwarded-Host: shop.example\r\nOrigin: https://shop.example", 101, "a trusted proxy says how the client sees the site"},
+		{"origin behind Traefik", trusting, "X-Forwarded-For: 192.0.2.1", "X-Forwarded-For: 192.0.2.2\r\nX-Forwarded-Proto: wss\r\n" +
+			"Origin: https://localhost", 101, "it names the scheme of the socket"},
+		{"origin behind two proxies", trusting, "X-Forwarded-For: 192.0.2.1", "X-Forwarded-For: 192.0.2.2\r\nX-Forwarded-Proto: https, http\r\n" +
+			"X-Forwarded-Host: shop.example, inner\r\nOrigin: https://shop.example", 101, "the client came to the first"},
 		{"origin, made up", "", "X-Unused: 1", "X-Forwarded-Proto: https\r\nX-Forwarded-Host: evil.example\r\n" +
 			"Origin: https://evil.example", 403, "and nobody else"},
 	} {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -60,7 +61,8 @@ func clientAddress(r *http.Request) netip.Addr {
 	return address
 }
 
-// externalOrigin is scheme and host as the client sees them. Only a trusted proxy is believed about them.
+// externalOrigin is scheme and host as the client sees them. Only a trusted proxy is believed about them. Of several proxies the
+// first was asked by the client; some (Traefik) say of a handshake that it came by wss.
 func externalOrigin(r *http.Request) (scheme, host string) {
 	scheme, host = "http", r.Host
 	if r.TLS != nil {
@@ -69,13 +71,21 @@ func externalOrigin(r *http.Request) (scheme, host string) {
 	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); !trusted {
 		return scheme, host
 	}
-	if forwarded := r.Header.Get("X-Forwarded-Proto"); forwarded == "http" || forwarded == "https" {
-		scheme = forwarded
+	switch strings.ToLower(firstElement(r.Header.Get("X-Forwarded-Proto"))) {
+	case "http", "ws":
+		scheme = "http"
+	case "https", "wss":
+		scheme = "https"
 	}
-	if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" {
+	if forwarded := firstElement(r.Header.Get("X-Forwarded-Host")); forwarded != "" {
 		host = forwarded
 	}
 	return scheme, host
+}
+
+func firstElement(list string) string {
+	first, _, _ := strings.Cut(list, ",")
+	return strings.TrimSpace(first)
 }
 
 // noteAdmitted is told of a socket before its handshake is handed on.
