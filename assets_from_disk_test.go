@@ -295,10 +295,10 @@ func TestSlowReadersThatReadAreNotCut(t *testing.T) {
 // announced, and the connection is closed, for what follows on it would be taken for the next answer.
 func TestAFileThatGrowsIsCut(t *testing.T) {
 	t.Parallel()
-	const size = 8 << 20
+	const size = 32 << 20 // more than the buffers of a connection hold
 	root := t.TempDir()
 	path := writeLarge(t, root, "film.mp4", size)
-	site, _ := serveWatched(t, fmt.Sprintf("http://127.0.0.1\nversioned_assets {\n\tserve /static/ %s\n\tsettle 10m\n}", root))
+	site, _ := serveWatched(t, fmt.Sprintf("http://127.0.0.1\nversioned_assets {\n\tserve /static/ %s\n\tsettle 10m\n\tkeep off\n}", root))
 	conn, err := net.Dial("tcp", site.Addr)
 	if err != nil {
 		t.Fatal(err)
