@@ -3,7 +3,6 @@ package assets
 import (
 	"context"
 	"fmt"
-
 	"os"
 	"path/filepath"
 	"slices"

@@ -2,7 +2,6 @@ package assets
 
 import (
 	"context"
-
 	"net/http"
 	"net/http/httptest"
 	"os"

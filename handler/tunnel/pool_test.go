@@ -2,7 +2,6 @@ package tunnel
 
 import (
 	"testing"
-
 	"time"
 )
 
