@@ -78,7 +78,8 @@ func (h *hangups) forget(source source) {
 	}
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
-	if h.sources[s.descriptor] == s {
+	// One whose connection was closed before it could be watched was never put there.
+	if int(s.descriptor) < len(h.sources) && h.sources[s.descriptor] == s {
 		h.sources[s.descriptor] = nil
 	}
 }
