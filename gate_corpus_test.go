@@ -459,6 +459,12 @@ func TestCorpusH7ClientAddress(t *testing.T) {
 			if second := exchange(t, site.Addr, get(keyed, upgrade+c.second+"\r\n")); second.StatusCode != c.status {
 				t.Errorf("%s: status %d, want %d (%s)", c.name, second.StatusCode, c.status, c.why)
 			}
+			if c.status == 403 {
+				eventually(t, "the refusal logged", func() bool { return len(site.Logs.With("WSREJECT")) == 1 })
+				if reason := site.Logs.With("WSREJECT")[0]["reason"].(string); !strings.HasSuffix(reason, "the site's own is http://localhost, as far as trusted_proxies tell") {
+					t.Errorf("%s: the log says %q, which is no help behind a proxy", c.name, reason)
+				}
+			}
 			conn.Close()
 			awaitEnds(t, site)
 		})

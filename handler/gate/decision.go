@@ -19,7 +19,8 @@ type Decision struct {
 	KeyID keys.ID
 	// Fault says what is wrong where the outcome alone does not: with every malformed handshake, and with few others.
 	Fault *Fault
-	// Detail is more of the reason, for the log alone: what is wrong with a ticket, or which limit was met. It may be empty.
+	// Detail is more of the reason, for the log alone: what is wrong with a ticket, which limit was met, or what an origin was
+	// compared with. It may be empty.
 	Detail string
 
 	// Closed says that the refusal was told by a close code, on a handshake that was completed for it.
@@ -74,7 +75,7 @@ func (g *Gate) Decide(r *http.Request) *Decision {
 	switch {
 	case d.Outcome != Accepted:
 	case !g.admitsOrigin(r, route):
-		d.Outcome = OriginDenied
+		d.Outcome, d.Detail = OriginDenied, g.originDetail(r, route)
 	case route.Outdated != nil && isOutdated(r, route):
 		d.Outcome = PageOutdated
 	}
@@ -161,4 +162,12 @@ func (g *Gate) admitsOrigin(r *http.Request, route *Route) bool {
 	}
 	scheme, host := g.config.External(r)
 	return route.Origins.admits(origin[0], scheme, host)
+}
+
+// originDetail tells the operator of a site behind a proxy that nobody trusts why its own pages are refused.
+func (g *Gate) originDetail(r *http.Request, route *Route) string {
+	if len(route.Origins.Listed) > 0 {
+		return ""
+	}
+	return "the site's own is " + siteOrigin(g.config.External(r)) + ", as far as trusted_proxies tell"
 }
