@@ -112,6 +112,10 @@ func TestRoutesThatMustNotLoad(t *testing.T) {
 		{"upstream header", "orders /ws/orders/", good + "\nupstream_credential header \"X Key\" the-upstream-key", ":7", "want a name of letters", "every handshake would be 502"},
 		{"upstream value", "orders /ws/orders/", good + "\nupstream_credential header X-Key `two\nlines`", ":7", "control characters", "every handshake would be 502"},
 		{"upstream digest", "orders /ws/orders/", good + "\nupstream_credential query key sha256:" + strings.Repeat("a1", 32), ":7", "want the secret itself", "the application does not know it"},
+		{"place twice", "orders /ws/orders/", good + "\ncredential header X-Key\ncredential header x-key", ":7", "want it once", "each key would be two"},
+		{"bearer twice", "orders /ws/orders/", good + "\ncredential bearer\ncredential bearer", ":7", "credential bearer: want it once", "each key would be two"},
+		{"one place by two names", "orders /ws/orders/", good + "\ncredential bearer\ncredential header Authorization", ":7", "one place", "each key would be two"},
+		{"query of pages", "orders /ws/orders/", "ticket {\nsecret " + strings.Repeat("secret", 6) + "\nissue_on /a/?b\n}", ":8", "decoded path", "it would match no page"},
 		{"pages", "orders /ws/orders/", "ticket {\nsecret " + strings.Repeat("secret", 6) + "\nissue_on /a/*/b\n}", ":8", "last segment", "it would match no page"},
 	} {
 		caddyfile := "http://localhost\nwebsocket_gate {\n\troute chat /ws/chat/ {\n\t\tkey the-chat-key-012345\n\t}\n\n" +

@@ -35,6 +35,19 @@ type GateUpstreamCredential struct {
 	Secret string `json:"secret"`
 }
 
+// readTwice refuses a place that would be looked at two times: whatever stood there would be two credentials.
+func readTwice(before []gate.Source, source gate.Source) error {
+	if slices.Contains(before, source) {
+		return fmt.Errorf("credential %s: want it once, got it again", strings.TrimSpace(string(source.Place)+" "+source.Name))
+	}
+	both := append(slices.Clone(before), source)
+	if slices.Contains(both, gate.Source{Place: gate.InBearer}) &&
+		slices.Contains(both, gate.Source{Place: gate.InHeader, Name: "Authorization"}) {
+		return errors.New("credential: want bearer or header Authorization, got both, which are one place")
+	}
+	return nil
+}
+
 func (c GateCredential) core() (gate.Source, error) {
 	place := gate.Place(c.In)
 	switch place {

@@ -220,6 +220,9 @@ func (r *GateRoute) core() (*gate.Route, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := readTwice(route.Sources, source); err != nil {
+			return nil, err
+		}
 		route.Sources = append(route.Sources, source)
 	}
 	var err error

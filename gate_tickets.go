@@ -102,6 +102,9 @@ func (t *GateTicket) core() (*keys.Tickets, error) {
 		if strings.Contains(strings.TrimSuffix(page, "/*"), "*") {
 			return nil, fmt.Errorf("issue_on: want a * only as the last segment, as in /screens/*, got %q", page)
 		}
+		if strings.ContainsAny(page, "?#%{}") {
+			return nil, fmt.Errorf("issue_on: want a decoded path, without ?, #, %% and placeholders, got %q", page)
+		}
 	}
 	if len(t.IssueOn) > 0 && t.PublicKey != "" {
 		return nil, errors.New("issue_on: want a secret to sign with, got a public key")
