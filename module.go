@@ -26,6 +26,7 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("versioned_assets", httpcaddyfile.After, "encode")
 
 	caddy.RegisterModule(new(WebSocketTunnel))
+	caddy.RegisterModule(new(WebSocketTunnelListener))
 	httpcaddyfile.RegisterHandlerDirective("websocket_tunnel", parseWebSocketTunnel)
 	// It passes everything but handshakes on, most often to reverse_proxy.
 	httpcaddyfile.RegisterDirectiveOrder("websocket_tunnel", httpcaddyfile.Before, "reverse_proxy")

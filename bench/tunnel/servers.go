@@ -33,7 +33,9 @@ func (s server) settles(withGarbage time.Duration) time.Duration {
 	return min(withGarbage, 5*time.Second)
 }
 
-func (s server) isCaddy() bool { return s.name == "usher" || strings.HasPrefix(s.name, "Caddy") }
+func (s server) isCaddy() bool {
+	return strings.HasPrefix(s.name, "usher") || strings.HasPrefix(s.name, "Caddy")
+}
 
 // settings are what a configuration says of this run.
 type settings struct {
@@ -52,9 +54,10 @@ func installed(dir, only string) []server {
 	}
 	runCaddy := func(file string) []string { return []string{caddy, "run", "--adapter", "caddyfile", "--config", file} }
 	servers := []server{
-		{"usher", dir, caddyfile("websocket_tunnel unix/%s"), runCaddy},
-		{"Caddy", dir, caddyfile("reverse_proxy unix/%s"), runCaddy},
-		{"Caddy, 4 KB buffers", dir, caddyfile("reverse_proxy unix/%s {\n\t\tstream_buffer_size 4KiB\n\t}"), runCaddy},
+		{"usher", dir, caddyfile("", "websocket_tunnel unix/%s"), runCaddy},
+		{"usher below TLS", dir, caddyfile(belowTLS, "websocket_tunnel unix/%s"), runCaddy},
+		{"Caddy", dir, caddyfile("", "reverse_proxy unix/%s"), runCaddy},
+		{"Caddy, 4 KB buffers", dir, caddyfile("", "reverse_proxy unix/%s {\n\t\tstream_buffer_size 4KiB\n\t}"), runCaddy},
 	}
 	if nginx := find("nginx"); nginx != "" {
 		servers = append(servers, server{"nginx", dir, nginxConfig, func(file string) []string { return []string{nginx, "-c", file} }})
@@ -78,7 +81,16 @@ func find(name string) string {
 	return ""
 }
 
-func caddyfile(handler string) func(settings) (string, string) {
+// belowTLS has the tunnel's listener wrapper in the server.
+const belowTLS = `
+	servers {
+		listener_wrappers {
+			websocket_tunnel
+			tls
+		}
+	}`
+
+func caddyfile(global, handler string) func(settings) (string, string) {
 	return func(s settings) (string, string) {
 		site, tls := "http", ""
 		if s.Secure {
@@ -90,13 +102,13 @@ func caddyfile(handler string) func(settings) (string, string) {
 	auto_https off
 	log {
 		output discard
-	}
+	}%s
 }
 %s://localhost:%d {
 	%s
 	%s
 }
-`, site, s.Port, tls, fmt.Sprintf(handler, s.Application))
+`, global, site, s.Port, tls, fmt.Sprintf(handler, s.Application))
 	}
 }
 

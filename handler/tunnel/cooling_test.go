@@ -14,15 +14,16 @@ func TestCooling(t *testing.T) {
 	const tick = time.Millisecond
 	for _, c := range []struct {
 		name, network string
-		secure        bool
+		layers        layering
 	}{
-		{"tcp", "tcp", false}, {"unix", "unix", false}, {"TLS client", "unix", true},
+		{"tcp", "tcp", layerings[0]}, {"unix", "unix", layerings[0]}, {"TLS client", "unix", layerings[1]},
+		{"TLS client above ours", "unix", layerings[2]},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			app := startApp(t, c.network, echo)
 			pool := NewPool(tick)
-			site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Pool: pool}, c.secure)
+			site := c.layers.start(t, Config{Upstreams: []*Upstream{app.Upstream}, Pool: pool})
 			client := site.open(t)
 			cooled := 0
 			for until := time.Now().Add(time.Second); time.Now().Before(until); {

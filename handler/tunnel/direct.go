@@ -13,16 +13,18 @@ import (
 	"github.com/scan2food/usher/handler/sockets"
 )
 
-// directSource reads from a connection that has nothing between itself and the kernel, at the moment that the kernel has
-// bytes, and without asking it twice: a read that does not fill its buffer has emptied the connection, and more is told of
-// by the next edge (epoll(7)). No edge may be lost over that. So it reads and hands on inside the wait of the runtime, which
-// remembers an edge from its beginning to its end. Who closes the connection waits for it, and so for what is handed on.
+// directSource reads from a connection that has nothing between itself and the kernel, or from TLS above a transport, at the
+// moment that the kernel has bytes, and without asking it twice: a read that does not fill its buffer has emptied the
+// connection, and more is told of by the next edge (epoll(7)). No edge may be lost over that. So it reads and hands on inside
+// the wait of the runtime, which remembers an edge from its beginning to its end. Who closes the connection waits for it, and
+// so for what is handed on.
 type directSource struct {
 	conn   net.Conn // for what may wait
 	base   net.Conn // the kernel's, below conn
 	raw    syscall.RawConn
 	try    func(descriptor uintptr) bool
 	socket sockets.Conn // conn, if it is a client's: its bytes pass by there
+	below  *transport   // below the TLS of base; nil without TLS
 
 	// unsure is set while an end might come with no edge of its own: behind bytes, in one edge with them. Then a connection is
 	// empty when it says so.
@@ -39,15 +41,23 @@ type directSource struct {
 
 // newDirectSource reads conn, whose innermost known connection is base. It is nil where the connection does not allow it.
 func newDirectSource(conn, base net.Conn) source {
-	raw, ok := rawConn(base)
+	lowest, below := base, transportOf(base)
+	if below != nil {
+		lowest = below
+	}
+	raw, ok := rawConn(lowest)
 	if !ok {
 		return nil
 	}
-	s := &directSource{conn: conn, base: base, raw: raw, size: smallBuffer}
-	_ = raw.Control(func(descriptor uintptr) { s.descriptor = int32(descriptor) })
-	s.try = s.tryOnce
+	s := &directSource{conn: conn, base: base, raw: raw, below: below, size: smallBuffer}
+	_ = s.raw.Control(func(descriptor uintptr) { s.descriptor = int32(descriptor) })
 	s.socket, _ = conn.(sockets.Conn)
 	s.unsure.Store(true)
+	s.try = s.tryOnce
+	if below != nil {
+		s.try = s.tryRecords
+		below.source.Store(s)
+	}
 	return s
 }
 
@@ -65,7 +75,7 @@ func (s *directSource) pump(sink func([]byte) error) error {
 	s.sink = sink
 	if err := s.raw.Read(s.try); err != nil {
 		err = woken(s.base, err)
-		s.fresh = err == errWoken
+		s.fresh = err == errWoken && (s.below == nil || s.below.empty) // or else TLS may have read ahead
 		return err
 	}
 	if s.err == sockets.ErrClosing {
@@ -95,6 +105,39 @@ func (s *directSource) tryOnce(descriptor uintptr) bool {
 	return err != nil || n == bufferBytes[size] || s.unsure.Load()
 }
 
+// tryRecords reads all that has come through TLS, and hands it on. It reports whether the wait is over, which only an error
+// ends.
+func (s *directSource) tryRecords(descriptor uintptr) bool {
+	if s.fresh {
+		return s.look.once(descriptor)
+	}
+	s.below.empty = false
+	for s.err = nil; s.err == nil; {
+		s.err = s.readRecords()
+	}
+	return s.err != os.ErrDeadlineExceeded
+}
+
+// readRecords fills a buffer as far as it goes. The last record may bring the end with it.
+func (s *directSource) readRecords() (err error) {
+	size := s.size
+	buffer := takeBuffer(size)
+	defer giveBuffer(size, buffer)
+	n := 0
+	for err == nil && n < len(*buffer) {
+		var more int
+		more, err = s.readNow((*buffer)[n:])
+		n += more
+	}
+	s.size = size.next(n, largeBuffer)
+	if n > 0 {
+		if err := s.sink((*buffer)[:n]); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
 func (s *directSource) readNow(p []byte) (int, error) {
 	if s.socket != nil {
 		return s.socket.ReadNow(s, p)
@@ -117,8 +160,15 @@ func (s *directSource) readConn(sink func([]byte) error) error {
 
 func (s *directSource) wake() { _ = s.base.SetReadDeadline(past) }
 
-// Read reads the descriptor without waiting. Where nothing is there, it says that the time for it is over.
+// Read does not wait. Where nothing is there, it says that the time for it is over.
 func (s *directSource) Read(p []byte) (int, error) {
+	if s.below != nil {
+		return s.below.readNow(s.base, p)
+	}
+	return s.readDescriptor(p)
+}
+
+func (s *directSource) readDescriptor(p []byte) (int, error) {
 	n, err := readNow(int(s.descriptor), p)
 	for err == syscall.EINTR {
 		n, err = readNow(int(s.descriptor), p)
@@ -134,17 +184,23 @@ func (s *directSource) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// writeNow makes it a nowWriter.
-func (s *directSource) writeNow(p []byte) (n int) {
-	writer := descriptorWriters.Get().(*descriptorWriter)
-	writer.raw = s.raw
-	if s.socket != nil {
-		n = s.socket.WriteNow(writer, p)
-	} else {
-		n, _ = writer.Write(p)
+// writeNow makes it a nowWriter. Bytes that must go through TLS are left to an ordinary write, and there to the transport.
+func (s *directSource) writeNow(p []byte) int {
+	if s.below != nil {
+		return 0
 	}
-	writer.raw = nil
-	descriptorWriters.Put(writer)
+	if s.socket == nil {
+		return s.writeDescriptor(p)
+	}
+	writer := takeDescriptorWriter(s.raw)
+	defer writer.give()
+	return s.socket.WriteNow(writer, p)
+}
+
+func (s *directSource) writeDescriptor(p []byte) int {
+	writer := takeDescriptorWriter(s.raw)
+	defer writer.give()
+	n, _ := writer.Write(p)
 	return n
 }
 
@@ -154,6 +210,17 @@ var descriptorWriters = sync.Pool{New: func() any {
 	writer.try = writer.tryOnce
 	return writer
 }}
+
+func takeDescriptorWriter(raw syscall.RawConn) *descriptorWriter {
+	writer := descriptorWriters.Get().(*descriptorWriter)
+	writer.raw = raw
+	return writer
+}
+
+func (w *descriptorWriter) give() {
+	w.raw = nil
+	descriptorWriters.Put(w)
+}
 
 // descriptorWriter writes to a connection's descriptor without waiting.
 type descriptorWriter struct {

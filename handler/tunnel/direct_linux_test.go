@@ -229,13 +229,13 @@ func TestBothWaysAtOnce(t *testing.T) {
 	const length = 1 << 20
 	for _, c := range []struct {
 		network string
-		secure  bool
-	}{{"tcp", false}, {"unix", false}, {"unix", true}} {
+		layers  layering
+	}{{"tcp", layerings[0]}, {"unix", layerings[0]}, {"unix", layerings[1]}, {"unix", layerings[2]}} {
 		app := startApp(t, c.network, func(conn *appConn) {
 			conn.accept()
 			talk(t, conn.Conn, conn.Reader, false, length)
 		})
-		site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, MaxFrame: 1000}, c.secure)
+		site := c.layers.start(t, Config{Upstreams: []*Upstream{app.Upstream}, MaxFrame: 1000})
 		client := site.open(t)
 		talk(t, client, client, true, length)
 		client.Close()

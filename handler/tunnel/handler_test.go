@@ -21,18 +21,20 @@ func TestTunnelCarriesBytes(t *testing.T) {
 	cases := []struct {
 		name, why string
 		network   string
-		secure    bool
+		layers    layering
 	}{
-		{"tcp", "the plain case", "tcp", false},
-		{"unix", "Daphne behind a socket file", "unix", false},
-		{"TLS client", "a TLS connection may hold bytes that the kernel has given away", "tcp", true},
-		{"TLS client, unix", "", "unix", true},
+		{"tcp", "the plain case", "tcp", layerings[0]},
+		{"unix", "Daphne behind a socket file", "unix", layerings[0]},
+		{"TLS client", "a TLS connection may hold bytes that the kernel has given away", "tcp", layerings[1]},
+		{"TLS client, unix", "", "unix", layerings[1]},
+		{"TLS client above ours", "TLS is read inside the wait", "tcp", layerings[2]},
+		{"TLS client above ours, unix", "", "unix", layerings[2]},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			app := startApp(t, c.network, echo)
-			site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}}, c.secure)
+			site := c.layers.start(t, Config{Upstreams: []*Upstream{app.Upstream}})
 			client := site.open(t)
 			for _, payload := range [][]byte{nil, []byte("a"), big[:125], big[:300], big[:4096], big[:70000], big} {
 				message := frame(0x82, true, payload)
@@ -97,12 +99,12 @@ func TestTunnelToSecureApplication(t *testing.T) {
 
 func TestEarlyBytes(t *testing.T) {
 	t.Parallel()
-	for _, secure := range []bool{false, true} {
+	for _, layers := range layerings {
 		app := startApp(t, "tcp", func(c *appConn) {
 			c.accept(fromApp("before anybody asked")...)
 			_, _ = io.Copy(c.Conn, c.Reader)
 		})
-		site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}}, secure)
+		site := layers.start(t, Config{Upstreams: []*Upstream{app.Upstream}})
 		client := site.ask(t, plainHandshake+string(text("before it was open")))
 		client.expect(t, fromApp("before anybody asked"))
 		client.expect(t, text("before it was open"))

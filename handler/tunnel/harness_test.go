@@ -114,7 +114,29 @@ type testSite struct {
 // startSite serves with the configuration, whose pool and registry it makes unless they are given.
 func startSite(t testing.TB, config Config, secure bool) *testSite {
 	t.Helper()
-	return startSiteBehind(t, config, secure, func(conn net.Conn) net.Conn { return conn })
+	return startSiteBehind(t, config, secure, asItCame)
+}
+
+func asItCame(conn net.Conn) net.Conn { return conn }
+
+// layering is what a client's connection may be made of.
+type layering struct {
+	name   string
+	secure bool
+	wrap   func(net.Conn) net.Conn // around the connection that was accepted
+}
+
+var layerings = []layering{
+	{"cleartext", false, asItCame},
+	{"TLS", true, asItCame},
+	{"TLS above ours", true, BelowTLS},
+	{"cleartext in ours", false, BelowTLS},
+}
+
+// start serves to clients of that kind.
+func (l layering) start(t testing.TB, config Config) *testSite {
+	t.Helper()
+	return startSiteBehind(t, config, l.secure, l.wrap)
 }
 
 // startSiteBehind does so with something wrapped around every connection.

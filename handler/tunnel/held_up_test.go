@@ -36,8 +36,8 @@ func TestNobodyReads(t *testing.T) {
 		}},
 		{"the application resets", time.Minute, func(_ *testSite, _ *wsClient, app *appConn) { app.reset() }},
 	} {
-		for _, secure := range []bool{false, true} {
-			t.Run(c.name, func(t *testing.T) {
+		for _, layers := range layerings {
+			t.Run(c.name+" "+layers.name, func(t *testing.T) {
 				t.Parallel()
 				full := make(chan *appConn)
 				app := startApp(t, "tcp", func(c *appConn) {
@@ -47,7 +47,7 @@ func TestNobodyReads(t *testing.T) {
 					<-full
 				})
 				defer close(full)
-				site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, WriteTimeout: c.writeTimeout}, secure)
+				site := layers.start(t, Config{Upstreams: []*Upstream{app.Upstream}, WriteTimeout: c.writeTimeout})
 				client := site.open(t)
 				fill(client, frame(0x82, true, make([]byte, 60000)))
 				c.end(site, client, <-full)

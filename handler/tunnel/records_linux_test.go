@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"math/rand/v2"
+	"net"
 	"net/http/httptest"
 	"testing"
 )
@@ -23,7 +24,7 @@ func TestRecordsAreJoined(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			client, server := tlsPair(t)
+			client, server := tlsPair(t, asItCame)
 			source := newConnSource(server, server)
 			source.size = recordBuffer // as in the midst of a flow
 			sent := make([]byte, c.bytes)
@@ -56,15 +57,15 @@ func TestRecordsAreJoined(t *testing.T) {
 	}
 }
 
-// tlsPair is a connection whose client makes records as long as may be.
-func tlsPair(t *testing.T) (client, server *tls.Conn) {
+// tlsPair is a connection whose client makes records as long as may be, with something around the server's end below TLS.
+func tlsPair(t *testing.T, wrap func(net.Conn) net.Conn) (client, server *tls.Conn) {
 	t.Helper()
 	ours, theirs := connPair(t, "tcp")
 	site := httptest.NewUnstartedServer(nil)
 	site.StartTLS() // for its certificate
 	site.Close()
 	client = tls.Client(ours, &tls.Config{InsecureSkipVerify: true, DynamicRecordSizingDisabled: true})
-	server = tls.Server(theirs, site.TLS)
+	server = tls.Server(wrap(theirs), site.TLS)
 	ended := make(chan error, 1)
 	go func() { ended <- client.Handshake() }()
 	if err := server.Handshake(); err != nil {

@@ -77,7 +77,7 @@ func newConnSource(conn, base net.Conn) *connSource {
 
 // rawConn gives access to the descriptor of the connections that have nothing between themselves and the kernel.
 func rawConn(conn net.Conn) (syscall.RawConn, bool) {
-	switch conn.(type) {
+	switch conn = withoutTransport(conn); conn.(type) {
 	case *net.TCPConn, *net.UnixConn:
 		raw, err := conn.(syscall.Conn).SyscallConn()
 		return raw, err == nil

@@ -34,7 +34,7 @@ func TestHalfClose(t *testing.T) {
 // TestClosingHandshake is the usual end: the application's close frame and its FIN reach the client at once.
 func TestClosingHandshake(t *testing.T) {
 	t.Parallel()
-	for _, secure := range []bool{false, true} {
+	for _, layers := range layerings {
 		answered := make(chan []byte, 1)
 		app := startApp(t, "tcp", func(c *appConn) {
 			c.accept()
@@ -43,7 +43,7 @@ func TestClosingHandshake(t *testing.T) {
 			rest, _ := io.ReadAll(c.Reader)
 			answered <- rest
 		})
-		site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}}, secure)
+		site := layers.start(t, Config{Upstreams: []*Upstream{app.Upstream}})
 		client := site.open(t)
 		if got := client.rest(t); closeCode(got) != 4001 || len(got) != 4 {
 			t.Errorf("read %x, want the application's close frame and nothing else", got)
@@ -282,14 +282,14 @@ func TestSlowButSteady(t *testing.T) {
 // TestClosedByTheGate has the registry close a socket: both sides are told, at once.
 func TestClosedByTheGate(t *testing.T) {
 	t.Parallel()
-	for _, secure := range []bool{false, true} {
+	for _, layers := range layerings {
 		heard := make(chan []byte, 1)
 		app := startApp(t, "tcp", func(c *appConn) {
 			c.accept()
 			all, _ := io.ReadAll(c.Reader)
 			heard <- all
 		})
-		site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}}, secure)
+		site := layers.start(t, Config{Upstreams: []*Upstream{app.Upstream}})
 		client := site.open(t)
 		_, _ = client.Write(text("hello"))
 		waitFor(t, "the socket to have said something", func() bool {
