@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,18 +40,22 @@ func TestNobodyReads(t *testing.T) {
 		for _, layers := range layerings {
 			t.Run(c.name+" "+layers.name, func(t *testing.T) {
 				t.Parallel()
-				full := make(chan *appConn)
+				accepted := make(chan *appConn)
+				var enough atomic.Bool
 				app := startApp(t, "tcp", func(c *appConn) {
 					c.accept()
-					fill(c.Conn, frame(0x82, false, make([]byte, 60000)))
-					full <- c
-					<-full
+					go keepWriting(c.Conn, frame(0x82, false, make([]byte, 60000)), &enough)
+					accepted <- c
+					<-accepted
 				})
-				defer close(full)
+				defer close(accepted)
 				site := layers.start(t, Config{Upstreams: []*Upstream{app.Upstream}, WriteTimeout: c.writeTimeout})
 				client := site.open(t)
-				fill(client, frame(0x82, true, make([]byte, 60000)))
-				c.end(site, client, <-full)
+				go keepWriting(client, frame(0x82, true, make([]byte, 60000)), &enough)
+				conn := <-accepted
+				waitFor(t, "both directions to be held up", func() bool { return heldUp(site) })
+				enough.Store(true)
+				c.end(site, client, conn)
 				waitFor(t, "the tunnel to end", func() bool { return site.pool.Len() == 0 })
 			})
 		}
@@ -79,6 +84,25 @@ func TestDrainWhenNobodyReads(t *testing.T) {
 	if took := time.Since(started); took > tunnels/2*time.Second {
 		t.Errorf("draining %d tunnels at once took %s", tunnels, took)
 	}
+}
+
+// keepWriting writes until the connection ends, or it is enough.
+func keepWriting(conn net.Conn, message []byte, enough *atomic.Bool) {
+	for err := error(nil); err == nil && !enough.Load(); {
+		_, err = conn.Write(message)
+	}
+}
+
+// heldUp reports whether a write each way does not go on, or the only tunnel has ended over that.
+func heldUp(site *testSite) bool {
+	for _, t := range site.pool.all() {
+		up, down := t.up.went.Load(), t.down.went.Load()
+		time.Sleep(5 * testTick)
+		if up%2 == 0 || down%2 == 0 || t.up.went.Load() != up || t.down.went.Load() != down {
+			return false
+		}
+	}
+	return true
 }
 
 // fill writes until nothing more is taken.
