@@ -11,7 +11,10 @@ import (
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/scan2food/usher/internal/patience"
 )
 
 // follow reads what a client gets, and returns the stream up to its end.
@@ -45,9 +48,13 @@ func followToClose(client net.Conn, buffer []byte) <-chan []byte {
 }
 
 // A Close at any point of a large message, among the writes of the application, leaves the message whole and comes
-// behind it.
+// behind it. The application has 700 ms for the rest of the message, which only here no busy machine takes from it.
 func TestCloseAtAFrameBoundary(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, closeAtFrameBoundaries)
+}
+
+func closeAtFrameBoundaries(t *testing.T) {
 	const points, chunk = 1000, 4096
 	message := frame(2, bytes.Repeat([]byte("0123456789abcdef"), 1<<16)) // 1 MiB
 	later := frame(1, []byte("never to be seen"))
@@ -91,6 +98,10 @@ func TestCloseAtAFrameBoundary(t *testing.T) {
 // The same with writes and Close at the same time, and many small frames cut at random.
 func TestCloseAmongConcurrentWrites(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, closeAmongConcurrentWrites)
+}
+
+func closeAmongConcurrentWrites(t *testing.T) {
 	r := NewRegistry(time.Now)
 	var stream []byte
 	for i := range 2000 {
@@ -98,15 +109,16 @@ func TestCloseAmongConcurrentWrites(t *testing.T) {
 	}
 	last := closeFrame(CodeGoingAway, "")
 	for range 50 {
-		client, server := tcpPair(t)
+		client, server := net.Pipe()
 		s := open(t, r, Info{})
 		conn := upgraded(t, s, server)
-		got := follow(client)
-		go func() {
-			time.Sleep(time.Duration(rand.IntN(2000)) * time.Microsecond)
-			s.Close(CodeGoingAway, "")
-		}()
-		for rest := stream; ; {
+		got := followToClose(client, make([]byte, 0, 2*len(stream)))
+		closeAt := rand.IntN(len(stream))
+		for rest, beside := stream, false; ; {
+			if !beside && len(stream)-len(rest) >= closeAt {
+				beside = true
+				go s.Close(CodeGoingAway, "")
+			}
 			n := min(len(rest), 1+rand.IntN(300))
 			if _, err := conn.Write(rest[:n]); err != nil {
 				break
@@ -122,6 +134,8 @@ func TestCloseAmongConcurrentWrites(t *testing.T) {
 		if !ok || !f.boundary() || f.closed {
 			t.Fatalf("the client got %d bytes: Close frame at the end %v, at a boundary %v", len(all), ok, f.boundary())
 		}
+		conn.Close()
+		s.End()
 	}
 }
 
@@ -173,16 +187,16 @@ func closeInASecond(t *testing.T, what string, client, server net.Conn, app func
 	handler.Go(func() { app(conn) })
 	time.Sleep(100 * time.Millisecond) // for the application to get stuck
 
-	started := time.Now()
+	stopwatch := patience.Stopwatch(t)
 	s.Close(4401, "revoked")
 	select {
 	case <-released:
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience.Most):
 		t.Errorf("%s: OnClose was not called", what)
 	}
 	handler.Wait()
 	conn.Close()
-	within(t, what, started)
+	within(t, what, stopwatch)
 	s.End()
 	if e := <-ended; e.By != "gate" || e.Code != 4401 {
 		t.Errorf("%s: ended by %s with %d", what, e.By, e.Code)

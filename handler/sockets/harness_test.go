@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/scan2food/usher/internal/patience"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -100,16 +102,16 @@ func soon[T any](t testing.TB, what string, event <-chan T) (got T) {
 	t.Helper()
 	select {
 	case got = <-event:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience.Most):
 		t.Fatalf("%s: did not come", what)
 	}
 	return got
 }
 
 // within fails the test if something took longer than the whole of a Close may take, with room for a busy machine.
-func within(t testing.TB, what string, started time.Time) {
+func within(t testing.TB, what string, stopwatch func() time.Duration) {
 	t.Helper()
-	if took := time.Since(started); took > 1500*time.Millisecond {
+	if took := stopwatch(); took > 1500*time.Millisecond {
 		t.Errorf("%s took %v, want a second", what, took)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"testing"
 	"time"
+
+	"github.com/scan2food/usher/internal/patience"
 )
 
 type readerFunc func(p []byte) (int, error)
@@ -101,7 +103,7 @@ func TestReadNow(t *testing.T) {
 	if n, err := conn.ReadNow(server, buffer); n != len(masked(1, []byte("hello"))) || err != nil {
 		t.Fatalf("ReadNow = %d, %v", n, err)
 	}
-	started := time.Now()
+	stopwatch := patience.Stopwatch(t)
 	n, err := conn.ReadNow(readerFunc(func(p []byte) (int, error) {
 		s.Close(4401, "revoked")
 		if _, err := io.ReadFull(client, make([]byte, len(closeFrame(4401, "revoked")))); err != nil {
@@ -123,7 +125,7 @@ func TestReadNow(t *testing.T) {
 		t.Errorf("Read = %v, want the end", err)
 	}
 	conn.Close()
-	if took := time.Since(started); took > closeWithin/2 {
+	if took := stopwatch(); took > closeWithin/2 {
 		t.Errorf("the end came after %s, though the client had answered", took)
 	}
 	s.End()
@@ -153,9 +155,9 @@ func TestReadNowOfAnEarlyAnswer(t *testing.T) {
 	if err := soon(t, "the end of reading", read); err != io.EOF {
 		t.Errorf("Read = %v, want the end", err)
 	}
-	started := time.Now()
+	stopwatch := patience.Stopwatch(t)
 	s.carryOut(closing, link)
-	if took := time.Since(started); took > closeWithin/2 {
+	if took := stopwatch(); took > closeWithin/2 {
 		t.Errorf("the end came after %s, though the client had answered", took)
 	}
 }

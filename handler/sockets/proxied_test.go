@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/scan2food/usher/internal/patience"
 )
 
 // proxied is a server that hands every handshake through a registry to a reverse proxy in front of an echo.
@@ -69,7 +71,7 @@ func TestReverseProxy(t *testing.T) {
 			r := NewRegistry(time.Now)
 			ended := hooked(r)
 			server := proxied(t, r, start)
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), patience.Most)
 			defer cancel()
 			dial := func(path string) (*websocket.Conn, *http.Response, error) {
 				address := strings.Replace(server.URL, "http", "ws", 1) + path
@@ -92,7 +94,7 @@ func TestReverseProxy(t *testing.T) {
 				list := r.List()
 				return len(list) == 1 && list[0].In == 11 && list[0].Out == 7
 			}
-			for deadline := time.Now().Add(5 * time.Second); !counted(); time.Sleep(time.Millisecond) {
+			for deadline := time.Now().Add(patience.Most); !counted(); time.Sleep(time.Millisecond) {
 				if time.Now().After(deadline) {
 					t.Fatalf("List() = %+v, want one socket with 11 bytes in and 7 out", r.List())
 				}
@@ -100,7 +102,7 @@ func TestReverseProxy(t *testing.T) {
 			if _, response, err := dial("/"); err == nil || response.StatusCode != http.StatusTooManyRequests {
 				t.Errorf("a second socket: %v, want 429", err)
 			}
-			started := time.Now()
+			stopwatch := patience.Stopwatch(t)
 			if n := r.CloseWhere(func(i Info) bool { return i.Route == "chat" }, 4401, "revoked"); n != 1 {
 				t.Errorf("CloseWhere = %d, want 1", n)
 			}
@@ -112,7 +114,7 @@ func TestReverseProxy(t *testing.T) {
 			if e := soon(t, "the end", ended); e.By != "gate" || e.Code != 4401 || e.Route != "chat" {
 				t.Errorf("ended %+v", e)
 			}
-			within(t, "the Close", started)
+			within(t, "the Close", stopwatch)
 			if again, _, err := dial("/"); err != nil {
 				t.Errorf("the place is not free again: %v", err)
 			} else {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/scan2food/usher/handler/sockets"
+	"github.com/scan2food/usher/internal/patience"
 )
 
 // connPair is a connection's two ends.
@@ -112,7 +113,7 @@ func TestEndBehindBytes(t *testing.T) {
 						if err != io.EOF || string(sink.all) != "last words" {
 							t.Fatalf("%s of %s: read %q, then %v", c.name, network, sink.all, err)
 						}
-					case <-time.After(10 * time.Second):
+					case <-time.After(patience.Most):
 						t.Fatalf("%s of %s, the source waits: %v: the end is not seen", c.name, network, waits)
 					}
 				}
@@ -142,7 +143,7 @@ func TestEndIsToldLate(t *testing.T) {
 		if err != io.EOF {
 			t.Errorf("the source ended with %v", err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience.Most):
 		t.Error("the source waits on")
 	}
 }
@@ -168,7 +169,7 @@ func TestNoEdgeIsLost(t *testing.T) {
 			if _, err := theirs.Write(piece); err != nil {
 				t.Fatal(err)
 			}
-			for deadline := time.After(10 * time.Second); rand.IntN(3) > 0; { // or write on at once
+			for deadline := time.After(patience.Most); rand.IntN(3) > 0; { // or write on at once
 				select {
 				case have := <-sink.came:
 					if have < len(sent) {

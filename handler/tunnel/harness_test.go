@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/scan2food/usher/handler/sockets"
+	"github.com/scan2food/usher/internal/patience"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -232,7 +233,7 @@ func (s *testSite) ask(t testing.TB, request string) *wsClient {
 		t.Fatal(err)
 	}
 	c := &wsClient{Conn: conn, reader: bufio.NewReader(conn)}
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience.Most))
 	response, err := http.ReadResponse(c.reader, &http.Request{Method: http.MethodGet})
 	if err != nil {
 		t.Fatalf("reading the answer: %v", err)
@@ -291,7 +292,7 @@ func closeCode(b []byte) int {
 // waitFor waits until something is so that nothing tells of.
 func waitFor(t testing.TB, what string, so func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(patience.Most)
 	for !so() {
 		if time.Now().After(deadline) {
 			t.Errorf("waited in vain for %s", what)

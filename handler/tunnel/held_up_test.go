@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/scan2food/usher/handler/sockets"
+	"github.com/scan2food/usher/internal/patience"
 )
 
 // TestNobodyReads ends tunnels in which both directions are held up in a write, and so both connections inside the wait for what
@@ -79,9 +80,9 @@ func TestDrainWhenNobodyReads(t *testing.T) {
 		site.open(t)
 	}
 	full.Wait()
-	started := time.Now()
+	stopwatch := patience.Stopwatch(t)
 	site.pool.Drain(app.Host, 0)
-	if took := time.Since(started); took > tunnels/2*time.Second {
+	if took := stopwatch(); took > tunnels/2*time.Second {
 		t.Errorf("draining %d tunnels at once took %s", tunnels, took)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"io"
 	"testing"
 	"time"
+
+	"github.com/scan2food/usher/internal/patience"
 )
 
 func TestStrip(t *testing.T) {
@@ -89,6 +91,9 @@ func FuzzStrip(f *testing.F) {
 	})
 }
 
+// patientPing leaves a side that is alive the time to show it, also where a busy machine has it wait.
+const patientPing = 50 * testTick
+
 // TestPing has both sides silent: both are pinged, and while they answer the tunnel stays.
 func TestPing(t *testing.T) {
 	t.Parallel()
@@ -107,9 +112,9 @@ func TestPing(t *testing.T) {
 			_, _ = c.Conn.Write(frame(finPong, false, got[6:]))
 		}
 	})
-	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Ping: 5 * testTick}, false)
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Ping: patientPing}, false)
 	client := site.open(t)
-	for range 5 {
+	for range 3 {
 		got := make([]byte, 2+tokenLength)
 		if _, err := io.ReadFull(client, got); err != nil || got[0] != finPing || got[1] != tokenLength {
 			t.Fatalf("the client read %x, %v, want a ping", got, err)
@@ -140,16 +145,16 @@ func TestHalfOpen(t *testing.T) {
 			_, _ = c.Conn.Write(frame(finPong, false, got[6:]))
 		}
 	})
-	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Ping: 3 * testTick}, false)
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Ping: patientPing}, false)
 	site.open(t)
 	select {
 	case <-ended:
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience.Most):
 		t.Error("a client that answers nothing keeps its socket")
 	}
 
 	mute := startApp(t, "tcp", func(c *appConn) { c.accept(); <-hold })
-	site = startSite(t, Config{Upstreams: []*Upstream{mute.Upstream}, Ping: 3 * testTick}, false)
+	site = startSite(t, Config{Upstreams: []*Upstream{mute.Upstream}, Ping: patientPing}, false)
 	client := site.open(t)
 	go func() { // a client that is alive
 		for {
@@ -180,7 +185,7 @@ func TestPingAtBoundary(t *testing.T) {
 		_, _ = io.Copy(io.Discard, c.Reader)
 	})
 	pool := NewPool(testTick)
-	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Pool: pool, Ping: 3 * testTick}, false)
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Pool: pool, Ping: patientPing}, false)
 	client := site.open(t)
 	client.expect(t, message[:100])
 	waitFor(t, "a ping to be due", func() bool {

@@ -8,6 +8,9 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/scan2food/usher/internal/patience"
 )
 
 // TestFullQueue has many clients come at once, as after a restart: more than the application's Unix socket queues.
@@ -17,15 +20,16 @@ func TestFullQueue(t *testing.T) {
 	for _, c := range []struct {
 		name, why string
 		full      int64 // how often the queue is full
+		timeout   time.Duration
 		status    int
 	}{
-		{"full for a while", "the client waits", 3, http.StatusSwitchingProtocols},
-		{"full for good", "but no longer than a connection may take", 1 << 40, http.StatusBadGateway},
+		{"full for a while", "the client waits", 3, patience.Most, http.StatusSwitchingProtocols},
+		{"full for good", "but no longer than a connection may take", 1 << 40, 20 * queuePause, http.StatusBadGateway},
 	} {
 		var asked atomic.Int64
 		site := startSite(t, Config{
 			Upstreams:   []*Upstream{{Network: "unix", Address: "/application.sock"}},
-			DialTimeout: 20 * queuePause,
+			DialTimeout: c.timeout,
 			Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 				if asked.Add(1) <= c.full {
 					return nil, &net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("connect", syscall.EAGAIN)}
