@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/scan2food/usher/internal/patience"
 )
 
 // application stands behind the gate in tests: it notes every request that reaches it, accepts every handshake, and
@@ -96,7 +98,7 @@ func exchangeOpen(t testing.TB, addr, raw string) (net.Conn, *http.Response) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience.Most))
 	if _, err := io.WriteString(conn, raw); err != nil {
 		t.Fatal(err)
 	}

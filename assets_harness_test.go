@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/scan2food/usher/internal/patience"
 )
 
 // writeTree makes files below a new directory.
@@ -90,10 +92,10 @@ func stampOf(content string) string {
 // eventually asks until the answer satisfies. The limit is far above what an idle machine needs: CI's is not idle.
 func eventually(t *testing.T, what string, satisfied func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience.Most); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if satisfied() {
 			return
 		}
 	}
-	t.Errorf("after 15 seconds: not %s", what)
+	t.Errorf("after %s: not %s", patience.Most, what)
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/scan2food/usher/internal/patience"
 )
 
 // A large file leaves in full segments, with the header in the first of them: otherwise that comes alone, sooner or later, in
@@ -37,7 +39,7 @@ func TestHeaderAndFileShareASegment(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience.Most))
 	reader := bufio.NewReaderSize(conn, 64<<10)
 	for range 200 { // a cork that stays would hold the end of each back for 200 ms
 		if _, err := fmt.Fprint(conn, "GET /static/photo.webp HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"); err != nil {

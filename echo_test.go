@@ -6,15 +6,16 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/scan2food/usher/internal/patience"
 )
 
 // openSocket opens a socket of the chat route with a key.
 func openSocket(t *testing.T, site *testSite, key string) *websocket.Conn {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience.Most)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, strings.Replace(site.URL, "http", "ws", 1)+"/ws/chat/?key="+key, nil)
 	if err != nil {
@@ -27,7 +28,7 @@ func openSocket(t *testing.T, site *testSite, key string) *websocket.Conn {
 // closedWith waits for the end of a socket.
 func closedWith(t *testing.T, conn *websocket.Conn) websocket.StatusCode {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience.Most)
 	defer cancel()
 	_, _, err := conn.Read(ctx)
 	return websocket.CloseStatus(err)
@@ -58,7 +59,7 @@ func echoMessages(w http.ResponseWriter, r *http.Request) {
 // stillOpen has the application echo.
 func stillOpen(t *testing.T, conn *websocket.Conn) bool {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience.Most)
 	defer cancel()
 	if err := conn.Write(ctx, websocket.MessageText, []byte("are you there")); err != nil {
 		return false

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/scan2food/usher/handler/sockets"
+	"github.com/scan2food/usher/internal/patience"
 )
 
 // The keys of the corpus. They stand nowhere else, so that finding one is finding a leak.
@@ -353,7 +354,7 @@ func TestCorpusA25ApplicationRefuses(t *testing.T) {
 				return true
 			}
 			defer conn.Close()
-			_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+			_ = conn.SetDeadline(time.Now().Add(patience.Most))
 			_, _ = io.WriteString(conn, c.raw)
 			if strings.HasPrefix(c.raw, switched) {
 				rest, _ := io.ReadAll(conn)

@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/scan2food/usher/internal/patience"
 )
 
 // headerBlock sends one request of HTTP/2, as these fields and in this order, and returns the :status of the answer, or
@@ -20,7 +22,7 @@ func headerBlock(t *testing.T, server http.Handler, fields ...string) string {
 	t.Helper()
 	ours, theirs := net.Pipe()
 	defer ours.Close()
-	_ = ours.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = ours.SetDeadline(time.Now().Add(patience.Most))
 	go new(http2.Server).ServeConn(theirs, &http2.ServeConnOpts{Handler: server})
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)

@@ -23,6 +23,8 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	"golang.org/x/net/http2"
+
+	"github.com/scan2food/usher/internal/patience"
 )
 
 // stream is an extended CONNECT that was answered.
@@ -116,7 +118,7 @@ func overHTTP3(t *testing.T, site *testSite) opener {
 // dialHTTP3 opens one connection to a server of localhost.
 func dialHTTP3(t *testing.T, addr string) (open opener, leave func()) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience.Most)
 	t.Cleanup(cancel)
 	conn, err := quic.DialAddr(ctx, addr,
 		&tls.Config{InsecureSkipVerify: true, ServerName: "localhost", NextProtos: []string{http3.NextProtoH3}}, nil)

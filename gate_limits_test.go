@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/scan2food/usher/internal/patience"
 )
 
 // A place is free again after every kind of end.
@@ -108,7 +110,7 @@ func TestSocketsEnd(t *testing.T) {
 				}
 				reverse_proxy %s
 			`, strings.Replace(c.words, "SOON", time.Now().Add(3*time.Second).Format(time.RFC3339), 1), app.Addr))
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), patience.Most)
 			defer cancel()
 			url := strings.Replace(site.URL, "http", "ws", 1) + "/ws/chat/?key=the-key-that-ends-soon"
 			conn, _, err := websocket.Dial(ctx, url, nil)

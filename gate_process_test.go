@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/scan2food/usher/internal/patience"
 )
 
 // startSecureCaddy runs a site of https://localhost, with HTTP/2 and 3, and extended CONNECT on both. PORT, ADMIN and, by
@@ -53,7 +55,7 @@ func (p *caddyProcess) exchange(t *testing.T, raw string) (net.Conn, *http.Respo
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience.Most))
 	if _, err := io.WriteString(conn, raw); err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +103,7 @@ func TestStreamsInAProcess(t *testing.T) {
 	if response == nil || response.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("over HTTP/1.1: %v", response)
 	}
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience.Most))
 	defer conn.Close()
 	sockets := map[string]io.ReadWriter{"HTTP/1.1": conn}
 	over3, leave3 := dialHTTP3(t, p.addr)
@@ -133,7 +135,7 @@ func TestStreamsInAProcess(t *testing.T) {
 		if err != nil {
 			t.Errorf("Caddy ended with %v", err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience.Most):
 		t.Error("Caddy does not stop")
 	}
 	if strings.Contains(p.errors.String(), goodKey) {
@@ -273,7 +275,7 @@ func TestNothingLeaks(t *testing.T) {
 	}
 	select {
 	case <-p.hasStopped:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience.Most):
 		t.Fatal("Caddy does not stop")
 	}
 	told["the log"] = p.errors.String()

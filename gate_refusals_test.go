@@ -8,12 +8,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/coder/websocket"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/scan2food/usher/handler/gate"
+	"github.com/scan2food/usher/internal/patience"
 )
 
 // What a page's script sees: the code and the reason of the outcome, and the application sees nothing.
@@ -31,7 +31,7 @@ func TestRejectClose(t *testing.T) {
 		}
 		reverse_proxy %s
 	`, newKey, app.Addr))
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience.Most)
 	defer cancel()
 	browser := &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {site.URL}}, Subprotocols: []string{"chat.v2"}}
 	dial := func(query string, options *websocket.DialOptions) (code websocket.StatusCode, reason string) {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/scan2food/usher/internal/patience"
 )
 
 const generationSite = `
@@ -175,8 +177,8 @@ func receive[T any](t *testing.T, from chan T) (value T) {
 	t.Helper()
 	select {
 	case value = <-from:
-	case <-time.After(20 * time.Second):
-		t.Fatal("nothing came in 20 seconds")
+	case <-time.After(patience.Most):
+		t.Fatalf("nothing came in %s", patience.Most)
 	}
 	return value
 }

@@ -17,6 +17,8 @@ import (
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/scan2food/usher/internal/patience"
 )
 
 // Readers that stall, each in an answer of 64 MB, hold less than what is copied at once: none of the file. Not parallel: memory
@@ -66,7 +68,7 @@ func stallOverHTTP1(t *testing.T, address string, readers int) (end func()) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(patience.Most))
 		if _, err := io.WriteString(conn, "GET /static/film.mp4 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}
@@ -90,7 +92,7 @@ func stallOverHTTP2(t *testing.T, address string, readers int) (end func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience.Most))
 	framer := http2.NewFramer(conn, conn)
 	_, _ = io.WriteString(conn, http2.ClientPreface)
 	_ = framer.WriteSettings()

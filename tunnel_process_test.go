@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/scan2food/usher/internal/patience"
 )
 
 // processConfig names the file that holds the configuration of a process which is started by a test.
@@ -210,7 +212,7 @@ func (p *caddyProcess) expectStopped(t *testing.T) {
 		if said := p.errors.String(); strings.Contains(said, "DATA RACE") && strings.Contains(said, "/handler/") {
 			t.Errorf("a race of ours:\n%s", said)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience.Most):
 		t.Errorf("Caddy does not stop\n%s", p.errors.String())
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/scan2food/usher/internal/patience"
 )
 
 // TestTunnelInAProcess reloads a real Caddy a hundred times under 500 sockets that talk, while handshakes go on: no byte is
@@ -128,7 +130,7 @@ func shakeHand(addr, query string) error {
 		return err
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience.Most))
 	if _, err := io.WriteString(conn, strings.Replace(tunnelHandshake, "a=1", query, 1)+masked("hello")); err != nil {
 		return err
 	}
@@ -148,7 +150,7 @@ func shakeHand(addr, query string) error {
 func TestTunnelDrainsAtStop(t *testing.T) {
 	t.Parallel()
 	app := startApplication(t)
-	process := startCaddy(t, app.Addr, "drain 600ms")
+	process := startCaddy(t, app.Addr, "drain 3s")
 	site := &testSite{Addr: process.addr}
 	const open = 50
 	conns := make([]net.Conn, open)
@@ -169,8 +171,8 @@ func TestTunnelDrainsAtStop(t *testing.T) {
 	for range conns {
 		times = append(times, <-told)
 	}
-	if spread := slices.Max(times) - slices.Min(times); spread < 200*time.Millisecond {
-		t.Errorf("all clients were told within %s, want that spread over 600ms", spread)
+	if spread := slices.Max(times) - slices.Min(times); spread < time.Second {
+		t.Errorf("all clients were told within %s, want that spread over 3s", spread)
 	}
 	process.expectStopped(t)
 }
@@ -333,7 +335,7 @@ func readAllOf(t *testing.T, addr, request string) []byte {
 		return nil
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience.Most))
 	_, _ = io.WriteString(conn, request)
 	got, err := io.ReadAll(conn)
 	if err != nil {

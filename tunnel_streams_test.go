@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/scan2food/usher/handler/sockets"
+	"github.com/scan2food/usher/internal/patience"
 )
 
 func TestTunnelOverHTTP3(t *testing.T) {
@@ -151,7 +152,7 @@ func streamRest(s *stream) []byte {
 	select {
 	case got := <-read:
 		return append(got, 0, 0, 0, 0)
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience.Most):
 		s.close()
 		return []byte(strings.Repeat("no end ", 2))
 	}

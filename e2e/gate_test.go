@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/scan2food/usher/internal/patience"
 )
 
 // open tries a socket, and returns it or the status of the refusal.
 func open(t *testing.T, site, screen, key string) (*websocket.Conn, int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience.Most)
 	defer cancel()
 	url := strings.Replace(site, "http", "ws", 1) + "/ws/" + screen + "/?key=" + key
 	conn, response, err := websocket.Dial(ctx, url, nil)
@@ -42,7 +44,7 @@ func TestNinePairs(t *testing.T) {
 				t.Errorf("the key of %s on %s: %d, want %d", owner, screen, status, want)
 			}
 			if conn != nil {
-				ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+				ctx, cancel := context.WithTimeout(context.Background(), patience.Most)
 				if _, message, err := conn.Read(ctx); err != nil || !strings.Contains(string(message), "connected") {
 					t.Errorf("%s: read %q, %v", screen, message, err)
 				}
@@ -66,14 +68,16 @@ func TestRefusalIsAtOnceAndDaphneNeverSeesIt(t *testing.T) {
 	need(t, "gunicorn")
 	site := startDjango(t)
 	door := startUsher(t, site, freePort(t))
+	quickest := time.Hour // a busy machine slows down some, and what waits for Daphne is never quick
 	for range 20 {
 		started := time.Now()
 		if _, status := open(t, door.url, "chat", "a-wrong-key-0123456789"); status != http.StatusUnauthorized {
 			t.Fatalf("status %d, want 401", status)
 		}
-		if took := time.Since(started); took > 100*time.Millisecond {
-			t.Errorf("a refusal took %v, want less than 100ms", took)
-		}
+		quickest = min(quickest, time.Since(started))
+	}
+	if quickest > 100*time.Millisecond {
+		t.Errorf("the quickest refusal took %v, want less than 100ms", quickest)
 	}
 	if seen := site.seen(t); strings.Contains(seen, "WS") {
 		t.Errorf("Daphne saw %s", seen)
@@ -131,7 +135,7 @@ func TestReload(t *testing.T) {
 	_ = after.CloseNow()
 
 	// The socket of before goes on, through the same Daphne.
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience.Most)
 	defer cancel()
 	go func() {
 		for { // the application's messages come before its pong

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/scan2food/usher/internal/patience"
 )
 
 // The keys of the site under test.
@@ -142,15 +144,15 @@ func freePort(t *testing.T) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-// waitFor waits for a condition, for at most 20 seconds.
+// waitFor waits for a condition, as long as there is patience.
 func waitFor(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience.Most); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if condition() {
 			return
 		}
 	}
-	t.Fatalf("after 20 seconds: not %s", what)
+	t.Fatalf("after %s: not %s", patience.Most, what)
 }
 
 func waitForStatus(t *testing.T, url string, status int) {

@@ -14,6 +14,8 @@ import (
 
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
+
+	"github.com/scan2food/usher/internal/patience"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -51,13 +53,12 @@ func openTreeAt(t testing.TB, config TreeConfig) *Tree {
 
 func eventually(t *testing.T, what string, satisfied func() bool) {
 	t.Helper()
-	for range 400 {
+	for deadline := time.Now().Add(patience.Most); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if satisfied() {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
-	t.Errorf("not %s", what)
+	t.Errorf("after %s: not %s", patience.Most, what)
 }
 
 // A file that a manifest lists and that changes while the manifest does not is vouched for no longer.
