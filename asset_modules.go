@@ -7,8 +7,8 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/scan2food/usher/handler/assets"
-	"github.com/scan2food/usher/handler/stamp"
+	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/stamp"
 )
 
 // moduleGraphs finds the scripts of one directory that can be named under the prefix of a generation. As [rewriter] it knows

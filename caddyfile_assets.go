@@ -10,7 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/scan2food/usher/handler/assets"
+	"github.com/scan2food/usher/handler/static/assets"
 )
 
 func parseVersionedAssets(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {

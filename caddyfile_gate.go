@@ -9,7 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/scan2food/usher/handler/gate"
+	"github.com/scan2food/usher/handler/websocket/gate"
 )
 
 func parseWebSocketGate(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {

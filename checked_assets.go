@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/scan2food/usher/handler/assets"
+	"github.com/scan2food/usher/handler/static/assets"
 )
 
 // check is for what a JSON configuration can be wrong in as a Caddyfile can, and for words that do not go together. A Caddyfile

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scan2food/usher/handler/sockets"
+	"github.com/scan2food/usher/handler/websocket/sockets"
 	"github.com/scan2food/usher/internal/patience"
 )
 

@@ -8,9 +8,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/scan2food/usher/handler/gate"
-	"github.com/scan2food/usher/handler/keys"
-	"github.com/scan2food/usher/handler/sockets"
+	"github.com/scan2food/usher/handler/websocket/gate"
+	"github.com/scan2food/usher/handler/websocket/keys"
+	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
 // The metrics are the process's: each configuration has a registry of its own, and they go on counting in all of them.

@@ -12,7 +12,7 @@ import (
 	"github.com/coder/websocket"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/scan2food/usher/handler/gate"
+	"github.com/scan2food/usher/handler/websocket/gate"
 	"github.com/scan2food/usher/internal/patience"
 )
 

@@ -11,8 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/scan2food/usher/handler/gate"
-	"github.com/scan2food/usher/handler/sockets"
+	"github.com/scan2food/usher/handler/websocket/gate"
+	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
 // keepSilentStream lifts the server's idle timeouts from the stream of an extended CONNECT: to Caddy a socket on which

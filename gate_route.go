@@ -10,9 +10,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/scan2food/usher/handler/gate"
-	"github.com/scan2food/usher/handler/keys"
-	"github.com/scan2food/usher/handler/sockets"
+	"github.com/scan2food/usher/handler/websocket/gate"
+	"github.com/scan2food/usher/handler/websocket/keys"
+	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
 // GateRoute is one kind of socket.

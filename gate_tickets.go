@@ -12,8 +12,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
-	"github.com/scan2food/usher/handler/gate"
-	"github.com/scan2food/usher/handler/keys"
+	"github.com/scan2food/usher/handler/websocket/gate"
+	"github.com/scan2food/usher/handler/websocket/keys"
 )
 
 // GateTicket is which tickets open a route: JSON Web Tokens that end soon. Exactly one of `secrets` and `public_key` is

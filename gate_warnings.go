@@ -11,8 +11,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"github.com/scan2food/usher/handler/gate"
-	"github.com/scan2food/usher/handler/keys"
+	"github.com/scan2food/usher/handler/websocket/gate"
+	"github.com/scan2food/usher/handler/websocket/keys"
 )
 
 // warnOfSecrets tells, when a configuration loads, of what makes its keys less secret than they should be, and of what

@@ -9,8 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"go.uber.org/zap"
 
-	"github.com/scan2food/usher/handler/gate"
-	"github.com/scan2food/usher/handler/keys"
+	"github.com/scan2food/usher/handler/websocket/gate"
+	"github.com/scan2food/usher/handler/websocket/keys"
 )
 
 // watchEvery is how late the end of a key or a dark route may be noticed.

@@ -12,9 +12,9 @@ import (
 	"github.com/dustin/go-humanize"
 	"go.uber.org/zap"
 
-	"github.com/scan2food/usher/handler/archive"
-	"github.com/scan2food/usher/handler/assets"
-	"github.com/scan2food/usher/handler/ledger"
+	"github.com/scan2food/usher/handler/static/archive"
+	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/ledger"
 )
 
 // assetArchives are the archives of the process, by their directories: no two may have the same.

@@ -9,8 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
-	"github.com/scan2food/usher/handler/assets"
-	"github.com/scan2food/usher/handler/ledger"
+	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/ledger"
 )
 
 // versionLedgers are the ledgers of the process, by their files.

@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/scan2food/usher/handler/assets"
-	"github.com/scan2food/usher/handler/stamp"
+	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/stamp"
 )
 
 // pageState is what pages are stamped with at one moment. It is immutable: a page that is on its way while the assets change

@@ -9,7 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/scan2food/usher/handler/stamp"
+	"github.com/scan2food/usher/handler/static/stamp"
 )
 
 // pageWriter stamps a response if that is a page.

@@ -9,8 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
-	"github.com/scan2food/usher/handler/assets"
-	"github.com/scan2food/usher/handler/gate"
+	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/websocket/gate"
 )
 
 // A key in a script that everybody may load is known to everybody. Files that hold text are looked through, in the

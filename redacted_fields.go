@@ -9,7 +9,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"github.com/scan2food/usher/handler/gate"
+	"github.com/scan2food/usher/handler/websocket/gate"
 )
 
 // extraFields are what log_append, tracing and others added to the access line of a request, redacted. Caddy has no function

@@ -12,8 +12,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"github.com/scan2food/usher/handler/gate"
-	"github.com/scan2food/usher/handler/sockets"
+	"github.com/scan2food/usher/handler/websocket/gate"
+	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
 // redactedLogs writes the access and error lines of requests that hold a credential.

@@ -8,7 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 	"go.uber.org/zap"
 
-	"github.com/scan2food/usher/handler/gate"
+	"github.com/scan2food/usher/handler/websocket/gate"
 )
 
 // redactedRewrite is Caddy's rewrite, under Caddy's name, where a gate put it. At level DEBUG it logs the request that it changed;

@@ -3,58 +3,57 @@ package usher
 import (
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 )
 
 const module = "github.com/scan2food/usher/"
 
-// mayImport is the table of imports: what a package of ours may import of ours. Tests may import what is for tests.
-var mayImport = map[string][]string{
-	"handler/gate":        {"handler/keys", "handler/sockets"},
-	"handler/tunnel":      {"handler/sockets"},
-	"handler/assets":      {"handler/fingerprint", "handler/archive"},
-	"handler/keys":        {},
-	"handler/sockets":     {},
-	"handler/stamp":       {},
-	"handler/fingerprint": {},
-	"handler/archive":     {"handler/wholefile"},
-	"handler/ledger":      {"handler/wholefile"},
-	"handler/wholefile":   {},
+// The two wings are plain net/http. Only handler/caddy and the root import Caddy, and only these import the wings.
+var wings = []string{"handler/websocket/", "handler/static/"}
+
+func TestWingsImportNeitherCaddyNorEachOther(t *testing.T) {
+	t.Parallel()
+	for i, wing := range wings {
+		for name, imports := range importsBelow(t, wing) {
+			for _, path := range imports {
+				if strings.HasPrefix(path, "github.com/caddyserver/") || strings.HasPrefix(path, module+"handler/caddy") || path+"/" == module {
+					t.Errorf("%s imports %s; only handler/caddy and the root may", name, path)
+				}
+				if strings.HasPrefix(path+"/", module+wings[1-i]) {
+					t.Errorf("%s imports %s, which is in the other wing", name, path)
+				}
+			}
+		}
+	}
 }
 
-func TestImportsPointInwards(t *testing.T) {
-	t.Parallel()
-	files, err := filepath.Glob("handler/*/*.go")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no files below handler: %v", err)
-	}
-	for _, name := range files {
-		pkg := filepath.ToSlash(filepath.Dir(name))
-		allowed, listed := mayImport[pkg]
-		if !listed {
-			t.Errorf("%s stands in no row of the table", pkg)
+// importsBelow returns the import paths of each Go file below a directory, by file name.
+func importsBelow(t *testing.T, directory string) map[string][]string {
+	t.Helper()
+	imports := map[string][]string{}
+	err := filepath.WalkDir(directory, func(name string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(name, ".go") {
+			return err
 		}
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
 		for _, spec := range file.Imports {
-			path := strings.Trim(spec.Path.Value, `"`)
-			if strings.HasPrefix(path, "github.com/caddyserver/") {
-				t.Errorf("%s imports %s: handler/... knows nothing of Caddy", name, path)
-			}
-			if ours, is := strings.CutPrefix(path, module); is && !slices.Contains(allowed, ours) &&
-				!(ours == "internal/patience" && strings.HasSuffix(name, "_test.go")) {
-				t.Errorf("%s imports %s, which the table does not allow", name, ours)
-			}
+			imports[name] = append(imports[name], strings.Trim(spec.Path.Value, `"`))
 		}
+		return nil
+	})
+	if err != nil || len(imports) == 0 {
+		t.Fatalf("no Go files below %s: %v", directory, err)
 	}
+	return imports
 }
 
 // addsToCaddy are the modules that a build of Caddy has because of this one, and what for.

@@ -8,7 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/scan2food/usher/handler/assets"
+	"github.com/scan2food/usher/handler/static/assets"
 )
 
 // AssetRoot is a directory and the URL prefix under which it is served.

@@ -12,9 +12,9 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/scan2food/usher/handler/assets"
-	"github.com/scan2food/usher/handler/fingerprint"
-	"github.com/scan2food/usher/handler/stamp"
+	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/fingerprint"
+	"github.com/scan2food/usher/handler/static/stamp"
 )
 
 // What may be stamped.

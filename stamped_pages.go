@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/scan2food/usher/handler/assets"
-	"github.com/scan2food/usher/handler/stamp"
+	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/stamp"
 )
 
 // stampedPages gives the references in the HTML that passes the versions of the current generation.

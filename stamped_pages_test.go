@@ -19,7 +19,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"go.uber.org/zap"
 
-	"github.com/scan2food/usher/handler/assets"
+	"github.com/scan2food/usher/handler/static/assets"
 )
 
 // pagesApplication answers as a test says.

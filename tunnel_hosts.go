@@ -8,7 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/scan2food/usher/handler/tunnel"
+	"github.com/scan2food/usher/handler/websocket/tunnel"
 )
 
 // tunnelHosts are the applications that the configurations name, by network and address. What is known of one, its open

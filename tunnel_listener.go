@@ -6,7 +6,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/scan2food/usher/handler/tunnel"
+	"github.com/scan2food/usher/handler/websocket/tunnel"
 )
 
 // WebSocketTunnelListener is for servers whose sockets talk much, over TLS: it stands below that, and spares their tunnels calls

@@ -9,7 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
-	"github.com/scan2food/usher/handler/tunnel"
+	"github.com/scan2food/usher/handler/websocket/tunnel"
 )
 
 // loadSelector loads the policy that chooses among upstreams; random without one.

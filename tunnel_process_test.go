@@ -209,7 +209,7 @@ func (p *caddyProcess) expectStopped(t *testing.T) {
 		if err != nil {
 			t.Errorf("Caddy ended with %v\n%s", err, p.errors.String())
 		}
-		if said := p.errors.String(); strings.Contains(said, "DATA RACE") && strings.Contains(said, "/handler/") {
+		if said := p.errors.String(); strings.Contains(said, "DATA RACE") && strings.Contains(said, "usher/") {
 			t.Errorf("a race of ours:\n%s", said)
 		}
 	case <-time.After(patience.Most):

@@ -10,7 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/scan2food/usher/handler/assets"
+	"github.com/scan2food/usher/handler/static/assets"
 )
 
 // VersionedAssets serves static files, each with the caching that its URL has earned: a year and `immutable` where a

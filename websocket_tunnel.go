@@ -15,9 +15,9 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
-	"github.com/scan2food/usher/handler/gate"
-	"github.com/scan2food/usher/handler/sockets"
-	"github.com/scan2food/usher/handler/tunnel"
+	"github.com/scan2food/usher/handler/websocket/gate"
+	"github.com/scan2food/usher/handler/websocket/sockets"
+	"github.com/scan2food/usher/handler/websocket/tunnel"
 )
 
 // WebSocketTunnel carries WebSockets to the application at a small part of what `reverse_proxy` needs for them, and

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/scan2food/usher/handler/sockets"
+	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
 const tunnelHandshake = "GET /ws/?a=1 HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +

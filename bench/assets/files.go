@@ -43,7 +43,7 @@ func writeFiles(dir string) {
 // scriptOf is so many bytes of program text: that of this module, which compresses as scripts do.
 func scriptOf(size int) []byte {
 	var text []byte
-	names, _ := filepath.Glob("handler/*/*.go")
+	names, _ := filepath.Glob("handler/*/*/*.go")
 	for _, name := range names {
 		content, err := os.ReadFile(name)
 		if err != nil {

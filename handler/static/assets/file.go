@@ -1,0 +1,180 @@
+package assets
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/scan2food/usher/handler/static/fingerprint"
+)
+
+// EvidenceKind is why a URL may be trusted to name its bytes; the strongest first.
+type EvidenceKind string
+
+// The kinds of evidence.
+const (
+	NoEvidence EvidenceKind = ""
+	// ByDigest: a token in the URL is a digest of the bytes.
+	ByDigest EvidenceKind = "digest"
+	// ByManifest: a build manifest lists the file as a versioned output.
+	ByManifest EvidenceKind = "manifest"
+	// ByDirectory: a framework's own rule for the directory.
+	ByDirectory EvidenceKind = "directory"
+	// ByOperator: the operator's promise in the configuration.
+	ByOperator EvidenceKind = "operator"
+)
+
+// Evidence is why a URL may be trusted to name its bytes. The zero value is none.
+type Evidence struct {
+	Kind   EvidenceKind
+	Detail string
+}
+
+// File is one file of a generation. It is immutable once published.
+type File struct {
+	// Path is relative to the root, with slashes.
+	Path string
+	Size int64
+	// ModTime is the date of the bytes, in whole seconds; zero where the one on the disk does not tell them from others.
+	ModTime time.Time
+	// Evidence is what the path alone proves.
+	Evidence Evidence
+	// Content is the bytes; nil if they are served from disk.
+	Content []byte
+	// IsManifest is true of build manifests.
+	IsManifest bool
+
+	fingerprint    *fingerprint.Content // nil where the bytes are not in memory
+	digest         [32]byte
+	identity       identity
+	disk           string              // where it is below the root, with links resolved
+	proof          fingerprint.Proof   // what the bytes prove of the name
+	denied         fingerprint.Finding // why what looked like evidence is none
+	changedUnder   [][sha256.Size]byte // digests of the manifests that stayed the same while the bytes were changed
+	listedVersions []string            // versions for the query that a manifest gives these bytes
+	coded          *coded              // other codings; nil: they are not made of this file
+	integrity      atomic.Pointer[string]
+	asked          atomic.Pointer[[]string] // digests of the bytes that stood in a query, and are not the file's version
+	earlier        readerAt                 // bytes that were replaced
+	links          any                      // what Modules read in a script
+	original       *File                    // as it is on the disk, where other bytes are served
+	circle         string                   // the version of a file whose version is no digest of its bytes
+
+	// header values, made once
+	etag, contentType, contentLength, lastModified []string
+}
+
+// Digest is the SHA-256 of the bytes.
+func (f *File) Digest() [32]byte { return f.digest }
+
+// ETag is the strong entity tag of the bytes as they are.
+func (f *File) ETag() string { return f.etag[0] }
+
+// VersionEvidence tells whether a version in the query speaks of these bytes.
+func (f *File) VersionEvidence(token string) Evidence {
+	if f.circle != "" && token == f.circle {
+		return Evidence{ByDigest, "the version is the stamp of all that refer to each other in a circle"}
+	}
+	if len(token) == fingerprint.StampLength && token == hex.EncodeToString(f.digest[:fingerprint.StampLength/2]) {
+		return Evidence{ByDigest, "the version is the file's stamp"}
+	}
+	if slices.Contains(f.listedVersions, token) {
+		return Evidence{ByManifest, "a manifest gives the file this version"}
+	}
+	if convention, ok := f.provesToken(token); ok {
+		f.noteAsked(token)
+		return Evidence{ByDigest, "the version is the file's " + convention}
+	}
+	return Evidence{}
+}
+
+// provesToken reports a digest of the bytes, and by which convention it is one. Of bytes that are not in memory only SHA-256 is
+// known.
+func (f *File) provesToken(token string) (convention string, ok bool) {
+	if f.fingerprint != nil {
+		proof, ok := f.fingerprint.ProveToken(token)
+		return proof.Convention, ok
+	}
+	return "sha256", fingerprint.IsSHA256(token, f.digest)
+}
+
+// maxAsked is how many versions of a file are noted: a client could ask for each length of each digest.
+const maxAsked = 4
+
+// noteAsked notes a digest of the bytes that is not the file's own version: pages ask for the bytes by it after they are replaced
+// too. One that is lost to another request is noted with the next.
+func (f *File) noteAsked(version string) {
+	var known []string
+	if noted := f.asked.Load(); noted != nil {
+		known = *noted
+	}
+	if len(known) == maxAsked || slices.Contains(known, version) {
+		return
+	}
+	noted := append(known[:len(known):len(known)], strings.Clone(version))
+	f.asked.Store(&noted)
+}
+
+// keptUnder are the versions by which a file is found after it is replaced: its own, or "" where its name is one, and the other
+// digests of its bytes that somebody asked for, or that a manifest lists.
+func (f *File) keptUnder() []string {
+	versions := []string{f.archived()}
+	if f.Evidence.Kind != NoEvidence {
+		return versions
+	}
+	if noted := f.asked.Load(); noted != nil {
+		versions = append(versions, *noted...)
+	}
+	for _, version := range f.listedVersions {
+		if _, ok := f.provesToken(version); ok {
+			versions = append(versions, version)
+		}
+	}
+	return versions
+}
+
+// prepare makes the header values.
+func (f *File) prepare() {
+	tag := hex.EncodeToString(f.digest[:16])
+	f.etag = []string{`"` + tag + `"`}
+	f.contentType = []string{ContentType(f.Path)}
+	f.contentLength = []string{formatInt(f.Size)}
+	if !f.ModTime.IsZero() {
+		f.lastModified = []string{f.ModTime.UTC().Format(http.TimeFormat)}
+	}
+}
+
+// date is the time of modification, unless it is no validator of these bytes: other bytes had the same before, it is the one that
+// reproducible builds give to every file (0, or 1), or it is yet to come (RFC 9110, 8.8.2.1).
+func (f *File) date(now time.Time, before *File) time.Time {
+	date := f.identity.modTime.Truncate(time.Second)
+	switch {
+	case date.Unix() <= 1, date.After(now):
+		return time.Time{}
+	case before == nil || !before.identity.modTime.Truncate(time.Second).Equal(date):
+		return date
+	case before.digest != f.digest:
+		return time.Time{}
+	default:
+		return before.ModTime
+	}
+}
+
+// again is the file with nothing that depends on other files. The bytes have not changed.
+func (f *File) again(held bool) *File {
+	next := &File{
+		Path: f.Path, Size: f.Size, ModTime: f.ModTime, IsManifest: f.IsManifest,
+		digest: f.digest, identity: f.identity, disk: f.disk, proof: f.proof, denied: f.denied, changedUnder: f.changedUnder,
+		links: f.links, coded: f.coded,
+		etag: f.etag, contentType: f.contentType, contentLength: f.contentLength, lastModified: f.lastModified,
+	}
+	next.asked.Store(f.asked.Load())
+	if held {
+		next.Content, next.fingerprint = f.Content, f.fingerprint
+	}
+	return next
+}

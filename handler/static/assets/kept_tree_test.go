@@ -1,0 +1,126 @@
+package assets
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/scan2food/usher/handler/static/archive"
+)
+
+// countedEncoder counts what is encoded, and is told before.
+type countedEncoder struct {
+	encoder
+	calls  *atomic.Int64
+	before func()
+}
+
+func (e countedEncoder) encode(coding Coding, content []byte) []byte {
+	e.calls.Add(1)
+	e.before()
+	return e.encoder.encode(coding, content)
+}
+
+// keptTree is a tree whose variants are kept on disk, and how often it encoded.
+type keptTree struct {
+	*stillTree
+	calls     atomic.Int64
+	encodes   func() // is called before each of them
+	directory string
+	h         *Handler
+}
+
+// newKeptTree is the tree of a process. Another one with the same directory is that of the next, or of one beside it.
+func newKeptTree(t *testing.T, directory string, files map[string]string, configure ...func(*TreeConfig)) *keptTree {
+	t.Helper()
+	k := &keptTree{directory: directory, encodes: func() {}}
+	k.stillTree = newStillTree(t, files, append([]func(*TreeConfig){func(c *TreeConfig) {
+		c.Encode = []Coding{Gzip, Zstd, Brotli}
+		c.Variants = k.open(t, "compressed", 0)
+	}}, configure...)...)
+	k.compression.newEncoder = func() encoder { return countedEncoder{newEncoders(), &k.calls, func() { k.encodes() }} }
+	k.h = handlerOfStill(k.stillTree)
+	return k
+}
+
+func handlerOfStill(s *stillTree) *Handler {
+	return &Handler{
+		Sites: []Site{{Prefix: "/static/", Tree: s}}, VersionQuery: []string{"v"}, Encode: []Coding{Gzip, Brotli, Zstd},
+	}
+}
+
+func (k *keptTree) open(t *testing.T, name string, size int64) *archive.Store {
+	t.Helper()
+	now := func() time.Time {
+		if k.stillTree == nil {
+			return time.Now()
+		}
+		return k.now
+	}
+	store := archive.New(archive.Config{Directory: filepath.Join(k.directory, name), Size: size, Now: now})
+	if err := store.Open(); err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// settle reads the tree, and waits for its variants.
+func (k *keptTree) settle() *Catalog {
+	k.t.Helper()
+	k.read()
+	k.background.Wait()
+	return k.catalog.Load()
+}
+
+// look looks at the variants again, as each hour.
+func (k *keptTree) look() {
+	k.t.Helper()
+	k.now = k.now.Add(renewEvery)
+	k.renew(k.t.Context())
+	k.background.Wait()
+}
+
+// encoded asks for a path in a coding, and checks the answer.
+func (k *keptTree) encoded(path string, coding Coding, want string) *http.Response {
+	k.t.Helper()
+	response := ask(k.t, k.h, "GET", "/static/"+path, "Accept-Encoding", coding.String())
+	if got := response.Header.Get("Content-Encoding"); got != coding.String() || response.StatusCode != 200 {
+		k.t.Errorf("%s: %d in %q, want it in %s", path, response.StatusCode, got, coding)
+		return response
+	}
+	if length := response.Header.Get("Content-Length"); length == "" || decoded(k.t, response) != want {
+		k.t.Errorf("%s in %s is not the file (Content-Length %q)", path, coding, length)
+	}
+	return response
+}
+
+func (k *keptTree) blobs() []string {
+	blobs, err := filepath.Glob(filepath.Join(k.directory, "compressed", "blobs", "*"))
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return blobs
+}
+
+var allCodings = []Coding{Gzip, Zstd, Brotli}
+
+// writtenAt is when each file of a directory was written last.
+func writtenAt(t *testing.T, directory string) map[string]time.Time {
+	t.Helper()
+	entries, err := os.ReadDir(directory)
+	if err != nil || len(entries) == 0 {
+		t.Fatalf("%d files: %v", len(entries), err)
+	}
+	at := make(map[string]time.Time)
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		at[entry.Name()] = info.ModTime()
+	}
+	return at
+}

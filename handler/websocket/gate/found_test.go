@@ -1,0 +1,71 @@
+package gate
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/scan2food/usher/handler/websocket/keys"
+	"github.com/scan2food/usher/handler/websocket/sockets"
+)
+
+func TestFindKeys(t *testing.T) {
+	t.Parallel()
+	byRoute := make(map[string][]keys.Key)
+	for label, key := range map[string]string{
+		"plain": "plain-key-0123456789", "padded": "cGFkZGVkIGtleSBvZiBvdXJz==", "dotted": "dotted.key,of=ours;0123", "odd": "odd key/+0123456789",
+	} {
+		made, err := keys.NewKey(label, key, time.Time{}, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		byRoute["chat"] = append(byRoute["chat"], made)
+	}
+	ring, err := keys.NewRing(byRoute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := New(Config{
+		Ring: ring, Registry: sockets.NewRegistry(time.Now), Now: time.Now, Routes: []*Route{{Name: "chat", Paths: []string{"/ws/"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, text string
+		want       []string
+		why        string
+	}{
+		{"quoted", `const key = "plain-key-0123456789";`, []string{"plain"}, "as people write it"},
+		{"URL", `new WebSocket('wss://a.example/ws/?a=1&key=plain-key-0123456789&b=2')`, []string{"plain"}, "the incident's way"},
+		{"template", "`wss://${host}/ws/?key=plain-key-0123456789`", []string{"plain"}, "in a template"},
+		{"minified", "a=1;var k={key:plain-key-0123456789};b(k)", []string{"plain"}, "without any quotes"},
+		{"padding", "/ws/?key=cGFkZGVkIGtleSBvZiBvdXJz==&x", []string{"padded"}, "base64 keeps its padding"},
+		{"delimiters inside", `"dotted.key,of=ours;0123"`, []string{"dotted"}, "they may be a part of the key"},
+		{"delimiters inside, in a URL", `"/ws/?key=dotted.key,of=ours;0123"`, []string{"dotted"}, "to the end of the word"},
+		{"escaped", `"/ws/?key=odd+key%2F%2B0123456789"`, []string{"odd"}, "as a URL has it"},
+		{"twice", `"plain-key-0123456789" "plain-key-0123456789"`, []string{"plain"}, "it is told once"},
+		{"longer", `"plain-key-01234567890"`, nil, "another word"},
+		{"none", "body { color: red } ", nil, "nothing there"},
+	} {
+		var got []string
+		for _, found := range g.FindKeys(c.text) {
+			got = append(got, found.Label)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: FindKeys = %q, want %q (%s)", c.name, got, c.want, c.why)
+		}
+	}
+}
+
+func BenchmarkFindKeys(b *testing.B) {
+	g := newGate(b, 3, nil)
+	text := ""
+	for len(text) < 1<<20 {
+		text += "function a(b,c){return document.querySelector(b).addEventListener('click',c)};const x={aa:1,bb:[2,3]};"
+	}
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		g.FindKeys(text)
+	}
+}

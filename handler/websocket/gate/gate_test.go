@@ -1,0 +1,256 @@
+package gate
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/scan2food/usher/handler/websocket/keys"
+	"github.com/scan2food/usher/handler/websocket/sockets"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const secret = "good-key-0123456789"
+
+// newGate makes a gate of n routes with n keys each; route i has the path /ws/i/ and the keys secret-i-k.
+func newGate(t testing.TB, n int, edit func(*Route)) *Gate {
+	t.Helper()
+	byRoute := make(map[string][]keys.Key)
+	config := Config{
+		Registry: sockets.NewRegistry(time.Now), Now: time.Now,
+		External: func(r *http.Request) (string, string) { return "https", r.Host },
+		Client:   func(*http.Request) netip.Addr { return netip.Addr{} },
+		StatusOf: func(error) int { return http.StatusBadGateway },
+		Refused:  func(*http.Request, *Decision) {},
+		Admitted: func(*http.Request, *Decision, *sockets.Socket) {},
+	}
+	for i := range n {
+		name := fmt.Sprint(i)
+		for k := range n {
+			key, err := keys.NewKey(fmt.Sprintf("label-%d-%d", i, k), fmt.Sprintf("%s-%d-%d", secret, i, k), time.Time{}, time.Time{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			byRoute[name] = append(byRoute[name], key)
+		}
+		route := &Route{Name: name, Paths: []string{"/ws/" + name + "/"}}
+		if edit != nil {
+			edit(route)
+		}
+		config.Routes = append(config.Routes, route)
+	}
+	ring, err := keys.NewRing(byRoute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Ring = ring
+	g, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func handshake(target string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, target, nil)
+	r.Header.Set("Connection", "Upgrade")
+	r.Header.Set("Upgrade", "websocket")
+	r.Header.Set("Sec-WebSocket-Version", "13")
+	r.Header.Set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+	return r
+}
+
+// What asks to leave HTTP on HTTP/2 and 3 is seen wherever the server puts it.
+func TestReadHandshakeOnHTTP2And3(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		major    int
+		proto    string
+		method   string
+		protocol []string
+		want     Handshake
+		why      string
+	}{
+		{"h2 websocket", 2, "HTTP/2.0", "CONNECT", []string{"websocket"}, WebSocket, "RFC 8441"},
+		{"h2 case", 2, "HTTP/2.0", "CONNECT", []string{"WebSocket"}, OtherProtocol, "the token has case"},
+		{"h2 other", 2, "HTTP/2.0", "CONNECT", []string{"connect-udp"}, OtherProtocol, "RFC 9298"},
+		{"h2 plain CONNECT", 2, "HTTP/2.0", "CONNECT", nil, Tunnel, "a tunnel"},
+		{"h2 GET with :protocol", 2, "HTTP/2.0", "GET", []string{"websocket"}, OtherProtocol, "malformed, and not plain"},
+		{"h3 websocket", 3, "websocket", "CONNECT", nil, WebSocket, "RFC 9220: the token is in Proto"},
+		{"h3 case", 3, "WebSocket", "CONNECT", nil, OtherProtocol, "the token has case"},
+		{"h3 webtransport", 3, "webtransport", "CONNECT", nil, OtherProtocol, "another protocol"},
+		{"h3 plain CONNECT", 3, "HTTP/3.0", "CONNECT", nil, Tunnel, "a tunnel"},
+		{"h3 GET", 3, "HTTP/3.0", "GET", nil, PlainHTTP, "plain"},
+		{"h1 CONNECT", 1, "HTTP/1.1", "CONNECT", nil, Tunnel, "a tunnel"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/ws/0/", nil)
+		r.Method, r.ProtoMajor, r.Proto = c.method, c.major, c.proto
+		if c.protocol != nil {
+			r.Header[":protocol"] = c.protocol
+		}
+		if got := ReadHandshake(r); got != c.want {
+			t.Errorf("ReadHandshake(%s) = %v, want %v (%s)", c.name, got, c.want, c.why)
+		}
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	t.Parallel()
+	parse := func(words ...string) (o Origins) {
+		for _, word := range words {
+			pattern, err := ParseOrigin(word)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.Listed = append(o.Listed, pattern)
+		}
+		return o
+	}
+	sub := parse("https://*.example.com")
+	for _, c := range []struct {
+		name         string
+		origins      Origins
+		origin, host string
+		want         bool
+	}{
+		{"same", Origins{}, "https://example.com", "example.com", true},
+		{"address", parse("https://[::1]:8443"), "https://[::1]:8443", "x", true},
+		{"same, default port written", Origins{}, "https://example.com", "example.com:443", true},
+		{"same, host in upper case", Origins{}, "https://example.com", "EXAMPLE.com", true},
+		{"other port", Origins{}, "https://example.com:444", "example.com", false},
+		{"same port", Origins{}, "https://example.com:444", "example.com:444", true},
+		{"other scheme", Origins{}, "http://example.com", "example.com", false},
+		{"null", Origins{}, "null", "example.com", false},
+		{"null by name", parse("null"), "null", "example.com", true},
+		{"any", Origins{Any: true}, "null", "example.com", true},
+		{"listed", parse("https://a.example"), "https://a.example", "example.com", true},
+		{"listed excludes same", parse("https://a.example"), "https://example.com", "example.com", false},
+		{"subdomain", sub, "https://a.b.example.com", "x", true},
+		{"not the domain itself", sub, "https://example.com", "x", false},
+		{"not a longer name", sub, "https://a.example.com.evil", "x", false},
+		{"not a neighbour", sub, "https://evilexample.com", "x", false},
+		{"not with a port", sub, "https://a.example.com:444", "x", false},
+		{"not by userinfo", sub, "https://evil@a.example.com", "x", false},
+		{"not by a path", sub, "https://evil/.example.com", "x", false},
+		{"not with an empty label", sub, "https://.example.com", "x", false},
+		{"not with an empty label before the domain", sub, "https://a..example.com", "x", false},
+	} {
+		if got := c.origins.admits(c.origin, "https", c.host); got != c.want {
+			t.Errorf("%s: admits(%s) = %v, want %v", c.name, c.origin, got, c.want)
+		}
+	}
+	for _, bad := range []string{"", "example.com", "https://", "https://example.com/", "https://EXAMPLE.com",
+		"https://example.com:443", "https://a.*.com", "*", "https://*", "https://example.com:", "https://example.com:0",
+		"https://example.com:065", "https://example.com:65536", "https://*.example.com:x", "https://büro.example",
+		"wss://example.com", "ws://*.example.com", "https://[0:0::1]:8443"} {
+		if _, err := ParseOrigin(bad); err == nil {
+			t.Errorf("ParseOrigin(%q) was taken", bad)
+		}
+	}
+}
+
+func TestTableRefuses(t *testing.T) {
+	t.Parallel()
+	for _, paths := range [][]string{
+		{"ws/"}, {""}, {"/ws*"}, {"/ws/*/x"}, {"/ws//x"}, {"/ws/../x"}, {"/ws/;x"}, {`/ws\x`}, {"/ws/%61"}, {"/ws/{env.ROOM}/"},
+		{"/ws/", "/ws/"}, {"/ws/*", "/ws/*"},
+	} {
+		if _, err := NewTable([]*Route{{Name: "a", Paths: paths}}); err == nil {
+			t.Errorf("NewTable(%q) was taken", paths)
+		}
+	}
+}
+
+func TestLongestPathWins(t *testing.T) {
+	t.Parallel()
+	table, err := NewTable([]*Route{
+		{Name: "all", Paths: []string{"/ws/*"}}, {Name: "chat", Paths: []string{"/ws/chat/*"}},
+		{Name: "room", Paths: []string{"/ws/chat/room/"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"/ws/x": "all", "/ws/chat": "all", "/ws/chat/": "chat", "/ws/chat/room": "chat", "/ws/chat/room/": "room",
+	} {
+		if route := table.Lookup(&url.URL{Path: path}); route == nil || route.Name != want {
+			t.Errorf("Lookup(%s) = %v, want %s", path, route, want)
+		}
+	}
+}
+
+// The table is asked with what url.ParseRequestURI makes of a request's target.
+func TestPathsThatAreEscaped(t *testing.T) {
+	t.Parallel()
+	table, err := NewTable([]*Route{{Name: "blank", Paths: []string{"/live orders/", "/to go/*"}}, {Name: "umlaut", Paths: []string{"/büro/"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ target, want, why string }{
+		{"/live%20orders/", "blank", "the only way to write it"},
+		{"/to%20go/x%20y", "blank", "below a prefix"},
+		{"/b%C3%BCro/", "umlaut", "as browsers write it"},
+		{"/live%2520orders/", "", "escaped twice is another path"},
+		{"/live+orders/", "", "a plus is a plus in a path"},
+		{"/to%20go%2Fx", "", "no slash where the pattern has one"},
+		{"/b%c3%bcro/", "", "not the bytes that the table holds"},
+	} {
+		u, err := url.ParseRequestURI(c.target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := ""
+		if route := table.Lookup(u); route != nil {
+			name = route.Name
+		}
+		if name != c.want {
+			t.Errorf("Lookup(%s) = %q, want %q (%s)", c.target, name, c.want, c.why)
+		}
+	}
+}
+
+// A decision among ten routes of ten keys makes no more garbage than one among three, and little of it.
+func TestDecideAllocates(t *testing.T) {
+	for _, n := range []int{3, 10} {
+		g := newGate(t, n, nil)
+		for name, target := range map[string]string{
+			"accepted": "/ws/1/?key=" + secret + "-1-1", "unknown": "/ws/1/?key=" + secret + "-wrong",
+			"another route's": "/ws/1/?key=" + secret + "-0-0", "none": "/ws/1/", "unlisted": "/ws/elsewhere/",
+		} {
+			r := handshake(target)
+			if allocs := testing.AllocsPerRun(1000, func() { g.Decide(r) }); allocs > 2 {
+				t.Errorf("%dx%d, %s: %v allocations, want at most 2", n, n, name, allocs)
+			}
+		}
+	}
+}
+
+// The decision: at most a microsecond and two allocations, with three routes of three keys, and ten of ten.
+func BenchmarkDecide(b *testing.B) {
+	for _, n := range []int{3, 10} {
+		g := newGate(b, n, nil)
+		for name, target := range map[string]string{
+			"accepted": "/ws/1/?key=" + secret + "-1-1", "refused": "/ws/1/?key=" + secret + "-wrong",
+			"passed": "/page?a=b",
+		} {
+			r := handshake(target)
+			if name == "passed" {
+				r = httptest.NewRequest(http.MethodGet, target, nil)
+			}
+			b.Run(fmt.Sprintf("%s/%dx%d", name, n, n), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					g.Decide(r)
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,400 @@
+package gate
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/scan2food/usher/handler/websocket/keys"
+	"github.com/scan2food/usher/handler/websocket/sockets"
+)
+
+// nextFunc is a handler behind the gate.
+type nextFunc func(http.ResponseWriter, *http.Request) error
+
+func (f nextFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) error { return f(w, r) }
+
+// ticketGate has routes 0 and 1, both opened by keys and by one set of tickets.
+func ticketGate(t testing.TB, config keys.TicketConfig, edit func(*RouteTickets)) (*Gate, *keys.Tickets) {
+	t.Helper()
+	config.Secrets = []string{"ticket-secret-0123456789-0123456789"}
+	tickets, err := keys.NewTickets(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := newGate(t, 2, func(route *Route) {
+		route.Tickets = &RouteTickets{Tickets: tickets, Bind: config.Bind, Once: config.Once, Lifetime: config.Lifetime}
+		if edit != nil {
+			edit(route.Tickets)
+		}
+	})
+	g.config.Spent = keys.NewSpent(1000)
+	g.config.Random = rand.Reader
+	g.config.NotIssued = func(_ *http.Request, err error) { t.Errorf("not issued: %v", err) }
+	return g, tickets
+}
+
+func issue(t testing.TB, tickets *keys.Tickets, at time.Time, binding string, routes ...string) string {
+	t.Helper()
+	token, err := tickets.Issue(routes, binding, at, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func TestDecideTicket(t *testing.T) {
+	t.Parallel()
+	g, tickets := ticketGate(t, keys.TicketConfig{}, nil)
+	now := time.Now()
+	good, other := issue(t, tickets, now, "", "0"), issue(t, tickets, now, "", "1")
+	old := issue(t, tickets, now.Add(-time.Hour), "", "0")
+	key, otherKey := secret+"-0-0", secret+"-1-0"
+	for _, c := range []struct {
+		name, query, cookie string
+		want                Outcome
+		label               string
+		why                 string
+	}{
+		{"cookie", "", "__Host-usher=" + good, Accepted, TicketLabel, "as a browser presents it"},
+		{"among cookies", "", "a=b; __Host-usher=" + good + "; c=d", Accepted, TicketLabel, "browsers send all"},
+		{"query", "?key=" + good, "", Accepted, TicketLabel, "where a key may stand, a ticket may"},
+		{"key", "?key=" + key, "", Accepted, "label-0-0", "keys go on to open the route"},
+		{"none", "", "", KeyMissing, "", "nothing presented"},
+		{"other cookie", "", "usher=" + good, KeyMissing, "", "it is not looked for under another name"},
+		{"cookie in other case", "", "__host-usher=" + good, KeyMissing, "", "names of cookies have case"},
+		{"empty cookie", "", "__Host-usher=", KeyMissing, "", "nothing presented"},
+		{"cookie twice", "", "__Host-usher=" + good + "; __Host-usher=" + good, KeyAmbiguous, "", "which one the application reads is not known"},
+		{"empty key and cookie", "?key=", "__Host-usher=" + good, Accepted, TicketLabel, "an empty key is none"},
+		{"wrong key and cookie", "?key=" + strings.Repeat("x", 20), "__Host-usher=" + good, KeyUnknown, "", "what a client says itself is judged alone"},
+		{"other route's key and cookie", "?key=" + otherKey, "__Host-usher=" + good, KeyOtherRoute, "label-1-0", "the same"},
+		{"good key, wrong cookie", "?key=" + key, "__Host-usher=x", Accepted, "label-0-0", "the same"},
+		{"key twice and cookie", "?key=&key=", "__Host-usher=" + good, KeyAmbiguous, "", "two are two, empty or not"},
+		{"other route", "", "__Host-usher=" + other, KeyOtherRoute, TicketLabel, "aud names the routes"},
+		{"ended", "", "__Host-usher=" + old, KeyExpired, TicketLabel, "exp"},
+		{"key in the cookie", "", "__Host-usher=" + key, KeyUnknown, "", "the cookie is for tickets"},
+		{"forged", "", "__Host-usher=" + good[:len(good)-4] + "AAAA", KeyUnknown, "", "the signature"},
+		{"no ticket", "?key=a.b.c", "", KeyUnknown, "", "of the form of one"},
+	} {
+		r := handshake("/ws/0/" + c.query)
+		if c.cookie != "" {
+			r.Header.Set("Cookie", c.cookie)
+		}
+		d := g.Decide(r)
+		if d.Outcome != c.want || d.Key != c.label {
+			t.Errorf("%s: Decide = %s by %q, want %s by %q (%s)", c.name, d.Outcome, d.Key, c.want, c.label, c.why)
+		}
+		if ofTicket := d.Outcome == KeyExpired || d.Key == TicketLabel && d.Outcome != Accepted; ofTicket && !strings.HasPrefix(d.Detail, "ticket ") {
+			t.Errorf("%s: the log says %q, want what is wrong with the ticket", c.name, d.Detail)
+		}
+		if shown := g.Redact(r, d).Header["Cookie"]; strings.Contains(strings.Join(shown, ""), good) {
+			t.Errorf("%s: the log shows the ticket in %q", c.name, shown)
+		}
+	}
+}
+
+// A ticket in the cookie of a page's request is not for its log either.
+func TestRedactTicketOfPage(t *testing.T) {
+	t.Parallel()
+	g, tickets := ticketGate(t, keys.TicketConfig{}, nil)
+	token := issue(t, tickets, time.Now(), "", "0")
+	r := httptest.NewRequest(http.MethodGet, "/page", nil)
+	r.Header.Set("Cookie", "a=b; __Host-usher="+token)
+	redaction := g.Redact(r, nil)
+	if redaction == nil || redaction.Header.Get("Cookie") != "a=b; __Host-usher="+Redacted {
+		t.Errorf("Redact = %v, want the ticket replaced", redaction)
+	}
+}
+
+func TestTicketHidden(t *testing.T) {
+	t.Parallel()
+	g, tickets := ticketGate(t, keys.TicketConfig{}, nil)
+	g.config.Routes[0].Hide = true
+	token := issue(t, tickets, time.Now(), "", "0")
+	for _, r := range []*http.Request{handshake("/ws/0/?a=1&key=" + token), handshake("/ws/0/?a=1")} {
+		r.Header.Set("Cookie", "session=1; __Host-usher="+token)
+		err := g.ServeHTTP(httptest.NewRecorder(), r, g.Decide(r), nextFunc(func(w http.ResponseWriter, r *http.Request) error {
+			if got := r.Header.Get("Cookie"); got != "session=1" || r.URL.RawQuery != "a=1" {
+				t.Errorf("the application sees %q and %q, want nothing of the ticket", got, r.URL.RawQuery)
+			}
+			w.WriteHeader(http.StatusForbidden)
+			return nil
+		}))
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Of any number that come at once with one ticket, one is admitted; not even its own end gives it back.
+func TestTicketOnce(t *testing.T) {
+	t.Parallel()
+	g, tickets := ticketGate(t, keys.TicketConfig{Once: true}, nil)
+	var refused atomic.Int32
+	g.config.Refused = func(_ *http.Request, d *Decision) {
+		if d.Outcome == KeyExpired && d.Detail == "ticket was used before" {
+			refused.Add(1)
+		}
+	}
+	token := issue(t, tickets, time.Now(), "", "0", "1")
+	for round, path := range []string{"/ws/0/", "/ws/1/"} {
+		var admitted atomic.Int32
+		refused.Store(0)
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(func() {
+				r := handshake(path)
+				r.Header.Set("Cookie", "__Host-usher="+token)
+				_ = g.ServeHTTP(httptest.NewRecorder(), r, g.Decide(r), nextFunc(func(w http.ResponseWriter, _ *http.Request) error {
+					admitted.Add(1)
+					w.WriteHeader(http.StatusForbidden)
+					return nil
+				}))
+			})
+		}
+		all.Wait()
+		if admitted.Load() != 1 || refused.Load() != 49 {
+			t.Errorf("route %d: %d admitted and %d refused as used, want 1 and 49", round, admitted.Load(), refused.Load())
+		}
+	}
+	if open := len(g.config.Registry.List()); open != 0 {
+		t.Errorf("%d sockets are left in the registry, want none", open)
+	}
+}
+
+// A key is good as often as it comes, also where tickets are good once, and whatever it is called.
+func TestKeyBesideTicketsThatAreGoodOnce(t *testing.T) {
+	t.Parallel()
+	g, _ := ticketGate(t, keys.TicketConfig{Once: true}, nil)
+	const value = "a-key-that-is-called-ticket"
+	key, err := keys.NewKey(TicketLabel, value, time.Time{}, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring, err := keys.NewRing(map[string][]keys.Key{"0": {key}, "1": nil})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.SetRing(ring)
+	for range 2 {
+		admitted := false
+		r := handshake("/ws/0/?key=" + value)
+		_ = g.ServeHTTP(httptest.NewRecorder(), r, g.Decide(r), nextFunc(func(w http.ResponseWriter, _ *http.Request) error {
+			admitted = true
+			w.WriteHeader(http.StatusForbidden)
+			return nil
+		}))
+		if !admitted {
+			t.Error("the key was refused")
+		}
+	}
+}
+
+func TestTicketInEarlyData(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		once bool
+		edit func(*http.Request)
+		want int
+		why  string
+	}{
+		{"header", true, func(r *http.Request) { r.Header.Set("Early-Data", "1") }, http.StatusTooEarly, "RFC 8470, 5.1"},
+		{"TLS", true, func(r *http.Request) { r.TLS = new(tls.ConnectionState) }, http.StatusTooEarly, "our own TLS has not ended its handshake"},
+		{"later", true, func(r *http.Request) { r.TLS = &tls.ConnectionState{HandshakeComplete: true} }, 101, "not early"},
+		{"many times", false, func(r *http.Request) { r.Header.Set("Early-Data", "1") }, 101, "it may be repeated anyway"},
+	} {
+		g, tickets := ticketGate(t, keys.TicketConfig{Once: c.once}, nil)
+		r := handshake("/ws/0/")
+		c.edit(r)
+		r.Header.Set("Cookie", "__Host-usher="+issue(t, tickets, time.Now(), "", "0"))
+		if d := g.Decide(r); d.Status() != c.want {
+			t.Errorf("%s: %s, status %d, want %d (%s)", c.name, d.Outcome, d.Status(), c.want, c.why)
+		}
+	}
+}
+
+func TestTicketBoundToOrigin(t *testing.T) {
+	t.Parallel()
+	g, tickets := ticketGate(t, keys.TicketConfig{Bind: keys.BindOrigin}, nil)
+	g.config.Routes[0].Origins = Origins{Any: true}
+	token := issue(t, tickets, time.Now(), keys.BindingOf(keys.BindOrigin, g.config.Client(nil), siteOrigin("https", "Example.com:443")), "0")
+	for origin, want := range map[string]Outcome{
+		"https://example.com": Accepted, "https://evil.example": KeyUnknown, "http://example.com": KeyUnknown, "": KeyUnknown,
+	} {
+		r := handshake("/ws/0/")
+		r.Header.Set("Cookie", "__Host-usher="+token)
+		if origin != "" {
+			r.Header.Set("Origin", origin)
+		}
+		if d := g.Decide(r); d.Outcome != want {
+			t.Errorf("from %q: %s, want %s", origin, d.Outcome, want)
+		}
+	}
+}
+
+func TestIssueOnPages(t *testing.T) {
+	t.Parallel()
+	g, _ := ticketGate(t, keys.TicketConfig{Lifetime: 5 * time.Minute}, func(tickets *RouteTickets) {
+		tickets.Pages = []string{"/screen/", "/staff/*"}
+	})
+	for _, c := range []struct {
+		name, method, path, contentType string
+		status                          int
+		want                            bool
+		why                             string
+	}{
+		{"page", "GET", "/screen/", "text/html; charset=utf-8", 200, true, "what it is for"},
+		{"below", "GET", "/staff/a/b", "TEXT/HTML", 200, true, "all below; media types have no case"},
+		{"HEAD", "HEAD", "/screen/", "text/html", 200, true, "an open page renews by it"},
+		{"304", "GET", "/screen/", "", 304, true, "the page is the one that the browser holds"},
+		{"sniffed", "GET", "/screen/", "", 200, true, "net/http would say text/html"},
+		{"beside", "GET", "/screen", "text/html", 200, false, "another path"},
+		{"not below", "GET", "/staff", "text/html", 200, false, "another path"},
+		{"POST", "POST", "/screen/", "text/html", 200, false, "no page load"},
+		{"login", "GET", "/screen/", "text/html", 302, false, "the application sends him away"},
+		{"error", "GET", "/screen/", "text/html", 403, false, "the application does not show it"},
+		{"JSON", "GET", "/screen/", "application/json", 200, false, "no page"},
+	} {
+		r := httptest.NewRequest(c.method, c.path, nil)
+		w := httptest.NewRecorder()
+		err := g.ServeHTTP(w, r, g.Decide(r), nextFunc(func(w http.ResponseWriter, _ *http.Request) error {
+			if c.contentType != "" {
+				w.Header().Set("Content-Type", c.contentType)
+			}
+			w.Header().Set("Cache-Control", "public, max-age=60, s-maxage=600")
+			if c.name != "sniffed" {
+				w.WriteHeader(c.status)
+			}
+			if c.status == 200 && c.method != "HEAD" {
+				_, _ = w.Write([]byte("<!DOCTYPE html><p>"))
+			}
+			return nil
+		}))
+		cookies := w.Result().Cookies()
+		if err != nil || (len(cookies) == 1) != c.want || w.Code != c.status {
+			t.Errorf("%s: %d, cookies %v, want one: %t (%s)", c.name, w.Code, cookies, c.want, c.why)
+			continue
+		}
+		if !c.want {
+			continue
+		}
+		cookie, cache := cookies[0], w.Header().Get("Cache-Control")
+		if cookie.Name != "__Host-usher" || !cookie.HttpOnly || !cookie.Secure || cookie.SameSite != http.SameSiteStrictMode ||
+			cookie.Path != "/" || cookie.Domain != "" || cookie.MaxAge != 300 {
+			t.Errorf("%s: cookie %v, want one that only this host gets, and no script", c.name, cookie)
+		}
+		if cache != "private, max-age=60" {
+			t.Errorf("%s: Cache-Control %q, want what no shared cache keeps", c.name, cache)
+		}
+		for _, path := range []string{"/ws/0/", "/ws/1/"} {
+			r := handshake(path)
+			r.AddCookie(&http.Cookie{Name: cookie.Name, Value: cookie.Value})
+			if d := g.Decide(r); d.Outcome != Accepted {
+				t.Errorf("%s: the ticket is %s on %s, want accepted", c.name, d.Outcome, path)
+			}
+		}
+	}
+}
+
+func TestPrivately(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		given string
+		fresh time.Duration
+		want  string
+		why   string
+	}{
+		{"", time.Minute, "private, no-cache", "nobody said how long"},
+		{"public", time.Minute, "private, no-cache", "nor here"},
+		{"must-revalidate", time.Minute, "private, must-revalidate, no-cache", "nor here: Expires might"},
+		{"max-age=5", time.Minute, "private, max-age=5", "less than the ticket lasts"},
+		{"private, max-age=5", time.Minute, "private, max-age=5", "as it is"},
+		{`private="x", max-age=5`, time.Minute, "private, max-age=5", "all of it"},
+		{"max-age=3600", time.Minute, "private, max-age=60", "the page would come without a ticket that is good"},
+		{`max-age="3600"`, time.Minute, "private, max-age=60", "in quotes too"},
+		{"max-age=99999999999999999999", time.Minute, "private, no-cache", "no number"},
+		{"max-age=-1", time.Minute, "private, no-cache", "no number"},
+		{"max-age=5, max-age=3600", time.Minute, "private, max-age=5", "once"},
+		{"max-age=3600", 0, "private, max-age=0", "its ticket was used when it is shown again"},
+		{"max-age=60, immutable, stale-while-revalidate=600, stale-if-error=600", time.Minute, "private, max-age=60", "stale is without a ticket"},
+		{"no-store", time.Minute, "no-store", "nobody keeps it"},
+		{"Public, S-MaxAge=9, no-cache", time.Minute, "private, no-cache", "directives have no case"},
+	} {
+		var lines []string
+		if c.given != "" {
+			lines = []string{c.given}
+		}
+		if got := privately(lines, c.fresh); got != c.want {
+			t.Errorf("privately(%q, %v) = %q, want %q (%s)", c.given, c.fresh, got, c.want, c.why)
+		}
+	}
+}
+
+// A page with a ticket is nobody else's, whatever the application lets shared caches do in headers of their own, and is not
+// shown again with a ticket that was used.
+func TestPageWithATicketInCaches(t *testing.T) {
+	t.Parallel()
+	g, _ := ticketGate(t, keys.TicketConfig{Once: true}, func(tickets *RouteTickets) { tickets.Pages = []string{"/screen/"} })
+	r, w := httptest.NewRequest(http.MethodGet, "/screen/", nil), httptest.NewRecorder()
+	_ = g.ServeHTTP(w, r, g.Decide(r), nextFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		for name, value := range map[string]string{
+			"Content-Type": "text/html", "Cache-Control": "public, max-age=60", "CDN-Cache-Control": "max-age=600",
+			"Cloudflare-CDN-Cache-Control": "max-age=600", "Surrogate-Control": "max-age=600",
+		} {
+			w.Header().Set(name, value)
+		}
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}))
+	if len(w.Result().Cookies()) != 1 {
+		t.Fatalf("the page carries %v, want one ticket", w.Result().Cookies())
+	}
+	for name, lines := range w.Header() {
+		switch {
+		case name == "Cache-Control" && lines[0] != "private, max-age=0", strings.HasSuffix(name, "-Control") && name != "Cache-Control":
+			t.Errorf("%s: %s", name, lines)
+		}
+	}
+}
+
+// One cookie holds one ticket: routes that issue by it must agree.
+func TestIssuersAgree(t *testing.T) {
+	t.Parallel()
+	a, err := keys.NewTickets(keys.TicketConfig{Secrets: []string{strings.Repeat("a", 32)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := keys.NewTickets(keys.TicketConfig{Secrets: []string{strings.Repeat("b", 32)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name          string
+		first, second RouteTickets
+		good          bool
+	}{
+		{"same", RouteTickets{Tickets: a, Pages: []string{"/"}}, RouteTickets{Tickets: a, Pages: []string{"/"}}, true},
+		{"other secret", RouteTickets{Tickets: a, Pages: []string{"/"}}, RouteTickets{Tickets: b, Pages: []string{"/"}}, false},
+		{"other pages", RouteTickets{Tickets: a, Pages: []string{"/"}}, RouteTickets{Tickets: a, Pages: []string{"/x"}}, false},
+		{"other cookie", RouteTickets{Tickets: a, Pages: []string{"/"}}, RouteTickets{Tickets: b, Cookie: "b", Pages: []string{"/"}}, true},
+		{"not issued", RouteTickets{Tickets: a, Pages: []string{"/"}}, RouteTickets{Tickets: b}, true},
+	} {
+		ring, err := keys.NewRing(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = New(Config{Ring: ring, Registry: sockets.NewRegistry(time.Now), Routes: []*Route{
+			{Name: "a", Paths: []string{"/a"}, Tickets: &c.first}, {Name: "b", Paths: []string{"/b"}, Tickets: &c.second},
+		}})
+		if (err == nil) != c.good {
+			t.Errorf("%s: New = %v, want good: %t", c.name, err, c.good)
+		}
+	}
+}

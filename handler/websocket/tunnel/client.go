@@ -1,0 +1,124 @@
+package tunnel
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+
+	"github.com/scan2food/usher/handler/websocket/sockets"
+)
+
+// takeOver makes the client's connection the tunnel's own (HTTP/1.1). The innermost writer is asked for it: what others
+// have wrapped around it, such as an access log that counts bytes, ends with the handshake; kept for hours it would hold
+// the request, its header and both of net/http's buffers. The socket's own wrapper is put around it anew.
+func takeOver(w http.ResponseWriter, socket *sockets.Socket) (*connClient, error) {
+	conn, buffered, err := http.NewResponseController(sockets.Innermost(w)).Hijack()
+	if err != nil {
+		return nil, err
+	}
+	n := buffered.Reader.Buffered()
+	if n == 0 {
+		return &connClient{Conn: socket.Conn(conn), base: conn}, nil
+	}
+	// A copy, since buffered belongs to net/http and is to be let go; and read through the socket, since it counts.
+	early, _ := buffered.Reader.Peek(n)
+	client := &connClient{Conn: socket.Conn(&earlyConn{conn, bytes.Clone(early)}), base: conn, early: make([]byte, n)}
+	// An error, if the gate has closed the socket already, comes again where the tunnel reads.
+	n, _ = io.ReadFull(client.Conn, client.early)
+	client.early = client.early[:n]
+	return client, nil
+}
+
+// earlyConn is a connection of which some bytes have been read before.
+type earlyConn struct {
+	net.Conn
+	early []byte
+}
+
+func (c *earlyConn) Read(p []byte) (int, error) {
+	if len(c.early) == 0 {
+		return c.Conn.Read(p)
+	}
+	n := copy(p, c.early)
+	if c.early = c.early[n:]; len(c.early) == 0 {
+		c.early = nil
+	}
+	return n, nil
+}
+
+func (c *earlyConn) CloseWrite() error { return closeWrite(c.Conn) }
+
+// NetConn is the connection itself, for whoever must reach below it.
+func (c *earlyConn) NetConn() net.Conn { return c.Conn }
+
+// connClient is a client's connection.
+type connClient struct {
+	sockets.Conn
+	base  net.Conn // without the socket's wrapper
+	early []byte   // came before the connection was taken over
+}
+
+// CloseWrite ends what goes to the client. Behind a TLS close_notify comes the end of the TCP connection's half: a
+// browser reports a closed socket no sooner.
+func (c *connClient) CloseWrite() error { return closeWrite(c.base) }
+
+// streamClient is a client's stream on HTTP/2 and 3.
+type streamClient struct {
+	body       io.ReadCloser
+	writer     http.ResponseWriter
+	controller *http.ResponseController
+	innermost  *http.ResponseController
+	socket     *sockets.Socket
+	once       sync.Once
+}
+
+func newStreamClient(w http.ResponseWriter, body io.ReadCloser, socket *sockets.Socket) *streamClient {
+	return &streamClient{
+		body: body, writer: w, socket: socket, controller: http.NewResponseController(w),
+		innermost: http.NewResponseController(sockets.Innermost(w)),
+	}
+}
+
+func (c *streamClient) Write(p []byte) (int, error) {
+	n, err := c.writer.Write(p)
+	if err != nil {
+		return n, err
+	}
+	return n, c.controller.Flush()
+}
+
+// Close ends reads and writes that are under way. The stream itself ends when the handler returns.
+func (c *streamClient) Close() error {
+	c.once.Do(func() {
+		// A Close frame that is on its way is left in peace: the socket sees to its end itself.
+		if _, closing := c.socket.Closed(); !closing {
+			// Not through wrappers: they need not expect a deadline from another goroutine than that which writes.
+			_ = c.innermost.SetWriteDeadline(past)
+		}
+		_ = c.body.Close()
+	})
+	return nil
+}
+
+var errNoHalves = errors.New("the end of a stream's output is the end of its handler")
+
+// CloseWrite cannot be had: it would be the return of the handler, and so the end of the other direction as well.
+func (c *streamClient) CloseWrite() error { return errNoHalves }
+
+// closeWrite ends one direction of a connection and leaves the other open.
+func closeWrite(conn net.Conn) error {
+	half, ok := conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.New("the connection has no halves")
+	}
+	if err := half.CloseWrite(); err != nil {
+		return err
+	}
+	if layered, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		return closeWrite(layered.NetConn())
+	}
+	return nil
+}

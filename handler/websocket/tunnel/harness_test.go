@@ -1,0 +1,313 @@
+package tunnel
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/scan2food/usher/handler/websocket/sockets"
+	"github.com/scan2food/usher/internal/patience"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// testTick is a second of the tests' pools.
+const testTick = 10 * time.Millisecond
+
+const testKey = "dGhlIHNhbXBsZSBub25jZQ=="
+
+// testApp is an application that speaks HTTP by hand.
+type testApp struct {
+	*Upstream
+	listener net.Listener
+	accepted sync.WaitGroup
+}
+
+// startApp listens, and gives every connection to serve once its request has been read. Serve owns the connection.
+func startApp(t testing.TB, network string, serve func(*appConn)) *testApp {
+	t.Helper()
+	address := "127.0.0.1:0"
+	if network == "unix" {
+		address = filepath.Join(t.TempDir(), "app.sock")
+	}
+	listener, err := net.Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	upstream := &Upstream{Network: network, Address: listener.Addr().String(), Host: new(Host)}
+	app := &testApp{Upstream: upstream, listener: listener}
+	app.accepted.Go(func() { app.accept(t, serve) })
+	t.Cleanup(func() {
+		listener.Close()
+		app.accepted.Wait()
+	})
+	return app
+}
+
+func (a *testApp) accept(t testing.TB, serve func(*appConn)) {
+	for {
+		conn, err := a.listener.Accept()
+		if err != nil {
+			return
+		}
+		a.accepted.Go(func() {
+			defer conn.Close()
+			reader := bufio.NewReader(conn)
+			request, err := http.ReadRequest(reader)
+			if err != nil {
+				return
+			}
+			serve(&appConn{Conn: conn, Reader: reader, request: request, t: t})
+		})
+	}
+}
+
+// appConn is one connection of an application, with its handshake.
+type appConn struct {
+	net.Conn
+	*bufio.Reader
+	request *http.Request
+	t       testing.TB
+}
+
+// accept answers with a true 101, and the bytes that follow in the same write.
+func (c *appConn) accept(more ...byte) {
+	c.answer("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
+		acceptFor(c.request.Header.Get("Sec-Websocket-Key")) + "\r\n\r\n" + string(more))
+}
+
+func (c *appConn) answer(text string) { _, _ = io.WriteString(c.Conn, text) }
+
+// reset ends the connection with a TCP reset.
+func (c *appConn) reset() {
+	_ = c.Conn.(*net.TCPConn).SetLinger(0)
+	c.Conn.Close()
+}
+
+// echo accepts, and sends back what it gets until the client is done.
+func echo(c *appConn) {
+	c.accept()
+	_, _ = io.Copy(c.Conn, c.Reader)
+}
+
+// testSite is a server whose every request goes through a Handler.
+type testSite struct {
+	*httptest.Server
+	pool     *Pool
+	registry *sockets.Registry
+	errs     chan error // what the handler returned, if not nil
+}
+
+// startSite serves with the configuration, whose pool and registry it makes unless they are given.
+func startSite(t testing.TB, config Config, secure bool) *testSite {
+	t.Helper()
+	return startSiteBehind(t, config, secure, asItCame)
+}
+
+func asItCame(conn net.Conn) net.Conn { return conn }
+
+// layering is what a client's connection may be made of.
+type layering struct {
+	name   string
+	secure bool
+	wrap   func(net.Conn) net.Conn // around the connection that was accepted
+}
+
+var layerings = []layering{
+	{"cleartext", false, asItCame},
+	{"TLS", true, asItCame},
+	{"TLS above ours", true, BelowTLS},
+	{"cleartext in ours", false, BelowTLS},
+}
+
+// start serves to clients of that kind.
+func (l layering) start(t testing.TB, config Config) *testSite {
+	t.Helper()
+	return startSiteBehind(t, config, l.secure, l.wrap)
+}
+
+// startSiteBehind does so with something wrapped around every connection.
+func startSiteBehind(t testing.TB, config Config, secure bool, wrap func(net.Conn) net.Conn) *testSite {
+	t.Helper()
+	if config.Pool == nil {
+		config.Pool = NewPool(testTick)
+	}
+	if config.Registry == nil {
+		config.Registry = sockets.NewRegistry(time.Now)
+	}
+	handler, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var opened, ended atomic.Int64
+	config.Registry.SetHooks(func(*sockets.Socket) { opened.Add(1) }, func(sockets.Ended) { ended.Add(1) })
+	site := &testSite{pool: config.Pool, registry: config.Registry, errs: make(chan error, 100)}
+	site.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := handler.ServeHTTP(w, r, nextHandler{}); err != nil {
+			site.errs <- err
+			var known *Error
+			if errors.As(err, &known) {
+				w.WriteHeader(known.Status)
+			}
+		}
+	}))
+	site.Listener = wrappingListener{site.Listener, wrap}
+	if secure {
+		site.StartTLS()
+	} else {
+		site.Start()
+	}
+	t.Cleanup(func() {
+		site.CloseClientConnections()
+		site.Close()
+		waitFor(t, "every tunnel to end", func() bool { return config.Pool.Len() == 0 })
+		waitFor(t, "every socket to be ended", func() bool { return ended.Load() >= opened.Load() })
+		if opened, ended := opened.Load(), ended.Load(); opened != ended {
+			t.Errorf("%d sockets were opened and %d ended", opened, ended)
+		}
+	})
+	return site
+}
+
+type wrappingListener struct {
+	net.Listener
+	wrap func(net.Conn) net.Conn
+}
+
+func (l wrappingListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return l.wrap(conn), nil
+}
+
+type nextHandler struct{}
+
+func (nextHandler) ServeHTTP(w http.ResponseWriter, _ *http.Request) error {
+	_, err := io.WriteString(w, "next")
+	return err
+}
+
+// wsClient is a client that speaks WebSocket by hand.
+type wsClient struct {
+	net.Conn
+	reader   *bufio.Reader
+	response *http.Response
+}
+
+func (c *wsClient) Read(p []byte) (int, error) { return c.reader.Read(p) }
+
+const plainHandshake = "GET /ws/ HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + testKey + "\r\n\r\n"
+
+// open makes the plain handshake and fails the test if it is refused.
+func (s *testSite) open(t testing.TB) *wsClient {
+	t.Helper()
+	c := s.ask(t, plainHandshake)
+	if c.response.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("handshake: %s", c.response.Status)
+	}
+	return c
+}
+
+// ask sends a request, byte for byte, and reads the head of the answer.
+func (s *testSite) ask(t testing.TB, request string) *wsClient {
+	t.Helper()
+	conn := s.connect(t)
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	c := &wsClient{Conn: conn, reader: bufio.NewReader(conn)}
+	_ = conn.SetDeadline(time.Now().Add(patience.Most))
+	response, err := http.ReadResponse(c.reader, &http.Request{Method: http.MethodGet})
+	if err != nil {
+		t.Fatalf("reading the answer: %v", err)
+	}
+	c.response = response
+	return c
+}
+
+func (s *testSite) connect(t testing.TB) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if s.TLS == nil {
+		return conn
+	}
+	secure := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+	if err := secure.HandshakeContext(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	return secure
+}
+
+// expect reads exactly these bytes.
+func (c *wsClient) expect(t testing.TB, want []byte) {
+	t.Helper()
+	got := make([]byte, len(want))
+	if n, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, want) {
+		t.Fatalf("read %q, %v, want %q", clip(got[:n]), err, clip(want))
+	}
+}
+
+// expectEnd reads to the end of the connection, which must be a proper one, and returns what came before.
+func (c *wsClient) rest(t testing.TB) []byte {
+	t.Helper()
+	rest, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatalf("the connection did not end: read %q, %v", clip(rest), err)
+	}
+	return rest
+}
+
+func clip(b []byte) []byte { return b[:min(len(b), 80)] }
+
+// closeCode is the code of a close frame at the end of b, 0 if there is none.
+func closeCode(b []byte) int {
+	i := bytes.LastIndexByte(b, finClose)
+	if i < 0 || len(b) < i+4 || len(b) != i+2+int(b[i+1]) {
+		return 0
+	}
+	return int(b[i+2])<<8 | int(b[i+3])
+}
+
+// waitFor waits until something is so that nothing tells of.
+func waitFor(t testing.TB, what string, so func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(patience.Most)
+	for !so() {
+		if time.Now().After(deadline) {
+			t.Errorf("waited in vain for %s", what)
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// text is a frame that a client sends.
+func text(payload string) []byte { return frame(0x81, true, []byte(payload)) }
+
+// fromApp is a frame that an application sends.
+func fromApp(payload string) []byte { return frame(0x81, false, []byte(payload)) }
+
+func withHeader(lines ...string) string {
+	return strings.Replace(plainHandshake, "\r\n\r\n", "\r\n"+strings.Join(lines, "\r\n")+"\r\n\r\n", 1)
+}

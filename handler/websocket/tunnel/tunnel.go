@@ -1,0 +1,226 @@
+package tunnel
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/scan2food/usher/handler/websocket/sockets"
+)
+
+// The close codes that the tunnel itself gives (RFC 6455, 7.4.1, and its registry).
+const (
+	codeGoingAway = 1001
+	codeTooBig    = 1009
+	codeInternal  = 1011
+	codeRestart   = 1012
+)
+
+// lingering is how long one direction may outlive the other when that has failed. A socket that is being closed needs up
+// to a second of it.
+const lingering = 2 * time.Second
+
+// dismissal is how long the application may take to take the Close frame that ends its side.
+const dismissal = 100 * time.Millisecond
+
+// client is the client's end of a tunnel: a connection on HTTP/1.1, a stream on HTTP/2 and 3.
+type client interface {
+	io.WriteCloser
+	CloseWrite() error
+}
+
+// tunnel is one open socket: two ends, two directions, and what its keeper has seen of them.
+type tunnel struct {
+	pool   *Pool
+	socket *sockets.Socket
+	host   *Host
+	rules  *rules
+
+	client client
+	app    net.Conn
+	up     direction // from the client to the application
+	down   direction // from the application to the client
+
+	said    atomic.Bool   // the client has sent its last
+	leaving atomic.Bool   // somebody has decided that both directions end
+	holds   atomic.Int32  // directions that have not ended
+	done    chan struct{} // closed at the end
+	place   int           // in the pool
+	watch   watch
+}
+
+// rules are what a handler wants of its tunnels. They outlive the handler.
+type rules struct {
+	pingTicks  int    // silence of a side before it is pinged, and again before it is given up; 0: never
+	stuckTicks int    // how long a write may take
+	lastTicks  int    // lingering
+	maxFrame   uint64 // longest payload; 0: any
+}
+
+// connect puts the directions between the two ends.
+func (t *tunnel) connect() {
+	t.up.sink, t.down.sink = t.app, t.client
+	t.up.now, _ = t.down.source.(nowWriter)
+	t.down.now, _ = t.up.source.(nowWriter)
+	t.up.warm.Store(true) // a handshake has been read
+	t.up.frames.limit, t.down.frames.limit = t.rules.maxFrame, t.rules.maxFrame
+	if t.rules.pingTicks > 0 {
+		toClient, toApp := newProber(false), newProber(true)
+		t.up.to, t.up.from = toApp, toClient
+		t.down.to, t.down.from = toClient, toApp
+	}
+}
+
+// start runs both directions in goroutines of their own.
+func (t *tunnel) start() {
+	t.enter()
+	go t.runUp()
+}
+
+// runHere runs the tunnel to its end, and one direction of it in the goroutine that calls.
+func (t *tunnel) runHere() {
+	t.enter()
+	t.runUp()
+	<-t.done
+}
+
+// enter has the tunnel counted among the open ones, and starts what the application sends.
+func (t *tunnel) enter() {
+	t.holds.Store(2)
+	t.done = make(chan struct{})
+	t.host.open.Add(1)
+	t.pool.add(t)
+	t.socket.OnClose(t.leave)
+	go t.runDown()
+	if t.host.leaving.Load() { // asked after it stands in the pool: a Drain sees it there, or it sees the Drain
+		go t.goAway()
+	}
+}
+
+// goAway ends the tunnel because this server stops, or has no use for the application any more.
+func (t *tunnel) goAway() { t.fail(codeGoingAway, "the server is going away") }
+
+func (t *tunnel) runUp() {
+	err := t.up.run()
+	switch {
+	case err == errWoken:
+		go t.runUp()
+		return
+	case isFrameError(err):
+		t.fail(codeTooBig, err.Error())
+	case isWriteError(err):
+		// The application is gone, or has shut its ear. What it said before may still be on its way to the client.
+		t.linger()
+	default:
+		t.upEnded(err)
+		t.release()
+		return
+	}
+	t.up.drop()
+	t.release()
+}
+
+// upEnded passes the end of what the client sends on.
+func (t *tunnel) upEnded(err error) {
+	t.said.Store(true)
+	if !errors.Is(err, io.EOF) || closeWrite(t.app) != nil {
+		t.shut()
+	}
+}
+
+func (t *tunnel) runDown() {
+	err := t.down.run()
+	if err == errWoken {
+		go t.runDown()
+		return
+	}
+	t.downEnded(err)
+	t.release()
+}
+
+// downEnded passes the end of what the application sends on. An application that leaves without a close frame is one
+// that crashed or restarts: its clients are told to come back. Of a reset, whoever writes may have heard first: then only an
+// end is left to be read.
+func (t *tunnel) downEnded(err error) {
+	switch {
+	case isWriteError(err):
+		t.shut()
+	case isFrameError(err):
+		t.fail(codeInternal, "the application sent a frame that is too long")
+	case errors.Is(err, io.EOF) && (t.down.frames.closed || t.said.Load()):
+		t.linger()
+		if t.client.CloseWrite() != nil {
+			t.shut()
+		}
+	default:
+		t.fail(codeRestart, "the application went away")
+	}
+}
+
+// halfClosed reports whether one direction has ended.
+func (t *tunnel) halfClosed() bool { return t.up.over.Load() || t.down.over.Load() }
+
+// fail tells the client why the tunnel ends, which the application did not, and ends it. Nothing is done if somebody
+// has decided that before.
+func (t *tunnel) fail(code sockets.Code, reason string) {
+	if t.leaving.Swap(true) {
+		return
+	}
+	t.linger()
+	t.socket.Close(code, reason)
+	t.dismiss()
+}
+
+// leave is called when the client has been told that the socket ends, by the gate or by us.
+func (t *tunnel) leave() {
+	t.leaving.Store(true)
+	t.linger()
+	t.dismiss()
+}
+
+// dismiss ends the application's side, with a word if that can be said at once.
+func (t *tunnel) dismiss() {
+	_ = t.app.SetWriteDeadline(time.Now().Add(dismissal))
+	t.up.sayGoodbye()
+	t.closeApp()
+}
+
+// closeApp ends the application's side, without waiting for what down still writes to the client: that is ended next, or is
+// not ours to end.
+func (t *tunnel) closeApp() {
+	if t.down.over.Load() {
+		t.app.Close()
+		return
+	}
+	go t.app.Close()
+}
+
+// linger leaves the tunnel a little time to end by itself.
+func (t *tunnel) linger() { t.watch.lingers.Store(true) }
+
+// shut ends both directions. It may be called at any time, and again. Where the client is being told something, it waits
+// until that is done.
+func (t *tunnel) shut() {
+	t.leaving.Store(true)
+	t.closeApp()
+	t.client.Close()
+}
+
+// release ends the tunnel with its second direction.
+func (t *tunnel) release() {
+	if t.holds.Add(-1) > 0 {
+		return
+	}
+	t.shut()
+	t.pool.remove(t)
+	t.host.open.Add(-1)
+	t.socket.End()
+	close(t.done)
+}
+
+func isFrameError(err error) bool {
+	var long *tooLong
+	return errors.As(err, &long) || errors.Is(err, errFrameLength)
+}

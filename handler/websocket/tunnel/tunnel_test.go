@@ -1,0 +1,449 @@
+package tunnel
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/scan2food/usher/handler/websocket/sockets"
+	"github.com/scan2food/usher/internal/patience"
+)
+
+func TestHalfClose(t *testing.T) {
+	t.Parallel()
+	for _, network := range []string{"tcp", "unix"} {
+		app := startApp(t, network, func(c *appConn) {
+			c.accept()
+			all, _ := io.ReadAll(c.Reader) // until the client has said its last
+			_, _ = c.Conn.Write(fromApp("heard " + string(all[6:])))
+		})
+		site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}}, false)
+		client := site.open(t)
+		_, _ = client.Write(text("all"))
+		_ = client.Conn.(*net.TCPConn).CloseWrite()
+		if got := client.rest(t); !bytes.Equal(got, fromApp("heard all")) {
+			t.Errorf("over %s read %q after the half-close, want the application's answer", network, got)
+		}
+	}
+}
+
+// TestClosingHandshake is the usual end: the application's close frame and its FIN reach the client at once.
+func TestClosingHandshake(t *testing.T) {
+	t.Parallel()
+	for _, layers := range layerings {
+		answered := make(chan []byte, 1)
+		app := startApp(t, "tcp", func(c *appConn) {
+			c.accept()
+			_, _ = c.Conn.Write(frame(finClose, false, []byte{0x0f, 0xa1}))
+			_ = c.Conn.(*net.TCPConn).CloseWrite()
+			rest, _ := io.ReadAll(c.Reader)
+			answered <- rest
+		})
+		site := layers.start(t, Config{Upstreams: []*Upstream{app.Upstream}})
+		client := site.open(t)
+		if got := client.rest(t); closeCode(got) != 4001 || len(got) != 4 {
+			t.Errorf("read %x, want the application's close frame and nothing else", got)
+		}
+		reply := frame(finClose, true, []byte{0x0f, 0xa1})
+		_, _ = client.Write(reply)
+		client.Close()
+		if got := <-answered; !bytes.Equal(got, reply) {
+			t.Errorf("the application read %x, want the client's close frame", got)
+		}
+	}
+}
+
+func TestApplicationGone(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name, why string
+		end       func(*appConn)
+		code      int
+	}{
+		{"quiet end", "a FIN without a close frame", func(c *appConn) {}, 1012},
+		{"reset", "the process was killed", func(c *appConn) { c.reset() }, 1012},
+		{"between frames", "whole frames before it arrive", func(c *appConn) { _, _ = c.Conn.Write(fromApp("last")) }, 1012},
+		{"between fragments", "a close frame may stand there", func(c *appConn) {
+			_, _ = c.Conn.Write(frame(0x01, false, []byte("half a ")))
+		}, 1012},
+		{"inside a frame", "there no frame can be put", func(c *appConn) {
+			_, _ = c.Conn.Write(frame(0x82, false, make([]byte, 1000))[:500])
+		}, 0},
+		{"inside a header", "nor there", func(c *appConn) { _, _ = c.Conn.Write([]byte{0x82}) }, 0},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			app := startApp(t, "tcp", func(conn *appConn) {
+				conn.accept()
+				_, _ = conn.Reader.ReadByte()
+				c.end(conn)
+			})
+			site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}}, false)
+			client := site.open(t)
+			_, _ = client.Write(text("die"))
+			stopwatch := patience.Stopwatch(t)
+			got, err := io.ReadAll(client)
+			if closeCode(got) != c.code {
+				t.Errorf("read %q, %v, want close code %d (%s)", clip(got), err, c.code, c.why)
+			}
+			if took := stopwatch(); took > time.Second {
+				t.Errorf("the client learnt of it after %s", took)
+			}
+			waitFor(t, "the tunnel to end", func() bool { return site.pool.Len() == 0 })
+		})
+	}
+}
+
+// TestApplicationRestarts asks again after the application was killed: no state is kept that would stand in the way.
+func TestApplicationRestarts(t *testing.T) {
+	t.Parallel()
+	app := startApp(t, "tcp", func(c *appConn) { c.accept(); _, _ = c.Reader.ReadByte(); c.reset() })
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}}, false)
+	for range 20 {
+		client := site.open(t)
+		_, _ = client.Write(text("x"))
+		_, _ = client.Write(text("and more")) // the reset may meet a write or a read
+		if got, err := io.ReadAll(client); closeCode(got) != 1012 {
+			t.Fatalf("read %q, %v, want close code 1012", got, err)
+		}
+		client.Close()
+	}
+}
+
+func TestClientGone(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name string
+		end  func(*wsClient)
+	}{
+		{"end", func(c *wsClient) { c.Close() }},
+		{"reset", func(c *wsClient) { _ = c.Conn.(*net.TCPConn).SetLinger(0); c.Close() }},
+		{"inside a frame", func(c *wsClient) { _, _ = c.Write(text("hello")[:4]); c.Close() }},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			ended := make(chan struct{})
+			app := startApp(t, "tcp", func(c *appConn) {
+				c.accept()
+				_, _ = io.Copy(io.Discard, c.Reader)
+				close(ended)
+			})
+			site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}}, false)
+			c.end(site.open(t))
+			<-ended
+		})
+	}
+}
+
+// TestApplicationDeaf is an application that has closed while the client still sends: the client must read the last
+// words, though what it sends can no longer be delivered.
+func TestApplicationDeaf(t *testing.T) {
+	t.Parallel()
+	app := startApp(t, "tcp", func(c *appConn) {
+		c.accept()
+		_, _ = c.Reader.ReadByte()
+		_, _ = c.Conn.Write(append(fromApp("last words"), frame(finClose, false, []byte{0x03, 0xe8})...))
+	})
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}}, false)
+	client := site.open(t)
+	stop := make(chan struct{})
+	t.Cleanup(func() { close(stop) })
+	go func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				if _, err := client.Write(text("more and more")); err != nil {
+					return
+				}
+			}
+		}
+	}()
+	want := append(fromApp("last words"), frame(finClose, false, []byte{0x03, 0xe8})...)
+	client.expect(t, want)
+}
+
+// TestResetInEveryState cuts a whole exchange short after each of its bytes, from either side.
+func TestResetInEveryState(t *testing.T) {
+	t.Parallel()
+	app := startApp(t, "tcp", echo)
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}}, false)
+	stream := plainHandshake + string(text("hello"))
+	for cut := 0; cut <= len(stream); cut += 3 {
+		conn := site.connect(t)
+		_, _ = io.WriteString(conn, stream[:cut])
+		_ = conn.(*net.TCPConn).SetLinger(0)
+		conn.Close()
+	}
+	whole := "HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " +
+		acceptFor(testKey) + "\r\n\r\n" + string(fromApp("hello"))
+	cuts := make(chan int, 1)
+	cutter := startApp(t, "tcp", func(c *appConn) {
+		c.answer(whole[:<-cuts])
+		c.reset()
+	})
+	site = startSite(t, Config{Upstreams: []*Upstream{cutter.Upstream}}, false)
+	for cut := 0; cut <= len(whole); cut += 3 {
+		cuts <- cut
+		status := site.ask(t, plainHandshake).response.StatusCode
+		if status != 502 && status != 101 {
+			t.Errorf("the application reset after %d bytes: status %d", cut, status)
+		}
+	}
+}
+
+// TestSlowClient is a client that does not read. Memory must not grow, and it is given up after the time of one write. Not
+// parallel: memory is the process's.
+func TestSlowClient(t *testing.T) {
+	ended := make(chan int, 1)
+	app := startApp(t, "tcp", func(c *appConn) {
+		c.accept()
+		message := frame(0x82, false, make([]byte, 60000))
+		for n := 0; ; n++ {
+			if _, err := c.Conn.Write(message); err != nil {
+				ended <- n
+				return
+			}
+		}
+	})
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, WriteTimeout: 20 * testTick}, false)
+	client := site.open(t)
+	_ = client
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	before := stats.HeapInuse
+	if n := <-ended; n > 1000 {
+		t.Errorf("the application could send %d MB to a client that does not read", n*60000>>20)
+	}
+	runtime.ReadMemStats(&stats)
+	if grown := int64(stats.HeapInuse) - int64(before); grown > 32<<20 {
+		t.Errorf("the heap grew by %d bytes", grown)
+	}
+	waitFor(t, "the tunnel to end", func() bool { return site.pool.Len() == 0 })
+}
+
+// TestSlowApplication is the same the other way round: here the client can be told.
+func TestSlowApplication(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	app := startApp(t, "tcp", func(c *appConn) {
+		c.accept()
+		<-release
+	})
+	defer close(release)
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, WriteTimeout: 20 * testTick}, false)
+	client := site.open(t)
+	go func() {
+		message := frame(0x82, true, make([]byte, 60000))
+		for {
+			if _, err := client.Write(message); err != nil {
+				return
+			}
+		}
+	}()
+	if got, _ := io.ReadAll(client); closeCode(got) != 1011 {
+		t.Errorf("read %q, want close code 1011", clip(got))
+	}
+}
+
+// TestSlowButSteady is a client that reads slowly: it is not given up.
+func TestSlowButSteady(t *testing.T) {
+	t.Parallel()
+	message := frame(0x82, false, bytes.Repeat([]byte("steady"), 100000))
+	app := startApp(t, "tcp", func(c *appConn) {
+		c.accept()
+		_, _ = c.Conn.Write(message)
+		_, _ = io.Copy(io.Discard, c.Reader)
+	})
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, WriteTimeout: 100 * testTick}, false)
+	client := site.open(t)
+	got := make([]byte, 0, len(message))
+	piece := make([]byte, 16<<10)
+	for len(got) < len(message) {
+		n, err := client.Read(piece)
+		if err != nil {
+			t.Fatalf("after %d bytes: %v", len(got), err)
+		}
+		got = append(got, piece[:n]...)
+		time.Sleep(4 * testTick) // in all, more than the time of a write
+	}
+	if !bytes.Equal(got, message) {
+		t.Error("the message arrived changed")
+	}
+}
+
+// TestClosedByTheGate has the registry close a socket: both sides are told, at once.
+func TestClosedByTheGate(t *testing.T) {
+	t.Parallel()
+	for _, layers := range layerings {
+		heard := make(chan []byte, 1)
+		app := startApp(t, "tcp", func(c *appConn) {
+			c.accept()
+			all, _ := io.ReadAll(c.Reader)
+			heard <- all
+		})
+		site := layers.start(t, Config{Upstreams: []*Upstream{app.Upstream}})
+		client := site.open(t)
+		_, _ = client.Write(text("hello"))
+		waitFor(t, "the socket to have said something", func() bool {
+			list := site.registry.List()
+			return len(list) == 1 && list[0].In == int64(len(text("hello")))
+		})
+		stopwatch := patience.Stopwatch(t)
+		site.registry.CloseWhere(func(sockets.Info) bool { return true }, 4401, "expired")
+		if got, err := io.ReadAll(client); closeCode(got) != 4401 || err != nil {
+			t.Errorf("the client read %q, %v, want close code 4401", got, err)
+		}
+		got := <-heard
+		if rest := bytes.TrimPrefix(got, text("hello")); len(rest) != 8 || rest[0] != finClose ||
+			rest[6]^rest[2] != 0x03 || rest[7]^rest[3] != 0xe9 {
+			t.Errorf("the application read %x, want the message and a masked Close frame with 1001", got)
+		}
+		if took := stopwatch(); took > time.Second {
+			t.Errorf("that took %s", took)
+		}
+	}
+}
+
+func TestMaxFrame(t *testing.T) {
+	t.Parallel()
+	app := startApp(t, "tcp", echo)
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, MaxFrame: 1000}, false)
+	client := site.open(t)
+	fits := frame(0x82, true, make([]byte, 1000))
+	_, _ = client.Write(fits)
+	client.expect(t, fits)
+	_, _ = client.Write(frame(0x82, true, make([]byte, 1001)))
+	if got, _ := io.ReadAll(client); closeCode(got) != 1009 {
+		t.Errorf("read %q, want close code 1009", clip(got))
+	}
+
+	big := startApp(t, "tcp", func(c *appConn) {
+		c.accept(frame(0x82, false, make([]byte, 1001))...)
+		_, _ = io.Copy(io.Discard, c.Reader)
+	})
+	site = startSite(t, Config{Upstreams: []*Upstream{big.Upstream}, MaxFrame: 1000}, false)
+	if got, _ := io.ReadAll(site.open(t)); closeCode(got) != 1011 {
+		t.Errorf("read %q, want close code 1011", clip(got))
+	}
+}
+
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	app := startApp(t, "tcp", echo)
+	other := startApp(t, "tcp", echo)
+	pool := NewPool(testTick)
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Pool: pool}, false)
+	stays := startSite(t, Config{Upstreams: []*Upstream{other.Upstream}, Pool: pool}, false).open(t)
+	var clients []*wsClient
+	for range 20 {
+		clients = append(clients, site.open(t))
+	}
+	waitFor(t, "all tunnels to stand", func() bool { return pool.Len() == 21 })
+	const over = 3 * time.Second // a busy machine tells nobody too early, and a few of the first half within that
+	started, stopwatch := time.Now(), patience.Stopwatch(t)
+	drained := make(chan time.Duration, 1)
+	go func() {
+		pool.Drain(app.Host, over)
+		drained <- time.Since(started)
+	}()
+	early, late := 0, 0
+	ends := make(chan time.Duration, len(clients))
+	for _, client := range clients {
+		go func() {
+			got, _ := io.ReadAll(client)
+			if closeCode(got) != 1001 {
+				t.Errorf("read %q, want close code 1001", got)
+			}
+			ends <- time.Since(started)
+		}()
+	}
+	for range clients {
+		if <-ends < over/2 {
+			early++
+		} else {
+			late++
+		}
+	}
+	if early < 3 || late < 3 {
+		t.Errorf("%d clients were told in the first half of the time and %d in the second", early, late)
+	}
+	if took := <-drained; took < over*9/10 || stopwatch() > over+time.Second {
+		t.Errorf("draining took %s, want %s", took, over)
+	}
+	_, _ = stays.Write(text("still here"))
+	stays.expect(t, text("still here"))
+}
+
+// TestNothingLeft opens and closes many, and counts goroutines and descriptors.
+func TestNothingLeft(t *testing.T) {
+	app := startApp(t, "tcp", echo)
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Ping: time.Second}, false)
+	site.open(t).Close()
+	waitFor(t, "the first tunnel to end", func() bool { return site.pool.Len() == 0 })
+	before := runtime.NumGoroutine()
+	for range 5 {
+		var clients []*wsClient
+		for range 50 {
+			client := site.open(t)
+			_, _ = client.Write(text("x"))
+			clients = append(clients, client)
+		}
+		for i, client := range clients {
+			if i%2 == 0 {
+				_ = client.Conn.(*net.TCPConn).SetLinger(0)
+			}
+			client.Close()
+		}
+	}
+	waitFor(t, "every tunnel to end", func() bool { return site.pool.Len() == 0 })
+	waitFor(t, "the goroutines to end", func() bool { return runtime.NumGoroutine() <= before+5 })
+	if open := app.Host.Open(); open != 0 {
+		t.Errorf("%d tunnels are still counted", open)
+	}
+}
+
+func TestReadinessSeesTheEnd(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	ours, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ours.Close()
+	theirs, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, _ := rawConn(ours)
+	ready := newReadiness(raw)
+	for range 100 {
+		_, _ = theirs.Write([]byte("x"))
+		if err := ready.wait(); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := ours.Read(make([]byte, 10)); n != 1 || err != nil {
+			t.Fatalf("Read = %d, %v", n, err)
+		}
+	}
+	theirs.Close()
+	if err := ready.wait(); err != nil {
+		t.Errorf("wait = %v at the end, want nil: the read says it", err)
+	}
+	ours.Close()
+	if err := ready.wait(); !errors.Is(err, net.ErrClosed) && !errors.Is(err, syscall.EBADF) {
+		t.Errorf("wait = %v on a closed connection", err)
+	}
+}
