@@ -1,48 +1,54 @@
 package keys
 
 import (
+	"encoding/json"
+	"errors"
+	"math"
+	"slices"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
-// ticketClaims is what a ticket says, as far as we ask.
+// ticketClaims are the claims of a ticket that the gate reads.
 type ticketClaims struct {
-	routes                     [][]byte
+	routes                     jwt.ClaimStrings
 	expires, notBefore, issued time.Time
-	id, bound                  []byte
+	id, bound                  string
 }
 
-// checkTicketHeader looks at what a header may not say. The algorithm has been used already: what is left is that a
-// ticket must not call itself something else.
+// checkTicketHeader rejects a header that contradicts the algorithm of the signature, which has been verified already.
 func checkTicketHeader(part, algorithm string) error {
-	members, err := ticketMembers(part)
+	members, err := readObject(part)
 	if err != nil {
 		return errTicketHeader
 	}
-	named := false
-	for _, member := range members {
-		switch string(member.name) {
-		case "crit":
-			return errTicketCritical // RFC 7515, 4.1.11: who understands none of them must refuse
-		case "alg":
-			name, ok := jsonText(member.value)
-			named = ok && string(name) == algorithm
-		}
+	if _, critical := members["crit"]; critical {
+		return errTicketCritical // a reader that knows none of the extensions must reject the token (RFC 7515, 4.1.11)
 	}
-	if !named {
+	var named string
+	if readMember(members["alg"], &named) != nil || named != algorithm {
 		return errTicketAlgorithm
 	}
 	return nil
 }
 
 func parseTicketClaims(part string) (claims ticketClaims, err error) {
-	members, err := ticketMembers(part)
+	members, err := readObject(part)
 	if err != nil {
 		return claims, errTicketClaims
 	}
-	for _, member := range members {
-		if err := claims.take(member); err != nil {
-			return claims, err
-		}
+	if errors.Join(
+		readDate(members["exp"], &claims.expires),
+		readDate(members["nbf"], &claims.notBefore),
+		readDate(members["iat"], &claims.issued)) != nil {
+		return claims, errTicketDate
+	}
+	if errors.Join(
+		readMember(members["aud"], &claims.routes),
+		readMember(members["jti"], &claims.id),
+		readMember(members["bound"], &claims.bound)) != nil {
+		return claims, errTicketText
 	}
 	switch {
 	case claims.expires.IsZero():
@@ -53,44 +59,59 @@ func parseTicketClaims(part string) (claims ticketClaims, err error) {
 	return claims, nil
 }
 
-func ticketMembers(part string) ([]jsonMember, error) {
+var errNull = errors.New("null")
+
+// readObject decodes one part of a ticket. A map compares names byte for byte; a struct would accept EXP as exp.
+func readObject(part string) (members map[string]json.RawMessage, err error) {
 	text, err := strictBase64.DecodeString(part)
 	if err != nil {
 		return nil, err
 	}
-	return jsonMembers(text)
+	if err = json.Unmarshal(text, &members); err == nil && members == nil {
+		err = errNull
+	}
+	return members, err
 }
 
-func (c *ticketClaims) take(member jsonMember) error {
-	isDate, isText := true, true
-	switch string(member.name) {
-	case "exp":
-		c.expires, isDate = jsonDate(member.value)
-	case "nbf":
-		c.notBefore, isDate = jsonDate(member.value)
-	case "iat":
-		c.issued, isDate = jsonDate(member.value)
-	case "aud":
-		c.routes, isText = jsonTexts(member.value)
-	case "jti":
-		c.id, isText = jsonText(member.value)
-	case "bound":
-		c.bound, isText = jsonText(member.value)
+// readMember leaves into as it is where the member is absent. It rejects null, which json.Unmarshal ignores.
+func readMember(member json.RawMessage, into any) error {
+	switch string(member) {
+	case "":
+		return nil
+	case "null":
+		return errNull
 	}
-	switch {
-	case !isDate:
-		return errTicketDate
-	case !isText:
-		return errTicketText
+	return json.Unmarshal(member, into)
+}
+
+// lastDate is the end of the year 9999. Later dates are mistakes, such as milliseconds.
+const lastDate = 253402300799
+
+var errDate = errors.New("date out of range")
+
+// readDate reads seconds since 1970, with or without a fraction (RFC 7519, 2). jwt.NumericDate would drop the fraction and
+// accept text.
+func readDate(member json.RawMessage, into *time.Time) error {
+	if len(member) == 0 {
+		return nil
 	}
+	var seconds float64
+	if err := readMember(member, &seconds); err != nil {
+		return err
+	}
+	if math.Abs(seconds) > lastDate {
+		return errDate
+	}
+	whole, fraction := math.Modf(seconds)
+	*into = time.Unix(int64(whole), int64(fraction*1e9))
 	return nil
 }
 
-// at says what a ticket is worth on a route. Another route comes first, as with keys.
+// at returns the status of the ticket on a route. As with keys, the route is compared before the time.
 func (c *ticketClaims) at(route string, now time.Time) (Status, error) {
 	latest := now.Add(TicketLeeway)
 	switch {
-	case !c.names(route):
+	case !slices.Contains(c.routes, route):
 		return OtherRoute, errTicketRoute
 	case !now.Before(c.expires):
 		return Expired, errTicketEnded
@@ -99,13 +120,4 @@ func (c *ticketClaims) at(route string, now time.Time) (Status, error) {
 	default:
 		return Good, nil
 	}
-}
-
-func (c *ticketClaims) names(route string) bool {
-	for _, name := range c.routes {
-		if string(name) == route {
-			return true
-		}
-	}
-	return false
 }

@@ -35,10 +35,10 @@ var (
 	errTicketLength    = errors.New("ticket is longer than 4096 bytes")
 	errTicketShape     = errors.New("ticket is not three parts of base64url")
 	errTicketSignature = errors.New("ticket is not signed by a key that is configured")
-	errTicketHeader    = errors.New("ticket header is not a JSON object without duplicates")
+	errTicketHeader    = errors.New("ticket header is not a JSON object")
 	errTicketAlgorithm = errors.New("ticket algorithm is another than that of its key")
 	errTicketCritical  = errors.New("ticket header has critical extensions")
-	errTicketClaims    = errors.New("ticket claims are not a JSON object without duplicates")
+	errTicketClaims    = errors.New("ticket claims are not a JSON object")
 	errTicketDate      = errors.New("ticket exp, nbf or iat is not a date in seconds")
 	errTicketText      = errors.New("ticket aud, jti or bound is not text")
 	errTicketNoExpiry  = errors.New("ticket has no exp")
@@ -107,7 +107,7 @@ func (t *Tickets) Verify(token, route, binding string, now time.Time) TicketVerd
 }
 
 // open reads a ticket. The signature comes first, under the algorithm of the configuration, so that no stranger chooses
-// the algorithm, and none of his JSON is ever parsed. The library's own parser works the other way round, takes members
+// the algorithm, and none of his JSON is ever parsed. The library's own parser works the other way round,
 // twice, in other letters, and dates in quotes, and ignores crit: of it we use the signatures.
 func (t *Tickets) open(token string) (*signer, ticketClaims, error) {
 	if len(token) > MaxTicketLength {
@@ -147,13 +147,13 @@ func (t *Tickets) signerOf(parts ticketParts) *signer {
 
 // demand looks for what a configuration demands of tickets beyond the claims that all have.
 func (t *Tickets) demand(signer *signer, claims *ticketClaims, binding string) error {
-	if t.once && len(claims.id) == 0 {
+	if t.once && claims.id == "" {
 		return errTicketNoID
 	}
 	if t.bind == BindNone {
 		return nil
 	}
-	if binding == "" || !hmac.Equal(claims.bound, []byte(signer.bound(binding))) {
+	if binding == "" || !hmac.Equal([]byte(claims.bound), []byte(signer.bound(binding))) {
 		return errTicketBound
 	}
 	return nil
@@ -162,11 +162,11 @@ func (t *Tickets) demand(signer *signer, claims *ticketClaims, binding string) e
 // Use is one use of a ticket that is good once: of this ticket, by its jti and its signer, on one route.
 type Use [16]byte
 
-func useOf(signer ID, route string, id []byte) Use {
+func useOf(signer ID, route, id string) Use {
 	digest := sha256.New()
 	digest.Write(signer[:])
 	name := sha256.Sum256([]byte(route)) // of fixed length: no two pairs make the same bytes
 	digest.Write(name[:])
-	digest.Write(id)
+	digest.Write([]byte(id))
 	return Use(digest.Sum(nil)[:16])
 }
