@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scan2food/usher/handler/caddy/lifecycle"
 	"github.com/scan2food/usher/handler/static/assets"
 )
 
@@ -24,7 +25,7 @@ func (a *VersionedAssets) checkServe() error {
 	}
 	for _, root := range a.Serve {
 		if err := checkPrefix(root.Prefix); err != nil {
-			return fmt.Errorf("serve: %w%s", err, at(root.Source))
+			return fmt.Errorf("serve: %w%s", err, lifecycle.AtSource(root.Source))
 		}
 	}
 	return nil

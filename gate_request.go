@@ -1,12 +1,8 @@
 package usher
 
 import (
-	"context"
 	"errors"
 	"net/http"
-	"net/netip"
-	"strings"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -15,25 +11,6 @@ import (
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
-// keepSilentStream lifts the server's idle timeouts from the stream of an extended CONNECT: to Caddy a socket on which
-// nothing is said for a minute looks like a stalled request body.
-func keepSilentStream(ctx context.Context) func() {
-	const forGood = 10 * 365 * 24 * time.Hour
-	reader, writer := caddyhttp.IdleTimeoutsFromContext(ctx)
-	restore := []func(){}
-	if reader != nil {
-		restore = append(restore, reader.Override(forGood, 0))
-	}
-	if writer != nil {
-		restore = append(restore, writer.Override(forGood, 0, 0))
-	}
-	return func() {
-		for _, undo := range restore {
-			undo()
-		}
-	}
-}
-
 // statusError makes Caddy's error of one of the gate's, so that handle_errors and the error log understand it.
 func statusError(err error) error {
 	var own *gate.StatusError
@@ -41,51 +18,6 @@ func statusError(err error) error {
 		return caddyhttp.Error(own.Status, own.Err)
 	}
 	return err
-}
-
-func errorStatus(err error) int {
-	var handlerError caddyhttp.HandlerError
-	if errors.As(err, &handlerError) {
-		return handlerError.StatusCode
-	}
-	return http.StatusInternalServerError
-}
-
-// clientAddress is the address that Caddy holds for the client's, trusted proxies considered.
-func clientAddress(r *http.Request) netip.Addr {
-	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	address, err := netip.ParseAddr(ip)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return address
-}
-
-// externalOrigin is scheme and host as the client sees them. Only a trusted proxy is believed about them. Of several proxies the
-// first was asked by the client; some (Traefik) say of a handshake that it came by wss.
-func externalOrigin(r *http.Request) (scheme, host string) {
-	scheme, host = "http", r.Host
-	if r.TLS != nil {
-		scheme = "https"
-	}
-	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); !trusted {
-		return scheme, host
-	}
-	switch strings.ToLower(firstElement(r.Header.Get("X-Forwarded-Proto"))) {
-	case "http", "ws":
-		scheme = "http"
-	case "https", "wss":
-		scheme = "https"
-	}
-	if forwarded := firstElement(r.Header.Get("X-Forwarded-Host")); forwarded != "" {
-		host = forwarded
-	}
-	return scheme, host
-}
-
-func firstElement(list string) string {
-	first, _, _ := strings.Cut(list, ",")
-	return strings.TrimSpace(first)
 }
 
 // noteAdmitted is told of a socket before its handshake is handed on.

@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/scan2food/usher/handler/caddy/lifecycle"
 	"github.com/scan2food/usher/handler/websocket/gate"
 	"github.com/scan2food/usher/handler/websocket/keys"
 	"github.com/scan2food/usher/handler/websocket/sockets"
@@ -117,11 +118,11 @@ func (r *GateRoute) labelOf(i int) string {
 }
 
 func (r *GateRoute) errorf(format string, args ...any) error {
-	return fmt.Errorf("websocket_gate: route %s: %w%s", r.Name, fmt.Errorf(format, args...), at(r.Source))
+	return fmt.Errorf("websocket_gate: route %s: %w%s", r.Name, fmt.Errorf(format, args...), lifecycle.AtSource(r.Source))
 }
 
 func (r *GateRoute) keyErrorf(key *GateKey, err error) error {
-	return fmt.Errorf("websocket_gate: route %s: key: %w%s", r.Name, err, at(key.Source))
+	return fmt.Errorf("websocket_gate: route %s: key: %w%s", r.Name, err, lifecycle.AtSource(key.Source))
 }
 
 // placed adds to an error of the gate's core where in the configuration its cause stands.
@@ -139,14 +140,7 @@ func (g *WebSocketGate) placed(err error) error {
 	case errors.As(err, &twice):
 		source = g.sourceOf(twice.Route, twice.Again)
 	}
-	return fmt.Errorf("websocket_gate: %w%s", err, at(source))
-}
-
-func at(source string) string {
-	if source == "" {
-		return ""
-	}
-	return ", at " + source
+	return fmt.Errorf("websocket_gate: %w%s", err, lifecycle.AtSource(source))
 }
 
 // checkNulls refuses what JSON can hold and nothing can be made of.

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/scan2food/usher/handler/caddy/lifecycle"
 	"github.com/scan2food/usher/handler/websocket/gate"
 	"github.com/scan2food/usher/handler/websocket/keys"
 )
@@ -67,7 +68,7 @@ func (g *WebSocketGate) coreTickets(routes []*gate.Route) error {
 			made[ticket] = tickets
 		}
 		if err != nil {
-			return fmt.Errorf("websocket_gate: route %s: ticket: %w%s", route.Name, err, at(ticket.Source))
+			return fmt.Errorf("websocket_gate: route %s: ticket: %w%s", route.Name, err, lifecycle.AtSource(ticket.Source))
 		}
 		bind, _ := parseBind(ticket.Bind)
 		routes[i].Tickets = &gate.RouteTickets{

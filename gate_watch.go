@@ -1,7 +1,6 @@
 package usher
 
 import (
-	"fmt"
 	"sync"
 	"time"
 
@@ -9,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"go.uber.org/zap"
 
+	"github.com/scan2food/usher/handler/caddy/lifecycle"
 	"github.com/scan2food/usher/handler/websocket/gate"
 	"github.com/scan2food/usher/handler/websocket/keys"
 )
@@ -29,12 +29,12 @@ type gateWatch struct {
 }
 
 func newGateWatch(ctx caddy.Context, g *WebSocketGate) (*gateWatch, error) {
-	events, err := ctx.App("events")
+	events, err := lifecycle.Events(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("getting the events app: %w", err)
+		return nil, err
 	}
 	w := &gateWatch{
-		gate: g, ctx: ctx, events: events.(*caddyevents.App),
+		gate: g, ctx: ctx, events: events,
 		routes: make(map[string]*gate.Darkness), stop: make(chan struct{}),
 	}
 	before := predecessor(g)

@@ -112,7 +112,7 @@ func (a *VersionedAssets) followGenerations(ctx caddy.Context) error {
 		keys = append(keys, served.key)
 		trees = append(trees, served.tree)
 	}
-	pooled, err := a.uses.load(siteGenerations, strings.Join(keys, "\n"), func() (caddy.Destructor, error) {
+	pooled, err := a.uses.Load(siteGenerations, strings.Join(keys, "\n"), func() (caddy.Destructor, error) {
 		return newGenerations(a.handler.Sites, trees), nil
 	})
 	if err != nil {

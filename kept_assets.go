@@ -37,7 +37,7 @@ func (a *VersionedAssets) archives(ctx caddy.Context, directory string, versions
 	if err != nil {
 		return nil, nil, err
 	}
-	pooled, err := a.uses.load(assetArchives, directory, func() (caddy.Destructor, error) {
+	pooled, err := a.uses.Load(assetArchives, directory, func() (caddy.Destructor, error) {
 		return newAssetArchive(directory, versions, ctx.Logger()), nil
 	})
 	if err != nil {

@@ -27,7 +27,7 @@ func (l versionLedger) Destruct() error {
 // openLedger opens the ledger of a served directory, which is beside what is kept of that.
 func (a *VersionedAssets) openLedger(ctx caddy.Context, directory string) (*ledger.Ledger, error) {
 	file, logger := filepath.Join(directory, "versions.json"), ctx.Logger()
-	pooled, err := a.uses.load(versionLedgers, file, func() (caddy.Destructor, error) {
+	pooled, err := a.uses.Load(versionLedgers, file, func() (caddy.Destructor, error) {
 		return versionLedger{ledger.Open(ledger.Config{
 			File: file, Now: time.Now,
 			Report: func(err error) { logger.Warn("keeping the versions of assets", zap.Error(err)) },

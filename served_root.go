@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/scan2food/usher/handler/caddy/lifecycle"
 	"github.com/scan2food/usher/handler/static/assets"
 )
 
@@ -75,14 +76,14 @@ func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*
 		return nil, err
 	}
 	served := &servedRoot{
-		server: serverOf(ctx.Value), prefix: r.Prefix, root: config.Root, versions: newToldVersions(versions, r.Prefix, ctx.Logger()),
+		server: lifecycle.Server(ctx), prefix: r.Prefix, root: config.Root, versions: newToldVersions(versions, r.Prefix, ctx.Logger()),
 	}
 	config.Ledger = served.versions
 	if config.Archive, config.Variants, err = a.archives(ctx, directory, versions); err != nil {
 		return nil, fmt.Errorf("keep: %w", err)
 	}
 	served.key = a.treeKey(r, config)
-	tree, err := a.uses.load(assetTrees, served.key, func() (caddy.Destructor, error) {
+	tree, err := a.uses.Load(assetTrees, served.key, func() (caddy.Destructor, error) {
 		tree, err := assets.OpenTree(config)
 		return assetTree{tree}, err
 	})
@@ -167,7 +168,7 @@ func (a *VersionedAssets) manifests() ([]string, error) {
 
 // servedDirectory is the directory that a root names, whole.
 func servedDirectory(root string) (string, error) {
-	directory, err := resolvePlaceholders(root)
+	directory, err := lifecycle.Resolve(root)
 	if err != nil {
 		return "", err
 	}

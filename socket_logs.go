@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/scan2food/usher/handler/caddy/request"
 	"github.com/scan2food/usher/handler/websocket/gate"
 	"github.com/scan2food/usher/handler/websocket/keys"
 	"github.com/scan2food/usher/handler/websocket/sockets"
@@ -118,7 +119,7 @@ func writeRefused(entry *zapcore.CheckedEntry, r *http.Request, route, path stri
 		zap.Int("status", d.Status()),
 		zap.Uint16("close_code", code), // 0: told by status
 		zap.String("key", d.Key),
-		zap.String("client", clientAddress(r).String()),
+		zap.String("client", request.Client(r).String()),
 		zap.String("origin", r.Header.Get("Origin")),
 		zap.String("path", path),
 		zap.String("reason", why),

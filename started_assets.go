@@ -1,23 +1,18 @@
 package usher
 
 import (
-	"context"
-	"fmt"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"go.uber.org/zap"
+
+	"github.com/scan2food/usher/handler/caddy/lifecycle"
 )
 
 // startWithSite has the directories read when the configuration starts: one that is only checked (`caddy validate`) reads
 // none. A request that comes before is a start too.
 func (a *VersionedAssets) startWithSite(ctx caddy.Context) error {
-	app, err := ctx.App("events")
-	if err != nil {
-		return fmt.Errorf("getting the events app: %w", err)
-	}
-	return app.(*caddyevents.App).On("started", onStarted(func() { a.start(ctx) }))
+	return lifecycle.OnStarted(ctx, func() { a.start(ctx) })
 }
 
 func (a *VersionedAssets) start(ctx caddy.Context) {
@@ -44,14 +39,3 @@ func (a *VersionedAssets) tellFallback(ctx caddy.Context) {
 		return
 	}
 }
-
-// onStarted is a function as a handler of events.
-type onStarted func()
-
-// Handle calls it.
-func (f onStarted) Handle(context.Context, caddy.Event) error {
-	f()
-	return nil
-}
-
-var _ caddyevents.Handler = onStarted(nil)

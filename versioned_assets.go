@@ -10,6 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/scan2food/usher/handler/caddy/lifecycle"
+	"github.com/scan2food/usher/handler/caddy/request"
 	"github.com/scan2food/usher/handler/static/assets"
 )
 
@@ -85,7 +87,7 @@ type VersionedAssets struct {
 	endpoint  *generationEndpoint
 	announced servedGeneration // to the gates of the server
 	served    []*servedRoot
-	uses      poolUses
+	uses      lifecycle.Pooled
 }
 
 // CaddyModule tells Caddy of the module.
@@ -104,7 +106,7 @@ func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 	}
 	a.handler = &assets.Handler{
 		VersionQuery: a.VersionQuery, Immutable: a.Immutable, Hide: a.Hide, Fallback: a.Fallback,
-		Explained: a.Explain, Epoch: a.epoch(), KernelCopies: kernelCopies, Asked: askedURL,
+		Explained: a.Explain, Epoch: a.epoch(), KernelCopies: kernelCopies, Asked: request.OriginalURL,
 	}
 	if len(a.VersionQuery) == 0 {
 		a.VersionQuery = []string{"v"}
@@ -120,13 +122,13 @@ func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("versioned_assets: memory: %w", err)
 	}
-	if server := serverOf(ctx.Value); server != nil {
+	if server := lifecycle.Server(ctx); server != nil {
 		server.RegisterConnContext(withConnection)
 	}
 	for _, root := range a.Serve {
 		served, err := a.open(ctx, root, memory)
 		if err != nil {
-			return fmt.Errorf("versioned_assets: serve %s: %w%s", root.Prefix, err, at(root.Source))
+			return fmt.Errorf("versioned_assets: serve %s: %w%s", root.Prefix, err, lifecycle.AtSource(root.Source))
 		}
 		a.handler.Sites = append(a.handler.Sites, assets.Site{Prefix: root.Prefix, Tree: served.tree, Ledger: served.versions})
 	}
@@ -164,7 +166,7 @@ func (a *VersionedAssets) Cleanup() error {
 	for _, served := range a.served {
 		servedRoots.remove(served)
 	}
-	return a.uses.release()
+	return a.uses.Release()
 }
 
 // ServeHTTP answers what is under a prefix, and the generation, and hands on the rest. So it does with handshakes that a gate has

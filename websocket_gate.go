@@ -13,6 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/scan2food/usher/handler/caddy/lifecycle"
+	"github.com/scan2food/usher/handler/caddy/request"
 	"github.com/scan2food/usher/handler/websocket/gate"
 	"github.com/scan2food/usher/handler/websocket/keys"
 	"github.com/scan2food/usher/handler/websocket/sockets"
@@ -81,7 +83,7 @@ func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 	g.warnOfShared(ring)
 	g.app, g.place = appOf(ctx), placeOf(g)
 	g.site = siteOf(g, liveGates.all())
-	config, err := g.coreConfig(ring, serverOf(ctx.Value))
+	config, err := g.coreConfig(ring, lifecycle.Server(ctx))
 	if err != nil {
 		return err
 	}
@@ -120,9 +122,9 @@ func (g *WebSocketGate) coreConfig(ring *keys.Ring, server *caddyhttp.Server) (g
 		PassUnlisted: g.Unlisted == "pass",
 		Registry:     openSockets,
 		Owner:        g,
-		External:     externalOrigin,
-		Client:       clientAddress,
-		StatusOf:     errorStatus,
+		External:     request.ExternalOrigin,
+		Client:       request.Client,
+		StatusOf:     request.ErrorStatus,
 		Refused:      g.refused,
 		Admitted:     noteAdmitted,
 		Spent:        spentTickets,
@@ -144,7 +146,7 @@ func (g *WebSocketGate) begin(ctx caddy.Context, known *gateKeys) error {
 	if err != nil {
 		return err
 	}
-	if err := watch.events.On("started", onStarted(func() { g.started(ctx) })); err != nil {
+	if err := lifecycle.OnStarted(ctx, func() { g.started(ctx) }); err != nil {
 		return err
 	}
 	g.metrics = countersOf(g.Routes)
@@ -245,7 +247,7 @@ func (g *WebSocketGate) mayBeLogged(d *gate.Decision) bool {
 
 func (g *WebSocketGate) serve(w http.ResponseWriter, r *http.Request, d *gate.Decision, next caddyhttp.Handler) error {
 	if r.ProtoMajor > 1 && gate.ReadHandshake(r) == gate.WebSocket {
-		defer keepSilentStream(r.Context())()
+		defer request.SuspendIdleTimeouts(r.Context())()
 	}
 	return g.gate.ServeHTTP(w, r, d, next)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	"github.com/scan2food/usher/handler/caddy/request"
 	"github.com/scan2food/usher/handler/websocket/gate"
 	"github.com/scan2food/usher/handler/websocket/sockets"
 	"github.com/scan2food/usher/handler/websocket/tunnel"
@@ -209,7 +210,7 @@ func (t *WebSocketTunnel) Cleanup() error {
 // ServeHTTP makes a tunnel out of a WebSocket handshake, and passes everything else on.
 func (t *WebSocketTunnel) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if r.ProtoMajor > 1 && r.Method == http.MethodConnect {
-		defer keepSilentStream(r.Context())()
+		defer request.SuspendIdleTimeouts(r.Context())()
 	}
 	err := t.handler.ServeHTTP(w, r, next)
 	var own *tunnel.Error
@@ -263,7 +264,7 @@ func (t *WebSocketTunnel) prepare(request, original *http.Request, upstream *tun
 
 // describeSocket is what the registry holds of a socket that no gate admitted.
 func (t *WebSocketTunnel) describeSocket(r *http.Request) sockets.Info {
-	info := sockets.Info{Client: clientAddress(r), Protocol: r.Proto, Origin: r.Header.Get("Origin"), Owner: t.ungated}
+	info := sockets.Info{Client: request.Client(r), Protocol: r.Proto, Origin: r.Header.Get("Origin"), Owner: t.ungated}
 	if r.ProtoMajor == 3 {
 		info.Protocol = "HTTP/3.0" // r.Proto is the :protocol there
 	}

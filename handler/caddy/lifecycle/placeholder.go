@@ -1,0 +1,27 @@
+package lifecycle
+
+import (
+	"errors"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// Resolve replaces the placeholders of a text. An unknown placeholder is an error, and so is an empty result.
+func Resolve(text string) (string, error) {
+	resolved, err := caddy.NewReplacer().ReplaceOrErr(text, true, true)
+	if err != nil {
+		return "", err
+	}
+	if resolved == "" {
+		return "", errors.New("want a value, got nothing")
+	}
+	return resolved, nil
+}
+
+// AtSource is the end of an error message: the file and line of the configuration, if they are known.
+func AtSource(source string) string {
+	if source == "" {
+		return ""
+	}
+	return ", at " + source
+}

@@ -1,0 +1,87 @@
+// Package request answers what Caddy knows of a request: its client, its external origin, its original URL, its status
+// after an error, and its idle timeouts.
+package request
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// Client returns the client's address as Caddy determined it, with trusted proxies considered. The zero Addr means unknown.
+func Client(r *http.Request) netip.Addr {
+	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	address, err := netip.ParseAddr(ip)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return address
+}
+
+// ExternalOrigin returns scheme and host as the client sees them. X-Forwarded fields count only from a trusted proxy. Of
+// several elements the first is the client's. Traefik writes wss as the scheme of a handshake.
+func ExternalOrigin(r *http.Request) (scheme, host string) {
+	scheme, host = "http", r.Host
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); !trusted {
+		return scheme, host
+	}
+	switch strings.ToLower(firstElement(r.Header.Get("X-Forwarded-Proto"))) {
+	case "http", "ws":
+		scheme = "http"
+	case "https", "wss":
+		scheme = "https"
+	}
+	if forwarded := firstElement(r.Header.Get("X-Forwarded-Host")); forwarded != "" {
+		host = forwarded
+	}
+	return scheme, host
+}
+
+func firstElement(list string) string {
+	first, _, _ := strings.Cut(list, ",")
+	return strings.TrimSpace(first)
+}
+
+// OriginalURL returns the URL that the client requested, before any rewrite.
+func OriginalURL(r *http.Request) *url.URL {
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
+		return original.URL
+	}
+	return r.URL
+}
+
+// ErrorStatus returns the status that Caddy's server gives to a handler's error: 500 if the error names none.
+func ErrorStatus(err error) int {
+	var handlerError caddyhttp.HandlerError
+	if errors.As(err, &handlerError) {
+		return handlerError.StatusCode
+	}
+	return http.StatusInternalServerError
+}
+
+// SuspendIdleTimeouts suspends the server's idle timeouts for the stream of an extended CONNECT (RFC 8441, RFC 9220).
+// Caddy takes a WebSocket that is silent for a minute for a stalled request body. The returned function restores them.
+func SuspendIdleTimeouts(ctx context.Context) (restore func()) {
+	const never = 10 * 365 * 24 * time.Hour
+	reader, writer := caddyhttp.IdleTimeoutsFromContext(ctx)
+	restoreReader, restoreWriter := func() {}, func() {}
+	if reader != nil {
+		restoreReader = reader.Override(never, 0)
+	}
+	if writer != nil {
+		restoreWriter = writer.Override(never, 0, 0)
+	}
+	return func() {
+		restoreReader()
+		restoreWriter()
+	}
+}
