@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http/httptest"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -95,13 +96,14 @@ func closeAtFrameBoundaries(t *testing.T) {
 	}
 }
 
-// The same with writes and Close at the same time, and many small frames cut at random.
+// TestCloseAmongConcurrentWrites closes a socket while its application writes many small frames, cut at random.
 func TestCloseAmongConcurrentWrites(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, closeAmongConcurrentWrites)
 }
 
 func closeAmongConcurrentWrites(t *testing.T) {
+	const longestWrite = 300
 	r := NewRegistry(time.Now)
 	var stream []byte
 	for i := range 2000 {
@@ -113,13 +115,17 @@ func closeAmongConcurrentWrites(t *testing.T) {
 		s := open(t, r, Info{})
 		conn := upgraded(t, s, server)
 		got := followToClose(client, make([]byte, 0, 2*len(stream)))
-		closeAt := rand.IntN(len(stream))
-		for rest, beside := stream, false; ; {
-			if !beside && len(stream)-len(rest) >= closeAt {
-				beside = true
+		closeAt := rand.IntN(len(stream) - longestWrite) // so that no last write steps over it
+		for rest, closing := stream, false; ; {
+			if !closing && len(stream)-len(rest) >= closeAt {
+				closing = true
 				go s.Close(CodeGoingAway, "")
+				// The two ends of a pipe can keep the processor between themselves, so that Close never runs.
+				for s.closing.Load() == nil {
+					runtime.Gosched()
+				}
 			}
-			n := min(len(rest), 1+rand.IntN(300))
+			n := min(len(rest), 1+rand.IntN(longestWrite))
 			if _, err := conn.Write(rest[:n]); err != nil {
 				break
 			}
