@@ -8,7 +8,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/scan2food/usher/handler/websocket/gate"
-	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
 // statusError makes Caddy's error of one of the gate's, so that handle_errors and the error log understand it.
@@ -18,14 +17,6 @@ func statusError(err error) error {
 		return caddyhttp.Error(own.Status, own.Err)
 	}
 	return err
-}
-
-// noteAdmitted is told of a socket before its handshake is handed on.
-func noteAdmitted(r *http.Request, d *gate.Decision, socket *sockets.Socket) {
-	setGatePlaceholders(r, d)
-	if log, ok := r.Context().Value(redactedRequestKey{}).(*redactedRequest); ok {
-		log.socket = socket
-	}
 }
 
 // setGatePlaceholders lets later handlers and logs name what was admitted or refused.

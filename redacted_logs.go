@@ -13,7 +13,6 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/scan2food/usher/handler/websocket/gate"
-	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
 // redactedLogs writes the access and error lines of requests that hold a credential.
@@ -83,7 +82,7 @@ type redactedRequest struct {
 	request  *http.Request // the server's own
 	loggable caddyhttp.LoggableHTTPRequest
 	writer   *recorder
-	socket   *sockets.Socket
+	decision *gate.Decision
 	started  time.Time
 	err      error
 
@@ -109,7 +108,7 @@ func (l *redactedLogs) begin(g *gate.Gate, w http.ResponseWriter, r *http.Reques
 		return nil
 	}
 	log := &redactedRequest{
-		logs: l, request: r, started: time.Now(), writer: &recorder{ResponseWriter: w}, redaction: redaction,
+		logs: l, request: r, decision: d, started: time.Now(), writer: &recorder{ResponseWriter: w}, redaction: redaction,
 		loggable: caddyhttp.LoggableHTTPRequest{
 			Request: redaction.Of(r), ShouldLogCredentials: l.server.Logs.ShouldLogCredentials,
 		},
@@ -161,8 +160,8 @@ func (log *redactedRequest) writeAccess(status int, size int64) {
 	if log.err != nil && status == 0 {
 		status = errorStatus(log.err)
 	}
-	if log.socket != nil {
-		snapshot := log.socket.Snapshot()
+	if socket := log.decision.Socket; socket != nil {
+		snapshot := socket.Snapshot()
 		size, read = size+snapshot.Out, snapshot.In
 	}
 	level := zapcore.InfoLevel

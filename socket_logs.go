@@ -89,7 +89,6 @@ func socketFields(info sockets.Info) []zap.Field {
 
 // refused is told of every request that the gate, or the application behind it, refused.
 func (g *WebSocketGate) refused(r *http.Request, d *gate.Decision) {
-	setGatePlaceholders(r, d)
 	route := ""
 	if d.Route != nil {
 		route = d.Route.Name

@@ -125,11 +125,8 @@ func (g *WebSocketGate) coreConfig(ring *keys.Ring, server *caddyhttp.Server) (g
 		External:     request.ExternalOrigin,
 		Client:       request.Client,
 		StatusOf:     request.ErrorStatus,
-		Refused:      g.refused,
-		Admitted:     noteAdmitted,
 		Spent:        spentTickets,
 		Random:       rand.Reader,
-		NotIssued:    g.notIssued,
 		Now:          time.Now,
 	}, nil
 }
@@ -249,7 +246,17 @@ func (g *WebSocketGate) serve(w http.ResponseWriter, r *http.Request, d *gate.De
 	if r.ProtoMajor > 1 && gate.ReadHandshake(r) == gate.WebSocket {
 		defer request.SuspendIdleTimeouts(r.Context())()
 	}
-	return g.gate.ServeHTTP(w, r, d, next)
+	if d.Outcome != gate.Passed {
+		setGatePlaceholders(r, d)
+	}
+	err := g.gate.ServeHTTP(w, r, d, next)
+	if d.Rejected() {
+		g.refused(r, d)
+	}
+	if d.NotIssued != nil {
+		g.notIssued(r, d.NotIssued)
+	}
+	return err
 }
 
 // What outlives configurations, as sockets do.

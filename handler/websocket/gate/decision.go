@@ -27,12 +27,18 @@ type Decision struct {
 	Closed bool
 	// RetryAfter is when a client that met a limit may try again; zero: nobody knows.
 	RetryAfter time.Duration
+	// Socket is set by [Gate.ServeHTTP] on an admitted handshake, before it calls the next handler.
+	Socket *sockets.Socket
+	// NotIssued is set by [Gate.ServeHTTP] on a page that should carry a ticket and does not.
+	NotIssued error
 
 	// what was presented, for hiding it
 	value, decoded string
 	// one use of a ticket that is good once, and when it ends; zero with every other credential
 	use   keys.Use
 	until time.Time
+	// the tickets that the response to a page may carry
+	issuers []*issuer
 }
 
 // Status is the HTTP status of the decision.
@@ -43,8 +49,12 @@ func (d *Decision) Status() int {
 	return d.Outcome.Status()
 }
 
-// passed is the decision of all requests that are none of the gate's business.
+// passed is the decision on all requests that the gate neither checks nor gives tickets. It is shared; nothing changes it.
 var passed = &Decision{}
+
+// Rejected reports whether the gate rejected the request, or the application rejected the handshake. It is final once
+// [Gate.ServeHTTP] has returned.
+func (d *Decision) Rejected() bool { return d.Outcome != Passed && d.Outcome != Accepted }
 
 // Decide judges a request and changes nothing. A request that stays HTTP and asks for no route's path is [Passed]. The
 // decision is on the heap: the goroutine of a new connection has a small stack, and copying that to a larger one would
@@ -54,7 +64,7 @@ func (g *Gate) Decide(r *http.Request) *Decision {
 	route := g.table.Lookup(r.URL)
 	switch {
 	case handshake == PlainHTTP && route == nil:
-		return passed
+		return g.decidePage(r)
 	case handshake == PlainHTTP:
 		return &Decision{Outcome: NotWebSocket, Route: route}
 	case route == nil && g.config.PassUnlisted && !g.table.Disguised(r.URL) && !hasForbiddenBytes(r.Header):

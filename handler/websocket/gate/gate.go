@@ -74,17 +74,11 @@ type Config struct {
 	Client func(*http.Request) netip.Addr
 	// StatusOf tells the HTTP status that an error of a later handler stands for.
 	StatusOf func(error) int
-	// Refused is told of every request that the gate, or the application behind it, refused.
-	Refused func(*http.Request, *Decision)
-	// Admitted is told of an admitted request, and the place it has in the registry, before it is handed on.
-	Admitted func(*http.Request, *Decision, *sockets.Socket)
 	// Spent remembers tickets that are good once. It must be set where there are such.
 	Spent *keys.Spent
-	// Random is where the identity of an issued ticket comes from. It must be set where some are issued, as NotIssued.
+	// Random is the source of the IDs of issued tickets. It must be set where some are issued.
 	Random io.Reader
-	// NotIssued is told of a page that should have carried a ticket and does not.
-	NotIssued func(*http.Request, error)
-	Now       func() time.Time
+	Now    func() time.Time
 }
 
 // RouteError says what is wrong with one route of a configuration.

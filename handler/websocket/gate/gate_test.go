@@ -28,8 +28,6 @@ func newGate(t testing.TB, n int, edit func(*Route)) *Gate {
 		External: func(r *http.Request) (string, string) { return "https", r.Host },
 		Client:   func(*http.Request) netip.Addr { return netip.Addr{} },
 		StatusOf: func(error) int { return http.StatusBadGateway },
-		Refused:  func(*http.Request, *Decision) {},
-		Admitted: func(*http.Request, *Decision, *sockets.Socket) {},
 	}
 	for i := range n {
 		name := fmt.Sprint(i)

@@ -35,13 +35,16 @@ var errHandshakeTimeout = errors.New("the application did not answer the WebSock
 // any path.
 const rootPathHeader = "Daphne-Root-Path"
 
-// ServeHTTP carries out what [Gate.Decide] made of the request: it refuses it, or hands it on to next and answers for
-// the socket that comes of it.
+// ServeHTTP carries out the decision that [Gate.Decide] made about r: it rejects r, or calls next and accounts for the
+// socket that next opens. When it returns, d is final: it holds the outcome that the caller logs and counts.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, d *Decision, next Next) error {
 	delete(r.Header, rootPathHeader)
 	switch d.Outcome {
 	case Passed:
-		return next.ServeHTTP(g.issuing(w, r), r)
+		if len(d.issuers) > 0 {
+			w = &pageWriter{ResponseWriter: w, gate: g, request: r, decision: d}
+		}
+		return next.ServeHTTP(w, r)
 	case Accepted:
 		return g.admit(w, r, d, next)
 	default:
@@ -68,7 +71,7 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, d *Decision, next N
 		g.refuse(w, r, d)
 		return nil
 	}
-	g.config.Admitted(r, d, socket)
+	d.Socket = socket
 	return g.forward(w, r, d, socket, next)
 }
 
@@ -137,7 +140,7 @@ func (g *Gate) forward(w http.ResponseWriter, r *http.Request, d *Decision, sock
 	if answer.refused && err == nil {
 		err = &StatusError{http.StatusBadGateway, fmt.Errorf("route %s: %w", d.Route.Name, errAccept)}
 	}
-	return g.concludeRefused(r, d, socket.Status(), context.Cause(ctx), err)
+	return g.concludeRefused(d, socket.Status(), context.Cause(ctx), err)
 }
 
 var faultUnanswered = Fault{
@@ -145,7 +148,7 @@ var faultUnanswered = Fault{
 }
 
 // concludeRefused says what became of a handshake that the gate admitted and the application did not.
-func (g *Gate) concludeRefused(r *http.Request, d *Decision, status int, cause, err error) error {
+func (g *Gate) concludeRefused(d *Decision, status int, cause, err error) error {
 	switch {
 	case errors.Is(cause, errHandshakeTimeout):
 		d.Outcome = UpstreamTimeout
@@ -162,7 +165,6 @@ func (g *Gate) concludeRefused(r *http.Request, d *Decision, status int, cause, 
 	default:
 		d.Outcome = UpstreamFailed
 	}
-	g.config.Refused(r, d)
 	return err
 }
 

@@ -24,7 +24,6 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, d *Decision) {
 	if bounded || !g.tellByClosing(w, r, d) {
 		answer(w, r, d)
 	}
-	g.config.Refused(r, d)
 }
 
 // bound makes too many of a refusal whose client has had its share of them. It is told by status then: the places for

@@ -18,8 +18,6 @@ func TestRefusalsOfOneClient(t *testing.T) {
 	g.config.Now = func() time.Time { return now }
 	g.config.Refusals = sockets.NewRefusals(2, time.Minute)
 	g.config.Client = func(r *http.Request) netip.Addr { return netip.MustParseAddrPort(r.RemoteAddr).Addr() }
-	var outcome Outcome
-	g.config.Refused = func(_ *http.Request, d *Decision) { outcome = d.Outcome }
 	for i, c := range []struct {
 		name, target, client string
 		plain                bool
@@ -39,14 +37,14 @@ func TestRefusalsOfOneClient(t *testing.T) {
 			r.Header.Del("Connection")
 		}
 		r.RemoteAddr = c.client
-		w := httptest.NewRecorder()
-		err := g.ServeHTTP(w, r, g.Decide(r), nextFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		w, d := httptest.NewRecorder(), g.Decide(r)
+		err := g.ServeHTTP(w, r, d, nextFunc(func(w http.ResponseWriter, _ *http.Request) error {
 			w.WriteHeader(http.StatusForbidden)
 			return nil
 		}))
-		if err != nil || w.Code != c.status || outcome != c.outcome || w.Header().Get("Retry-After") != c.retry {
+		if err != nil || w.Code != c.status || d.Outcome != c.outcome || w.Header().Get("Retry-After") != c.retry {
 			t.Errorf("%d, %s: %d %s, Retry-After %q, %v, want %d %s and %q",
-				i, c.name, w.Code, outcome, w.Header().Get("Retry-After"), err, c.status, c.outcome, c.retry)
+				i, c.name, w.Code, d.Outcome, w.Header().Get("Retry-After"), err, c.status, c.outcome, c.retry)
 		}
 	}
 }

@@ -117,10 +117,10 @@ func (i *issuer) issuesOn(path string) bool {
 	})
 }
 
-// issuing wraps the writer of a page that may carry tickets.
-func (g *Gate) issuing(w http.ResponseWriter, r *http.Request) http.ResponseWriter {
+// decidePage decides which tickets the response may carry.
+func (g *Gate) decidePage(r *http.Request) *Decision {
 	if len(g.issuers) == 0 || r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return w
+		return passed
 	}
 	var issuers []*issuer
 	for _, i := range g.issuers {
@@ -129,18 +129,18 @@ func (g *Gate) issuing(w http.ResponseWriter, r *http.Request) http.ResponseWrit
 		}
 	}
 	if len(issuers) == 0 {
-		return w
+		return passed
 	}
-	return &pageWriter{ResponseWriter: w, gate: g, request: r, issuers: issuers}
+	return &Decision{issuers: issuers}
 }
 
 // pageWriter puts tickets on a page that the application serves with success.
 type pageWriter struct {
 	http.ResponseWriter
-	gate    *Gate
-	request *http.Request
-	issuers []*issuer
-	decided bool
+	gate     *Gate
+	request  *http.Request
+	decision *Decision
+	decided  bool
 }
 
 // Unwrap lets http.ResponseController reach the server's writer.
@@ -175,11 +175,11 @@ func isHTML(contentType string) bool {
 // issue sets the cookies, and keeps shared caches from handing them to somebody else.
 func (w *pageWriter) issue() {
 	g, header := w.gate, w.Header()
-	for _, i := range w.issuers {
+	for _, i := range w.decision.issuers {
 		binding := keys.BindingOf(i.Bind, g.config.Client(w.request), siteOrigin(g.config.External(w.request)))
 		token, err := i.Tickets.Issue(i.routes, binding, g.config.Now(), g.config.Random)
 		if err != nil {
-			g.config.NotIssued(w.request, err)
+			w.decision.NotIssued = err
 			continue
 		}
 		cookie := http.Cookie{

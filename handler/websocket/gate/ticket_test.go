@@ -36,7 +36,6 @@ func ticketGate(t testing.TB, config keys.TicketConfig, edit func(*RouteTickets)
 	})
 	g.config.Spent = keys.NewSpent(1000)
 	g.config.Random = rand.Reader
-	g.config.NotIssued = func(_ *http.Request, err error) { t.Errorf("not issued: %v", err) }
 	return g, tickets
 }
 
@@ -137,11 +136,6 @@ func TestTicketOnce(t *testing.T) {
 	t.Parallel()
 	g, tickets := ticketGate(t, keys.TicketConfig{Once: true}, nil)
 	var refused atomic.Int32
-	g.config.Refused = func(_ *http.Request, d *Decision) {
-		if d.Outcome == KeyExpired && d.Detail == "ticket was used before" {
-			refused.Add(1)
-		}
-	}
 	token := issue(t, tickets, time.Now(), "", "0", "1")
 	for round, path := range []string{"/ws/0/", "/ws/1/"} {
 		var admitted atomic.Int32
@@ -151,11 +145,15 @@ func TestTicketOnce(t *testing.T) {
 			all.Go(func() {
 				r := handshake(path)
 				r.Header.Set("Cookie", "__Host-usher="+token)
-				_ = g.ServeHTTP(httptest.NewRecorder(), r, g.Decide(r), nextFunc(func(w http.ResponseWriter, _ *http.Request) error {
+				d := g.Decide(r)
+				_ = g.ServeHTTP(httptest.NewRecorder(), r, d, nextFunc(func(w http.ResponseWriter, _ *http.Request) error {
 					admitted.Add(1)
 					w.WriteHeader(http.StatusForbidden)
 					return nil
 				}))
+				if d.Outcome == KeyExpired && d.Detail == "ticket was used before" {
+					refused.Add(1)
+				}
 			})
 		}
 		all.Wait()
@@ -263,8 +261,8 @@ func TestIssueOnPages(t *testing.T) {
 		{"JSON", "GET", "/screen/", "application/json", 200, false, "no page"},
 	} {
 		r := httptest.NewRequest(c.method, c.path, nil)
-		w := httptest.NewRecorder()
-		err := g.ServeHTTP(w, r, g.Decide(r), nextFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		w, d := httptest.NewRecorder(), g.Decide(r)
+		err := g.ServeHTTP(w, r, d, nextFunc(func(w http.ResponseWriter, _ *http.Request) error {
 			if c.contentType != "" {
 				w.Header().Set("Content-Type", c.contentType)
 			}
@@ -278,6 +276,9 @@ func TestIssueOnPages(t *testing.T) {
 			return nil
 		}))
 		cookies := w.Result().Cookies()
+		if d.NotIssued != nil {
+			t.Errorf("%s: not issued: %v", c.name, d.NotIssued)
+		}
 		if err != nil || (len(cookies) == 1) != c.want || w.Code != c.status {
 			t.Errorf("%s: %d, cookies %v, want one: %t (%s)", c.name, w.Code, cookies, c.want, c.why)
 			continue
@@ -396,5 +397,22 @@ func TestIssuersAgree(t *testing.T) {
 		if (err == nil) != c.good {
 			t.Errorf("%s: New = %v, want good: %t", c.name, err, c.good)
 		}
+	}
+}
+
+// A page is served without a ticket where none can be made, and the decision says why.
+func TestTicketThatIsNotIssued(t *testing.T) {
+	t.Parallel()
+	g, _ := ticketGate(t, keys.TicketConfig{}, func(tickets *RouteTickets) { tickets.Pages = []string{"/screen/"} })
+	g.config.Random = strings.NewReader("too short")
+	r, w := httptest.NewRequest(http.MethodGet, "/screen/", nil), httptest.NewRecorder()
+	d := g.Decide(r)
+	err := g.ServeHTTP(w, r, d, nextFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}))
+	if err != nil || w.Code != http.StatusOK || len(w.Result().Cookies()) > 0 || d.NotIssued == nil || d.Rejected() {
+		t.Errorf("status %d, cookies %v, not issued: %v, want 200 without a cookie and the reason", w.Code, w.Result().Cookies(), d.NotIssued)
 	}
 }
