@@ -3,7 +3,6 @@ package usher
 import (
 	"hash/fnv"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -12,7 +11,7 @@ import (
 )
 
 // pageState is what pages are stamped with at one moment. It is immutable: a page that is on its way while the assets change
-// must not name modules of two generations, which would run twice what both have.
+// names the versions of one generation.
 type pageState struct {
 	sites    []assets.Site     // the longest prefix first
 	catalogs []*assets.Catalog // of each; nil where there is none yet
@@ -32,7 +31,7 @@ func (p *stampedPages) now() *pageState {
 	}
 	state.generation = generationOf(state.catalogs)
 	config := p.config
-	config.Version, config.Modules = state.version, state.module
+	config.Version = state.version
 	config.Integrity = func(path, present string) (string, bool) { return state.integrity(path, present, p.addIntegrity) }
 	state.stamper = stamp.New(config)
 	p.state.Store(state)
@@ -85,26 +84,6 @@ func (s *pageState) referred(urlPath, word, version, page string) {
 	if i, rest := s.at(urlPath); i >= 0 {
 		s.sites[i].Referred(s.catalogs[i], rest, word, version, page)
 	}
-}
-
-// module is the path of a module under the generation of its directory, unless a script of another directory names modules
-// there by their plain path.
-func (s *pageState) module(urlPath string) (underGeneration string, torn bool) {
-	i, rest := s.at(urlPath)
-	if i < 0 {
-		return "", false
-	}
-	prefix := s.sites[i].Prefix
-	for j, other := range s.catalogs {
-		if j != i && (other == nil || slices.Contains(other.Elsewhere(), prefix)) {
-			return "", false
-		}
-	}
-	under, torn := s.catalogs[i].Module(rest)
-	if under == "" {
-		return "", torn
-	}
-	return prefix + under, false
 }
 
 // integrity keeps a true attribute true where other bytes are served than those that it pins. One that is false is the

@@ -107,8 +107,6 @@ func (w *pageWriter) decide(status int) {
 	w.page.Tell(func(path, word, version []byte) {
 		w.state.referred(string(path), string(word), string(version), at.Path)
 	})
-	w.obey(header["Content-Security-Policy"])
-	w.obey(header["Content-Security-Policy-Report-Only"])
 	if w.coding != "" && w.coding != "identity" {
 		w.decoder = newDecoding(w.coding, w.page)
 	}
@@ -133,18 +131,6 @@ func (w *pageWriter) tag(header http.Header) {
 // navigation (Server Timing, 4). It belongs to this page, as no cookie would.
 func (w *pageWriter) tellGeneration(header http.Header) {
 	header["Server-Timing"] = append(header["Server-Timing"], `usher;desc="`+w.state.generation+`"`)
-}
-
-// obey leaves what the page's policies pin (CSP 3).
-func (w *pageWriter) obey(policies []string) {
-	for _, policy := range policies {
-		if stamp.PinsInline(policy) {
-			w.page.KeepInline()
-		}
-		if w.state.stamper.PinsPaths(policy) {
-			w.page.KeepModules()
-		}
-	}
 }
 
 func (w *pageWriter) Write(data []byte) (int, error) {

@@ -118,9 +118,6 @@ func (a *VersionedAssets) treeConfig(ctx caddy.Context, r *AssetRoot, memory int
 		}
 		config.Rewrite = rewriter.rewrite
 	}
-	if a.stamps(stampHTML) {
-		config.Modules = newModuleGraphs(r.Prefix, a.prefixes(), ctx.Logger())
-	}
 	return config, nil
 }
 
@@ -131,9 +128,6 @@ func (a *VersionedAssets) treeKey(r *AssetRoot, config assets.TreeConfig) string
 	if len(a.Stamp) > 0 {
 		key += fmt.Sprintf(" %q %q %s", a.Stamp, a.VersionQuery, config.Epoch)
 	}
-	if a.stamps(stampHTML) {
-		key += fmt.Sprintf(" %q", a.prefixes())
-	}
 	return key
 }
 
@@ -143,14 +137,6 @@ func (a *VersionedAssets) scopeOf(r *AssetRoot) string {
 		return ""
 	}
 	return r.Prefix
-}
-
-func (a *VersionedAssets) prefixes() []string {
-	var prefixes []string
-	for _, root := range a.Serve {
-		prefixes = append(prefixes, root.Prefix)
-	}
-	return prefixes
 }
 
 // manifests are the manifests with their placeholders replaced.

@@ -13,7 +13,7 @@ import (
 )
 
 // Each module counts how often it runs, in the page or in its worker.
-const countRun = `{ const runs = globalThis.runs ??= {}; const name = new URL(import.meta.url).pathname.replace(/^\/static\/(~[0-9a-f]+\/)?/, "");
+const countRun = `{ const runs = globalThis.runs ??= {}; const name = new URL(import.meta.url).pathname.replace(/^\/static\//, "");
 (runs[name] ??= []).push(import.meta.url); }
 `
 
@@ -27,7 +27,7 @@ var moduleFiles = map[string]string{
 	"start.js": `import "./shared.js";
 const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
 worker.onmessage = ({ data }) => { globalThis.workerRuns = JSON.parse(data); };`,
-	// A graph that cannot have the prefix: it names one of its own by the absolute path.
+	// A graph that names one of its own by the absolute path.
 	"fixed.js":    `import "./fixed-b.js"; import("/static/fixed-b.js");`,
 	"fixed-b.js":  `import "./fixed-c.js";`,
 	"fixed-c.js":  `export default 1;`,
@@ -130,13 +130,13 @@ func TestModulesRunOnce(t *testing.T) {
 				t.Errorf("%s: %s runs %d times, want once: %q", release, name, len(runs), runs)
 				continue
 			}
-			if versioned := strings.Contains(runs[0], "/~"); versioned == strings.HasPrefix(name, "fixed") {
-				t.Errorf("%s: %s runs as %s", release, name, runs[0])
+			if !strings.HasSuffix(runs[0], "/static/"+name) {
+				t.Errorf("%s: %s runs as %s, want its plain URL", release, name, runs[0])
 			}
 		}
 		for _, name := range []string{"worker.js", "shared.js"} {
-			if runs := got.Worker[name]; len(runs) != 1 || !strings.Contains(runs[0], "/~") {
-				t.Errorf("%s: in the worker %s runs as %q, want once, under its generation", release, name, runs)
+			if runs := got.Worker[name]; len(runs) != 1 || !strings.HasSuffix(runs[0], "/static/"+name) {
+				t.Errorf("%s: in the worker %s runs as %q, want once, under its plain URL", release, name, runs)
 			}
 		}
 	}

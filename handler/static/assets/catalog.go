@@ -24,11 +24,8 @@ type Catalog struct {
 	state       string           // of all bytes that are served
 	directories map[string]bool
 	manifests   []manifestFile
-	root        *os.Root        // for files that are not in memory
-	epoch       string          // see TreeConfig
-	reader      Modules         // nil: no script is looked into
-	modules     map[string]bool // the scripts that are named under the prefix of the generation
-	elsewhere   []string
+	root        *os.Root    // for files that are not in memory
+	epoch       string      // see TreeConfig
 	archive     Archive     // for files that are neither in memory nor on the disk any more; nil: there is none
 	lost        atomic.Bool // a variant that was kept on disk could not be read
 }
@@ -57,7 +54,6 @@ func (c *Catalog) All() func(yield func(*File) bool) {
 func (c *Catalog) finish() {
 	c.index()
 	c.state = c.digest()
-	c.findModules()
 	c.Generation = c.generation()
 }
 
@@ -71,6 +67,9 @@ func (c *Catalog) index() {
 		}
 	}
 }
+
+// stateLength is that of [Catalog.State].
+const stateLength = 12
 
 // State identifies all paths, and the bytes that are served under them.
 func (c *Catalog) State() string { return c.state }

@@ -12,14 +12,14 @@ import (
 // readContent reads the bytes, unless they are too many, and computes their digest. They are kept only if they are held;
 // the others are in scratch. Where one of some files in memory has the same bytes, those are not held again, nor is their digest
 // computed: to compare them takes a tenth of the time.
-func (f *File) readContent(r io.Reader, held bool, alike []*File, scratch *[]byte) ([]byte, error) {
+func (f *File) readContent(r io.Reader, held bool, alike []*File, scratch *[]byte) error {
 	if f.Size > maxProved {
 		digest, size, err := sumReader(r)
 		f.digest = digest
 		if err == nil && size != f.Size {
 			err = errChanging
 		}
-		return nil, err
+		return err
 	}
 	var content []byte
 	if held && len(alike) == 0 {
@@ -29,7 +29,7 @@ func (f *File) readContent(r io.Reader, held bool, alike []*File, scratch *[]byt
 		content = (*scratch)[:f.Size]
 	}
 	if _, err := io.ReadFull(r, content); err != nil {
-		return nil, errChanging
+		return errChanging
 	}
 	same := slices.IndexFunc(alike, func(other *File) bool { return bytes.Equal(content, other.Content) })
 	switch {
@@ -45,7 +45,7 @@ func (f *File) readContent(r io.Reader, held bool, alike []*File, scratch *[]byt
 		f.Content = content
 	}
 	f.digest = f.fingerprint.SHA256()
-	return content, nil
+	return nil
 }
 
 // prove holds the name against the bytes, while they are here.

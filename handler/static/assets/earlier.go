@@ -121,10 +121,6 @@ func (t *Tree) put(ctx context.Context, catalog *Catalog, since time.Time) (left
 			return t.unkept // the next would fail alike: the disk is full, or not ours
 		}
 	}
-	if err := t.putGeneration(catalog); err != nil {
-		t.config.Logger.Warn("a generation of assets cannot be kept for the modules that are open when it is replaced",
-			zap.String("root", t.config.Root), zap.Error(err))
-	}
 	return left
 }
 

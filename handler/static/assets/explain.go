@@ -101,10 +101,6 @@ func (h *Handler) explainPath(e *Explanation, r *http.Request, site *Site, catal
 		h.explainLie(e, r, site, file)
 		return
 	}
-	if state, rest, ok := splitGeneration(asked); ok {
-		h.explainGeneration(e, r, site, catalog, state, rest)
-		return
-	}
 	if isEarlier(site, asked, "") || h.keptVersion(r, site, asked) {
 		e.Evidence = earlierEvidence
 		e.Why = earlierEvidence.Detail
@@ -121,22 +117,6 @@ func (h *Handler) explainPath(e *Explanation, r *http.Request, site *Site, catal
 		e.Why = "a navigation for which there is no file gets the fallback; " + whyHTML
 	default:
 		e.Why = "there is no such file"
-	}
-}
-
-func (h *Handler) explainGeneration(e *Explanation, r *http.Request, site *Site, catalog *Catalog, state, rest string) {
-	e.Path = rest
-	file := catalog.Lookup(rest)
-	switch {
-	case h.Hide.Match(site.Prefix + rest), file != nil && h.hidesTarget(site, file):
-		e.Why = whyHidden
-	case state == catalog.state && file != nil:
-		h.explainFile(e, r, file, generationEvidence)
-	case state != catalog.state && (site.Tree.justReplacedModule(state, rest) != nil || isThere(site.Tree.EarlierGeneration(state, rest))):
-		e.Evidence = earlierEvidence
-		e.Why = earlierEvidence.Detail
-	default:
-		e.Why = "there is no such file in that generation, or it is not kept"
 	}
 }
 

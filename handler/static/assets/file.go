@@ -60,7 +60,6 @@ type File struct {
 	integrity      atomic.Pointer[string]
 	asked          atomic.Pointer[[]string] // digests of the bytes that stood in a query, and are not the file's version
 	earlier        readerAt                 // bytes that were replaced
-	links          any                      // what Modules read in a script
 	original       *File                    // as it is on the disk, where other bytes are served
 	circle         string                   // the version of a file whose version is no digest of its bytes
 
@@ -137,6 +136,14 @@ func (f *File) keptUnder() []string {
 	return versions
 }
 
+// archived is the version under which a file is kept: "" where its name is one.
+func (f *File) archived() string {
+	if f.Evidence.Kind != NoEvidence {
+		return ""
+	}
+	return f.version()
+}
+
 // prepare makes the header values.
 func (f *File) prepare() {
 	tag := hex.EncodeToString(f.digest[:16])
@@ -169,8 +176,8 @@ func (f *File) again(held bool) *File {
 	next := &File{
 		Path: f.Path, Size: f.Size, ModTime: f.ModTime, IsManifest: f.IsManifest,
 		digest: f.digest, identity: f.identity, disk: f.disk, proof: f.proof, denied: f.denied, changedUnder: f.changedUnder,
-		links: f.links, coded: f.coded,
-		etag: f.etag, contentType: f.contentType, contentLength: f.contentLength, lastModified: f.lastModified,
+		coded: f.coded,
+		etag:  f.etag, contentType: f.contentType, contentLength: f.contentLength, lastModified: f.lastModified,
 	}
 	next.asked.Store(f.asked.Load())
 	if held {

@@ -23,10 +23,8 @@ type Site struct {
 		Catalog(context.Context) *Catalog
 		Current() *Catalog
 		Earlier(path, version string) (*archive.Content, bool)
-		EarlierGeneration(state, path string) (*archive.Content, bool)
 		keptVariants(earlier *File) *coded
 		justReplaced(path, version string) *File
-		justReplacedModule(state, path string) *File
 	}
 	// Ledger is told of versions that nothing proves. Nil: nobody is.
 	Ledger Ledger
@@ -114,10 +112,6 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, site *Site, cat
 			return
 		}
 		h.answerFile(w, r, site, catalog, file)
-		return
-	}
-	if state, path, ok := splitGeneration(relativePath); ok {
-		h.serveGeneration(w, r, site, catalog, state, path)
 		return
 	}
 	if h.serveEarlier(w, r, site, relativePath, "") || h.serveVersion(w, r, site, relativePath) {

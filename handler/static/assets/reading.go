@@ -100,8 +100,8 @@ func (t *Tree) scan(ctx context.Context, root *os.Root, entries []entry, toleran
 	var reporting sync.Mutex
 	s := &scanner{
 		root: root, previous: t.catalog.Load(), memory: t.config.Memory, rewrite: t.config.Rewrite,
-		modules: t.config.Modules, epoch: t.config.Epoch,
-		now: t.config.Now(), fresh: t.fresh, tolerant: tolerant, endless: t.writings.holds, progress: t.progress, every: progressEvery,
+		epoch: t.config.Epoch,
+		now:   t.config.Now(), fresh: t.fresh, tolerant: tolerant, endless: t.writings.holds, progress: t.progress, every: progressEvery,
 		report: func(path string, err error) {
 			reporting.Lock()
 			defer reporting.Unlock()

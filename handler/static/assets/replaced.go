@@ -47,16 +47,6 @@ func (t *Tree) justReplaced(path, version string) *File {
 	})
 }
 
-// justReplacedModule is what a path was in a generation whose modules are named under its prefix; nil if it is not there.
-func (t *Tree) justReplacedModule(state, path string) *File {
-	return t.replaced.find(func(c *Catalog) *File {
-		if c.state != state || len(c.modules) == 0 {
-			return nil
-		}
-		return c.files[path]
-	})
-}
-
 // serveReplaced answers with bytes that are about to be kept.
 func (h *Handler) serveReplaced(w http.ResponseWriter, r *http.Request, replaced *File) {
 	file := &File{

@@ -21,19 +21,6 @@ func (a *slowArchive) PutSparing(name, version string, content io.ReadSeeker, si
 	return a.Archive.PutSparing(name, version, content, since)
 }
 
-// allModules is a tree in which every script is a module.
-type allModules struct{}
-
-func (allModules) Read(string, []byte) any { return nil }
-
-func (allModules) Whole(read map[string]any, _ func(string) bool) (map[string]bool, []string) {
-	whole := make(map[string]bool, len(read))
-	for path := range read {
-		whole[path] = true
-	}
-	return whole, nil
-}
-
 // Deployments that follow each other faster than files are put into the archive lose nothing.
 func TestReplacedBeforeItIsKept(t *testing.T) {
 	t.Parallel()
@@ -42,7 +29,7 @@ func TestReplacedBeforeItIsKept(t *testing.T) {
 	})}
 	hashed := "app." + md5Of("app")[:12] + ".js"
 	s := newStillTree(t, map[string]string{"main.js": "one", hashed: "app"}, func(c *TreeConfig) {
-		c.Archive, c.Modules = store, allModules{}
+		c.Archive = store
 	})
 	h := handlerOfStill(s)
 	h.Epoch = "e1"
@@ -57,12 +44,10 @@ func TestReplacedBeforeItIsKept(t *testing.T) {
 	check := func(when string) {
 		t.Helper()
 		for path, want := range map[string]string{
-			"main.js?v=" + first.Lookup("main.js").version():            "one",
-			"main.js?v=" + first.Lookup("main.js").version() + ".e1":    "one",
-			"main.js?v=" + second.Lookup("main.js").version():           "two",
-			"~" + first.State() + "/main.js":                            "one",
-			"~" + second.State() + "/main.js":                           "two",
-			hashed:                                                      "app",
+			"main.js?v=" + first.Lookup("main.js").version():         "one",
+			"main.js?v=" + first.Lookup("main.js").version() + ".e1": "one",
+			"main.js?v=" + second.Lookup("main.js").version():        "two",
+			hashed: "app",
 			"main.js?v=" + s.catalog.Load().Lookup("main.js").version(): "three",
 		} {
 			response := ask(t, h, http.MethodGet, "/static/"+path)

@@ -40,7 +40,6 @@ type scanner struct {
 	memory    int64
 	report    func(path string, err error)
 	rewrite   Rewrite // nil: files are served as they are
-	modules   Modules // nil: no script is looked into
 	epoch     string  // see TreeConfig
 	now       time.Time
 	fresh     map[string]bool        // what was read too soon after it was changed: it may have changed again
@@ -67,7 +66,7 @@ func (s *scanner) scan(ctx context.Context, entries []entry) (*Catalog, error) {
 	if err := s.readFilesOf(ctx, entries); err != nil {
 		return nil, err
 	}
-	catalog := &Catalog{files: s.files, root: s.root, manifests: s.manifests, epoch: s.epoch, reader: s.modules}
+	catalog := &Catalog{files: s.files, root: s.root, manifests: s.manifests, epoch: s.epoch}
 	if s.rewrite != nil {
 		catalog.index()
 		catalog.rewrite(s.rewrite)
@@ -176,8 +175,7 @@ func (s *scanner) read(e *entry, held bool, scratch *[]byte) error {
 		Path: e.path, Size: e.identity.size,
 		identity: e.identity, disk: e.disk, IsManifest: e.isManifest(),
 	}
-	content, err := file.readContent(f, held, s.alike(e), scratch)
-	if err != nil {
+	if err := file.readContent(f, held, s.alike(e), scratch); err != nil {
 		return err
 	}
 	if after, err := f.Stat(); err != nil || identify(after) != e.identity {
@@ -186,9 +184,6 @@ func (s *scanner) read(e *entry, held bool, scratch *[]byte) error {
 	file.prove()
 	file.ModTime = file.date(s.now, s.before(e.path))
 	file.prepare()
-	if s.modules != nil && file.isScript() {
-		file.links = s.modules.Read(file.Path, content)
-	}
 	s.noteChange(file)
 	file.judged(s.judge(file))
 	if !held {

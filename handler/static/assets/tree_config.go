@@ -28,8 +28,6 @@ type TreeConfig struct {
 	Rewrite Rewrite
 	// Epoch is a part of all versions: with another one, each reference is another one, whatever the bytes. Letters and digits.
 	Epoch string
-	// Modules are looked for with it. Nil: there are none.
-	Modules Modules
 	// Archive keeps what is replaced. Nil: it is gone.
 	Archive Archive
 	// Variants keeps what files are in other codings, so that it is made once. Nil: it is made by each process, for as much as

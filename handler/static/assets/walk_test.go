@@ -90,11 +90,11 @@ func TestLinksToWhatPatternsHide(t *testing.T) {
 	s.link("../private", "public/directory")
 	s.link("public/notes.map", "notes.txt")
 	s.link("public/a.js", "b.js")
-	catalog := s.read()
+	s.read()
 	h := &Handler{Sites: []Site{{Prefix: "/static/", Tree: s}}, Hide: Patterns{"/static/private/*", "*.map"}}
 	for path, want := range map[string]int{
 		"a.js": 404, "public/directory/a.js": 404, "public/directory/deep/": 404, "public/directory/deep": 404, "notes.txt": 404,
-		"~" + catalog.State() + "/a.js": 404, "b.js": 200, "~" + catalog.State() + "/b.js": 200,
+		"b.js": 200,
 	} {
 		if got := ask(t, h, http.MethodGet, "/static/"+path).StatusCode; got != want {
 			t.Errorf("%s: %d, want %d", path, got, want)

@@ -20,13 +20,10 @@ const (
 	posterAttribute
 	srcsetAttribute
 	imagesrcsetAttribute
-	styleAttribute
 	typeAttribute
 	relAttribute
 	asAttribute
 	integrityAttribute
-	contentAttribute
-	equivAttribute
 	encodingAttribute
 	attributeNames // how many there are
 )
@@ -57,8 +54,6 @@ func attributeOf(name []byte) attributeName {
 		return srcsetAttribute
 	case "imagesrcset":
 		return imagesrcsetAttribute
-	case "style":
-		return styleAttribute
 	case "type":
 		return typeAttribute
 	case "rel":
@@ -67,10 +62,6 @@ func attributeOf(name []byte) attributeName {
 		return asAttribute
 	case "integrity":
 		return integrityAttribute
-	case "content":
-		return contentAttribute
-	case "http-equiv":
-		return equivAttribute
 	case "encoding":
 		return encodingAttribute
 	}

@@ -1,19 +1,6 @@
 package stamp
 
-import (
-	"bytes"
-	"net/url"
-
-	"golang.org/x/net/html"
-)
-
-// purpose is how a reference will be used, which decides how it can name a version.
-type purpose byte
-
-const (
-	asResource purpose = iota // by a word of the query
-	asModule                  // by a prefix of the path: a module's identity is its whole URL
-)
+import "bytes"
 
 // ampersand is how an ampersand is written.
 type ampersand string
@@ -51,16 +38,13 @@ func (s *Stamper) tell(text []byte, ref reference, referred Referred) {
 }
 
 // stamp is how a URL is changed so that it names the present version.
-func (s *Stamper) stamp(text []byte, at location, as purpose, amp ampersand, memory *scratch) (edit, bool) {
+func (s *Stamper) stamp(text []byte, at location, amp ampersand, memory *scratch) (edit, bool) {
 	ref, ok := s.refer(text, at, memory)
 	if !ok {
 		return edit{}, false
 	}
 	if memory.referred != nil {
 		s.tell(text, ref, memory.referred)
-	}
-	if as == asModule {
-		return s.stampPath(text, ref, amp, memory)
 	}
 	version, ok := s.Version(string(ref.path))
 	if !ok {
@@ -117,21 +101,4 @@ func (s *Stamper) versionWord(text []byte, ref reference) (start, end int, found
 		}
 	}
 	return 0, 0, false
-}
-
-// stampPath exchanges the path for the one of the generation, and keeps host, query and fragment.
-func (s *Stamper) stampPath(text []byte, ref reference, amp ampersand, memory *scratch) (edit, bool) {
-	if s.Modules == nil {
-		return edit{}, false
-	}
-	path, _ := s.Modules(string(ref.path))
-	if path == "" {
-		return edit{}, false
-	}
-	escaped := (&url.URL{Path: path}).EscapedPath()
-	if amp == markupAmpersand {
-		escaped = html.EscapeString(escaped)
-	}
-	memory.with = append(memory.with[:0], escaped...)
-	return edit{ref.pathStart, ref.pathEnd, memory.with}, !bytes.Equal(text[ref.pathStart:ref.pathEnd], memory.with)
 }

@@ -26,7 +26,6 @@ const (
 	useElement
 	inputElement
 	baseElement
-	metaElement
 	templateElement
 	svgElement
 	mathElement
@@ -112,8 +111,6 @@ func elementNamed(name string) element {
 		return inputElement
 	case "base":
 		return baseElement
-	case "meta":
-		return metaElement | breaksOut
 	case "template":
 		return templateElement
 	case "svg":
@@ -129,7 +126,7 @@ func elementNamed(name string) element {
 	case "mi", "mo", "mn", "ms", "mtext":
 		return mathTextElement
 	case "b", "big", "blockquote", "body", "br", "center", "code", "dd", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4",
-		"h5", "h6", "head", "hr", "i", "li", "listing", "menu", "nobr", "ol", "p", "pre", "ruby", "s", "small", "span",
+		"h5", "h6", "head", "hr", "i", "li", "listing", "menu", "meta", "nobr", "ol", "p", "pre", "ruby", "s", "small", "span",
 		"strong", "strike", "sub", "sup", "table", "tt", "u", "ul", "var":
 		return breaksOut
 	case "article", "aside", "button", "details", "fieldset", "figure", "footer", "form", "header", "html", "label", "main",

@@ -118,7 +118,7 @@ func (s *Stamper) Children(source Source) []Child {
 	var children []Child
 	var memory scratch
 	at := locationOf(pathURL(source.Path))
-	for _, l := range literals(source.Content, maxTokens) {
+	for _, l := range literals(source.Content) {
 		text := source.Content[l.start:l.end]
 		relative := text[0] != '/' && schemeLength(text) == 0
 		if relative && l.kind == workerLiteral || l.kind == importLiteral && !isSpecifier(text) {

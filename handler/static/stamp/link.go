@@ -24,8 +24,8 @@ func (s *Stamper) Link(value string, at *url.URL) string {
 		target, after := rest[start+1:start+length], rest[start+length:]
 		out.WriteString(rest[:start+1])
 		edit, ok := edit{}, false
-		if as, loads := s.linkPurpose(parametersOf(after)); loads {
-			edit, ok = s.stamp([]byte(target), location, as, plainAmpersand, &memory)
+		if s.linkLoads(parametersOf(after)) {
+			edit, ok = s.stamp([]byte(target), location, plainAmpersand, &memory)
 		}
 		if ok {
 			target = target[:edit.start] + string(edit.with) + target[edit.end:]
@@ -46,9 +46,9 @@ func parametersOf(after string) string {
 	return parameters
 }
 
-// linkPurpose tells what a link is for, if it names what pages ask for under a version.
-func (s *Stamper) linkPurpose(parameters string) (as purpose, loads bool) {
-	var preload, stylesheet, module bool
+// linkLoads reports a link that names what pages ask for under a version.
+func (s *Stamper) linkLoads(parameters string) bool {
+	var preload, stylesheet bool
 	destination := ""
 	for parameter := range strings.SplitSeq(parameters, ";") {
 		name, value, _ := strings.Cut(strings.Trim(parameter, " \t>,"), "=")
@@ -58,14 +58,10 @@ func (s *Stamper) linkPurpose(parameters string) (as purpose, loads bool) {
 			for word := range strings.FieldsSeq(value) {
 				preload = preload || word == "preload" || word == "prefetch"
 				stylesheet = stylesheet || word == "stylesheet"
-				module = module || word == "modulepreload"
 			}
 		case "as":
 			destination = value
 		}
 	}
-	if module {
-		return asModule, true
-	}
-	return asResource, stylesheet || preload && s.preloads([]byte(destination))
+	return stylesheet || preload && s.preloads([]byte(destination))
 }

@@ -14,8 +14,6 @@ const (
 	inComment      //
 	inCDATA        // in svg and math alone
 	inRaw          // what stands in elements such as title and script passes
-	inStyle        // a style sheet
-	inInline       // a script or an import map, held up to its end
 	inPlain        // nothing is markup any more
 )
 
@@ -34,7 +32,7 @@ func (p *Page) next(data []byte, i int, final bool) (int, bool) {
 		return p.inComment(data, i), true
 	case inCDATA:
 		return p.until(data, i, "]]>", final)
-	case inRaw, inStyle, inInline:
+	case inRaw:
 		return p.inRaw(data, i, final)
 	default:
 		return len(data), true

@@ -10,7 +10,7 @@ import (
 // The memory of one page: what is held until it is decided, what waits to be written, and a value that is being decoded
 // come to no more than 64 KB.
 const (
-	// maxHeld is the longest tag or inline script that is looked at. Longer ones pass.
+	// maxHeld is the longest tag that is looked at. Longer ones pass.
 	maxHeld   = 32 << 10
 	maxWindow = 4 << 10  // how much is looked at beside what is held
 	maxReady  = 4 << 10  // how much is gathered before it is written
@@ -32,16 +32,11 @@ type Page struct {
 	longEnd bool
 	comment comment
 	raw     raw
-	css     sheet
 
 	base      location
 	based     bool // there was a base element
 	templates int  // how many template elements are open
 	foreign   foreign
-	inline    inline
-	keep      bool // what stands in the page itself stays
-	// keepModules: modules stay, since they are changed together or not at all
-	keepModules bool
 
 	from   int // in the data of the current step: what is before it is written
 	memory scratch
@@ -56,13 +51,6 @@ func (s *Stamper) Page(out io.Writer, at *url.URL) *Page {
 
 // Tell has a function told of the versions that references carry before they are stamped.
 func (p *Page) Tell(referred Referred) { p.memory.referred = referred }
-
-// KeepInline leaves inline styles, scripts and import maps as they are, and all modules with them, since those are
-// changed together or not at all. It is for pages whose Content-Security-Policy names what is inline by its digest.
-func (p *Page) KeepInline() { p.keep, p.keepModules = true, true }
-
-// KeepModules leaves all modules as they are. It is for pages whose Content-Security-Policy names scripts by their path.
-func (p *Page) KeepModules() { p.keepModules = true }
 
 // Write takes the next part of the page. It keeps nothing of data.
 func (p *Page) Write(data []byte) (int, error) {

@@ -118,32 +118,8 @@ func isTag(data []byte, opening, name string, final bool) (is, decided bool) {
 
 // inRaw goes on in such an element.
 func (p *Page) inRaw(data []byte, i int, final bool) (int, bool) {
-	length, found := p.raw.find(data[i+p.scanned:], final)
-	p.scanned += length
-	end := i + p.scanned
-	switch p.mode {
-	case inStyle:
-		done := p.stampStyle(data, i, end, found || final)
-		if !found && done == end {
-			p.scanned = 0
-			return end, end == len(data)
-		}
-		if !found {
-			p.scanned = end - done
-			return done, false
-		}
-	case inInline:
-		switch {
-		case p.scanned > maxHeld:
-			p.keepLong(data[i:end])
-			p.mode = inRaw
-		case !found && !final:
-			return i, false
-		case found:
-			p.stampInline(data, i, end)
-		}
-	}
-	p.scanned = 0
+	length, found := p.raw.find(data[i:], final)
+	end := i + length
 	if found {
 		p.enter(inMarkup)
 		return end, true

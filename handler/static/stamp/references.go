@@ -1,13 +1,9 @@
 package stamp
 
-import "bytes"
-
 // startTag rewrites the references of a start tag that stands in data from i to end.
 func (p *Page) startTag(name element, data []byte, i, end int) {
-	tag := data[i:end]
 	p.attributes.forget()
-	// What refers to nothing itself can still have a style, whose url() needs a bracket.
-	if name&itself != otherElement || p.foreign.inside() || bytes.IndexByte(tag, '(') >= 0 {
+	if name&itself != otherElement || p.foreign.inside() {
 		p.attributes.read(data, i, end)
 	}
 	p.foreign.start(name, p.selfClosing, p.holdsMarkup(data))
@@ -15,14 +11,12 @@ func (p *Page) startTag(name element, data []byte, i, end int) {
 	switch name {
 	case baseElement:
 		p.setBase(data)
-	case metaElement:
-		p.notePolicy(data)
 	case templateElement:
 		p.templates++
 	}
 	use := p.use(name, data)
 	p.stampAttributes(name, use, data)
-	p.contents(name, use)
+	p.contents(name)
 }
 
 func (p *Page) endTag(name element) {
@@ -33,7 +27,7 @@ func (p *Page) endTag(name element) {
 }
 
 // contents prepares for what stands in an element that has begun.
-func (p *Page) contents(name element, use use) {
+func (p *Page) contents(name element) {
 	switch {
 	case p.foreign.overflow:
 		p.enter(inPlain)
@@ -44,23 +38,8 @@ func (p *Page) contents(name element, use use) {
 		p.enter(inPlain)
 	case int(name) < len(rawNames) && rawNames[name] != "":
 		p.raw.begin(rawNames[name])
-		p.enter(p.rawMode(name, use))
+		p.enter(inRaw)
 	}
-}
-
-// rawMode is what is done with the content of an element that holds no markup. In svg it would be markup, and is left
-// alone.
-func (p *Page) rawMode(name element, use use) mode {
-	switch {
-	case p.keep || p.foreign.inside():
-	case name == styleElement:
-		p.css = sheet{}
-		return inStyle
-	case use.inline != noInline:
-		p.inline = use.inline
-		return inInline
-	}
-	return inRaw
 }
 
 // valueOf is the value of an attribute without character references, or nil.
@@ -92,20 +71,6 @@ func (p *Page) setBase(data []byte) {
 	p.base = p.base.moved(p.value.text)
 }
 
-// notePolicy looks for a policy that names inline content by its digest.
-func (p *Page) notePolicy(data []byte) {
-	if !foldEqual(trimBlanks(p.valueOf(equivAttribute, data)), "content-security-policy") {
-		return
-	}
-	policy := string(p.valueOf(contentAttribute, data))
-	if PinsInline(policy) {
-		p.KeepInline()
-	}
-	if p.stamper.PinsPaths(policy) {
-		p.KeepModules()
-	}
-}
-
 // stampAttributes rewrites what refers to assets, in the order in which it stands there.
 func (p *Page) stampAttributes(name element, use use, data []byte) {
 	pin := p.pin(use, data)
@@ -115,13 +80,11 @@ func (p *Page) stampAttributes(name element, use use, data []byte) {
 			if pin.renew {
 				p.renew(data, found, pin.value)
 			}
-		case found.name == styleAttribute:
-			p.stampStyleAttribute(data, found)
 		case found.name == srcsetAttribute && (name == imgElement || name == sourceElement),
 			found.name == imagesrcsetAttribute && name == linkElement:
 			p.stampSet(data, found)
 		case refers(name, found.name, use):
-			p.stampAttribute(data, found, use.as)
+			p.stampAttribute(data, found)
 			if pin.add {
 				p.replace(data, found.next, found.next, []byte(` integrity="`+pin.value+`"`))
 			}
@@ -139,13 +102,13 @@ func (p *Page) renew(data []byte, found attribute, value string) {
 // refers reports whether an attribute of an element is the URL of something that is loaded with the page.
 func refers(name element, found attributeName, use use) bool {
 	switch name {
-	case scriptElement, imgElement, sourceElement, audioElement, trackElement, embedElement:
+	case imgElement, sourceElement, audioElement, trackElement, embedElement:
 		return found == srcAttribute
 	case videoElement:
 		return found == srcAttribute || found == posterAttribute
 	case linkElement:
 		return found == hrefAttribute && use.loads
-	case inputElement:
+	case scriptElement, inputElement:
 		return found == srcAttribute && use.loads
 	case objectElement:
 		return found == dataAttribute
@@ -157,16 +120,15 @@ func refers(name element, found attributeName, use use) bool {
 	return false
 }
 
-func (p *Page) stampAttribute(data []byte, found attribute, as purpose) {
-	if !p.value.read(data[found.start:found.end]) || as == asModule && p.keepModules {
-		return
+func (p *Page) stampAttribute(data []byte, found attribute) {
+	if p.value.read(data[found.start:found.end]) {
+		p.stampPart(data, found, 0, len(p.value.text))
 	}
-	p.stampPart(data, found, 0, len(p.value.text), as)
 }
 
 // stampPart rewrites the URL that stands in the value that was read from start to end.
-func (p *Page) stampPart(data []byte, found attribute, start, end int, as purpose) {
-	e, ok := p.stamper.stamp(p.value.text[start:end], p.base, as, markupAmpersand, &p.memory)
+func (p *Page) stampPart(data []byte, found attribute, start, end int) {
+	e, ok := p.stamper.stamp(p.value.text[start:end], p.base, markupAmpersand, &p.memory)
 	if !ok || p.value.continues(data[found.start:], start+e.start) && e.with[0] != '?' && e.with[0] != '&' {
 		return
 	}
@@ -192,7 +154,7 @@ func (p *Page) stampSet(data []byte, found attribute) {
 		for end > start && text[end-1] == ',' {
 			end--
 		}
-		p.stampPart(data, found, start, end, asResource)
+		p.stampPart(data, found, start, end)
 		if end == i {
 			i = skipDescriptors(text, i)
 		}
@@ -212,38 +174,6 @@ func skipDescriptors(text []byte, i int) int {
 			if brackets == 0 {
 				return i
 			}
-		}
-	}
-	return i
-}
-
-func (p *Page) stampStyleAttribute(data []byte, found attribute) {
-	if p.keep || !p.value.read(data[found.start:found.end]) {
-		return
-	}
-	var css sheet
-	for i := 0; i < len(p.value.text); {
-		start, end, done := css.find(p.value.text[i:], true)
-		if end > start {
-			p.stampPart(data, found, i+start, i+end, asResource)
-		}
-		i += done
-	}
-}
-
-// stampStyle rewrites the part of a style element that stands in data from i to end, and returns how far it came.
-func (p *Page) stampStyle(data []byte, i, end int, final bool) int {
-	for i < end {
-		start, stop, done := p.css.find(data[i:end], final)
-		if stop > start {
-			e, ok := p.stamper.stamp(data[i+start:i+stop], p.base, asResource, plainAmpersand, &p.memory)
-			if ok {
-				p.replace(data, i+start+e.start, i+start+e.end, e.with)
-			}
-		}
-		i += done
-		if stop == start {
-			break
 		}
 	}
 	return i

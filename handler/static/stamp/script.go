@@ -6,26 +6,14 @@ import (
 	"strings"
 )
 
-// script is where JavaScript stands.
-type script struct {
-	at location
-	// page: it stands in a page, against whose URL all of its references are resolved. In a file, those of workers are
-	// resolved against the page that runs it, which is not known; and modules inherit the prefix of the generation.
-	page bool
-	// limit is how many tokens are looked at.
-	limit int
-	// keep leaves modules as they are.
-	keep bool
-}
-
-// Script rewrites the script that is served under a URL path: literals that are the URL of an asset, where a worker, a
-// module or a resource is loaded by them. Service workers are not: their URL is their identity. Content that holds nothing
-// to rewrite is returned as it is.
+// Script rewrites the script that is served under a URL path: literals that are the URL of an asset, where a classic worker or
+// a resource is loaded by them. Modules and service workers are not: their URL is their identity. Content that holds nothing to
+// rewrite is returned as it is.
 func (s *Stamper) Script(content []byte, path string) []byte {
 	var out []byte
 	var memory scratch
 	from := 0
-	s.scriptEdits(content, script{at: locationOf(pathURL(path)), limit: maxTokens}, &memory, func(e edit) {
+	s.scriptEdits(content, locationOf(pathURL(path)), &memory, func(e edit) {
 		out = append(append(out, content[from:e.start]...), e.with...)
 		from = e.end
 	})
@@ -35,44 +23,30 @@ func (s *Stamper) Script(content []byte, path string) []byte {
 	return append(out, content[from:]...)
 }
 
-func (s *Stamper) scriptEdits(content []byte, in script, memory *scratch, change func(edit)) {
-	for _, l := range literals(content, in.limit) {
-		as, ok := s.purposeOf(l, content[l.start:l.end], in)
-		if !ok {
+func (s *Stamper) scriptEdits(content []byte, at location, memory *scratch, change func(edit)) {
+	for _, l := range literals(content) {
+		text := content[l.start:l.end]
+		if !l.takesVersion(text) {
 			continue
 		}
-		if e, ok := s.stamp(content[l.start:l.end], in.at, as, plainAmpersand, memory); ok {
+		if e, ok := s.stamp(text, at, plainAmpersand, memory); ok {
 			change(edit{l.start + e.start, l.start + e.end, e.with})
 		}
 	}
 }
 
-// purposeOf is how a literal can name a version, if it can.
-func (s *Stamper) purposeOf(l literal, text []byte, in script) (purpose, bool) {
-	relative := text[0] != '/' && schemeLength(text) == 0
-	inherits := relative && !in.page && s.Modules != nil
-	switch l.kind {
-	case importLiteral:
-		return asModule, isSpecifier(text) && !inherits && !in.keep
-	case addressLiteral:
-		if l.worker == moduleWorker || l.worker == unknownWorker {
-			return asModule, !inherits && l.worker == moduleWorker && !in.keep
-		}
-		if l.worker == noWorker && isScriptURL(text) {
-			return asResource, false // import() may be what it is for: a module under two URLs runs twice
-		}
-		return asResource, s.Scripts && !inherits
+// takesVersion reports a literal that can name a version. A relative URL can do so only where it is resolved against the
+// script: that of a worker is resolved against the page, which is not known here. What new URL makes of the URL of a script may
+// be imported as a module.
+func (l literal) takesVersion(text []byte) bool {
+	switch {
+	case l.kind == importLiteral, l.worker == moduleWorker, l.worker == unknownWorker:
+		return false
+	case l.kind == workerLiteral:
+		return text[0] == '/' || schemeLength(text) > 0
+	default:
+		return l.worker == classicWorker || !isScriptURL(text)
 	}
-	if relative && !in.page {
-		return asResource, false
-	}
-	switch l.worker {
-	case moduleWorker:
-		return asModule, !in.keep
-	case unknownWorker:
-		return asModule, false
-	}
-	return asResource, s.Scripts
 }
 
 // isScriptURL reports the URL of a file that is a script by its name.
@@ -109,12 +83,12 @@ const (
 )
 
 // literals finds those of a script.
-func literals(content []byte, limit int) []literal {
+func literals(content []byte) []literal {
 	loads := bytes.Contains(content, []byte("import")) || bytes.Contains(content, []byte("Worker"))
 	if !loads || len(content) > maxScript {
 		return nil
 	}
-	t := tokensOf(content, limit)
+	t := tokensOf(content, maxTokens)
 	var found []literal
 	for i, token := range t.list {
 		if !t.isText(i) {
@@ -208,4 +182,10 @@ func IsScript(name string) bool {
 		return true
 	}
 	return false
+}
+
+// isSpecifier reports a specifier that is a URL, and no bare name.
+func isSpecifier(text []byte) bool {
+	return bytes.HasPrefix(text, []byte("/")) || bytes.HasPrefix(text, []byte("./")) ||
+		bytes.HasPrefix(text, []byte("../")) || schemeLength(text) > 0
 }

@@ -1,9 +1,6 @@
 package stamp
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Config is what a [Stamper] is made of. All functions must be safe for concurrent use.
 type Config struct {
@@ -14,16 +11,12 @@ type Config struct {
 	// Version is the version of the bytes that a URL path (decoded, below a prefix) is answered with. It consists of letters,
 	// digits, "-", "_" and "." only. Not ok leaves the reference as it is: no such file, or its name is a version already.
 	Version func(path string) (version string, ok bool)
-	// Modules is the path under which a module of the current generation is reached, with all of its graph, since the path has
-	// a prefix that relative imports inherit; "" leaves the module as it is. It is asked for directories too, which end in a
-	// slash, as import maps name them: torn are those that hold modules of both kinds. Nil leaves all modules. See [Whole].
-	Modules func(path string) (rewritten string, torn bool)
 	// Integrity is the value that the attribute of a script or a stylesheet ought to have; present is the one it has, or "".
 	// Not ok leaves it. Nil leaves all. See [Pins].
 	Integrity func(path, present string) (value string, ok bool)
 	// Styles says that style sheets are rewritten, with [Stamper.Style]: pages preload fonts as these ask for them.
 	Styles bool
-	// Scripts has literals in JavaScript rewritten, those in pages too.
+	// Scripts says that script files are rewritten, with [Stamper.Script].
 	Scripts bool
 	// Digest is the version of the given bytes; [Stamper.Files] alone needs it.
 	Digest func(content []byte) string
@@ -50,15 +43,4 @@ func (s *Stamper) serves(path []byte) bool {
 		}
 	}
 	return false
-}
-
-// Owner is the longest prefix that a path is below; "" if none is.
-func (s *Stamper) Owner(urlPath string) string {
-	owner := ""
-	for _, prefix := range s.Prefixes {
-		if len(prefix) > len(owner) && strings.HasPrefix(urlPath, prefix) {
-			owner = prefix
-		}
-	}
-	return owner
 }

@@ -18,7 +18,7 @@ func (s *Stamper) Style(content []byte, path string) []byte {
 
 func (s *Stamper) styleEdits(content []byte, at location, memory *scratch, change func(edit)) {
 	eachStyleReference(content, func(start, end int) {
-		if e, ok := s.stamp(content[start:end], at, asResource, plainAmpersand, memory); ok {
+		if e, ok := s.stamp(content[start:end], at, plainAmpersand, memory); ok {
 			change(edit{e.start + start, e.end + start, e.with})
 		}
 	})

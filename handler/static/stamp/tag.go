@@ -138,5 +138,5 @@ func (p *Page) afterLongTag() {
 	}
 	p.attributes.forget()
 	p.foreign.start(p.long, false, false)
-	p.contents(p.long&itself, use{})
+	p.contents(p.long & itself)
 }

@@ -4,24 +4,11 @@ import "bytes"
 
 // use is what a script, a link or an input is for.
 type use struct {
-	as purpose
 	// loads: what it refers to is loaded as a resource, and is no page.
 	loads bool
 	// pins: it can have an integrity.
 	pins bool
-	// inline is what stands in it.
-	inline inline
 }
-
-// inline is what stands in a script element without src.
-type inline byte
-
-const (
-	noInline inline = iota
-	inlineScript
-	inlineModule
-	inlineImportMap
-)
 
 func (p *Page) use(name element, data []byte) use {
 	switch name {
@@ -35,39 +22,10 @@ func (p *Page) use(name element, data []byte) use {
 	return use{}
 }
 
+// scriptUse: a module keeps its URL, which is its identity. Under a second URL it would run a second time.
 func (p *Page) scriptUse(data []byte) use {
-	kind := trimBlanks(p.valueOf(typeAttribute, data))
-	use := use{loads: true, pins: true}
-	s := p.stamper
-	switch {
-	case foldEqual(kind, "module"):
-		use.as = asModule
-		if s.Modules != nil || s.Scripts {
-			use.inline = inlineModule
-		}
-	case foldEqual(kind, "importmap"):
-		if s.Modules != nil {
-			use.inline = inlineImportMap
-		}
-	case len(kind) == 0 || isJavaScript(kind):
-		if s.Modules != nil || s.Scripts {
-			use.inline = inlineScript // import() is for all scripts
-		}
-	}
-	if _, external := p.attributes.find(srcAttribute); external {
-		use.inline = noInline
-	}
-	return use
-}
-
-// isJavaScript reports a media type of classic scripts; others are data.
-func isJavaScript(kind []byte) bool {
-	for _, end := range []string{"javascript", "ecmascript", "jscript", "livescript"} {
-		if len(kind) >= len(end) && foldEqual(kind[len(kind)-len(end):], end) {
-			return true
-		}
-	}
-	return false
+	classic := !foldEqual(trimBlanks(p.valueOf(typeAttribute, data)), "module")
+	return use{loads: classic, pins: classic}
 }
 
 // linkUse: pages that are linked, such as the canonical one, are not loaded.
@@ -83,8 +41,6 @@ func (p *Page) linkUse(data []byte) use {
 			word, rest = rest, nil
 		}
 		switch {
-		case foldEqual(word, "modulepreload"):
-			use.as, use.loads, use.pins = asModule, true, true
 		case foldEqual(word, "stylesheet"):
 			use.loads, use.pins = true, true
 		case foldEqual(word, "preload"), foldEqual(word, "prefetch"):
