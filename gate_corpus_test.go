@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scan2food/usher/handler/caddy/socketlog"
 	"github.com/scan2food/usher/handler/websocket/sockets"
 	"github.com/scan2food/usher/internal/patience"
 )
@@ -420,7 +421,7 @@ func awaitEnds(t *testing.T, site *testSite) {
 	t.Helper()
 	name := openSite(t, site)
 	eventually(t, "every socket ended", func() bool {
-		return !slices.ContainsFunc(openSockets.Routes(), func(route sockets.Route) bool { return route.Site == name })
+		return !slices.ContainsFunc(socketlog.Registry().Routes(), func(route sockets.Route) bool { return route.Site == name })
 	})
 }
 

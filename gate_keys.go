@@ -3,19 +3,15 @@ package usher
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/websocket/gate"
 	"github.com/scan2food/usher/handler/websocket/keys"
-	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
 // gateKeys is which keys a gate knows at the moment: those of its configuration, and those of the files that it follows.
@@ -137,66 +133,4 @@ func labelsOf(all []keys.Key) []string {
 		labels = append(labels, key.Label)
 	}
 	return labels
-}
-
-// liveGates are those of the configurations that are loaded, in the order in which they were.
-var liveGates liveSet[*WebSocketGate]
-
-// loadedGates are those and the ones that are being retired: requests may still come to them.
-var loadedGates liveSet[*WebSocketGate]
-
-// gatesOf are the gates of a server, also one that is shutting down.
-func gatesOf(server *caddyhttp.Server) []*WebSocketGate {
-	var gates []*WebSocketGate
-	for _, g := range loadedGates.all() {
-		if g.logs.server == server {
-			gates = append(gates, g)
-		}
-	}
-	return gates
-}
-
-// closeRevoked closes the sockets, whichever configuration admitted them, that no gate would admit now.
-func closeRevoked() {
-	gates, now := liveGates.all(), time.Now()
-	byOutcome := make(map[gate.Outcome]map[uint64]bool)
-	for _, open := range openSockets.List() {
-		if owner, ok := open.Owner.(*WebSocketGate); !ok || owner.gate == nil {
-			continue // a tunnel without a gate in front of it
-		}
-		if outcome := standing(gates, open.Info, now); outcome != gate.Accepted {
-			if byOutcome[outcome] == nil {
-				byOutcome[outcome] = make(map[uint64]bool)
-			}
-			byOutcome[outcome][open.ID] = true
-		}
-	}
-	for _, outcome := range slices.Sorted(maps.Keys(byOutcome)) {
-		code, reason := sockets.Code(outcome.CloseCode()), outcome.Reason()
-		if outcome == gate.Unlisted {
-			code, reason = sockets.CodeGoingAway, "this site does not offer the socket any more"
-		}
-		for id := range byOutcome[outcome] {
-			openSockets.CloseID(id, code, reason)
-		}
-	}
-}
-
-// standing is the outcome that the socket's own credential would have now: at the gate that admitted it, at its successor
-// after a reload, or, where both are gone, at any that has the route.
-func standing(gates []*WebSocketGate, info sockets.Info, now time.Time) gate.Outcome {
-	if owner, ok := info.Owner.(*WebSocketGate); ok && owner.live.Load() {
-		return owner.gate.Standing(info.Route, info.KeyID, now)
-	}
-	outcome := gate.Unlisted
-	for _, g := range gates {
-		of := g.gate.Standing(info.Route, info.KeyID, now)
-		if g.site == info.Site {
-			return of
-		}
-		if of == gate.Accepted || outcome == gate.Unlisted {
-			outcome = of
-		}
-	}
-	return outcome
 }

@@ -271,7 +271,7 @@ func TestL5PlaceIsFreeAgain(t *testing.T) {
 // openSite is the name of the site's gate in the registry.
 func openSite(t *testing.T, site *testSite) string {
 	t.Helper()
-	for _, g := range liveGates.all() {
+	for g := range liveGates.All() {
 		if g.logs.server == site.Server {
 			return g.site
 		}

@@ -10,8 +10,9 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
-	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/scan2food/usher/handler/caddy/socketlog"
 	"github.com/scan2food/usher/handler/websocket/gate"
 	"github.com/scan2food/usher/internal/patience"
 )
@@ -87,7 +88,7 @@ func TestDarkAfter(t *testing.T) {
 		reverse_proxy %s
 	`, newKey, app.Addr))
 	count := func(outcome gate.Outcome) float64 {
-		return testutil.ToFloat64(handshakesTotal.WithLabelValues("dark_chat", string(outcome)))
+		return counterValue(t, "usher_websocket_handshakes_total", map[string]string{"route": "dark_chat", "outcome": string(outcome)})
 	}
 	missing, accepted := count(gate.KeyMissing), count(gate.Accepted)
 	for range 3 {
@@ -116,4 +117,31 @@ func TestDarkAfter(t *testing.T) {
 	if got := count(gate.Accepted) - accepted; got != 1 {
 		t.Errorf("counted %v accepted handshakes, want 1", got)
 	}
+}
+
+// counterValue returns the value of a counter of the socket metrics.
+func counterValue(t *testing.T, name string, labels map[string]string) float64 {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	for _, collector := range socketlog.Collectors() {
+		registry.MustRegister(collector)
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			matching := 0
+			for _, pair := range metric.GetLabel() {
+				if labels[pair.GetName()] == pair.GetValue() {
+					matching++
+				}
+			}
+			if family.GetName() == name && matching == len(labels) {
+				return metric.GetCounter().GetValue()
+			}
+		}
+	}
+	return 0
 }

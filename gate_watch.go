@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
+	"github.com/scan2food/usher/handler/caddy/socketlog"
 	"github.com/scan2food/usher/handler/websocket/gate"
 	"github.com/scan2food/usher/handler/websocket/keys"
 )
@@ -49,7 +50,7 @@ func newGateWatch(ctx caddy.Context, g *WebSocketGate) (*gateWatch, error) {
 
 // predecessor is the gate of the same site in the configuration before; nil if there is none.
 func predecessor(g *WebSocketGate) *WebSocketGate {
-	for _, other := range liveGates.all() {
+	for other := range liveGates.All() {
 		if other != g && other.site == g.site && other.watch != nil {
 			return other
 		}
@@ -128,7 +129,7 @@ func (w *gateWatch) tell(route string, report gate.DarkReport) {
 }
 
 func openOf(site, route string) int {
-	for _, counted := range openSockets.Routes() {
+	for _, counted := range socketlog.Registry().Routes() {
 		if counted.Site == site && counted.Route == route {
 			return counted.Open
 		}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scan2food/usher/handler/caddy/socketlog"
 	"github.com/scan2food/usher/handler/websocket/sockets"
 	"github.com/scan2food/usher/internal/patience"
 )
@@ -86,7 +87,7 @@ func tunnelStreams(t *testing.T, over func(*testing.T, *testSite) opener) {
 		origin := "http://" + t.Name()
 		s := open(t, "/ws/", "websocket", http.Header{"Origin": {origin}})
 		echoesStream(t, s, 5)
-		closed := openSockets.CloseWhere(func(info sockets.Info) bool { return info.Origin == origin }, 4401, "no more")
+		closed := socketlog.Registry().CloseWhere(func(info sockets.Info) bool { return info.Origin == origin }, 4401, "no more")
 		got := streamRest(s)
 		if closed != 1 || !bytes.HasPrefix(got, []byte{0x88}) || got[2] != 0x11 || got[3] != 0x31 {
 			t.Errorf("%d closed, read %q, want a Close frame with 4401", closed, got)

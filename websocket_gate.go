@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
 	"github.com/scan2food/usher/handler/caddy/request"
+	"github.com/scan2food/usher/handler/caddy/socketlog"
 	"github.com/scan2food/usher/handler/websocket/gate"
 	"github.com/scan2food/usher/handler/websocket/keys"
 	"github.com/scan2food/usher/handler/websocket/sockets"
@@ -46,7 +48,7 @@ type WebSocketGate struct {
 	gate    *gate.Gate
 	keys    *gateKeys
 	watch   *gateWatch
-	metrics gateCounters
+	owner   *socketlog.Owner
 	logger  *zap.Logger
 	logs    *redactedLogs
 	app     *caddyhttp.App
@@ -82,7 +84,8 @@ func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 	}
 	g.warnOfShared(ring)
 	g.app, g.place = appOf(ctx), placeOf(g)
-	g.site = siteOf(g, liveGates.all())
+	g.site = siteOf(g, slices.Collect(liveGates.All()))
+	g.owner = socketlog.NewOwner(g.logger, g.routeNames(), g.admitted)
 	config, err := g.coreConfig(ring, lifecycle.Server(ctx))
 	if err != nil {
 		return err
@@ -94,6 +97,14 @@ func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("websocket_gate: %w", err)
 	}
 	return nil
+}
+
+func (g *WebSocketGate) routeNames() []string {
+	var names []string
+	for _, route := range g.Routes {
+		names = append(names, route.Name)
+	}
+	return names
 }
 
 // coreConfig turns the configuration into that of the core.
@@ -120,8 +131,8 @@ func (g *WebSocketGate) coreConfig(ring *keys.Ring, server *caddyhttp.Server) (g
 		Closer:       refusalCloser,
 		Refusals:     refusalBound,
 		PassUnlisted: g.Unlisted == "pass",
-		Registry:     openSockets,
-		Owner:        g,
+		Registry:     socketlog.Registry(),
+		Owner:        g.owner,
 		External:     request.ExternalOrigin,
 		Client:       request.Client,
 		StatusOf:     request.ErrorStatus,
@@ -133,7 +144,7 @@ func (g *WebSocketGate) coreConfig(ring *keys.Ring, server *caddyhttp.Server) (g
 
 // begin puts a gate that is complete into service.
 func (g *WebSocketGate) begin(ctx caddy.Context, known *gateKeys) error {
-	if err := registerMetrics(ctx); err != nil {
+	if err := lifecycle.RegisterMetrics(ctx, append(socketlog.Collectors(), gateState{})...); err != nil {
 		return err
 	}
 	if err := g.logs.redactServer(ctx); err != nil {
@@ -146,12 +157,10 @@ func (g *WebSocketGate) begin(ctx caddy.Context, known *gateKeys) error {
 	if err := lifecycle.OnStarted(ctx, func() { g.started(ctx) }); err != nil {
 		return err
 	}
-	g.metrics = countersOf(g.Routes)
-	g.live.Store(true)
-	newestGate.Store(g)
-	openSockets.SetHooks(socketOpened, socketEnded)
 	g.keys, g.watch = known, watch
-	liveGates.add(g)
+	g.live.Store(true)
+	g.owner.Start()
+	liveGates.Add(g.logs.server, g)
 	loadedGates.add(g)
 	g.keys.followFiles(g.gate)
 	g.watch.start()
@@ -190,17 +199,18 @@ func (g *WebSocketGate) retire() {
 	g.retired.Do(func() {
 		const reason = "the server is going away"
 		g.live.Store(false)
-		liveGates.remove(g)
-		openSockets.CloseUnkept(func(info sockets.Info) bool {
-			return info.Owner == g && info.Protocol != "HTTP/1.1"
+		g.owner.Stop()
+		liveGates.Remove(g)
+		socketlog.Registry().CloseUnkept(func(info sockets.Info) bool {
+			return info.Owner == g.owner && info.Protocol != "HTTP/1.1"
 		}, sockets.CodeGoingAway, reason)
 		if !caddy.Exiting() {
 			closeRevoked()
 			return
 		}
-		for _, open := range openSockets.List() {
-			if open.Owner == g && !open.Kept {
-				openSockets.CloseID(open.ID, sockets.CodeGoingAway, reason)
+		for _, open := range socketlog.Registry().List() {
+			if open.Owner == g.owner && !open.Kept {
+				socketlog.Registry().CloseID(open.ID, sockets.CodeGoingAway, reason)
 			}
 		}
 	})
@@ -261,7 +271,6 @@ func (g *WebSocketGate) serve(w http.ResponseWriter, r *http.Request, d *gate.De
 
 // What outlives configurations, as sockets do.
 var (
-	openSockets   = sockets.NewRegistry(time.Now)
 	refusalCloser = sockets.NewCloser(0)
 	refusalBound  = sockets.NewRefusals(1000, 10*time.Millisecond) // of one client: a thousand at once, then 100 a second
 )

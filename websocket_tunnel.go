@@ -15,7 +15,9 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	"github.com/scan2food/usher/handler/caddy/lifecycle"
 	"github.com/scan2food/usher/handler/caddy/request"
+	"github.com/scan2food/usher/handler/caddy/socketlog"
 	"github.com/scan2food/usher/handler/websocket/gate"
 	"github.com/scan2food/usher/handler/websocket/sockets"
 	"github.com/scan2food/usher/handler/websocket/tunnel"
@@ -65,7 +67,7 @@ type WebSocketTunnel struct {
 	selector reverseproxy.Selector
 	choices  map[*tunnel.Upstream]*reverseproxy.Upstream
 	hosts    []*tunnelHost
-	ungated  *WebSocketGate // stands for the gate of sockets that none admitted, where they are logged
+	owner    *socketlog.Owner // of sockets that no gate admitted
 }
 
 // CaddyModule tells Caddy of the module.
@@ -93,8 +95,8 @@ func (t *WebSocketTunnel) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("websocket_tunnel: %w", err)
 	}
-	t.ungated = &WebSocketGate{logger: ctx.Logger(new(WebSocketGate)), metrics: countersOf(nil)}
-	if err := registerMetrics(ctx); err != nil {
+	t.owner = socketlog.NewOwner(ctx.Logger(new(WebSocketGate)), nil, nil)
+	if err := lifecycle.RegisterMetrics(ctx, socketlog.Collectors()...); err != nil {
 		return fmt.Errorf("websocket_tunnel: %w", err)
 	}
 	t.handler, err = tunnel.New(tunnel.Config{
@@ -102,7 +104,7 @@ func (t *WebSocketTunnel) Provision(ctx caddy.Context) error {
 		Select:           t.choose,
 		Prepare:          t.prepare,
 		Pool:             openTunnels,
-		Registry:         openSockets,
+		Registry:         socketlog.Registry(),
 		Describe:         t.describeSocket,
 		Refused:          func(r *http.Request) { t.count(r, gate.UpstreamRefused) },
 		DialTimeout:      time.Duration(t.DialTimeout),
@@ -115,15 +117,8 @@ func (t *WebSocketTunnel) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("websocket_tunnel: %w", err)
 	}
 	t.drainWithServer(ctx)
-	t.logSockets()
+	t.owner.Start()
 	return nil
-}
-
-// logSockets has the sockets that no gate admits logged as those of a gate are.
-func (t *WebSocketTunnel) logSockets() {
-	t.ungated.live.Store(true)
-	newestGate.Store(t.ungated)
-	openSockets.SetHooks(socketOpened, socketEnded)
 }
 
 // coreUpstreams resolves the addresses and takes the process's entry for each.
@@ -197,8 +192,8 @@ func (t *WebSocketTunnel) Validate() error {
 
 // Cleanup gives the upstreams up. Open sockets stay, as long as another configuration names theirs.
 func (t *WebSocketTunnel) Cleanup() error {
-	if t.ungated != nil {
-		t.ungated.live.Store(false)
+	if t.owner != nil {
+		t.owner.Stop()
 	}
 	var errs []error
 	for _, host := range t.hosts {
@@ -224,7 +219,7 @@ func (t *WebSocketTunnel) ServeHTTP(w http.ResponseWriter, r *http.Request, next
 // count counts what became of a handshake, unless a gate does.
 func (t *WebSocketTunnel) count(r *http.Request, outcome gate.Outcome) {
 	if sockets.FromContext(r.Context()) == nil {
-		t.ungated.metrics.count("", outcome)
+		t.owner.Count("", outcome)
 	}
 }
 
@@ -264,7 +259,7 @@ func (t *WebSocketTunnel) prepare(request, original *http.Request, upstream *tun
 
 // describeSocket is what the registry holds of a socket that no gate admitted.
 func (t *WebSocketTunnel) describeSocket(r *http.Request) sockets.Info {
-	info := sockets.Info{Client: request.Client(r), Protocol: r.Proto, Origin: r.Header.Get("Origin"), Owner: t.ungated}
+	info := sockets.Info{Client: request.Client(r), Protocol: r.Proto, Origin: r.Header.Get("Origin"), Owner: t.owner}
 	if r.ProtoMajor == 3 {
 		info.Protocol = "HTTP/3.0" // r.Proto is the :protocol there
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/scan2food/usher/handler/caddy/socketlog"
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
@@ -110,7 +111,7 @@ func TestTunnelBehindTheGate(t *testing.T) {
 		return slices.ContainsFunc(site.Logs.With("handled request"), func(line map[string]any) bool { return line["status"] == 101.0 })
 	})
 	mine := func(info sockets.Info) bool { return info.Origin == origin }
-	if closed := openSockets.CloseWhere(mine, 4401, "no more"); closed != 1 {
+	if closed := socketlog.Registry().CloseWhere(mine, 4401, "no more"); closed != 1 {
 		t.Errorf("%d sockets closed, want the one that is open", closed)
 	}
 	got, err := io.ReadAll(conn)

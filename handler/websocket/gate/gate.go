@@ -66,8 +66,8 @@ type Config struct {
 	PassUnlisted bool
 	// Registry is told of every socket.
 	Registry *sockets.Registry
-	// Owner is noted with every socket, for the hooks of the registry. May be nil.
-	Owner any
+	// Owner is notified of every socket that the gate admitted. May be nil.
+	Owner sockets.Owner
 	// External tells scheme and host (with a port, if the client named one) of the site as the client sees it.
 	External func(*http.Request) (scheme, host string)
 	// Client tells the address of the client, as far as it can be trusted.

@@ -61,11 +61,11 @@ func closeAtFrameBoundaries(t *testing.T) {
 	later := frame(1, []byte("never to be seen"))
 	last := closeFrame(4401, "revoked")
 	r := NewRegistry(time.Now)
-	ended := hooked(r)
+	ended := make(endings, 10)
 	buffer := make([]byte, 0, len(message)+1024)
 	for point := range points {
 		client, server := net.Pipe()
-		s := open(t, r, Info{Route: "chat"})
+		s := open(t, r, Info{Route: "chat", Owner: ended})
 		conn := upgraded(t, s, server)
 		got := followToClose(client, buffer)
 		closeAt := rand.IntN(len(message)) / chunk * chunk
@@ -183,8 +183,8 @@ func TestCloseIsOverInASecond(t *testing.T) {
 
 func closeInASecond(t *testing.T, what string, client, server net.Conn, app func(net.Conn), wantFrame bool) {
 	r := NewRegistry(time.Now)
-	ended := hooked(r)
-	s := open(t, r, Info{})
+	ended := make(endings, 10)
+	s := open(t, r, Info{Owner: ended})
 	conn := upgraded(t, s, server)
 	released := make(chan struct{})
 	s.OnClose(func() { close(released) })
@@ -280,8 +280,8 @@ func TestCloseFrameIsNotLostToAReset(t *testing.T) {
 func TestCloseBeforeTheHandshake(t *testing.T) {
 	t.Parallel()
 	r := NewRegistry(time.Now)
-	ended := hooked(r)
-	s := open(t, r, Info{})
+	ended := make(endings, 10)
+	s := open(t, r, Info{Owner: ended})
 	released := 0
 	s.OnClose(func() { released++ })
 	s.Close(4401, "revoked")
@@ -361,9 +361,9 @@ func TestWhoEnded(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r := NewRegistry(time.Now)
-			ended := hooked(r)
+			ended := make(endings, 10)
 			client, server := tcpPair(t)
-			s := open(t, r, Info{})
+			s := open(t, r, Info{Owner: ended})
 			conn := upgraded(t, s, server)
 			c.end(s, client, conn)
 			conn.Close()

@@ -90,12 +90,12 @@ func upgraded(t testing.TB, s *Socket, server net.Conn) net.Conn {
 	return s.Conn(server)
 }
 
-// hooked has a registry report what ended.
-func hooked(r *Registry) <-chan Ended {
-	ended := make(chan Ended, 10)
-	r.SetHooks(func(*Socket) {}, func(e Ended) { ended <- e })
-	return ended
-}
+// endings is an Owner that reports what ended.
+type endings chan Ended
+
+func (endings) Opened(*Socket) {}
+
+func (e endings) Ended(ended Ended) { e <- ended }
 
 // soon fails the test if the event does not come in time.
 func soon[T any](t testing.TB, what string, event <-chan T) (got T) {

@@ -17,7 +17,7 @@ import (
 )
 
 // proxied is a server that hands every handshake through a registry to a reverse proxy in front of an echo.
-func proxied(t *testing.T, r *Registry, start func(*httptest.Server)) *httptest.Server {
+func proxied(t *testing.T, r *Registry, owner Owner, start func(*httptest.Server)) *httptest.Server {
 	t.Helper()
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		if request.URL.Path == "/refused" {
@@ -44,7 +44,7 @@ func proxied(t *testing.T, r *Registry, start func(*httptest.Server)) *httptest.
 	}
 	proxy := httputil.NewSingleHostReverseProxy(target)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		s, err := r.Open(Info{Route: "chat", Protocol: request.Proto}, Limits{Route: 1})
+		s, err := r.Open(Info{Route: "chat", Protocol: request.Proto, Owner: owner}, Limits{Route: 1})
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusTooManyRequests)
 			return
@@ -69,8 +69,8 @@ func TestReverseProxy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := NewRegistry(time.Now)
-			ended := hooked(r)
-			server := proxied(t, r, start)
+			ended := make(endings, 10)
+			server := proxied(t, r, ended, start)
 			ctx, cancel := context.WithTimeout(context.Background(), patience.Most)
 			defer cancel()
 			dial := func(path string) (*websocket.Conn, *http.Response, error) {

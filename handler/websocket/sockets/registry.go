@@ -14,7 +14,6 @@ import (
 // Registry is every socket of the process, those whose handshake is under way included. It is safe for concurrent use.
 type Registry struct {
 	now   func() time.Time
-	hooks atomic.Pointer[hooks]
 	clock atomic.Int64 // the time when it was last looked at, in Unix nanoseconds: exact enough for activity
 
 	mutex   sync.Mutex
@@ -45,27 +44,22 @@ type Info struct {
 	UntilReason string
 	// Idle is how long it may be silent both ways before it is closed, to about a second. Zero: for ever.
 	Idle time.Duration
-	// Owner is whoever admitted it. The registry does not look at it; its hooks may.
-	Owner any
+	// Owner admitted the socket, and is notified of it. May be nil.
+	Owner Owner
 }
 
-type hooks struct {
-	opened func(*Socket)
-	ended  func(Ended)
+// Owner is notified of the sockets that it admitted, also after its configuration is gone. Both methods must be quick: a
+// handshake waits for Opened, the end of a handler for Ended.
+type Owner interface {
+	// Opened is called when the handshake has succeeded.
+	Opened(*Socket)
+	// Ended is called when a socket that was opened has ended.
+	Ended(Ended)
 }
 
 // NewRegistry makes an empty registry. now is the clock.
 func NewRegistry(now func() time.Time) *Registry {
-	r := &Registry{now: now, sockets: make(map[uint64]*Socket), routes: make(map[routeName]*routeCount)}
-	r.hooks.Store(&hooks{func(*Socket) {}, func(Ended) {}})
-	return r
-}
-
-// SetHooks replaces what is called when a handshake has succeeded, and when such a socket has ended. The latest
-// configuration's hooks serve every socket, older ones too. They must be quick: a handshake waits for the first, the end
-// of a handler for the second.
-func (r *Registry) SetHooks(opened func(*Socket), ended func(Ended)) {
-	r.hooks.Store(&hooks{opened, ended})
+	return &Registry{now: now, sockets: make(map[uint64]*Socket), routes: make(map[routeName]*routeCount)}
 }
 
 // maxOrigin bounds what a client can have the registry keep.
@@ -104,8 +98,8 @@ func (r *Registry) opened(s *Socket) {
 		s.route.open++
 	}
 	r.mutex.Unlock()
-	if there {
-		r.hooks.Load().opened(s)
+	if there && s.info.Owner != nil {
+		s.info.Owner.Opened(s)
 	}
 }
 

@@ -186,9 +186,9 @@ func TestListAndCloseID(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 2, 11, 12, 0, 0, 0, time.UTC)
 	r := NewRegistry(func() time.Time { return now })
-	ended := hooked(r)
+	ended := make(endings, 10)
 	client, server := tcpPair(t)
-	info := Info{Route: "chat", Key: "screens", Client: netip.MustParseAddr("192.0.2.1"), Origin: "https://" + strings.Repeat("x", 300), Protocol: "HTTP/1.1"}
+	info := Info{Route: "chat", Key: "screens", Client: netip.MustParseAddr("192.0.2.1"), Origin: "https://" + strings.Repeat("x", 300), Protocol: "HTTP/1.1", Owner: ended}
 	s := open(t, r, info)
 	if len(r.List()) > 0 {
 		t.Error("a handshake that is under way is listed as open")

@@ -213,8 +213,8 @@ func (s *Socket) End() {
 		c.finish()
 	}
 	s.registry.remove(s)
-	if s.Opened() {
-		s.registry.hooks.Load().ended(s.obituary())
+	if s.Opened() && s.info.Owner != nil {
+		s.info.Owner.Ended(s.obituary())
 	}
 }
 

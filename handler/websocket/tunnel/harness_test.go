@@ -149,12 +149,20 @@ func startSiteBehind(t testing.TB, config Config, secure bool, wrap func(net.Con
 	if config.Registry == nil {
 		config.Registry = sockets.NewRegistry(time.Now)
 	}
+	owner := new(countingOwner)
+	describe := config.Describe
+	config.Describe = func(r *http.Request) sockets.Info {
+		info := sockets.Info{Protocol: r.Proto}
+		if describe != nil {
+			info = describe(r)
+		}
+		info.Owner = owner
+		return info
+	}
 	handler, err := New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var opened, ended atomic.Int64
-	config.Registry.SetHooks(func(*sockets.Socket) { opened.Add(1) }, func(sockets.Ended) { ended.Add(1) })
 	site := &testSite{pool: config.Pool, registry: config.Registry, errs: make(chan error, 100)}
 	site.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := handler.ServeHTTP(w, r, nextHandler{}); err != nil {
@@ -175,8 +183,8 @@ func startSiteBehind(t testing.TB, config Config, secure bool, wrap func(net.Con
 		site.CloseClientConnections()
 		site.Close()
 		waitFor(t, "every tunnel to end", func() bool { return config.Pool.Len() == 0 })
-		waitFor(t, "every socket to be ended", func() bool { return ended.Load() >= opened.Load() })
-		if opened, ended := opened.Load(), ended.Load(); opened != ended {
+		waitFor(t, "every socket to be ended", func() bool { return owner.ended.Load() >= owner.opened.Load() })
+		if opened, ended := owner.opened.Load(), owner.ended.Load(); opened != ended {
 			t.Errorf("%d sockets were opened and %d ended", opened, ended)
 		}
 	})
@@ -311,3 +319,10 @@ func fromApp(payload string) []byte { return frame(0x81, false, []byte(payload))
 func withHeader(lines ...string) string {
 	return strings.Replace(plainHandshake, "\r\n\r\n", "\r\n"+strings.Join(lines, "\r\n")+"\r\n\r\n", 1)
 }
+
+// countingOwner counts the sockets that were opened and those that ended.
+type countingOwner struct{ opened, ended atomic.Int64 }
+
+func (o *countingOwner) Opened(*sockets.Socket) { o.opened.Add(1) }
+
+func (o *countingOwner) Ended(sockets.Ended) { o.ended.Add(1) }

@@ -1,0 +1,41 @@
+package socketlog
+
+import (
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/scan2food/usher/handler/websocket/gate"
+	"github.com/scan2food/usher/handler/websocket/sockets"
+)
+
+// logOpened writes WSCONNECT, the message that Daphne's operators search for.
+func logOpened(logger *zap.Logger, info sockets.Info) {
+	if entry := logger.Check(zapcore.InfoLevel, "WSCONNECT"); entry != nil {
+		entry.Write(append(socketFields(info), zap.String("outcome", string(gate.Accepted)))...)
+	}
+}
+
+// logEnded writes WSDISCONNECT.
+func logEnded(logger *zap.Logger, ended sockets.Ended) {
+	entry := logger.Check(zapcore.InfoLevel, "WSDISCONNECT")
+	if entry == nil {
+		return
+	}
+	entry.Write(append(socketFields(ended.Info),
+		zap.Duration("duration", ended.Duration),
+		zap.Int64("bytes_in", ended.In),
+		zap.Int64("bytes_out", ended.Out),
+		zap.Uint16("close_code", uint16(ended.Code)),
+		zap.String("closed_by", ended.By),
+	)...)
+}
+
+func socketFields(info sockets.Info) []zap.Field {
+	return []zap.Field{
+		zap.String("route", info.Route),
+		zap.String("key", info.Key),
+		zap.String("client", info.Client.String()),
+		zap.String("origin", info.Origin),
+		zap.String("proto", info.Protocol),
+	}
+}
