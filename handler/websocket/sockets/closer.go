@@ -11,7 +11,8 @@ import (
 // Closer refuses handshakes in a way that scripts in a browser can read: it completes the handshake, sends a Close frame,
 // and ends the connection. The status of a refused handshake they never see.
 type Closer struct {
-	places chan struct{}
+	places  chan struct{}
+	timeout time.Duration // how long one closing may take
 }
 
 // Defaults of a [Closer].
@@ -27,7 +28,7 @@ func NewCloser(most int) *Closer {
 	if most <= 0 {
 		most = DefaultClosings
 	}
-	return &Closer{places: make(chan struct{}, most)}
+	return &Closer{places: make(chan struct{}, most), timeout: closerTimeout}
 }
 
 // Close completes the WebSocket handshake r with the subprotocol, if it is not empty, and closes with code and reason. It
@@ -42,18 +43,18 @@ func (c *Closer) Close(w http.ResponseWriter, r *http.Request, subprotocol strin
 		return false
 	}
 	frame := closeFrame(code, reason)
+	until := time.Now().Add(c.timeout)
 	if r.ProtoMajor > 1 {
-		closeStream(w, r, subprotocol, frame)
+		closeStream(w, r, subprotocol, frame, until)
 		return true
 	}
-	return closeUpgrade(w, r, subprotocol, frame)
+	return closeUpgrade(w, r, subprotocol, frame, until)
 }
 
-func closeUpgrade(w http.ResponseWriter, r *http.Request, subprotocol string, frame []byte) (done bool) {
+func closeUpgrade(w http.ResponseWriter, r *http.Request, subprotocol string, frame []byte, until time.Time) (done bool) {
 	if _, ok := Innermost(w).(http.Hijacker); !ok || r.Header.Get("Sec-WebSocket-Key") == "" {
 		return false
 	}
-	until := time.Now().Add(closerTimeout)
 	header := w.Header()
 	header["Connection"] = []string{"Upgrade"}
 	header["Upgrade"] = []string{"websocket"}
@@ -74,9 +75,8 @@ func closeUpgrade(w http.ResponseWriter, r *http.Request, subprotocol string, fr
 	return true
 }
 
-func closeStream(w http.ResponseWriter, r *http.Request, subprotocol string, frame []byte) {
+func closeStream(w http.ResponseWriter, r *http.Request, subprotocol string, frame []byte, until time.Time) {
 	controller := http.NewResponseController(w)
-	until := time.Now().Add(closerTimeout)
 	_ = controller.SetWriteDeadline(until)
 	selectSubprotocol(w.Header(), subprotocol)
 	w.WriteHeader(http.StatusOK)

@@ -145,21 +145,12 @@ func closeAmongConcurrentWrites(t *testing.T) {
 	}
 }
 
-func TestCloseIsOverInASecond(t *testing.T) {
+// TestCloseEndsUncooperativeSockets closes sockets whose two sides do nothing to end them, over every kind of connection.
+func TestCloseEndsUncooperativeSockets(t *testing.T) {
 	t.Parallel()
 	var all sync.WaitGroup
 	defer all.Wait()
-	for _, c := range []struct {
-		name, why string
-		client    func(*net.TCPConn) // runs until the end of the test
-		app       func(net.Conn)     // before the Close
-		wantFrame bool
-	}{
-		{"silent client", "half-open: it takes the frame and never answers", holdOpen, nothing, true},
-		{"client that talks on", "what it says is dropped", talkOn, nothing, true},
-		{"stalled application", "in the middle of a frame", holdOpen, func(c net.Conn) { _, _ = c.Write([]byte{0x82, 10, 1}) }, false},
-		{"client that does not read", "the application hangs in a write", holdOpen, writeOn, false},
-	} {
+	for _, c := range uncooperative {
 		for name, wrap := range map[string]func(testing.TB, *net.TCPConn, *net.TCPConn) (net.Conn, net.Conn){
 			"TCP": func(_ testing.TB, a, b *net.TCPConn) (net.Conn, net.Conn) { return a, b },
 			"TLS": tlsPair,
@@ -175,13 +166,55 @@ func TestCloseIsOverInASecond(t *testing.T) {
 				go c.client(tcpClient)
 			}
 			all.Go(func() {
-				closeInASecond(t, fmt.Sprintf("%s over %s (%s)", c.name, name, c.why), client, server, c.app, c.wantFrame)
+				closeUncooperative(t, fmt.Sprintf("%s over %s (%s)", c.name, name, c.why), client, server, c.app, c.wantFrame)
 			})
 		}
 	}
 }
 
-func closeInASecond(t *testing.T, what string, client, server net.Conn, app func(net.Conn), wantFrame bool) {
+// TestCloseIsOverInASecond is the same in the time of a synctest bubble, where a second is a second on every machine.
+func TestCloseIsOverInASecond(t *testing.T) {
+	t.Parallel()
+	for _, c := range uncooperative {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				client, server := net.Pipe()
+				s := open(t, NewRegistry(time.Now), Info{})
+				conn := upgraded(t, s, server)
+				var sides sync.WaitGroup
+				defer sides.Wait()
+				defer client.Close()
+				sides.Go(func() { c.client(client) })
+				sides.Go(func() { _, _ = io.Copy(io.Discard, conn) })
+				sides.Go(func() { c.app(conn) })
+				time.Sleep(time.Second) // for the application to get stuck
+				started := time.Now()
+				s.closeAndWait(4401, "revoked")
+				if took := time.Since(started); took > time.Second {
+					t.Errorf("took %v, want a second (%s)", took, c.why)
+				}
+				conn.Close()
+				s.End()
+			})
+		})
+	}
+}
+
+// uncooperative are sockets whose sides run until the connection ends, and do not end it.
+var uncooperative = []struct {
+	name, why string
+	client    func(net.Conn)
+	app       func(net.Conn) // before the Close
+	wantFrame bool
+}{
+	{"silent client", "half-open: it takes the frame and never answers", holdOpen, nothing, true},
+	{"client that keeps sending", "its data is dropped", keepSending, nothing, true},
+	{"stalled application", "in the middle of a frame", holdOpen, func(c net.Conn) { _, _ = c.Write([]byte{0x82, 10, 1}) }, false},
+	{"client that does not read", "the application hangs in a write", holdOpen, writeOn, false},
+}
+
+func closeUncooperative(t *testing.T, what string, client, server net.Conn, app func(net.Conn), wantFrame bool) {
 	r := NewRegistry(time.Now)
 	ended := make(endings, 10)
 	s := open(t, r, Info{Owner: ended})
@@ -193,7 +226,6 @@ func closeInASecond(t *testing.T, what string, client, server net.Conn, app func
 	handler.Go(func() { app(conn) })
 	time.Sleep(100 * time.Millisecond) // for the application to get stuck
 
-	stopwatch := patience.Stopwatch(t)
 	s.Close(4401, "revoked")
 	select {
 	case <-released:
@@ -202,7 +234,6 @@ func closeInASecond(t *testing.T, what string, client, server net.Conn, app func
 	}
 	handler.Wait()
 	conn.Close()
-	within(t, what, stopwatch)
 	s.End()
 	if e := <-ended; e.By != "gate" || e.Code != 4401 {
 		t.Errorf("%s: ended by %s with %d", what, e.By, e.Code)
@@ -215,9 +246,10 @@ func closeInASecond(t *testing.T, what string, client, server net.Conn, app func
 	}
 }
 
-func nothing(net.Conn)      {}
-func holdOpen(*net.TCPConn) {}
-func talkOn(c *net.TCPConn) {
+func nothing(net.Conn)  {}
+func holdOpen(net.Conn) {}
+
+func keepSending(c net.Conn) {
 	for {
 		if _, err := c.Write(masked(1, make([]byte, 100))); err != nil {
 			return

@@ -107,11 +107,3 @@ func soon[T any](t testing.TB, what string, event <-chan T) (got T) {
 	}
 	return got
 }
-
-// within fails the test if something took longer than the whole of a Close may take, with room for a busy machine.
-func within(t testing.TB, what string, stopwatch func() time.Duration) {
-	t.Helper()
-	if took := stopwatch(); took > 1500*time.Millisecond {
-		t.Errorf("%s took %v, want a second", what, took)
-	}
-}

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"testing"
+	"testing/synctest"
 	"time"
-
-	"github.com/scan2food/usher/internal/patience"
 )
 
 type readerFunc func(p []byte) (int, error)
@@ -89,75 +89,83 @@ func TestWriteNowInsideAFrame(t *testing.T) {
 	}
 }
 
-// TestReadNow reads, by a read that does not wait, what the client says to the gate's Close frame: the socket ends at once, and
-// not when a client's time to answer is over.
+// TestReadNow reads the client's answer to the gate's Close frame by a read that does not wait. The answer ends the socket; the
+// timeout for it does not run out.
 func TestReadNow(t *testing.T) {
 	t.Parallel()
-	client, server := tcpPair(t)
-	r := NewRegistry(time.Now)
-	ended := make(endings, 10)
-	s := open(t, r, Info{Owner: ended})
-	conn := upgraded(t, s, server).(Conn)
-	buffer := make([]byte, 100)
-	_, _ = client.Write(masked(1, []byte("hello")))
-	if n, err := conn.ReadNow(server, buffer); n != len(masked(1, []byte("hello"))) || err != nil {
-		t.Fatalf("ReadNow = %d, %v", n, err)
-	}
-	stopwatch := patience.Stopwatch(t)
-	n, err := conn.ReadNow(readerFunc(func(p []byte) (int, error) {
-		s.Close(4401, "revoked")
-		if _, err := io.ReadFull(client, make([]byte, len(closeFrame(4401, "revoked")))); err != nil {
-			t.Error(err)
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		r := NewRegistry(time.Now)
+		ended := make(endings, 10)
+		s := open(t, r, Info{Owner: ended})
+		conn := upgraded(t, s, server).(Conn)
+		buffer := make([]byte, 100)
+		go func() { _, _ = client.Write(masked(1, []byte("hello"))) }()
+		if n, err := conn.ReadNow(server, buffer); n != len(masked(1, []byte("hello"))) || err != nil {
+			t.Fatalf("ReadNow = %d, %v", n, err)
 		}
-		_, _ = client.Write(maskedClose(4401, ""))
-		for !s.saidLast() {
-			time.Sleep(time.Millisecond)
+		started := time.Now()
+		n, err := conn.ReadNow(readerFunc(func(p []byte) (int, error) {
+			s.Close(4401, "revoked")
+			if _, err := io.ReadFull(client, make([]byte, len(closeFrame(4401, "revoked")))); err != nil {
+				t.Error(err)
+			}
+			go func() { _, _ = client.Write(maskedClose(4401, "")) }()
+			for !s.saidLast() {
+				time.Sleep(time.Millisecond)
+			}
+			return server.Read(p)
+		}), buffer)
+		if n != 0 || !errors.Is(err, ErrClosing) {
+			t.Errorf("ReadNow of what the client sends after the Close frame = %d, %v, want ErrClosing", n, err)
 		}
-		return server.Read(p)
-	}), buffer)
-	if n != 0 || !errors.Is(err, ErrClosing) {
-		t.Errorf("ReadNow of what the client says behind the Close frame = %d, %v, want ErrClosing", n, err)
-	}
-	if n, err := conn.ReadNow(server, buffer); n != 0 || !errors.Is(err, ErrClosing) {
-		t.Errorf("ReadNow of a socket that is closed = %d, %v, want ErrClosing", n, err)
-	}
-	if _, err := conn.Read(buffer); err != io.EOF {
-		t.Errorf("Read = %v, want the end", err)
-	}
-	conn.Close()
-	if took := stopwatch(); took > closeWithin/2 {
-		t.Errorf("the end came after %s, though the client had answered", took)
-	}
-	s.End()
-	if e := soon(t, "the end", ended); e.In != int64(len(masked(1, []byte("hello")))+len(maskedClose(4401, ""))) {
-		t.Errorf("%d bytes were counted from the client", e.In)
-	}
+		if n, err := conn.ReadNow(server, buffer); n != 0 || !errors.Is(err, ErrClosing) {
+			t.Errorf("ReadNow of a closed socket = %d, %v, want ErrClosing", n, err)
+		}
+		if _, err := conn.Read(buffer); err != io.EOF {
+			t.Errorf("Read = %v, want EOF", err)
+		}
+		conn.Close()
+		if took := time.Since(started); took > closeWithin/2 {
+			t.Errorf("the end came after %s, though the client had answered", took)
+		}
+		s.End()
+		if e := soon(t, "the end", ended); e.In != int64(len(masked(1, []byte("hello")))+len(maskedClose(4401, ""))) {
+			t.Errorf("%d bytes were counted from the client", e.In)
+		}
+	})
 }
 
-// TestReadNowOfAnEarlyAnswer has the client's Close frame read before the gate knows that its own is out: whoever reads on is not
-// held up, and the socket ends at once.
+// TestReadNowOfAnEarlyAnswer reads the client's Close frame before the gate knows that its own was sent. Reads do not block, and
+// the answer ends the socket.
 func TestReadNowOfAnEarlyAnswer(t *testing.T) {
 	t.Parallel()
-	client, server := tcpPair(t)
-	s := open(t, NewRegistry(time.Now), Info{})
-	conn := upgraded(t, s, server).(Conn)
-	buffer := make([]byte, 100)
-	_, _ = client.Write(maskedClose(4401, ""))
-	if n, err := conn.ReadNow(server, buffer); n != len(maskedClose(4401, "")) || err != nil {
-		t.Fatalf("ReadNow = %d, %v", n, err)
-	}
-	closing, link, _ := s.beginClose(4401, "revoked")
-	read := make(chan error, 1)
-	go func() {
-		_, err := conn.Read(buffer)
-		read <- err
-	}()
-	if err := soon(t, "the end of reading", read); err != io.EOF {
-		t.Errorf("Read = %v, want the end", err)
-	}
-	stopwatch := patience.Stopwatch(t)
-	s.carryOut(closing, link)
-	if took := stopwatch(); took > closeWithin/2 {
-		t.Errorf("the end came after %s, though the client had answered", took)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		s := open(t, NewRegistry(time.Now), Info{})
+		conn := upgraded(t, s, server).(Conn)
+		buffer := make([]byte, 100)
+		go func() {
+			_, _ = client.Write(maskedClose(4401, ""))
+			_, _ = io.Copy(io.Discard, client)
+		}()
+		if n, err := conn.ReadNow(server, buffer); n != len(maskedClose(4401, "")) || err != nil {
+			t.Fatalf("ReadNow = %d, %v", n, err)
+		}
+		closing, link, _ := s.beginClose(4401, "revoked")
+		read := make(chan error, 1)
+		go func() {
+			_, err := conn.Read(buffer)
+			read <- err
+		}()
+		if err := soon(t, "the end of reading", read); err != io.EOF {
+			t.Errorf("Read = %v, want EOF", err)
+		}
+		started := time.Now()
+		s.carryOut(closing, link)
+		if took := time.Since(started); took > closeWithin/2 {
+			t.Errorf("the end came after %s, though the client had answered", took)
+		}
+		s.End()
+	})
 }
