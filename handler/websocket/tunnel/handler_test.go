@@ -13,8 +13,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/scan2food/usher/internal/patience"
 )
 
 func TestTunnelCarriesBytes(t *testing.T) {
@@ -401,12 +399,8 @@ func TestHandshakeTimeout(t *testing.T) {
 			t.Parallel()
 			app := startApp(t, "tcp", c.serve)
 			site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, HandshakeTimeout: 100 * time.Millisecond}, false)
-			stopwatch := patience.Stopwatch(t)
 			if got := site.ask(t, plainHandshake).response.StatusCode; got != http.StatusGatewayTimeout {
 				t.Errorf("status = %d, want 504 (%s)", got, c.why)
-			}
-			if took := stopwatch(); took > 2*time.Second {
-				t.Errorf("took %s (%s)", took, c.why)
 			}
 		})
 	}

@@ -1,7 +1,7 @@
 package tunnel
 
 import (
-	"io"
+	"context"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -26,7 +26,9 @@ func TestNobodyReads(t *testing.T) {
 			s.registry.CloseWhere(func(sockets.Info) bool { return true }, 4401, "no more")
 		}},
 		{"the server stops", time.Minute, func(s *testSite, _ *wsClient, _ *appConn) {
-			s.pool.Drain(s.pool.all()[0].host, 0)
+			for _, t := range s.pool.all() {
+				s.pool.Drain(t.host, 0)
+			}
 		}},
 		{"the client resets", time.Minute, func(_ *testSite, client *wsClient, _ *appConn) {
 			conn := client.Conn
@@ -43,17 +45,23 @@ func TestNobodyReads(t *testing.T) {
 				t.Parallel()
 				accepted := make(chan *appConn)
 				var enough atomic.Bool
+				begin := make(chan struct{})
 				app := startApp(t, "tcp", func(c *appConn) {
 					c.accept()
-					go keepWriting(c.Conn, frame(0x82, false, make([]byte, 60000)), &enough)
+					go func() {
+						<-begin
+						keepWriting(c.Conn, frame(0x82, false, make([]byte, 60000)), &enough)
+					}()
 					accepted <- c
 					<-accepted
 				})
 				defer close(accepted)
 				site := layers.start(t, Config{Upstreams: []*Upstream{app.Upstream}, WriteTimeout: c.writeTimeout})
 				client := site.open(t)
-				go keepWriting(client, frame(0x82, true, make([]byte, 60000)), &enough)
 				conn := <-accepted
+				waitFor(t, "the tunnel to stand", func() bool { return site.pool.Len() == 1 })
+				close(begin)
+				go keepWriting(client, frame(0x82, true, make([]byte, 60000)), &enough)
 				waitFor(t, "both directions to be held up", func() bool { return heldUp(site) })
 				enough.Store(true)
 				c.end(site, client, conn)
@@ -63,28 +71,52 @@ func TestNobodyReads(t *testing.T) {
 	}
 }
 
-// TestDrainWhenNobodyReads has several such tunnels: each is told without waiting for the end of the one before.
-func TestDrainWhenNobodyReads(t *testing.T) {
+// TestDrainWaitsForNoTunnel drains tunnels of which none can end: each is closed without waiting for the one before.
+func TestDrainWaitsForNoTunnel(t *testing.T) {
 	t.Parallel()
 	const tunnels = 8
-	var full sync.WaitGroup
-	full.Add(tunnels)
-	app := startApp(t, "tcp", func(c *appConn) {
-		c.accept()
-		fill(c.Conn, frame(0x82, false, make([]byte, 60000)))
-		full.Done()
-		_, _ = io.Copy(io.Discard, c.Reader)
-	})
-	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, WriteTimeout: time.Minute}, true)
+	app := startApp(t, "tcp", echo)
+	closed, proceed := make(chan struct{}), make(chan struct{})
+	site := startSite(t, Config{
+		Upstreams: []*Upstream{app.Upstream},
+		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, address)
+			return &blockingCloser{Conn: conn, closed: closed, proceed: proceed}, err
+		},
+	}, false)
 	for range tunnels {
 		site.open(t)
 	}
-	full.Wait()
-	stopwatch := patience.Stopwatch(t)
-	site.pool.Drain(app.Host, 0)
-	if took := stopwatch(); took > tunnels/2*time.Second {
-		t.Errorf("draining %d tunnels at once took %s", tunnels, took)
+	drained := make(chan struct{})
+	go func() {
+		site.pool.Drain(app.Host, 0)
+		close(drained)
+	}()
+	timeout := time.After(patience.Most)
+	for n := range tunnels {
+		select {
+		case <-closed:
+		case <-timeout:
+			t.Fatalf("%d of %d connections to the application were closed; the next waits for them", n, tunnels)
+		}
 	}
+	close(proceed)
+	<-drained
+}
+
+// blockingCloser is a connection whose Close blocks, as it does while bytes of it are written to a client that does not read.
+type blockingCloser struct {
+	net.Conn
+	once            sync.Once
+	closed, proceed chan struct{}
+}
+
+func (c *blockingCloser) Close() error {
+	c.once.Do(func() {
+		c.closed <- struct{}{}
+		<-c.proceed
+	})
+	return c.Conn.Close()
 }
 
 // keepWriting writes until the connection ends, or it is enough.
@@ -104,12 +136,4 @@ func heldUp(site *testSite) bool {
 		}
 	}
 	return true
-}
-
-// fill writes until nothing more is taken.
-func fill(conn net.Conn, message []byte) {
-	for err := error(nil); err == nil; {
-		_ = conn.SetWriteDeadline(time.Now().Add(20 * testTick))
-		_, err = conn.Write(message)
-	}
 }

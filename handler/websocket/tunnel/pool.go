@@ -13,6 +13,8 @@ import (
 type Pool struct {
 	tick       time.Duration
 	freeMemory func() // collects garbage, and gives the kernel what is free
+	now        func() time.Time
+	sleep      func(time.Duration)
 
 	mutex   sync.Mutex
 	tunnels []*tunnel
@@ -27,7 +29,7 @@ func NewPool(tick time.Duration) *Pool {
 	if tick <= 0 {
 		tick = time.Second
 	}
-	return &Pool{tick: tick, freeMemory: debug.FreeOSMemory}
+	return &Pool{tick: tick, freeMemory: debug.FreeOSMemory, now: time.Now, sleep: time.Sleep}
 }
 
 // Len is the number of open tunnels.
@@ -139,11 +141,11 @@ func (p *Pool) Drain(host *Host, over time.Duration) {
 		}
 	}
 	rand.Shuffle(len(leaving), func(i, j int) { leaving[i], leaving[j] = leaving[j], leaving[i] })
-	started := time.Now()
+	started := p.now()
 	for i, t := range leaving {
 		due := time.Duration(float64(over) * float64(i) / float64(len(leaving)))
-		if wait := due - time.Since(started); wait > time.Millisecond {
-			time.Sleep(wait)
+		if wait := due - p.now().Sub(started); wait > time.Millisecond {
+			p.sleep(wait)
 		}
 		t.goAway()
 	}
