@@ -1,13 +1,10 @@
 package assets
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"path"
 	"strings"
-
-	"github.com/scan2food/usher/handler/static/archive"
 )
 
 // Next is the handler behind the assets. Caddy's handlers fit it.
@@ -19,13 +16,7 @@ type Next interface {
 type Site struct {
 	// Prefix begins and ends with a slash.
 	Prefix string
-	Tree   interface {
-		Catalog(context.Context) *Catalog
-		Current() *Catalog
-		Earlier(path, version string) (*archive.Content, bool)
-		keptVariants(earlier *File) *coded
-		justReplaced(path, version string) *File
-	}
+	Tree   *Tree
 	// Ledger is told of versions that nothing proves. Nil: nobody is.
 	Ledger Ledger
 }

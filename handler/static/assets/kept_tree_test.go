@@ -48,7 +48,7 @@ func newKeptTree(t *testing.T, directory string, files map[string]string, config
 
 func handlerOfStill(s *stillTree) *Handler {
 	return &Handler{
-		Sites: []Site{{Prefix: "/static/", Tree: s}}, VersionQuery: []string{"v"}, Encode: []Coding{Gzip, Brotli, Zstd},
+		Sites: []Site{{Prefix: "/static/", Tree: s.Tree}}, VersionQuery: []string{"v"}, Encode: []Coding{Gzip, Brotli, Zstd},
 	}
 }
 

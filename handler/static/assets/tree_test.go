@@ -226,7 +226,7 @@ func TestVanishedFromDisk(t *testing.T) {
 	s := newStillTree(t, map[string]string{"large.bin": large, "main.js": "x"}, func(c *TreeConfig) { c.Archive = store })
 	s.read()
 	s.background.Wait() // it is in the archive
-	h := &Handler{Sites: []Site{{Prefix: "/", Tree: s}}}
+	h := &Handler{Sites: []Site{{Prefix: "/", Tree: s.Tree}}}
 	ask := func() *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
 		if err := h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/large.bin", nil), nextFails{}); err != nil {

@@ -64,7 +64,7 @@ func TestLinksToDotfiles(t *testing.T) {
 		s.link(target, name)
 	}
 	s.read()
-	h := &Handler{Sites: []Site{{Prefix: "/", Tree: s}}}
+	h := &Handler{Sites: []Site{{Prefix: "/", Tree: s.Tree}}}
 	for path, want := range map[string]int{
 		"/app.js": 200, "/deep/b.js": 200, "/open.txt": 200, "/back.txt": 200,
 		"/env.txt": 404, "/absolute.txt": 404, "/twice.txt": 404, "/directory/config": 404,
@@ -91,7 +91,7 @@ func TestLinksToWhatPatternsHide(t *testing.T) {
 	s.link("public/notes.map", "notes.txt")
 	s.link("public/a.js", "b.js")
 	s.read()
-	h := &Handler{Sites: []Site{{Prefix: "/static/", Tree: s}}, Hide: Patterns{"/static/private/*", "*.map"}}
+	h := &Handler{Sites: []Site{{Prefix: "/static/", Tree: s.Tree}}, Hide: Patterns{"/static/private/*", "*.map"}}
 	for path, want := range map[string]int{
 		"a.js": 404, "public/directory/a.js": 404, "public/directory/deep/": 404, "public/directory/deep": 404, "notes.txt": 404,
 		"b.js": 200,
@@ -128,7 +128,7 @@ func TestLinkedFilesFromDisk(t *testing.T) {
 	s := newStillTree(t, map[string]string{"real/large.bin": large})
 	s.link(s.path("real"), "directory")
 	s.read()
-	h := &Handler{Sites: []Site{{Prefix: "/", Tree: s}}}
+	h := &Handler{Sites: []Site{{Prefix: "/", Tree: s.Tree}}}
 	w := httptest.NewRecorder()
 	if err := h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/directory/large.bin", nil), nextFails{}); err != nil {
 		t.Fatal(err)
