@@ -120,7 +120,7 @@ func TestAssetsMethodsAndConditions(t *testing.T) {
 		{"weak list", "GET", "/static/a.txt", []string{"If-None-Match", `"x", W/` + etag}, 304, "", nil, "weak comparison"},
 		{"star", "GET", "/static/a.txt", []string{"If-None-Match", "*"}, 304, "", nil, "any"},
 		{"other", "GET", "/static/a.txt", []string{"If-None-Match", `"x"`}, 200, content, nil, "another version"},
-		{"date", "GET", "/static/a.txt", []string{"If-Modified-Since", modified}, 304, "", nil, "the very date"},
+		{"date", "GET", "/static/a.txt", []string{"If-Modified-Since", modified}, 200, content, nil, "other bytes may have the same date"},
 		{"later date", "GET", "/static/a.txt", []string{"If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT"}, 200, content, nil,
 			"after a rollback the file is older than the copy"},
 		{"failed", "GET", "/static/a.txt", []string{"If-Match", `"x"`}, 412, "Precondition Failed\n",

@@ -1,155 +1,168 @@
 package assets
 
 import (
+	"io"
 	"net/http"
+	"strconv"
 	"strings"
-	"time"
 )
 
-// Condition is what the preconditions of a request say about a representation (RFC 9110, 13.2.2).
-type Condition uint8
+// condition is what the preconditions and the Range of a request ask for.
+type condition uint8
 
 const (
-	// Proceed: answer as if there were no precondition.
-	Proceed Condition = iota
-	// NotModified: 304.
-	NotModified
-	// Failed: 412.
-	Failed
+	// unconditional: send all of the file.
+	unconditional condition = iota
+	// notModified: send 304.
+	notModified
+	// byNetHTTP: let http.ServeContent decide.
+	byNetHTTP
 )
 
-// Validators are what the preconditions of a request are compared with.
-type Validators struct {
-	ETag         string    // strong, quoted
-	LastModified time.Time // whole seconds; zero: none is known
-}
-
-// Evaluate applies the preconditions of a GET or HEAD in the order of RFC 9110, 13.2.2. If-Range is not among them: it
-// decides about the Range alone, see [RangeApplies].
-func Evaluate(h http.Header, v Validators) Condition {
-	if list, found := h["If-Match"]; found {
-		if !MatchStrong(list, v.ETag) {
-			return Failed
-		}
-	} else if date := h.Get("If-Unmodified-Since"); date != "" {
-		if since, ok := parseDate(date); ok && !v.LastModified.IsZero() && v.LastModified.After(since) {
-			return Failed
+// evaluate answers what nearly all requests have: no precondition, or If-None-Match with one entity tag.
+func evaluate(r *http.Request, etag string) condition {
+	h := r.Header
+	if h["If-Match"] != nil || h["If-Unmodified-Since"] != nil {
+		return byNetHTTP
+	}
+	if tags := h["If-None-Match"]; tags != nil {
+		tag, single := singleTag(tags)
+		switch {
+		case !single:
+			return byNetHTTP
+		case tag == etag:
+			return notModified
 		}
 	}
-	if list, found := h["If-None-Match"]; found {
-		if MatchWeak(list, v.ETag) {
-			return NotModified
-		}
-		return Proceed // If-Modified-Since is ignored beside it (RFC 9110, 13.1.3)
+	if h["Range"] != nil && r.Method == http.MethodGet { // RFC 9110, 14.2 defines Range for GET alone
+		return byNetHTTP
 	}
-	if date := h.Get("If-Modified-Since"); date != "" && sameDate(date, v.LastModified) {
-		return NotModified
-	}
-	return Proceed
+	return unconditional
 }
 
-// RangeApplies reports whether the Range of a request is to be honoured: always, but where If-Range names another
-// version than the current one (RFC 9110, 13.1.5: strong comparison, or the very date).
-func RangeApplies(h http.Header, v Validators) bool {
-	values, found := h["If-Range"]
-	if !found {
-		return true
+// singleTag returns the entity tag of a field that has one alone, without W/: If-None-Match compares weakly (RFC 9110,
+// 13.1.2), and a proxy may have weakened ours.
+func singleTag(lines []string) (tag string, single bool) {
+	if len(lines) != 1 {
+		return "", false
 	}
-	if len(values) != 1 {
-		return false
-	}
-	value := trimSpace(values[0])
-	if strings.HasPrefix(value, `"`) || strings.HasPrefix(value, "W/") {
-		return value == v.ETag
-	}
-	return sameDate(value, v.LastModified)
+	tag = strings.TrimPrefix(lines[0], "W/")
+	single = len(tag) >= 2 && tag[0] == '"' && strings.IndexByte(tag[1:], '"') == len(tag)-2
+	return tag, single
 }
 
-// MatchStrong reports whether a list of entity tags (If-Match) holds this one, by the strong comparison of RFC 9110,
-// 8.8.3.2. `*` matches every representation that exists.
-func MatchStrong(list []string, etag string) bool {
-	for tag := range entityTags(list) {
-		if tag == "*" || tag == etag {
-			return true
+// conditions are the preconditions and the Range of a request, as http.ServeContent reads them. It reads one line of a
+// field, and takes another unit than bytes for an error. A date alone gives neither a 304 nor a part: other bytes may
+// have the same date.
+func conditions(r *http.Request) *http.Request {
+	header := make(http.Header)
+	for _, name := range []string{"If-Match", "If-None-Match", "If-Unmodified-Since"} {
+		if lines := r.Header[name]; lines != nil {
+			header[name] = []string{strings.Join(lines, ", ")}
 		}
 	}
-	return false
+	unit, ranges, _ := strings.Cut(r.Header.Get("Range"), "=")
+	ifRange := r.Header["If-Range"]
+	if r.Method == http.MethodGet && strings.EqualFold(strings.TrimSpace(unit), "bytes") && (ifRange == nil || isStrongTag(ifRange)) {
+		header["Range"] = []string{"bytes=" + ranges}
+		header["If-Range"] = ifRange
+	}
+	return &http.Request{Method: r.Method, Header: header}
 }
 
-// MatchWeak reports whether a list of entity tags (If-None-Match) holds this one, by the weak comparison: a proxy on
-// the way may have weakened ours.
-func MatchWeak(list []string, etag string) bool {
-	for tag := range entityTags(list) {
-		if tag == "*" || strings.TrimPrefix(tag, "W/") == etag {
-			return true
-		}
-	}
-	return false
+func isStrongTag(lines []string) bool {
+	tag, single := singleTag(lines)
+	return single && tag == lines[0]
 }
 
-// entityTags yields the entity tags of a list header, with their W/ and quotes; `*` where it stands alone. At the first
-// byte that fits neither it stops: what comes after cannot be told apart.
-func entityTags(values []string) func(yield func(tag string) bool) {
-	return func(yield func(string) bool) {
-		for _, value := range values {
-			if trimSpace(value) == "*" {
-				if len(values) == 1 {
-					yield("*")
-				}
-				return
-			}
-			for {
-				value = strings.TrimLeft(value, ", \t")
-				if value == "" {
-					break
-				}
-				end := entityTagLength(value)
-				if end == 0 {
-					return
-				}
-				if !yield(value[:end]) {
-					return
-				}
-				value = strings.TrimLeft(value[end:], " \t")
-				if value != "" && value[0] != ',' {
-					return
-				}
-			}
-		}
+// writeConditional lets net/http decide on preconditions and Range. The header is written already.
+func (h *Handler) writeConditional(w http.ResponseWriter, r *http.Request, a *answer, content *opened) {
+	if a.variant != nil { // ServeContent writes no Content-Length beside a Content-Encoding
+		w.Header()["Content-Length"] = a.variant.contentLength
 	}
+	http.ServeContent(&contentWriter{ResponseWriter: w, h: h, r: r, content: content}, conditions(r), "", a.file.ModTime, content.readerAt)
 }
 
-// entityTagLength returns how many bytes of s are an entity tag (RFC 9110, 8.8.3): 0 where it opens with none.
-func entityTagLength(s string) int {
-	start := 0
-	if strings.HasPrefix(s, "W/") {
-		start = 2
-	}
-	if len(s) <= start || s[start] != '"' {
-		return 0
-	}
-	for i := start + 1; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '"':
-			return i + 1
-		case c < 0x21 || c == 0x7f:
-			return 0
-		}
-	}
-	return 0
+// contentWriter is what http.ServeContent writes to. It adds what net/http does not know: errors are not stored, and a
+// file on disk may change while it is sent.
+type contentWriter struct {
+	http.ResponseWriter
+	h       *Handler
+	r       *http.Request
+	content *opened
+	left    int64 // bytes of the body that are not written yet
+	failed  bool  // the body was written with the status
 }
 
-// sameDate reports whether an HTTP date is that of the representation. Not "no later than": after a rollback the file
-// is older than the copy that the client holds, and is still another file.
-func sameDate(date string, modified time.Time) bool {
-	if modified.IsZero() {
-		return false
+// WriteHeader writes the status, and all of an error.
+func (w *contentWriter) WriteHeader(status int) {
+	header := w.Header()
+	switch status {
+	case http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable:
+		clearContent(header)
+		w.failed = true
+		fail(w.ResponseWriter, w.r, status)
+		return
+	case http.StatusNotModified:
+		delete(header, "X-Content-Type-Options")
+		delete(header, "Accept-Ranges")
+		delete(header, "Last-Modified")
 	}
-	given, ok := parseDate(date)
-	return ok && given.Equal(modified)
+	w.left, _ = strconv.ParseInt(header.Get("Content-Length"), 10, 64)
+	w.ResponseWriter.WriteHeader(status)
 }
 
-func parseDate(date string) (time.Time, bool) {
-	t, err := http.ParseTime(date)
-	return t, err == nil
+// Write holds back the last byte until it is known that all bytes are of one version.
+func (w *contentWriter) Write(p []byte) (int, error) {
+	if w.failed {
+		return len(p), nil
+	}
+	if w.content.onDisk == nil || int64(len(p)) < w.left {
+		w.left -= int64(len(p))
+		return w.ResponseWriter.Write(p)
+	}
+	n, err := w.ResponseWriter.Write(p[:len(p)-1])
+	if err != nil {
+		return n, err
+	}
+	w.content.abortIfChanged()
+	last, err := w.ResponseWriter.Write(p[len(p)-1:])
+	return n + last, err
+}
+
+// ReadFrom sends one part of the file as all of it is sent. ServeContent copies several parts through a pipe.
+func (w *contentWriter) ReadFrom(source io.Reader) (int64, error) {
+	part, isLimited := source.(*io.LimitedReader)
+	if isLimited && !w.failed && part.R == io.Reader(w.content.readerAt) {
+		w.h.send(w.ResponseWriter, w.r, w.content, part.N)
+		return part.N, nil
+	}
+	return io.Copy(struct{ io.Writer }{w}, source)
+}
+
+// finalStatus is the status that net/http decides on.
+func (a *answer) finalStatus(r *http.Request) int {
+	if !a.conditional {
+		return a.status
+	}
+	w := &statusWriter{header: http.Header{"Etag": a.etag, "Content-Type": a.file.contentType}}
+	http.ServeContent(w, conditions(r), "", a.file.ModTime, io.NewSectionReader(zeros{}, 0, a.size()))
+	return w.status
+}
+
+// statusWriter keeps the status of a response, and takes no body.
+type statusWriter struct {
+	header http.Header
+	status int
+}
+
+func (w *statusWriter) Header() http.Header       { return w.header }
+func (w *statusWriter) WriteHeader(status int)    { w.status = status }
+func (w *statusWriter) Write([]byte) (int, error) { return 0, http.ErrBodyNotAllowed }
+
+type zeros struct{}
+
+func (zeros) ReadAt(p []byte, _ int64) (int, error) {
+	clear(p)
+	return len(p), nil
 }

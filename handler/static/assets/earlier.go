@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"iter"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -188,105 +186,4 @@ func (t *Tree) putFile(catalog *Catalog, k keeping, since time.Time) error {
 		return nil
 	}
 	return err
-}
-
-// serveEarlier answers with the bytes that a version was true of, if they are kept.
-func (h *Handler) serveEarlier(w http.ResponseWriter, r *http.Request, site *Site, path, version string) bool {
-	if file := site.Tree.justReplaced(path, version); file != nil {
-		h.serveReplaced(w, r, file)
-		return true
-	}
-	content, found := site.Tree.Earlier(path, version) // looked for last: it may have been put there in this moment
-	if !found {
-		return false
-	}
-	h.serveKept(w, r, site, path, content)
-	return true
-}
-
-// earlierEvidence is that of bytes of the archive.
-var earlierEvidence = Evidence{ByDigest, "the version is that of bytes that were replaced, and are kept"}
-
-// serveKept answers with bytes of the archive, in the codings that they had, and closes them.
-func (h *Handler) serveKept(w http.ResponseWriter, r *http.Request, site *Site, path string, content *archive.Content) {
-	defer content.Close()
-	file := &File{Path: path, Size: content.Size, digest: content.SHA256, earlier: content}
-	file.prepare()
-	file.lastModified = nil
-	file.Evidence = earlierEvidence
-	file.coded = site.Tree.keptVariants(file)
-	h.serve(w, r, nil, file)
-}
-
-// answerFile answers with the file, or with the bytes that it had under a version in the query.
-func (h *Handler) answerFile(w http.ResponseWriter, r *http.Request, site *Site, catalog *Catalog, file *File) {
-	if !h.asksForAnother(r, file) {
-		h.serve(w, r, catalog, file)
-		return
-	}
-	if h.serveVersion(w, r, site, file.Path) {
-		return
-	}
-	known := h.outdatedVersion(r, site, file)
-	if _, explains := w.(*headOnly); known.Kind == NoEvidence && !explains {
-		h.noteVersion(r, site, file)
-	}
-	h.serveAs(w, r, catalog, file, known)
-}
-
-// asksForAnother reports a query whose version, if it has one, is not that of these bytes.
-func (h *Handler) asksForAnother(r *http.Request, file *File) bool {
-	return r.URL.RawQuery != "" && file.Evidence.Kind == NoEvidence && h.versionEvidence(r.URL.RawQuery, file).Kind == NoEvidence
-}
-
-// serveVersion looks for a version of the query in the archive.
-func (h *Handler) serveVersion(w http.ResponseWriter, r *http.Request, site *Site, path string) bool {
-	for value := range h.versions(r) {
-		if h.serveEarlier(w, r, site, path, withoutEpoch(value, h.Epoch)) {
-			return true
-		}
-	}
-	return false
-}
-
-// versions yields the values in the query that the configuration takes for versions.
-func (h *Handler) versions(r *http.Request) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for query := r.URL.RawQuery; len(query) > 0; {
-			var parameter string
-			parameter, query, _ = strings.Cut(query, "&")
-			name, value, _ := strings.Cut(parameter, "=")
-			if value != "" && slices.Contains(h.VersionQuery, name) && !yield(value) {
-				return
-			}
-		}
-	}
-}
-
-// earlierVersion reports that answerFile answers with earlier bytes.
-func (h *Handler) earlierVersion(r *http.Request, site *Site, file *File) bool {
-	return h.asksForAnother(r, file) && h.keptVersion(r, site, file.Path)
-}
-
-// keptVersion reports what serveVersion would answer.
-func (h *Handler) keptVersion(r *http.Request, site *Site, path string) bool {
-	for value := range h.versions(r) {
-		if isEarlier(site, path, withoutEpoch(value, h.Epoch)) {
-			return true
-		}
-	}
-	return false
-}
-
-// isEarlier reports what serveEarlier would answer.
-func isEarlier(site *Site, path, version string) bool {
-	return site.Tree.justReplaced(path, version) != nil || isThere(site.Tree.Earlier(path, version))
-}
-
-// isThere reports content that was found, and closes it.
-func isThere(content *archive.Content, found bool) bool {
-	if found {
-		_ = content.Close()
-	}
-	return found
 }

@@ -3,7 +3,6 @@ package assets
 import (
 	"net/http"
 	"net/url"
-	"path"
 	"strings"
 )
 
@@ -55,30 +54,35 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) e
 	if !ok {
 		return next.ServeHTTP(w, r)
 	}
-	if h.Explained {
-		h.writeExplanation(w, r)
-	}
-	h.serveSite(w, r, site, rest)
+	h.serve(w, r, site, site.Tree.Catalog(r.Context()), rest)
 	return nil
 }
 
-// writeExplanation is no part of ServeHTTP, nor are files on the disk of serveWhole: each request of HTTP/2 begins with a small stack, and
-// what functions reserve for their rare cases has it copied into a larger one, which takes longer than an answer from memory.
-func (h *Handler) writeExplanation(w http.ResponseWriter, r *http.Request) {
-	w.Header()["Cache-Status"] = []string{h.Explain(r).CacheStatus()}
+// attempts bounds how often a response is decided on: each attempt after the first has lost one variant or one file of the
+// archive.
+const attempts = 6
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, site *Site, catalog *Catalog, rest string) {
+	for range attempts {
+		f := h.find(r, site, catalog, rest)
+		if h.serveFound(w, r, site, f) {
+			return
+		}
+	}
+	w.Header()["Retry-After"] = retrySoon
+	fail(w, r, http.StatusServiceUnavailable)
 }
 
-func (h *Handler) serveSite(w http.ResponseWriter, r *http.Request, site *Site, rest string) {
-	catalog := site.Tree.Catalog(r.Context())
-	switch {
-	case catalog == nil:
-		w.Header()["Retry-After"] = retrySoon
-		fail(w, r, http.StatusServiceUnavailable)
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		refuseMethod(w, r)
-	default:
-		h.answer(w, r, site, catalog, rest)
+func (h *Handler) serveFound(w http.ResponseWriter, r *http.Request, site *Site, f found) (written bool) {
+	defer f.close()
+	a := h.decide(r, f)
+	if a.unproved {
+		h.noteVersion(r, site, a.file)
 	}
+	if h.Explained {
+		h.writeExplanation(w, r, site, &a)
+	}
+	return h.write(w, r, &a)
 }
 
 // site finds the longest prefix that the path is below.
@@ -89,143 +93,4 @@ func (h *Handler) site(urlPath string) (*Site, string, bool) {
 		}
 	}
 	return nil, "", false
-}
-
-func (h *Handler) answer(w http.ResponseWriter, r *http.Request, site *Site, catalog *Catalog, rest string) {
-	relativePath, ok := relative(rest)
-	if !ok || encodesSlash(r) || h.Hide.Match(r.URL.Path) {
-		fail(w, r, http.StatusNotFound)
-		return
-	}
-	if file := catalog.Lookup(relativePath); file != nil {
-		if h.hidesTarget(site, file) {
-			fail(w, r, http.StatusNotFound)
-			return
-		}
-		h.answerFile(w, r, site, catalog, file)
-		return
-	}
-	if h.serveEarlier(w, r, site, relativePath, "") || h.serveVersion(w, r, site, relativePath) {
-		return
-	}
-	if directory := strings.TrimSuffix(relativePath, "/"); catalog.IsDirectory(directory) {
-		h.serveDirectory(w, r, site, catalog, directory, relativePath)
-		return
-	}
-	h.serveMissing(w, r)
-}
-
-// serveDirectory answers with index.html, under the path with its final slash: relative references depend on it.
-func (h *Handler) serveDirectory(w http.ResponseWriter, r *http.Request, site *Site, catalog *Catalog, directory, asked string) {
-	index := catalog.Lookup(path.Join(directory, "index.html"))
-	if index == nil || h.Hide.Match(path.Join(r.URL.Path, "index.html")) || h.hidesTarget(site, index) {
-		h.serveMissing(w, r)
-		return
-	}
-	if directory != "" && directory == asked {
-		w.Header()["Location"] = []string{h.withSlash(r)}
-		w.Header()["Cache-Control"] = revalidate
-		w.WriteHeader(http.StatusPermanentRedirect)
-		return
-	}
-	h.serve(w, r, catalog, index)
-}
-
-// withSlash is where the directory of a request is, for the client: below what was taken off the path before, unless the
-// request was sent here from another name. Two slashes at the beginning would be another host.
-func (h *Handler) withSlash(r *http.Request) string {
-	target := url.URL{Path: r.URL.Path + "/", RawQuery: r.URL.RawQuery}
-	if h.Asked != nil {
-		if asked := h.Asked(r); path.Base(asked.Path) == path.Base(r.URL.Path) {
-			target.Path = "/" + strings.Trim(asked.Path, "/") + "/"
-		}
-	}
-	return target.String()
-}
-
-// serveMissing answers a path without a file: a navigation gets the fallback, and nothing else does, for a script that
-// is missing must not be answered with a page.
-func (h *Handler) serveMissing(w http.ResponseWriter, r *http.Request) {
-	if h.Fallback == "" || !isNavigation(r) || isPartOfPage(r.URL.Path) {
-		fail(w, r, http.StatusNotFound)
-		return
-	}
-	site, rest, ok := h.site(h.Fallback)
-	if !ok {
-		fail(w, r, http.StatusNotFound)
-		return
-	}
-	if catalog := site.Tree.Catalog(r.Context()); catalog != nil {
-		if file := catalog.Lookup(rest); file != nil {
-			h.serve(w, r, catalog, file)
-			return
-		}
-	}
-	fail(w, r, http.StatusNotFound)
-}
-
-// isNavigation reports a request for a page: by the destination that browsers state, or, without it, by what is
-// accepted.
-func isNavigation(r *http.Request) bool {
-	if destination := r.Header.Get("Sec-Fetch-Dest"); destination != "" {
-		return destination == "document" || destination == "iframe" || destination == "frame"
-	}
-	accept, _, _ := strings.Cut(r.Header.Get("Accept"), ",")
-	return strings.HasPrefix(strings.TrimSpace(accept), "text/html")
-}
-
-// isPartOfPage reports a name that no page has: who opens it in a window of its own is told too that it is not there.
-func isPartOfPage(urlPath string) bool {
-	switch strings.ToLower(path.Ext(urlPath)) {
-	case ".js", ".mjs", ".cjs", ".css", ".map", ".wasm":
-		return true
-	default:
-		return false
-	}
-}
-
-var nosniff = []string{"nosniff"}
-
-// failures are what there may be a million of, made once.
-var failures = map[int]*failure{http.StatusNotFound: newFailure(http.StatusNotFound)}
-
-type failure struct {
-	body          []byte
-	contentLength []string
-}
-
-func newFailure(status int) *failure {
-	body := http.StatusText(status) + "\n"
-	return &failure{[]byte(body), []string{formatInt(int64(len(body)))}}
-}
-
-var plainText = []string{"text/plain; charset=utf-8"}
-
-// fail answers with an error that says nothing of the resource, and that nobody keeps.
-func fail(w http.ResponseWriter, r *http.Request, status int) {
-	header, answer := w.Header(), failures[status]
-	if answer == nil {
-		answer = newFailure(status)
-	}
-	header["Content-Type"] = plainText
-	header["Content-Length"] = answer.contentLength
-	header["X-Content-Type-Options"] = nosniff
-	header["Cache-Control"] = never
-	w.WriteHeader(status)
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(answer.body)
-	}
-}
-
-// methods are those that assets answer (RFC 9110, 15.5.6).
-var methods = []string{"GET, HEAD, OPTIONS"}
-
-func refuseMethod(w http.ResponseWriter, r *http.Request) {
-	w.Header()["Allow"] = methods
-	if r.Method == http.MethodOptions {
-		w.Header()["Cache-Control"] = never
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
-	fail(w, r, http.StatusMethodNotAllowed)
 }

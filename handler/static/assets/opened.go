@@ -63,10 +63,12 @@ func (o *opened) abortIfChanged() {
 	}
 }
 
+func inMemory(content []byte) *opened { return &opened{readerAt: bytes.NewReader(content)} }
+
 // open gives the bytes that were catalogued, or an error where the disk holds others by now. Close them.
 func (f *File) open(catalog *Catalog) (*opened, error) {
 	if f.Content != nil {
-		return &opened{readerAt: bytes.NewReader(f.Content)}, nil
+		return inMemory(f.Content), nil
 	}
 	if f.earlier != nil {
 		return &opened{readerAt: f.earlier}, nil

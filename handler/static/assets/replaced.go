@@ -1,7 +1,6 @@
 package assets
 
 import (
-	"net/http"
 	"slices"
 	"sync"
 )
@@ -47,13 +46,11 @@ func (t *Tree) justReplaced(path, version string) *File {
 	})
 }
 
-// serveReplaced answers with bytes that are about to be kept.
-func (h *Handler) serveReplaced(w http.ResponseWriter, r *http.Request, replaced *File) {
-	file := &File{
-		Path: replaced.Path, Size: replaced.Size, Content: replaced.Content, digest: replaced.digest,
-		fingerprint: replaced.fingerprint, coded: replaced.coded, Evidence: earlierEvidence,
+// asEarlier is a file that was replaced a moment ago, as the archive will hold it.
+func (f *File) asEarlier() *File {
+	earlier := &File{
+		Path: f.Path, Size: f.Size, Content: f.Content, digest: f.digest, fingerprint: f.fingerprint, coded: f.coded, Evidence: earlierEvidence,
 	}
-	file.prepare()
-	file.lastModified = nil
-	h.serve(w, r, nil, file)
+	earlier.prepare()
+	return earlier
 }

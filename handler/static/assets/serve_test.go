@@ -84,7 +84,8 @@ func TestServeDoesNotAllocate(t *testing.T) {
 		{"with its stamp", "GET", "/static/main.js?v=" + etag[1:17], "", ""},
 		{"compressed", "GET", "/static/main.js", "Accept-Encoding", "gzip, deflate, br, zstd"},
 		{"weights", "GET", "/static/main.js", "Accept-Encoding", "gzip;q=0.8, br;q=1.0, *;q=0.1"},
-		{"not modified", "GET", "/static/main.js", "If-None-Match", `"x", W/` + etag},
+		{"not modified", "GET", "/static/main.js", "If-None-Match", `W/` + etag},
+		{"modified", "GET", "/static/main.js", "If-None-Match", `"other"`},
 		{"head", "HEAD", "/static/main.js", "", ""},
 		{"missing", "GET", "/static/gone.js", "", ""},
 	} {

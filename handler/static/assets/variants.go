@@ -2,7 +2,6 @@ package assets
 
 import (
 	"crypto/sha256"
-	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -32,18 +31,15 @@ type variant struct {
 	name, etag, contentLength []string // header values
 }
 
-// errNoCoding is a file that exists in no coding that the client accepts, and cannot be put into one.
-var errNoCoding = errors.New("the client accepts no coding that there is")
-
 // choose picks the coding that the client wants among those that exist; nil is the bytes as they are. Where the client
 // accepts neither these nor a coding that exists, now is one that it does accept, to be made for it.
-func (f *File) choose(r *http.Request, offered []Coding) (chosen *variant, now Coding, err error) {
+func (f *File) choose(r *http.Request, offered []Coding) (chosen *variant, now Coding, acceptable bool) {
 	made := f.variants()
 	if r.Header["Range"] != nil {
 		made = nil // parts are given of the bytes as they are
 	}
 	if made == nil && acceptsIdentity(r.Header) {
-		return nil, Identity, nil
+		return nil, Identity, true
 	}
 	acceptance := acceptEncoding(r.Header)
 	sizes := [codings]int64{Identity: f.Size, Brotli: -1, Zstd: -1, Gzip: -1}
@@ -57,9 +53,9 @@ func (f *File) choose(r *http.Request, offered []Coding) (chosen *variant, now C
 	best, ok := acceptance.Best(&sizes)
 	switch {
 	case ok && best == Identity:
-		return nil, Identity, nil
+		return nil, Identity, true
 	case ok:
-		return made.made[best], Identity, nil
+		return made.made[best], Identity, true
 	}
 	for _, coding := range offered {
 		if acceptance[coding] > acceptance[now] {
@@ -67,9 +63,9 @@ func (f *File) choose(r *http.Request, offered []Coding) (chosen *variant, now C
 		}
 	}
 	if now == Identity || f.Size > maxInMemory { // nobody may ask for seconds of work
-		return nil, Identity, errNoCoding
+		return nil, Identity, false
 	}
-	return nil, now, nil
+	return nil, now, true
 }
 
 // shareVariants has files of the same content have the same variants, those that were made for the catalog before. It is called

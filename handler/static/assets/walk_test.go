@@ -100,7 +100,7 @@ func TestLinksToWhatPatternsHide(t *testing.T) {
 			t.Errorf("%s: %d, want %d", path, got, want)
 		}
 		e := h.Explain(httptest.NewRequest(http.MethodGet, "/static/"+path, nil))
-		if e.Status != want || strings.HasSuffix(path, "a.js") && e.Why != whyHidden {
+		if e.Status != want || strings.HasSuffix(path, "a.js") && e.Why != reasons[hidden] {
 			t.Errorf("%s: explained as %d, %s", path, e.Status, e.Why)
 		}
 	}

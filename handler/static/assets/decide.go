@@ -1,0 +1,168 @@
+package assets
+
+import (
+	"net/http"
+	"strings"
+)
+
+// answer is the response to a request, and why it is this one. [Handler.decide] makes it, [Handler.write] writes it, and
+// [Handler.Explain] prints it.
+type answer struct {
+	found
+	status       int
+	cacheControl []string
+	// evidence is why the URL is trusted to name the bytes.
+	evidence Evidence
+	// The content coding: variant is nil for the file's own bytes. If coding is not Identity, the bytes are encoded while
+	// they are sent.
+	variant *variant
+	coding  Coding
+	etag    []string
+	// conditional is true if net/http must evaluate preconditions or a Range, which may change the status.
+	conditional bool
+}
+
+// reason says why a response is what it is, where the evidence does not say it.
+type reason uint8
+
+const (
+	noReason reason = iota
+	notRead
+	wrongMethod
+	notPlain
+	hidden
+	noFinalSlash
+	noFile
+	isFallback
+	noCoding
+	isServiceWorker
+	isManifest
+	isPage
+	isOutdated
+	isProved
+	nothingProves
+)
+
+var reasons = [...]string{
+	notRead:         "the directory has not been read yet",
+	wrongMethod:     "assets are read with GET and HEAD",
+	notPlain:        "no served file has such a path: dotfiles are hidden, and paths must be plain",
+	hidden:          "a hide pattern matches",
+	noFinalSlash:    "the path is a directory, and relative references in its page need the final slash",
+	noFile:          "there is no such file",
+	isFallback:      "a navigation without a file gets the fallback; a page names the versions of all other files, so it is revalidated",
+	noCoding:        "the client accepts no content coding that the file has",
+	isServiceWorker: "the script of a service worker is always revalidated",
+	isManifest:      "a build manifest is always revalidated",
+	isPage:          "a page names the versions of all other files, so it is revalidated",
+	nothingProves:   "nothing proves that the URL names these bytes",
+}
+
+// statuses are the statuses of responses without a file.
+var statuses = [...]int{
+	notRead:      http.StatusServiceUnavailable,
+	wrongMethod:  http.StatusMethodNotAllowed,
+	notPlain:     http.StatusNotFound,
+	hidden:       http.StatusNotFound,
+	noFinalSlash: http.StatusPermanentRedirect,
+	noFile:       http.StatusNotFound,
+}
+
+// decide chooses the response. It depends on its arguments alone and changes nothing.
+func (h *Handler) decide(r *http.Request, f found) answer {
+	if f.file == nil {
+		return withoutFile(r, f)
+	}
+	a := answer{found: f, status: http.StatusOK}
+	h.decideCaching(&a, r)
+	var acceptable bool
+	if a.variant, a.coding, acceptable = f.file.choose(r, h.Encode); !acceptable {
+		a.reason, a.status, a.cacheControl = noCoding, http.StatusNotAcceptable, never
+		return a
+	}
+	switch {
+	case a.variant != nil:
+		a.etag = a.variant.etag
+	case a.coding != Identity:
+		a.etag = []string{f.file.codedTag(a.coding.String() + "-fast")}
+	default:
+		a.etag = f.file.etag
+	}
+	switch evaluate(r, a.etag[0]) {
+	case notModified:
+		a.status = http.StatusNotModified
+	case byNetHTTP:
+		a.conditional = true
+	}
+	return a
+}
+
+func withoutFile(r *http.Request, f found) answer {
+	a := answer{found: f, status: statuses[f.reason], cacheControl: never}
+	switch {
+	case f.reason == wrongMethod && r.Method == http.MethodOptions:
+		a.status = http.StatusNoContent
+	case f.reason == noFinalSlash:
+		a.cacheControl = revalidate
+	}
+	return a
+}
+
+// decideCaching chooses the Cache-Control of a file: `immutable` takes evidence, and some files are revalidated whatever
+// the evidence.
+func (h *Handler) decideCaching(a *answer, r *http.Request) {
+	a.evidence = h.evidence(r, &a.found)
+	why, cacheControl := nothingProves, revalidate
+	switch {
+	case isServiceWorkerScript(r):
+		why = isServiceWorker
+	case a.file.IsManifest:
+		why = isManifest
+	case a.file.isHTML():
+		why = isPage
+	case a.evidence.Kind == Outdated:
+		why, cacheControl = isOutdated, never
+	case a.evidence.Kind != NoEvidence && len(r.Header["Authorization"]) > 0:
+		why, cacheControl = isProved, foreverPrivate
+	case a.evidence.Kind != NoEvidence:
+		why, cacheControl = isProved, forever
+	}
+	a.cacheControl = cacheControl
+	if a.reason == noReason {
+		a.reason = why
+	}
+}
+
+// evidence is the evidence that the URL names the bytes: of the name, of the query, or of the configuration.
+func (h *Handler) evidence(r *http.Request, f *found) Evidence {
+	switch {
+	case f.file.Evidence.Kind != NoEvidence:
+		return f.file.Evidence
+	case f.version.Kind != NoEvidence:
+		return f.version
+	case len(h.Immutable) > 0 && h.Immutable.Match(r.URL.Path):
+		return Evidence{ByOperator, "an immutable pattern matches"}
+	default:
+		return Evidence{}
+	}
+}
+
+// isServiceWorkerScript reports a request for the script of a service worker.
+func isServiceWorkerScript(r *http.Request) bool {
+	destination := r.Header["Service-Worker"]
+	return len(destination) == 1 && destination[0] == "script"
+}
+
+func (f *File) isHTML() bool { return strings.HasPrefix(f.contentType[0], "text/html") }
+
+// why is a sentence on the response and its Cache-Control.
+func (a *answer) why() string {
+	switch {
+	case a.reason == isProved || a.reason == isOutdated:
+		return a.evidence.Detail
+	case a.reason == nothingProves && a.file.denied.Detail != "":
+		return reasons[nothingProves] + ": " + a.file.denied.Detail
+	default:
+		return reasons[a.reason]
+	}
+}

@@ -1,0 +1,240 @@
+package assets
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+)
+
+var (
+	acceptRanges   = []string{"bytes"}
+	varyOnEncoding = []string{"Accept-Encoding"}
+	nosniff        = []string{"nosniff"}
+	plainText      = []string{"text/plain; charset=utf-8"}
+	retrySoon      = []string{"1"}
+	// methods are the methods that assets support (RFC 9110, 15.5.6).
+	methods = []string{"GET, HEAD, OPTIONS"}
+)
+
+// write sends a response. It returns false, and has sent nothing, if the bytes that the answer names are gone. Then the
+// caller must decide again.
+func (h *Handler) write(w http.ResponseWriter, r *http.Request, a *answer) (written bool) {
+	header := w.Header()
+	switch {
+	case a.file == nil:
+		h.writeWithoutFile(w, r, a)
+		return true
+	case a.status == http.StatusNotAcceptable:
+		header["Vary"] = appendVary(header["Vary"])
+		fail(w, r, a.status)
+		return true
+	case a.status == http.StatusNotModified: // the client's copy has the rest of the header (RFC 9110, 15.4.5)
+		a.writeValidators(header)
+		w.WriteHeader(a.status)
+		return true
+	}
+	length, content := a.inMemory()
+	if content == nil || a.conditional {
+		return h.writeOpened(w, r, a)
+	}
+	a.writeHeader(header)
+	header["Content-Length"] = length
+	w.WriteHeader(http.StatusOK)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(content)
+	}
+	return true
+}
+
+// inMemory returns the body and its Content-Length, or nil if the body must be opened first.
+func (a *answer) inMemory() (length []string, content []byte) {
+	switch {
+	case a.coding != Identity:
+		return nil, nil
+	case a.variant != nil:
+		return a.variant.contentLength, a.variant.content
+	default:
+		return a.file.contentLength, a.file.Content
+	}
+}
+
+// writeOpened opens the body first, and then writes the header. It is no part of write, which must need little stack: over
+// HTTP/2 each request starts with a small one, and to grow it takes longer than to serve from memory.
+func (h *Handler) writeOpened(w http.ResponseWriter, r *http.Request, a *answer) (written bool) {
+	content, err := a.open()
+	switch {
+	case err != nil && a.variant != nil:
+		a.file.forgetVariant(a.variant)
+		if a.catalog != nil {
+			a.catalog.lost.Store(true)
+		}
+		return false
+	case err != nil: // the next reading of the disk will tell what is there
+		w.Header()["Retry-After"] = retrySoon
+		fail(w, r, http.StatusServiceUnavailable)
+		return true
+	}
+	defer content.Close()
+	a.writeHeader(w.Header())
+	switch {
+	case a.coding != Identity:
+		writeEncoded(w, r, a, content)
+	case a.conditional:
+		h.writeConditional(w, r, a, content)
+	default:
+		w.Header()["Content-Length"] = []string{formatInt(a.size())}
+		w.WriteHeader(http.StatusOK)
+		if r.Method != http.MethodHead {
+			h.send(w, r, content, a.size())
+		}
+	}
+	return true
+}
+
+// open opens the body. The caller must close it.
+func (a *answer) open() (*opened, error) {
+	switch {
+	case a.variant == nil:
+		return a.file.open(a.catalog)
+	case a.variant.content != nil:
+		return inMemory(a.variant.content), nil
+	}
+	content, ok := a.variant.kept.open()
+	if !ok {
+		return nil, errOtherContent
+	}
+	return &opened{readerAt: content, closer: content}, nil
+}
+
+func (a *answer) size() int64 {
+	if a.variant != nil {
+		return a.variant.size
+	}
+	return a.file.Size
+}
+
+// writeHeader writes all of the header but the Content-Length.
+func (a *answer) writeHeader(header http.Header) {
+	a.writeValidators(header)
+	if a.file.lastModified != nil {
+		header["Last-Modified"] = a.file.lastModified
+	}
+	header["X-Content-Type-Options"] = nosniff
+	header["Content-Type"] = a.file.contentType
+	switch {
+	case a.variant != nil:
+		header["Content-Encoding"] = a.variant.name
+	case a.coding != Identity:
+		header["Content-Encoding"] = codingHeaders[a.coding]
+	default:
+		header["Accept-Ranges"] = acceptRanges
+	}
+}
+
+// writeValidators writes the part of the header that a 304 has too.
+func (a *answer) writeValidators(header http.Header) {
+	header["Cache-Control"] = a.cacheControl
+	header["Etag"] = a.etag
+	if compressible(a.file.contentType[0]) || a.coding != Identity {
+		header["Vary"] = appendVary(header["Vary"])
+	}
+}
+
+func appendVary(already []string) []string {
+	if len(already) == 0 {
+		return varyOnEncoding
+	}
+	for _, value := range already {
+		if strings.Contains(strings.ToLower(value), "accept-encoding") {
+			return already
+		}
+	}
+	return append(already[:len(already):len(already)], varyOnEncoding[0])
+}
+
+// writeEncoded compresses while it sends, for a client that accepts no coding that exists already.
+func writeEncoded(w http.ResponseWriter, r *http.Request, a *answer, content *opened) {
+	encoder, err := fastEncoder(a.coding, w)
+	if err != nil {
+		clearContent(w.Header())
+		fail(w, r, http.StatusNotAcceptable)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return
+	}
+	_, err = io.CopyN(encoder, content, a.file.Size)
+	content.abortIfChanged()
+	if err == nil {
+		_ = encoder.Close()
+	}
+}
+
+// clearContent removes the fields that describe a file's bytes, for an error.
+func clearContent(header http.Header) {
+	for _, name := range []string{"Etag", "Last-Modified", "Vary", "Accept-Ranges", "Content-Encoding"} {
+		delete(header, name)
+	}
+}
+
+func (h *Handler) writeWithoutFile(w http.ResponseWriter, r *http.Request, a *answer) {
+	header := w.Header()
+	switch a.reason {
+	case notRead:
+		header["Retry-After"] = retrySoon
+	case wrongMethod:
+		header["Allow"] = methods
+	case noFinalSlash:
+		header["Location"] = []string{h.withSlash(r)}
+	}
+	if a.status >= http.StatusBadRequest {
+		fail(w, r, a.status)
+		return
+	}
+	header["Cache-Control"] = a.cacheControl
+	w.WriteHeader(a.status)
+}
+
+// withSlash is the URL of a directory, for the client: with the part of the path that an earlier handler removed, unless a
+// rewrite changed the name. Two slashes at the beginning would name another host.
+func (h *Handler) withSlash(r *http.Request) string {
+	target := url.URL{Path: r.URL.Path + "/", RawQuery: r.URL.RawQuery}
+	if h.Asked != nil {
+		if asked := h.Asked(r); path.Base(asked.Path) == path.Base(r.URL.Path) {
+			target.Path = "/" + strings.Trim(asked.Path, "/") + "/"
+		}
+	}
+	return target.String()
+}
+
+// failures holds the body of a frequent error, made once.
+var failures = map[int]*failure{http.StatusNotFound: newFailure(http.StatusNotFound)}
+
+type failure struct {
+	body          []byte
+	contentLength []string
+}
+
+func newFailure(status int) *failure {
+	body := http.StatusText(status) + "\n"
+	return &failure{[]byte(body), []string{formatInt(int64(len(body)))}}
+}
+
+// fail sends an error. Nothing in the header speaks of the file, and no cache keeps it.
+func fail(w http.ResponseWriter, r *http.Request, status int) {
+	header, text := w.Header(), failures[status]
+	if text == nil {
+		text = newFailure(status)
+	}
+	header["Content-Type"] = plainText
+	header["Content-Length"] = text.contentLength
+	header["X-Content-Type-Options"] = nosniff
+	header["Cache-Control"] = never
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(text.body)
+	}
+}
