@@ -17,12 +17,12 @@ const separator = "----------\n"
 // Each golden holds a Caddyfile, a line of hyphens, and the JSON it becomes or the error it ends in.
 func TestAdapt(t *testing.T) {
 	t.Parallel()
-	names, err := filepath.Glob("testdata/caddyfile/*.caddyfiletest")
+	names, err := filepath.Glob("testdata/caddyfile/*/*.caddyfiletest")
 	if err != nil || len(names) == 0 {
 		t.Fatalf("no goldens: %v", err)
 	}
 	for _, name := range names {
-		t.Run(filepath.Base(name), func(t *testing.T) {
+		t.Run(strings.TrimPrefix(filepath.ToSlash(name), "testdata/caddyfile/"), func(t *testing.T) {
 			t.Parallel()
 			content, err := os.ReadFile(name)
 			if err != nil {

@@ -6,12 +6,14 @@ package usher
 import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/scan2food/usher/handler/caddy/websockettunnel"
 )
 
 // Everything that is plugged into Caddy.
 func init() {
 	caddy.RegisterModule(new(WebSocketGate))
-	httpcaddyfile.RegisterDirective("websocket_gate", gateDirective)
+	httpcaddyfile.RegisterDirective("websocket_gate", parseWebSocketGate)
 	// tracing is the first of Caddy's own directives: nothing answers before the gate.
 	httpcaddyfile.RegisterDirectiveOrder("websocket_gate", httpcaddyfile.Before, "tracing")
 
@@ -25,8 +27,8 @@ func init() {
 	// After encode, so that what the site compresses is compressed once; before everything that could answer.
 	httpcaddyfile.RegisterDirectiveOrder("versioned_assets", httpcaddyfile.After, "encode")
 
-	caddy.RegisterModule(new(WebSocketTunnel))
-	caddy.RegisterModule(new(WebSocketTunnelListener))
+	caddy.RegisterModule(new(websockettunnel.Handler))
+	caddy.RegisterModule(new(websockettunnel.ListenerWrapper))
 	httpcaddyfile.RegisterHandlerDirective("websocket_tunnel", parseWebSocketTunnel)
 	// It passes everything but handshakes on, most often to reverse_proxy.
 	httpcaddyfile.RegisterDirectiveOrder("websocket_tunnel", httpcaddyfile.Before, "reverse_proxy")

@@ -144,27 +144,29 @@ func TestCaddyfilesOfDocsAndExamplesAdapt(t *testing.T) {
 	}
 }
 
-// The grammar stands in the parsers' comments and in the README, word for word, and each word in a table.
+// Each directive's grammar stands in the comment of its parser and in the README, and a table explains each option.
 func TestReadmeShowsTheGrammar(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	comment := regexp.MustCompile(`(?m)(^//\t.*\n)+`)
-	for _, name := range []string{"caddyfile_gate.go", "caddyfile_assets.go", "caddyfile_tunnel.go"} {
-		source, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
+	source, err := os.ReadFile("caddyfile.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	comments := regexp.MustCompile(`(?m)(^//\t.*\n)+`).FindAllString(string(source), -1)
+	if len(comments) != 3 {
+		t.Fatalf("found %d grammars, want one for each directive", len(comments))
+	}
+	for _, comment := range comments {
+		grammar := regexp.MustCompile(`(?m)^//\t`).ReplaceAllString(comment, "")
+		if !strings.Contains(string(readme), "```\n"+grammar+"```") {
+			t.Errorf("the README does not show this grammar:\n%s", grammar)
 		}
-		grammar := comment.FindString(string(source))
-		grammar = regexp.MustCompile(`(?m)^//\t`).ReplaceAllString(grammar, "")
-		if grammar == "" || !strings.Contains(string(readme), "```\n"+grammar+"```") {
-			t.Errorf("the README does not show the grammar of %s:\n%s", name, grammar)
-		}
-		for _, word := range regexp.MustCompile(`(?m)^\t+([a-z_]+)`).FindAllStringSubmatch(grammar, -1) {
-			if !regexp.MustCompile("(?m)^\\| .*`" + word[1] + "`.*\\|.*\\|.*\\|$").Match(readme) {
-				t.Errorf("no table of the README says what %s means, of %s", word[1], name)
+		for _, option := range regexp.MustCompile(`(?m)^\t+([a-z_]+)`).FindAllStringSubmatch(grammar, -1) {
+			if !regexp.MustCompile("(?m)^\\| .*`" + option[1] + "`.*\\|.*\\|.*\\|$").Match(readme) {
+				t.Errorf("no table of the README explains %s", option[1])
 			}
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/scan2food/usher/handler/caddy/websockettunnel"
 )
 
 // TestTunnelListener has the listener wrapper stand in Caddy: sockets over TLS talk, and live through reloads; requests of HTTP/1.1
@@ -70,7 +72,7 @@ func TestTunnelListenerWraps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener := new(WebSocketTunnelListener).WrapListener(plain)
+	listener := new(websockettunnel.ListenerWrapper).WrapListener(plain)
 	defer listener.Close()
 	client, err := net.Dial("tcp", listener.Addr().String())
 	if err != nil {

@@ -1,4 +1,6 @@
-package usher
+// Package websockettunnel is the Caddy module http.handlers.websocket_tunnel: it carries admitted WebSockets to the
+// application.
+package websockettunnel
 
 import (
 	"cmp"
@@ -23,65 +25,65 @@ import (
 	"github.com/scan2food/usher/handler/websocket/tunnel"
 )
 
-// WebSocketTunnel carries WebSockets to the application at a small part of what `reverse_proxy` needs for them, and
-// keeps them open through any number of configuration reloads. It takes WebSocket handshakes (over HTTP/1.1, 2 and 3)
-// and passes everything else on. The application's answer is relayed, whatever it is; only a true 101 opens a socket.
+// Handler carries WebSockets to the application with a fraction of the memory of `reverse_proxy`, and keeps them open
+// through configuration reloads. It accepts WebSocket handshakes over HTTP/1.1, 2 and 3, and passes all other requests to
+// the next handler. It relays the application's response. Only a valid 101 response opens a socket.
 //
-// An open socket ends with either side, when the gate no longer admits it, when no configuration names its upstream
-// any more, or when the process stops. In the last two cases clients are told 1001, spread over `drain`.
-type WebSocketTunnel struct {
-	// Addresses of the application, written as in `reverse_proxy`: `host:port`, `host:8001-8004`, `unix//path`,
-	// `https://host:port`. Placeholders that are known when the configuration loads, such as `{env.APP}`, are replaced.
+// An open socket ends when either side ends it, when the gate no longer admits it, when no configuration names its upstream
+// any more, or when the process stops. In the last two cases clients get close code 1001, spread over `drain`.
+type Handler struct {
+	// Addresses of the application, as in `reverse_proxy`: `host:port`, `host:8001-8004`, `unix//path`,
+	// `https://host:port`. Placeholders such as `{env.APP}` are replaced when the configuration loads.
 	Upstreams []string `json:"upstreams,omitempty"`
 
-	// How to choose among several upstreams: one of Caddy's own selection policies. Default: `random`. For `least_conn`
-	// and `random_choose` it is the open sockets that count.
+	// How to choose among several upstreams: one of Caddy's selection policies. Default: `random`. The policies
+	// `least_conn` and `random_choose` count open sockets.
 	SelectionPolicyRaw json.RawMessage `json:"selection_policy,omitempty" caddy:"namespace=http.reverse_proxy.selection_policies inline_key=policy"`
 
-	// What to change about the headers of the handshake that the application gets.
+	// Changes to the header fields of the handshake that the application gets.
 	Headers *headers.HeaderOps `json:"headers,omitempty"`
 
-	// How to speak TLS with `https://` upstreams; as in the transport of `reverse_proxy`. Default: as a browser would.
+	// TLS settings for `https://` upstreams, as in the transport of `reverse_proxy`. Default: the system's root certificates.
 	TLS *reverseproxy.TLSConfig `json:"tls,omitempty"`
 
-	// How long connecting to one upstream may take. Default: 3s. What fails is tried with another one.
+	// Timeout for connecting to one upstream. Default: 3s. After a failure the next upstream is tried.
 	DialTimeout caddy.Duration `json:"dial_timeout,omitempty"`
 
-	// How long the application may take to answer the handshake before the client gets 504. Default: 10s.
+	// Timeout for the application's response to the handshake. After it the client gets 504. Default: 10s.
 	HandshakeTimeout caddy.Duration `json:"handshake_timeout,omitempty"`
 
-	// How long one write to either side may take before that side is given up. Default: 30s.
+	// Timeout for one write to either side. After it the socket ends. Default: 30s.
 	WriteTimeout caddy.Duration `json:"write_timeout,omitempty"`
 
-	// How long a side may be silent before it is pinged, and how long it then has to say anything. Default: no pings.
+	// A side that was silent for this long gets a ping, and must send something within the same time. Default: no pings.
 	Ping caddy.Duration `json:"ping,omitempty"`
 
-	// The longest payload of a frame, in bytes. A longer one ends the socket, with 1009 if the client sent it.
-	// Default: any.
+	// Maximum payload of one frame, in bytes. A longer frame ends the socket, with 1009 if the client sent it.
+	// Default: no limit.
 	MaxFrame uint64 `json:"max_frame,omitempty"`
 
-	// Over how long the closing of all sockets is spread when the process stops. Default: 5s.
+	// When the process stops, sockets are closed spread over this time. Default: 5s.
 	Drain caddy.Duration `json:"drain,omitempty"`
 
 	handler  *tunnel.Handler
 	selector reverseproxy.Selector
 	choices  map[*tunnel.Upstream]*reverseproxy.Upstream
-	hosts    []*tunnelHost
+	hosts    []*host
 	owner    *socketlog.Owner // of sockets that no gate admitted
 }
 
-// CaddyModule tells Caddy of the module.
-func (*WebSocketTunnel) CaddyModule() caddy.ModuleInfo {
+// CaddyModule implements caddy.Module.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "http.handlers.websocket_tunnel",
-		New: func() caddy.Module { return new(WebSocketTunnel) },
+		New: func() caddy.Module { return new(Handler) },
 	}
 }
 
 const defaultDrain = 5 * time.Second
 
-// Provision resolves the upstreams and builds the handler.
-func (t *WebSocketTunnel) Provision(ctx caddy.Context) error {
+// Provision resolves the upstreams and builds the tunnel.
+func (t *Handler) Provision(ctx caddy.Context) error {
 	if t.Drain == 0 {
 		t.Drain = caddy.Duration(defaultDrain)
 	}
@@ -91,11 +93,11 @@ func (t *WebSocketTunnel) Provision(ctx caddy.Context) error {
 	if err := t.Headers.Provision(ctx); err != nil {
 		return fmt.Errorf("websocket_tunnel: header_up: %w", err)
 	}
-	upstreams, err := t.coreUpstreams(ctx)
+	upstreams, err := t.buildUpstreams(ctx)
 	if err != nil {
 		return fmt.Errorf("websocket_tunnel: %w", err)
 	}
-	t.owner = socketlog.NewOwner(ctx.Logger(new(WebSocketGate)), nil, nil)
+	t.owner = socketlog.NewOwner(lifecycle.Logger(ctx, "http.handlers.websocket_gate"), nil, nil)
 	if err := lifecycle.RegisterMetrics(ctx, socketlog.Collectors()...); err != nil {
 		return fmt.Errorf("websocket_tunnel: %w", err)
 	}
@@ -121,8 +123,8 @@ func (t *WebSocketTunnel) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// coreUpstreams resolves the addresses and takes the process's entry for each.
-func (t *WebSocketTunnel) coreUpstreams(ctx caddy.Context) ([]*tunnel.Upstream, error) {
+// buildUpstreams resolves the addresses and loads the process's entry of each.
+func (t *Handler) buildUpstreams(ctx caddy.Context) ([]*tunnel.Upstream, error) {
 	t.choices = make(map[*tunnel.Upstream]*reverseproxy.Upstream)
 	var upstreams []*tunnel.Upstream
 	for _, written := range t.Upstreams {
@@ -130,12 +132,12 @@ func (t *WebSocketTunnel) coreUpstreams(ctx caddy.Context) ([]*tunnel.Upstream, 
 		if err != nil {
 			return nil, fmt.Errorf("upstream %s: %w", written, err)
 		}
-		addresses, err := parseTunnelUpstream(resolved)
+		addresses, err := parseUpstream(resolved)
 		if err != nil {
 			return nil, fmt.Errorf("upstream %s: %w", written, err)
 		}
 		for _, address := range addresses {
-			upstream, err := t.coreUpstream(ctx, address)
+			upstream, err := t.buildUpstream(ctx, address)
 			if err != nil {
 				return nil, fmt.Errorf("upstream %s: %w", written, err)
 			}
@@ -146,8 +148,8 @@ func (t *WebSocketTunnel) coreUpstreams(ctx caddy.Context) ([]*tunnel.Upstream, 
 	return upstreams, nil
 }
 
-func (t *WebSocketTunnel) coreUpstream(ctx caddy.Context, address tunnelAddress) (*tunnel.Upstream, error) {
-	host, err := takeTunnelHost(address, time.Duration(t.Drain))
+func (t *Handler) buildUpstream(ctx caddy.Context, address address) (*tunnel.Upstream, error) {
+	host, err := takeHost(address, time.Duration(t.Drain))
 	if err != nil {
 		return nil, err
 	}
@@ -160,8 +162,8 @@ func (t *WebSocketTunnel) coreUpstream(ctx caddy.Context, address tunnelAddress)
 	return upstream, err
 }
 
-// clientTLS is HTTP/1.1 alone: a handshake cannot be made over anything else here.
-func (t *WebSocketTunnel) clientTLS(ctx caddy.Context, serverName string) (*tls.Config, error) {
+// clientTLS returns the TLS configuration for an upstream. It offers HTTP/1.1 alone, since the handshake needs it.
+func (t *Handler) clientTLS(ctx caddy.Context, serverName string) (*tls.Config, error) {
 	config := new(tls.Config)
 	if t.TLS != nil {
 		made, err := t.TLS.MakeTLSClientConfig(ctx)
@@ -177,8 +179,8 @@ func (t *WebSocketTunnel) clientTLS(ctx caddy.Context, serverName string) (*tls.
 	return config, nil
 }
 
-// Validate checks what a JSON configuration could hold and a Caddyfile could not.
-func (t *WebSocketTunnel) Validate() error {
+// Validate rejects negative durations, which only a JSON configuration can hold.
+func (t *Handler) Validate() error {
 	for name, duration := range map[string]caddy.Duration{
 		"dial_timeout": t.DialTimeout, "handshake_timeout": t.HandshakeTimeout, "write_timeout": t.WriteTimeout,
 		"ping": t.Ping, "drain": t.Drain,
@@ -190,20 +192,20 @@ func (t *WebSocketTunnel) Validate() error {
 	return nil
 }
 
-// Cleanup gives the upstreams up. Open sockets stay, as long as another configuration names theirs.
-func (t *WebSocketTunnel) Cleanup() error {
+// Cleanup releases the upstreams. A socket stays open while another configuration names its upstream.
+func (t *Handler) Cleanup() error {
 	if t.owner != nil {
 		t.owner.Stop()
 	}
 	var errs []error
 	for _, host := range t.hosts {
-		errs = append(errs, releaseTunnelHost(host))
+		errs = append(errs, releaseHost(host))
 	}
 	return errors.Join(errs...)
 }
 
-// ServeHTTP makes a tunnel out of a WebSocket handshake, and passes everything else on.
-func (t *WebSocketTunnel) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+// ServeHTTP tunnels a WebSocket handshake, and passes all other requests to the next handler.
+func (t *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if r.ProtoMajor > 1 && r.Method == http.MethodConnect {
 		defer request.SuspendIdleTimeouts(r.Context())()
 	}
@@ -216,14 +218,14 @@ func (t *WebSocketTunnel) ServeHTTP(w http.ResponseWriter, r *http.Request, next
 	return caddyhttp.Error(own.Status, own.Err)
 }
 
-// count counts what became of a handshake, unless a gate does.
-func (t *WebSocketTunnel) count(r *http.Request, outcome gate.Outcome) {
+// count counts the outcome of a handshake, unless a gate counts it.
+func (t *Handler) count(r *http.Request, outcome gate.Outcome) {
 	if sockets.FromContext(r.Context()) == nil {
 		t.owner.Count("", outcome)
 	}
 }
 
-// outcomeOf says in the gate's words what became of a handshake that no gate has judged.
+// outcomeOf returns the gate's outcome for a tunnel error.
 func outcomeOf(err *tunnel.Error) gate.Outcome {
 	switch {
 	case err.Status == http.StatusGatewayTimeout:
@@ -235,11 +237,11 @@ func outcomeOf(err *tunnel.Error) gate.Outcome {
 	}
 }
 
-// prepare makes of the handshake what the application is to see: the forwarded headers first, then the operator's words.
-func (t *WebSocketTunnel) prepare(request, original *http.Request, upstream *tunnel.Upstream) {
+// prepare sets the forwarded header fields of the handshake to the application, then applies header_up.
+func (t *Handler) prepare(request, original *http.Request, upstream *tunnel.Upstream) {
 	setForwarded(request, original)
 	if upstream.TLS != nil {
-		request.Host = upstream.Address // as reverse_proxy does: a secure upstream goes by its own name
+		request.Host = upstream.Address // as reverse_proxy does for TLS upstreams
 	}
 	if t.Headers == nil {
 		return
@@ -249,7 +251,7 @@ func (t *WebSocketTunnel) prepare(request, original *http.Request, upstream *tun
 		replacer.Set("http.reverse_proxy.upstream.address", upstream.String())
 		host, port, err := net.SplitHostPort(upstream.Address)
 		if err != nil {
-			host = upstream.Address // the path of a socket
+			host = upstream.Address // the path of a Unix socket
 		}
 		replacer.Set("http.reverse_proxy.upstream.host", host)
 		replacer.Set("http.reverse_proxy.upstream.port", port)
@@ -257,22 +259,22 @@ func (t *WebSocketTunnel) prepare(request, original *http.Request, upstream *tun
 	t.Headers.ApplyToRequest(request)
 }
 
-// describeSocket is what the registry holds of a socket that no gate admitted.
-func (t *WebSocketTunnel) describeSocket(r *http.Request) sockets.Info {
+// describeSocket returns the registry entry of a socket that no gate admitted.
+func (t *Handler) describeSocket(r *http.Request) sockets.Info {
 	info := sockets.Info{Client: request.Client(r), Protocol: r.Proto, Origin: r.Header.Get("Origin"), Owner: t.owner}
 	if r.ProtoMajor == 3 {
-		info.Protocol = "HTTP/3.0" // r.Proto is the :protocol there
+		info.Protocol = "HTTP/3.0" // r.Proto holds :protocol in HTTP/3
 	}
 	return info
 }
 
-// openTunnels is the process's pool: it outlives configurations, as tunnels do.
+// openTunnels holds the tunnels of the process. A tunnel outlives the configuration that opened it.
 var openTunnels = tunnel.NewPool(0)
 
 var (
-	_ caddy.Provisioner           = (*WebSocketTunnel)(nil)
-	_ caddy.Validator             = (*WebSocketTunnel)(nil)
-	_ caddy.CleanerUpper          = (*WebSocketTunnel)(nil)
-	_ caddyhttp.MiddlewareHandler = (*WebSocketTunnel)(nil)
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.Validator             = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 	_ tunnel.Next                 = (caddyhttp.Handler)(nil)
 )

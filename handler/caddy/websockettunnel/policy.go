@@ -1,4 +1,4 @@
-package usher
+package websockettunnel
 
 import (
 	"fmt"
@@ -12,8 +12,8 @@ import (
 	"github.com/scan2food/usher/handler/websocket/tunnel"
 )
 
-// loadSelector loads the policy that chooses among upstreams; random without one.
-func (t *WebSocketTunnel) loadSelector(ctx caddy.Context) error {
+// loadSelector loads the selection policy. The default is random.
+func (t *Handler) loadSelector(ctx caddy.Context) error {
 	if t.SelectionPolicyRaw == nil {
 		t.selector = new(reverseproxy.RandomSelection)
 		return nil
@@ -26,8 +26,8 @@ func (t *WebSocketTunnel) loadSelector(ctx caddy.Context) error {
 	return nil
 }
 
-// choose asks Caddy's policy, where that can know the answer.
-func (t *WebSocketTunnel) choose(among []*tunnel.Upstream, w http.ResponseWriter, r *http.Request) *tunnel.Upstream {
+// choose selects an upstream. Caddy's policies that count requests would see none, so these count open sockets here.
+func (t *Handler) choose(among []*tunnel.Upstream, w http.ResponseWriter, r *http.Request) *tunnel.Upstream {
 	if len(among) == 1 {
 		return among[0]
 	}
@@ -40,7 +40,7 @@ func (t *WebSocketTunnel) choose(among []*tunnel.Upstream, w http.ResponseWriter
 	return t.askPolicy(among, w, r)
 }
 
-func (t *WebSocketTunnel) askPolicy(among []*tunnel.Upstream, w http.ResponseWriter, r *http.Request) *tunnel.Upstream {
+func (t *Handler) askPolicy(among []*tunnel.Upstream, w http.ResponseWriter, r *http.Request) *tunnel.Upstream {
 	pool := make(reverseproxy.UpstreamPool, len(among))
 	for i, upstream := range among {
 		pool[i] = t.choices[upstream]
@@ -52,19 +52,19 @@ func (t *WebSocketTunnel) askPolicy(among []*tunnel.Upstream, w http.ResponseWri
 	return among[0]
 }
 
-// leastOpen is one of those with the fewest open sockets. Caddy's own policy counts its own requests, and has none here.
+// leastOpen returns a random one of the upstreams with the fewest open sockets.
 func leastOpen(among []*tunnel.Upstream) *tunnel.Upstream {
 	least := slices.MinFunc(among, func(a, b *tunnel.Upstream) int { return a.Host.Open() - b.Host.Open() })
 	ties := slices.DeleteFunc(slices.Clone(among), func(u *tunnel.Upstream) bool {
 		return u.Host.Open() > least.Host.Open()
 	})
 	if len(ties) == 0 {
-		return least // one was closed meanwhile
+		return least // a socket was opened since MinFunc
 	}
 	return ties[rand.IntN(len(ties))]
 }
 
-// sample is n of them at random.
+// sample returns n upstreams at random.
 func sample(among []*tunnel.Upstream, n int) []*tunnel.Upstream {
 	shuffled := slices.Clone(among)
 	rand.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })

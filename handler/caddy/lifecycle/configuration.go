@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 )
 
 // Resolve replaces the placeholders of a text. An unknown placeholder is an error, and so is an empty result.
@@ -24,4 +25,14 @@ func AtSource(source string) string {
 		return ""
 	}
 	return ", at " + source
+}
+
+// Logger returns the logger of a module ID. Caddy selects log outputs by module ID.
+func Logger(ctx caddy.Context, id caddy.ModuleID) *zap.Logger { return ctx.Logger(moduleID(id)) }
+
+type moduleID caddy.ModuleID
+
+// CaddyModule implements caddy.Module.
+func (id moduleID) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: caddy.ModuleID(id), New: func() caddy.Module { return id }}
 }

@@ -1,4 +1,4 @@
-package usher
+package websockettunnel
 
 import (
 	"fmt"
@@ -9,8 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// setForwarded tells the application who is asking and for what, in the headers of reverse_proxy. What the client says
-// there itself is kept only if it is a trusted proxy.
+// setForwarded sets the header fields by which reverse_proxy forwards client and origin. The client's own fields are kept
+// only if the client is a trusted proxy.
 func setForwarded(request, original *http.Request) {
 	trusted, _ := caddyhttp.GetVar(original.Context(), caddyhttp.TrustedProxyVarKey).(bool)
 	peer, known := peerAddress(original)
@@ -36,17 +36,17 @@ func setForwarded(request, original *http.Request) {
 	setUnlessGiven(header, "X-Forwarded-Host", original.Host)
 }
 
-// peerAddress is the address at the other end of the connection; a Unix socket has none to tell.
+// peerAddress returns the address of the connection's peer. It is empty for a Unix socket.
 func peerAddress(r *http.Request) (address string, known bool) {
 	if r.RemoteAddr == "@" {
 		return "", true
 	}
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	host, _, _ = strings.Cut(host, "%") // an IPv6 zone means nothing elsewhere
+	host, _, _ = strings.Cut(host, "%") // an IPv6 zone is local to this machine
 	return host, err == nil
 }
 
-// setUnlessGiven keeps the last value of a trusted proxy: the one nearest to us.
+// setUnlessGiven keeps the last value if there is one: the value of the nearest trusted proxy.
 func setUnlessGiven(header http.Header, name, value string) {
 	if given := header[name]; len(given) > 0 && given[len(given)-1] != "" {
 		value = given[len(given)-1]

@@ -1,0 +1,81 @@
+package websockettunnel
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/scan2food/usher/handler/websocket/tunnel"
+)
+
+// hostPool holds the upstreams that loaded configurations name, by network and address. The state of an upstream, such as its
+// open sockets, passes from one configuration to the next.
+var hostPool = caddy.NewUsagePool()
+
+// host is one upstream, and closes the sockets to it.
+type host struct {
+	tunnel.Host
+	key     string
+	spread  atomic.Int64 // drain of the newest configuration, in nanoseconds
+	once    sync.Once
+	drained chan struct{}
+}
+
+func takeHost(address address, spread time.Duration) (*host, error) {
+	key := address.network + "/" + address.address
+	value, _, err := hostPool.LoadOrNew(key, func() (caddy.Destructor, error) {
+		return &host{key: key, drained: make(chan struct{})}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	host := value.(*host)
+	host.spread.Store(int64(spread))
+	return host, nil
+}
+
+func releaseHost(host *host) error {
+	_, err := hostPool.Delete(host.key)
+	return err
+}
+
+// Destruct closes the sockets to an upstream that no configuration names any more. A process that stops waits until they
+// are closed. A reload does not wait.
+func (h *host) Destruct() error {
+	h.drain()
+	if caddy.Exiting() {
+		<-h.drained
+	}
+	return nil
+}
+
+// drain starts to close the sockets, once.
+func (h *host) drain() {
+	h.once.Do(func() {
+		go func() {
+			defer close(h.drained)
+			openTunnels.Drain(&h.Host, time.Duration(h.spread.Load()))
+		}()
+	})
+}
+
+// drainWithServer closes sockets as soon as a stopping process shuts its servers down. Caddy waits for the end of all
+// requests before it cleans up modules, and a socket over HTTP/2 or 3 is a request.
+func (t *Handler) drainWithServer(ctx caddy.Context) {
+	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if !ok {
+		return
+	}
+	hosts := t.hosts
+	server.RegisterOnShutdown(func() {
+		if !caddy.Exiting() {
+			return
+		}
+		for _, host := range hosts {
+			host.drain()
+		}
+	})
+}
