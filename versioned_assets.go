@@ -52,8 +52,8 @@ type VersionedAssets struct {
 	// does not fit, and every file above 1 MiB, is sent from disk; compressed forms only if something is kept there.
 	Memory string `json:"memory,omitempty"`
 
-	// How long a tree must be quiet before it becomes the current one. Default: 1s. A file or directory that is written to for 5
-	// minutes on end (the root itself: 30) holds back nothing else any more.
+	// How long a tree must be quiet before it becomes the current one. Default: 1s. Files that keep changing, as logs and uploads
+	// do, delay the others by at most 30 s.
 	Settle caddy.Duration `json:"settle,omitempty"`
 
 	// How long a file that vanished from the disk is still served. Default: 10s.

@@ -80,7 +80,11 @@ func (h *Handler) writeConditional(w http.ResponseWriter, r *http.Request, a *an
 	if a.variant != nil { // ServeContent writes no Content-Length beside a Content-Encoding
 		w.Header()["Content-Length"] = a.variant.contentLength
 	}
-	http.ServeContent(&contentWriter{ResponseWriter: w, h: h, r: r, content: content}, conditions(r), "", a.file.ModTime, content.readerAt)
+	out := &contentWriter{ResponseWriter: w, h: h, r: r, content: content}
+	http.ServeContent(out, conditions(r), "", a.file.ModTime, content.readerAt)
+	if out.left > 0 && r.Method == http.MethodGet {
+		content.abortIfChanged()
+	}
 }
 
 // contentWriter is what http.ServeContent writes to. It adds what net/http does not know: errors are not stored, and a
@@ -126,6 +130,7 @@ func (w *contentWriter) Write(p []byte) (int, error) {
 		return n, err
 	}
 	w.content.abortIfChanged()
+	w.left = 0
 	last, err := w.ResponseWriter.Write(p[len(p)-1:])
 	return n + last, err
 }
@@ -134,6 +139,7 @@ func (w *contentWriter) Write(p []byte) (int, error) {
 func (w *contentWriter) ReadFrom(source io.Reader) (int64, error) {
 	part, isLimited := source.(*io.LimitedReader)
 	if isLimited && !w.failed && part.R == io.Reader(w.content.readerAt) {
+		w.left = 0
 		w.h.send(w.ResponseWriter, w.r, w.content, part.N)
 		return part.N, nil
 	}

@@ -64,9 +64,9 @@ func (s *scanner) readManifests(entries []entry) error {
 		}
 		m, err := s.readManifest(&entries[i])
 		switch {
-		case errors.Is(err, errChanging) && !s.tolerant:
+		case errors.Is(err, errChanging) && !s.partial:
 			return err
-		case errors.Is(err, fingerprint.ErrNoManifest):
+		case errors.Is(err, errChanging), errors.Is(err, fingerprint.ErrNoManifest):
 			continue
 		case err != nil:
 			s.report(entries[i].path, err)

@@ -12,8 +12,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// refresh reads the disk and publishes what it found, if that is whole and differs from the current catalog. What was
-// heard of has settled already; anything else must be found the same twice.
+// refresh reads the disk, and publishes a new catalog if it differs from the current one and is complete. Changes are
+// complete if no event came since settle, or if two walks found the same.
 func (t *Tree) refresh(ctx context.Context, settled bool) {
 	started := t.config.Now()
 	t.saying = make(map[string]string)
@@ -23,8 +23,7 @@ func (t *Tree) refresh(ctx context.Context, settled bool) {
 	case ctx.Err() != nil:
 		return
 	case t.changing:
-		t.attempts++
-		t.warnOfUnrest(started)
+		t.unsettled(started)
 		return
 	case err != nil:
 		t.report(aboutTree, fmt.Errorf("reading the root; the last generation stays in service: %w", err))
@@ -33,17 +32,21 @@ func (t *Tree) refresh(ctx context.Context, settled bool) {
 	if t.reported[aboutTree] != "" {
 		t.config.Logger.Info("the root can be read again", zap.String("root", t.config.Root))
 	}
-	t.attempts, t.heard = 0, time.Time{}
-	if !t.writings.any() {
-		t.restless = time.Time{}
+	t.lastEvent, t.unsettledSince = time.Time{}, time.Time{}
+	if t.partial {
+		t.changing = true
+		t.unsettled(started)
+	} else {
+		t.warnedUnsettled = false
 	}
 	t.reported = t.saying
 	if next != nil {
 		t.publish(next, started)
 	}
+	t.reading = t.config.Now().Sub(started)
 }
 
-// read makes a catalog of the disk; nil where the disk is as it was.
+// read makes a catalog of the disk. It returns nil if the disk is as it was.
 func (t *Tree) read(ctx context.Context, started time.Time, settled bool) (*Catalog, error) {
 	root, base, err := openRoot(t.config.Root)
 	if err != nil {
@@ -55,24 +58,21 @@ func (t *Tree) read(ctx context.Context, started time.Time, settled bool) (*Cata
 		return nil, err
 	}
 	t.looking = t.config.Now().Sub(started)
-	current := t.catalog.Load()
-	t.tellEndless(t.writings.look(entries, started))
-	if current != nil && t.writings.any() && !t.writings.others() {
-		entries, settled = t.writings.settled(t.walked), true
-	}
-	if current != nil && slices.Equal(entries, t.walked) && len(t.fresh) == 0 && len(t.missing) == 0 {
+	last, published := t.awaited, t.catalog.Load() != nil
+	t.awaited, t.partial = entries, false
+	switch {
+	case published && slices.Equal(entries, t.walked) && len(t.fresh) == 0 && len(t.missing) == 0:
 		_ = root.Close()
 		t.keepReports(entries)
 		t.awaited = nil
 		return nil, nil
-	}
-	if current != nil && !settled && !slices.Equal(entries, t.walked) && !slices.Equal(entries, t.awaited) {
+	case t.isOverdue(started) && last != nil:
+		return t.readUnchanged(ctx, root, last)
+	case published && !settled && !slices.Equal(entries, t.walked) && !slices.Equal(entries, last):
 		_ = root.Close()
-		t.awaited = entries
 		return nil, errChanging
 	}
-	tolerant := current == nil && t.attempts >= firstAttempts
-	catalog, fresh, err := t.scan(ctx, root, entries, tolerant)
+	catalog, fresh, err := t.scan(ctx, root, entries, false)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (t *Tree) read(ctx context.Context, started time.Time, settled bool) (*Cata
 	if err != nil {
 		return nil, err
 	}
-	if !tolerant && !t.writings.same(entries, again) {
+	if !slices.Equal(entries, again) {
 		t.awaited = again
 		return nil, errChanging
 	}
@@ -88,7 +88,19 @@ func (t *Tree) read(ctx context.Context, started time.Time, settled bool) (*Cata
 	return catalog, nil
 }
 
-func (t *Tree) walk(ctx context.Context, root *os.Root, base string) ([]entry, error) {
+// readUnchanged makes a catalog of what is unchanged since the last walk, though other files keep changing.
+func (t *Tree) readUnchanged(ctx context.Context, root *os.Root, last walkedTree) (*Catalog, error) {
+	entries, changing := unchanged(t.awaited, last, t.walked)
+	catalog, fresh, err := t.scan(ctx, root, entries, true)
+	if err != nil {
+		return nil, err
+	}
+	t.warnUnsettled(changing)
+	t.walked, t.awaited, t.fresh, t.partial = entries, nil, fresh, len(changing) > 0
+	return catalog, nil
+}
+
+func (t *Tree) walk(ctx context.Context, root *os.Root, base string) (walkedTree, error) {
 	w := &walker{
 		root: root, base: base, named: t.config.Manifests, report: t.report,
 		entries: make([]entry, 0, len(t.walked)), // it is mostly what was there before
@@ -96,12 +108,12 @@ func (t *Tree) walk(ctx context.Context, root *os.Root, base string) ([]entry, e
 	return w.walk(ctx)
 }
 
-func (t *Tree) scan(ctx context.Context, root *os.Root, entries []entry, tolerant bool) (*Catalog, map[string]bool, error) {
+func (t *Tree) scan(ctx context.Context, root *os.Root, entries walkedTree, partial bool) (*Catalog, map[string]bool, error) {
 	var reporting sync.Mutex
 	s := &scanner{
 		root: root, previous: t.catalog.Load(), memory: t.config.Memory, rewrite: t.config.Rewrite,
 		epoch: t.config.Epoch,
-		now:   t.config.Now(), fresh: t.fresh, tolerant: tolerant, endless: t.writings.holds, progress: t.progress, every: progressEvery,
+		now:   t.config.Now(), fresh: t.fresh, partial: partial, progress: t.progress, every: progressEvery,
 		report: func(path string, err error) {
 			reporting.Lock()
 			defer reporting.Unlock()

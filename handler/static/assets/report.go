@@ -2,10 +2,8 @@ package assets
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -15,13 +13,10 @@ import (
 // aboutTree is the path under which it is reported what is true of the whole tree.
 const aboutTree = "."
 
-// unrest is how long a tree may be written to before it is said that it is never quiet.
-const unrest = time.Minute
-
 // keepReports keeps what was said of files that are not read again: it is still true.
-func (t *Tree) keepReports(entries []entry) {
+func (t *Tree) keepReports(entries walkedTree) {
 	for path, said := range t.reported {
-		if walkedTree(entries).find(path) != nil {
+		if entries.find(path) != nil {
 			t.saying[path] = said
 		}
 	}
@@ -66,20 +61,4 @@ func (t *Tree) tellDoubts(catalog *Catalog) {
 func (t *Tree) progress(files, of int, bytes, ofBytes int64) {
 	t.config.Logger.Info("reading assets", zap.String("root", t.config.Root),
 		zap.Int("files", files), zap.Int("of_files", of), zap.Int64("bytes", bytes), zap.Int64("of_bytes", ofBytes))
-}
-
-// warnOfUnrest says that a tree is written to all the time, once until it is quiet.
-func (t *Tree) warnOfUnrest(now time.Time) {
-	if now.Sub(t.disturbed()) >= unrest && !t.writings.any() {
-		t.report(aboutTree, fmt.Errorf("it has been written to for %s; the last generation stays in service until it is quiet for %s, or "+
-			"one file has been written to on end for %s, or one directory for %s", unrest, t.config.Settle, unceasing, unceasingDirectory))
-	}
-}
-
-// tellEndless says what does not hold back the rest any more.
-func (t *Tree) tellEndless(paths []string) {
-	for _, path := range paths {
-		t.config.Logger.Warn("a file or directory among the assets is written to all the time: what else changes is not held back by it any more",
-			zap.String("root", t.config.Root), zap.String("path", path))
-	}
 }

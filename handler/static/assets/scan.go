@@ -42,9 +42,8 @@ type scanner struct {
 	rewrite   Rewrite // nil: files are served as they are
 	epoch     string  // see TreeConfig
 	now       time.Time
-	fresh     map[string]bool        // what was read too soon after it was changed: it may have changed again
-	tolerant  bool                   // a file that is being written is left out, instead of stopping the scan
-	endless   func(path string) bool // what is written to all the time: it stays as it was
+	fresh     map[string]bool // what was read too soon after it was changed: it may have changed again
+	partial   bool            // a file that is being written stays as it was, instead of stopping the scan
 	progress  func(files, of int, bytes, ofBytes int64)
 	every     time.Duration // how often progress is told
 	manifests []manifestFile
@@ -101,9 +100,9 @@ func (s *scanner) readEach(ctx context.Context, entries []entry, held []bool, or
 				i := order[n]
 				err := s.read(&entries[i], held[i], &scratch)
 				switch {
-				case errors.Is(err, errChanging) && s.endless(entries[i].path):
+				case errors.Is(err, errChanging) && s.partial:
 					s.keepBefore(entries[i].path)
-				case errors.Is(err, errChanging) && !s.tolerant:
+				case errors.Is(err, errChanging):
 					return err
 				case err != nil:
 					s.report(entries[i].path, err)

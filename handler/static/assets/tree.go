@@ -27,9 +27,11 @@ const pollWithoutEvents = time.Second
 // pollShare is which part of the time may be spent on looking: one in so many.
 const pollShare = 20
 
-// firstAttempts is how often the first reading of a tree that is being written is begun anew. Then what is not being
-// written is published, for there is no earlier generation to stay with.
-const firstAttempts = 10
+// readingShare is the share of the time that may be spent on reading a tree that changes constantly: one in so many.
+const readingShare = 5
+
+// maxPause bounds what readingShare makes of settle in a large tree.
+const maxPause = 10 * time.Second
 
 // Tree follows a directory. It begins when it is started, or first asked. Close ends it.
 type Tree struct {
@@ -46,15 +48,17 @@ type Tree struct {
 	missing  map[string]time.Time // when a file that is still served was first gone
 	reported map[string]string    // what was said of a path, for as long as it is true
 	saying   map[string]string    // what was said of a path since this reading began
-	walked   []entry              // what was there when the current catalog was read
-	awaited  []entry              // what was there when it was last looked, and has yet to settle
+	walked   walkedTree           // what was there when the current catalog was read
+	awaited  walkedTree           // the last walk, if it found changes that are not published; else nil
 	fresh    map[string]bool      // files that may have changed since, with nothing to show for it
-	changing bool                 // the last reading met a tree that was being written
-	attempts int                  // readings that met one, in a row
-	restless time.Time            // since when it is written to
-	heard    time.Time            // when the last event came since it was read; zero: none
-	writings writings
-	looking  time.Duration // how long it takes to look
+	changing bool                 // changes are not published yet
+	partial  bool                 // the current catalog is without files that keep changing
+	looking  time.Duration        // how long the last walk took
+	reading  time.Duration        // how long it took to read and publish
+
+	unsettledSince  time.Time // since when the tree has not been quiet; zero: it is quiet
+	lastEvent       time.Time // of the changes that are not published; zero: none came
+	warnedUnsettled bool      // that files keep changing
 
 	unopened bool      // it was said that the archive cannot be opened
 	renewed  time.Time // when what is current was put into the archives, or renewed there
@@ -90,7 +94,6 @@ func OpenTree(config TreeConfig) (*Tree, error) {
 	if t.config.Vanished == 0 {
 		t.config.Vanished = DefaultVanished
 	}
-	t.writings = writings{pause: t.config.Vanished, at: make(map[string]writing)}
 	t.compression = compression{
 		wanted: t.config.Encode, memory: t.config.Memory, archive: t.config.Variants, newEncoder: newEncoders, now: t.config.Now,
 		logger: t.config.Logger.With(zap.String("root", t.config.Root)),
@@ -154,28 +157,25 @@ func (t *Tree) run(ctx context.Context) {
 			if !w.follow(event) {
 				continue
 			}
-			t.heard = t.config.Now()
-			if t.heard.Sub(t.disturbed()) < unrest {
-				timer.Reset(t.config.Settle)
+			t.lastEvent = t.config.Now()
+			if t.unsettled(t.lastEvent) < maxUnsettled {
+				timer.Reset(t.pause())
 			}
 		case err := <-w.errors():
 			t.config.Logger.Warn("following a directory; it is read anew", zap.String("root", t.config.Root), zap.Error(err))
 			timer.Reset(t.config.Settle)
 		case <-timer.C:
 			w.watch()
-			t.refresh(ctx, w.working() && !t.heard.IsZero() && t.config.Now().Sub(t.heard) >= t.config.Settle)
+			t.refresh(ctx, w.working() && !t.lastEvent.IsZero() && t.config.Now().Sub(t.lastEvent) >= t.config.Settle)
 			t.renew(ctx)
 			timer.Reset(t.afterScan(w))
 		}
 	}
 }
 
-// disturbed is since when the tree is written to.
-func (t *Tree) disturbed() time.Time {
-	if t.restless.IsZero() {
-		t.restless = t.config.Now()
-	}
-	return t.restless
+// pause is how long the tree must be quiet before it is read again: settle, or longer if reading takes long.
+func (t *Tree) pause() time.Duration {
+	return max(t.config.Settle, min(readingShare*t.reading, maxPause))
 }
 
 // afterScan is when to look again if nothing is heard before.
@@ -185,8 +185,8 @@ func (t *Tree) afterScan(w *watcher) time.Duration {
 		every = t.config.Poll
 	}
 	switch {
-	case t.changing, t.writings.any():
-		return t.config.Settle
+	case t.changing:
+		return max(t.config.Settle, min(readingShare*t.looking, maxPause))
 	case len(t.missing) > 0, t.catalog.Load() == nil:
 		return min(every, t.config.Vanished)
 	case !w.working():

@@ -183,8 +183,8 @@ func TestRootThatVanishesIsSaid(t *testing.T) {
 	}
 }
 
-// A tree in which something is always written is published at the start without that, and later reported.
-func TestNeverQuiet(t *testing.T) {
+// A tree in which a file is always written is published at the start without that file.
+func TestFirstReadingOfABusyTree(t *testing.T) {
 	t.Parallel()
 	writes := 0
 	var s *stillTree
@@ -195,22 +195,13 @@ func TestNeverQuiet(t *testing.T) {
 			return nil
 		}
 	})
-	for range firstAttempts {
+	for began := s.now; s.now.Sub(began) < maxUnsettledFirst; s.now = s.now.Add(time.Second) {
 		if s.read() != nil {
-			t.Fatal("published while it was written to")
+			t.Fatal("published while the log file was written to")
 		}
 	}
 	if content(s.read(), "main.js") != "x" {
 		t.Error("nothing is published at the start")
-	}
-	s.write("main.js", "y")
-	s.read()
-	if s.logged("has been written to for") {
-		t.Error("reported at once")
-	}
-	s.now = s.now.Add(unrest)
-	if content(s.read(), "main.js") != "x" || !s.logged("has been written to for") {
-		t.Errorf("nothing is said of it: %v", s.logs.All())
 	}
 }
 

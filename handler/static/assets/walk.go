@@ -28,6 +28,8 @@ type entry struct {
 	hidden   bool // it is not served: a manifest, or of interest only while it changes
 }
 
+func byPath(a, b entry) int { return cmp.Compare(a.path, b.path) }
+
 // walker lists what is below a root. It reads no file.
 type walker struct {
 	root   *os.Root
@@ -45,7 +47,7 @@ func (w *walker) walk(ctx context.Context) ([]entry, error) {
 		return nil, err
 	}
 	w.addNamed()
-	slices.SortFunc(w.entries, func(a, b entry) int { return cmp.Compare(a.path, b.path) })
+	slices.SortFunc(w.entries, byPath)
 	return w.entries, nil
 }
 
