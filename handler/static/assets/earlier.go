@@ -55,25 +55,45 @@ func (t *Tree) Earlier(path, version string) (*archive.Content, bool) {
 	return t.config.Archive.Get(path, version)
 }
 
-// archive keeps what is current, in the background, for the day that it is replaced; what was until now gets its full time.
-func (t *Tree) archive(ctx context.Context, previous, next *Catalog) {
+// archiveWait is how long a new catalog waits until the bytes that it replaces are in the archive. A slow disk must not hold
+// back a deployment for longer.
+const archiveWait = 10 * time.Second
+
+// archiveReplaced puts the files of a catalog that is about to be replaced into the archive, those too that were asked for by
+// another version meanwhile. Their time begins at since.
+func (t *Tree) archiveReplaced(catalog *Catalog, since time.Time) {
 	if !t.openArchive() {
-		t.replaced.remove(previous)
 		return
 	}
-	t.background.Add(1)
-	go func() {
-		defer t.background.Done()
-		t.archiving.Lock() // one after the other
+	done := make(chan struct{})
+	t.background.Go(func() {
+		defer close(done)
+		t.archiving.Lock() // after the catalog was archived when it was published
 		defer t.archiving.Unlock()
-		since := t.config.Now()
-		if previous != nil {
-			t.put(ctx, previous, since) // what has no room was told of when it was current
-			t.replaced.remove(previous)
-		}
-		t.reportFull(t.put(ctx, next, since))
+		t.put(t.ctx, catalog, since)
+	})
+	timer := time.NewTimer(t.archiveWait)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-t.ctx.Done():
+	case <-timer.C:
+		t.config.Logger.Warn("archiving takes long; publishing without waiting", zap.String("root", t.config.Root))
+	}
+}
+
+// archive puts the files of the current catalog into the archive, in the background. It drops nothing for them that was put
+// there since some time.
+func (t *Tree) archive(ctx context.Context, catalog *Catalog, since time.Time) {
+	if !t.openArchive() {
+		return
+	}
+	t.background.Go(func() {
+		t.archiving.Lock()
+		defer t.archiving.Unlock()
+		t.reportFull(t.put(ctx, catalog, since))
 		t.config.Archive.Sweep()
-	}()
+	})
 }
 
 // renew is for a tree that does not change.
@@ -85,7 +105,7 @@ func (t *Tree) renew(ctx context.Context) {
 	if since := t.config.Now().Sub(t.renewed); since >= renewEvery || since >= renewLost && catalog.lost.Swap(false) {
 		t.renewed = t.config.Now()
 		t.compress(ctx, nil, catalog)
-		t.archive(ctx, nil, catalog)
+		t.archive(ctx, catalog, t.renewed)
 	}
 }
 

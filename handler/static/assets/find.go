@@ -125,10 +125,7 @@ var earlierEvidence = Evidence{ByDigest, "the version is that of bytes that were
 
 // findEarlier looks for the bytes that a path had under a version before they were replaced.
 func (s *Site) findEarlier(name, version string) (found, bool) {
-	if file := s.Tree.justReplaced(name, version); file != nil {
-		return found{file: file.asEarlier()}, true
-	}
-	content, ok := s.Tree.Earlier(name, version) // last: the file may have been archived a moment ago
+	content, ok := s.Tree.Earlier(name, version)
 	if !ok {
 		return found{}, false
 	}

@@ -21,49 +21,65 @@ func (a *slowArchive) PutSparing(name, version string, content io.ReadSeeker, si
 	return a.Archive.PutSparing(name, version, content, since)
 }
 
-// Deployments that follow each other faster than files are put into the archive lose nothing.
-func TestReplacedBeforeItIsKept(t *testing.T) {
-	t.Parallel()
-	store := &slowArchive{let: make(chan struct{}), Archive: archive.New(archive.Config{
+func newSlowArchive(t *testing.T) *slowArchive {
+	t.Helper()
+	return &slowArchive{let: make(chan struct{}), Archive: archive.New(archive.Config{
 		Directory: t.TempDir(), Keep: time.Hour, Size: 64 << 20, Now: time.Now, Report: func(err error) { t.Error(err) },
 	})}
+}
+
+// Files are in the archive before the next generation replaces them, however fast deployments follow each other.
+func TestReplacedFilesAreArchivedFirst(t *testing.T) {
+	t.Parallel()
+	store := newSlowArchive(t)
 	hashed := "app." + md5Of("app")[:12] + ".js"
-	s := newStillTree(t, map[string]string{"main.js": "one", hashed: "app"}, func(c *TreeConfig) {
-		c.Archive = store
-	})
+	s := newStillTree(t, map[string]string{"main.js": "one", hashed: "app"}, func(c *TreeConfig) { c.Archive = store })
+	s.archiveWait = time.Hour
 	h := handlerOfStill(s)
 	h.Epoch = "e1"
 	first := s.read()
 	s.write("main.js", "two")
-	second := s.read()
+	published := make(chan *Catalog)
+	go func() { published <- s.read() }()
+	store.let <- struct{}{} // one file of two
+	if current := s.Current(); current != first {
+		t.Error("published before the replaced files are in the archive")
+	}
+	close(store.let)
+	second := <-published
 	s.write("main.js", "three")
 	s.remove(hashed)
 	s.read()
 	s.now = s.now.Add(DefaultVanished)
 	s.read()
-	check := func(when string) {
-		t.Helper()
-		for path, want := range map[string]string{
-			"main.js?v=" + first.Lookup("main.js").version():         "one",
-			"main.js?v=" + first.Lookup("main.js").version() + ".e1": "one",
-			"main.js?v=" + second.Lookup("main.js").version():        "two",
-			hashed: "app",
-			"main.js?v=" + s.catalog.Load().Lookup("main.js").version(): "three",
-		} {
-			response := ask(t, h, http.MethodGet, "/static/"+path)
-			if got := bodyOf(t, response); got != want || response.Header.Get("Cache-Control") != forever[0] {
-				t.Errorf("%s: %s is %q, %q, want %q for ever", when, path, got, response.Header.Get("Cache-Control"), want)
-			}
-			if e := h.Explain(httptest.NewRequest(http.MethodGet, "/static/"+path, nil)); e.Evidence.Kind != ByDigest {
-				t.Errorf("%s: %s is explained as %+v", when, path, e)
-			}
+	for path, want := range map[string]string{
+		"main.js?v=" + first.Lookup("main.js").version():         "one",
+		"main.js?v=" + first.Lookup("main.js").version() + ".e1": "one",
+		"main.js?v=" + second.Lookup("main.js").version():        "two",
+		hashed: "app",
+		"main.js?v=" + s.catalog.Load().Lookup("main.js").version(): "three",
+	} {
+		response := ask(t, h, http.MethodGet, "/static/"+path)
+		if got := bodyOf(t, response); got != want || response.Header.Get("Cache-Control") != forever[0] {
+			t.Errorf("%s is %q, %q, want %q for ever", path, got, response.Header.Get("Cache-Control"), want)
+		}
+		if e := h.Explain(httptest.NewRequest(http.MethodGet, "/static/"+path, nil)); e.Evidence.Kind != ByDigest {
+			t.Errorf("%s is explained as %+v", path, e)
 		}
 	}
-	check("before it is kept")
+}
+
+// A disk that takes nothing does not hold back a deployment.
+func TestSlowArchiveDoesNotHoldBack(t *testing.T) {
+	t.Parallel()
+	store := newSlowArchive(t)
+	s := newStillTree(t, map[string]string{"main.js": "one"}, func(c *TreeConfig) { c.Archive = store })
+	s.archiveWait = time.Millisecond
+	s.read()
+	s.write("main.js", "two")
+	if c := s.read(); content(c, "main.js") != "two" || !s.logged("publishing without waiting") {
+		t.Errorf("main.js is %q, logged %v", content(c, "main.js"), s.logs.All())
+	}
 	close(store.let)
 	s.background.Wait()
-	if len(s.replaced.catalogs) != 0 {
-		t.Error("what was replaced is still in memory")
-	}
-	check("when it is kept")
 }

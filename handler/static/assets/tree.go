@@ -68,7 +68,7 @@ type Tree struct {
 	compression     compression
 	stopCompressing context.CancelFunc
 	archiving       sync.Mutex
-	replaced        replaced
+	archiveWait     time.Duration
 	unkept          int // versions that the archive had no room for; under archiving
 	background      sync.WaitGroup
 }
@@ -81,7 +81,7 @@ func OpenTree(config TreeConfig) (*Tree, error) {
 	}
 	_ = root.Close()
 	t := &Tree{
-		config: config, ready: make(chan struct{}), done: make(chan struct{}), waiting: newWaiting(),
+		config: config, ready: make(chan struct{}), done: make(chan struct{}), waiting: newWaiting(), archiveWait: archiveWait,
 		missing: make(map[string]time.Time), reported: make(map[string]string),
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
@@ -207,8 +207,9 @@ func (t *Tree) publish(next *Catalog, started time.Time) {
 	}
 	next.Published = started
 	next.shareVariants(current)
-	if current != nil && t.config.Archive != nil {
-		t.replaced.add(current)
+	since := t.config.Now()
+	if current != nil {
+		t.archiveReplaced(current, since)
 	}
 	t.catalog.Store(next)
 	if current == nil {
@@ -216,7 +217,7 @@ func (t *Tree) publish(next *Catalog, started time.Time) {
 	}
 	t.renewed = t.config.Now()
 	t.compress(t.ctx, current, next)
-	t.archive(t.ctx, current, next)
+	t.archive(t.ctx, next, since)
 	t.config.Logger.Info("published assets",
 		zap.String("root", t.config.Root),
 		zap.String("generation", next.Generation),
