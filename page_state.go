@@ -79,13 +79,6 @@ func (s *pageState) version(urlPath string) (string, bool) {
 	return s.catalogs[i].Version(rest)
 }
 
-// referred notes a version that a page was written with.
-func (s *pageState) referred(urlPath, word, version, page string) {
-	if i, rest := s.at(urlPath); i >= 0 {
-		s.sites[i].Referred(s.catalogs[i], rest, word, version, page)
-	}
-}
-
 // integrity keeps a true attribute true where other bytes are served than those that it pins. One that is false is the
 // page's own error, and stays.
 func (s *pageState) integrity(urlPath, present string, add bool) (string, bool) {

@@ -102,11 +102,7 @@ func (w *pageWriter) decide(status int) {
 	if w.request.Method == http.MethodHead {
 		return
 	}
-	at := w.location()
-	w.page = w.state.stamper.Page(w.ResponseWriter, at)
-	w.page.Tell(func(path, word, version []byte) {
-		w.state.referred(string(path), string(word), string(version), at.Path)
-	})
+	w.page = w.state.stamper.Page(w.ResponseWriter, w.location())
 	if w.coding != "" && w.coding != "identity" {
 		w.decoder = newDecoding(w.coding, w.page)
 	}

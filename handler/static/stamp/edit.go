@@ -19,22 +19,6 @@ type edit struct {
 // scratch is memory that the references of one page share, one after the other.
 type scratch struct {
 	path, with []byte
-	referred   Referred // nil: nobody is told
-}
-
-// Referred is told of a reference to an asset that carries a version already: its decoded path, and the word of the query
-// with its value, as they are written. What it is given belongs to the page.
-type Referred func(path, word, version []byte)
-
-// tell tells of the version that a reference carries.
-func (s *Stamper) tell(text []byte, ref reference, referred Referred) {
-	start, end, found := s.versionWord(text, ref)
-	if !found {
-		return
-	}
-	if word, version, _ := bytes.Cut(text[start:end], []byte("=")); len(version) > 0 {
-		referred(ref.path, word, version)
-	}
 }
 
 // stamp is how a URL is changed so that it names the present version.
@@ -42,9 +26,6 @@ func (s *Stamper) stamp(text []byte, at location, amp ampersand, memory *scratch
 	ref, ok := s.refer(text, at, memory)
 	if !ok {
 		return edit{}, false
-	}
-	if memory.referred != nil {
-		s.tell(text, ref, memory.referred)
 	}
 	version, ok := s.Version(string(ref.path))
 	if !ok {

@@ -49,9 +49,6 @@ func (s *Stamper) Page(out io.Writer, at *url.URL) *Page {
 	return &Page{stamper: s, out: out, base: locationOf(at)}
 }
 
-// Tell has a function told of the versions that references carry before they are stamped.
-func (p *Page) Tell(referred Referred) { p.memory.referred = referred }
-
 // Write takes the next part of the page. It keeps nothing of data.
 func (p *Page) Write(data []byte) (int, error) {
 	for rest := data; len(rest) > 0 && p.err == nil; {

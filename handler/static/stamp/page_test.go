@@ -2,9 +2,7 @@ package stamp
 
 import (
 	"bytes"
-	"io"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 
@@ -175,35 +173,5 @@ func TestPageCutAnywhere(t *testing.T) {
 				t.Errorf("cut before %q:\n%s, at once:\n%s", page[cut:], out.String(), whole)
 			}
 		}
-	}
-}
-
-// Who asks is told of the versions that references carry, before they are stamped; of other words of the query, nothing.
-func TestPageTellsVersions(t *testing.T) {
-	t.Parallel()
-	stamper := New(Config{
-		Prefixes: []string{"/static/"}, VersionQuery: []string{"v", "ver"},
-		Version: func(path string) (string, bool) { return "0123456789abcdef", path != "/static/hashed.js" },
-	})
-	const page = `<base href="/static/"><script src="main.js?key=secret&amp;v=20260211"></script><link rel=stylesheet href="/static/a%20b.css?ver=2#x">
-<img srcset="/static/a.png?v=3 1x, /static/b.png 2x, /other/c.png?v=4" src="//elsewhere.com/static/d.png?v=5">
-<script type=module src="/static/module.js?v=6"></script><script src="/static/hashed.js?v=7"></script><img src="/static/e.png?v=">
-<style>p { background: url(/static/f.png?v=8) }</style>`
-	var told []string
-	p := stamper.Page(io.Discard, &url.URL{Host: "example.com", Path: "/live/"})
-	p.Tell(func(path, word, version []byte) {
-		told = append(told, string(path)+" "+string(word)+" "+string(version))
-	})
-	for i := range len(page) { // however it is cut
-		if _, err := p.Write([]byte{page[i]}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := p.Close(); err != nil {
-		t.Fatal(err)
-	}
-	want := []string{"/static/main.js v 20260211", "/static/a b.css ver 2", "/static/a.png v 3", "/static/hashed.js v 7"}
-	if !slices.Equal(told, want) {
-		t.Errorf("told\n%q, want\n%q", told, want)
 	}
 }
