@@ -10,6 +10,7 @@ import (
 
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
 	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/promises"
 )
 
 // AssetRoot is a directory and the URL prefix under which it is served.
@@ -34,7 +35,8 @@ type servedRoot struct {
 	tree   *assets.Tree
 	key    string // of the tree, in its pool
 
-	versions *toldVersions
+	versions *staleVersions
+	promises *promises.Store
 }
 
 func servedRootsOf(server *caddyhttp.Server) []*servedRoot {
@@ -71,15 +73,16 @@ func (a *VersionedAssets) open(ctx caddy.Context, r *AssetRoot, memory int64) (*
 	if err := a.checkKept(directory); err != nil {
 		return nil, err
 	}
-	versions, err := a.openLedger(ctx, directory)
+	history, err := a.openHistory(directory)
 	if err != nil {
 		return nil, err
 	}
 	served := &servedRoot{
-		server: lifecycle.Server(ctx), prefix: r.Prefix, root: config.Root, versions: newToldVersions(versions, r.Prefix, ctx.Logger()),
+		server: lifecycle.Server(ctx), prefix: r.Prefix, root: config.Root,
+		versions: newStaleVersions(history.ledger, r.Prefix, ctx.Logger()), promises: history.promises,
 	}
-	config.Ledger = served.versions
-	if config.Archive, config.Variants, err = a.archives(ctx, directory, versions); err != nil {
+	config.Ledger, config.Promises = served.versions, history.promises
+	if config.Archive, config.Variants, err = a.archives(ctx, directory, history.promises); err != nil {
 		return nil, fmt.Errorf("keep: %w", err)
 	}
 	served.key = a.treeKey(r, config)

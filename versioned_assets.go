@@ -130,7 +130,7 @@ func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 		if err != nil {
 			return fmt.Errorf("versioned_assets: serve %s: %w%s", root.Prefix, err, lifecycle.AtSource(root.Source))
 		}
-		a.handler.Sites = append(a.handler.Sites, assets.Site{Prefix: root.Prefix, Tree: served.tree, Ledger: served.versions})
+		a.handler.Sites = append(a.handler.Sites, assets.Site{Prefix: root.Prefix, Tree: served.tree, Ledger: served.versions, Promises: served.promises})
 	}
 	slices.SortStableFunc(a.handler.Sites, func(x, y assets.Site) int { return len(y.Prefix) - len(x.Prefix) })
 	a.pages = a.newPages()

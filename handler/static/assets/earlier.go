@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/static/archive"
+	"github.com/scan2food/usher/handler/static/promises"
 )
 
 // Archive keeps bytes on disk. [archive.Store] is one.
@@ -176,20 +177,22 @@ func (f *File) mayBeKept() bool {
 	return !f.IsManifest && !strings.HasPrefix(f.contentType[0], "text/html") && utf8.ValidString(f.Path)
 }
 
-// noteReplaced has the ledger know the versions of what is not kept: that they were proved, and of other bytes.
+// noteReplaced records the versions of replaced files that are not archived: they were proved, and of other content.
 func (t *Tree) noteReplaced(previous, next *Catalog) {
-	if t.config.Ledger == nil || previous == nil {
+	if t.config.Promises == nil || previous == nil {
 		return
 	}
+	var replaced []promises.Promise
 	for path, file := range previous.files {
 		now := next.files[path]
 		if file.Evidence.Kind != NoEvidence || !file.mayBeKept() || now != nil && now.digest == file.digest || t.isKept(file) {
 			continue
 		}
 		for _, version := range file.keptUnder() {
-			t.config.Ledger.Proved(path, version, file.digest)
+			replaced = append(replaced, promises.Promise{Path: path, Version: version, Digest: file.digest})
 		}
 	}
+	t.reportPromises(t.config.Promises.Add(replaced...))
 }
 
 func (t *Tree) putFile(catalog *Catalog, k keeping, since time.Time) error {

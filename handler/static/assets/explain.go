@@ -57,7 +57,7 @@ func (h *Handler) explain(r *http.Request, site *Site, a *answer) Explanation {
 		e.CacheControl = never[0]
 		e.Why = "the request cannot be met: " + strings.ToLower(http.StatusText(e.Status))
 	}
-	h.explainLie(&e, r, site, a.file)
+	h.explainStale(&e, r, site, a.file)
 	return e
 }
 

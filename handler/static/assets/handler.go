@@ -16,8 +16,10 @@ type Site struct {
 	// Prefix begins and ends with a slash.
 	Prefix string
 	Tree   *Tree
-	// Ledger is told of versions that nothing proves. Nil: nobody is.
+	// Ledger observes versions that nothing proves. Nil: none are observed.
 	Ledger Ledger
+	// Promises is the tree's. Nil: none are remembered.
+	Promises Promises
 }
 
 // Handler answers requests for assets. Build it once; it is safe for concurrent use.

@@ -7,21 +7,26 @@ import (
 	"strings"
 
 	"github.com/scan2food/usher/handler/static/fingerprint"
+	"github.com/scan2food/usher/handler/static/ledger"
+	"github.com/scan2food/usher/handler/static/promises"
 )
 
-// Ledger remembers of which bytes a version was.
+// Ledger detects versions that stay in use after the content changed.
 type Ledger interface {
-	// See notes a version that nothing proves, and the digest of the bytes that its path has now. The page refers to it; onPage
-	// says that the reference was seen there, and that no request claims it.
-	See(path, word, version string, digest [32]byte, page string, onPage bool)
-	// Name notes a file whose name holds a version of other bytes, and how that is known.
-	Name(path string, digest [32]byte, why string)
-	// Proved notes a version that was proved to be of bytes which are not kept.
-	Proved(path, version string, digest [32]byte)
-	// WasProved reports a version that was proved to be of other bytes.
-	WasProved(path, version string, digest [32]byte) bool
-	// Lied reports a version that was found to be told of other bytes than before; "" is that in the name.
-	Lied(path, version string) bool
+	// Observe records a request for a file by a version that nothing proves.
+	Observe(ledger.Observation)
+	// ObserveName records a file whose name holds the hash of other content, and how that is known.
+	ObserveName(path string, digest ledger.Digest, why string)
+	// IsStale reports whether a version was found stale. The version "" is that in the name.
+	IsStale(path, version string) bool
+}
+
+// Promises remembers which content each URL was given out for as immutable. [promises.Store] is one.
+type Promises interface {
+	Open() error
+	Add(...promises.Promise) error
+	// HasOther reports whether a URL was given out for other content.
+	HasOther(path, version string, digest [32]byte) bool
 }
 
 // Outdated is what is known of a version in the query that was proved of other bytes, which are not kept any more. It is the
@@ -32,11 +37,11 @@ var outdated = Evidence{Outdated, "the version was that of other bytes, which ar
 
 // outdatedVersion looks for a version in the query that was proved of other bytes.
 func (h *Handler) outdatedVersion(r *http.Request, site *Site, file *File) Evidence {
-	if site.Ledger == nil {
+	if site.Promises == nil {
 		return Evidence{}
 	}
 	for version := range h.versions(r) {
-		if site.Ledger.WasProved(file.Path, version, file.digest) {
+		if site.Promises.HasOther(file.Path, version, file.digest) {
 			return outdated
 		}
 	}
@@ -45,7 +50,7 @@ func (h *Handler) outdatedVersion(r *http.Request, site *Site, file *File) Evide
 
 // noteVersion notes the version of a request, which nothing proves.
 func (h *Handler) noteVersion(r *http.Request, site *Site, file *File) {
-	if site.Ledger == nil || !file.mayLie() {
+	if site.Ledger == nil || !file.hasVersionInQuery() {
 		return
 	}
 	for query := r.URL.RawQuery; len(query) > 0; {
@@ -53,14 +58,16 @@ func (h *Handler) noteVersion(r *http.Request, site *Site, file *File) {
 		parameter, query, _ = strings.Cut(query, "&")
 		word, version, _ := strings.Cut(parameter, "=")
 		if version != "" && slices.Contains(h.VersionQuery, word) {
-			site.Ledger.See(file.Path, word, version, file.source().digest, pageOf(r), false)
+			site.Ledger.Observe(ledger.Observation{
+				Path: file.Path, Param: word, Version: version, Digest: file.source().digest, Page: pageOf(r),
+			})
 			return
 		}
 	}
 }
 
-// mayLie reports a file whose version, if there is one, stands in the query.
-func (f *File) mayLie() bool {
+// hasVersionInQuery reports a file whose version, if there is one, stands in the query.
+func (f *File) hasVersionInQuery() bool {
 	return f.Evidence.Kind == NoEvidence && !f.IsManifest && !strings.HasPrefix(f.contentType[0], "text/html")
 }
 
@@ -84,31 +91,19 @@ func pageOf(r *http.Request) string {
 	return rest
 }
 
-// Referred notes that a page refers to a path of a catalog by a version, if that proves nothing.
-func (s *Site) Referred(catalog *Catalog, path, word, version, page string) {
-	if s.Ledger == nil || catalog == nil {
-		return
-	}
-	file := catalog.Lookup(path)
-	if file == nil || !file.mayLie() || file.VersionEvidence(version).Kind != NoEvidence {
-		return
-	}
-	s.Ledger.See(path, word, version, file.source().digest, page, true)
-}
-
-// tellNames notes the files whose names hold the version of other bytes: a manifest says so, or they had it before.
-func (t *Tree) tellNames(previous, next *Catalog) {
+// reportStaleNames notes the files whose names hold the version of other bytes: a manifest says so, or they had it before.
+func (t *Tree) reportStaleNames(previous, next *Catalog) {
 	if t.config.Ledger == nil {
 		return
 	}
 	for file := range next.All() {
-		if why := t.falseName(previous, file); why != "" {
-			t.config.Ledger.Name(file.Path, file.digest, why)
+		if why := t.otherContent(previous, file); why != "" {
+			t.config.Ledger.ObserveName(file.Path, file.digest, why)
 		}
 	}
 }
 
-func (t *Tree) falseName(previous *Catalog, file *File) (why string) {
+func (t *Tree) otherContent(previous *Catalog, file *File) (why string) {
 	switch {
 	case file.denied.Doubt == fingerprint.OtherBytes:
 		return file.denied.Detail
@@ -125,7 +120,7 @@ func (t *Tree) falseName(previous *Catalog, file *File) (why string) {
 
 // wasProvedOf reports a file that is kept with other bytes under its name alone: as one whose name is a version.
 func (t *Tree) wasProvedOf(file *File) bool {
-	if t.config.Archive == nil || t.config.Ledger.Lied(file.Path, "") {
+	if t.config.Archive == nil || t.config.Ledger.IsStale(file.Path, "") {
 		return false
 	}
 	content, found := t.Earlier(file.Path, "")
@@ -144,17 +139,17 @@ func (t *Tree) wasProvedOf(file *File) bool {
 	return proved
 }
 
-// explainLie says of a version that it was told of other bytes before.
-func (h *Handler) explainLie(e *Explanation, r *http.Request, site *Site, file *File) {
+// explainStale adds that a version had other content before.
+func (h *Handler) explainStale(e *Explanation, r *http.Request, site *Site, file *File) {
 	if site.Ledger == nil || e.Evidence.Kind != NoEvidence {
 		return
 	}
-	if file.denied.Detail == "" && site.Ledger.Lied(file.Path, "") {
-		e.Why += ": the version in the name is that of other bytes"
+	if file.denied.Detail == "" && site.Ledger.IsStale(file.Path, "") {
+		e.Why += ": the name holds the hash of other content"
 	}
 	for version := range h.versions(r) {
-		if site.Ledger.Lied(file.Path, version) {
-			e.Why += ": the version was told of other bytes before"
+		if site.Ledger.IsStale(file.Path, version) {
+			e.Why += ": the version had other content before"
 			return
 		}
 	}

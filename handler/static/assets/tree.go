@@ -60,8 +60,9 @@ type Tree struct {
 	lastEvent       time.Time // of the changes that are not published; zero: none came
 	warnedUnsettled bool      // that files keep changing
 
-	unopened bool      // it was said that the archive cannot be opened
-	renewed  time.Time // when what is current was put into the archives, or renewed there
+	forgetful bool      // it was reported that promises cannot be written
+	unopened  bool      // it was said that the archive cannot be opened
+	renewed   time.Time // when what is current was put into the archives, or renewed there
 
 	followers followers
 
@@ -137,6 +138,7 @@ func (t *Tree) run(ctx context.Context) {
 	defer t.background.Wait()
 	w := newWatcher(t.config.Root, t.config.Manifests, t.config.Poll > 0)
 	defer w.close()
+	t.openPromises()
 	t.openArchive()
 	w.watch() // before it is read: what changes in between is then heard of
 	t.refresh(t.waiting.reading, false)
@@ -224,7 +226,7 @@ func (t *Tree) publish(next *Catalog, started time.Time) {
 		zap.Int("files", next.Files()),
 		zap.Duration("duration", t.config.Now().Sub(started)))
 	t.tellDoubts(next)
-	t.tellNames(current, next)
+	t.reportStaleNames(current, next)
 	t.noteReplaced(current, next)
 	t.tellFollowers()
 }

@@ -33,8 +33,10 @@ type TreeConfig struct {
 	// Variants keeps what files are in other codings, so that it is made once. Nil: it is made by each process, for as much as
 	// there is memory.
 	Variants Archive
-	// Ledger is told of names that hold the version of other bytes. Nil: nobody is.
+	// Ledger observes names that hold the hash of other content. Nil: none are observed.
 	Ledger Ledger
+	// Promises remembers the versions of replaced files that are not archived. Nil: they are forgotten.
+	Promises Promises
 	// Logger is told of generations, and of what could not be read.
 	Logger *zap.Logger
 	Now    func() time.Time

@@ -3,140 +3,179 @@ package ledger
 import (
 	"crypto/sha256"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 )
 
-// What one client makes up is neither believed, nor does it drive out what many have, or what stands on pages.
-func TestMadeUpVersions(t *testing.T) {
+// One client's invented versions are not reported, and do not displace the version of the pages.
+func TestInventedVersions(t *testing.T) {
 	t.Parallel()
-	b := openBook(t)
-	b.seeLong("page", "old", true)
+	l := newClocked()
+	l.requestForAMinute("page", "old")
 	for i := range 5000 {
-		b.see("many", "old", false)
-		b.see(fmt.Sprintf("made-up-%d", i), "old", false)
-		b.see(fmt.Sprintf("made-up-too-%d", i), "old", false)
+		l.request("many", "old")
+		l.request(fmt.Sprintf("invented-%d", i), "old")
+		l.request(fmt.Sprintf("also-invented-%d", i), "old")
 	}
-	if notes := *(*b.shelves.Load())["main.js"].notes.Load(); len(notes) > 2*perKind {
-		t.Errorf("%d versions are held, want no more than %d", len(notes), 2*perKind)
+	records := l.records("main.js")
+	if len(records) > maxVersions {
+		t.Errorf("%d versions are recorded, want at most %d", len(records), maxVersions)
 	}
 	for _, version := range []string{"page", "many"} {
-		if b.find("main.js", version) == nil {
-			t.Errorf("%s was driven out", version)
+		if l.find("main.js", version) == nil {
+			t.Errorf("%s was displaced", version)
 		}
 	}
-	if notes := *(*b.shelves.Load())["main.js"].notes.Load(); b.seeLongEach(notes, "new") > 2 {
-		t.Error("what one client made up is told of as a lie")
-	}
-}
-
-// seeLongEach asks for each once before and once after the patience, on the present bytes.
-func (b *book) seeLongEach(notes []*note, content string) (lies int) {
+	reports := 0
 	for range 2 {
-		for _, n := range notes {
-			if _, found := b.see(n.version, content, n.kind == onPage); found {
-				lies++
-			}
-		}
-		b.later(DefaultPatience)
-	}
-	return lies
-}
-
-func TestLedgerIsBounded(t *testing.T) {
-	t.Parallel()
-	b := openBook(t)
-	b.seeLong("1", "old", true)
-	long := strings.Repeat("x", maxPath-10)
-	for i := range maxPaths + 500 {
-		b.See(Sight{Path: fmt.Sprint(long[:i%len(long)], i), Word: "v", Version: "1", Page: long[:200]})
-		b.later(time.Millisecond)
-	}
-	if paths := len(*b.shelves.Load()); paths > maxPaths || b.size > maxSize {
-		t.Errorf("%d paths take %d bytes, want no more than %d and %d", paths, b.size, maxPaths, maxSize)
-	}
-	size := 0
-	for path, s := range *b.shelves.Load() {
-		size += len(path) + sizeOf(*s.notes.Load())
-	}
-	if size != b.size {
-		t.Errorf("counted %d bytes, there are %d", b.size, size)
-	}
-	if b.find("main.js", "1") == nil {
-		t.Error("what stands on a page was driven out by what was asked for once")
-	}
-	b.restart()
-	if info, err := os.Stat(b.file); err != nil || info.Size() > maxFile {
-		t.Errorf("the file: %v, %v", info, err)
-	}
-	if b.find("main.js", "1") == nil || len(b.reports) > 0 {
-		t.Errorf("after a restart it is gone, reported %q", b.reports)
-	}
-}
-
-// The log is not filled, whatever is asked for: what is not told is counted.
-func TestLiesAreBounded(t *testing.T) {
-	t.Parallel()
-	b := openBook(t)
-	told, untold := 0, 0
-	for round := range 2 {
-		for range 2 {
-			for i := range 100 {
-				lie, found := b.Name(fmt.Sprintf("%d.0123abcd.js", i), sha256.Sum256([]byte{byte(round)}), "why")
-				if found {
-					told++
-					untold += lie.Untold
+		for _, r := range records {
+			if stale, found := l.request(r.version, "new"); found {
+				reports++
+				if stale.Version != "page" {
+					t.Errorf("%s was reported", stale.Version)
 				}
 			}
 		}
-		b.later(liesIn)
+		l.advance(DefaultGrace)
 	}
-	if told != 2*mostLies || untold != 100-mostLies {
-		t.Errorf("%d lies were told, and %d counted, want %d and %d", told, untold, 2*mostLies, 100-mostLies)
-	}
-}
-
-func TestWhatIsSeenAgainAllocatesNothing(t *testing.T) {
-	b := openBook(t)
-	digest := sha256.Sum256([]byte("old"))
-	see := func(digest Digest, version string) {
-		b.See(Sight{Path: "main.js", Word: "v", Version: version, Digest: digest, Page: "/"})
-	}
-	see(digest, "1")
-	if allocations := testing.AllocsPerRun(100, func() { see(digest, "1"); b.WasProved("main.js", "1", digest) }); allocations > 0 {
-		t.Errorf("a hit makes %v allocations, want none", allocations)
-	}
-	other := sha256.Sum256([]byte("new"))
-	see(other, "1")
-	if allocations := testing.AllocsPerRun(100, func() { see(other, "1") }); allocations > 0 {
-		t.Errorf("a doubt makes %v allocations, want none", allocations)
-	}
-	if allocations := testing.AllocsPerRun(100, func() { see(digest, strings.Repeat("x", 100)[:maxVersion+1]) }); allocations > 1 {
-		t.Errorf("what is no version makes %v allocations", allocations)
+	if reports != 1 {
+		t.Errorf("%d versions were reported, want one for this content", reports)
 	}
 }
 
-func TestLedgerOfManyAtOnce(t *testing.T) {
+func TestImplausibleVersionsAreNotRecorded(t *testing.T) {
 	t.Parallel()
-	b := openBook(t)
+	l := newClocked()
+	for _, c := range []struct{ path, param, version, why string }{
+		{"main.js", "v", "", "no version"},
+		{"main.js", "v", strings.Repeat("x", maxVersion+1), "long version"},
+		{"main.js", strings.Repeat("x", maxVersion+1), "1", "long parameter"},
+		{strings.Repeat("x", maxPath+1), "v", "1", "long path"},
+		{"main.js", "v", "a\nb", "control character"},
+		{"main.js", "v", "a\xc3b", "not ASCII"},
+	} {
+		l.Observe(Observation{Path: c.path, Param: c.param, Version: c.version})
+		if len(*l.entries.Load()) > 0 {
+			t.Fatalf("recorded: %s", c.why)
+		}
+	}
+}
+
+func TestPathsAreBounded(t *testing.T) {
+	t.Parallel()
+	l := newClocked()
+	l.requestForAMinute("1", "old")
+	for i := range 3 * maxPaths {
+		l.Observe(Observation{Path: fmt.Sprint(i), Param: "v", Version: "1"})
+		l.advance(time.Millisecond)
+	}
+	if paths := len(*l.entries.Load()); paths > maxPaths {
+		t.Errorf("%d paths are recorded, want at most %d", paths, maxPaths)
+	}
+	if l.find("main.js", "1") == nil {
+		t.Error("a version that many clients request was displaced by versions that were requested once")
+	}
+}
+
+func TestReportsAreBounded(t *testing.T) {
+	t.Parallel()
+	l := newClocked()
+	reports, suppressed := 0, 0
+	for round := range 2 {
+		for range 2 {
+			for i := range 100 {
+				stale, found := l.ObserveName(fmt.Sprintf("%d.0123abcd.js", i), sha256.Sum256([]byte{byte(round)}), "why")
+				if found {
+					reports++
+					suppressed += stale.Suppressed
+				}
+			}
+		}
+		l.advance(reportWindow)
+	}
+	if reports != 2*maxReports || suppressed != 100-maxReports {
+		t.Errorf("%d reports, %d suppressed, want %d and %d", reports, suppressed, 2*maxReports, 100-maxReports)
+	}
+}
+
+// The whole query of a request would stay in memory, and with it what may be secret.
+func TestRecordsHoldNoOtherPartOfTheQuery(t *testing.T) {
+	t.Parallel()
+	query := strings.Clone("key=secret&v=20260211")
+	version := query[strings.LastIndex(query, "=")+1:]
+	l := newClocked()
+	l.Observe(Observation{Path: "main.js", Param: "v", Version: version})
+	if r := l.find("main.js", "20260211"); r == nil || isPartOf(r.version, query) {
+		t.Error("the recorded version shares the memory of the query")
+	}
+}
+
+func TestRepeatedObservationsAllocateNothing(t *testing.T) {
+	l := newClocked()
+	old, changed := sha256.Sum256([]byte("old")), sha256.Sum256([]byte("new"))
+	observe := func(digest Digest) {
+		l.Observe(Observation{Path: "main.js", Param: "v", Version: "1", Digest: digest, Page: "/"})
+	}
+	observe(old)
+	if allocations := testing.AllocsPerRun(100, func() { observe(old) }); allocations > 0 {
+		t.Errorf("a repeated observation makes %v allocations, want none", allocations)
+	}
+	observe(changed)
+	if allocations := testing.AllocsPerRun(100, func() { observe(changed) }); allocations > 0 {
+		t.Errorf("a pending observation makes %v allocations, want none", allocations)
+	}
+}
+
+func TestConcurrentObservations(t *testing.T) {
+	t.Parallel()
+	l := newClocked()
 	var all sync.WaitGroup
 	for worker := range 8 {
 		all.Go(func() {
 			for i := range 300 {
-				b.see(fmt.Sprint(i%7), fmt.Sprint(i/100), worker%2 == 0)
-				b.Proved("main.js", fmt.Sprint("p", i%9), Digest{byte(worker)})
-				b.later(time.Millisecond * 100)
-				if i%50 == 0 {
-					b.save(false)
-				}
+				l.request(fmt.Sprint(i%7), fmt.Sprint(i/100))
+				l.ObserveName("name.js", Digest{byte(worker)}, "why")
+				l.IsStale("main.js", fmt.Sprint(i%7))
+				l.advance(100 * time.Millisecond)
 			}
 		})
 	}
 	all.Wait()
-	if len(b.reports) > 0 {
-		t.Errorf("reported %q", b.reports)
+	if records := l.records("main.js"); len(records) > maxVersions {
+		t.Errorf("%d versions are recorded, want at most %d", len(records), maxVersions)
 	}
+}
+
+// The path of a request that repeats an earlier one, beside versions that a client invents as fast as it can.
+func BenchmarkObserve(b *testing.B) {
+	versions := make([]string, 1<<16)
+	for i := range versions {
+		versions[i] = fmt.Sprint("invented-", i)
+	}
+	for _, c := range []struct {
+		name    string
+		version func(i int) string
+	}{
+		{"repeated", func(int) string { return "20260211" }},
+		{"invented", func(i int) string { return versions[i%len(versions)] }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			l := New(time.Now, 0)
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for i := 0; pb.Next(); i++ {
+					l.Observe(Observation{Path: "theatre_js/live-orders/main.js", Param: "v", Version: c.version(i), Page: "/live/"})
+				}
+			})
+		})
+	}
+}
+
+// isPartOf reports a string that shares the memory of another.
+func isPartOf(part, whole string) bool {
+	start, at := uintptr(unsafe.Pointer(unsafe.StringData(whole))), uintptr(unsafe.Pointer(unsafe.StringData(part)))
+	return at >= start && at < start+uintptr(len(whole))
 }

@@ -1,7 +1,7 @@
-// Package ledger notices versions that lie: words such as the 20260211 of main.js?v=20260211 that were told of some bytes,
-// and are told of other bytes now.
+// Package ledger detects stale versions: version strings, such as the 20260211 of main.js?v=20260211, that stay in use after
+// the content of the file has changed.
 //
-// A [Ledger] holds which bytes a version was of when it was seen last, over restarts, in one file. What is seen again is found
-// without a lock. It is bounded in all directions, since clients choose what they ask for: of a path it holds the few
-// versions that pages refer to, and the few that most requests share.
+// A [Ledger] remembers in memory which content each version was requested for. A restart of the process forgets it. An
+// observation that repeats an earlier one takes no lock. Clients choose what they request, so all memory is bounded, and so
+// is the number of reports.
 package ledger

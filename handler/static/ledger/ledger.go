@@ -3,228 +3,177 @@ package ledger
 import (
 	"cmp"
 	"crypto/sha256"
-	"io/fs"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Config is what a [Ledger] is made of.
-type Config struct {
-	// File holds what is known. Its directory is made if it is missing.
-	File string
-	// Patience is how long a version may be seen with other bytes until it is a lie: a deployment changes files first and the
-	// pages that refer to them later. Default 10s.
-	Patience time.Duration
-	// Every is how often what is new is written to the file. Default 30s.
-	Every time.Duration
-	Now   func() time.Time
-	// Report is told of a file that could not be read or written.
-	Report func(error)
-}
+// DefaultGrace is how long a version may be requested for changed content before it is stale.
+const DefaultGrace = 10 * time.Second
 
-// Defaults of a [Config].
-const (
-	DefaultPatience = 10 * time.Second
-	DefaultEvery    = 30 * time.Second
-)
-
-// Digest is the SHA-256 of bytes.
+// Digest is the SHA-256 of a file's content.
 type Digest = [sha256.Size]byte
 
-// Sight is a version that was seen.
-type Sight struct {
-	// Path is the file's.
+// Observation is a request for a file by a version that nothing proves.
+type Observation struct {
+	// Path is the path of the file.
 	Path string
-	// Word is the one of the query that carries the version: v.
-	Word, Version string
-	// Digest is that of the bytes that the path has now.
+	// Param is the query parameter that carries the version, such as v.
+	Param, Version string
+	// Digest is the digest of the file's current content.
 	Digest Digest
-	// Page is the path of the page that refers to it, or "".
+	// Page is the path of the page that sent the request; "" if unknown.
 	Page string
-	// OnPage says that the reference was seen on the page itself. Otherwise it is what a request claims.
-	OnPage bool
+}
+
+// StaleVersion is a version string still in use after the file's content changed.
+type StaleVersion struct {
+	Path, Param, Version, Page string
+	// Previous and Current are the contents that the version was requested for.
+	Previous, Current Digest
+	// InName reports a version that is part of the file's name. Why says how it is known to be of other content.
+	InName bool
+	Why    string
+	// Suppressed is the number of stale versions since the last report that were not reported, because they were too many.
+	Suppressed int
 }
 
 // Ledger is safe for concurrent use.
 type Ledger struct {
-	config   Config
-	patience atomic.Int64                      // of the configuration in force
-	shelves  atomic.Pointer[map[string]*shelf] // by path; immutable
+	now     func() time.Time
+	grace   atomic.Int64
+	entries atomic.Pointer[map[string]*entry] // by path; immutable
 
-	mutex     sync.Mutex // guards what follows, and all changes of shelves
-	size      int        // of all that is held, in bytes
-	dirty     bool
-	savedHits int         // what hits were when they were written
-	told      []time.Time // when lies were told, within liesIn
-	mute      int         // lies that were not told
-
-	saving   sync.Mutex  // guards what follows
-	written  fs.FileInfo // the file as it was written, or read, last
-	reported string      // what was reported of the file last
-
-	stop    chan struct{}
-	stopped chan struct{}
+	mutex      sync.Mutex  // guards changes of entries, and the fields below
+	reports    []time.Time // within reportWindow
+	suppressed int
 }
 
-// Open reads the file. One that cannot be read is reported, and begun anew.
-func Open(config Config) *Ledger {
-	config.Every = cmp.Or(config.Every, DefaultEvery)
-	l := &Ledger{config: config, stop: make(chan struct{}), stopped: make(chan struct{})}
-	l.shelves.Store(&map[string]*shelf{})
-	l.Wait(config.Patience)
-	if err := l.load(); err != nil {
-		config.Report(err)
-	}
-	l.dirty, l.savedHits = false, l.hits()
-	go l.writeNowAndThen()
+// New returns an empty ledger. A grace of 0 is [DefaultGrace].
+func New(now func() time.Time, grace time.Duration) *Ledger {
+	l := &Ledger{now: now}
+	l.entries.Store(&map[string]*entry{})
+	l.SetGrace(grace)
 	return l
 }
 
-// Wait sets the patience from now on. 0 means the default.
-func (l *Ledger) Wait(patience time.Duration) {
-	l.patience.Store(int64(cmp.Or(patience, DefaultPatience)))
+// SetGrace sets how long a version may be requested for changed content before it is stale: a deployment changes files first
+// and pages later. 0 is [DefaultGrace].
+func (l *Ledger) SetGrace(grace time.Duration) {
+	l.grace.Store(int64(cmp.Or(grace, DefaultGrace)))
 }
 
-// Close writes what is held, and ends.
-func (l *Ledger) Close() {
-	close(l.stop)
-	<-l.stopped
-}
-
-func (l *Ledger) writeNowAndThen() {
-	defer close(l.stopped)
-	ticker := time.NewTicker(l.config.Every)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			l.save(false)
-		case <-l.stop:
-			l.save(true)
-			return
-		}
+// Observe records a request. It returns a stale version that has not been reported for this content.
+func (l *Ledger) Observe(o Observation) (stale StaleVersion, found bool) {
+	if r := l.find(o.Path, o.Version); r != nil && l.countRepeated(r, o.Digest) {
+		return StaleVersion{}, false
 	}
-}
-
-// See notes a version that nothing proves. What it returns is a lie that nobody was told of.
-func (l *Ledger) See(s Sight) (lie Lie, found bool) {
-	if n := l.find(s.Path, s.Version); n != nil && (n.kind == onPage || !s.OnPage) {
-		switch doubt := n.doubt.Load(); {
-		case n.digest == s.Digest && doubt == nil:
-			n.count()
-			return Lie{}, false
-		case doubt != nil && doubt.digest == s.Digest && l.config.Now().UnixNano() < doubt.next.Load():
-			doubt.seen.Add(1)
-			return Lie{}, false
-		}
-	}
-	if !isPlausible(s) {
-		return Lie{}, false
-	}
-	return l.note(s)
-}
-
-// The longest path, version and page that are held, in bytes.
-const (
-	maxPath    = 512
-	maxVersion = 64
-	maxPage    = 256
-)
-
-// isPlausible keeps out what is no version that anybody wrote into a page.
-func isPlausible(s Sight) bool {
-	return len(s.Path) <= maxPath && s.Version != "" && len(s.Version) <= maxVersion && len(s.Word) <= maxVersion &&
-		!strings.ContainsFunc(s.Version, func(c rune) bool { return c <= ' ' || c >= 0x7f })
-}
-
-func (l *Ledger) find(path, version string) *note {
-	shelf := (*l.shelves.Load())[path]
-	if shelf == nil {
-		return nil
-	}
-	return shelf.find(version)
-}
-
-// note is See for what is not as it was.
-func (l *Ledger) note(s Sight) (Lie, bool) {
-	if len(s.Page) > maxPage {
-		s.Page = ""
+	if !isPlausible(o) {
+		return StaleVersion{}, false
 	}
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	now := l.config.Now()
-	kind := asked
-	if s.OnPage {
-		kind = onPage
-	}
-	n := l.find(s.Path, s.Version)
+	now := l.now()
+	r := l.find(o.Path, o.Version)
 	switch {
-	case n != nil && n.kind == proved:
-		return Lie{}, false // it is known to be of other bytes
-	case n == nil:
-		l.put(s.Path, &note{version: s.Version, word: s.Word, page: s.Page, digest: s.Digest, kind: kind, at: now})
-		return Lie{}, false
-	case kind > n.kind:
-		n = n.with(kind, s.Page)
-		l.put(s.Path, n)
+	case r == nil:
+		r = &record{version: strings.Clone(o.Version), param: strings.Clone(o.Param), digest: o.Digest, since: now}
+		r.requests.add()
+		l.put(o.Path, r)
+	case r.digest == o.Digest:
+		r.pending.Store(nil) // the previous content is back
+		r.requests.add()
+	default:
+		return l.check(o, r, now)
 	}
-	if n.digest == s.Digest {
-		n.doubt.Store(nil) // the old bytes are back
-		n.count()
-		return Lie{}, false
-	}
-	return l.weigh(s, n, now)
+	return StaleVersion{}, false
 }
 
-// Name notes a file whose name holds the version of other bytes. What it returns is a lie that nobody was told of.
-func (l *Ledger) Name(path string, digest Digest, why string) (lie Lie, found bool) {
-	if len(path) > maxPath {
-		return Lie{}, false
-	}
-	if n := l.find(path, ""); n != nil && n.digest == digest {
-		return Lie{}, false
-	}
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	now := l.config.Now()
-	l.put(path, &note{digest: digest, kind: onPage, at: now, lied: now})
-	return l.mayTell(Lie{Path: path, Is: digest, InName: true, Why: why}, now)
-}
-
-// Proved notes a version that was proved to be of bytes which are not kept any more.
-func (l *Ledger) Proved(path, version string, digest Digest) {
-	if s := (Sight{Path: path, Version: version}); !isPlausible(s) {
-		return
-	}
-	if n := l.find(path, version); n != nil && n.digest == digest {
-		return
-	}
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	l.put(path, &note{version: version, digest: digest, kind: proved, at: l.config.Now()})
-}
-
-// WasProved reports a version that was proved to be of other bytes than these.
-func (l *Ledger) WasProved(path, version string, digest Digest) bool {
-	shelf := (*l.shelves.Load())[path]
-	if shelf == nil {
+// countRepeated counts an observation that changes nothing else, without the lock.
+func (l *Ledger) countRepeated(r *record, digest Digest) bool {
+	switch p := r.pending.Load(); {
+	case p == nil && r.digest == digest:
+		r.requests.add()
+	case p != nil && p.digest == digest && l.now().UnixNano() < p.until.Load():
+		p.requests.add()
+	default:
 		return false
 	}
-	for _, n := range *shelf.notes.Load() {
-		if n.kind == proved && n.digest != digest && n.isNamedBy(version) {
+	return true
+}
+
+// check decides whether a version is stale that was recorded with other content. Until the grace period is over it is pending.
+func (l *Ledger) check(o Observation, r *record, now time.Time) (StaleVersion, bool) {
+	p := r.pending.Load()
+	isNew := p == nil || p.digest != o.Digest
+	if isNew {
+		p = &pending{digest: o.Digest}
+		r.pending.Store(p)
+	}
+	p.requests.add()
+	if !isNew && now.UnixNano() < p.until.Load() {
+		return StaleVersion{}, false
+	}
+	p.until.Store(now.UnixNano() + l.grace.Load())
+	if isNew || r.requests.get()+p.requests.get() < enough || l.isReplaced(o, r, p) {
+		return StaleVersion{}, false
+	}
+	next := &record{version: r.version, param: r.param, digest: o.Digest, since: now, stale: true}
+	next.requests.set(r.requests.get())
+	l.put(o.Path, next)
+	return l.report(StaleVersion{
+		Path: o.Path, Param: r.param, Version: r.version, Page: o.Page, Previous: r.digest, Current: o.Digest,
+	}, now)
+}
+
+// isReplaced reports that the current content has a newer version that is requested as much. Then the old version comes from
+// pages that were loaded before the deployment, or another stale version was reported for this content.
+func (l *Ledger) isReplaced(o Observation, old *record, p *pending) bool {
+	for _, other := range l.records(o.Path) {
+		if other != old && other.digest == o.Digest && other.since.After(old.since) && other.requests.get() >= p.requests.get() {
 			return true
 		}
 	}
 	return false
 }
 
-// Lied is when a version was last found to be told of other bytes than before. The version is "" for that in a name.
-func (l *Ledger) Lied(path, version string) (at time.Time, page string, ok bool) {
-	n := l.find(path, version)
-	if n == nil || n.lied.IsZero() {
-		return time.Time{}, "", false
+// ObserveName records a file whose name holds the hash of other content; why says how that is known. It returns a stale version
+// that has not been reported for this content.
+func (l *Ledger) ObserveName(path string, digest Digest, why string) (stale StaleVersion, found bool) {
+	if r := l.find(path, ""); r != nil && r.digest == digest {
+		return StaleVersion{}, false
 	}
-	return n.lied, n.page, true
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	now := l.now()
+	r := &record{digest: digest, since: now, stale: true}
+	r.requests.set(enough)
+	l.put(path, r)
+	return l.report(StaleVersion{Path: path, Current: digest, InName: true, Why: why}, now)
+}
+
+// IsStale reports whether a version was found stale. The version "" is that in the file's name.
+func (l *Ledger) IsStale(path, version string) bool {
+	r := l.find(path, version)
+	return r != nil && r.stale
+}
+
+// At most maxReports stale versions are reported within reportWindow: clients must not be able to fill a log.
+const (
+	maxReports   = 20
+	reportWindow = 10 * time.Minute
+)
+
+func (l *Ledger) report(stale StaleVersion, now time.Time) (StaleVersion, bool) {
+	for len(l.reports) > 0 && now.Sub(l.reports[0]) >= reportWindow {
+		l.reports = l.reports[1:]
+	}
+	if len(l.reports) >= maxReports {
+		l.suppressed++
+		return StaleVersion{}, false
+	}
+	l.reports = append(l.reports, now)
+	stale.Suppressed, l.suppressed = l.suppressed, 0
+	return stale, true
 }

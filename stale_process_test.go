@@ -41,8 +41,8 @@ func getBody(t *testing.T, url string) string {
 	return string(body)
 }
 
-// The incident over the end of a process: the file changes while none runs, and what is noticed then outlives a reload.
-func TestIncidentOverProcesses(t *testing.T) {
+// What is known of versions is in memory, and survives a reload of the configuration.
+func TestStaleVersionOverReload(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join(t.TempDir(), "static")
 	if err := os.Mkdir(root, 0o755); err != nil {
@@ -51,31 +51,29 @@ func TestIncidentOverProcesses(t *testing.T) {
 	writeFile(t, root, "main.js", "release 1")
 	data := t.TempDir()
 	p := assetProcess(t, root)
-	start := func() { p.run(t, p.adapted(t, ""), "XDG_DATA_HOME="+data) }
 	counted := func(n int) bool {
 		return strings.Contains(getBody(t, "http://"+p.admin+"/metrics"), fmt.Sprintf(`usher_assets_lying_versions_total{place="query",prefix="/static/"} %d`, n))
 	}
 	visit := func() string { return getBody(t, "http://"+p.addr+"/static/main.js?v=20260211") }
-	start()
+	p.run(t, p.adapted(t, ""), "XDG_DATA_HOME="+data)
 	for range 3 {
 		if got := visit(); got != "release 1" {
 			t.Fatalf("the first release is %q", got)
 		}
 	}
 	if !counted(0) {
-		t.Error("the metric is not there before it counts")
+		t.Error("the metric is missing before the first stale version")
 	}
-	p.stop(t)
-	writeFile(t, root, "main.js", "release 2")
-	start()
-	eventually(t, "the lie counted", func() bool { return visit() == "release 2" && counted(1) })
 	p.reload(t, "explain")
+	writeFile(t, root, "main.js", "release 2")
+	eventually(t, "the stale version counted", func() bool { return visit() == "release 2" && counted(1) })
+	p.reload(t, "")
 	if !counted(1) {
 		t.Error("a reload begins the metric anew")
 	}
 	p.stop(t)
-	if got := strings.Count(p.errors.String(), lieInQuery); got != 1 {
-		t.Errorf("it is said %d times, want once:\n%s", got, p.errors.String())
+	if got := strings.Count(p.errors.String(), staleInQuery); got != 1 {
+		t.Errorf("reported %d times, want once:\n%s", got, p.errors.String())
 	}
 }
 

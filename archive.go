@@ -14,7 +14,7 @@ import (
 
 	"github.com/scan2food/usher/handler/static/archive"
 	"github.com/scan2food/usher/handler/static/assets"
-	"github.com/scan2food/usher/handler/static/ledger"
+	"github.com/scan2food/usher/handler/static/promises"
 )
 
 // assetArchives are the archives of the process, by their directories: no two may have the same.
@@ -27,9 +27,8 @@ type assetArchive struct{ earlier, compressed *archive.Store }
 // Destruct has nothing to do: what is kept is for the next process too.
 func (assetArchive) Destruct() error { return nil }
 
-// archives are where a served directory is kept; nil where it is not. They are opened when the directory is read. Versions that
-// were kept until now, and are not any more, go to the ledger.
-func (a *VersionedAssets) archives(ctx caddy.Context, directory string, versions *ledger.Ledger) (earlier, compressed assets.Archive, err error) {
+// archives returns the archives of a served directory; nil with `keep off`. The tree opens them before it reads the directory.
+func (a *VersionedAssets) archives(ctx caddy.Context, directory string, promised *promises.Store) (earlier, compressed assets.Archive, err error) {
 	if a.Keep < 0 {
 		return nil, nil, nil
 	}
@@ -38,7 +37,7 @@ func (a *VersionedAssets) archives(ctx caddy.Context, directory string, versions
 		return nil, nil, err
 	}
 	pooled, err := a.uses.Load(assetArchives, directory, func() (caddy.Destructor, error) {
-		return newAssetArchive(directory, versions, ctx.Logger()), nil
+		return newAssetArchive(directory, promised, ctx.Logger()), nil
 	})
 	if err != nil {
 		return nil, nil, err
@@ -50,12 +49,19 @@ func (a *VersionedAssets) archives(ctx caddy.Context, directory string, versions
 	return kept.earlier, kept.compressed, nil
 }
 
-func newAssetArchive(directory string, versions *ledger.Ledger, logger *zap.Logger) assetArchive {
+// newAssetArchive has the promises remember the versions that the archive drops.
+func newAssetArchive(directory string, promised *promises.Store, logger *zap.Logger) assetArchive {
+	log := &throttledLog{logger: logger, about: "keeping earlier versions of assets"}
+	dropped := func(path, version string, digest [sha256.Size]byte) {
+		if version == "" {
+			return
+		}
+		if err := promised.Add(promises.Promise{Path: path, Version: version, Digest: digest}); err != nil {
+			log.report(err)
+		}
+	}
 	return assetArchive{
-		earlier: archive.New(archive.Config{
-			Directory: directory, Now: time.Now, Dropped: versions.Proved,
-			Report: (&throttledLog{logger: logger, about: "keeping earlier versions of assets"}).report,
-		}),
+		earlier: archive.New(archive.Config{Directory: directory, Now: time.Now, Dropped: dropped, Report: log.report}),
 		compressed: archive.New(archive.Config{
 			Directory: filepath.Join(directory, "compressed"), Now: time.Now,
 			Report: (&throttledLog{logger: logger, about: "keeping compressed assets"}).report,

@@ -1,0 +1,141 @@
+package promises
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Promise is a URL and the content that it was given out for.
+type Promise struct {
+	// Path is the path of the file below its prefix.
+	Path string
+	// Version is the version in the query; "" for the path alone.
+	Version string
+	// Digest is the SHA-256 of the content.
+	Digest [sha256.Size]byte
+}
+
+// Lifetime is how long a browser may hold a response after it was given out: max-age=31536000 (RFC 8246), and renewAfter more,
+// since a promise that is given again within that time is not written again.
+const (
+	Lifetime   = 365*24*time.Hour + renewAfter
+	renewAfter = 30 * 24 * time.Hour
+)
+
+// maxRecords is how many promises are remembered; the oldest are forgotten first. In memory they take 28 MiB.
+const maxRecords = 1 << 20
+
+// Store is safe for concurrent use.
+type Store struct {
+	file    string
+	now     func() time.Time
+	records atomic.Pointer[[]record] // sorted; immutable
+
+	mutex sync.Mutex // guards changes of records, and the fields below
+	read  os.FileInfo
+	end   int64 // of what was read of the file
+	// unwritten are records that could not be written.
+	unwritten []record
+}
+
+// New returns a store that is empty until it is opened. It does not use the disk.
+func New(file string, now func() time.Time) *Store {
+	s := &Store{file: file, now: now}
+	s.records.Store(&[]record{})
+	return s
+}
+
+// Open reads the file, if there is one.
+func (s *Store) Open() error {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if err := errors.Join(s.load(), s.compact()); err != nil {
+		return fmt.Errorf("reading the promises of URLs: %w", err)
+	}
+	return nil
+}
+
+// Add records promises. After an error they are remembered in memory, and the next Add writes them.
+func (s *Store) Add(added ...Promise) error {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	err := s.load()
+	now := s.now()
+	var fresh []record
+	for _, p := range added {
+		if r := recordOf(p, now); !s.isFresh(r) {
+			fresh = append(fresh, r)
+		}
+	}
+	if len(fresh) > 0 {
+		s.merge(fresh)
+	}
+	s.unwritten = append(s.unwritten, fresh...)
+	if len(s.unwritten) == 0 {
+		return nil
+	}
+	if err = errors.Join(err, s.append(s.unwritten)); err != nil {
+		return fmt.Errorf("writing the promises of URLs: %w", err)
+	}
+	s.unwritten = nil
+	return nil
+}
+
+// isFresh reports a promise that need not be written again.
+func (s *Store) isFresh(r record) bool {
+	records := *s.records.Load()
+	i, found := slices.BinarySearchFunc(records, r, record.compare)
+	return found && int64(r.at)-int64(records[i].at) < int64(renewAfter/time.Second)
+}
+
+// HasOther reports whether a URL was given out for other content than that of a digest. A version in the query may also be
+// the beginning of the SHA-256 of other content that the path had.
+func (s *Store) HasOther(path, version string, digest [sha256.Size]byte) bool {
+	records := *s.records.Load()
+	if len(records) == 0 {
+		return false
+	}
+	wanted := recordOf(Promise{path, version, digest}, time.Time{})
+	expired := s.now().Add(-Lifetime).Unix()
+	i, _ := slices.BinarySearchFunc(records, wanted.path, func(r record, path uint64) int { return cmp.Compare(r.path, path) })
+	for ; i < len(records) && records[i].path == wanted.path; i++ {
+		r := &records[i]
+		if r.digest != wanted.digest && int64(r.at) > expired && (r.version == wanted.version || r.isNamedBy(version)) {
+			return true
+		}
+	}
+	return false
+}
+
+// merge adds records to those in memory.
+func (s *Store) merge(added []record) {
+	records := slices.Concat(*s.records.Load(), added)
+	// Of equal records the latest comes first, and stays.
+	slices.SortFunc(records, func(a, b record) int { return cmp.Or(a.compare(b), cmp.Compare(b.at, a.at)) })
+	records = slices.CompactFunc(records, func(a, b record) bool { return a.compare(b) == 0 })
+	expired := s.now().Add(-Lifetime).Unix()
+	records = slices.DeleteFunc(records, func(r record) bool { return int64(r.at) <= expired })
+	if excess := len(records) - maxRecords; excess > 0 {
+		times := make([]uint32, len(records))
+		for i, r := range records {
+			times[i] = r.at
+		}
+		slices.Sort(times)
+		oldest := times[excess-1]
+		records = slices.DeleteFunc(records, func(r record) bool {
+			forget := excess > 0 && r.at <= oldest
+			if forget {
+				excess--
+			}
+			return forget
+		})
+	}
+	s.records.Store(&records)
+}

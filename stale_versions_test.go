@@ -1,0 +1,191 @@
+package usher
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+// staleSite serves a directory and a page that refers to it by a version that somebody must change by hand.
+func staleSite(t *testing.T, root, prefix, words string) *testSite {
+	t.Helper()
+	return startSite(t, fmt.Sprintf(`
+		http://127.0.0.1
+		versioned_assets {
+			serve %s %s
+			settle 50ms 100ms
+			keep_directory %s
+			explain
+			%s
+		}
+		header Content-Type text/html
+		respond `+"`<script src=\"%smain.js?secret=hunter2&v=20260211\"></script>`"+` 200
+	`, prefix, root, filepath.Join(filepath.Dir(root), "kept"), words, prefix))
+}
+
+const staleInQuery, staleInName = "stale version: file changed, version did not",
+	"file name contains the hash of different content"
+
+func counted(prefix, place string) float64 {
+	return testutil.ToFloat64(staleVersionsTotal.WithLabelValues(prefix, place))
+}
+
+// The outage: the file changes, and its version does not. It is reported once for each content, also after a reload.
+func TestOutageIsReported(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join(t.TempDir(), "static")
+	if err := os.Mkdir(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, root, "main.js", "release 1")
+	const prefix = "/outage/"
+	const url = prefix + "main.js?secret=hunter2&v=20260211"
+	site := staleSite(t, root, prefix, "")
+	visit := func() (body string) {
+		_, body = fetch(t, site, "GET", url, "Referer", site.URL+"/live/?token=hunter2")
+		return body
+	}
+	reported := func() int { return len(site.Logs.With(staleInQuery)) }
+	for range 3 {
+		visit()
+	}
+	for release := 2; release <= 3; release++ {
+		content := fmt.Sprintf("release %d", release)
+		writeFile(t, root, "main.js", content)
+		eventually(t, "the report of "+content, func() bool { return visit() == content && reported() == release-1 })
+		eventually(t, "more visits", func() bool { return visit() == content })
+		if got := counted(prefix, "query"); got != float64(release-1) || reported() != release-1 {
+			t.Errorf("%s: counted %v, %d lines, want one for each content", content, got, reported())
+		}
+		line := site.Logs.With(staleInQuery)[release-2]
+		for key, want := range map[string]any{
+			"url": prefix + "main.js?v=20260211", "version": "20260211", "page": "/live/", "level": "warn",
+		} {
+			if line[key] != want {
+				t.Errorf("%s: %s = %v, want %v", content, key, line[key], want)
+			}
+		}
+		if fix, _ := line["fix"].(string); !strings.Contains(fix, "stamp html") {
+			t.Errorf("%s: the fix is %q", content, fix)
+		}
+		response, _ := fetch(t, site, "GET", url)
+		if why := response.Header.Get("Cache-Status"); !strings.Contains(why, "other content before") {
+			t.Errorf("%s: explained as %s", content, why)
+		}
+		if got := response.Header.Get("Cache-Control"); got != revalidate {
+			t.Errorf("%s: Cache-Control is %q", content, got)
+		}
+	}
+	site.Unload()
+	kept := readAll(t, filepath.Join(filepath.Dir(root), "kept"))
+	if strings.Contains(kept, "hunter2") {
+		t.Errorf("the archive holds a secret of a query: %s", kept)
+	}
+}
+
+// readAll returns the content of all files below a directory.
+func readAll(t *testing.T, directory string) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(directory, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		all.Write(content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
+}
+
+// Half an upload: the name holds the hash of other content. It is reported once, and never immutable.
+func TestFileNameOfOtherContent(t *testing.T) {
+	t.Parallel()
+	const whole, half = "console.log('the whole chunk')", "console.log('the"
+	hashed := "chunk." + md5Name(whole) + ".js"
+	for _, restart := range []bool{false, true} {
+		prefix := fmt.Sprintf("/names-%t/", restart)
+		root := filepath.Join(t.TempDir(), "static")
+		if err := os.Mkdir(root, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, root, hashed, whole)
+		site := staleSite(t, root, prefix, "")
+		eventually(t, "the whole chunk kept", func() bool {
+			fetch(t, site, "GET", prefix+hashed)
+			content, found := servedRootsOf(site.Server)[0].tree.Earlier(hashed, "")
+			if found {
+				content.Close()
+			}
+			return found
+		})
+		if restart {
+			site.Unload()
+		}
+		writeFile(t, root, hashed, half)
+		if restart {
+			site = staleSite(t, root, prefix, "")
+		}
+		eventually(t, "the half noticed", func() bool {
+			response, body := fetch(t, site, "GET", prefix+hashed)
+			return body == half && response.Header.Get("Cache-Control") == revalidate && len(site.Logs.With(staleInName)) == 1
+		})
+		if line := site.Logs.With(staleInName)[0]; line["url"] != prefix+hashed || line["level"] != "warn" {
+			t.Errorf("restart %t: reported %v", restart, line)
+		}
+		writeFile(t, root, "other.js", "another generation")
+		eventually(t, "another generation", func() bool {
+			response, _ := fetch(t, site, "GET", prefix+"other.js")
+			return response.StatusCode == 200
+		})
+		if got := counted(prefix, "name"); got != 1 || len(site.Logs.With(staleInName)) != 1 {
+			t.Errorf("restart %t: counted %v, reported %v, want once", restart, got, site.Logs.With(staleInName))
+		}
+	}
+}
+
+// A version of content that is not archived any more is answered with the current content, and never stored.
+func TestOutdatedVersions(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join(t.TempDir(), "static")
+	if err := os.Mkdir(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, root, "main.js", "first")
+	site := staleSite(t, root, "/outdated/", "keep 1s")
+	url := "/outdated/main.js?v=" + stampOf("first")
+	if response, _ := fetch(t, site, "GET", url); response.Header.Get("Cache-Control") != yearLong {
+		t.Fatalf("the first: %q", response.Header.Get("Cache-Control"))
+	}
+	writeFile(t, root, "main.js", "second")
+	generations := 0
+	eventually(t, "the first too old", func() bool {
+		if published := len(site.Logs.With("published assets")); published > generations {
+			generations = published
+			writeFile(t, root, "other.js", fmt.Sprint(published)) // each generation sweeps
+		}
+		response, body := fetch(t, site, "GET", url)
+		return body == "second" && response.Header.Get("Cache-Control") == noStore
+	})
+	response, _ := fetch(t, site, "GET", url)
+	if why := response.Header.Get("Cache-Status"); !strings.Contains(why, "not kept any more") || strings.Contains(why, "evidence") {
+		t.Errorf("explained as %s", why)
+	}
+	if response, _ := fetch(t, site, "GET", "/outdated/main.js?v=0123456789abcdef"); response.Header.Get("Cache-Control") != revalidate {
+		t.Errorf("what nobody proved: %q", response.Header.Get("Cache-Control"))
+	}
+	for range 2 {
+		site.Unload()
+		site = staleSite(t, root, "/outdated/", "keep 1s")
+		if response, _ := fetch(t, site, "GET", url); response.Header.Get("Cache-Control") != noStore {
+			t.Errorf("after a restart: %q", response.Header.Get("Cache-Control"))
+		}
+	}
+}
