@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// block is what a file takes at least, however small it is. It bounds how many there are.
+// block is the least space that a file takes on disk. It bounds the number of files.
 const block = 4 << 10
 
 func (b *blob) cost() int64 { return (b.size + block - 1) / block * block }
 
-// Bound sets how long things are found, and how many bytes the store may take, from now on. 0 means the default.
+// Bound sets how long entries are found and how many bytes the store may take. 0 means the default.
 func (s *Store) Bound(keep time.Duration, size int64) {
 	s.kept.Store(int64(cmp.Or(keep, DefaultKeep)))
 	s.limit.Store(cmp.Or(size, DefaultSize))
@@ -18,7 +18,7 @@ func (s *Store) Bound(keep time.Duration, size int64) {
 
 func (s *Store) keep() time.Duration { return time.Duration(s.kept.Load()) }
 
-// hasRoom reports whether so many bytes are free, or in use by what was neither put nor renewed since some time.
+// hasRoom reports whether so many bytes are free, or are taken by entries that were last put or renewed before a time.
 func (s *Store) hasRoom(cost int64, since time.Time) bool {
 	s.index.RLock()
 	defer s.index.RUnlock()
@@ -36,23 +36,23 @@ func (s *Store) hasRoom(cost int64, since time.Time) bool {
 	return free >= cost
 }
 
-// Sweep drops what is too old. What is asked for meanwhile is not found anyway: it is a matter of space.
+// Sweep removes entries that are too old. It only frees space: lookups do not find them anyway.
 func (s *Store) Sweep() {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	s.sweep()
 }
 
-// sweep drops the oldest until the rest is neither too old nor too much.
+// sweep removes the oldest entries until the rest is within the bounds.
 func (s *Store) sweep() {
 	now := s.config.Now()
-	if _, some := s.superfluous(now); !some {
+	if _, found := s.excess(now); !found {
 		return
 	}
 	s.adopt()
 	for {
-		oldest, some := s.superfluous(now)
-		if !some {
+		oldest, found := s.excess(now)
+		if !found {
 			return
 		}
 		if s.renewedElsewhere(oldest) {
@@ -65,8 +65,8 @@ func (s *Store) sweep() {
 	}
 }
 
-// superfluous is the oldest, if it is too old, or all together too much.
-func (s *Store) superfluous(now time.Time) (entry, bool) {
+// excess returns the oldest entry if it is too old, or if the store is too large.
+func (s *Store) excess(now time.Time) (entry, bool) {
 	s.index.RLock()
 	defer s.index.RUnlock()
 	oldest := s.order.Front()
@@ -83,7 +83,7 @@ func (s *Store) forgetKey(k key) (unused []digest) {
 	return s.forget(s.known[k])
 }
 
-// Size is how many bytes the store takes, and how many things it holds.
+// Size returns the bytes that the store takes, and the number of its entries.
 func (s *Store) Size() (bytes int64, entries int) {
 	s.index.RLock()
 	defer s.index.RUnlock()

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// What is needed drives out what is not, the oldest first, and nothing that is needed too.
+// PutSparing removes entries that are not current, the oldest first, and no current entry.
 func TestPutSparing(t *testing.T) {
 	t.Parallel()
 	const fit = 3
-	s := newShelf(t, fit*2*block)
+	s := newTestStore(t, fit*2*block)
 	for i := range fit {
 		s.put(t, "a", fmt.Sprint(i), fmt.Sprintf("content %d", i))
 		s.clock.advance(time.Second)
@@ -48,10 +48,10 @@ func TestPutSparing(t *testing.T) {
 	}
 }
 
-// What is renewed is the last to go, also if its file need not be written anew for that.
+// A renewed entry is the last to be removed, even if its file was not written again.
 func TestRenewedIsTheLastToGo(t *testing.T) {
 	t.Parallel()
-	s := newShelf(t, 2*2*block)
+	s := newTestStore(t, 2*2*block)
 	s.put(t, "a", "1", "one")
 	s.clock.advance(time.Second)
 	s.put(t, "a", "2", "two")
@@ -67,7 +67,7 @@ func TestRenewedIsTheLastToGo(t *testing.T) {
 	}
 }
 
-// A store that is not opened leaves no trace.
+// New leaves nothing on disk.
 func TestNewDoesNotUseTheDisk(t *testing.T) {
 	t.Parallel()
 	directory := filepath.Join(t.TempDir(), "archive")
@@ -80,7 +80,7 @@ func TestNewDoesNotUseTheDisk(t *testing.T) {
 	}
 }
 
-// A store that could not be opened can be later, and once it is open it stays so.
+// Open may be called again after an error, and after success.
 func TestOpenAgain(t *testing.T) {
 	t.Parallel()
 	directory := filepath.Join(t.TempDir(), "archive")

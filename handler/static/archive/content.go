@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// Content is the bytes of an earlier version. Close it.
+// Content is the content of an earlier version. The caller must close it.
 type Content struct {
 	*os.File
-	// SHA256 is their digest, and Size their number.
+	// SHA256 is its digest, and Size its length in bytes.
 	SHA256 [sha256.Size]byte
 	Size   int64
-	// At is when they were put, or known to be current.
+	// At is when the entry was put or renewed.
 	At time.Time
 }
 
-// Get opens what is held under a name and a version; the version is "" for a name that holds its own. What turns out to
-// be damaged is dropped, and not found.
+// Get opens the content of a name and a version. The version is "" if the name contains it. Damaged content is removed, and
+// not found.
 func (s *Store) Get(name, version string) (*Content, bool) {
 	var tried digest
 	for {
@@ -34,13 +34,13 @@ func (s *Store) Get(name, version string) (*Content, bool) {
 			return &Content{File: file, SHA256: found.digest, Size: size, At: found.at}, true
 		}
 		s.drop(found, size, err)
-		tried = found.digest // another process may have given it other bytes
+		tried = found.digest // another process may have put other content
 	}
 }
 
-var errDamaged = errors.New("the bytes are not those that were put there")
+var errDamaged = errors.New("content does not have its digest")
 
-// openChecked opens bytes and compares them with their digest, once for as long as the file is not touched.
+// openChecked opens content and compares it with its digest, once for each change of the file.
 func (s *Store) openChecked(sum digest, size int64) (*os.File, error) {
 	file, err := os.Open(s.blobPath(sum))
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *Store) openChecked(sum digest, size int64) (*os.File, error) {
 		return file, nil
 	default:
 		if err = compare(file, sum); err == nil {
-			s.noteChecked(sum, info.ModTime())
+			s.markChecked(sum, info.ModTime())
 			return file, nil
 		}
 	}
@@ -63,7 +63,7 @@ func (s *Store) openChecked(sum digest, size int64) (*os.File, error) {
 	return nil, err
 }
 
-// compare leaves the file at its beginning.
+// compare reads the file, and leaves its offset at 0.
 func compare(file *os.File, sum digest) error {
 	hash := sha256.New()
 	if _, err := io.Copy(hash, file); err != nil {
@@ -83,7 +83,7 @@ func (s *Store) isChecked(sum digest, changed time.Time) bool {
 	return b != nil && !b.checked.IsZero() && b.checked.Equal(changed)
 }
 
-func (s *Store) noteChecked(sum digest, changed time.Time) {
+func (s *Store) markChecked(sum digest, changed time.Time) {
 	s.index.Lock()
 	defer s.index.Unlock()
 	if b := s.held[sum]; b != nil {
@@ -91,8 +91,8 @@ func (s *Store) noteChecked(sum digest, changed time.Time) {
 	}
 }
 
-// drop forgets all that has the bytes of an entry, if they are gone or damaged. They may have been removed and put again
-// since they were opened: that is looked at again.
+// drop removes all entries with the content of an entry, if that is missing or damaged. It checks again first: the content may
+// have been removed and put again since it was opened.
 func (s *Store) drop(found entry, size int64, cause error) {
 	if !errors.Is(cause, errDamaged) && !errors.Is(cause, fs.ErrNotExist) {
 		s.config.Report(fmt.Errorf("opening %s in the archive: %w", found.name, cause))
@@ -111,12 +111,12 @@ func (s *Store) drop(found entry, size int64, cause error) {
 		}
 		s.removeEntry(k)
 		s.config.Dropped(k.name, k.version, found.digest)
-		s.config.Report(fmt.Errorf("dropping %s from the archive: %w", k.name, cause))
+		s.config.Report(fmt.Errorf("removing %s from the archive: %w", k.name, cause))
 	}
 	s.removeBlobs(unused)
 }
 
-// forgetDigest takes all entries with these bytes out of the index.
+// forgetDigest removes all entries with this content from the index.
 func (s *Store) forgetDigest(sum digest) (dropped []key, unused []digest) {
 	s.index.Lock()
 	defer s.index.Unlock()

@@ -17,7 +17,7 @@ import (
 	"github.com/scan2food/usher/handler/static/atomicfile"
 )
 
-// record is an entry on disk. Its file is named for its name and version.
+// record is an entry on disk. The name of its file is a digest of its name and version.
 type record struct {
 	Name    string    `json:"name"`
 	Version string    `json:"version"`
@@ -26,7 +26,7 @@ type record struct {
 	At      time.Time `json:"at"`
 }
 
-// maxRecord is larger than any record of a URL that is asked for.
+// maxRecord is the largest record, in bytes. Records of URLs are smaller.
 const maxRecord = 64 << 10
 
 func sumOf(content io.ReadSeeker) (sum digest, size int64, err error) {
@@ -42,19 +42,19 @@ func (s *Store) blobPath(sum digest) string {
 	return filepath.Join(s.blobs, hex.EncodeToString(sum[:]))
 }
 
-// entryPath is made of a digest of the key: no name that is put can lead out of the directory.
+// entryPath is made from a digest of the key, so that no name leads out of the directory.
 func (s *Store) entryPath(k key) string {
 	sum := sha256.Sum256([]byte(k.name + "\x00" + k.version))
 	return filepath.Join(s.entries, hex.EncodeToString(sum[:]))
 }
 
-// isOnDisk notices what somebody else removed.
+// isOnDisk reports content that no other process has removed.
 func (s *Store) isOnDisk(sum digest, size int64) bool {
 	info, err := os.Stat(s.blobPath(sum))
 	return err == nil && info.Size() == size
 }
 
-// writeBlob writes the bytes under their digest, if they still have it.
+// writeBlob writes content under its digest. It fails if the content no longer has the digest.
 func (s *Store) writeBlob(sum digest, content io.ReadSeeker) error {
 	if _, err := content.Seek(0, io.SeekStart); err != nil {
 		return err
@@ -65,7 +65,7 @@ func (s *Store) writeBlob(sum digest, content io.ReadSeeker) error {
 			return err
 		}
 		if digest(hash.Sum(nil)) != sum {
-			return errors.New("the content changed while it was read")
+			return errors.New("content changed while it was read")
 		}
 		return nil
 	})
@@ -77,9 +77,9 @@ func (s *Store) writeEntry(e *entry, size int64) error {
 		return err
 	}
 	if len(content) > maxRecord {
-		return fmt.Errorf("want a name and a version of less than %d bytes together", maxRecord)
+		return fmt.Errorf("name and version too long: use at most %d bytes", maxRecord)
 	}
-	defer s.noteOwnChange(s.changedAt())
+	defer s.recordOwnChange(s.entriesChanged())
 	return atomicfile.Write(s.entryPath(e.key), func(w io.Writer) error {
 		_, err := w.Write(content)
 		return err
@@ -92,7 +92,7 @@ func exists(path string) bool {
 }
 
 func (s *Store) removeEntry(k key) {
-	defer s.noteOwnChange(s.changedAt())
+	defer s.recordOwnChange(s.entriesChanged())
 	s.remove(s.entryPath(k))
 }
 
@@ -102,16 +102,16 @@ func (s *Store) removeBlobs(sums []digest) {
 	}
 }
 
-// remove reports what it cannot remove: it takes space, and is tried again at the next start.
+// remove reports a file that it cannot remove. The next start tries again.
 func (s *Store) remove(path string) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.config.Report(fmt.Errorf("removing a file of the archive: %w", err))
 	}
 }
 
-// load reads the index from the disk, and removes what belongs to nothing.
+// load reads the index from disk, and removes files that belong to no entry.
 func (s *Store) load() error {
-	s.looked = s.changedAt()
+	s.adopted = s.entriesChanged()
 	files, err := os.ReadDir(s.entries)
 	if err != nil {
 		return err
@@ -135,17 +135,17 @@ func (s *Store) load() error {
 	return s.removeUnknownBlobs()
 }
 
-// dropUnreadable removes the file of an entry that is none, unless somebody is writing it.
+// dropUnreadable removes a file that is no valid entry, unless a process is still writing it.
 func (s *Store) dropUnreadable(file os.DirEntry, path string, cause error) {
 	if !strings.HasSuffix(path, atomicfile.Unfinished) {
-		s.config.Report(fmt.Errorf("dropping an entry of the archive: %w", cause))
+		s.config.Report(fmt.Errorf("removing an invalid entry of the archive: %w", cause))
 		s.remove(path)
 	} else if s.isSettled(file) {
 		s.remove(path)
 	}
 }
 
-// readEntry reads an entry whose bytes are there, in their length at least.
+// readEntry reads an entry. It fails if the content is missing or has another length.
 func (s *Store) readEntry(path string) (*entry, int64, error) {
 	content, err := readRecord(path)
 	if err != nil {
@@ -157,18 +157,18 @@ func (s *Store) readEntry(path string) (*entry, int64, error) {
 	}
 	sum, err := hex.DecodeString(r.Digest)
 	if err != nil || len(sum) != sha256.Size {
-		return nil, 0, fmt.Errorf("%s: want a SHA-256 in hex, got %q", r.Name, r.Digest)
+		return nil, 0, fmt.Errorf("%s: invalid SHA-256 %q: use 64 hex digits", r.Name, r.Digest)
 	}
 	e := newEntry(key{r.Name, r.Version}, digest(sum), r.At)
 	if s.entryPath(e.key) != path {
-		return nil, 0, fmt.Errorf("%s: the file has the name of another entry", r.Name)
+		return nil, 0, fmt.Errorf("%s: entry is in the file of another entry", r.Name)
 	}
 	info, err := os.Stat(s.blobPath(e.digest))
 	if err != nil {
 		return nil, 0, err
 	}
 	if info.Size() != r.Size {
-		return nil, 0, fmt.Errorf("%s: want %d bytes, got %d", r.Name, r.Size, info.Size())
+		return nil, 0, fmt.Errorf("%s: content has %d bytes, want %d", r.Name, info.Size(), r.Size)
 	}
 	return e, r.Size, nil
 }

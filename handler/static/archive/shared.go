@@ -9,26 +9,26 @@ import (
 	"github.com/scan2food/usher/handler/static/atomicfile"
 )
 
-// While one process follows another, both have the directory for a moment. Each knows what it put itself; what the other one
-// did is looked up before anything is removed.
+// During a rolling restart two processes use the directory. Each has an index of what it put itself. Before it removes an entry
+// it reads what the other process has written.
 
-// settled is how old a file must be that belongs to nothing, until it is removed: another process may be about to say what it
-// belongs to.
+// settled is how old a file must be before it is removed because it belongs to no entry. Another process may be about to write
+// the entry.
 const settled = time.Hour
 
-// isSettled reports a file that nobody is writing.
+// isSettled reports a file that no process is writing any more.
 func (s *Store) isSettled(file os.DirEntry) bool {
 	info, err := file.Info()
 	return err == nil && s.config.Now().Sub(info.ModTime()) >= settled
 }
 
-// adopt takes in what others have put. It looks only if the directory has changed since it was looked, or written, last.
+// adopt adds the entries of other processes to the index. It reads the directory only if another process has changed it.
 func (s *Store) adopt() {
 	info, err := os.Stat(s.entries)
-	if err != nil || info.ModTime().Equal(s.looked) {
+	if err != nil || info.ModTime().Equal(s.adopted) {
 		return
 	}
-	s.looked = info.ModTime()
+	s.adopted = info.ModTime()
 	files, err := os.ReadDir(s.entries)
 	if err != nil {
 		return
@@ -43,7 +43,7 @@ func (s *Store) adopt() {
 	}
 }
 
-// adoptEntry takes in what another process has put under a key, and finds it.
+// adoptEntry adds the entry that another process has put under a key to the index, and returns it.
 func (s *Store) adoptEntry(k key, now time.Time) (found entry, size int64, ok bool) {
 	e, size, err := s.readEntry(s.entryPath(k))
 	if err != nil || now.Sub(e.at) >= s.keep() {
@@ -53,7 +53,7 @@ func (s *Store) adoptEntry(k key, now time.Time) (found entry, size int64, ok bo
 	return *e, size, true
 }
 
-// files are those of the entries that are known.
+// files returns the files of the entries in the index.
 func (s *Store) files() map[string]bool {
 	s.index.RLock()
 	defer s.index.RUnlock()
@@ -64,18 +64,18 @@ func (s *Store) files() map[string]bool {
 	return files
 }
 
-// noteOwnChange keeps a change that this store made from being looked at.
-func (s *Store) noteOwnChange(before time.Time) {
-	if !before.Equal(s.looked) {
-		return // somebody else was there too
+// recordOwnChange keeps adopt from reading the directory because of a change that this store made.
+func (s *Store) recordOwnChange(before time.Time) {
+	if !before.Equal(s.adopted) {
+		return // another process changed it too
 	}
 	if info, err := os.Stat(s.entries); err == nil {
-		s.looked = info.ModTime()
+		s.adopted = info.ModTime()
 	}
 }
 
-// changedAt is when the directory of entries was changed last.
-func (s *Store) changedAt() time.Time {
+// entriesChanged returns when the directory of entries last changed.
+func (s *Store) entriesChanged() time.Time {
 	info, err := os.Stat(s.entries)
 	if err != nil {
 		return time.Time{}
@@ -83,7 +83,7 @@ func (s *Store) changedAt() time.Time {
 	return info.ModTime()
 }
 
-// renewedElsewhere reports an entry that another process put or renewed later than this one knew, and takes that in.
+// renewedElsewhere reports an entry that another process has put or renewed since this one read it, and adds it to the index.
 func (s *Store) renewedElsewhere(known entry) bool {
 	e, size, err := s.readEntry(s.entryPath(known.key))
 	if err != nil || !e.at.After(known.written) {
@@ -96,7 +96,7 @@ func (s *Store) renewedElsewhere(known entry) bool {
 	return true
 }
 
-// isChangedElsewhere reports an entry that another process dropped, or gave other bytes, which are taken in.
+// isChangedElsewhere reports an entry that another process has removed, or has given other content. The latter is added to the index.
 func (s *Store) isChangedElsewhere(k key, sum digest) bool {
 	path := s.entryPath(k)
 	if !exists(path) {

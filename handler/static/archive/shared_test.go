@@ -12,42 +12,42 @@ import (
 	"time"
 )
 
-// next is the store of the process that follows.
-func (s *shelf) next(t *testing.T) *shelf {
+// next returns the store of a second process.
+func (s *testStore) next(t *testing.T) *testStore {
 	t.Helper()
-	next := &shelf{clock: s.clock}
+	next := &testStore{clock: s.clock}
 	next.config = s.config
 	next.config.Report = next.report
 	next.restart(t)
 	return next
 }
 
-// In a rolling restart two processes have the directory. Neither takes away what the other needs.
+// During a rolling restart two processes share the directory. Neither removes what the other needs.
 func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, why string
-		do        func(t *testing.T, first, second *shelf)
+		do        func(t *testing.T, first, second *testStore)
 		want      map[string]string // by version of a
 	}{
-		{"same bytes", "the bytes are those of an entry of the other too", func(t *testing.T, first, second *shelf) {
+		{"same bytes", "the bytes are those of an entry of the other too", func(t *testing.T, first, second *testStore) {
 			first.clock.advance(40 * time.Minute)
 			second.put(t, "a", "2", "one")
 			first.clock.advance(20 * time.Minute)
 			first.Sweep()
 		}, map[string]string{"1": "none", "2": "one"}},
-		{"renewed", "it is current in the other", func(t *testing.T, first, second *shelf) {
+		{"renewed", "it is current in the other", func(t *testing.T, first, second *testStore) {
 			first.clock.advance(40 * time.Minute)
 			second.Renew("a", "1")
 			first.clock.advance(20 * time.Minute)
 			first.Sweep()
 		}, map[string]string{"1": "one"}},
-		{"replaced", "the other gave it other bytes, and removed these", func(t *testing.T, first, second *shelf) {
+		{"replaced", "the other gave it other bytes, and removed these", func(t *testing.T, first, second *testStore) {
 			first.clock.advance(time.Minute)
 			second.put(t, "a", "1", "two")
 			first.get(t, "a", "1")
 		}, map[string]string{"1": "two"}},
-		{"put meanwhile", "what the other put is held, and renewed", func(t *testing.T, first, second *shelf) {
+		{"put meanwhile", "what the other put is held, and renewed", func(t *testing.T, first, second *testStore) {
 			second.put(t, "a", "2", "two")
 			if !first.Renew("a", "2") || first.Renew("a", "3") {
 				t.Error("Renew does not tell what the other put")
@@ -56,7 +56,7 @@ func TestTwoProcesses(t *testing.T) {
 				t.Errorf("it is %q in the first", got)
 			}
 		}, map[string]string{"1": "one", "2": "two"}},
-		{"dropped", "what the other dropped is put again where it is current", func(t *testing.T, first, second *shelf) {
+		{"dropped", "what the other dropped is put again where it is current", func(t *testing.T, first, second *testStore) {
 			second.Bound(time.Minute, 0)
 			second.clock.advance(time.Minute)
 			second.Sweep()
@@ -66,7 +66,7 @@ func TestTwoProcesses(t *testing.T) {
 			}
 			first.put(t, "a", "1", "one")
 		}, map[string]string{"1": "one"}},
-		{"started meanwhile", "the bytes are written, and what they belong to will be", func(t *testing.T, first, second *shelf) {
+		{"started meanwhile", "the bytes are written, and what they belong to will be", func(t *testing.T, first, second *testStore) {
 			content := strings.NewReader("two")
 			sum, _, err := sumOf(content)
 			if err != nil {
@@ -79,7 +79,7 @@ func TestTwoProcesses(t *testing.T) {
 			first.put(t, "a", "2", "two")
 		}, map[string]string{"1": "one", "2": "two"}},
 	} {
-		first := newShelf(t, 1<<20)
+		first := newTestStore(t, 1<<20)
 		first.put(t, "a", "1", "one")
 		second := first.next(t)
 		c.do(t, first, second)
@@ -89,7 +89,7 @@ func TestTwoProcesses(t *testing.T) {
 				t.Errorf("%s: version %s is %q in the process after, want %q (%s)", c.name, version, got, want, c.why)
 			}
 		}
-		for _, s := range []*shelf{first, second, third} {
+		for _, s := range []*testStore{first, second, third} {
 			if len(s.reports) > 0 {
 				t.Errorf("%s: reported %q", c.name, s.reports)
 			}
@@ -97,13 +97,13 @@ func TestTwoProcesses(t *testing.T) {
 	}
 }
 
-// Two that write at once leave a directory that a third reads without a word.
+// Two processes that write at once leave a directory that a third reads without an error.
 func TestTwoProcessesAtOnce(t *testing.T) {
 	t.Parallel()
-	first := newShelf(t, 1<<20)
+	first := newTestStore(t, 1<<20)
 	second := first.next(t)
 	var all sync.WaitGroup
-	for _, s := range []*shelf{first, second} {
+	for _, s := range []*testStore{first, second} {
 		for range 3 {
 			all.Go(func() {
 				for i := range 100 {
@@ -135,11 +135,11 @@ func TestTwoProcessesAtOnce(t *testing.T) {
 	}
 }
 
-// What cannot be written is an error; what is held stays, and the next is written when it can be.
+// A write that fails is an error. The other entries stay, and later writes succeed.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"blobs", "entries"} {
-		s := newShelf(t, 1<<20)
+		s := newTestStore(t, 1<<20)
 		s.put(t, "a", "1", "one")
 		directory := filepath.Join(s.config.Directory, kind)
 		if err := os.Rename(directory, directory+"-away"); err != nil {
@@ -175,10 +175,10 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// Who keeps the versions that are not kept any more is told of them.
+// Dropped is called for each entry that is removed.
 func TestDropped(t *testing.T) {
 	t.Parallel()
-	s := newShelf(t, 1<<20)
+	s := newTestStore(t, 1<<20)
 	var dropped []string
 	s.config.Dropped = func(name, version string, sum digest) { dropped = append(dropped, name+" "+version) }
 	s.restart(t)

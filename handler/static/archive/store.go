@@ -20,70 +20,71 @@ const (
 	DefaultSize = 256 << 20
 )
 
-// Config is what a [Store] is made of.
+// Config configures a [Store].
 type Config struct {
-	// Directory is made if it is missing. Another process may have the same; no two stores of one process may.
+	// Directory is created if it is missing. Several processes may share it, but not two stores of one process.
 	Directory string
-	// Keep is how long something is found after it was put or renewed last. Default 72h.
+	// Keep is how long an entry is found after it was put or renewed. Default 72h.
 	Keep time.Duration
 	// Size is how many bytes the store may take. Default 256 MiB.
 	Size int64
 	Now  func() time.Time
-	// Dropped is told of what was dropped because it was too old, or damaged, or the store too large. It must not use the
-	// store. Nil tells nobody.
+	// Dropped is called for each entry that was removed because it was too old or damaged, or the store too large. It must not
+	// use the store. May be nil.
 	Dropped func(name, version string, sum [sha256.Size]byte)
-	// Report is told of what could not be renewed or removed, and of what was dropped because it was damaged. It must be safe for concurrent use. Nil tells nobody.
+	// Report is called for each entry that could not be renewed or removed, or was removed because it was damaged. It must be
+	// safe for concurrent use. May be nil.
 	Report func(error)
 }
 
-// Store is safe for concurrent use. It has no goroutine, and needs no end.
+// Store is safe for concurrent use. It has no goroutine and need not be closed.
 type Store struct {
 	config  Config
-	kept    atomic.Int64 // Keep of the configuration in force, and its Size
-	limit   atomic.Int64
-	entries string // the directory of what is known by name and version
-	blobs   string // the directory of the bytes
+	kept    atomic.Int64 // Keep, see Bound
+	limit   atomic.Int64 // Size, see Bound
+	entries string       // the directory of the entries
+	blobs   string       // the directory of the content
 
-	// changing is held while files are made or removed, for longer than index.
+	// changing guards changes of files, and is held longer than index.
 	changing sync.Mutex
 	open     bool
-	looked   time.Time // what the time of change of the directory of entries was then
+	adopted  time.Time // the time of change of the directory of entries when it was last read
 
-	index sync.RWMutex // guards what follows; it is never held while the disk is used
+	index sync.RWMutex // guards the fields below; not held while the disk is used
 	known map[key]*list.Element
-	order *list.List // of *entry; what was put or renewed last is last
+	order *list.List // of *entry, in the order in which they were put or renewed
 	held  map[digest]*blob
 	size  int64
 }
 
 type digest = [sha256.Size]byte
 
-// key is what something is found by.
+// key is what an entry is found by.
 type key struct{ name, version string }
 
-// entry is what was put under a key.
+// entry is a key and its content.
 type entry struct {
 	key
 	digest  digest
-	at      time.Time // when it was put, or renewed
-	written time.Time // what its file says of that: less, for it need not say it to the minute
+	at      time.Time // when it was put or renewed
+	written time.Time // the same as the file has it; not every renewal is written
 }
 
-// blob is bytes that are held.
+// blob is stored content.
 type blob struct {
 	size    int64
-	entries int       // that have these bytes
-	checked time.Time // the time of change of the file that was compared with its digest; zero: none was
+	entries int       // with this content
+	checked time.Time // the time of change of the file when it was compared with its digest; zero: never
 }
 
-// ErrTooLarge is what [Store.Put] returns for content that is larger than the store.
-var ErrTooLarge = errors.New("larger than the whole archive")
+// ErrTooLarge is returned by [Store.Put] for content that is larger than the store.
+var ErrTooLarge = errors.New("content larger than the archive")
 
-// ErrFull is what [Store.PutSparing] returns where it may drop too little.
-var ErrFull = errors.New("the archive is full of what is needed")
+// ErrFull is returned by [Store.PutSparing] if too few entries may be removed.
+var ErrFull = errors.New("archive full of current entries")
 
-// New is a store that holds nothing until it is opened. It does not use the disk: a configuration that is only checked leaves
-// nothing there.
+// New returns a store that is empty until it is opened. It does not use the disk, so that a configuration that is only validated
+// leaves nothing there.
 func New(config Config) *Store {
 	if config.Report == nil {
 		config.Report = func(error) {}
@@ -103,8 +104,8 @@ func New(config Config) *Store {
 	return s
 }
 
-// Open makes the directory, if it is missing, and reads what is held there. A store that is open stays as it is; one that could
-// not be opened may be tried again.
+// Open creates the directory, if it is missing, and reads its entries. Opening an open store does nothing. After an error Open may
+// be called again.
 func (s *Store) Open() error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
@@ -112,7 +113,7 @@ func (s *Store) Open() error {
 		return nil
 	}
 	for _, directory := range []string{s.entries, s.blobs} {
-		// Assets may be for some eyes only: so is the archive.
+		// Assets may be confidential.
 		if err := os.MkdirAll(directory, 0o700); err != nil {
 			return fmt.Errorf("opening the archive: %w", err)
 		}
@@ -125,21 +126,20 @@ func (s *Store) Open() error {
 	return nil
 }
 
-// Put keeps content under a name, which is a URL path, and a version. The version is "" for a name that holds its version
-// itself. What was there under both is replaced. The content is read twice, and must not change meanwhile.
+// Put stores content under a name, which is a URL path, and a version. The version is "" if the name contains it. An entry with the
+// same name and version is replaced. Put reads the content twice; it must not change meanwhile.
 func (s *Store) Put(name, version string, content io.ReadSeeker) error {
 	return s.put(key{name, version}, content, func(int64) bool { return true })
 }
 
-// PutSparing is Put that drops nothing which was put or renewed since some time. Where that leaves no room, nothing is put,
-// and it returns [ErrFull].
+// PutSparing is Put, but it removes no entry that was put or renewed since a time. If that leaves no room, it returns [ErrFull].
 func (s *Store) PutSparing(name, version string, content io.ReadSeeker, since time.Time) error {
 	return s.put(key{name, version}, content, func(cost int64) bool { return s.hasRoom(cost, since) })
 }
 
 func (s *Store) put(k key, content io.ReadSeeker, hasRoom func(cost int64) bool) error {
 	if !utf8.ValidString(k.name + k.version) {
-		return fmt.Errorf("archiving %q: want a name in UTF-8", k.name)
+		return fmt.Errorf("archiving %q: invalid name: use UTF-8", k.name)
 	}
 	sum, size, err := sumOf(content)
 	if err != nil {
@@ -171,8 +171,8 @@ func (s *Store) put(k key, content io.ReadSeeker, hasRoom func(cost int64) bool)
 	return nil
 }
 
-// Renew has the time of something begin again, as if it was put now, and reports whether it is held, on the disk too, also
-// where another process put it. It is for what is still current.
+// Renew starts the time of an entry again, as if it was put now. It is for files that are still current. It reports whether the
+// entry is there, on disk too; another process may have put it.
 func (s *Store) Renew(name, version string) bool {
 	now := s.config.Now()
 	s.changing.Lock()
@@ -199,7 +199,7 @@ func (s *Store) Renew(name, version string) bool {
 	return true
 }
 
-// touch has an entry be the last to go.
+// touch makes an entry the last to be removed.
 func (s *Store) touch(k key, now time.Time) {
 	s.index.Lock()
 	defer s.index.Unlock()
@@ -213,13 +213,13 @@ func newEntry(k key, sum digest, at time.Time) *entry {
 	return &entry{key: k, digest: sum, at: at, written: at}
 }
 
-// Find is how many bytes there are under a name and a version, if there is something. It never reads the disk.
+// Find returns the size of the content of a name and a version. It does not read the disk.
 func (s *Store) Find(name, version string) (size int64, found bool) {
 	_, size, found = s.find(key{name, version}, s.config.Now())
 	return size, found
 }
 
-// find looks for what is not too old.
+// find returns an entry that is not too old.
 func (s *Store) find(k key, now time.Time) (found entry, size int64, ok bool) {
 	s.index.RLock()
 	defer s.index.RUnlock()
@@ -237,7 +237,7 @@ func (s *Store) holds(sum digest) bool {
 	return s.held[sum] != nil
 }
 
-// add notes an entry, in place of the one with its key. It returns the bytes that nobody needs any more.
+// add adds an entry to the index, in place of the one with its key. It returns the content that no entry has any more.
 func (s *Store) add(e *entry, b *blob) []digest {
 	s.index.Lock()
 	defer s.index.Unlock()
@@ -255,7 +255,7 @@ func (s *Store) add(e *entry, b *blob) []digest {
 	return unused
 }
 
-// forget takes an entry out of the index, which the caller has locked. It returns the bytes that nobody needs any more.
+// forget removes an entry from the index. It returns the content that no entry has any more. The caller holds index.
 func (s *Store) forget(element *list.Element) []digest {
 	e := s.order.Remove(element).(*entry)
 	delete(s.known, e.key)

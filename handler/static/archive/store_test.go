@@ -21,14 +21,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var noon = time.Date(2026, 2, 11, 12, 0, 0, 0, time.UTC)
 
-// clock is moved by the tests.
+// clock is a time that tests set.
 type clock struct{ since atomic.Int64 }
 
 func (c *clock) now() time.Time          { return noon.Add(time.Duration(c.since.Load())) }
 func (c *clock) advance(d time.Duration) { c.since.Add(int64(d)) }
 
-// shelf is a store and what it reported.
-type shelf struct {
+// testStore is a store and its reports.
+type testStore struct {
 	*Store
 	clock   *clock
 	config  Config
@@ -36,21 +36,21 @@ type shelf struct {
 	reports []string
 }
 
-func newShelf(t *testing.T, size int64) *shelf {
+func newTestStore(t *testing.T, size int64) *testStore {
 	t.Helper()
-	s := &shelf{clock: new(clock)}
+	s := &testStore{clock: new(clock)}
 	s.config = Config{Directory: filepath.Join(t.TempDir(), "archive"), Keep: time.Hour, Size: size, Now: s.clock.now, Report: s.report}
 	s.restart(t)
 	return s
 }
 
-func (s *shelf) report(err error) {
+func (s *testStore) report(err error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.reports = append(s.reports, err.Error())
 }
 
-func (s *shelf) restart(t *testing.T) {
+func (s *testStore) restart(t *testing.T) {
 	t.Helper()
 	s.Store = New(s.config)
 	if err := s.Open(); err != nil {
@@ -58,15 +58,15 @@ func (s *shelf) restart(t *testing.T) {
 	}
 }
 
-func (s *shelf) put(t *testing.T, name, version, content string) {
+func (s *testStore) put(t *testing.T, name, version, content string) {
 	t.Helper()
 	if err := s.Put(name, version, strings.NewReader(content)); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// get is what is held, or "none".
-func (s *shelf) get(t *testing.T, name, version string) string {
+// get returns the content of a name and a version, or "none".
+func (s *testStore) get(t *testing.T, name, version string) string {
 	t.Helper()
 	size, found := s.Find(name, version)
 	content, ok := s.Get(name, version)
@@ -87,8 +87,8 @@ func (s *shelf) get(t *testing.T, name, version string) string {
 	return string(read)
 }
 
-// files are those on disk.
-func (s *shelf) files(t *testing.T, kind string) []string {
+// files returns the files on disk.
+func (s *testStore) files(t *testing.T, kind string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(s.config.Directory, kind, "*"))
 	if err != nil {
@@ -99,7 +99,7 @@ func (s *shelf) files(t *testing.T, kind string) []string {
 
 func TestStoreFinds(t *testing.T) {
 	t.Parallel()
-	s := newShelf(t, 1<<20)
+	s := newTestStore(t, 1<<20)
 	s.put(t, "/static/a.js", "1", "one")
 	s.put(t, "/static/a.js", "2", "two")
 	s.put(t, "/static/b.0123abcd.js", "", "by name")
@@ -108,13 +108,13 @@ func TestStoreFinds(t *testing.T) {
 	s.put(t, "/static/c.js", "1", "second")
 	for _, when := range []string{"at once", "after a restart"} {
 		for _, c := range []struct{ name, version, want, why string }{
-			{"/static/a.js", "1", "one", "each version has its bytes"},
-			{"/static/a.js", "2", "two", "each version has its bytes"},
+			{"/static/a.js", "1", "one", "each version has its content"},
+			{"/static/a.js", "2", "two", "each version has its content"},
 			{"/static/a.js", "3", "none", "never put"},
-			{"/static/a.js", "", "none", "the name alone is no version"},
-			{"/static/b.0123abcd.js", "", "by name", "the name is the version"},
-			{"/static/../../etc/passwd\x00", "/../..", "one", "a name is no path of a file"},
-			{"/static/c.js", "1", "second", "what was put last"},
+			{"/static/a.js", "", "none", "the name alone was not put"},
+			{"/static/b.0123abcd.js", "", "by name", "the name contains the version"},
+			{"/static/../../etc/passwd\x00", "/../..", "one", "a name is no path on disk"},
+			{"/static/c.js", "1", "second", "the last content"},
 		} {
 			if got := s.get(t, c.name, c.version); got != c.want {
 				t.Errorf("Get(%s, %s) %s = %q, want %q (%s)", c.name, c.version, when, got, c.want, c.why)
@@ -132,7 +132,7 @@ func TestStoreFinds(t *testing.T) {
 
 func TestStoreForgets(t *testing.T) {
 	t.Parallel()
-	s := newShelf(t, 1<<20)
+	s := newTestStore(t, 1<<20)
 	s.put(t, "a", "1", "one")
 	s.clock.advance(40 * time.Minute)
 	s.put(t, "b", "1", "one")
@@ -165,7 +165,7 @@ func TestStoreForgets(t *testing.T) {
 func TestStoreIsBounded(t *testing.T) {
 	t.Parallel()
 	const fit = 5
-	s := newShelf(t, fit*2*block)
+	s := newTestStore(t, fit*2*block)
 	for i := range 20 {
 		s.clock.advance(time.Second)
 		s.put(t, "a", fmt.Sprint(i), fmt.Sprintf("content %d", i))
@@ -203,7 +203,7 @@ func TestStoreNoticesDamage(t *testing.T) {
 		{"none", func(t *testing.T, path string) { remove(t, path) }},
 	} {
 		for _, restart := range []bool{false, true} {
-			s := newShelf(t, 1<<20)
+			s := newTestStore(t, 1<<20)
 			s.put(t, "a", "1", "one")
 			s.put(t, "b", "1", "one")
 			s.put(t, "c", "1", "other")
@@ -251,10 +251,10 @@ func remove(t *testing.T, path string) {
 	}
 }
 
-// What a crash leaves behind is cleared away.
+// Open removes what a crash left behind.
 func TestOpenClearsAway(t *testing.T) {
 	t.Parallel()
-	s := newShelf(t, 1<<20)
+	s := newTestStore(t, 1<<20)
 	s.config.Keep = 2 * settled
 	s.restart(t)
 	s.put(t, "a", "1", "one")
@@ -293,7 +293,7 @@ func mustRead(t *testing.T, path string) string {
 
 func TestPutFails(t *testing.T) {
 	t.Parallel()
-	s := newShelf(t, 1<<20)
+	s := newTestStore(t, 1<<20)
 	if err := s.Put("\xff", "1", strings.NewReader("x")); err == nil {
 		t.Error("a name was put that cannot be written")
 	}
@@ -308,7 +308,7 @@ func TestPutFails(t *testing.T) {
 	}
 }
 
-// changing is other bytes from the second time on.
+// changing has other content from the second reading on.
 type changing struct {
 	strings.Reader
 	seeks int
@@ -325,7 +325,7 @@ func (c *changing) WriteTo(w io.Writer) (int64, error) { return c.Reader.WriteTo
 
 func TestStoreOfManyAtOnce(t *testing.T) {
 	t.Parallel()
-	s := newShelf(t, 12*block)
+	s := newTestStore(t, 12*block)
 	var all sync.WaitGroup
 	for worker := range 8 {
 		all.Go(func() {
@@ -357,18 +357,18 @@ func TestStoreOfManyAtOnce(t *testing.T) {
 }
 
 func TestMissesAllocateNothing(t *testing.T) {
-	s := newShelf(t, 1<<20)
+	s := newTestStore(t, 1<<20)
 	if allocations := testing.AllocsPerRun(100, func() { s.Get("/static/a.js", "1") }); allocations > 0 {
 		t.Errorf("a miss makes %v allocations, want none", allocations)
 	}
 }
 
-// Whatever stands in the directory, the store opens, and holds nothing that it cannot give.
+// Whatever the directory holds, the store opens, and finds no entry that it cannot open.
 func FuzzOpen(f *testing.F) {
 	f.Add([]byte(`{"name":"a","version":"1","sha256":"00","size":1,"at":"2026-02-11T12:00:00Z"}`))
 	f.Add([]byte(`{"size":-1}`))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		s := newShelf(t, 1<<20)
+		s := newTestStore(t, 1<<20)
 		for _, name := range []string{"x", filepath.Base(s.entryPath(key{"a", "1"}))} {
 			if err := os.WriteFile(filepath.Join(s.entries, name), content, 0o600); err != nil {
 				t.Fatal(err)

@@ -1,4 +1,4 @@
-// Package atomicfile has a file be there whole, or as it was before: whoever reads it meanwhile finds no half of one.
+// Package atomicfile replaces files atomically: a reader sees the old content or the new, never a part.
 package atomicfile
 
 import (
@@ -7,11 +7,11 @@ import (
 	"path/filepath"
 )
 
-// Unfinished ends the name of a file that is being written. One that stays behind was left by a process that ended.
+// Unfinished is the suffix of a file that is being written. A process that ends early leaves such a file behind.
 const Unfinished = ".part"
 
-// Write puts content into a file, which only its owner may read, and makes its directory where there is none. It is not
-// forced to the disk: after a failure of power the file may hold anything, and the caller has to recognise that.
+// Write replaces the content of a file. It creates the directory if it is missing. Only the owner may read the file. Write does not
+// call fsync: after a power failure the file may hold anything, and the caller must detect that.
 func Write(path string, content func(io.Writer) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
