@@ -4,12 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/scan2food/usher/handler/websocket/gate"
 	"github.com/scan2food/usher/handler/websocket/keys"
@@ -101,47 +96,6 @@ func (g *WebSocketGate) warnOfGenerations() {
 				"on the same server", zap.String("route", route.Name), zap.String("source", route.Source))
 		}
 	}
-}
-
-// warnOfDebug names, when the configuration has started, the loggers at DEBUG that show credentials all the same.
-func (g *WebSocketGate) warnOfDebug(ctx caddy.Context) {
-	if g.logs.server == nil {
-		return
-	}
-	var loggers []string
-	eachAround(g, g.logs.server.Routes, func(handler caddyhttp.MiddlewareHandler) {
-		name := g.logsCredentials(handler)
-		if name != "" && !slices.Contains(loggers, name) && ctx.Logger(logName(name)).Core().Enabled(zapcore.DebugLevel) {
-			loggers = append(loggers, name)
-		}
-	})
-	if len(loggers) > 0 {
-		g.logger.Warn("at level DEBUG these log requests as they are, also those that hold a credential; another level for them keeps "+
-			"it out", zap.Strings("loggers", loggers))
-	}
-}
-
-// logsCredentials is the logger of a handler that logs requests and was not reached by redactHandlers; otherwise "".
-func (g *WebSocketGate) logsCredentials(handler caddyhttp.MiddlewareHandler) string {
-	switch handler := handler.(type) {
-	case *rewrite.Rewrite: // in one route with the gate, before it
-		return "http.handlers.rewrite"
-	case *reverseproxy.Handler:
-		transport, redacted := handler.Transport.(*redactedTransport)
-		before := len(handler.LoadBalancing.RetryMatch) == 0 // loaded before the gate, where nothing is hidden yet
-		if !redacted && (before || slices.ContainsFunc(g.Routes, (*GateRoute).sendsCredentials)) {
-			return "http.handlers.reverse_proxy"
-		}
-		if redacted && transport.isFastCGI() {
-			return "http.reverse_proxy.transport.fastcgi"
-		}
-	}
-	return ""
-}
-
-// sendsCredentials reports whether the application gets any: a key of the query may be in a Referer too.
-func (r *GateRoute) sendsCredentials() bool {
-	return !r.HideCredentials || r.UpstreamCredential != nil
 }
 
 // reads reports whether a key may stand there.

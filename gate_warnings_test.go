@@ -73,33 +73,36 @@ func TestWarnsOfDebug(t *testing.T) {
 	t.Parallel()
 	const (
 		gated = "websocket_gate {\nroute a /ws/a/ {\nkey {env.USHER_TEST_WARNED}\ncredential header X-Api-Key\n}\n}\n"
-		retry = "reverse_proxy 127.0.0.1:1 {\nlb_retries 1\nlb_retry_match header X-Retry *\n}\n"
+		proxy = "reverse_proxy 127.0.0.1:1\n"
 	)
+	hiding := strings.Replace(gated, "X-Api-Key", "X-Api-Key\nhide_credentials", 1)
 	for _, c := range []struct{ name, site, want, why string }{
-		{"reverse_proxy", gated + "reverse_proxy 127.0.0.1:1", "", "it logs them redacted"},
-		{"rewrite behind", gated + "uri strip_prefix /x\nreverse_proxy 127.0.0.1:1", "", "so does this"},
-		{"handle_path around", "handle_path /x/* {\n" + gated + "reverse_proxy 127.0.0.1:1\n}", "", "in a route of its own"},
-		{"rewrite before", "route {\nuri strip_prefix /x\n" + gated + "}", "http.handlers.rewrite", "it is loaded together with the gate"},
-		{"retry_match", gated + retry, "http.handlers.reverse_proxy", "its matchers look at what was sent"},
-		{"other retries", gated + strings.Replace(retry, "header X-Retry *", "method GET", 1), "", "it logs them redacted"},
-		{"hidden", strings.Replace(gated, "X-Api-Key", "X-Api-Key\nhide_credentials", 1) + retry, "", "nothing was sent"},
-		{"proxy before", "route {\nforward_auth 127.0.0.1:1 {\nuri /\n}\n" + strings.Replace(gated, "X-Api-Key", "X-Api-Key\nhide_credentials", 1) + "}",
-			"http.handlers.reverse_proxy", "nothing is hidden yet"},
-		{"proxy before, in a route of its own", "route {\nforward_auth /ws/* 127.0.0.1:1 {\nuri /\n}\n" + gated + "}", "", "it is changed where it is"},
-		{"named route", "invoke gated\nreverse_proxy 127.0.0.1:1\n}\n&(gated) {\n" + gated, "", "the gate is loaded last"},
-		{"named route, health checks", "invoke gated\nreverse_proxy 127.0.0.1:1 {\nhealth_uri /\n}\n}\n&(gated) {\n" + gated,
-			"http.handlers.reverse_proxy", "it is in use when the gate is loaded"},
-		{"FastCGI", gated + "php_fastcgi 127.0.0.1:1", "http.reverse_proxy.transport.fastcgi", "it logs its parameters"},
-		{"excluded", "handle /x/* {\n" + retry + "}\nhandle {\n" + gated + "}", "", "nothing comes to both"},
-		{"other site", gated + "}\nhttp://127.0.0.1 {\n" + retry, "", "nothing of this one"},
-		{"at INFO", gated + retry, "", "it logs nothing"},
+		{"reverse_proxy", gated + proxy, "http.handlers.reverse_proxy", "it is sent the key"},
+		{"hidden", hiding + proxy, "", "it is sent no key"},
+		{"rewrite and proxy", gated + "uri strip_prefix /x\n" + proxy, "http.handlers.rewrite http.handlers.reverse_proxy", "both see the key"},
+		{"rewrite, hidden", hiding + "uri strip_prefix /x\n" + proxy, "", "the gate is before the rewrite"},
+		{"rewrite before the gate", "route {\nuri strip_prefix /x\n" + hiding + "}", "http.handlers.rewrite", "nothing is hidden yet"},
+		{"handle_path around the gate", "handle_path /x/* {\n" + hiding + proxy + "}", "http.handlers.rewrite", "handle_path is a rewrite"},
+		{"proxy before the gate", "route {\nforward_auth 127.0.0.1:1 {\nuri /\n}\n" + hiding + "}", "http.handlers.reverse_proxy",
+			"nothing is hidden yet"},
+		{"tunnel", gated + "websocket_tunnel 127.0.0.1:1\n" + proxy, "", "the tunnel takes every admitted handshake"},
+		{"tunnel for some paths", gated + "websocket_tunnel /ws/a/x 127.0.0.1:1\n" + proxy, "http.handlers.reverse_proxy",
+			"the proxy takes the others"},
+		{"tunnel in a handle", "route {\n" + gated + "handle /x/* {\nwebsocket_tunnel 127.0.0.1:1\n}\n" + proxy + "}", "http.handlers.reverse_proxy",
+			"the proxy takes what the handle does not"},
+		{"named route", "invoke gated\n" + proxy + "}\n&(gated) {\n" + hiding, "http.handlers.reverse_proxy", "the order is not known"},
+		{"FastCGI", gated + "php_fastcgi 127.0.0.1:1", "http.handlers.rewrite http.handlers.reverse_proxy http.reverse_proxy.transport.fastcgi",
+			"it logs its parameters too"},
+		{"excluded", "handle /x/* {\n" + proxy + "}\nhandle {\n" + gated + "}", "", "no request reaches both"},
+		{"other site", gated + "}\nhttp://127.0.0.1 {\n" + proxy, "", "no request of this site reaches it"},
+		{"at INFO", gated + proxy, "", "it logs no request"},
 	} {
 		caddyfile := "http://localhost {\n" + c.site + "\n}"
 		if c.name == "at INFO" {
-			caddyfile = "{\nlog {\nlevel INFO\nformat json\n}\n}\nhttp://localhost {\n" + gated + retry + "}"
+			caddyfile = "{\nlog {\nlevel INFO\nformat json\n}\n}\nhttp://localhost {\n" + gated + proxy + "}"
 		}
 		site := startSite(t, strings.Replace(caddyfile, "{env.USHER_TEST_WARNED}", goodKey, 1))
-		lines := site.Logs.With("at level DEBUG these log requests as they are, also those that hold a credential; another level for them keeps it out")
+		lines := site.Logs.With("loggers show credentials at level DEBUG")
 		told := ""
 		for _, line := range lines {
 			told += fmt.Sprint(line["loggers"])

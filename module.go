@@ -17,9 +17,7 @@ func init() {
 	// tracing is the first of Caddy's own directives: nothing answers before the gate.
 	httpcaddyfile.RegisterDirectiveOrder("websocket_gate", httpcaddyfile.Before, "tracing")
 
-	// What the gate puts in the place of handlers that would log what they are sent.
-	caddy.RegisterModule(new(redactedTransport))
-	caddy.RegisterModule(redactedRewriteModule{})
+	// What the gate puts before handle_errors.
 	caddy.RegisterModule(new(redactedErrors))
 
 	caddy.RegisterModule(new(VersionedAssets))

@@ -61,9 +61,6 @@ func (l *redactedLogs) redactServer(ctx caddy.Context) error {
 	if l.server == nil || len(gatesOf(l.server)) > 0 {
 		return nil
 	}
-	if err := redactHandlers(ctx, l.server); err != nil {
-		return err
-	}
 	seeErrors(l.server)
 	return nil
 }

@@ -14,8 +14,7 @@ type Redaction struct {
 	URI    string
 	Header http.Header
 
-	later   redactor
-	sources []Source // of its route
+	later redactor
 }
 
 // Redact returns nil where there is nothing to replace, which costs no allocation. What tries to open a socket, or asks
@@ -44,11 +43,8 @@ func (g *Gate) Redact(r *http.Request, d *Decision) *Redaction {
 		m.notePresented(r) // later handlers may put it elsewhere
 	}
 	redaction := &Redaction{URI: uri, Header: header}
-	if d != nil && d.Outcome == Accepted {
-		redaction.sources = d.Route.Sources
-		if d.Route.Upstream != nil {
-			m.presented = append(m.presented, d.Route.Upstream.Secret)
-		}
+	if d != nil && d.Outcome == Accepted && d.Route.Upstream != nil {
+		m.presented = append(m.presented, d.Route.Upstream.Secret)
 	}
 	redaction.later = m
 	return redaction
@@ -59,11 +55,6 @@ func (r *Redaction) Of(request *http.Request) *http.Request {
 	shown := request.WithContext(request.Context())
 	shown.RequestURI, shown.Header = r.URI, r.Header
 	return shown
-}
-
-// TargetOf redacts a target that a later handler made of the request's: it may have put a parameter into the path.
-func (r *Redaction) TargetOf(uri string) string {
-	return r.withoutPresented(r.later.target(uri))
 }
 
 func (r *Redaction) withoutPresented(text string) string {
@@ -88,19 +79,4 @@ func (r *Redaction) TextOf(text string) string {
 	m, left := r.later, maxLoggedParts
 	m.left = &left
 	return m.line("", r.withoutPresented(text))
-}
-
-// Selected redacts a credential that the application selected as the subprotocol, in place: the gate sends another one, or none,
-// to the client.
-func (r *Redaction) Selected(answer http.Header) {
-	for name, lines := range answer {
-		if !strings.EqualFold(name, "Sec-WebSocket-Protocol") {
-			continue
-		}
-		for i, line := range lines {
-			if isSubprotocolCredential(r.sources, line) {
-				lines[i] = r.later.protocol(line)
-			}
-		}
-	}
 }

@@ -1,0 +1,102 @@
+package usher
+
+import (
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy/fastcgi"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// warnOfDebug names, when the configuration has started, the loggers at DEBUG that show credentials.
+func (g *WebSocketGate) warnOfDebug(ctx caddy.Context) {
+	if g.logs.server == nil {
+		return
+	}
+	showing := showingLoggers{gate: g, forwards: slices.ContainsFunc(g.Routes, (*GateRoute).sendsCredentials)}
+	showing.collect(g.logs.server.Routes)
+	loggers := slices.DeleteFunc(showing.names, func(name string) bool {
+		return !ctx.Logger(logName(name)).Core().Enabled(zapcore.DebugLevel)
+	})
+	if len(loggers) > 0 {
+		g.logger.Warn("loggers show credentials at level DEBUG", zap.Strings("loggers", loggers))
+	}
+}
+
+// showingLoggers collects the loggers of handlers that print, at level DEBUG, requests with a credential in them.
+type showingLoggers struct {
+	gate     caddyhttp.MiddlewareHandler
+	forwards bool // the gate leaves the credential in the request
+
+	behind    bool // the walk has passed the gate
+	tunnelled bool // the walk has passed a tunnel, which takes every admitted handshake
+	names     []string
+}
+
+// collect visits the handlers that a request for the gate may reach, in their order. It leaves out other sites, whose routes
+// are terminal, and each `handle` that excludes the one of the gate.
+func (l *showingLoggers) collect(routes caddyhttp.RouteList) {
+	before := l.tunnelled
+	own := slices.IndexFunc(routes, func(route caddyhttp.Route) bool { return containsHandler(route, l.gate) })
+	for i, route := range routes {
+		if i != own && own >= 0 && (route.Terminal || route.Group != "" && route.Group == routes[own].Group) {
+			continue
+		}
+		for _, handler := range route.Handlers {
+			l.visit(handler, len(route.MatcherSets) == 0)
+		}
+	}
+	l.tunnelled = before
+}
+
+func (l *showingLoggers) visit(handler caddyhttp.MiddlewareHandler, always bool) {
+	switch handler := handler.(type) {
+	case *caddyhttp.Subroute:
+		l.collect(handler.Routes)
+	case *WebSocketTunnel:
+		l.tunnelled = l.tunnelled || always
+	default:
+		l.behind = l.behind || handler == l.gate
+		if l.behind && (l.tunnelled || !l.forwards) {
+			return
+		}
+		for _, name := range requestLoggers(handler) {
+			if !slices.Contains(l.names, name) {
+				l.names = append(l.names, name)
+			}
+		}
+	}
+}
+
+// requestLoggers returns the loggers to which a handler writes whole requests at level DEBUG.
+func requestLoggers(handler caddyhttp.MiddlewareHandler) []string {
+	switch handler := handler.(type) {
+	case *rewrite.Rewrite:
+		return []string{"http.handlers.rewrite"}
+	case *reverseproxy.Handler:
+		if _, is := handler.Transport.(*fastcgi.Transport); is {
+			return []string{"http.handlers.reverse_proxy", "http.reverse_proxy.transport.fastcgi"}
+		}
+		return []string{"http.handlers.reverse_proxy"}
+	default:
+		return nil
+	}
+}
+
+func containsHandler(route caddyhttp.Route, handler caddyhttp.MiddlewareHandler) bool {
+	return slices.ContainsFunc(route.Handlers, func(member caddyhttp.MiddlewareHandler) bool {
+		within, ok := member.(*caddyhttp.Subroute)
+		return member == handler || ok && slices.ContainsFunc(within.Routes, func(route caddyhttp.Route) bool {
+			return containsHandler(route, handler)
+		})
+	})
+}
+
+// sendsCredentials reports whether the application gets any: a key of the query may be in a Referer too.
+func (r *GateRoute) sendsCredentials() bool {
+	return !r.HideCredentials || r.UpstreamCredential != nil
+}
