@@ -17,9 +17,6 @@ func init() {
 	// tracing is the first of Caddy's own directives: nothing answers before the gate.
 	httpcaddyfile.RegisterDirectiveOrder("websocket_gate", httpcaddyfile.Before, "tracing")
 
-	// What the gate puts before handle_errors.
-	caddy.RegisterModule(new(redactedErrors))
-
 	caddy.RegisterModule(new(VersionedAssets))
 	httpcaddyfile.RegisterHandlerDirective("versioned_assets", parseVersionedAssets)
 	// After encode, so that what the site compresses is compressed once; before everything that could answer.

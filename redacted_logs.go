@@ -2,6 +2,7 @@ package usher
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -22,7 +23,6 @@ import (
 // of access loggers is empty, and to write them itself: to the same loggers, at the same level, with the same fields.
 type redactedLogs struct {
 	server    *caddyhttp.Server
-	pages     bool        // what becomes of an error is seen by redactedErrors, if the server has that
 	accessLog *zap.Logger // nil where the site writes no access log
 	errorLog  *zap.Logger
 }
@@ -35,34 +35,12 @@ func newRedactedLogs(ctx caddy.Context) *redactedLogs {
 	if l.server == nil {
 		return l
 	}
-	l.pages = !slices.ContainsFunc(ctx.Modules(), endsErrors)
 	if l.server.Logs != nil {
 		l.accessLog = ctx.Logger(logName("http.log.access"))
 	} else {
 		l.server.Logs = new(caddyhttp.ServerLogConfig)
 	}
 	return l
-}
-
-// endsErrors reports a module around the gate that may handle an error itself, so that the server does not hear of it.
-func endsErrors(around caddy.Module) bool {
-	switch around := around.(type) {
-	case caddy.App, *WebSocketGate:
-		return false
-	case *caddyhttp.Subroute:
-		return around.Errors != nil
-	default:
-		return true
-	}
-}
-
-// redactServer has everything else on the server log redacted, once for all of its gates.
-func (l *redactedLogs) redactServer(ctx caddy.Context) error {
-	if l.server == nil || len(gatesOf(l.server)) > 0 {
-		return nil
-	}
-	seeErrors(l.server)
-	return nil
 }
 
 // logName is a module of that ID and nothing else: Caddy routes logs by module.
@@ -86,7 +64,6 @@ type redactedRequest struct {
 	// known at its end
 	duration       time.Duration
 	access, failed []*zap.Logger
-	left           bool // to redactedErrors
 
 	redaction *gate.Redaction
 	original  any // as it came: what stands under OriginalRequestCtxKey otherwise
@@ -130,29 +107,61 @@ func (log *redactedRequest) context(r *http.Request, uri string) context.Context
 	return context.WithValue(ctx, caddyhttp.OriginalRequestCtxKey, original)
 }
 
-// end writes the lines, also of a request whose handler panicked. Those of an error are left to redactedErrors, where
-// there is that: it knows what became of it.
+// end writes the lines, also of a request whose handler panicked. An error is logged with its own status: the response of
+// handle_errors comes later.
 func (log *redactedRequest) end() {
 	log.duration = time.Since(log.started)
 	log.access = log.logs.loggers(log.logs.accessLog, log.request)
 	log.failed = log.logs.loggers(log.logs.errorLog, log.request)
-	caddyhttp.SetVar(log.request.Context(), caddyhttp.AccessLoggerNameVarKey, []any{})
-	if log.err != nil && log.logs.pages && slices.Contains(serversWithPages.all(), log.logs.server) {
-		log.left = true
-		return
-	}
+	skipped, _ := caddyhttp.GetVar(log.request.Context(), caddyhttp.LogSkipVar).(bool)
+	log.silenceServer()
 	if log.err != nil {
 		log.writeError()
 	}
-	log.writeAccess(log.writer.status, log.writer.size)
+	if !skipped && log.logs.wants(log.request) {
+		log.writeAccess(log.writer.status, log.writer.size)
+	}
+}
+
+// silenceServer keeps Caddy's server from writing its own lines of the request: of an error by the empty list of loggers, of
+// the access by log_skip as well. The routes of handle_errors run later and may set another list.
+func (log *redactedRequest) silenceServer() {
+	ctx := log.request.Context()
+	caddyhttp.SetVar(ctx, caddyhttp.AccessLoggerNameVarKey, []any{})
+	caddyhttp.SetVar(ctx, caddyhttp.LogSkipVar, true)
+}
+
+// writeError writes what Caddy's server writes of a request that ended in an error.
+func (log *redactedRequest) writeError() {
+	message, fields := log.errorFields()
+	level := zapcore.DebugLevel
+	if errorStatus(log.err) >= http.StatusInternalServerError && !log.logs.handlesErrors() {
+		level = zapcore.ErrorLevel
+	}
+	write(log.failed, level, message, append(log.fields(), fields...))
+}
+
+func (log *redactedRequest) errorFields() (message string, fields []zapcore.Field) {
+	message = log.redaction.TextOf(log.err.Error())
+	var handlerError caddyhttp.HandlerError
+	if !errors.As(log.err, &handlerError) {
+		return message, []zapcore.Field{zap.String("error", message)}
+	}
+	if handlerError.Err != nil {
+		message = log.redaction.TextOf(handlerError.Err.Error())
+	}
+	return message, []zapcore.Field{
+		zap.Int("status", handlerError.StatusCode),
+		zap.String("err_id", handlerError.ID), zap.String("err_trace", handlerError.Trace),
+	}
+}
+
+func (l *redactedLogs) handlesErrors() bool {
+	return l.server.Errors != nil && len(l.server.Errors.Routes) > 0
 }
 
 // writeAccess writes what Caddy's server writes of a request that it handled.
 func (log *redactedRequest) writeAccess(status int, size int64) {
-	skip, _ := caddyhttp.GetVar(log.request.Context(), caddyhttp.LogSkipVar).(bool)
-	if skip || !log.logs.wants(log.request) {
-		return
-	}
 	read := int64(0)
 	if log.err != nil && status == 0 {
 		status = errorStatus(log.err)

@@ -147,9 +147,6 @@ func (g *WebSocketGate) begin(ctx caddy.Context, known *gateKeys) error {
 	if err := lifecycle.RegisterMetrics(ctx, append(socketlog.Collectors(), gateState{})...); err != nil {
 		return err
 	}
-	if err := g.logs.redactServer(ctx); err != nil {
-		return err
-	}
 	watch, err := newGateWatch(ctx, g)
 	if err != nil {
 		return err

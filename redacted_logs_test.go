@@ -1,0 +1,98 @@
+package usher
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// The lines of a handshake that failed show its error, whatever handle_errors makes of it, and no key.
+func TestErrorLinesShowNoCredential(t *testing.T) {
+	t.Parallel()
+	const refused = "dial tcp 127.0.0.1:1: connect: connection refused"
+	for _, c := range []struct {
+		name, pages string
+		status      int
+		body        string
+		level       string // of the line of the error
+		why         string
+	}{
+		{"none", "", 502, "", "error", "Caddy's own response"},
+		{"page", "handle_errors {\nrespond \"not there\" 502\n}", 502, "not there", "debug", "the error was handled"},
+		{"other status", "handle_errors {\nrespond \"later\" 503\n}", 503, "later", "debug", "the access line has the status of the error"},
+		{"fails", "handle_errors {\nerror \"twice\" 500\n}", 502, "", "debug", "Caddy answers with the first status"},
+		{"log_name", "handle_errors {\nlog_name other\nrespond \"not there\" 502\n}", 502, "not there", "debug", "it comes too late"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			site := startSite(t, `
+				http://localhost {
+					log
+					websocket_gate {
+						route a /ws/a/ {
+							key `+goodKey+`
+						}
+					}
+					reverse_proxy 127.0.0.1:1
+					`+c.pages+`
+				}`)
+			response := exchange(t, site.Addr, get(keyed, upgrade))
+			body, _ := io.ReadAll(response.Body)
+			if response.StatusCode != c.status || string(body) != c.body {
+				t.Errorf("%d %q, want %d %q (%s)", response.StatusCode, body, c.status, c.body, c.why)
+			}
+			expectAccess(t, site, "http.log.access", 502)
+			lines := site.Logs.With(refused)
+			if len(lines) != 1 || lines[0]["level"] != c.level || !strings.HasPrefix(lines[0]["logger"].(string), "http.log.error") {
+				t.Errorf("error lines %v, want one at %s (%s)", lines, c.level, c.why)
+			}
+			if strings.Contains(withoutConfig(site.Logs), goodKey) {
+				t.Errorf("the log shows the key: %s (%s)", site.Logs, c.why)
+			}
+		})
+	}
+}
+
+// What the application answers with may hold the key that it was sent.
+func TestAnswerShowsNoCredential(t *testing.T) {
+	t.Parallel()
+	site, app := corpusSite(t, "")
+	app.Answer(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Location", "/elsewhere?key="+goodKey)
+		w.Header().Set("X-Other", "as it is")
+		w.WriteHeader(http.StatusFound)
+		return true
+	})
+	if response := exchange(t, site.Addr, get(keyed, upgrade)); response.Header.Get("Location") != "/elsewhere?key="+goodKey {
+		t.Errorf("the answer is %v", response.Header)
+	}
+	lines := site.Logs.With("handled request")
+	if got := fmt.Sprint(lines); len(lines) != 1 || !strings.Contains(got, "Location:[REDACTED]") || !strings.Contains(got, "X-Other:[as it is]") {
+		t.Errorf("the access line is %v", lines)
+	}
+}
+
+func expectAccess(t *testing.T, site *testSite, logger string, status int) {
+	t.Helper()
+	eventually(t, "the access line", func() bool { return len(site.Logs.With("handled request")) > 0 })
+	lines := site.Logs.With("handled request")
+	if len(lines) != 1 || lines[0]["logger"] != logger || lines[0]["status"] != float64(status) {
+		t.Errorf("access lines %v, want one of %s with status %d", lines, logger, status)
+	}
+	if request := lines[0]["request"].(map[string]any); request["uri"] != "/ws/a/?key=REDACTED" || request["method"] != http.MethodGet {
+		t.Errorf("the access line shows %v", request)
+	}
+}
+
+// withoutConfig leaves out the configuration that Caddy writes at DEBUG, and what its reverse_proxy writes there.
+func withoutConfig(logs *logLines) string {
+	var kept strings.Builder
+	for line := range strings.SplitSeq(logs.String(), "\n") {
+		if !strings.Contains(line, `"adjusted config"`) && !strings.Contains(line, `"logger":"http.handlers.reverse_proxy"`) {
+			kept.WriteString(line + "\n")
+		}
+	}
+	return kept.String()
+}
