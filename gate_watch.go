@@ -67,8 +67,6 @@ func (g *WebSocketGate) darkness(successor *WebSocketGate, route string) *gate.D
 }
 
 func (w *gateWatch) start() {
-	published := newPublishedKeys(w.gate)
-	w.stopped.Go(func() { published.search(w.stop) })
 	w.stopped.Go(func() {
 		ticker := time.NewTicker(watchEvery)
 		defer ticker.Stop()

@@ -242,3 +242,9 @@ func (w *recorder) Write(p []byte) (int, error) {
 	w.size += int64(n)
 	return n, err
 }
+
+// serverOf is the server that a handler is provisioned for.
+func serverOf(value func(any) any) *caddyhttp.Server {
+	server, _ := value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	return server
+}

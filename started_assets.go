@@ -19,6 +19,7 @@ func (a *VersionedAssets) start(ctx caddy.Context) {
 	for _, served := range a.served {
 		served.tree.Start()
 	}
+	a.warnOfLeakedKeys(ctx)
 	if a.Fallback != "" {
 		go a.tellFallback(ctx)
 	}

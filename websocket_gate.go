@@ -171,9 +171,6 @@ func (g *WebSocketGate) begin(ctx caddy.Context, known *gateKeys) error {
 func (g *WebSocketGate) started(ctx caddy.Context) {
 	g.warnOfDebug(ctx)
 	g.warnOfGenerations()
-	if g.logs.server != nil {
-		g.watch.searchPublic(g.logs.server)
-	}
 }
 
 // Cleanup leaves the sockets that live on to the newest gate.

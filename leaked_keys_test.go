@@ -7,8 +7,10 @@ import (
 	"testing"
 )
 
+const leakedMessage = "public file contains a key"
+
 // A key in a served script is told at the start, and when it comes with a later generation: with the file, without the key.
-func TestPublishedKeys(t *testing.T) {
+func TestWarnsOfLeakedKeys(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	write := func(name, text string) {
@@ -18,6 +20,7 @@ func TestPublishedKeys(t *testing.T) {
 	}
 	write("worker.js", `new WebSocket("wss://a.example/ws/a/?key=`+goodKey+`")`)
 	write("main.js", `new Worker("worker.js")`)
+	write("binary.png", "\xff\""+goodKey+"\"")
 	site := startSite(t, fmt.Sprintf(`
 		http://localhost
 		websocket_gate {
@@ -33,13 +36,13 @@ func TestPublishedKeys(t *testing.T) {
 			settle 50ms
 		}
 	`, root))
-	eventually(t, "the key in worker.js told", func() bool { return len(site.Logs.With(publishedMessage)) == 1 })
-	if line := site.Logs.With(publishedMessage)[0]; line["file"] != "/static/worker.js" || line["key"] != "a-2026" || line["route"] != "a" {
+	eventually(t, "the key in worker.js told", func() bool { return len(site.Logs.With(leakedMessage)) == 1 })
+	if line := site.Logs.With(leakedMessage)[0]; line["file"] != "/static/worker.js" || line["key"] != "a-2026" || line["route"] != "a" {
 		t.Errorf("the line is %v, want worker.js and a-2026", line)
 	}
 	write("late.html", `<script>const key = '`+otherKey+`'</script>`)
-	eventually(t, "the key in late.html told", func() bool { return len(site.Logs.With(publishedMessage)) == 2 })
-	if line := site.Logs.With(publishedMessage)[1]; line["file"] != "/static/late.html" || line["route"] != "b" {
+	eventually(t, "the key in late.html told", func() bool { return len(site.Logs.With(leakedMessage)) == 2 })
+	if line := site.Logs.With(leakedMessage)[1]; line["file"] != "/static/late.html" || line["route"] != "b" {
 		t.Errorf("the line is %v, want late.html and b", line)
 	}
 }
