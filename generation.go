@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/scan2food/usher/handler/caddy/lifecycle"
 	"github.com/scan2food/usher/handler/static/assets"
 )
 
@@ -119,7 +120,7 @@ func (a *VersionedAssets) followGenerations(ctx caddy.Context) error {
 		return err
 	}
 	a.endpoint = &generationEndpoint{generations: pooled.(*generations), closing: make(chan struct{})}
-	server := serverOf(ctx.Value)
+	server := lifecycle.Server(ctx)
 	if server == nil {
 		return nil
 	}

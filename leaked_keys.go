@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/scan2food/usher/handler/caddy/lifecycle"
 	"github.com/scan2food/usher/handler/static/assets"
 )
 
@@ -23,7 +24,7 @@ type leakedKeys struct {
 // warnOfLeakedKeys searches the text files that are in memory, in the background and once a generation.
 func (a *VersionedAssets) warnOfLeakedKeys(ctx caddy.Context) {
 	for _, served := range a.served {
-		keys := &leakedKeys{server: serverOf(ctx.Value), served: served, logger: ctx.Logger(), warned: make(map[string]bool)}
+		keys := &leakedKeys{server: lifecycle.Server(ctx), served: served, logger: ctx.Logger(), warned: make(map[string]bool)}
 		go keys.follow(ctx)
 	}
 }

@@ -60,7 +60,7 @@ func TestRedactedLinesHaveExtraFields(t *testing.T) {
 	if lines := site.Logs.With("no REDACTED"); len(lines) != 1 || lines[0]["logger"] != "http.log.error" {
 		t.Errorf("the lines of an error with the key are %v", lines)
 	}
-	if lines := withoutConfig(site.Logs); strings.Contains(lines, goodKey) {
+	if lines := withoutProxy(site.Logs); strings.Contains(lines, goodKey) {
 		t.Errorf("the log shows the key: %s", lines)
 	}
 }

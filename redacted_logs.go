@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/scan2food/usher/handler/caddy/lifecycle"
 	"github.com/scan2food/usher/handler/websocket/gate"
 )
 
@@ -31,7 +32,7 @@ type redactedLogs struct {
 // where it would not without an access log.
 func newRedactedLogs(ctx caddy.Context) *redactedLogs {
 	l := &redactedLogs{errorLog: ctx.Logger(logName("http.log.error"))}
-	l.server = serverOf(ctx.Value)
+	l.server = lifecycle.Server(ctx)
 	if l.server == nil {
 		return l
 	}
@@ -241,10 +242,4 @@ func (w *recorder) Write(p []byte) (int, error) {
 	n, err := w.ResponseWriter.Write(p)
 	w.size += int64(n)
 	return n, err
-}
-
-// serverOf is the server that a handler is provisioned for.
-func serverOf(value func(any) any) *caddyhttp.Server {
-	server, _ := value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	return server
 }

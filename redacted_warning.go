@@ -57,9 +57,8 @@ func (l *showingLoggers) visit(handler caddyhttp.MiddlewareHandler, always bool)
 	switch handler := handler.(type) {
 	case *caddyhttp.Subroute:
 		l.collect(handler.Routes)
-	case *WebSocketTunnel:
-		l.tunnelled = l.tunnelled || always
 	default:
+		l.tunnelled = l.tunnelled || always && isTunnel(handler)
 		l.behind = l.behind || handler == l.gate
 		if l.behind && (l.tunnelled || !l.forwards) {
 			return
@@ -70,6 +69,11 @@ func (l *showingLoggers) visit(handler caddyhttp.MiddlewareHandler, always bool)
 			}
 		}
 	}
+}
+
+func isTunnel(handler caddyhttp.MiddlewareHandler) bool {
+	module, ok := handler.(caddy.Module)
+	return ok && module.CaddyModule().ID == "http.handlers.websocket_tunnel"
 }
 
 // requestLoggers returns the loggers to which a handler writes whole requests at level DEBUG.
