@@ -8,51 +8,45 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/scan2food/usher/handler/caddy/request"
 )
 
-// checkForget is for what no Caddyfile can be wrong in: a time that is to come would be told before there is anything to
-// forget.
+// checkForget rejects a time that is still to come: browsers would clear their caches before there is anything to clear.
 func (a *VersionedAssets) checkForget(now time.Time) error {
 	switch {
 	case a.ForgetBefore.IsZero():
 		return nil
 	case !slices.Contains(a.Stamp, stampHTML):
-		return errors.New("forget_before: want stamp html beside it: pages tell browsers, and name other URLs")
+		return errors.New("forget_before needs `stamp html`: pages tell the browsers")
 	case a.ForgetBefore.After(now):
-		return fmt.Errorf("forget_before: want a time that has come, got %s", a.ForgetBefore.Format(time.RFC3339))
+		return fmt.Errorf("forget_before is in the future (%s): use a time that has passed", a.ForgetBefore.Format(time.RFC3339))
 	}
 	return nil
 }
 
-// epoch is the time in a form that versions can hold; "" for none.
-func (a *VersionedAssets) epoch() string {
-	if a.ForgetBefore.IsZero() {
-		return ""
-	}
-	return strconv.FormatInt(a.ForgetBefore.Unix(), 36)
-}
-
-// forgottenCookie is what a browser was last told to forget. Browsers without cookies are told each time.
+// forgottenCookie holds the time of the last Clear-Site-Data that a browser got. Browsers without cookies get one with each page.
 const forgottenCookie = "usher-forgot"
 
-// tellToForget has the browser drop what it holds of this site, once: Clear-Site-Data is for whole caches, and takes its
-// time. Over plain HTTP browsers do not listen; the other URLs of all that is stamped are for them.
-func (w *pageWriter) tellToForget(header http.Header) {
-	epoch := w.pages.epoch
-	if epoch == "" || !asksForPage(w.request) {
+// clearSiteData tells the browser once to clear its cache of this site. Clearing takes time, so the browser is not told again.
+// Browsers ignore Clear-Site-Data over plain HTTP.
+func (w *pageWriter) clearSiteData(header http.Header) {
+	before := w.pages.forgetBefore
+	if before.IsZero() || !asksForPage(w.request) {
 		return
 	}
-	if told, err := w.request.Cookie(forgottenCookie); err == nil && told.Value == epoch {
+	value := strconv.FormatInt(before.Unix(), 36)
+	if cookie, err := w.request.Cookie(forgottenCookie); err == nil && cookie.Value == value {
 		return
 	}
-	scheme, _ := externalOrigin(w.request)
+	scheme, _ := request.ExternalOrigin(w.request)
 	cookie := http.Cookie{
-		Name: forgottenCookie, Value: epoch, Path: "/", MaxAge: int((365 * 24 * time.Hour).Seconds()),
+		Name: forgottenCookie, Value: value, Path: "/", MaxAge: int((365 * 24 * time.Hour).Seconds()),
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: scheme == "https",
 	}
 	header.Add("Set-Cookie", cookie.String())
 	header.Set("Clear-Site-Data", `"cache"`)
 	if !strings.Contains(strings.ToLower(strings.Join(header["Cache-Control"], ",")), "no-store") {
-		header.Set("Cache-Control", "private, no-cache") // to be told is for this browser alone
+		header.Set("Cache-Control", "private, no-cache") // a shared cache must not repeat this response to other browsers
 	}
 }

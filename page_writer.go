@@ -83,7 +83,7 @@ func (w *pageWriter) decide(status int) {
 	}
 	if isHTML(header) && status >= 200 && status != http.StatusNotModified {
 		revalidated(header)
-		w.tellToForget(header)
+		w.clearSiteData(header)
 	}
 	if !mayStamp(status, header) {
 		return

@@ -112,12 +112,11 @@ func (a *VersionedAssets) treeConfig(ctx caddy.Context, r *AssetRoot, memory int
 	config := assets.TreeConfig{
 		Root: root, Manifests: manifests, Memory: memory,
 		Settle: time.Duration(a.Settle), Vanished: time.Duration(a.Vanished), Poll: time.Duration(a.Poll),
-		Encode: a.handler.Encode, Epoch: a.epoch(), Logger: ctx.Logger(), Now: time.Now,
+		Encode: a.handler.Encode, Logger: ctx.Logger(), Now: time.Now,
 	}
 	if len(a.Stamp) > 0 {
 		rewriter := &rewriter{
-			prefix: r.Prefix, words: a.Stamp, versionWord: a.VersionQuery, epoch: assets.EpochSuffix(config.Epoch),
-			logger: ctx.Logger(), told: make(map[string]bool),
+			prefix: r.Prefix, words: a.Stamp, versionWord: a.VersionQuery, logger: ctx.Logger(), told: make(map[string]bool),
 		}
 		config.Rewrite = rewriter.rewrite
 	}
@@ -129,7 +128,7 @@ func (a *VersionedAssets) treeKey(r *AssetRoot, config assets.TreeConfig) string
 	key := fmt.Sprintf("%s %q %d %d %d %d %v %q %t", config.Root, config.Manifests, config.Memory, a.Settle, a.Vanished, a.Poll,
 		config.Encode, a.scopeOf(r), config.Archive != nil)
 	if len(a.Stamp) > 0 {
-		key += fmt.Sprintf(" %q %q %s", a.Stamp, a.VersionQuery, config.Epoch)
+		key += fmt.Sprintf(" %q %q", a.Stamp, a.VersionQuery)
 	}
 	return key
 }

@@ -45,7 +45,7 @@ func (a *VersionedAssets) newPages() *stampedPages {
 		return nil
 	}
 	pages := &stampedPages{
-		sites: a.handler.Sites, addIntegrity: a.Integrity, epoch: a.epoch(),
+		sites: a.handler.Sites, addIntegrity: a.Integrity, forgetBefore: a.ForgetBefore,
 		config: stamp.Config{VersionQuery: a.VersionQuery, Styles: a.stamps(stampCSS), Scripts: a.stamps(stampJS)},
 	}
 	for _, site := range pages.sites {
@@ -60,7 +60,6 @@ type rewriter struct {
 	prefix      string
 	words       []string
 	versionWord []string
-	epoch       string // behind each version; "" for none
 	logger      *zap.Logger
 
 	mutex sync.Mutex
@@ -74,7 +73,7 @@ func (r *rewriter) rewrite(files []assets.Rewritable, version func(string) (stri
 		Styles:  slices.Contains(r.words, stampCSS), Scripts: slices.Contains(r.words, stampJS),
 		Digest: func(content []byte) string {
 			sum := sha256.Sum256(content)
-			return hex.EncodeToString(sum[:fingerprint.StampLength/2]) + r.epoch
+			return hex.EncodeToString(sum[:fingerprint.StampLength/2])
 		},
 	}
 	stamper := stamp.New(config)
@@ -98,7 +97,7 @@ func (r *rewriter) rewrite(files []assets.Rewritable, version func(string) (stri
 		}
 		result := assets.Rewritten{Content: stamped.Content}
 		if stamped.Circle {
-			result.Version = strings.TrimSuffix(stamped.Version, r.epoch)
+			result.Version = stamped.Version
 		}
 		rewritten[strings.TrimPrefix(urlPath, r.prefix)] = result
 	}

@@ -15,7 +15,7 @@ type stampedPages struct {
 	sites        []assets.Site // the longest prefix first
 	config       stamp.Config
 	addIntegrity bool
-	epoch        string                    // what was got before is to be forgotten; "" for nothing
+	forgetBefore time.Time                 // browsers drop what they hold of before; zero for nothing
 	state        atomic.Pointer[pageState] // see now
 }
 

@@ -106,7 +106,7 @@ func (a *VersionedAssets) Provision(ctx caddy.Context) error {
 	}
 	a.handler = &assets.Handler{
 		VersionQuery: a.VersionQuery, Immutable: a.Immutable, Hide: a.Hide, Fallback: a.Fallback,
-		Explained: a.Explain, Epoch: a.epoch(), KernelCopies: kernelCopies, Asked: request.OriginalURL,
+		Explained: a.Explain, KernelCopies: kernelCopies, Asked: request.OriginalURL,
 	}
 	if len(a.VersionQuery) == 0 {
 		a.VersionQuery = []string{"v"}

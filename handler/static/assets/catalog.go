@@ -25,7 +25,6 @@ type Catalog struct {
 	directories map[string]bool
 	manifests   []manifestFile
 	root        *os.Root    // for files that are not in memory
-	epoch       string      // see TreeConfig
 	archive     Archive     // for files that are neither in memory nor on the disk any more; nil: there is none
 	lost        atomic.Bool // a variant that was kept on disk could not be read
 }
@@ -85,7 +84,6 @@ func (c *Catalog) generation() string {
 
 func (c *Catalog) digest() string {
 	sum := sha256.New()
-	_, _ = sum.Write([]byte(c.epoch))
 	for file := range c.All() {
 		_, _ = sum.Write([]byte(file.Path))
 		_, _ = sum.Write([]byte{0})

@@ -88,7 +88,7 @@ func (h *Handler) versionEvidence(query string, f *File) Evidence {
 			if name != word {
 				continue
 			}
-			if evidence := f.VersionEvidence(withoutEpoch(value, h.Epoch)); evidence.Kind != NoEvidence {
+			if evidence := f.VersionEvidence(value); evidence.Kind != NoEvidence {
 				return evidence
 			}
 		}
@@ -99,7 +99,7 @@ func (h *Handler) versionEvidence(query string, f *File) Evidence {
 // findEarlierVersion looks in the archive for a version of the query.
 func (h *Handler) findEarlierVersion(r *http.Request, site *Site, name string) (found, bool) {
 	for value := range h.versions(r) {
-		if earlier, ok := site.findEarlier(name, withoutEpoch(value, h.Epoch)); ok {
+		if earlier, ok := site.findEarlier(name, value); ok {
 			return earlier, true
 		}
 	}

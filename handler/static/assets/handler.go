@@ -28,8 +28,6 @@ type Handler struct {
 	Sites []Site
 	// VersionQuery are the words of a query that carry a version. Default: v.
 	VersionQuery []string
-	// Epoch is that of the trees.
-	Epoch string
 	// Immutable is what the operator vouches for, by URL path.
 	Immutable Patterns
 	// Hide is what is answered 404, by URL path.

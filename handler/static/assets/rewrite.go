@@ -84,38 +84,13 @@ func (f *File) Original() []byte {
 	return f.original.Content
 }
 
-// Version is the version word of a file, for references to it. A file whose name is a version needs none, unless its URL
-// has to be another than before.
+// Version is the version of a file, for references to it. A file whose name is a version has none.
 func (c *Catalog) Version(path string) (string, bool) {
 	file := c.files[path]
-	switch {
-	case file == nil:
+	if file == nil || file.Evidence.Kind != NoEvidence {
 		return "", false
-	case file.Evidence.Kind != NoEvidence:
-		return c.epoch, c.epoch != ""
 	}
-	return file.version() + EpochSuffix(c.epoch), true
-}
-
-// epochMark stands between the digest and the epoch of a version.
-const epochMark = "."
-
-// EpochSuffix is the end of the versions of an epoch.
-func EpochSuffix(epoch string) string {
-	if epoch == "" {
-		return ""
-	}
-	return epochMark + epoch
-}
-
-// withoutEpoch is the part of a version that speaks of bytes.
-func withoutEpoch(version, epoch string) string {
-	if rest, ok := strings.CutSuffix(version, epoch); ok && epoch != "" {
-		if digest, ok := strings.CutSuffix(rest, epochMark); ok {
-			return digest
-		}
-	}
-	return version
+	return file.version(), true
 }
 
 func (f *File) version() string {

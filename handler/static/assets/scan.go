@@ -40,7 +40,6 @@ type scanner struct {
 	memory    int64
 	report    func(path string, err error)
 	rewrite   Rewrite // nil: files are served as they are
-	epoch     string  // see TreeConfig
 	now       time.Time
 	fresh     map[string]bool // what was read too soon after it was changed: it may have changed again
 	partial   bool            // a file that is being written stays as it was, instead of stopping the scan
@@ -65,7 +64,7 @@ func (s *scanner) scan(ctx context.Context, entries []entry) (*Catalog, error) {
 	if err := s.readFilesOf(ctx, entries); err != nil {
 		return nil, err
 	}
-	catalog := &Catalog{files: s.files, root: s.root, manifests: s.manifests, epoch: s.epoch}
+	catalog := &Catalog{files: s.files, root: s.root, manifests: s.manifests}
 	if s.rewrite != nil {
 		catalog.index()
 		catalog.rewrite(s.rewrite)

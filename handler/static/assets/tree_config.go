@@ -26,8 +26,6 @@ type TreeConfig struct {
 	Poll time.Duration
 	// Rewrite has files refer to the versions of others. Nil: they are served as they are.
 	Rewrite Rewrite
-	// Epoch is a part of all versions: with another one, each reference is another one, whatever the bytes. Letters and digits.
-	Epoch string
 	// Archive keeps what is replaced. Nil: it is gone.
 	Archive Archive
 	// Variants keeps what files are in other codings, so that it is made once. Nil: it is made by each process, for as much as
