@@ -19,14 +19,13 @@ type generations struct {
 
 	mutex             sync.Mutex
 	current, previous string
-	changed           chan struct{} // closed when there is another one
 }
 
 // siteGenerations are those of the process, by the keys of their directories.
 var siteGenerations = caddy.NewUsagePool()
 
 func newGenerations(sites []assets.Site, trees []*assets.Tree) *generations {
-	g := &generations{sites: sites, changed: make(chan struct{})}
+	g := &generations{sites: sites}
 	for _, tree := range trees {
 		g.unfollow = append(g.unfollow, tree.OnPublish(g.note))
 	}
@@ -59,15 +58,13 @@ func (g *generations) note() {
 		return
 	}
 	g.previous, g.current = g.current, next
-	close(g.changed)
-	g.changed = make(chan struct{})
 }
 
-// now is the current one, "" before there is any, and what is closed when there is another.
-func (g *generations) now() (current string, changed <-chan struct{}) {
+// latest returns the current generation, or "" before the directories have been read.
+func (g *generations) latest() string {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
-	return g.current, g.changed
+	return g.current
 }
 
 // admits reports whether a page is recent enough.
@@ -119,14 +116,9 @@ func (a *VersionedAssets) followGenerations(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	a.endpoint = &generationEndpoint{generations: pooled.(*generations), closing: make(chan struct{})}
-	server := lifecycle.Server(ctx)
-	if server == nil {
-		return nil
-	}
-	server.RegisterOnShutdown(a.endpoint.end)
-	if a.pages != nil {
-		a.announced = servedGeneration{server, a.endpoint.generations}
+	a.generations = pooled.(*generations)
+	if server := lifecycle.Server(ctx); server != nil && a.pages != nil {
+		a.announced = servedGeneration{server, a.generations}
 		servedGenerations.add(a.announced)
 	}
 	return nil

@@ -78,16 +78,16 @@ type VersionedAssets struct {
 	// Whether every response says in `Cache-Status` which file it is, and why it may be kept for how long. For debugging.
 	Explain bool `json:"explain,omitempty"`
 
-	// What browsers got before this time they are told to forget, once each, and every stamped URL becomes another one. For the day
-	// on which something wrong was given out to be kept. Wants `stamp html`. Default: nothing.
+	// Pages tell each browser once to clear its cache of this site (`Clear-Site-Data`), for the day on which something wrong was
+	// sent with a long lifetime. A later time tells every browser again. Needs `stamp html`. Default: nothing.
 	ForgetBefore time.Time `json:"forget_before,omitzero"`
 
-	handler   *assets.Handler
-	pages     *stampedPages // nil: pages pass as they are
-	endpoint  *generationEndpoint
-	announced servedGeneration // to the gates of the server
-	served    []*servedRoot
-	uses      lifecycle.Pooled
+	handler     *assets.Handler
+	pages       *stampedPages // nil: pages pass as they are
+	generations *generations
+	announced   servedGeneration // to the gates of the server
+	served      []*servedRoot
+	uses        lifecycle.Pooled
 }
 
 // CaddyModule tells Caddy of the module.
@@ -159,9 +159,6 @@ func (a *VersionedAssets) provisionEncodings() error {
 
 // Cleanup lets go of the directories. Those that the next configuration serves too stay open.
 func (a *VersionedAssets) Cleanup() error {
-	if a.endpoint != nil {
-		a.endpoint.end()
-	}
 	servedGenerations.remove(a.announced)
 	for _, served := range a.served {
 		servedRoots.remove(served)
@@ -176,7 +173,7 @@ func (a *VersionedAssets) ServeHTTP(w http.ResponseWriter, r *http.Request, next
 		return next.ServeHTTP(w, r)
 	}
 	if r.URL.Path == generationURL {
-		a.endpoint.ServeHTTP(w, r)
+		a.generations.ServeHTTP(w, r)
 		return nil
 	}
 	if a.pages == nil {

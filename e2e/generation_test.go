@@ -21,7 +21,7 @@ count("loads");
 globalThis.generation = pageGeneration();
 globalThis.socket = new UsherSocket("/ws/chat/?key=e2e-chat-0123456789", { minDelay: 50, maxDelay: 50 });
 for (const type of ["open", "outdated", "refused"]) socket.addEventListener(type, () => count(type));
-nextGeneration().then((next) => sessionStorage.setItem("next", next));
+nextGeneration({ every: 500 }).then((next) => sessionStorage.setItem("next", next));
 </script>`
 
 // A socket of a page that was served before a deploy is refused with 4408; the page loads itself again, once, and its socket

@@ -111,12 +111,14 @@ export function reloadOnce(
 export function pageGeneration(): string;
 
 /**
- * Waits until the site has another generation than the page, and tells it. It waits at the site, with one request at a time.
+ * Waits until the site has another generation than the page, and returns it. It asks the site once in `every` milliseconds
+ * (60,000), and less often while that fails.
  *
  * @throws the reason of the signal, once that is aborted
  */
 export function nextGeneration(options?: {
   generation?: string;
   url?: string | URL;
+  every?: number;
   signal?: AbortSignal;
 }): Promise<string>;

@@ -48,17 +48,17 @@ export function pageGeneration() {
 }
 
 /**
- * Waits until the site has another generation than the page, and tells it. Rejects only when the signal is aborted.
+ * Waits until the site has another generation than the page, and returns it. It asks the site with one request every minute, and
+ * less often while that fails. Rejects only when the signal is aborted.
  *
- * @param {{generation?: string, url?: string | URL, signal?: AbortSignal}} [options]
+ * @param {{generation?: string, url?: string | URL, every?: number, signal?: AbortSignal}} [options]
  * @returns {Promise<string>}
  */
-export async function nextGeneration({ generation = pageGeneration(), url = GENERATION, signal } = {}) {
+export async function nextGeneration({ generation = pageGeneration(), url = GENERATION, every = 60_000, signal } = {}) {
   for (let failures = 0; ; ) {
-    const asked = Date.now();
     signal?.throwIfAborted();
     try {
-      const headers = { "If-None-Match": `"${generation}"`, Prefer: "wait=50" };
+      const headers = { "If-None-Match": `"${generation}"` };
       const answer = await fetch(url, { headers, cache: "no-store", credentials: "same-origin", signal });
       if (answer.ok) {
         const now = (await answer.json()).generation;
@@ -68,10 +68,10 @@ export async function nextGeneration({ generation = pageGeneration(), url = GENE
       failures = 0;
     } catch {
       signal?.throwIfAborted();
-      failures++; // the site restarts, or the laptop was closed
+      failures = Math.min(failures + 1, 3); // the site restarts, or the laptop was closed
     }
-    // Who is answered at once was one too many: not again at once.
-    if (Date.now() - asked < STEADY) await pause(Math.random() * Math.min(30_000, 2 ** failures * STEADY), signal);
+    // The random part keeps the pages of one deploy from asking all at once.
+    await pause(every * 2 ** failures * (0.5 + Math.random() / 2), signal);
   }
 }
 
