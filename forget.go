@@ -28,20 +28,26 @@ func (a *VersionedAssets) checkForget(now time.Time) error {
 // forgottenCookie holds the time of the last Clear-Site-Data that a browser got. Browsers without cookies get one with each page.
 const forgottenCookie = "usher-forgot"
 
-// clearSiteData tells the browser once to clear its cache of this site. Clearing takes time, so the browser is not told again.
-// Browsers ignore Clear-Site-Data over plain HTTP.
-func (w *pageWriter) clearSiteData(header http.Header) {
-	before := w.pages.forgetBefore
-	if before.IsZero() || !asksForPage(w.request) {
-		return
+// mustForget reports a navigation of a browser that has not been told to clear its cache since forget_before was set.
+func (p *stampedPages) mustForget(r *http.Request) bool {
+	if p.forgetBefore.IsZero() || !asksForPage(r) {
+		return false
 	}
-	value := strconv.FormatInt(before.Unix(), 36)
-	if cookie, err := w.request.Cookie(forgottenCookie); err == nil && cookie.Value == value {
+	cookie, err := r.Cookie(forgottenCookie)
+	return err != nil || cookie.Value != p.forgottenValue()
+}
+
+func (p *stampedPages) forgottenValue() string { return strconv.FormatInt(p.forgetBefore.Unix(), 36) }
+
+// clearSiteData tells the browser to clear its cache of this site. Clearing takes time, so a cookie keeps the browser from being
+// told again. Browsers ignore Clear-Site-Data over plain HTTP.
+func (w *pageWriter) clearSiteData(header http.Header) {
+	if !w.forgets {
 		return
 	}
 	scheme, _ := request.ExternalOrigin(w.request)
 	cookie := http.Cookie{
-		Name: forgottenCookie, Value: value, Path: "/", MaxAge: int((365 * 24 * time.Hour).Seconds()),
+		Name: forgottenCookie, Value: w.pages.forgottenValue(), Path: "/", MaxAge: int((365 * 24 * time.Hour).Seconds()),
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: scheme == "https",
 	}
 	header.Add("Set-Cookie", cookie.String())

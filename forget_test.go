@@ -31,6 +31,7 @@ func TestForgetBefore(t *testing.T) {
 	}{
 		{"a cookie of another time", append(navigation, "Cookie", forgottenCookie+"=1"), `"cache"`, "forget_before is later"},
 		{"no cookies", navigation, `"cache"`, "nothing remembers it"},
+		{"a page that the browser has", append(navigation, "If-None-Match", first.Header.Get("Etag")), `"cache"`, "304 would tell the browser nothing"},
 		{"a request of a script", []string{"Sec-Fetch-Dest", "empty"}, "", "it is no navigation"},
 	} {
 		if got, _ := fetch(t, site, "GET", "/", c.headers...); got.Header.Get("Clear-Site-Data") != c.want {

@@ -53,6 +53,9 @@ func (w *pageWriter) conditions(r *http.Request) *http.Request {
 		delete(r.Header, "If-Range")
 	}
 	delete(r.Header, "If-None-Match")
+	if w.forgets {
+		return r // 304 would not reach the browser's cache with Clear-Site-Data
+	}
 	if kept := w.restore(tags, navigates); len(kept) > 0 {
 		r.Header["If-None-Match"] = []string{strings.Join(kept, ", ")}
 	}

@@ -19,6 +19,7 @@ type pageWriter struct {
 	request  *http.Request
 	state    *pageState
 	restored bool // the request was asked about a page that was stamped as it would be now
+	forgets  bool // the browser is told to clear its cache
 
 	decided bool
 	status  int

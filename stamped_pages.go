@@ -37,7 +37,7 @@ func (p *stampedPages) serve(w http.ResponseWriter, r *http.Request, handle func
 	if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost || r.Header["Upgrade"] != nil {
 		return handle(w, p.restoreMatch(r))
 	}
-	page := &pageWriter{ResponseWriter: w, pages: p, request: r, state: p.now()}
+	page := &pageWriter{ResponseWriter: w, pages: p, request: r, state: p.now(), forgets: p.mustForget(r)}
 	defer page.abandon()
 	if err := handle(page, page.conditions(p.restoreMatch(r))); err != nil {
 		return err
