@@ -34,7 +34,7 @@ func TestAssetsCheck(t *testing.T) {
 		{"vanished", VersionedAssets{Serve: static, Vanished: caddy.Duration(-time.Second)}, "settle: want a duration such as 1s, got -1s"},
 		{"poll", VersionedAssets{Serve: static, Poll: 1}, "poll: want at least 100ms"},
 		{"fallback", VersionedAssets{Serve: static, Fallback: "/index.html"}, `fallback: want the path of a page below /static/, got "/index.html"`},
-		{"forget_before", VersionedAssets{Serve: static, ForgetBefore: time.Unix(1, 0)}, "forget_before: want stamp html"},
+		{"forget_before", VersionedAssets{Serve: static, ForgetBefore: time.Unix(1, 0)}, "forget_before needs `stamp html`"},
 	} {
 		err := c.assets.check(time.Unix(2, 0))
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
