@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -45,7 +47,7 @@ func TestAdapt(t *testing.T) {
 
 func adaptedOrError(t *testing.T, source string) string {
 	t.Helper()
-	adapted, err := adaptCaddyfile(source)
+	adapted, err := testsite.Adapt(source)
 	if err != nil {
 		return err.Error() + "\n"
 	}
@@ -75,7 +77,7 @@ func TestConfigurationsThatMustNotLoad(t *testing.T) {
 		{"a line for two", "the-first-key-0123 {env.LIVE_ORDERS_WS_KEY}", "a line of its own", "the second is no key, and looks like one"},
 		{"a line for two literals", "the-first-key-0123 " + strings.Repeat("a1", 16), "a line of its own", "labels are logged"},
 	} {
-		_, err := provisionSite(t, "http://localhost\nwebsocket_gate {\n\troute chat /ws/chat/ {\n\t\tkey "+c.key+"\n\t}\n}")
+		_, err := testsite.Provision(t, "http://localhost\nwebsocket_gate {\n\troute chat /ws/chat/ {\n\t\tkey "+c.key+"\n\t}\n}")
 		if err == nil {
 			t.Errorf("%s: it loads (%s)", c.name, c.why)
 			continue
@@ -120,7 +122,7 @@ func TestRoutesThatMustNotLoad(t *testing.T) {
 	} {
 		caddyfile := "http://localhost\nwebsocket_gate {\n\troute chat /ws/chat/ {\n\t\tkey the-chat-key-012345\n\t}\n\n" +
 			"\troute " + c.route + " {\n" + c.words + "\n\t}\n}"
-		_, err := provisionSite(t, caddyfile)
+		_, err := testsite.Provision(t, caddyfile)
 		if err == nil {
 			t.Errorf("%s: it loads (%s)", c.name, c.why)
 			continue
@@ -148,7 +150,7 @@ func TestJSONThatMustNotLoad(t *testing.T) {
 	} {
 		const good = `{"name":"chat","paths":["/ws/chat/"],"keys":[{"secret":"the-chat-key-012345"}]}`
 		gate := strings.Replace(strings.Replace(c.gate, ",GOOD", ","+good[1:], 1), "GOOD", good, 1)
-		_, _, unload, err := provisionHTTP([]byte(`{"admin":{"disabled":true},"apps":{"http":{"servers":{"srv0":{"listen":["unix//json"],` +
+		_, _, unload, err := testsite.ProvisionHTTP([]byte(`{"admin":{"disabled":true},"apps":{"http":{"servers":{"srv0":{"listen":["unix//json"],` +
 			`"routes":[{"handle":[{"handler":"websocket_gate",` + gate + `}]}]}}}}}`))
 		if err == nil {
 			unload()

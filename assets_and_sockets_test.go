@@ -6,6 +6,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // Where files are served under /, the sockets that the gate admits come to the application all the same, and nothing else does.
@@ -14,7 +16,7 @@ func TestSocketsBelowWhatIsServed(t *testing.T) {
 	application := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
 	t.Cleanup(application.Close)
 	for _, words := range []string{"", "stamp html"} {
-		site := startSite(t, fmt.Sprintf(`
+		site := testsite.Start(t, fmt.Sprintf(`
 			http://127.0.0.1 http://localhost
 			websocket_gate {
 				route chat /ws/chat/ {
@@ -27,7 +29,7 @@ func TestSocketsBelowWhatIsServed(t *testing.T) {
 				%s
 			}
 			reverse_proxy %s
-		`, goodKey, writeTree(t, map[string]string{"main.js": "x", "ws/chat/index.html": "<p>chat"}), words, strings.TrimPrefix(application.URL, "http://")))
+		`, goodKey, testsite.WriteTree(t, map[string]string{"main.js": "x", "ws/chat/index.html": "<p>chat"}), words, strings.TrimPrefix(application.URL, "http://")))
 		for _, c := range []struct {
 			name, path string
 			headers    []string
@@ -39,7 +41,7 @@ func TestSocketsBelowWhatIsServed(t *testing.T) {
 			{"unlisted", "/ws/other/", handshake, http.StatusNotFound},
 			{"no handshake", "/gone", nil, http.StatusNotFound},
 		} {
-			if response, body := fetch(t, site, "GET", c.path, c.headers...); response.StatusCode != c.want {
+			if response, body := testsite.Fetch(t, site, "GET", c.path, c.headers...); response.StatusCode != c.want {
 				t.Errorf("%s, with %q: %d %s, want %d", c.name, words, response.StatusCode, body, c.want)
 			}
 		}

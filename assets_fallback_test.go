@@ -2,12 +2,14 @@ package usher
 
 import (
 	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 func TestAssetsFallback(t *testing.T) {
 	t.Parallel()
-	root := writeTree(t, map[string]string{"app/index.html": "<p>app"})
-	site := assetsSite(t, root, "fallback /static/app/index.html")
+	root := testsite.WriteTree(t, map[string]string{"app/index.html": "<p>app"})
+	site := testsite.StartAssets(t, root, "fallback /static/app/index.html")
 	for _, c := range []struct {
 		name    string
 		headers []string
@@ -18,7 +20,7 @@ func TestAssetsFallback(t *testing.T) {
 		{"script", []string{"Sec-Fetch-Dest", "script", "Accept", "*/*"}, 404},
 		{"anything", []string{"Accept", "*/*"}, 404},
 	} {
-		response, _ := fetch(t, site, "GET", "/static/orders/17", c.headers...)
+		response, _ := testsite.Fetch(t, site, "GET", "/static/orders/17", c.headers...)
 		if response.StatusCode != c.want {
 			t.Errorf("%s: %d, want %d", c.name, response.StatusCode, c.want)
 		}
@@ -28,13 +30,13 @@ func TestAssetsFallback(t *testing.T) {
 // A fallback that is not there is said once.
 func TestAssetsFallbackThatIsMissing(t *testing.T) {
 	t.Parallel()
-	root := writeTree(t, map[string]string{"index.html": "<p>"})
+	root := testsite.WriteTree(t, map[string]string{"index.html": "<p>"})
 	for fallback, want := range map[string]int{"/static/indx.html": 1, "/static/index.html": 0} {
-		site := assetsSite(t, root, "fallback "+fallback)
-		fetch(t, site, "GET", "/static/index.html")
+		site := testsite.StartAssets(t, root, "fallback "+fallback)
+		testsite.Fetch(t, site, "GET", "/static/index.html")
 		said := func() int { return len(site.Logs.With("fallback: there is no such file, and navigations get 404")) }
 		if want > 0 {
-			eventually(t, "said of "+fallback, func() bool { return said() > 0 })
+			testsite.Eventually(t, "said of "+fallback, func() bool { return said() > 0 })
 		}
 		if got := said(); got != want {
 			t.Errorf("%s: said %d times, want %d", fallback, got, want)

@@ -17,6 +17,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // watchedListener gives connections that tell how they were written to, and whether they were closed.
@@ -89,9 +91,9 @@ func (l *watchedListener) closed() int {
 }
 
 // serveWatched serves a site on a listener that watches.
-func serveWatched(t *testing.T, caddyfile string) (*testSite, *watchedListener) {
+func serveWatched(t *testing.T, caddyfile string) (*testsite.Site, *watchedListener) {
 	t.Helper()
-	site, err := provisionSite(t, caddyfile)
+	site, err := testsite.Provision(t, caddyfile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +158,7 @@ func TestAssetsFromDiskAreCopiedByTheKernel(t *testing.T) {
 				if part.asked != "" {
 					headers = []string{"Range", part.asked}
 				}
-				_, body := fetch(t, site, "GET", "/static/film.mp4", headers...)
+				_, body := testsite.Fetch(t, site, "GET", "/static/film.mp4", headers...)
 				copied, nested := listener.take()
 				if int64(len(body)) != part.want || strings.HasPrefix(body, "begin") != (part.first == 0) {
 					t.Errorf("%s: %d bytes, want %d", part.name, len(body), part.want)
@@ -176,17 +178,17 @@ func TestOverwrittenOnTheWay(t *testing.T) {
 	const size = 100_000 // fits in the buffers of a connection
 	before, after := strings.Repeat("A", size), strings.Repeat("B", size)
 	root := t.TempDir()
-	writeFile(t, root, "film.mp4", before)
+	testsite.WriteFile(t, root, "film.mp4", before)
 	site, listener := serveWatched(t, fmt.Sprintf("http://127.0.0.1\nversioned_assets {\n\tserve /static/ %s\n\tmemory 1KiB\n\tkeep off\n\tsettle 10m\n}", root))
 	conn, err := net.Dial("tcp", site.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := fmt.Fprintf(conn, "GET /static/film.mp4?v=%s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", stampOf(before)); err != nil {
+	if _, err := fmt.Fprintf(conn, "GET /static/film.mp4?v=%s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", testsite.Version(before)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "sent", func() bool { return listener.closed() > 0 })
+	testsite.Eventually(t, "sent", func() bool { return listener.closed() > 0 })
 	file, err := os.OpenFile(filepath.Join(root, "film.mp4"), os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -229,7 +231,7 @@ versioned_assets {
 	if _, err := fmt.Fprintf(conn, "GET /static/film.mp4 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "closed, though nobody reads", func() bool { return listener.closed() > 0 })
+	testsite.Eventually(t, "closed, though nobody reads", func() bool { return listener.closed() > 0 })
 	if copied, _ := listener.take(); copied == 0 || copied >= 64<<20 {
 		t.Errorf("%d bytes were copied, want some and not all", copied)
 	}
@@ -330,8 +332,8 @@ func TestStalledStreamsOfHTTP2(t *testing.T) {
 	const size = 8 << 20
 	root := t.TempDir()
 	writeLarge(t, root, "film.mp4", size)
-	writeFile(t, root, "main.js", strings.Repeat("x", 100<<10))
-	site, err := provisionSite(t, fmt.Sprintf(`{
+	testsite.WriteFile(t, root, "main.js", strings.Repeat("x", 100<<10))
+	site, err := testsite.Provision(t, fmt.Sprintf(`{
 	servers {
 		timeouts {
 			write_idle 3s

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 const (
@@ -23,10 +25,10 @@ const (
 func TestAssetsCacheTable(t *testing.T) {
 	t.Parallel()
 	const script, style, worker = "alert(1)", "body{}", "onmessage=1"
-	djangoName := "css/styles." + md5Name(style) + ".css"
-	root := writeTree(t, map[string]string{
+	djangoName := "css/styles." + testsite.MD5Name(style) + ".css"
+	root := testsite.WriteTree(t, map[string]string{
 		"main.js": script, "worker.js": worker, "css/styles.css": style, djangoName: style,
-		"css/lie.0123456789ab.css": style, "index." + md5Name("<p>") + ".html": "<p>",
+		"css/lie.0123456789ab.css": style, "index." + testsite.MD5Name("<p>") + ".html": "<p>",
 		"assets/index-DdCDtH1A.js": "chunk", "assets/main-BZCg4Xy8.js": "listed chunk",
 		"photo-20240101.jpg": "jpeg", "deadbeef.js": "x", "vendor/jquery.js": "jq",
 		".vite/manifest.json": `{"src/main.js":{"file":"assets/main-BZCg4Xy8.js","isEntry":true}}`,
@@ -34,7 +36,7 @@ func TestAssetsCacheTable(t *testing.T) {
 			`","css/lie.css":"css/lie.0123456789ab.css"},"version":"1.1","hash":"0a1b2c3d4e5f"}`,
 		".env": "SECRET=1", ".well-known/x.txt": "well known", "notes.map": "map", "drafts/index.html": "<p>",
 	})
-	site := assetsSite(t, root, "immutable /static/vendor/*\nhide *.map /static/drafts/index.html")
+	site := testsite.StartAssets(t, root, "immutable /static/vendor/*\nhide *.map /static/drafts/index.html")
 	for _, c := range []struct {
 		name, path string
 		status     int
@@ -43,11 +45,11 @@ func TestAssetsCacheTable(t *testing.T) {
 	}{
 		{"unversioned", "/static/worker.js", 200, revalidate, "the incident's worker", nil},
 		{"unproved version", "/static/main.js?v=20260211", 200, revalidate, "the incident's main.js", nil},
-		{"own stamp", "/static/main.js?v=" + stampOf(script), 200, yearLong, "the stamp is of these bytes", nil},
-		{"other's stamp", "/static/main.js?v=" + stampOf(worker), 200, revalidate, "the stamp is of other bytes", nil},
-		{"md5 in the query", "/static/main.js?a=1&v=" + md5Name(script), 200, yearLong, "any digest of the bytes", nil},
-		{"other word", "/static/main.js?x=" + stampOf(script), 200, revalidate, "x carries no version", nil},
-		{"short stamp", "/static/main.js?v=" + stampOf(script)[:7], 200, revalidate, "28 bits prove nothing", nil},
+		{"own stamp", "/static/main.js?v=" + testsite.Version(script), 200, yearLong, "the stamp is of these bytes", nil},
+		{"other's stamp", "/static/main.js?v=" + testsite.Version(worker), 200, revalidate, "the stamp is of other bytes", nil},
+		{"md5 in the query", "/static/main.js?a=1&v=" + testsite.MD5Name(script), 200, yearLong, "any digest of the bytes", nil},
+		{"other word", "/static/main.js?x=" + testsite.Version(script), 200, revalidate, "x carries no version", nil},
+		{"short stamp", "/static/main.js?v=" + testsite.Version(script)[:7], 200, revalidate, "28 bits prove nothing", nil},
 		{"Django name", "/static/" + djangoName, 200, yearLong, "md5 in the name", nil},
 		{"Django lie", "/static/css/lie.0123456789ab.css", 200, revalidate, "listed, but the bytes are others", nil},
 		{"Django source", "/static/css/styles.css", 200, revalidate, "the plain name", nil},
@@ -56,14 +58,14 @@ func TestAssetsCacheTable(t *testing.T) {
 		{"date", "/static/photo-20240101.jpg", 200, revalidate, "a date is no digest", nil},
 		{"deadbeef", "/static/deadbeef.js", 200, revalidate, "a word is no digest", nil},
 		{"operator", "/static/vendor/jquery.js", 200, yearLong, "the operator's promise", nil},
-		{"HTML", "/static/index." + md5Name("<p>") + ".html", 200, revalidate, "HTML, whatever its name says", nil},
+		{"HTML", "/static/index." + testsite.MD5Name("<p>") + ".html", 200, revalidate, "HTML, whatever its name says", nil},
 		{"manifest", "/static/staticfiles.json", 200, revalidate, "a build manifest", nil},
 		{"hidden page", "/static/drafts/index.html", 404, noStore, "the operator's word", nil},
 		{"hidden page by its directory", "/static/drafts/", 404, noStore, "it is the same page", nil},
 		{"redirect to a hidden page", "/static/drafts", 404, noStore, "there is nothing to be led to", nil},
-		{"service worker", "/static/main.js?v=" + stampOf(script), 200, revalidate, "a service worker script",
+		{"service worker", "/static/main.js?v=" + testsite.Version(script), 200, revalidate, "a service worker script",
 			[]string{"Service-Worker", "script"}},
-		{"authorized", "/static/main.js?v=" + stampOf(script), 200, "private, max-age=31536000, immutable",
+		{"authorized", "/static/main.js?v=" + testsite.Version(script), 200, "private, max-age=31536000, immutable",
 			"a shared cache would give it to who is not", []string{"Authorization", "Basic dTpw"}},
 		{"authorized, unversioned", "/static/worker.js", 200, revalidate, "no shared cache may keep it anyway",
 			[]string{"Authorization", "Basic dTpw"}},
@@ -81,13 +83,13 @@ func TestAssetsCacheTable(t *testing.T) {
 		{"doubled slash", "/static//main.js", 404, noStore, "not clean", nil},
 		{"directory", "/static/css/", 404, noStore, "no listing", nil},
 	} {
-		response, _ := fetch(t, site, "GET", c.path, c.headers...)
+		response, _ := testsite.Fetch(t, site, "GET", c.path, c.headers...)
 		if response.StatusCode != c.status || response.Header.Get("Cache-Control") != c.cache {
 			t.Errorf("%s: GET %s = %d, Cache-Control %q, want %d, %q (%s)", c.name, c.path,
 				response.StatusCode, response.Header.Get("Cache-Control"), c.status, c.cache, c.why)
 		}
 	}
-	if _, body := fetch(t, site, "GET", "/other"); body != "the application" {
+	if _, body := testsite.Fetch(t, site, "GET", "/other"); body != "the application" {
 		t.Errorf("outside the prefix: %q", body)
 	}
 }
@@ -95,9 +97,9 @@ func TestAssetsCacheTable(t *testing.T) {
 func TestAssetsMethodsAndConditions(t *testing.T) {
 	t.Parallel()
 	const content = "0123456789abcdef"
-	root := writeTree(t, map[string]string{"a.txt": content, "docs/index.html": "<p>docs"})
-	site := assetsSite(t, root, "")
-	whole, body := fetch(t, site, "GET", "/static/a.txt")
+	root := testsite.WriteTree(t, map[string]string{"a.txt": content, "docs/index.html": "<p>docs"})
+	site := testsite.StartAssets(t, root, "")
+	whole, body := testsite.Fetch(t, site, "GET", "/static/a.txt")
 	etag, modified := whole.Header.Get("ETag"), whole.Header.Get("Last-Modified")
 	if body != content || !strings.HasPrefix(etag, `"`) || whole.Header.Get("Content-Type") != "text/plain; charset=utf-8" ||
 		whole.Header.Get("X-Content-Type-Options") != "nosniff" {
@@ -135,7 +137,7 @@ func TestAssetsMethodsAndConditions(t *testing.T) {
 			map[string]string{"Location": "/static/docs/", "Cache-Control": revalidate}, "relative references"},
 		{"index", "GET", "/static/docs/", nil, 200, "<p>docs", nil, "index.html"},
 	} {
-		response, body := fetch(t, site, c.method, c.path, c.headers...)
+		response, body := testsite.Fetch(t, site, c.method, c.path, c.headers...)
 		if response.StatusCode != c.status || body != c.body {
 			t.Errorf("%s: %d %q, want %d %q (%s)", c.name, response.StatusCode, body, c.status, c.body, c.why)
 		}
@@ -145,7 +147,7 @@ func TestAssetsMethodsAndConditions(t *testing.T) {
 			}
 		}
 	}
-	response, body := fetch(t, site, "GET", "/static/a.txt", "Range", "bytes=0-1,4-5")
+	response, body := testsite.Fetch(t, site, "GET", "/static/a.txt", "Range", "bytes=0-1,4-5")
 	if response.StatusCode != 206 || strings.Count(body, "Content-Range: bytes") != 2 {
 		t.Errorf("two ranges: %d %q", response.StatusCode, body)
 	}
@@ -154,8 +156,8 @@ func TestAssetsMethodsAndConditions(t *testing.T) {
 // Where a directory is, is told as the client sees it.
 func TestAssetsRedirectBelowARewrittenPath(t *testing.T) {
 	t.Parallel()
-	root := writeTree(t, map[string]string{"docs/index.html": "<p>docs", "a:b/index.html": "<p>", "main.js": "x"})
-	site := startSite(t, fmt.Sprintf(`
+	root := testsite.WriteTree(t, map[string]string{"docs/index.html": "<p>docs", "a:b/index.html": "<p>", "main.js": "x"})
+	site := testsite.Start(t, fmt.Sprintf(`
 		http://127.0.0.1
 		uri /old/* strip_prefix /old
 		rewrite /manual /static/docs
@@ -172,7 +174,7 @@ func TestAssetsRedirectBelowARewrittenPath(t *testing.T) {
 		"/static/docs": "/static/docs/", "/files/docs": "/files/docs/", "/files/docs?a=b": "/files/docs/?a=b", "/files/a:b": "/files/a:b/",
 		"/old/static/docs": "/old/static/docs/", "/manual": "/static/docs/", "//files/docs": "/files/docs/",
 	} {
-		response, _ := fetch(t, site, "GET", asked)
+		response, _ := testsite.Fetch(t, site, "GET", asked)
 		if got := response.Header.Get("Location"); response.StatusCode != http.StatusPermanentRedirect || got != want {
 			t.Errorf("%s: %d to %q, want %q", asked, response.StatusCode, got, want)
 		}
@@ -181,32 +183,32 @@ func TestAssetsRedirectBelowARewrittenPath(t *testing.T) {
 
 func TestAssetsFollowTheDisk(t *testing.T) {
 	t.Parallel()
-	root := writeTree(t, map[string]string{"main.js": "old", "gone.js": "gone"})
-	site := assetsSite(t, root, "")
-	before, _ := fetch(t, site, "GET", "/static/main.js")
+	root := testsite.WriteTree(t, map[string]string{"main.js": "old", "gone.js": "gone"})
+	site := testsite.StartAssets(t, root, "")
+	before, _ := testsite.Fetch(t, site, "GET", "/static/main.js")
 	info, err := os.Stat(filepath.Join(root, "main.js"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	// Same size, and the time put back: only the content tells.
-	writeFile(t, root, "main.js", "new")
+	testsite.WriteFile(t, root, "main.js", "new")
 	if err := os.Chtimes(filepath.Join(root, "main.js"), info.ModTime(), info.ModTime()); err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, root, "deep/er/added.js", "added")
-	eventually(t, "the new bytes", func() bool {
-		after, body := fetch(t, site, "GET", "/static/main.js", "If-None-Match", before.Header.Get("ETag"))
+	testsite.WriteFile(t, root, "deep/er/added.js", "added")
+	testsite.Eventually(t, "the new bytes", func() bool {
+		after, body := testsite.Fetch(t, site, "GET", "/static/main.js", "If-None-Match", before.Header.Get("ETag"))
 		return after.StatusCode == 200 && body == "new"
 	})
-	eventually(t, "the added file", func() bool {
-		_, body := fetch(t, site, "GET", "/static/deep/er/added.js")
+	testsite.Eventually(t, "the added file", func() bool {
+		_, body := testsite.Fetch(t, site, "GET", "/static/deep/er/added.js")
 		return body == "added"
 	})
 	if err := os.Remove(filepath.Join(root, "gone.js")); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the removed file gone", func() bool {
-		response, _ := fetch(t, site, "GET", "/static/gone.js")
+	testsite.Eventually(t, "the removed file gone", func() bool {
+		response, _ := testsite.Fetch(t, site, "GET", "/static/gone.js")
 		return response.StatusCode == 404
 	})
 }
@@ -214,37 +216,37 @@ func TestAssetsFollowTheDisk(t *testing.T) {
 // A deployment that empties the directory and fills it again is not seen.
 func TestAssetsSurviveCollectstatic(t *testing.T) {
 	t.Parallel()
-	root := writeTree(t, map[string]string{"main.js": "old", "kept.js": "kept"})
-	site := startSite(t, fmt.Sprintf(`
+	root := testsite.WriteTree(t, map[string]string{"main.js": "old", "kept.js": "kept"})
+	site := testsite.Start(t, fmt.Sprintf(`
 		http://127.0.0.1
 		versioned_assets {
 			serve /static/ %s
 			settle 50ms 5s
 		}
 	`, root))
-	fetch(t, site, "GET", "/static/main.js")
+	testsite.Fetch(t, site, "GET", "/static/main.js")
 	for _, name := range []string{"main.js", "kept.js"} {
 		if err := os.Remove(filepath.Join(root, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
-		if response, _ := fetch(t, site, "GET", "/static/main.js"); response.StatusCode != 200 {
+		if response, _ := testsite.Fetch(t, site, "GET", "/static/main.js"); response.StatusCode != 200 {
 			t.Fatalf("status %d while the directory was empty", response.StatusCode)
 		}
 	}
-	writeFile(t, root, "main.js", "new")
-	writeFile(t, root, "kept.js", "kept")
-	eventually(t, "the new bytes", func() bool {
-		_, body := fetch(t, site, "GET", "/static/main.js")
+	testsite.WriteFile(t, root, "main.js", "new")
+	testsite.WriteFile(t, root, "kept.js", "kept")
+	testsite.Eventually(t, "the new bytes", func() bool {
+		_, body := testsite.Fetch(t, site, "GET", "/static/main.js")
 		return body == "new"
 	})
 }
 
 func TestAssetsLinksStayInside(t *testing.T) {
 	t.Parallel()
-	outside := writeTree(t, map[string]string{"secret.txt": "secret"})
-	root := writeTree(t, map[string]string{"real.js": "real", "dir/inner.js": "inner"})
+	outside := testsite.WriteTree(t, map[string]string{"secret.txt": "secret"})
+	root := testsite.WriteTree(t, map[string]string{"real.js": "real", "dir/inner.js": "inner"})
 	for link, target := range map[string]string{
 		"inside.js": "real.js", "inside-dir": "dir", "loop": ".",
 		"outside.txt": filepath.Join(outside, "secret.txt"), "outside-dir": outside, "up": "..", "dangling": "nowhere",
@@ -253,13 +255,13 @@ func TestAssetsLinksStayInside(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	site := assetsSite(t, root, "")
+	site := testsite.StartAssets(t, root, "")
 	for path, want := range map[string]int{
 		"/static/real.js": 200, "/static/inside.js": 200, "/static/inside-dir/inner.js": 200,
 		"/static/outside.txt": 404, "/static/outside-dir/secret.txt": 404, "/static/up/secret.txt": 404,
 		"/static/dangling": 404,
 	} {
-		if response, _ := fetch(t, site, "GET", path); response.StatusCode != want {
+		if response, _ := testsite.Fetch(t, site, "GET", path); response.StatusCode != want {
 			t.Errorf("GET %s = %d, want %d", path, response.StatusCode, want)
 		}
 	}
@@ -268,15 +270,15 @@ func TestAssetsLinksStayInside(t *testing.T) {
 func TestAssetsVariants(t *testing.T) {
 	t.Parallel()
 	script := strings.Repeat("function f(){return 'a reasonably long script'}\n", 200)
-	site := assetsSite(t, writeTree(t, map[string]string{"main.js": script, "a.png": script}), "")
-	plain, _ := fetch(t, site, "GET", "/static/main.js")
+	site := testsite.StartAssets(t, testsite.WriteTree(t, map[string]string{"main.js": script, "a.png": script}), "")
+	plain, _ := testsite.Fetch(t, site, "GET", "/static/main.js")
 	for _, coding := range []string{"gzip", "zstd", "br"} {
-		eventually(t, "compressed", func() bool {
-			response, _ := fetch(t, site, "GET", "/static/main.js", "Accept-Encoding", coding)
+		testsite.Eventually(t, "compressed", func() bool {
+			response, _ := testsite.Fetch(t, site, "GET", "/static/main.js", "Accept-Encoding", coding)
 			return response.Header.Get("Content-Encoding") == coding
 		})
 	}
-	response, body := fetch(t, site, "GET", "/static/main.js", "Accept-Encoding", "gzip")
+	response, body := testsite.Fetch(t, site, "GET", "/static/main.js", "Accept-Encoding", "gzip")
 	reader, err := gzip.NewReader(bytes.NewReader([]byte(body)))
 	if err != nil {
 		t.Fatal(err)
@@ -288,19 +290,19 @@ func TestAssetsVariants(t *testing.T) {
 	if tag == plain.Header.Get("ETag") {
 		t.Error("two codings, one strong ETag (RFC 9110, 8.8.3.3)")
 	}
-	again, _ := fetch(t, site, "GET", "/static/main.js", "Accept-Encoding", "gzip", "If-None-Match", tag)
+	again, _ := testsite.Fetch(t, site, "GET", "/static/main.js", "Accept-Encoding", "gzip", "If-None-Match", tag)
 	if again.StatusCode != 304 || again.Header.Get("ETag") != tag {
 		t.Errorf("304 with the coding's ETag: %d %q, want %q", again.StatusCode, again.Header.Get("ETag"), tag)
 	}
 	for accept, want := range map[string]string{
 		"gzip": "gzip", "gzip;q=0": "", "gzip;q=0.1, br;q=0.5": "br", "identity": "", "zstd": "zstd", "": "",
 	} {
-		response, _ := fetch(t, site, "GET", "/static/main.js", "Accept-Encoding", accept)
+		response, _ := testsite.Fetch(t, site, "GET", "/static/main.js", "Accept-Encoding", accept)
 		if got := response.Header.Get("Content-Encoding"); got != want {
 			t.Errorf("Accept-Encoding %q: %q, want %q", accept, got, want)
 		}
 	}
-	if response, _ := fetch(t, site, "GET", "/static/a.png", "Accept-Encoding", "gzip"); response.Header.Get("Content-Encoding") != "" {
+	if response, _ := testsite.Fetch(t, site, "GET", "/static/a.png", "Accept-Encoding", "gzip"); response.Header.Get("Content-Encoding") != "" {
 		t.Error("an image was compressed")
 	}
 }
@@ -308,19 +310,19 @@ func TestAssetsVariants(t *testing.T) {
 // Caddy's encode may stand before: what is compressed already passes, and is still what the browser has.
 func TestAssetsBehindEncode(t *testing.T) {
 	t.Parallel()
-	root := writeTree(t, map[string]string{"main.js": strings.Repeat("function f(){return 'a reasonably long script'}\n", 200)})
-	site := assetsSite(t, root, "")
-	encoded := startSite(t, fmt.Sprintf("http://127.0.0.1\nencode\nversioned_assets {\n\tserve /static/ %s\n\tsettle 50ms 400ms\n}", root))
+	root := testsite.WriteTree(t, map[string]string{"main.js": strings.Repeat("function f(){return 'a reasonably long script'}\n", 200)})
+	site := testsite.StartAssets(t, root, "")
+	encoded := testsite.Start(t, fmt.Sprintf("http://127.0.0.1\nencode\nversioned_assets {\n\tserve /static/ %s\n\tsettle 50ms 400ms\n}", root))
 	for _, coding := range []string{"gzip", "zstd", "br"} {
-		eventually(t, coding+" made", func() bool {
-			response, _ := fetch(t, encoded, "GET", "/static/main.js", "Accept-Encoding", coding)
-			alone, _ := fetch(t, site, "GET", "/static/main.js", "Accept-Encoding", coding)
+		testsite.Eventually(t, coding+" made", func() bool {
+			response, _ := testsite.Fetch(t, encoded, "GET", "/static/main.js", "Accept-Encoding", coding)
+			alone, _ := testsite.Fetch(t, site, "GET", "/static/main.js", "Accept-Encoding", coding)
 			return response.Header.Get("Content-Encoding") == coding && alone.Header.Get("Content-Encoding") == coding &&
 				response.Header.Get("Content-Length") == alone.Header.Get("Content-Length")
 		})
-		response, _ := fetch(t, encoded, "GET", "/static/main.js", "Accept-Encoding", coding)
+		response, _ := testsite.Fetch(t, encoded, "GET", "/static/main.js", "Accept-Encoding", coding)
 		tag := response.Header.Get("ETag")
-		again, _ := fetch(t, encoded, "GET", "/static/main.js", "Accept-Encoding", coding, "If-None-Match", tag)
+		again, _ := testsite.Fetch(t, encoded, "GET", "/static/main.js", "Accept-Encoding", coding, "If-None-Match", tag)
 		if again.StatusCode != 304 || again.Header.Get("ETag") != tag {
 			t.Errorf("%s: %d, ETag %s, want 304, %s", coding, again.StatusCode, again.Header.Get("ETag"), tag)
 		}
@@ -330,10 +332,10 @@ func TestAssetsBehindEncode(t *testing.T) {
 // A configuration that is only checked reads nothing, and writes nothing.
 func TestAssetsAreNotReadBeforeTheStart(t *testing.T) {
 	t.Parallel()
-	root := writeTree(t, map[string]string{"main.js": "alert(1)"})
+	root := testsite.WriteTree(t, map[string]string{"main.js": "alert(1)"})
 	kept := filepath.Join(t.TempDir(), "kept")
 	config := fmt.Sprintf("http://localhost\nversioned_assets {\nserve /static/ %s\nkeep_directory %s\n}", root, kept)
-	site, err := provisionSite(t, config)
+	site, err := testsite.Provision(t, config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,17 +347,17 @@ func TestAssetsAreNotReadBeforeTheStart(t *testing.T) {
 	if _, err := os.Stat(kept); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("there is a directory: %v", err)
 	}
-	if site, err = provisionSite(t, config); err != nil {
+	if site, err = testsite.Provision(t, config); err != nil {
 		t.Fatal(err)
 	}
 	site.Started()
-	eventually(t, "read after the start", func() bool { return len(site.Logs.With("published assets")) == 1 })
+	testsite.Eventually(t, "read after the start", func() bool { return len(site.Logs.With("published assets")) == 1 })
 }
 
 func TestAssetsRootMustExist(t *testing.T) {
 	t.Parallel()
 	missing := filepath.Join(t.TempDir(), "nowhere")
-	_, err := provisionSite(t, "http://localhost\nversioned_assets {\n\tserve /static/ "+missing+"\n}")
+	_, err := testsite.Provision(t, "http://localhost\nversioned_assets {\n\tserve /static/ "+missing+"\n}")
 	if err == nil || !strings.Contains(err.Error(), "serve /static/") || !strings.Contains(err.Error(), "Caddyfile:3") {
 		t.Errorf("provisioning = %v, want an error that names the word, file and line", err)
 	}
@@ -364,13 +366,13 @@ func TestAssetsRootMustExist(t *testing.T) {
 func TestAssetsOverTheBudgetComeFromDisk(t *testing.T) {
 	t.Parallel()
 	large := strings.Repeat("0123456789abcdef", 1<<17) // 2 MiB
-	root := writeTree(t, map[string]string{"large.bin": large, "small.txt": "small"})
-	site := assetsSite(t, root, "memory 1KiB")
-	response, body := fetch(t, site, "GET", "/static/large.bin")
+	root := testsite.WriteTree(t, map[string]string{"large.bin": large, "small.txt": "small"})
+	site := testsite.StartAssets(t, root, "memory 1KiB")
+	response, body := testsite.Fetch(t, site, "GET", "/static/large.bin")
 	if response.StatusCode != 200 || body != large || response.Header.Get("ETag") == "" {
 		t.Errorf("large: %d, %d bytes", response.StatusCode, len(body))
 	}
-	if _, body := fetch(t, site, "GET", "/static/large.bin", "Range", "bytes=16-31"); body != "0123456789abcdef" {
+	if _, body := testsite.Fetch(t, site, "GET", "/static/large.bin", "Range", "bytes=16-31"); body != "0123456789abcdef" {
 		t.Errorf("range from disk: %q", body)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // A JSON configuration is held to what a Caddyfile is.
@@ -46,7 +48,7 @@ func TestAssetsCheck(t *testing.T) {
 // What is kept must not be served: each generation would hold the one before.
 func TestAssetsKeepOutsideOfWhatIsServed(t *testing.T) {
 	t.Parallel()
-	root := writeTree(t, map[string]string{"main.js": "alert(1)"})
+	root := testsite.WriteTree(t, map[string]string{"main.js": "alert(1)"})
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(root, link); err != nil {
 		t.Fatal(err)
@@ -58,7 +60,7 @@ func TestAssetsKeepOutsideOfWhatIsServed(t *testing.T) {
 		{"beside it", root + "-kept", ""},
 		{"below it, in a directory that is never served", root + "/.usher", ""},
 	} {
-		_, err := provisionSite(t, fmt.Sprintf("http://localhost\nversioned_assets {\nserve /static/ %s\nkeep_directory %s\n}", root, c.directory))
+		_, err := testsite.Provision(t, fmt.Sprintf("http://localhost\nversioned_assets {\nserve /static/ %s\nkeep_directory %s\n}", root, c.directory))
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
@@ -67,7 +69,7 @@ func TestAssetsKeepOutsideOfWhatIsServed(t *testing.T) {
 
 func TestAssetsWantADirectory(t *testing.T) {
 	t.Parallel()
-	_, err := provisionSite(t, "http://localhost\nversioned_assets {\nserve /static/ \"\"\n}")
+	_, err := testsite.Provision(t, "http://localhost\nversioned_assets {\nserve /static/ \"\"\n}")
 	if err == nil || !strings.Contains(err.Error(), "serve /static/: want a value, got nothing, at Caddyfile:3") {
 		t.Errorf("%v", err)
 	}

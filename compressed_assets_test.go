@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // compressedFiles are what is kept on the disk in other codings, with the times at which it was written.
@@ -44,33 +46,33 @@ func TestCompressedAssetsOutliveTheProcess(t *testing.T) {
 		first += fmt.Sprintf("console.log('first', '%x')\n", md5.Sum([]byte{byte(i), byte(i >> 8)}))
 	}
 	second = strings.ReplaceAll(first, "first", "second")
-	root, kept := writeTree(t, map[string]string{"main.js": first}), t.TempDir()
+	root, kept := testsite.WriteTree(t, map[string]string{"main.js": first}), t.TempDir()
 	config := func(words string) string {
 		return fmt.Sprintf("http://127.0.0.1\nversioned_assets {\nserve /static/ %s\nsettle 50ms 100ms\nkeep_directory %s\n%s\n}", root, kept, words)
 	}
-	encoded := func(site *testSite, path string) (coding, etag string) {
-		response, _ := fetch(t, site, "GET", path, "Accept-Encoding", "gzip, deflate, br, zstd")
+	encoded := func(site *testsite.Site, path string) (coding, etag string) {
+		response, _ := testsite.Fetch(t, site, "GET", path, "Accept-Encoding", "gzip, deflate, br, zstd")
 		return response.Header.Get("Content-Encoding"), response.Header.Get("Etag")
 	}
-	site := startSite(t, config(""))
-	eventually(t, "main.js in three codings", func() bool { return len(compressedFiles(t, kept)) == 3 })
-	eventually(t, "main.js in br", func() bool { coding, _ := encoded(site, "/static/main.js"); return coding == "br" })
+	site := testsite.Start(t, config(""))
+	testsite.Eventually(t, "main.js in three codings", func() bool { return len(compressedFiles(t, kept)) == 3 })
+	testsite.Eventually(t, "main.js in br", func() bool { coding, _ := encoded(site, "/static/main.js"); return coding == "br" })
 	_, etag := encoded(site, "/static/main.js")
 	site.Unload()
 	made := compressedFiles(t, kept)
 
 	small, listener := serveWatched(t, config("memory 1KiB"))
-	eventually(t, "main.js in gzip again", func() bool {
-		response, _ := fetch(t, small, "GET", "/static/main.js", "Accept-Encoding", "gzip")
+	testsite.Eventually(t, "main.js in gzip again", func() bool {
+		response, _ := testsite.Fetch(t, small, "GET", "/static/main.js", "Accept-Encoding", "gzip")
 		return response.Header.Get("Content-Encoding") == "gzip"
 	})
 	listener.take()
-	response, body := fetch(t, small, "GET", "/static/main.js", "Accept-Encoding", "gzip")
+	response, body := testsite.Fetch(t, small, "GET", "/static/main.js", "Accept-Encoding", "gzip")
 	if copied, nested := listener.take(); response.Header.Get("Content-Encoding") != "gzip" || unzip(t, body) != first ||
 		copied < int64(len(body))-512 || nested != 0 { // net/http looks at the first 512 itself
 		t.Errorf("%v; the kernel copied %d bytes of %d, and was kept from it %d times", response.Header, copied, len(body), nested)
 	}
-	eventually(t, "main.js in br with the entity tag that it had", func() bool {
+	testsite.Eventually(t, "main.js in br with the entity tag that it had", func() bool {
 		coding, again := encoded(small, "/static/main.js")
 		return coding == "br" && again == etag
 	})
@@ -82,17 +84,17 @@ func TestCompressedAssetsOutliveTheProcess(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "main.js"), []byte(second), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the second version in br", func() bool {
+	testsite.Eventually(t, "the second version in br", func() bool {
 		coding, now := encoded(small, "/static/main.js")
 		return coding == "br" && now != etag
 	})
-	if coding, earlier := encoded(small, "/static/main.js?v="+stampOf(first)); coding != "br" || earlier != etag {
+	if coding, earlier := encoded(small, "/static/main.js?v="+testsite.Version(first)); coding != "br" || earlier != etag {
 		t.Errorf("the earlier version is sent in %q with the entity tag %s, want br with %s", coding, earlier, etag)
 	}
 	small.Unload()
 
-	without := startSite(t, config("keep off"))
-	eventually(t, "main.js in br without a disk", func() bool { coding, _ := encoded(without, "/static/main.js"); return coding == "br" })
+	without := testsite.Start(t, config("keep off"))
+	testsite.Eventually(t, "main.js in br without a disk", func() bool { coding, _ := encoded(without, "/static/main.js"); return coding == "br" })
 	if got := compressedFiles(t, kept); len(got) != 6 {
 		t.Errorf("there are %d files, want the six that were there", len(got))
 	}

@@ -12,7 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testsite"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 // A large file leaves in full segments, with the header in the first of them: otherwise that comes alone, sooner or later, in
@@ -24,22 +25,22 @@ func TestHeaderAndFileShareASegment(t *testing.T) {
 		t.Fatal(err)
 	}
 	content := strings.Repeat("x", corkedLength+17)
-	writeFile(t, root, "photo.webp", content)
+	testsite.WriteFile(t, root, "photo.webp", content)
 	p := assetProcess(t, root)
-	p.run(t, p.adapted(t, "keep off"))
-	eventually(t, "an answer", func() bool {
-		conn, err := net.Dial("tcp", p.addr)
+	p.Run(t, p.Adapted(t, "keep off"))
+	testsite.Eventually(t, "an answer", func() bool {
+		conn, err := net.Dial("tcp", p.Addr)
 		if err == nil {
 			_ = conn.Close()
 		}
 		return err == nil
 	})
-	conn, err := net.Dial("tcp", p.addr)
+	conn, err := net.Dial("tcp", p.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(patience.Most))
+	_ = conn.SetDeadline(time.Now().Add(testwait.Limit))
 	reader := bufio.NewReaderSize(conn, 64<<10)
 	for range 200 { // a cork that stays would hold the end of each back for 200 ms
 		if _, err := fmt.Fprint(conn, "GET /static/photo.webp HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"); err != nil {

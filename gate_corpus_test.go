@@ -12,7 +12,8 @@ import (
 
 	"github.com/scan2food/usher/handler/caddy/socketlog"
 	"github.com/scan2food/usher/handler/websocket/sockets"
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testsite"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 // The keys of the corpus. They stand nowhere else, so that finding one is finding a leak.
@@ -27,10 +28,10 @@ const (
 	upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
 )
 
-func corpusSite(t testing.TB, words string) (*testSite, *application) {
+func corpusSite(t testing.TB, words string) (*testsite.Site, *testsite.Application) {
 	t.Helper()
-	app := startApplication(t)
-	site := startSite(t, fmt.Sprintf(`
+	app := testsite.StartApplication(t)
+	site := testsite.Start(t, fmt.Sprintf(`
 		http://localhost
 		log
 		websocket_gate {
@@ -198,7 +199,7 @@ func TestCorpusRefused(t *testing.T) {
 	site, app := corpusSite(t, "")
 	for _, c := range refusals {
 		before := len(site.Logs.With("WSREJECT"))
-		response := exchange(t, site.Addr, c.raw)
+		response := testsite.Exchange(t, site.Addr, c.raw)
 		if response.StatusCode != c.status {
 			t.Errorf("%s: status %d, want %d (%s)", c.id, response.StatusCode, c.status, c.why)
 		}
@@ -252,7 +253,7 @@ func checkRefusalHeaders(t *testing.T, c refusal, response *http.Response) {
 func TestCorpusA19PipelinedRequestIsNotServed(t *testing.T) {
 	t.Parallel()
 	site, app := corpusSite(t, "")
-	conn, response := exchangeOpen(t, site.Addr, get("/ws/a/", upgrade)+"GET /admin HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	conn, response := testsite.ExchangeOpen(t, site.Addr, get("/ws/a/", upgrade)+"GET /admin HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	defer conn.Close()
 	if response.StatusCode != 401 {
 		t.Fatalf("status %d, want 401", response.StatusCode)
@@ -291,7 +292,7 @@ func TestCorpusAccepted(t *testing.T) {
 			"Daphne believes it from anybody"},
 		{"origin", get(keyed, upgrade+"Origin: http://localhost\r\n"), keyed, nil, "the site's own page"},
 	} {
-		response := exchange(t, site.Addr, c.raw)
+		response := testsite.Exchange(t, site.Addr, c.raw)
 		if response.StatusCode != 101 {
 			t.Errorf("%s: status %d, want 101 (%s)", c.id, response.StatusCode, c.why)
 			continue
@@ -316,7 +317,7 @@ func TestCorpusAccepted(t *testing.T) {
 func TestCorpusPlainRequestsPass(t *testing.T) {
 	t.Parallel()
 	site, app := corpusSite(t, "")
-	response := exchange(t, site.Addr, get("/page?key=of-something-else", "Daphne-Root-Path: /x\r\n"))
+	response := testsite.Exchange(t, site.Addr, get("/page?key=of-something-else", "Daphne-Root-Path: /x\r\n"))
 	seen := app.Seen()
 	if response.StatusCode != 200 || len(seen) != 1 || seen[0].Header.Get("Daphne-Root-Path") != "" {
 		t.Errorf("status %d, the application saw %v", response.StatusCode, seen)
@@ -355,7 +356,7 @@ func TestCorpusA25ApplicationRefuses(t *testing.T) {
 				return true
 			}
 			defer conn.Close()
-			_ = conn.SetDeadline(time.Now().Add(patience.Most))
+			_ = conn.SetDeadline(time.Now().Add(testwait.Limit))
 			_, _ = io.WriteString(conn, c.raw)
 			if strings.HasPrefix(c.raw, switched) {
 				rest, _ := io.ReadAll(conn)
@@ -365,7 +366,7 @@ func TestCorpusA25ApplicationRefuses(t *testing.T) {
 			behind <- ""
 			return true
 		})
-		response := exchange(t, site.Addr, get(keyed, upgrade)+"GET /admin HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		response := testsite.Exchange(t, site.Addr, get(keyed, upgrade)+"GET /admin HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		if response.StatusCode != c.status || response.Header.Get("Sec-WebSocket-Accept") != "" {
 			t.Errorf("%s: the client got %d %v, want %d", c.name, response.StatusCode, response.Header, c.status)
 		}
@@ -402,10 +403,10 @@ func TestCorpusP21Rewrites(t *testing.T) {
 		{"handle_path", "handle_path /app/* {\nGATE\nPROXY\n}", "/app/ws/a/", 401, "what is sent on is judged"},
 		{"handle_path into the route", "handle_path /app* {\nGATE\nPROXY\n}", "/app/ws/a/?key=wrong", 401, "what is sent on is judged"},
 	} {
-		app := startApplication(t)
-		site := startSite(t, "http://localhost\n"+strings.NewReplacer(
+		app := testsite.StartApplication(t)
+		site := testsite.Start(t, "http://localhost\n"+strings.NewReplacer(
 			"GATE", "websocket_gate {\nroute a /ws/a/ {\nkey "+goodKey+"\n}\n}", "PROXY", "reverse_proxy "+app.Addr).Replace(c.gated))
-		response := exchange(t, site.Addr, get(c.target, upgrade))
+		response := testsite.Exchange(t, site.Addr, get(c.target, upgrade))
 		if response.StatusCode != c.status {
 			t.Errorf("%s: status %d, want %d (%s)", c.name, response.StatusCode, c.status, c.why)
 		}
@@ -417,10 +418,10 @@ func TestCorpusP21Rewrites(t *testing.T) {
 }
 
 // awaitEnds waits until no socket of the site is left: the gate of another test would log of it.
-func awaitEnds(t *testing.T, site *testSite) {
+func awaitEnds(t *testing.T, site *testsite.Site) {
 	t.Helper()
 	name := openSite(t, site)
-	eventually(t, "every socket ended", func() bool {
+	testsite.Eventually(t, "every socket ended", func() bool {
 		return !slices.ContainsFunc(socketlog.Registry().Routes(), func(route sockets.Route) bool { return route.Site == name })
 	})
 }
@@ -451,18 +452,18 @@ func TestCorpusH7ClientAddress(t *testing.T) {
 			"Origin: https://evil.example", 403, "and nobody else"},
 	} {
 		t.Run(c.name, func(t *testing.T) { // a name of its own has places of its own
-			app := startApplication(t)
-			site := startSite(t, c.global+"http://localhost\nwebsocket_gate {\nroute a /ws/a/ {\nkey "+goodKey+
+			app := testsite.StartApplication(t)
+			site := testsite.Start(t, c.global+"http://localhost\nwebsocket_gate {\nroute a /ws/a/ {\nkey "+goodKey+
 				"\nmax_open 10 per_client 1\n}\n}\nreverse_proxy "+app.Addr)
-			conn, response := exchangeOpen(t, site.Addr, get(keyed, upgrade+c.first+"\r\n"))
+			conn, response := testsite.ExchangeOpen(t, site.Addr, get(keyed, upgrade+c.first+"\r\n"))
 			if response.StatusCode != 101 {
 				t.Fatalf("%s: the first got %d", c.name, response.StatusCode)
 			}
-			if second := exchange(t, site.Addr, get(keyed, upgrade+c.second+"\r\n")); second.StatusCode != c.status {
+			if second := testsite.Exchange(t, site.Addr, get(keyed, upgrade+c.second+"\r\n")); second.StatusCode != c.status {
 				t.Errorf("%s: status %d, want %d (%s)", c.name, second.StatusCode, c.status, c.why)
 			}
 			if c.status == 403 {
-				eventually(t, "the refusal logged", func() bool { return len(site.Logs.With("WSREJECT")) == 1 })
+				testsite.Eventually(t, "the refusal logged", func() bool { return len(site.Logs.With("WSREJECT")) == 1 })
 				if reason := site.Logs.With("WSREJECT")[0]["reason"].(string); !strings.HasSuffix(reason, "the site's own is http://localhost, as far as trusted_proxies tell") {
 					t.Errorf("%s: the log says %q, which is no help behind a proxy", c.name, reason)
 				}

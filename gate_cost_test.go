@@ -7,16 +7,18 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // A socket costs no goroutine more behind the gate than without it, and no buffer, of which it has several of 32 KB. Less cannot
 // be told from what the runtime does with stacks. Not parallel: memory is the process's.
 func TestGatedSocketCost(t *testing.T) {
-	app := startApplication(t)
+	app := testsite.StartApplication(t)
 	const sockets = 400
 	cost := func(config, target string) (bytes, goroutines float64) {
 		before := runtime.NumGoroutine()
-		site := startSite(t, config)
+		site := testsite.Start(t, config)
 		conns := make([]net.Conn, 0, sockets)
 		measure := func() (float64, float64) {
 			time.Sleep(100 * time.Millisecond)
@@ -28,7 +30,7 @@ func TestGatedSocketCost(t *testing.T) {
 		}
 		open := func(n int) {
 			for range n {
-				conn, response := exchangeOpen(t, site.Addr, get(target, upgrade))
+				conn, response := testsite.ExchangeOpen(t, site.Addr, get(target, upgrade))
 				if response.StatusCode != http.StatusSwitchingProtocols {
 					t.Fatalf("status %d, want 101", response.StatusCode)
 				}
@@ -43,7 +45,7 @@ func TestGatedSocketCost(t *testing.T) {
 			conn.Close()
 		}
 		site.Unload()
-		eventually(t, "the goroutines of the sockets have ended", func() bool { return runtime.NumGoroutine() < before+20 })
+		testsite.Eventually(t, "the goroutines of the sockets have ended", func() bool { return runtime.NumGoroutine() < before+20 })
 		return (moreMemory - memory) / sockets, (moreRunning - running) / sockets
 	}
 	var gated, more, ungated, fewer float64

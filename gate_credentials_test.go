@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 const everywhere = `
@@ -17,7 +19,7 @@ const everywhere = `
 
 var encodedKey = base64.RawURLEncoding.EncodeToString([]byte(goodKey))
 
-func lineWith(logs *logLines, text string) string {
+func lineWith(logs *testsite.Logs, text string) string {
 	for _, line := range strings.SplitAfter(logs.String(), "\n") {
 		if strings.Contains(line, text) {
 			return line
@@ -60,7 +62,7 @@ func TestCredentialsInEveryPlace(t *testing.T) {
 		{"Q14 key first", "/ws/a/", "Sec-WebSocket-Protocol: key." + encodedKey + "\r\nSec-WebSocket-Protocol: app.v1", 101, "in any order"},
 		{"underscore", "/ws/a/", "X_Api_Key: " + goodKey, 401, "Caddy drops such headers"},
 	} {
-		response := exchange(t, site.Addr, get(c.target, upgrade+c.headers+"\r\n"))
+		response := testsite.Exchange(t, site.Addr, get(c.target, upgrade+c.headers+"\r\n"))
 		if response.StatusCode != c.status {
 			t.Errorf("%s: status %d, want %d (%s)", c.name, response.StatusCode, c.status, c.why)
 		}
@@ -110,7 +112,7 @@ func TestHideCredentials(t *testing.T) {
 		{"elsewhere", keyed + "&next=%2Fws%2F%3Fkey%3D" + goodKey, "X-Original-Url: /ws/a/?key=" + goodKey, "/ws/a/",
 			map[string]string{"X-Original-Url": ""}, "the secret itself, wherever it stands"},
 	} {
-		response := exchange(t, site.Addr, get(c.target, upgrade+c.headers+"\r\n"))
+		response := testsite.Exchange(t, site.Addr, get(c.target, upgrade+c.headers+"\r\n"))
 		seen := app.Seen()
 		if response.StatusCode != 101 || len(seen) != 1 {
 			t.Errorf("%s: status %d, %d requests seen (%s)", c.name, response.StatusCode, len(seen), c.why)
@@ -129,7 +131,7 @@ func TestHideCredentials(t *testing.T) {
 			t.Errorf("%s: the application saw the key", c.name)
 		}
 	}
-	eventually(t, "every socket's end logged", func() bool {
+	testsite.Eventually(t, "every socket's end logged", func() bool {
 		return len(site.Logs.With("handled request")) == len(site.Logs.With("WSCONNECT"))
 	})
 	if strings.Contains(withoutProxy(site.Logs), goodKey) {
@@ -145,7 +147,7 @@ func TestUpstreamCredential(t *testing.T) {
 		{"upstream_credential header x-key the-application-key", "/ws/a/?a=1&token=forged", "the-application-key"},
 	} {
 		site, app := corpusSite(t, c.word)
-		response := exchange(t, site.Addr, get(keyed+"&a=1&token=forged", upgrade+"X-Key: forged\r\n"))
+		response := testsite.Exchange(t, site.Addr, get(keyed+"&a=1&token=forged", upgrade+"X-Key: forged\r\n"))
 		seen := app.Seen()
 		if response.StatusCode != 101 || len(seen) != 1 {
 			t.Fatalf("%s: status %d, %d requests seen", c.word, response.StatusCode, len(seen))
@@ -164,8 +166,8 @@ func TestUpstreamCredential(t *testing.T) {
 
 func TestPassUnlisted(t *testing.T) {
 	t.Parallel()
-	app := startApplication(t)
-	site := startSite(t, fmt.Sprintf(`
+	app := testsite.StartApplication(t)
+	site := testsite.Start(t, fmt.Sprintf(`
 		http://localhost
 		websocket_gate {
 			route a /ws/a/ {
@@ -199,12 +201,12 @@ func TestPassUnlisted(t *testing.T) {
 		"/ws/aa/":               101,
 		"/ws/a/x?key=" + "none": 403,
 	} {
-		if response := exchange(t, site.Addr, get(target, upgrade)); response.StatusCode != want {
+		if response := testsite.Exchange(t, site.Addr, get(target, upgrade)); response.StatusCode != want {
 			t.Errorf("%s: status %d, want %d", target, response.StatusCode, want)
 		}
 	}
 	split := get("/other/", upgrade+"X: a\x85Daphne-Root-Path: /other\r\n")
-	if response := exchange(t, site.Addr, split); response.StatusCode != 403 {
+	if response := testsite.Exchange(t, site.Addr, split); response.StatusCode != 403 {
 		t.Errorf("a header that Daphne splits in two: status %d, want 403", response.StatusCode)
 	}
 }

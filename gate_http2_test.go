@@ -13,7 +13,8 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testsite"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 // headerBlock sends one request of HTTP/2, as these fields and in this order, and returns the :status of the answer, or
@@ -22,7 +23,7 @@ func headerBlock(t *testing.T, server http.Handler, fields ...string) string {
 	t.Helper()
 	ours, theirs := net.Pipe()
 	defer ours.Close()
-	_ = ours.SetDeadline(time.Now().Add(patience.Most))
+	_ = ours.SetDeadline(time.Now().Add(testwait.Limit))
 	go new(http2.Server).ServeConn(theirs, &http2.ServeConnOpts{Handler: server})
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
@@ -54,7 +55,7 @@ func headerBlock(t *testing.T, server http.Handler, fields ...string) string {
 
 // Rows of the corpus that no client library of HTTP/2 can write.
 func TestCorpusOfFrames(t *testing.T) {
-	withExtendedConnect(t, func() {
+	testsite.WithExtendedConnect(t, func() {
 		site, app := corpusSite(t, everywhere)
 		connect := []string{":method", "CONNECT", ":protocol", "websocket", ":scheme", "http", ":path", "/ws/a/", ":authority", "localhost",
 			"sec-websocket-version", "13"}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 const (
@@ -31,10 +33,10 @@ func replaceFile(t *testing.T, path, content string) {
 // nothing.
 func TestKeysFile(t *testing.T) {
 	t.Parallel()
-	address := startEcho(t)
+	address := testsite.StartEcho(t)
 	path := filepath.Join(t.TempDir(), "chat.keys")
 	replaceFile(t, path, "old "+oldKey+"\n")
-	site := startSite(t, fmt.Sprintf(`
+	site := testsite.Start(t, fmt.Sprintf(`
 		http://localhost http://127.0.0.1
 		websocket_gate {
 			route chat /ws/chat/ {
@@ -43,22 +45,22 @@ func TestKeysFile(t *testing.T) {
 		}
 		reverse_proxy %s
 	`, path, address))
-	byOld := openSocket(t, site, oldKey)
+	byOld := testsite.OpenSocket(t, site, oldKey)
 
 	replaceFile(t, path, "old "+oldKey+"\nnew "+newKey+"\n")
-	eventually(t, "the new key admitted", func() bool {
-		return exchange(t, site.Addr, get("/ws/chat/?key="+newKey, upgrade)).StatusCode == http.StatusSwitchingProtocols
+	testsite.Eventually(t, "the new key admitted", func() bool {
+		return testsite.Exchange(t, site.Addr, get("/ws/chat/?key="+newKey, upgrade)).StatusCode == http.StatusSwitchingProtocols
 	})
-	byNew := openSocket(t, site, newKey)
-	if !stillOpen(t, byOld) {
+	byNew := testsite.OpenSocket(t, site, newKey)
+	if !testsite.StillOpen(t, byOld) {
 		t.Fatal("adding a key closed the socket of another")
 	}
 
 	replaceFile(t, path, "new short\n")
-	eventually(t, "the broken file reported", func() bool {
+	testsite.Eventually(t, "the broken file reported", func() bool {
 		return len(site.Logs.With("a file of keys cannot be used; the last good keys stay in force")) > 0
 	})
-	if !stillOpen(t, byOld) || !stillOpen(t, byNew) {
+	if !testsite.StillOpen(t, byOld) || !testsite.StillOpen(t, byNew) {
 		t.Fatal("a broken file closed a socket")
 	}
 	if bad := gaugeOf(t, "usher_websocket_keys_file_bad", "chat"); bad != 1 {
@@ -66,16 +68,16 @@ func TestKeysFile(t *testing.T) {
 	}
 
 	replaceFile(t, path, "new "+newKey+"\n")
-	if code := closedWith(t, byOld); code != 4401 {
+	if code := testsite.CloseCode(t, byOld); code != 4401 {
 		t.Errorf("the socket of the key that went away: closed with %d, want 4401", code)
 	}
-	if !stillOpen(t, byNew) {
+	if !testsite.StillOpen(t, byNew) {
 		t.Error("the socket of the key that stayed was closed")
 	}
 	if bad := gaugeOf(t, "usher_websocket_keys_file_bad", "chat"); bad != 0 {
 		t.Errorf("the gauge of a file that is good again is %v, want 0", bad)
 	}
-	if answer := exchange(t, site.Addr, get("/ws/chat/?key="+oldKey, upgrade)); answer.StatusCode != http.StatusUnauthorized {
+	if answer := testsite.Exchange(t, site.Addr, get("/ws/chat/?key="+oldKey, upgrade)); answer.StatusCode != http.StatusUnauthorized {
 		t.Errorf("the old key: %d, want 401", answer.StatusCode)
 	}
 	for _, secret := range []string{oldKey, newKey} {
@@ -107,7 +109,7 @@ func gaugeOf(t *testing.T, name, route string) float64 {
 
 func TestKeysFileMustBeGoodAtStart(t *testing.T) {
 	t.Parallel()
-	_, err := provisionSite(t, `
+	_, err := testsite.Provision(t, `
 		http://localhost
 		websocket_gate {
 			route chat /ws/chat/ {

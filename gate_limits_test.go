@@ -12,7 +12,8 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testsite"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 // A place is free again after every kind of end.
@@ -21,21 +22,21 @@ func TestMaxOpen(t *testing.T) {
 	site, app := corpusSite(t, "max_open 1")
 	accepted := func(why string) {
 		t.Helper()
-		eventually(t, "a free place after "+why, func() bool {
-			return exchange(t, site.Addr, get(keyed, upgrade)).StatusCode == http.StatusSwitchingProtocols
+		testsite.Eventually(t, "a free place after "+why, func() bool {
+			return testsite.Exchange(t, site.Addr, get(keyed, upgrade)).StatusCode == http.StatusSwitchingProtocols
 		})
 	}
 	accepted("nothing")
-	conn, response := exchangeOpen(t, site.Addr, get(keyed, upgrade))
+	conn, response := testsite.ExchangeOpen(t, site.Addr, get(keyed, upgrade))
 	for response.StatusCode == http.StatusTooManyRequests { // the one before is not quite gone
 		conn.Close()
-		conn, response = exchangeOpen(t, site.Addr, get(keyed, upgrade))
+		conn, response = testsite.ExchangeOpen(t, site.Addr, get(keyed, upgrade))
 	}
-	over := exchange(t, site.Addr, get(keyed, upgrade))
+	over := testsite.Exchange(t, site.Addr, get(keyed, upgrade))
 	if over.StatusCode != http.StatusTooManyRequests || over.Header.Get("Retry-After") == "" {
 		t.Errorf("one too many: %d, Retry-After %q", over.StatusCode, over.Header.Get("Retry-After"))
 	}
-	eventually(t, "which limit was met in the log", func() bool {
+	testsite.Eventually(t, "which limit was met in the log", func() bool {
 		lines := site.Logs.With("WSREJECT")
 		return len(lines) > 0 && strings.HasSuffix(lines[0]["reason"].(string), ": at most 1 sockets may be open per route")
 	})
@@ -49,7 +50,7 @@ func TestMaxOpen(t *testing.T) {
 		"an application that broke off": func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) },
 	} {
 		app.Answer(answer)
-		exchange(t, site.Addr, get(keyed, upgrade))
+		testsite.Exchange(t, site.Addr, get(keyed, upgrade))
 		app.Answer(nil)
 		accepted(why)
 	}
@@ -58,7 +59,7 @@ func TestMaxOpen(t *testing.T) {
 // A route is what somebody wrote once, on however many addresses its site is; another site's of that name is another one.
 func TestMaxOpenOfSites(t *testing.T) {
 	t.Parallel()
-	address := startEcho(t)
+	address := testsite.StartEcho(t)
 	block := fmt.Sprintf("websocket_gate {\nroute chat /ws/chat/ {\nkey %s\nmax_open 1\n}\n}\nreverse_proxy %s\n", goodKey, address)
 	for _, c := range []struct {
 		name, caddyfile string
@@ -72,14 +73,14 @@ func TestMaxOpenOfSites(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			site := startSite(t, c.caddyfile)
+			site := testsite.Start(t, c.caddyfile)
 			if len(site.Others) != 1 {
 				t.Fatalf("%d servers, want 2", len(site.Others)+1)
 			}
 			other := httptest.NewServer(site.Others[0])
 			defer other.Close()
-			openSocket(t, site, goodKey)
-			response := exchange(t, strings.TrimPrefix(other.URL, "http://"), get("/ws/chat/?key="+goodKey, upgrade))
+			testsite.OpenSocket(t, site, goodKey)
+			response := testsite.Exchange(t, strings.TrimPrefix(other.URL, "http://"), get("/ws/chat/?key="+goodKey, upgrade))
 			if response.StatusCode != c.status {
 				t.Errorf("a socket on the other address: status %d, want %d", response.StatusCode, c.status)
 			}
@@ -90,7 +91,7 @@ func TestMaxOpenOfSites(t *testing.T) {
 // A socket is closed when its key ends, when it is old enough, and when nothing is said on it.
 func TestSocketsEnd(t *testing.T) {
 	t.Parallel()
-	app := startApplication(t)
+	app := testsite.StartApplication(t)
 	for name, c := range map[string]struct {
 		words string
 		code  websocket.StatusCode
@@ -101,7 +102,7 @@ func TestSocketsEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			site := startSite(t, fmt.Sprintf(`
+			site := testsite.Start(t, fmt.Sprintf(`
 				http://localhost http://127.0.0.1
 				websocket_gate {
 					route chat /ws/chat/ {
@@ -110,7 +111,7 @@ func TestSocketsEnd(t *testing.T) {
 				}
 				reverse_proxy %s
 			`, strings.Replace(c.words, "SOON", time.Now().Add(3*time.Second).Format(time.RFC3339), 1), app.Addr))
-			ctx, cancel := context.WithTimeout(context.Background(), patience.Most)
+			ctx, cancel := context.WithTimeout(context.Background(), testwait.Limit)
 			defer cancel()
 			url := strings.Replace(site.URL, "http", "ws", 1) + "/ws/chat/?key=the-key-that-ends-soon"
 			conn, _, err := websocket.Dial(ctx, url, nil)
@@ -122,7 +123,7 @@ func TestSocketsEnd(t *testing.T) {
 			if got := websocket.CloseStatus(err); got != c.code {
 				t.Errorf("closed with %v (%v), want %v", got, err, c.code)
 			}
-			eventually(t, "the end logged", func() bool {
+			testsite.Eventually(t, "the end logged", func() bool {
 				// A socket whose gate is gone has its end logged by the newest one, which may be this.
 				return slices.ContainsFunc(site.Logs.With("WSDISCONNECT"), func(line map[string]any) bool {
 					return line["route"] == "chat" && line["close_code"] == float64(c.code) && line["closed_by"] == "gate"

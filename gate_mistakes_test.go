@@ -6,12 +6,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // What operators leave out or write twice loads, since it may be meant; the log says why no socket opens.
 func TestMistakesAreTold(t *testing.T) {
 	t.Parallel()
-	app := startApplication(t)
+	app := testsite.StartApplication(t)
 	gateOf := func(route string) string {
 		return fmt.Sprintf("websocket_gate {\n\troute %s /ws/%s/ {\n\t\tkey %s\n\t}\n}\n", route, route, goodKey)
 	}
@@ -29,8 +31,8 @@ func TestMistakesAreTold(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			site := startSite(t, "http://localhost\n"+c.words)
-			response := exchange(t, site.Addr, get("/ws/a/?key="+goodKey, upgrade))
+			site := testsite.Start(t, "http://localhost\n"+c.words)
+			response := testsite.Exchange(t, site.Addr, get("/ws/a/?key="+goodKey, upgrade))
 			if response.StatusCode != c.status {
 				t.Errorf("status %d, want %d", response.StatusCode, c.status)
 			}
@@ -40,7 +42,7 @@ func TestMistakesAreTold(t *testing.T) {
 				}
 				return all
 			}
-			eventually(t, fmt.Sprint(c.outcomes), func() bool { return slices.Equal(outcomes(), c.outcomes) })
+			testsite.Eventually(t, fmt.Sprint(c.outcomes), func() bool { return slices.Equal(outcomes(), c.outcomes) })
 			if reason := site.Logs.With("WSREJECT")[0]["reason"].(string); !strings.Contains(reason, c.reason) {
 				t.Errorf("reason %q, want one of %q", reason, c.reason)
 			}
@@ -53,9 +55,9 @@ func TestKeyInThePathIsNotTold(t *testing.T) {
 	t.Parallel()
 	site, _ := corpusSite(t, "")
 	for _, target := range []string{"/ws/a/key=" + goodKey, "/ws/b/" + goodKey} {
-		exchange(t, site.Addr, get(target, upgrade))
+		testsite.Exchange(t, site.Addr, get(target, upgrade))
 	}
-	eventually(t, "two refusals", func() bool { return len(site.Logs.With("WSREJECT")) == 2 })
+	testsite.Eventually(t, "two refusals", func() bool { return len(site.Logs.With("WSREJECT")) == 2 })
 	if strings.Contains(withoutProxy(site.Logs), goodKey) {
 		t.Errorf("a key stands in the logs: %s", lineWith(site.Logs, goodKey))
 	}

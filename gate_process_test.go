@@ -3,92 +3,25 @@
 package usher
 
 import (
-	"bufio"
-	"context"
-	"crypto/tls"
 	"encoding/base64"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testsite"
+	"github.com/scan2food/usher/internal/testwait"
 )
-
-// startSecureCaddy runs a site of https://localhost, with HTTP/2 and 3, and extended CONNECT on both. PORT, ADMIN and, by
-// reloads, WORDS in the configuration are replaced.
-func startSecureCaddy(t *testing.T, caddyfile string, env ...string) *caddyProcess {
-	t.Helper()
-	p := &caddyProcess{addr: freeAddress(t), admin: freeAddress(t), hasStopped: make(chan error, 1)}
-	_, port, _ := net.SplitHostPort(p.addr)
-	p.config = func(words string) string {
-		return strings.NewReplacer("PORT", port, "ADMIN", p.admin, "WORDS", words).Replace(caddyfile)
-	}
-	p.run(t, p.adapted(t, "first"), append(env, "GODEBUG=http2xconnect=1")...)
-	eventually(t, "the certificate", func() bool {
-		conn, err := p.dialTLS(t.Context(), "http/1.1")
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	})
-	return p
-}
-
-func (p *caddyProcess) dialTLS(ctx context.Context, protocol string) (net.Conn, error) {
-	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, ServerName: "localhost", NextProtos: []string{protocol}}}
-	return dialer.DialContext(ctx, "tcp", p.addr)
-}
-
-func (p *caddyProcess) overHTTP2(t *testing.T) opener {
-	return dialHTTP2(t, func(ctx context.Context) (net.Conn, error) { return p.dialTLS(ctx, "h2") })
-}
-
-// exchange is the exchange of tests, over TLS.
-func (p *caddyProcess) exchange(t *testing.T, raw string) (net.Conn, *http.Response) {
-	t.Helper()
-	conn, err := p.dialTLS(t.Context(), "http/1.1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = conn.SetDeadline(time.Now().Add(patience.Most))
-	if _, err := io.WriteString(conn, raw); err != nil {
-		t.Fatal(err)
-	}
-	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		conn.Close()
-		return nil, nil // a panic
-	}
-	return conn, response
-}
-
-const secureGlobal = `{
-	admin ADMIN
-	persist_config off
-	skip_install_trust
-	auto_https disable_redirects
-	debug
-	servers {
-		trace
-		timeouts {
-			read_body_idle 1s
-			write_idle 1s
-		}
-	}
-}
-`
 
 // Sockets within streams of HTTP/2 and 3 are request bodies to Caddy: the gate keeps a silent one alive past Caddy's idle
 // timeout, and keeps none of them from holding up the end of the process, which has no grace period.
 func TestStreamsInAProcess(t *testing.T) {
 	t.Parallel()
-	app := startApplication(t)
-	p := startSecureCaddy(t, secureGlobal+`
+	app := testsite.StartApplication(t)
+	p := testsite.StartSecureProcess(t, testsite.SecureGlobal+`
 		https://localhost:PORT {
 			bind 127.0.0.1
 			tls internal
@@ -99,18 +32,18 @@ func TestStreamsInAProcess(t *testing.T) {
 			}
 			reverse_proxy `+app.Addr+`
 		}`, "STREAM_KEY="+goodKey)
-	conn, response := p.exchange(t, get(keyed, upgrade))
+	conn, response := p.Exchange(t, get(keyed, upgrade))
 	if response == nil || response.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("over HTTP/1.1: %v", response)
 	}
-	_ = conn.SetDeadline(time.Now().Add(patience.Most))
+	_ = conn.SetDeadline(time.Now().Add(testwait.Limit))
 	defer conn.Close()
 	sockets := map[string]io.ReadWriter{"HTTP/1.1": conn}
-	over3, leave3 := dialHTTP3(t, p.addr)
-	for name, open := range map[string]opener{"HTTP/2": p.overHTTP2(t), "HTTP/3": over3} {
+	over3, leave3 := testsite.DialHTTP3(t, p.Addr)
+	for name, open := range map[string]testsite.Opener{"HTTP/2": p.OverHTTP2(t), "HTTP/3": over3} {
 		socket := open(t, keyed, "websocket", nil)
-		if socket.status != http.StatusOK {
-			t.Fatalf("over %s: status %d", name, socket.status)
+		if socket.Status != http.StatusOK {
+			t.Fatalf("over %s: status %d", name, socket.Status)
 		}
 		sockets[name] = socket
 	}
@@ -120,7 +53,7 @@ func TestStreamsInAProcess(t *testing.T) {
 			t.Errorf("over %s: a silent socket was closed", name)
 		}
 	}
-	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.Command.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	for name, socket := range sockets {
@@ -131,15 +64,15 @@ func TestStreamsInAProcess(t *testing.T) {
 	}
 	leave3() // as a client does that was told GOAWAY (RFC 9114, 5.2): Caddy waits for that, sockets or none
 	select {
-	case err := <-p.hasStopped:
+	case err := <-p.Stopped:
 		if err != nil {
 			t.Errorf("Caddy ended with %v", err)
 		}
-	case <-time.After(patience.Most):
+	case <-time.After(testwait.Limit):
 		t.Error("Caddy does not stop")
 	}
-	if strings.Contains(p.errors.String(), goodKey) {
-		t.Errorf("the log shows the key: %s", p.errors.String())
+	if strings.Contains(p.Stderr.String(), goodKey) {
+		t.Errorf("the log shows the key: %s", p.Stderr.String())
 	}
 }
 
@@ -147,13 +80,13 @@ func TestStreamsInAProcess(t *testing.T) {
 // configuration of its own included, in the configuration, in what the admin API tells, or in the metrics (H8, H9).
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
-	app := startApplication(t)
+	app := testsite.StartApplication(t)
 	const (
 		ticketSecret = "a-secret-of-tickets-that-is-long-enough"
 		upstreamKey  = "what-the-application-gets-0123"
 		wrongKey     = "a-wrong-key-of-somebody-0123"
 	)
-	p := startSecureCaddy(t, secureGlobal+`
+	p := testsite.StartSecureProcess(t, testsite.SecureGlobal+`
 		https://localhost:PORT {
 			bind 127.0.0.1
 			tls internal
@@ -198,7 +131,7 @@ func TestNothingLeaks(t *testing.T) {
 		secrets = append(secrets, base64.RawURLEncoding.EncodeToString([]byte(secret)))
 	}
 
-	_, page := p.exchange(t, "GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	_, page := p.Exchange(t, "GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	cookies := page.Cookies()
 	if len(cookies) != 1 {
 		t.Fatalf("the page has cookies %v, want a ticket", cookies)
@@ -207,7 +140,7 @@ func TestNothingLeaks(t *testing.T) {
 	answers := ""
 	ask := func(want int, target, headers string) {
 		t.Helper()
-		conn, response := p.exchange(t, get(target, upgrade+headers))
+		conn, response := p.Exchange(t, get(target, upgrade+headers))
 		if response == nil {
 			if want != 0 {
 				t.Errorf("%s: no answer, want %d", target, want)
@@ -249,10 +182,10 @@ func TestNothingLeaks(t *testing.T) {
 	ask(101, "/ws/a/?key="+wrongKey, "Origin: https://localhost\r\n") // told by closing
 	ask(403, "/elsewhere/?key="+goodKey, "")
 
-	p.reload(t, "second") // the metrics go on
+	p.Reload(t, "second") // the metrics go on
 	told := map[string]string{"the answers": answers}
 	for _, path := range []string{"/config/", "/metrics", "/debug/pprof/cmdline", "/reverse_proxy/upstreams"} {
-		response, err := http.Get("http://" + p.admin + path)
+		response, err := http.Get("http://" + p.Admin + path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -270,15 +203,15 @@ func TestNothingLeaks(t *testing.T) {
 			t.Errorf("/metrics lacks %s", metric)
 		}
 	}
-	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.Command.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	select {
-	case <-p.hasStopped:
-	case <-time.After(patience.Most):
+	case <-p.Stopped:
+	case <-time.After(testwait.Limit):
 		t.Fatal("Caddy does not stop")
 	}
-	told["the log"] = p.errors.String()
+	told["the log"] = p.Stderr.String()
 	for _, line := range []string{`"handled request"`, `"upstream roundtrip"`, `"logger":"http.log.error"`, "REDACTED", "WSREJECT", "WSDISCONNECT", `"module":{"routes"`} {
 		if !strings.Contains(told["the log"], line) {
 			t.Errorf("the log lacks %s", line)

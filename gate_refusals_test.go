@@ -14,14 +14,15 @@ import (
 
 	"github.com/scan2food/usher/handler/caddy/socketlog"
 	"github.com/scan2food/usher/handler/websocket/gate"
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testsite"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 // What a page's script sees: the code and the reason of the outcome, and the application sees nothing.
 func TestRejectClose(t *testing.T) {
 	t.Parallel()
-	app := startApplication(t)
-	site := startSite(t, fmt.Sprintf(`
+	app := testsite.StartApplication(t)
+	site := testsite.Start(t, fmt.Sprintf(`
 		http://localhost http://127.0.0.1
 		websocket_gate {
 			route chat /ws/chat/ {
@@ -32,7 +33,7 @@ func TestRejectClose(t *testing.T) {
 		}
 		reverse_proxy %s
 	`, newKey, app.Addr))
-	ctx, cancel := context.WithTimeout(context.Background(), patience.Most)
+	ctx, cancel := context.WithTimeout(context.Background(), testwait.Limit)
 	defer cancel()
 	browser := &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {site.URL}}, Subprotocols: []string{"chat.v2"}}
 	dial := func(query string, options *websocket.DialOptions) (code websocket.StatusCode, reason string) {
@@ -61,12 +62,12 @@ func TestRejectClose(t *testing.T) {
 	if seen := app.Seen(); len(seen) > 0 {
 		t.Errorf("the application saw %d refused handshakes", len(seen))
 	}
-	openSocket(t, site, newKey)
+	testsite.OpenSocket(t, site, newKey)
 	if code, reason := dial("?key="+newKey, browser); code != 4429 || reason != "too_many: retry after 10 s" {
 		t.Errorf("one too many: %d %q", code, reason)
 	}
 	// The line is written when the closing is over, which the browser need not wait for.
-	eventually(t, "a WSREJECT line of the closing", func() bool {
+	testsite.Eventually(t, "a WSREJECT line of the closing", func() bool {
 		return slices.ContainsFunc(site.Logs.With("WSREJECT"), func(line map[string]any) bool {
 			return line["close_code"] == float64(4401) && line["outcome"] == "key_missing"
 		})
@@ -76,8 +77,8 @@ func TestRejectClose(t *testing.T) {
 // The route goes dark without a further request, is reported once, and is lit again by the next socket.
 func TestDarkAfter(t *testing.T) {
 	t.Parallel()
-	app := startApplication(t)
-	site := startSite(t, fmt.Sprintf(`
+	app := testsite.StartApplication(t)
+	site := testsite.Start(t, fmt.Sprintf(`
 		http://localhost http://127.0.0.1
 		websocket_gate {
 			route dark_chat /ws/chat/ {
@@ -92,7 +93,7 @@ func TestDarkAfter(t *testing.T) {
 	}
 	missing, accepted := count(gate.KeyMissing), count(gate.Accepted)
 	for range 3 {
-		exchange(t, site.Addr, get("/ws/chat/", upgrade))
+		testsite.Exchange(t, site.Addr, get("/ws/chat/", upgrade))
 	}
 	line := func(level, part string) bool {
 		for _, text := range strings.Split(site.Logs.String(), "\n") {
@@ -102,18 +103,18 @@ func TestDarkAfter(t *testing.T) {
 		}
 		return false
 	}
-	eventually(t, "the route reported as dark", func() bool {
+	testsite.Eventually(t, "the route reported as dark", func() bool {
 		return line("error", "dark_chat: 3 refusals and no accepted handshake for") && line("error", "100% key_missing")
 	})
 	if problems := strings.Count(site.Logs.String(), "no accepted handshake"); problems != 1 {
 		t.Errorf("reported %d times, want once", problems)
 	}
-	eventually(t, "the event", func() bool { return strings.Contains(site.Logs.String(), "websocket_route_dark") })
+	testsite.Eventually(t, "the event", func() bool { return strings.Contains(site.Logs.String(), "websocket_route_dark") })
 	if got := count(gate.KeyMissing) - missing; got != 3 {
 		t.Errorf("counted %v refusals, want 3", got)
 	}
-	openSocket(t, site, newKey)
-	eventually(t, "the route lit again", func() bool { return line("info", "dark_chat: a handshake was accepted again") })
+	testsite.OpenSocket(t, site, newKey)
+	testsite.Eventually(t, "the route lit again", func() bool { return line("info", "dark_chat: a handshake was accepted again") })
 	if got := count(gate.Accepted) - accepted; got != 1 {
 		t.Errorf("counted %v accepted handshakes, want 1", got)
 	}

@@ -7,11 +7,13 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // A reload that no longer has the key, or the route, closes what it opened; one that has both closes nothing of it.
 func TestReloadClosesTheRevoked(t *testing.T) {
-	address := startEcho(t)
+	address := testsite.StartEcho(t)
 	config := func(key, route string) string {
 		return fmt.Sprintf(`
 			http://localhost http://127.0.0.1
@@ -42,24 +44,24 @@ func TestReloadClosesTheRevoked(t *testing.T) {
 // expectOfReload opens a socket with the old key and has it closed by a reload with the code; 0: it stays open.
 func expectOfReload(t *testing.T, before, after string, code websocket.StatusCode) {
 	t.Helper()
-	first := startSite(t, before)
-	conn := openSocket(t, first, oldKey)
-	startSite(t, after)
+	first := testsite.Start(t, before)
+	conn := testsite.OpenSocket(t, first, oldKey)
+	testsite.Start(t, after)
 	first.Unload()
 	if code == 0 {
-		if !stillOpen(t, conn) {
+		if !testsite.StillOpen(t, conn) {
 			t.Error("a reload that admits the socket closed it")
 		}
 		return
 	}
-	if got := closedWith(t, conn); got != code {
+	if got := testsite.CloseCode(t, conn); got != code {
 		t.Errorf("closed with %d, want %d", got, code)
 	}
 }
 
 // Limits hold over a reload, also where other routes come and go.
 func TestReloadKeepsCounting(t *testing.T) {
-	address := startEcho(t)
+	address := testsite.StartEcho(t)
 	config := func(more string) string {
 		return fmt.Sprintf(`
 			http://localhost http://127.0.0.1
@@ -75,11 +77,11 @@ func TestReloadKeepsCounting(t *testing.T) {
 			}
 		`, more, oldKey, address)
 	}
-	before := startSite(t, config(""))
-	openSocket(t, before, oldKey)
-	after := startSite(t, config("route orders /ws/orders/ {\nkey "+newKey+"\n}"))
+	before := testsite.Start(t, config(""))
+	testsite.OpenSocket(t, before, oldKey)
+	after := testsite.Start(t, config("route orders /ws/orders/ {\nkey "+newKey+"\n}"))
 	before.Unload()
-	response := exchange(t, after.Addr, get("/ws/chat/?key="+oldKey, upgrade))
+	response := testsite.Exchange(t, after.Addr, get("/ws/chat/?key="+oldKey, upgrade))
 	if response.StatusCode != http.StatusTooManyRequests {
 		t.Errorf("a second socket where one may be open: status %d, want 429", response.StatusCode)
 	}
@@ -88,7 +90,7 @@ func TestReloadKeepsCounting(t *testing.T) {
 // Sites that differ in nothing but their hosts and keys keep their sockets, whatever sites come, go, or change places.
 func TestReloadTellsSitesApart(t *testing.T) {
 	const thirdKey = "the-third-key-0123456789"
-	address := startEcho(t)
+	address := testsite.StartEcho(t)
 	config := func(sites ...string) string {
 		var caddyfile strings.Builder
 		for _, site := range sites {

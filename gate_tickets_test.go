@@ -18,6 +18,8 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 const (
@@ -37,14 +39,14 @@ func startTicketApplication(t *testing.T) (address string, seen *sync.Map) {
 		}
 		seen.Store("query", r.URL.RawQuery)
 		seen.Store("cookie", r.Header.Get("Cookie"))
-		echoMessages(w, r)
+		testsite.EchoMessages(w, r)
 	}))
 	t.Cleanup(server.Close)
 	return strings.TrimPrefix(server.URL, "http://"), seen
 }
 
 // ticketOf loads a page, and returns the ticket that it carries.
-func ticketOf(t *testing.T, site *testSite, page string) string {
+func ticketOf(t *testing.T, site *testsite.Site, page string) string {
 	t.Helper()
 	response, err := http.Get(site.URL + page)
 	if err != nil {
@@ -60,7 +62,7 @@ func ticketOf(t *testing.T, site *testSite, page string) string {
 	return ""
 }
 
-func dialWithTicket(t *testing.T, site *testSite, path, ticket string) *websocket.Conn {
+func dialWithTicket(t *testing.T, site *testsite.Site, path, ticket string) *websocket.Conn {
 	t.Helper()
 	conn, _, err := websocket.Dial(t.Context(), strings.Replace(site.URL, "http", "ws", 1)+path, &websocket.DialOptions{
 		HTTPHeader: http.Header{"Cookie": {"session=1; __Host-usher=" + ticket}},
@@ -102,9 +104,9 @@ func ticketSite(application, ticket string) string {
 func TestTicketFromAPage(t *testing.T) {
 	t.Parallel()
 	application, seen := startTicketApplication(t)
-	site := startSite(t, ticketSite(application, "secret "+ticketSecret+"\nissue_on /screen/"))
+	site := testsite.Start(t, ticketSite(application, "secret "+ticketSecret+"\nissue_on /screen/"))
 	ticket := ticketOf(t, site, "/screen/")
-	if !stillOpen(t, dialWithTicket(t, site, "/ws/chat/?a=1", ticket)) {
+	if !testsite.StillOpen(t, dialWithTicket(t, site, "/ws/chat/?a=1", ticket)) {
 		t.Fatal("the application does not answer")
 	}
 	query, _ := seen.Load("query")
@@ -114,7 +116,7 @@ func TestTicketFromAPage(t *testing.T) {
 	}
 	dialWithTicket(t, site, "/ws/orders/", ticket)
 	for path, want := range map[string]int{"/ws/kitchen/": 401, "/ws/kitchen/?key=" + ticket: 401, "/ws/chat/?key=" + ticket: 101} {
-		if got := exchange(t, site.Addr, get(path, upgrade)).StatusCode; got != want {
+		if got := testsite.Exchange(t, site.Addr, get(path, upgrade)).StatusCode; got != want {
 			t.Errorf("%s: %d, want %d", strings.Replace(path, ticket, "TICKET", 1), got, want)
 		}
 	}
@@ -126,7 +128,7 @@ func TestTicketFromAPage(t *testing.T) {
 	if len(response.Cookies()) > 0 {
 		t.Error("a page that issue_on does not name carries a ticket")
 	}
-	eventually(t, "WSCONNECT", func() bool { return len(site.Logs.With("WSCONNECT")) == 3 })
+	testsite.Eventually(t, "WSCONNECT", func() bool { return len(site.Logs.With("WSCONNECT")) == 3 })
 	for _, line := range site.Logs.With("WSCONNECT") {
 		if line["key"] != "ticket" {
 			t.Errorf("WSCONNECT names the key %v, want ticket", line["key"])
@@ -142,28 +144,28 @@ func TestTicketFromAPage(t *testing.T) {
 func TestTicketSecretRotates(t *testing.T) {
 	t.Parallel()
 	application, _ := startTicketApplication(t)
-	first := startSite(t, ticketSite(application, "secret "+ticketSecret+"\nissue_on /screen/"))
+	first := testsite.Start(t, ticketSite(application, "secret "+ticketSecret+"\nissue_on /screen/"))
 	old := ticketOf(t, first, "/screen/")
 	byOld := dialWithTicket(t, first, "/ws/chat/", old)
 
-	second := startSite(t, ticketSite(application, "secret "+newTicketSecret+" "+ticketSecret+"\nissue_on /screen/"))
+	second := testsite.Start(t, ticketSite(application, "secret "+newTicketSecret+" "+ticketSecret+"\nissue_on /screen/"))
 	first.Unload()
 	fresh := ticketOf(t, second, "/screen/")
 	byFresh, stillByOld := dialWithTicket(t, second, "/ws/chat/", fresh), dialWithTicket(t, second, "/ws/chat/", old)
 	for name, conn := range map[string]*websocket.Conn{"old": byOld, "new": byFresh, "old, after the rotation": stillByOld} {
-		if !stillOpen(t, conn) {
+		if !testsite.StillOpen(t, conn) {
 			t.Errorf("the rotation closed the socket of the %s ticket", name)
 		}
 	}
 
-	third := startSite(t, ticketSite(application, "secret "+newTicketSecret+"\nissue_on /screen/"))
+	third := testsite.Start(t, ticketSite(application, "secret "+newTicketSecret+"\nissue_on /screen/"))
 	second.Unload()
 	for _, conn := range []*websocket.Conn{byOld, stillByOld} {
-		if code := closedWith(t, conn); code != 4401 {
+		if code := testsite.CloseCode(t, conn); code != 4401 {
 			t.Errorf("a socket of the secret that went away ended with %d, want 4401", code)
 		}
 	}
-	if !stillOpen(t, byFresh) {
+	if !testsite.StillOpen(t, byFresh) {
 		t.Error("the socket of the new secret was closed")
 	}
 	dialWithTicket(t, third, "/ws/orders/", fresh)
@@ -174,16 +176,16 @@ func TestTicketOnceOverAReload(t *testing.T) {
 	t.Parallel()
 	application, _ := startTicketApplication(t)
 	config := ticketSite(application, "secret "+ticketSecret+"\nissue_on /screen/\nonce")
-	first := startSite(t, config)
-	second := startSite(t, config)
+	first := testsite.Start(t, config)
+	second := testsite.Start(t, config)
 	ticket := ticketOf(t, first, "/screen/")
 	handshake := strings.Replace(get("/ws/chat/", upgrade), "\r\n\r\n", "\r\nCookie: __Host-usher="+ticket+"\r\n\r\n", 1)
 	var admitted, refused atomic.Int32
 	var all sync.WaitGroup
 	for i := range 40 {
-		site := []*testSite{first, second}[i%2]
+		site := []*testsite.Site{first, second}[i%2]
 		all.Go(func() {
-			switch status := exchange(t, site.Addr, handshake).StatusCode; status {
+			switch status := testsite.Exchange(t, site.Addr, handshake).StatusCode; status {
 			case http.StatusSwitchingProtocols:
 				admitted.Add(1)
 			case http.StatusUnauthorized:
@@ -198,7 +200,7 @@ func TestTicketOnceOverAReload(t *testing.T) {
 		t.Errorf("%d admitted and %d refused, want 1 and 39", admitted.Load(), refused.Load())
 	}
 	early := strings.Replace(handshake, "\r\n\r\n", "\r\nEarly-Data: 1\r\n\r\n", 1)
-	if got := exchange(t, first.Addr, early); got.StatusCode != http.StatusTooEarly {
+	if got := testsite.Exchange(t, first.Addr, early); got.StatusCode != http.StatusTooEarly {
 		t.Errorf("in early data: %s, want 425", got.Status)
 	}
 }
@@ -219,7 +221,7 @@ func TestTicketOfTheApplication(t *testing.T) {
 	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	site := startSite(t, ticketSite(application, "public_key "+path))
+	site := testsite.Start(t, ticketSite(application, "public_key "+path))
 	mint := func(route string, lifetime time.Duration) string {
 		token, err := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{
 			"aud": route, "exp": time.Now().Add(lifetime).Unix(),
@@ -239,13 +241,13 @@ func TestTicketOfTheApplication(t *testing.T) {
 		"ended":          {mint("chat", -time.Minute), 401, "ticket exp has passed"},
 	} {
 		before := len(site.Logs.With("WSREJECT"))
-		if got := exchange(t, site.Addr, get("/ws/chat/?key="+c.ticket, upgrade)).StatusCode; got != c.want {
+		if got := testsite.Exchange(t, site.Addr, get("/ws/chat/?key="+c.ticket, upgrade)).StatusCode; got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
 		if c.reason == "" {
 			continue
 		}
-		eventually(t, "the refusal logged", func() bool { return len(site.Logs.With("WSREJECT")) > before })
+		testsite.Eventually(t, "the refusal logged", func() bool { return len(site.Logs.With("WSREJECT")) > before })
 		if reason := site.Logs.With("WSREJECT")[before]["reason"].(string); !strings.Contains(reason, c.reason) {
 			t.Errorf("%s: the log says %q, want %q in it", name, reason, c.reason)
 		}
@@ -267,7 +269,7 @@ func TestTicketConfigurationsThatDoNotLoad(t *testing.T) {
 		"no path":       {"secret " + ticketSecret + "\nissue_on screen", "issue_on"},
 		"cookie":        {"secret " + ticketSecret + "\ncookie a;b", "cookie"},
 	} {
-		_, err := provisionSite(t, ticketSite("127.0.0.1:1", c.ticket))
+		_, err := testsite.Provision(t, ticketSite("127.0.0.1:1", c.ticket))
 		switch {
 		case err == nil:
 			t.Errorf("%s: it loads, want an error", name)
@@ -283,12 +285,12 @@ func TestTicketConfigurationsThatDoNotLoad(t *testing.T) {
 // The example mints with PyJWT what the gate takes.
 func TestPythonMintsTickets(t *testing.T) {
 	t.Parallel()
-	python := pythonWithPyJWT(t)
+	python := testsite.Python(t)
 	application, _ := startTicketApplication(t)
-	site := startSite(t, ticketSite(application, "secret "+ticketSecret))
-	output := runPython(t, python, "import tickets, sys; print(tickets.mint(['chat'], sys.argv[1]))", ticketSecret)
+	site := testsite.Start(t, ticketSite(application, "secret "+ticketSecret))
+	output := testsite.RunPython(t, python, "import tickets, sys; print(tickets.mint(['chat'], sys.argv[1]))", ticketSecret)
 	for path, want := range map[string]int{"/ws/chat/": 101, "/ws/orders/": 403} {
-		if got := exchange(t, site.Addr, get(path+"?key="+strings.TrimSpace(output), upgrade)).StatusCode; got != want {
+		if got := testsite.Exchange(t, site.Addr, get(path+"?key="+strings.TrimSpace(output), upgrade)).StatusCode; got != want {
 			t.Errorf("%s: %d, want %d", path, got, want)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // What makes keys less secret than they should be is told when the configuration loads, with the place, without the key.
@@ -40,7 +42,7 @@ func TestWarnings(t *testing.T) {
 			hide_credentials
 		}`, nil, "a + is a + there"},
 	} {
-		site, err := provisionSite(t, "http://localhost\nwebsocket_gate {\n\t\t"+c.routes+"\n}")
+		site, err := testsite.Provision(t, "http://localhost\nwebsocket_gate {\n\t\t"+c.routes+"\n}")
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
@@ -101,7 +103,7 @@ func TestWarnsOfDebug(t *testing.T) {
 		if c.name == "at INFO" {
 			caddyfile = "{\nlog {\nlevel INFO\nformat json\n}\n}\nhttp://localhost {\n" + gated + proxy + "}"
 		}
-		site := startSite(t, strings.Replace(caddyfile, "{env.USHER_TEST_WARNED}", goodKey, 1))
+		site := testsite.Start(t, strings.Replace(caddyfile, "{env.USHER_TEST_WARNED}", goodKey, 1))
 		lines := site.Logs.With("loggers show credentials at level DEBUG")
 		told := ""
 		for _, line := range lines {
@@ -117,7 +119,7 @@ func TestWarnsOfDebug(t *testing.T) {
 // A min_generation that refuses nobody is told of when the configuration has started, with its line.
 func TestWarnsOfGenerations(t *testing.T) {
 	t.Parallel()
-	root := writeTree(t, map[string]string{"main.js": "1"})
+	root := testsite.WriteTree(t, map[string]string{"main.js": "1"})
 	const assets = "versioned_assets {\nserve /static/ %s\n%s\n}\n"
 	for _, c := range []struct{ name, word, assets, want, why string }{
 		{"stamped", "min_generation current", fmt.Sprintf(assets, root, "stamp html"), "", "pages are told their generation"},
@@ -125,7 +127,7 @@ func TestWarnsOfGenerations(t *testing.T) {
 		{"no assets", "min_generation current", "", "Caddyfile:3", "there is no generation"},
 		{"not wanted", "", "", "", "nobody asks for a generation"},
 	} {
-		site := startSite(t, "http://localhost {\nwebsocket_gate {\nroute a /ws/a/ {\nkey "+goodKey+"\n"+c.word+"\n}\n}\n"+c.assets+"}")
+		site := testsite.Start(t, "http://localhost {\nwebsocket_gate {\nroute a /ws/a/ {\nkey "+goodKey+"\n"+c.word+"\n}\n}\n"+c.assets+"}")
 		told := ""
 		for _, line := range site.Logs.With("min_generation refuses nobody, for no page is told its generation: want versioned_assets with stamp html on the same server") {
 			told += fmt.Sprint(line["source"])

@@ -9,7 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testsite"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 const generationSite = `
@@ -32,7 +33,7 @@ const generationSite = `
 	reverse_proxy %s
 `
 
-func startGenerationSite(t *testing.T) (site *testSite, root, configuration string) {
+func startGenerationSite(t *testing.T) (site *testsite.Site, root, configuration string) {
 	t.Helper()
 	application := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") != "" {
@@ -42,15 +43,15 @@ func startGenerationSite(t *testing.T) (site *testSite, root, configuration stri
 		w.Header().Set("Content-Type", "text/html")
 	}))
 	t.Cleanup(application.Close)
-	root = writeTree(t, map[string]string{"main.js": "1"})
+	root = testsite.WriteTree(t, map[string]string{"main.js": "1"})
 	configuration = fmt.Sprintf(generationSite, root, strings.TrimPrefix(application.URL, "http://"))
-	return startSite(t, configuration), root, configuration
+	return testsite.Start(t, configuration), root, configuration
 }
 
 // generationOfPage is what a page is told.
-func generationOfPage(t *testing.T, site *testSite) string {
+func generationOfPage(t *testing.T, site *testsite.Site) string {
 	t.Helper()
-	response, _ := fetch(t, site, "GET", "/")
+	response, _ := testsite.Fetch(t, site, "GET", "/")
 	_, after, _ := strings.Cut(response.Header.Get("Server-Timing"), `usher;desc="`)
 	generation, _, _ := strings.Cut(after, `"`)
 	return generation
@@ -64,16 +65,16 @@ func TestMinGeneration(t *testing.T) {
 	site, root, configuration := startGenerationSite(t)
 	var generations []string
 	deploy := func(content string) {
-		writeFile(t, root, "main.js", content)
-		eventually(t, "a generation with it", func() bool {
-			_, served := fetch(t, site, "GET", "/static/main.js")
+		testsite.WriteFile(t, root, "main.js", content)
+		testsite.Eventually(t, "a generation with it", func() bool {
+			_, served := testsite.Fetch(t, site, "GET", "/static/main.js")
 			return served == content
 		})
 		generations = append(generations, generationOfPage(t, site))
 	}
 	ask := func(route, generation string) (int, string) {
 		t.Helper()
-		response, body := fetch(t, site, "GET", "/ws/"+route+"/?key=a-key-of-the-tests-1234&usher_generation="+generation, handshake...)
+		response, body := testsite.Fetch(t, site, "GET", "/ws/"+route+"/?key=a-key-of-the-tests-1234&usher_generation="+generation, handshake...)
 		outcome, _, _ := strings.Cut(body, ":")
 		return response.StatusCode, outcome
 	}
@@ -99,10 +100,10 @@ func TestMinGeneration(t *testing.T) {
 		}
 	}
 	check("after a deploy")
-	if response, body := fetch(t, site, "GET", "/ws/current/?key=wrong-key-of-the-tests&usher_generation="+generations[0], handshake...); response.StatusCode != 401 {
+	if response, body := testsite.Fetch(t, site, "GET", "/ws/current/?key=wrong-key-of-the-tests&usher_generation="+generations[0], handshake...); response.StatusCode != 401 {
 		t.Errorf("a wrong key of an old page: %d %s, want 401: who has no key learns nothing", response.StatusCode, body)
 	}
-	next := startSite(t, configuration)
+	next := testsite.Start(t, configuration)
 	site.Unload()
 	site = next
 	check("after a reload")
@@ -120,7 +121,7 @@ func TestGenerationEndpoint(t *testing.T) {
 	t.Parallel()
 	site, root, _ := startGenerationSite(t)
 	read := func(headers ...string) (*http.Response, string) {
-		response, body := fetch(t, site, "GET", generationURL, headers...)
+		response, body := testsite.Fetch(t, site, "GET", generationURL, headers...)
 		var answer struct{ Generation string }
 		if response.StatusCode == 200 {
 			if err := json.Unmarshal([]byte(body), &answer); err != nil {
@@ -129,7 +130,7 @@ func TestGenerationEndpoint(t *testing.T) {
 		}
 		return response, answer.Generation
 	}
-	eventually(t, "a generation", func() bool { response, _ := read(); return response.StatusCode == 200 })
+	testsite.Eventually(t, "a generation", func() bool { response, _ := read(); return response.StatusCode == 200 })
 	response, first := read()
 	etag := response.Header.Get("Etag")
 	if first != generationOfPage(t, site) || etag != `"`+first+`"` || response.Header.Get("Cache-Control") != revalidate {
@@ -140,11 +141,11 @@ func TestGenerationEndpoint(t *testing.T) {
 			t.Errorf("%s again: %d with %v, want 304 with its tag", tags, response.StatusCode, response.Header)
 		}
 	}
-	if response, _ := fetch(t, site, "POST", generationURL); response.StatusCode != 405 {
+	if response, _ := testsite.Fetch(t, site, "POST", generationURL); response.StatusCode != 405 {
 		t.Errorf("POST: %d, want 405", response.StatusCode)
 	}
-	writeFile(t, root, "main.js", "2")
-	eventually(t, "another generation", func() bool {
+	testsite.WriteFile(t, root, "main.js", "2")
+	testsite.Eventually(t, "another generation", func() bool {
 		response, generation := read("If-None-Match", etag)
 		return response.StatusCode == 200 && generation != first
 	})
@@ -154,8 +155,8 @@ func receive[T any](t *testing.T, from chan T) (value T) {
 	t.Helper()
 	select {
 	case value = <-from:
-	case <-time.After(patience.Most):
-		t.Fatalf("nothing came in %s", patience.Most)
+	case <-time.After(testwait.Limit):
+		t.Fatalf("nothing came in %s", testwait.Limit)
 	}
 	return value
 }

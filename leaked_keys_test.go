@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 const leakedMessage = "public file contains a key"
@@ -21,7 +23,7 @@ func TestWarnsOfLeakedKeys(t *testing.T) {
 	write("worker.js", `new WebSocket("wss://a.example/ws/a/?key=`+goodKey+`")`)
 	write("main.js", `new Worker("worker.js")`)
 	write("binary.png", "\xff\""+goodKey+"\"")
-	site := startSite(t, fmt.Sprintf(`
+	site := testsite.Start(t, fmt.Sprintf(`
 		http://localhost
 		websocket_gate {
 			route a /ws/a/ {
@@ -36,12 +38,12 @@ func TestWarnsOfLeakedKeys(t *testing.T) {
 			settle 50ms
 		}
 	`, root))
-	eventually(t, "the key in worker.js told", func() bool { return len(site.Logs.With(leakedMessage)) == 1 })
+	testsite.Eventually(t, "the key in worker.js told", func() bool { return len(site.Logs.With(leakedMessage)) == 1 })
 	if line := site.Logs.With(leakedMessage)[0]; line["file"] != "/static/worker.js" || line["key"] != "a-2026" || line["route"] != "a" {
 		t.Errorf("the line is %v, want worker.js and a-2026", line)
 	}
 	write("late.html", `<script>const key = '`+otherKey+`'</script>`)
-	eventually(t, "the key in late.html told", func() bool { return len(site.Logs.With(leakedMessage)) == 2 })
+	testsite.Eventually(t, "the key in late.html told", func() bool { return len(site.Logs.With(leakedMessage)) == 2 })
 	if line := site.Logs.With(leakedMessage)[1]; line["file"] != "/static/late.html" || line["route"] != "b" {
 		t.Errorf("the line is %v, want late.html and b", line)
 	}

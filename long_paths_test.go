@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // What no file system has is not there, and nothing that is asked makes an error of the server. A name as long as one may be is
@@ -11,8 +13,8 @@ import (
 func TestLongPaths(t *testing.T) {
 	t.Parallel()
 	longest := strings.Repeat("n", 252) + ".js"
-	root := writeTree(t, map[string]string{longest: "one", "main.js": "main", "a/b.js": "b"})
-	site := assetsSite(t, root, "keep_directory "+t.TempDir())
+	root := testsite.WriteTree(t, map[string]string{longest: "one", "main.js": "main", "a/b.js": "b"})
+	site := testsite.StartAssets(t, root, "keep_directory "+t.TempDir())
 	for _, c := range []struct {
 		name, path string
 		want       int
@@ -32,24 +34,24 @@ func TestLongPaths(t *testing.T) {
 		{"10,000 versions", "main.js?" + strings.Repeat("v=0123456789abcdef&", 10_000), http.StatusOK},
 		{"more than is read", strings.Repeat("n", 2<<20), http.StatusRequestHeaderFieldsTooLarge},
 	} {
-		if response, _ := fetch(t, site, "GET", "/static/"+c.path); response.StatusCode != c.want {
+		if response, _ := testsite.Fetch(t, site, "GET", "/static/"+c.path); response.StatusCode != c.want {
 			t.Errorf("%s: %s, want %d", c.name, response.Status, c.want)
 		}
 	}
-	eventually(t, "the first version kept", func() bool {
-		content, found := servedRootsOf(site.Server)[0].tree.Earlier(longest, stampOf("one"))
+	testsite.Eventually(t, "the first version kept", func() bool {
+		content, found := servedRootsOf(site.Server)[0].tree.Earlier(longest, testsite.Version("one"))
 		if found {
 			content.Close()
 		}
 		return found
 	})
-	before := "/static/" + longest + "?v=" + stampOf("one")
-	writeFile(t, root, longest, "two")
-	eventually(t, "the second version", func() bool {
-		_, body := fetch(t, site, "GET", "/static/"+longest)
+	before := "/static/" + longest + "?v=" + testsite.Version("one")
+	testsite.WriteFile(t, root, longest, "two")
+	testsite.Eventually(t, "the second version", func() bool {
+		_, body := testsite.Fetch(t, site, "GET", "/static/"+longest)
 		return body == "two"
 	})
-	if response, body := fetch(t, site, "GET", before); body != "one" || response.Header.Get("Cache-Control") != yearLong {
+	if response, body := testsite.Fetch(t, site, "GET", before); body != "one" || response.Header.Get("Cache-Control") != yearLong {
 		t.Errorf("the first version of the longest name: %s, %q", response.Status, body)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // The application is asked for its own entity tags, as it gave them (RFC 9110, 13.1.1): a page is unchanged for who reads if its assets
@@ -20,8 +22,8 @@ func TestIfMatchOfPages(t *testing.T) {
 		}
 		_, _ = w.Write([]byte(incident))
 	}
-	page, _ := fetch(t, site, "GET", "/")
-	file, _ := fetch(t, site, "GET", "/static/page.html")
+	page, _ := testsite.Fetch(t, site, "GET", "/")
+	file, _ := testsite.Fetch(t, site, "GET", "/static/page.html")
 	tag, fileTag := page.Header.Get("Etag"), file.Header.Get("Etag")
 	type asked struct {
 		name, method, path, match string
@@ -31,7 +33,7 @@ func TestIfMatchOfPages(t *testing.T) {
 	check := func(cases ...asked) {
 		t.Helper()
 		for _, c := range cases {
-			if got, _ := fetch(t, site, c.method, c.path, "If-Match", c.match); got.StatusCode != c.want {
+			if got, _ := testsite.Fetch(t, site, c.method, c.path, "If-Match", c.match); got.StatusCode != c.want {
 				t.Errorf("%s: %d, want %d (%s)", c.name, got.StatusCode, c.want, c.why)
 			}
 		}
@@ -44,9 +46,9 @@ func TestIfMatchOfPages(t *testing.T) {
 		asked{"weak", "GET", "/", "W/" + tag, 412, "the comparison is strong"},
 		asked{"written", "PUT", "/", tag, 200, "nobody else wrote"},
 	)
-	writeFile(t, root, "main.js", otherScript)
-	eventually(t, "another page", func() bool {
-		now, _ := fetch(t, site, "GET", "/")
+	testsite.WriteFile(t, root, "main.js", otherScript)
+	testsite.Eventually(t, "another page", func() bool {
+		now, _ := testsite.Fetch(t, site, "GET", "/")
 		return now.Header.Get("Etag") != tag
 	})
 	check(

@@ -3,13 +3,15 @@ package usher
 import (
 	"strings"
 	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // What others add to access lines stands in the redacted ones too, with its type, and without the key.
 func TestRedactedLinesHaveExtraFields(t *testing.T) {
 	t.Parallel()
-	app := startApplication(t)
-	site := startSite(t, `
+	app := testsite.StartApplication(t)
+	site := testsite.Start(t, `
 		http://localhost
 		log
 		log_append text "as it is"
@@ -36,9 +38,9 @@ func TestRedactedLinesHaveExtraFields(t *testing.T) {
 			respond "later" 503
 		}`)
 	for _, headers := range []string{"", "X-Level: 1\r\n"} {
-		exchange(t, site.Addr, get(keyed, upgrade+headers))
+		testsite.Exchange(t, site.Addr, get(keyed, upgrade+headers))
 	}
-	eventually(t, "two access lines", func() bool { return len(site.Logs.With("handled request")) == 2 })
+	testsite.Eventually(t, "two access lines", func() bool { return len(site.Logs.With("handled request")) == 2 })
 	for _, line := range site.Logs.With("handled request") {
 		for name, want := range map[string]any{
 			"text": "as it is", "who": "a-2026", "status": 101.0, "where": "/ws/a/?key=REDACTED", "number": 7.0, "early": "GET", "level": "info",
@@ -51,12 +53,12 @@ func TestRedactedLinesHaveExtraFields(t *testing.T) {
 			t.Errorf("uuid is %v, want what the placeholder added", line["uuid"])
 		}
 	}
-	exchange(t, site.Addr, get(keyed, upgrade+"X-Dead: 1\r\n"))
-	eventually(t, "the line of an error", func() bool { return len(site.Logs.With("handled request")) == 3 })
+	testsite.Exchange(t, site.Addr, get(keyed, upgrade+"X-Dead: 1\r\n"))
+	testsite.Eventually(t, "the line of an error", func() bool { return len(site.Logs.With("handled request")) == 3 })
 	if line := site.Logs.With("handled request")[2]; line["level"] != "error" || line["who"] != "a-2026" {
 		t.Errorf("the line of an error is %v", line)
 	}
-	exchange(t, site.Addr, get(keyed, upgrade+"X-Wrong: 1\r\n"))
+	testsite.Exchange(t, site.Addr, get(keyed, upgrade+"X-Wrong: 1\r\n"))
 	if lines := site.Logs.With("no REDACTED"); len(lines) != 1 || lines[0]["logger"] != "http.log.error" {
 		t.Errorf("the lines of an error with the key are %v", lines)
 	}

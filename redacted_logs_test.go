@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // The lines of a handshake that failed show its error, whatever handle_errors makes of it, and no key.
@@ -27,7 +29,7 @@ func TestErrorLinesShowNoCredential(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			site := startSite(t, `
+			site := testsite.Start(t, `
 				http://localhost {
 					log
 					websocket_gate {
@@ -38,7 +40,7 @@ func TestErrorLinesShowNoCredential(t *testing.T) {
 					reverse_proxy 127.0.0.1:1
 					`+c.pages+`
 				}`)
-			response := exchange(t, site.Addr, get(keyed, upgrade))
+			response := testsite.Exchange(t, site.Addr, get(keyed, upgrade))
 			body, _ := io.ReadAll(response.Body)
 			if response.StatusCode != c.status || string(body) != c.body {
 				t.Errorf("%d %q, want %d %q (%s)", response.StatusCode, body, c.status, c.body, c.why)
@@ -65,7 +67,7 @@ func TestAnswerShowsNoCredential(t *testing.T) {
 		w.WriteHeader(http.StatusFound)
 		return true
 	})
-	if response := exchange(t, site.Addr, get(keyed, upgrade)); response.Header.Get("Location") != "/elsewhere?key="+goodKey {
+	if response := testsite.Exchange(t, site.Addr, get(keyed, upgrade)); response.Header.Get("Location") != "/elsewhere?key="+goodKey {
 		t.Errorf("the answer is %v", response.Header)
 	}
 	lines := site.Logs.With("handled request")
@@ -74,9 +76,9 @@ func TestAnswerShowsNoCredential(t *testing.T) {
 	}
 }
 
-func expectAccess(t *testing.T, site *testSite, logger string, status int) {
+func expectAccess(t *testing.T, site *testsite.Site, logger string, status int) {
 	t.Helper()
-	eventually(t, "the access line", func() bool { return len(site.Logs.With("handled request")) > 0 })
+	testsite.Eventually(t, "the access line", func() bool { return len(site.Logs.With("handled request")) > 0 })
 	lines := site.Logs.With("handled request")
 	if len(lines) != 1 || lines[0]["logger"] != logger || lines[0]["status"] != float64(status) {
 		t.Errorf("access lines %v, want one of %s with status %d", lines, logger, status)
@@ -87,7 +89,7 @@ func expectAccess(t *testing.T, site *testSite, logger string, status int) {
 }
 
 // withoutProxy leaves out what reverse_proxy logs at DEBUG, and the configuration that Caddy logs there. Both show keys.
-func withoutProxy(logs *logLines) string {
+func withoutProxy(logs *testsite.Logs) string {
 	return linesWithoutProxy(logs.String())
 }
 

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 const module = "github.com/scan2food/usher/"
@@ -138,7 +140,7 @@ func TestCaddyfilesOfDocsAndExamplesAdapt(t *testing.T) {
 		sources[name] = source
 	}
 	for name, source := range sources {
-		if _, err := adaptCaddyfile(source); err != nil {
+		if _, err := testsite.Adapt(source); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -4,11 +4,13 @@ import (
 	"io"
 	"net/http"
 	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 func TestStartSite(t *testing.T) {
 	t.Parallel()
-	site := startSite(t, `
+	site := testsite.Start(t, `
 		:80
 		log
 		respond "hello"

@@ -18,7 +18,8 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testsite"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 // Readers that stall, each in an answer of 64 MB, hold less than what is copied at once: none of the file. Not parallel: memory
@@ -27,7 +28,7 @@ func TestSlowReadersHoldNoMemory(t *testing.T) {
 	const readers, most = 50, 128 << 10 // bytes of each; net/http itself takes 50 KB
 	root := t.TempDir()
 	writeLarge(t, root, "film.mp4", 64<<20)
-	site := startSite(t, fmt.Sprintf("http://127.0.0.1\nversioned_assets {\n\tserve /static/ %s\n\tkeep off\n}", root))
+	site := testsite.Start(t, fmt.Sprintf("http://127.0.0.1\nversioned_assets {\n\tserve /static/ %s\n\tkeep off\n}", root))
 	secure := httptest.NewUnstartedServer(site.Server)
 	secure.EnableHTTP2 = true
 	secure.StartTLS()
@@ -68,7 +69,7 @@ func stallOverHTTP1(t *testing.T, address string, readers int) (end func()) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = conn.SetDeadline(time.Now().Add(patience.Most))
+		_ = conn.SetDeadline(time.Now().Add(testwait.Limit))
 		if _, err := io.WriteString(conn, "GET /static/film.mp4 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +93,7 @@ func stallOverHTTP2(t *testing.T, address string, readers int) (end func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = conn.SetDeadline(time.Now().Add(patience.Most))
+	_ = conn.SetDeadline(time.Now().Add(testwait.Limit))
 	framer := http2.NewFramer(conn, conn)
 	_, _ = io.WriteString(conn, http2.ClientPreface)
 	_ = framer.WriteSettings()

@@ -10,16 +10,18 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // assetProcess is a process, not yet started, that serves a directory.
-func assetProcess(t *testing.T, root string) *caddyProcess {
+func assetProcess(t *testing.T, root string) *testsite.Process {
 	t.Helper()
-	p := &caddyProcess{addr: freeAddress(t), admin: freeAddress(t), hasStopped: make(chan error, 1)}
-	p.config = func(words string) string {
-		_, port, _ := net.SplitHostPort(p.addr)
+	p := &testsite.Process{Addr: testsite.FreeAddress(t), Admin: testsite.FreeAddress(t), Stopped: make(chan error, 1)}
+	p.Config = func(words string) string {
+		_, port, _ := net.SplitHostPort(p.Addr)
 		return fmt.Sprintf("{\nadmin %s\npersist_config off\nmetrics\n}\nhttp://:%s {\nbind 127.0.0.1\nversioned_assets {\nserve /static/ %s\n"+
-			"settle 50ms 100ms\n%s\n}\n}", p.admin, port, root, words)
+			"settle 50ms 100ms\n%s\n}\n}", p.Admin, port, root, words)
 	}
 	return p
 }
@@ -48,14 +50,14 @@ func TestStaleVersionOverReload(t *testing.T) {
 	if err := os.Mkdir(root, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, root, "main.js", "release 1")
+	testsite.WriteFile(t, root, "main.js", "release 1")
 	data := t.TempDir()
 	p := assetProcess(t, root)
 	counted := func(n int) bool {
-		return strings.Contains(getBody(t, "http://"+p.admin+"/metrics"), fmt.Sprintf(`usher_assets_lying_versions_total{place="query",prefix="/static/"} %d`, n))
+		return strings.Contains(getBody(t, "http://"+p.Admin+"/metrics"), fmt.Sprintf(`usher_assets_lying_versions_total{place="query",prefix="/static/"} %d`, n))
 	}
-	visit := func() string { return getBody(t, "http://"+p.addr+"/static/main.js?v=20260211") }
-	p.run(t, p.adapted(t, ""), "XDG_DATA_HOME="+data)
+	visit := func() string { return getBody(t, "http://"+p.Addr+"/static/main.js?v=20260211") }
+	p.Run(t, p.Adapted(t, ""), "XDG_DATA_HOME="+data)
 	for range 3 {
 		if got := visit(); got != "release 1" {
 			t.Fatalf("the first release is %q", got)
@@ -64,16 +66,16 @@ func TestStaleVersionOverReload(t *testing.T) {
 	if !counted(0) {
 		t.Error("the metric is missing before the first stale version")
 	}
-	p.reload(t, "explain")
-	writeFile(t, root, "main.js", "release 2")
-	eventually(t, "the stale version counted", func() bool { return visit() == "release 2" && counted(1) })
-	p.reload(t, "")
+	p.Reload(t, "explain")
+	testsite.WriteFile(t, root, "main.js", "release 2")
+	testsite.Eventually(t, "the stale version counted", func() bool { return visit() == "release 2" && counted(1) })
+	p.Reload(t, "")
 	if !counted(1) {
 		t.Error("a reload begins the metric anew")
 	}
-	p.stop(t)
-	if got := strings.Count(p.errors.String(), staleInQuery); got != 1 {
-		t.Errorf("reported %d times, want once:\n%s", got, p.errors.String())
+	p.Stop(t)
+	if got := strings.Count(p.Stderr.String(), staleInQuery); got != 1 {
+		t.Errorf("reported %d times, want once:\n%s", got, p.Stderr.String())
 	}
 }
 
@@ -87,7 +89,7 @@ func TestRollingRestart(t *testing.T) {
 	}
 	chunk := func(release int) (name, content string) {
 		content = fmt.Sprintf("console.log('release %d')", release)
-		return "chunk." + md5Name(content) + ".js", content
+		return "chunk." + testsite.MD5Name(content) + ".js", content
 	}
 	deploy := func(release int) {
 		if name, _ := chunk(release - 1); release > 1 {
@@ -96,12 +98,12 @@ func TestRollingRestart(t *testing.T) {
 			}
 		}
 		name, content := chunk(release)
-		writeFile(t, root, name, content)
+		testsite.WriteFile(t, root, name, content)
 	}
-	have := func(p *caddyProcess, releases int) bool {
+	have := func(p *testsite.Process, releases int) bool {
 		for release := range releases {
 			name, content := chunk(release + 1)
-			if getBody(t, "http://"+p.addr+"/static/"+name) != content {
+			if getBody(t, "http://"+p.Addr+"/static/"+name) != content {
 				return false
 			}
 		}
@@ -109,10 +111,10 @@ func TestRollingRestart(t *testing.T) {
 	}
 	old, next := assetProcess(t, root), assetProcess(t, root)
 	deploy(1)
-	old.run(t, old.adapted(t, ""), "XDG_DATA_HOME="+data)
-	next.run(t, next.adapted(t, ""), "XDG_DATA_HOME="+data)
-	for _, p := range []*caddyProcess{old, next} {
-		eventually(t, "the first release", func() bool { return have(p, 1) })
+	old.Run(t, old.Adapted(t, ""), "XDG_DATA_HOME="+data)
+	next.Run(t, next.Adapted(t, ""), "XDG_DATA_HOME="+data)
+	for _, p := range []*testsite.Process{old, next} {
+		testsite.Eventually(t, "the first release", func() bool { return have(p, 1) })
 	}
 	kept := func(entries int) func() bool {
 		return func() bool {
@@ -120,24 +122,24 @@ func TestRollingRestart(t *testing.T) {
 			return err == nil && len(files) >= entries
 		}
 	}
-	eventually(t, "the first release kept", kept(1))
+	testsite.Eventually(t, "the first release kept", kept(1))
 	deploy(2)
-	eventually(t, "the second release kept", kept(2))
-	for _, p := range []*caddyProcess{old, next} {
-		eventually(t, "the second release", func() bool { return have(p, 2) })
+	testsite.Eventually(t, "the second release kept", kept(2))
+	for _, p := range []*testsite.Process{old, next} {
+		testsite.Eventually(t, "the second release", func() bool { return have(p, 2) })
 	}
-	old.stop(t)
+	old.Stop(t)
 	deploy(3)
-	eventually(t, "the third release", func() bool { return have(next, 3) })
-	eventually(t, "the third release kept", kept(3))
-	old.run(t, old.adapted(t, ""), "XDG_DATA_HOME="+data)
-	eventually(t, "all releases in a process that did not see the third", func() bool { return have(old, 3) })
+	testsite.Eventually(t, "the third release", func() bool { return have(next, 3) })
+	testsite.Eventually(t, "the third release kept", kept(3))
+	old.Run(t, old.Adapted(t, ""), "XDG_DATA_HOME="+data)
+	testsite.Eventually(t, "all releases in a process that did not see the third", func() bool { return have(old, 3) })
 	if !have(next, 3) {
 		t.Error("the other process lost one")
 	}
-	for _, p := range []*caddyProcess{old, next} {
-		p.stop(t)
-		if said := notKept.FindString(p.errors.String()); said != "" {
+	for _, p := range []*testsite.Process{old, next} {
+		p.Stop(t)
+		if said := notKept.FindString(p.Stderr.String()); said != "" {
 			t.Errorf("it was said: %s", said)
 		}
 	}

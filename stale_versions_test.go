@@ -8,12 +8,14 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // staleSite serves a directory and a page that refers to it by a version that somebody must change by hand.
-func staleSite(t *testing.T, root, prefix, words string) *testSite {
+func staleSite(t *testing.T, root, prefix, words string) *testsite.Site {
 	t.Helper()
-	return startSite(t, fmt.Sprintf(`
+	return testsite.Start(t, fmt.Sprintf(`
 		http://127.0.0.1
 		versioned_assets {
 			serve %s %s
@@ -41,12 +43,12 @@ func TestOutageIsReported(t *testing.T) {
 	if err := os.Mkdir(root, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, root, "main.js", "release 1")
+	testsite.WriteFile(t, root, "main.js", "release 1")
 	const prefix = "/outage/"
 	const url = prefix + "main.js?secret=hunter2&v=20260211"
 	site := staleSite(t, root, prefix, "")
 	visit := func() (body string) {
-		_, body = fetch(t, site, "GET", url, "Referer", site.URL+"/live/?token=hunter2")
+		_, body = testsite.Fetch(t, site, "GET", url, "Referer", site.URL+"/live/?token=hunter2")
 		return body
 	}
 	reported := func() int { return len(site.Logs.With(staleInQuery)) }
@@ -55,9 +57,9 @@ func TestOutageIsReported(t *testing.T) {
 	}
 	for release := 2; release <= 3; release++ {
 		content := fmt.Sprintf("release %d", release)
-		writeFile(t, root, "main.js", content)
-		eventually(t, "the report of "+content, func() bool { return visit() == content && reported() == release-1 })
-		eventually(t, "more visits", func() bool { return visit() == content })
+		testsite.WriteFile(t, root, "main.js", content)
+		testsite.Eventually(t, "the report of "+content, func() bool { return visit() == content && reported() == release-1 })
+		testsite.Eventually(t, "more visits", func() bool { return visit() == content })
 		if got := counted(prefix, "query"); got != float64(release-1) || reported() != release-1 {
 			t.Errorf("%s: counted %v, %d lines, want one for each content", content, got, reported())
 		}
@@ -72,7 +74,7 @@ func TestOutageIsReported(t *testing.T) {
 		if fix, _ := line["fix"].(string); !strings.Contains(fix, "stamp html") {
 			t.Errorf("%s: the fix is %q", content, fix)
 		}
-		response, _ := fetch(t, site, "GET", url)
+		response, _ := testsite.Fetch(t, site, "GET", url)
 		if why := response.Header.Get("Cache-Status"); !strings.Contains(why, "other content before") {
 			t.Errorf("%s: explained as %s", content, why)
 		}
@@ -109,17 +111,17 @@ func readAll(t *testing.T, directory string) string {
 func TestFileNameOfOtherContent(t *testing.T) {
 	t.Parallel()
 	const whole, half = "console.log('the whole chunk')", "console.log('the"
-	hashed := "chunk." + md5Name(whole) + ".js"
+	hashed := "chunk." + testsite.MD5Name(whole) + ".js"
 	for _, restart := range []bool{false, true} {
 		prefix := fmt.Sprintf("/names-%t/", restart)
 		root := filepath.Join(t.TempDir(), "static")
 		if err := os.Mkdir(root, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		writeFile(t, root, hashed, whole)
+		testsite.WriteFile(t, root, hashed, whole)
 		site := staleSite(t, root, prefix, "")
-		eventually(t, "the whole chunk kept", func() bool {
-			fetch(t, site, "GET", prefix+hashed)
+		testsite.Eventually(t, "the whole chunk kept", func() bool {
+			testsite.Fetch(t, site, "GET", prefix+hashed)
 			content, found := servedRootsOf(site.Server)[0].tree.Earlier(hashed, "")
 			if found {
 				content.Close()
@@ -129,20 +131,20 @@ func TestFileNameOfOtherContent(t *testing.T) {
 		if restart {
 			site.Unload()
 		}
-		writeFile(t, root, hashed, half)
+		testsite.WriteFile(t, root, hashed, half)
 		if restart {
 			site = staleSite(t, root, prefix, "")
 		}
-		eventually(t, "the half noticed", func() bool {
-			response, body := fetch(t, site, "GET", prefix+hashed)
+		testsite.Eventually(t, "the half noticed", func() bool {
+			response, body := testsite.Fetch(t, site, "GET", prefix+hashed)
 			return body == half && response.Header.Get("Cache-Control") == revalidate && len(site.Logs.With(staleInName)) == 1
 		})
 		if line := site.Logs.With(staleInName)[0]; line["url"] != prefix+hashed || line["level"] != "warn" {
 			t.Errorf("restart %t: reported %v", restart, line)
 		}
-		writeFile(t, root, "other.js", "another generation")
-		eventually(t, "another generation", func() bool {
-			response, _ := fetch(t, site, "GET", prefix+"other.js")
+		testsite.WriteFile(t, root, "other.js", "another generation")
+		testsite.Eventually(t, "another generation", func() bool {
+			response, _ := testsite.Fetch(t, site, "GET", prefix+"other.js")
 			return response.StatusCode == 200
 		})
 		if got := counted(prefix, "name"); got != 1 || len(site.Logs.With(staleInName)) != 1 {
@@ -158,33 +160,33 @@ func TestOutdatedVersions(t *testing.T) {
 	if err := os.Mkdir(root, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, root, "main.js", "first")
+	testsite.WriteFile(t, root, "main.js", "first")
 	site := staleSite(t, root, "/outdated/", "keep 1s")
-	url := "/outdated/main.js?v=" + stampOf("first")
-	if response, _ := fetch(t, site, "GET", url); response.Header.Get("Cache-Control") != yearLong {
+	url := "/outdated/main.js?v=" + testsite.Version("first")
+	if response, _ := testsite.Fetch(t, site, "GET", url); response.Header.Get("Cache-Control") != yearLong {
 		t.Fatalf("the first: %q", response.Header.Get("Cache-Control"))
 	}
-	writeFile(t, root, "main.js", "second")
+	testsite.WriteFile(t, root, "main.js", "second")
 	generations := 0
-	eventually(t, "the first too old", func() bool {
+	testsite.Eventually(t, "the first too old", func() bool {
 		if published := len(site.Logs.With("published assets")); published > generations {
 			generations = published
-			writeFile(t, root, "other.js", fmt.Sprint(published)) // each generation sweeps
+			testsite.WriteFile(t, root, "other.js", fmt.Sprint(published)) // each generation sweeps
 		}
-		response, body := fetch(t, site, "GET", url)
+		response, body := testsite.Fetch(t, site, "GET", url)
 		return body == "second" && response.Header.Get("Cache-Control") == noStore
 	})
-	response, _ := fetch(t, site, "GET", url)
+	response, _ := testsite.Fetch(t, site, "GET", url)
 	if why := response.Header.Get("Cache-Status"); !strings.Contains(why, "not kept any more") || strings.Contains(why, "evidence") {
 		t.Errorf("explained as %s", why)
 	}
-	if response, _ := fetch(t, site, "GET", "/outdated/main.js?v=0123456789abcdef"); response.Header.Get("Cache-Control") != revalidate {
+	if response, _ := testsite.Fetch(t, site, "GET", "/outdated/main.js?v=0123456789abcdef"); response.Header.Get("Cache-Control") != revalidate {
 		t.Errorf("what nobody proved: %q", response.Header.Get("Cache-Control"))
 	}
 	for range 2 {
 		site.Unload()
 		site = staleSite(t, root, "/outdated/", "keep 1s")
-		if response, _ := fetch(t, site, "GET", url); response.Header.Get("Cache-Control") != noStore {
+		if response, _ := testsite.Fetch(t, site, "GET", url); response.Header.Get("Cache-Control") != noStore {
 			t.Errorf("after a restart: %q", response.Header.Get("Cache-Control"))
 		}
 	}

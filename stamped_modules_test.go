@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // A module's identity is its URL: pages name modules as they were written, whatever refers to them.
@@ -16,24 +18,24 @@ func TestModulesKeepTheirURLs(t *testing.T) {
 	files := map[string]string{"main.js": "import './b.js'", "b.js": "new Worker(new URL('./c.js', import.meta.url), {type: 'module'})", "c.js": "import './b.js'"}
 	site, app, _ := stampedSite(t, files, "stamp html css js")
 	app.answers(page+incident, "Link", "</static/b.js>; rel=modulepreload")
-	response, body := fetch(t, site, "GET", "/")
+	response, body := testsite.Fetch(t, site, "GET", "/")
 	if !strings.HasPrefix(body, page) {
 		t.Errorf("the page is %q, want every module as it was in\n%q", body, page)
 	}
-	if !strings.Contains(body, "main.js?v="+stampOf(files["main.js"])) {
+	if !strings.Contains(body, "main.js?v="+testsite.Version(files["main.js"])) {
 		t.Errorf("the page is %q, want its classic script stamped", body)
 	}
 	if got := response.Header.Get("Link"); got != "</static/b.js>; rel=modulepreload" {
 		t.Errorf("Link is %q, want it as it was", got)
 	}
 	for path, content := range files {
-		response, body := fetch(t, site, "GET", "/static/"+path)
+		response, body := testsite.Fetch(t, site, "GET", "/static/"+path)
 		if body != content || response.Header.Get("Cache-Control") != revalidate {
 			t.Errorf("%s is %q with %q, want the file, revalidated", path, body, response.Header.Get("Cache-Control"))
 		}
 	}
 	for _, path := range []string{"/static/~0123456789ab/main.js", "/static/~" + servedRootsOf(site.Server)[0].tree.Current().State() + "/main.js"} {
-		if response, _ := fetch(t, site, "GET", path); response.StatusCode != 404 || response.Header.Get("Cache-Control") != "no-store" {
+		if response, _ := testsite.Fetch(t, site, "GET", path); response.StatusCode != 404 || response.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %d with %q, want 404 and no-store: a URL means the same on every server", path, response.StatusCode, response.Header.Get("Cache-Control"))
 		}
 	}
@@ -53,13 +55,13 @@ func TestStampedPageIsOfOneGeneration(t *testing.T) {
 	}
 	done := make(chan string)
 	go func() {
-		_, page := fetch(t, site, "GET", "/slow")
+		_, page := testsite.Fetch(t, site, "GET", "/slow")
 		done <- page
 	}()
 	tree := servedRootsOf(site.Server)[0].tree
 	before := tree.Catalog(t.Context()).State()
-	writeFile(t, root, "main.js", otherScript)
-	eventually(t, "the next generation", func() bool { return tree.Catalog(t.Context()).State() != before })
+	testsite.WriteFile(t, root, "main.js", otherScript)
+	testsite.Eventually(t, "the next generation", func() bool { return tree.Catalog(t.Context()).State() != before })
 	close(goOn)
 	page := <-done
 	first, second, _ := strings.Cut(strings.TrimPrefix(page, "<!DOCTYPE html>"), "<!DOCTYPE html>")

@@ -20,19 +20,20 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // pagesApplication answers as a test says.
 type pagesApplication struct{ answer http.HandlerFunc }
 
 // stampedSite is an application and the assets of a directory, in front of it.
-func stampedSite(t *testing.T, files map[string]string, words string) (*testSite, *pagesApplication, string) {
+func stampedSite(t *testing.T, files map[string]string, words string) (*testsite.Site, *pagesApplication, string) {
 	t.Helper()
 	app := &pagesApplication{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { app.answer(w, r) }))
 	t.Cleanup(server.Close)
-	root := writeTree(t, files)
-	return startSite(t, fmt.Sprintf(`
+	root := testsite.WriteTree(t, files)
+	return testsite.Start(t, fmt.Sprintf(`
 		http://127.0.0.1 http://localhost
 		versioned_assets {
 			serve /static/ %s
@@ -73,8 +74,8 @@ func TestStampedPage(t *testing.T) {
 	t.Parallel()
 	site, app, root := stampedSite(t, map[string]string{"main.js": mainScript}, "stamp html")
 	app.answers(incident, "Etag", `"page"`, "Last-Modified", "Tue, 24 Nov 2026 10:00:00 GMT")
-	response, body := fetch(t, site, "GET", "/", navigation...)
-	if want := strings.Replace(incident, "20260211", stampOf(mainScript), 1); body != want {
+	response, body := testsite.Fetch(t, site, "GET", "/", navigation...)
+	if want := strings.Replace(incident, "20260211", testsite.Version(mainScript), 1); body != want {
 		t.Fatalf("the page is %q, want %q", body, want)
 	}
 	etag := response.Header.Get("Etag")
@@ -84,30 +85,30 @@ func TestStampedPage(t *testing.T) {
 	if etag == `"page"` || response.Header.Get("Last-Modified") != "" {
 		t.Errorf("header %v, want a tag of the stamped page, and no date", response.Header)
 	}
-	script, _ := fetch(t, site, "GET", "/static/main.js?v="+stampOf(mainScript))
+	script, _ := testsite.Fetch(t, site, "GET", "/static/main.js?v="+testsite.Version(mainScript))
 	if got := script.Header.Get("Cache-Control"); got != yearLong {
 		t.Errorf("the stamped script has %q, want %q", got, yearLong)
 	}
-	again, _ := fetch(t, site, "GET", "/", append(navigation, "If-None-Match", etag)...)
+	again, _ := testsite.Fetch(t, site, "GET", "/", append(navigation, "If-None-Match", etag)...)
 	if again.StatusCode != 304 || again.Header.Get("Etag") != etag || again.Header.Get("Cache-Control") != revalidate ||
 		again.Header.Get("Last-Modified") != "" {
 		t.Errorf("the same page: %d with %v, want 304 with the header of the page", again.StatusCode, again.Header)
 	}
-	if head, _ := fetch(t, site, "HEAD", "/"); head.Header.Get("Etag") != etag || head.Header.Get("Last-Modified") != "" {
+	if head, _ := testsite.Fetch(t, site, "HEAD", "/"); head.Header.Get("Etag") != etag || head.Header.Get("Last-Modified") != "" {
 		t.Errorf("HEAD has %v, want the header of GET", head.Header)
 	}
 
-	writeFile(t, root, "main.js", otherScript)
-	eventually(t, "the new version in the page", func() bool {
-		_, body := fetch(t, site, "GET", "/")
-		return strings.Contains(body, stampOf(otherScript))
+	testsite.WriteFile(t, root, "main.js", otherScript)
+	testsite.Eventually(t, "the new version in the page", func() bool {
+		_, body := testsite.Fetch(t, site, "GET", "/")
+		return strings.Contains(body, testsite.Version(otherScript))
 	})
 	for _, condition := range [][]string{
 		{"If-None-Match", etag}, {"If-None-Match", `"page"`}, {"If-None-Match", `W/"x", ` + etag},
 		{"If-Modified-Since", "Tue, 24 Nov 2026 10:00:00 GMT"}, {"Range", "bytes=0-3"},
 	} {
-		response, body := fetch(t, site, "GET", "/", append(condition, navigation...)...)
-		if response.StatusCode != 200 || !strings.Contains(body, stampOf(otherScript)) {
+		response, body := testsite.Fetch(t, site, "GET", "/", append(condition, navigation...)...)
+		if response.StatusCode != 200 || !strings.Contains(body, testsite.Version(otherScript)) {
 			t.Errorf("%s after the deploy: %d %q, want the page with the new version", condition, response.StatusCode, body)
 		}
 	}
@@ -117,7 +118,7 @@ func TestStampedPageInEveryCoding(t *testing.T) {
 	t.Parallel()
 	site, app, _ := stampedSite(t, map[string]string{"main.js": mainScript}, "stamp html")
 	long := incident + strings.Repeat("<p>filler", 20_000)
-	want := strings.Replace(long, "20260211", stampOf(mainScript), 1)
+	want := strings.Replace(long, "20260211", testsite.Version(mainScript), 1)
 	compressed := func(coding string) []byte {
 		var out bytes.Buffer
 		var w io.WriteCloser
@@ -140,7 +141,7 @@ func TestStampedPageInEveryCoding(t *testing.T) {
 			w.Header().Set("Content-Encoding", coding)
 			_, _ = w.Write(body)
 		}
-		response, got := fetch(t, site, "GET", "/", "Accept-Encoding", coding)
+		response, got := testsite.Fetch(t, site, "GET", "/", "Accept-Encoding", coding)
 		if got != want || response.Header.Get("Content-Encoding") != "" {
 			t.Errorf("%s: %d bytes in %q, want the stamped page as it is", coding, len(got), response.Header.Get("Content-Encoding"))
 		}
@@ -183,7 +184,7 @@ func TestPagesThatAreLeftAlone(t *testing.T) {
 		{"no such file", `<script src="/static/none.js?v=1"></script>`, nil, "nothing to name"},
 	} {
 		app.answers(c.body, c.headers...)
-		response, body := fetch(t, site, "GET", "/")
+		response, body := testsite.Fetch(t, site, "GET", "/")
 		if body != c.body {
 			t.Errorf("%s: %q, want it as it was (%s)", c.name, body, c.why)
 		}
@@ -192,11 +193,11 @@ func TestPagesThatAreLeftAlone(t *testing.T) {
 		}
 	}
 	app.answers(incident, "Content-Security-Policy", "script-src 'sha256-abc'")
-	if _, body := fetch(t, site, "GET", "/"); !strings.Contains(body, stampOf(mainScript)) {
+	if _, body := testsite.Fetch(t, site, "GET", "/"); !strings.Contains(body, testsite.Version(mainScript)) {
 		t.Error("a policy of inline code keeps the page's other references from being stamped")
 	}
 	app.answers("<p>", "Link", "</static/main.js>; rel=preload; as=script")
-	if response, _ := fetch(t, site, "GET", "/"); !strings.Contains(response.Header.Get("Link"), stampOf(mainScript)) {
+	if response, _ := testsite.Fetch(t, site, "GET", "/"); !strings.Contains(response.Header.Get("Link"), testsite.Version(mainScript)) {
 		t.Errorf("Link is %q, want what the page will ask for", response.Header.Get("Link"))
 	}
 }
@@ -219,7 +220,7 @@ func TestStampedPageStreams(t *testing.T) {
 	}
 	defer response.Body.Close()
 	reader := bufio.NewReader(response.Body)
-	for _, want := range []string{stampOf(mainScript), "first"} {
+	for _, want := range []string{testsite.Version(mainScript), "first"} {
 		line, err := reader.ReadString('\n')
 		if err != nil || !strings.Contains(line, want) {
 			t.Fatalf("read %q, %v, want %q", line, err, want)
@@ -239,29 +240,29 @@ func TestStampedStyles(t *testing.T) {
 	}, "stamp html css")
 	app.answers(`<link rel=stylesheet href="/static/css/app.css">`)
 	style := func() (string, *http.Response, string) {
-		_, page := fetch(t, site, "GET", "/")
+		_, page := testsite.Fetch(t, site, "GET", "/")
 		_, after, _ := strings.Cut(page, `href="`)
 		href, _, _ := strings.Cut(after, `"`)
-		response, body := fetch(t, site, "GET", href)
+		response, body := testsite.Fetch(t, site, "GET", href)
 		return href, response, body
 	}
 	before, response, body := style()
-	if want := "url(../logo.png?v=" + stampOf("logo 1") + ")"; !strings.Contains(body, want) {
+	if want := "url(../logo.png?v=" + testsite.Version("logo 1") + ")"; !strings.Contains(body, want) {
 		t.Fatalf("the stylesheet is %q, want %q in it", body, want)
 	}
-	if want := "'base.css?v=" + stampOf("b { color: red }") + "'"; !strings.Contains(body, want) {
+	if want := "'base.css?v=" + testsite.Version("b { color: red }") + "'"; !strings.Contains(body, want) {
 		t.Errorf("the stylesheet is %q, want %q in it", body, want)
 	}
-	if !strings.HasSuffix(before, stampOf(body)) || response.Header.Get("Cache-Control") != yearLong {
+	if !strings.HasSuffix(before, testsite.Version(body)) || response.Header.Get("Cache-Control") != yearLong {
 		t.Errorf("%s is answered with %q, want the digest of what is served, for a year", before, response.Header.Get("Cache-Control"))
 	}
 	if response.Header.Get("Last-Modified") != "" {
 		t.Error("the date of the file says nothing of what it refers to")
 	}
-	writeFile(t, root, "logo.png", "logo 2")
-	eventually(t, "the stylesheet under another version", func() bool {
+	testsite.WriteFile(t, root, "logo.png", "logo 2")
+	testsite.Eventually(t, "the stylesheet under another version", func() bool {
 		after, response, body := style()
-		return after != before && strings.Contains(body, stampOf("logo 2")) && response.Header.Get("Cache-Control") == yearLong
+		return after != before && strings.Contains(body, testsite.Version("logo 2")) && response.Header.Get("Cache-Control") == yearLong
 	})
 }
 
@@ -281,26 +282,26 @@ func TestStampedScripts(t *testing.T) {
 		}
 		return after[:16]
 	}
-	_, page := fetch(t, site, "GET", "/")
+	_, page := testsite.Fetch(t, site, "GET", "/")
 	for _, step := range []string{"main.js", "worker.js"} {
-		response, body := fetch(t, site, "GET", "/static/"+step+"?v="+follow(page))
+		response, body := testsite.Fetch(t, site, "GET", "/static/"+step+"?v="+follow(page))
 		if response.Header.Get("Cache-Control") != yearLong {
 			t.Errorf("%s has %q, want %q", step, response.Header.Get("Cache-Control"), yearLong)
 		}
 		page = body
 	}
-	if follow(page) != stampOf("1") {
+	if follow(page) != testsite.Version("1") {
 		t.Errorf("worker.js asks for %q, want the version of lib.js", page)
 	}
-	_, page = fetch(t, site, "GET", "/")
+	_, page = testsite.Fetch(t, site, "GET", "/")
 	circle := follow(page[strings.Index(page, "a.js"):])
-	response, body := fetch(t, site, "GET", "/static/a.js?v="+circle)
+	response, body := testsite.Fetch(t, site, "GET", "/static/a.js?v="+circle)
 	if response.Header.Get("Cache-Control") != yearLong || follow(body) == "" {
 		t.Errorf("one of a circle has %q, want %q", response.Header.Get("Cache-Control"), yearLong)
 	}
 
 	left, _, _ := stampedSite(t, files, "stamp html")
-	eventually(t, "the children told", func() bool {
+	testsite.Eventually(t, "the children told", func() bool {
 		for _, line := range left.Logs.With("a script asks for an asset without a version; `stamp js` would give it one") {
 			if line["script"] == "/static/main.js" && line["asset"] == "/static/worker.js" {
 				return true
@@ -308,7 +309,7 @@ func TestStampedScripts(t *testing.T) {
 		}
 		return false
 	})
-	if _, body := fetch(t, left, "GET", "/static/main.js"); body != mainScript {
+	if _, body := testsite.Fetch(t, left, "GET", "/static/main.js"); body != mainScript {
 		t.Errorf("main.js is %q, want it as it was", body)
 	}
 }
@@ -321,7 +322,7 @@ func TestIntegrity(t *testing.T) {
 	}
 	const style = "a { background: url(logo.png) }"
 	site, app, _ := stampedSite(t, map[string]string{"main.js": mainScript, "app.css": style, "logo.png": "logo"}, "stamp html css integrity")
-	rewritten := strings.Replace(style, "logo.png", "logo.png?v="+stampOf("logo"), 1)
+	rewritten := strings.Replace(style, "logo.png", "logo.png?v="+testsite.Version("logo"), 1)
 	for _, c := range []struct{ name, page, want, why string }{
 		{"added", `<script src="/static/main.js"></script>`, pin(mainScript), "there was none"},
 		{"kept", `<script src="/static/main.js" integrity="` + pin(mainScript) + `"></script>`, pin(mainScript), "it is true"},
@@ -329,7 +330,7 @@ func TestIntegrity(t *testing.T) {
 		{"false", `<script src="/static/main.js" integrity="` + pin("other") + `"></script>`, pin("other"), "the page's own error"},
 	} {
 		app.answers(c.page)
-		if _, body := fetch(t, site, "GET", "/"); !strings.Contains(body, `integrity="`+c.want+`"`) {
+		if _, body := testsite.Fetch(t, site, "GET", "/"); !strings.Contains(body, `integrity="`+c.want+`"`) {
 			t.Errorf("%s: %q, want %s (%s)", c.name, body, c.want, c.why)
 		}
 	}
@@ -339,17 +340,17 @@ func TestIntegrity(t *testing.T) {
 func TestStampedPageOfTheRoot(t *testing.T) {
 	t.Parallel()
 	site, _, root := stampedSite(t, map[string]string{"main.js": mainScript, "page.html": `<script src="main.js"></script>`}, "stamp html")
-	response, body := fetch(t, site, "GET", "/static/page.html")
-	if !strings.Contains(body, "main.js?v="+stampOf(mainScript)) || response.Header.Get("Cache-Control") != revalidate {
+	response, body := testsite.Fetch(t, site, "GET", "/static/page.html")
+	if !strings.Contains(body, "main.js?v="+testsite.Version(mainScript)) || response.Header.Get("Cache-Control") != revalidate {
 		t.Fatalf("the page is %q with %q", body, response.Header.Get("Cache-Control"))
 	}
 	etag := response.Header.Get("Etag")
-	if again, _ := fetch(t, site, "GET", "/static/page.html", "If-None-Match", etag); again.StatusCode != 304 {
+	if again, _ := testsite.Fetch(t, site, "GET", "/static/page.html", "If-None-Match", etag); again.StatusCode != 304 {
 		t.Errorf("the same page: %d, want 304", again.StatusCode)
 	}
-	writeFile(t, root, "main.js", otherScript)
-	eventually(t, "the page another one", func() bool {
-		again, _ := fetch(t, site, "GET", "/static/page.html", "If-None-Match", etag)
+	testsite.WriteFile(t, root, "main.js", otherScript)
+	testsite.Eventually(t, "the page another one", func() bool {
+		again, _ := testsite.Fetch(t, site, "GET", "/static/page.html", "If-None-Match", etag)
 		return again.StatusCode == 200
 	})
 }
@@ -361,7 +362,7 @@ func TestStampedPageHeaders(t *testing.T) {
 	app.answers(incident, "Digest", "sha-256=x", "Content-Digest", "sha-256=:x:", "Repr-Digest", "sha-256=:x:", "Content-Md5", "x",
 		"Accept-Ranges", "bytes", "Content-Security-Policy", "script-src 'self'", "Cache-Control", "max-age=5", "Vary", "Cookie")
 	for _, method := range []string{"GET", "HEAD", "POST"} {
-		response, body := fetch(t, site, method, "/")
+		response, body := testsite.Fetch(t, site, method, "/")
 		for _, name := range []string{"Digest", "Content-Digest", "Repr-Digest", "Content-Md5", "Accept-Ranges", "Last-Modified"} {
 			if got := response.Header.Get(name); got != "" {
 				t.Errorf("%s has %s %q, which was true of other bytes", method, name, got)
@@ -372,12 +373,12 @@ func TestStampedPageHeaders(t *testing.T) {
 				t.Errorf("%s has %s %q, want the page's own %q", method, name, got, want)
 			}
 		}
-		if method != "HEAD" && !strings.Contains(body, stampOf(mainScript)) {
+		if method != "HEAD" && !strings.Contains(body, testsite.Version(mainScript)) {
 			t.Errorf("%s is answered with %q", method, body)
 		}
 	}
 	app.answers(incident, "Content-Type", "application/xhtml+xml")
-	if response, _ := fetch(t, site, "GET", "/"); response.Header.Get("Cache-Control") != revalidate {
+	if response, _ := testsite.Fetch(t, site, "GET", "/"); response.Header.Get("Cache-Control") != revalidate {
 		t.Errorf("a page that is not stamped has Cache-Control %q, want %q", response.Header.Get("Cache-Control"), revalidate)
 	}
 }
@@ -385,7 +386,7 @@ func TestStampedPageHeaders(t *testing.T) {
 // BenchmarkFirstByte is what stamping adds to the time until the first part of a page is on its way, and to all of a small one.
 func BenchmarkFirstByte(b *testing.B) {
 	root := b.TempDir()
-	writeFile(b, root, "main.js", mainScript)
+	testsite.WriteFile(b, root, "main.js", mainScript)
 	tree, err := assets.OpenTree(assets.TreeConfig{Root: root, Logger: zap.NewNop(), Now: time.Now})
 	if err != nil {
 		b.Fatal(err)

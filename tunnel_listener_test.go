@@ -13,15 +13,16 @@ import (
 	"time"
 
 	"github.com/scan2food/usher/handler/caddy/websockettunnel"
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // TestTunnelListener has the listener wrapper stand in Caddy: sockets over TLS talk, and live through reloads; requests of HTTP/1.1
 // and 2 on the same server are answered as ever.
 func TestTunnelListener(t *testing.T) {
 	t.Parallel()
-	app := startApplication(t)
-	wrapped := strings.Replace(secureGlobal, "servers {", "servers {\n listener_wrappers {\n websocket_tunnel\n tls\n }", 1)
-	process := startSecureCaddy(t, wrapped+`
+	app := testsite.StartApplication(t)
+	wrapped := strings.Replace(testsite.SecureGlobal, "servers {", "servers {\n listener_wrappers {\n websocket_tunnel\n tls\n }", 1)
+	process := testsite.StartSecureProcess(t, wrapped+`
 		https://localhost:PORT {
 			bind 127.0.0.1
 			tls internal
@@ -31,9 +32,9 @@ func TestTunnelListener(t *testing.T) {
 			}
 			respond / "plain"
 		}`)
-	conn, response := process.exchange(t, get("/ws/", upgrade))
+	conn, response := process.Exchange(t, get("/ws/", upgrade))
 	if response == nil || response.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatalf("the handshake: %v\n%s", response, process.errors.String())
+		t.Fatalf("the handshake: %v\n%s", response, process.Stderr.String())
 	}
 	defer conn.Close()
 	for i := range 5 {
@@ -45,24 +46,24 @@ func TestTunnelListener(t *testing.T) {
 		if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got, long) {
 			t.Fatalf("a long message did not come back: %v", err)
 		}
-		process.reload(t, fmt.Sprint(i))
+		process.Reload(t, fmt.Sprint(i))
 	}
-	plain, response := process.exchange(t, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	plain, response := process.Exchange(t, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	if response == nil || response.StatusCode != http.StatusOK {
 		t.Errorf("over HTTP/1.1: %v", response)
 	}
 	plain.Close()
-	if s := process.overHTTP2(t)(t, "/ws/", "websocket", nil); s.status != http.StatusOK {
-		t.Errorf("over HTTP/2: %d", s.status)
+	if s := process.OverHTTP2(t)(t, "/ws/", "websocket", nil); s.Status != http.StatusOK {
+		t.Errorf("over HTTP/2: %d", s.Status)
 	} else {
 		echoesStream(t, s, 1000)
-		s.close()
+		s.Close()
 	}
-	process.terminate(t)
+	process.Terminate(t)
 	if rest, _ := io.ReadAll(conn); closeCodeOf(rest) != 1001 {
 		t.Errorf("read %q when the process stopped, want a Close frame with 1001", rest)
 	}
-	process.expectStopped(t)
+	process.ExpectStopped(t)
 }
 
 // TestTunnelListenerWraps looks at a connection from it.

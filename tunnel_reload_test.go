@@ -16,16 +16,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testsite"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 // TestTunnelInAProcess reloads a real Caddy a hundred times under 500 sockets that talk, while handshakes go on: no byte is
 // lost, and what the process holds afterwards is what it held before.
 func TestTunnelInAProcess(t *testing.T) {
 	t.Parallel()
-	app := startApplication(t)
-	process := startCaddy(t, app.Addr, "")
-	site := &testSite{Addr: process.addr}
+	app := testsite.StartApplication(t)
+	process := testsite.StartTunnelProcess(t, app.Addr, "")
+	site := &testsite.Site{Addr: process.Addr}
 	const open, reloads = 500, 100
 	openAll := func() []net.Conn {
 		conns := make([]net.Conn, open)
@@ -36,28 +37,28 @@ func TestTunnelInAProcess(t *testing.T) {
 		return conns
 	}
 	// The runtime keeps a goroutine's descriptor for ever: as many as will be needed are made before anything is counted.
-	warm := process.usage(t)
+	warm := process.Usage(t)
 	for _, conn := range openAll() {
 		conn.Close()
 	}
-	eventually(t, "the first sockets ended", func() bool { return process.usage(t).goroutines <= warm.goroutines+5 })
+	testsite.Eventually(t, "the first sockets ended", func() bool { return process.Usage(t).Goroutines <= warm.Goroutines+5 })
 	for i := range 5 {
-		process.reload(t, fmt.Sprintf("header_up X-Before %d", i))
+		process.Reload(t, fmt.Sprintf("header_up X-Before %d", i))
 	}
-	before := process.usage(t)
+	before := process.Usage(t)
 
 	conns, stop, talked := openAll(), make(chan struct{}), make(chan error, open)
 	for i, conn := range conns {
 		go func() { talked <- talk(conn, i, 100*time.Millisecond, stop) }()
 	}
-	shaking := shakeHands(t, process.addr, app, stop)
+	shaking := shakeHands(t, process.Addr, app, stop)
 	halt := sync.OnceFunc(func() {
 		close(stop)
 		shaking.Wait()
 	})
 	t.Cleanup(halt) // where a reload failed, too
 	for i := range reloads {
-		process.reload(t, fmt.Sprintf("header_up X-Reload %d", i))
+		process.Reload(t, fmt.Sprintf("header_up X-Reload %d", i))
 		time.Sleep(10 * time.Millisecond) // a configuration also serves
 	}
 	halt()
@@ -72,21 +73,21 @@ func TestTunnelInAProcess(t *testing.T) {
 		}
 		conn.Close()
 	}
-	var after usage
-	eventually(t, "goroutines, descriptors and heap as before", func() bool {
-		after = process.usage(t)
-		return after.goroutines <= before.goroutines+10 && after.descriptors <= before.descriptors+5 &&
-			after.heap <= before.heap+2*open<<10
+	var after testsite.Usage
+	testsite.Eventually(t, "goroutines, descriptors and heap as before", func() bool {
+		after = process.Usage(t)
+		return after.Goroutines <= before.Goroutines+10 && after.Descriptors <= before.Descriptors+5 &&
+			after.Heap <= before.Heap+2*open<<10
 	})
 	t.Logf("before %+v, after %+v", before, after)
-	process.stop(t)
+	process.Stop(t)
 }
 
 // shakeHands opens, uses and closes sockets until stop, four at a time. What the application has seen of them must come to its
 // end. A few others may end before anybody has answered: net/http closes a connection whose request it has just read when
 // its server begins to shut down (conn.serve), and the kernel resets what waits in the queue of a listener that closes. No
 // handler is asked in either case.
-func shakeHands(t *testing.T, addr string, app *application, stop chan struct{}) *sync.WaitGroup {
+func shakeHands(t *testing.T, addr string, app *testsite.Application, stop chan struct{}) *sync.WaitGroup {
 	t.Helper()
 	var asked sync.Map
 	app.Answer(func(_ http.ResponseWriter, r *http.Request) bool {
@@ -130,7 +131,7 @@ func shakeHand(addr, query string) error {
 		return err
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(patience.Most))
+	_ = conn.SetDeadline(time.Now().Add(testwait.Limit))
 	if _, err := io.WriteString(conn, strings.Replace(tunnelHandshake, "a=1", query, 1)+masked("hello")); err != nil {
 		return err
 	}
@@ -149,15 +150,15 @@ func shakeHand(addr, query string) error {
 // TestTunnelDrainsAtStop stops a real Caddy: clients are told, not all at one moment.
 func TestTunnelDrainsAtStop(t *testing.T) {
 	t.Parallel()
-	app := startApplication(t)
-	process := startCaddy(t, app.Addr, "drain 3s")
-	site := &testSite{Addr: process.addr}
+	app := testsite.StartApplication(t)
+	process := testsite.StartTunnelProcess(t, app.Addr, "drain 3s")
+	site := &testsite.Site{Addr: process.Addr}
 	const open = 50
 	conns := make([]net.Conn, open)
 	for i := range conns {
 		conns[i], _ = openTunnel(t, site)
 	}
-	process.terminate(t)
+	process.Terminate(t)
 	started, told := time.Now(), make(chan time.Duration, open)
 	for i, conn := range conns {
 		go func() {
@@ -174,7 +175,7 @@ func TestTunnelDrainsAtStop(t *testing.T) {
 	if spread := slices.Max(times) - slices.Min(times); spread < time.Second {
 		t.Errorf("all clients were told within %s, want that spread over 3s", spread)
 	}
-	process.expectStopped(t)
+	process.ExpectStopped(t)
 }
 
 // closeCodeOf is the code of a Close frame at the beginning of what was read, 0 if there is none.
@@ -189,8 +190,8 @@ func closeCodeOf(got []byte) int {
 // without, they live through reloads, and do not hold up the end of the process.
 func TestStreamsOutliveReloads(t *testing.T) {
 	t.Parallel()
-	app := startApplication(t)
-	process := startSecureCaddy(t, secureGlobal+`
+	app := testsite.StartApplication(t)
+	process := testsite.StartSecureProcess(t, testsite.SecureGlobal+`
 		https://localhost:PORT {
 			bind 127.0.0.1
 			tls internal
@@ -205,33 +206,33 @@ func TestStreamsOutliveReloads(t *testing.T) {
 				header_up X-Reload WORDS
 			}
 		}`)
-	over2 := process.overHTTP2(t)
-	over3, leave3 := dialHTTP3(t, process.addr)
-	streams := map[string]*stream{}
-	for name, open := range map[string]opener{"HTTP/2": over2, "HTTP/3": over3} {
+	over2 := process.OverHTTP2(t)
+	over3, leave3 := testsite.DialHTTP3(t, process.Addr)
+	streams := map[string]*testsite.Stream{}
+	for name, open := range map[string]testsite.Opener{"HTTP/2": over2, "HTTP/3": over3} {
 		for _, target := range []string{"/ws/gated/?key=the-good-key-of-the-streams", "/ws/free/"} {
 			s := open(t, target, "websocket", nil)
-			if s.status != http.StatusOK {
-				t.Fatalf("%s %s: %d, want 200\n%s", name, target, s.status, process.errors.String())
+			if s.Status != http.StatusOK {
+				t.Fatalf("%s %s: %d, want 200\n%s", name, target, s.Status, process.Stderr.String())
 			}
 			streams[name+" "+target[:8]] = s
 		}
 	}
 	for i := range 5 {
-		process.reload(t, fmt.Sprint(i))
+		process.Reload(t, fmt.Sprint(i))
 		for _, s := range streams {
 			echoesStream(t, s, 1000+i)
 		}
 	}
-	process.terminate(t)
+	process.Terminate(t)
 	for name, s := range streams {
 		if got := streamRest(s); closeCodeOf(got) != 1001 {
 			t.Errorf("%s: read %q when the process stopped, want a Close frame with 1001", name, got)
 		}
-		s.close()
+		s.Close()
 	}
 	leave3() // as a client does that was told GOAWAY
-	process.expectStopped(t)
+	process.ExpectStopped(t)
 }
 
 // TestTunnelReloadedWithoutIt has reloads that no longer admit some sockets: those are told so with their code, those of
@@ -239,7 +240,7 @@ func TestStreamsOutliveReloads(t *testing.T) {
 func TestTunnelReloadedWithoutIt(t *testing.T) {
 	t.Parallel()
 	const first, second, third = "the-first-key-of-reloads", "the-second-key-of-reloads", "the-third-key-of-reloads"
-	app := startApplication(t)
+	app := testsite.StartApplication(t)
 	asked, release := make(chan struct{}, 10), make(chan struct{})
 	app.Answer(func(_ http.ResponseWriter, r *http.Request) bool {
 		if strings.Contains(r.URL.RawQuery, "slow") {
@@ -252,13 +253,13 @@ func TestTunnelReloadedWithoutIt(t *testing.T) {
 		return fmt.Sprintf("http://example.com\nwebsocket_gate {\n%s\n}\nwebsocket_tunnel %s", routes, app.Addr)
 	}
 	// A route that another test has too would tell of its keys.
-	site := startSite(t, config("route reloads_kept /ws/a/ {\nkey "+first+"\nkey "+second+"\n}\nroute reloads_dropped /ws/b/ {\nkey "+third+"\n}"))
+	site := testsite.Start(t, config("route reloads_kept /ws/a/ {\nkey "+first+"\nkey "+second+"\n}\nroute reloads_dropped /ws/b/ {\nkey "+third+"\n}"))
 	request := func(target string) string { return strings.Replace(tunnelHandshake, "/ws/?a=1", target, 1) }
 	sockets := map[string]net.Conn{}
 	for name, target := range map[string]string{
 		"key gone": "/ws/a/?key=" + first, "stays": "/ws/a/?key=" + second, "route gone": "/ws/b/?key=" + third,
 	} {
-		conn, response := exchangeOpen(t, site.Addr, request(target))
+		conn, response := testsite.ExchangeOpen(t, site.Addr, request(target))
 		defer conn.Close()
 		if response.StatusCode != http.StatusSwitchingProtocols {
 			t.Fatalf("%s: %s", name, response.Status)
@@ -269,7 +270,7 @@ func TestTunnelReloadedWithoutIt(t *testing.T) {
 	slow := make(chan []byte, 1)
 	go func() { slow <- readAllOf(t, site.Addr, request("/ws/a/?slow=1&key="+first)) }()
 	<-asked
-	startSite(t, config("route reloads_kept /ws/a/ {\nkey "+second+"\n}"))
+	testsite.Start(t, config("route reloads_kept /ws/a/ {\nkey "+second+"\n}"))
 	site.Unload()
 	close(release)
 	if got := <-slow; !bytes.HasPrefix(got, []byte("HTTP/1.1 101")) || !bytes.Contains(got, []byte("\r\n\r\n\x88")) ||
@@ -288,7 +289,7 @@ func TestTunnelReloadedWithoutIt(t *testing.T) {
 // which is under way.
 func TestTunnelOfNoConfiguration(t *testing.T) {
 	t.Parallel()
-	gone, stays := startApplication(t), startApplication(t)
+	gone, stays := testsite.StartApplication(t), testsite.StartApplication(t)
 	site := tunnelSite(t, gone.Addr+" "+stays.Addr, "lb_policy header X-To", "drain 100ms")
 	conns, to := map[string]net.Conn{}, ""
 	for i := 0; len(conns) < 2; i++ {
@@ -335,7 +336,7 @@ func readAllOf(t *testing.T, addr, request string) []byte {
 		return nil
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(patience.Most))
+	_ = conn.SetDeadline(time.Now().Add(testwait.Limit))
 	_, _ = io.WriteString(conn, request)
 	got, err := io.ReadAll(conn)
 	if err != nil {
@@ -367,7 +368,7 @@ func talk(conn net.Conn, id int, pause time.Duration, stop chan struct{}) error 
 // TestTunnelMetrics has a tunnel without a gate in front of it counted as sockets of a gate are, under no route.
 func TestTunnelMetrics(t *testing.T) {
 	t.Parallel()
-	app := startApplication(t)
+	app := testsite.StartApplication(t)
 	app.Answer(func(w http.ResponseWriter, r *http.Request) bool {
 		switch r.URL.RawQuery {
 		case "refuse":
@@ -381,16 +382,16 @@ func TestTunnelMetrics(t *testing.T) {
 		}
 		return true
 	})
-	process := startCaddy(t, app.Addr, "handshake_timeout 200ms")
+	process := testsite.StartTunnelProcess(t, app.Addr, "handshake_timeout 200ms")
 	for query, want := range map[string]int{"refuse": 403, "hang": 504, "break": 502} {
-		if got := exchange(t, process.addr, strings.Replace(tunnelHandshake, "a=1", query, 1)).StatusCode; got != want {
+		if got := testsite.Exchange(t, process.Addr, strings.Replace(tunnelHandshake, "a=1", query, 1)).StatusCode; got != want {
 			t.Errorf("%s: %d, want %d", query, got, want)
 		}
 	}
-	if got := exchange(t, process.addr, strings.Replace(tunnelHandshake, "Version: 13", "Version: 12", 1)).StatusCode; got != 426 {
+	if got := testsite.Exchange(t, process.Addr, strings.Replace(tunnelHandshake, "Version: 13", "Version: 12", 1)).StatusCode; got != 426 {
 		t.Errorf("another version: %d, want 426", got)
 	}
-	conn, _ := openTunnel(t, &testSite{Addr: process.addr})
+	conn, _ := openTunnel(t, &testsite.Site{Addr: process.Addr})
 	echoes(t, conn, "hello")
 	for _, want := range []string{
 		`usher_websocket_open{route=""} 1`,
@@ -400,13 +401,13 @@ func TestTunnelMetrics(t *testing.T) {
 		`usher_websocket_handshakes_total{outcome="upstream_timeout",route=""} 1`,
 		`usher_websocket_handshakes_total{outcome="upstream_failed",route=""} 1`,
 	} {
-		if got := string(process.get(t, "/metrics")); !strings.Contains(got, want+"\n") {
+		if got := string(process.Get(t, "/metrics")); !strings.Contains(got, want+"\n") {
 			t.Errorf("the metrics have no %s:\n%s", want, linesWith(got, "usher_websocket"))
 		}
 	}
 	conn.Close()
-	eventually(t, "its bytes counted", func() bool {
-		return strings.Contains(string(process.get(t, "/metrics")), `usher_websocket_bytes_total{direction="in",route=""} 11`)
+	testsite.Eventually(t, "its bytes counted", func() bool {
+		return strings.Contains(string(process.Get(t, "/metrics")), `usher_websocket_bytes_total{direction="in",route=""} 11`)
 	})
 }
 

@@ -14,31 +14,32 @@ import (
 
 	"github.com/scan2food/usher/handler/caddy/socketlog"
 	"github.com/scan2food/usher/handler/websocket/sockets"
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testsite"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 func TestTunnelOverHTTP3(t *testing.T) {
 	t.Parallel()
-	tunnelStreams(t, overHTTP3)
+	tunnelStreams(t, testsite.OverHTTP3)
 }
 
 func TestTunnelOverHTTP2(t *testing.T) {
-	withExtendedConnect(t, func() { tunnelStreams(t, overHTTP2) })
+	testsite.WithExtendedConnect(t, func() { tunnelStreams(t, testsite.OverHTTP2) })
 }
 
 // tunnelStreams are the cases that HTTP/2 and HTTP/3 share: a socket is served within its stream, to its end.
-func tunnelStreams(t *testing.T, over func(*testing.T, *testSite) opener) {
+func tunnelStreams(t *testing.T, over func(*testing.T, *testsite.Site) testsite.Opener) {
 	t.Helper()
-	app := startApplication(t)
-	site := startSite(t, `http://localhost
+	app := testsite.StartApplication(t)
+	site := testsite.Start(t, `http://localhost
 		log
 		websocket_tunnel /ws/* `+app.Addr+`
 		reverse_proxy `+app.Addr)
 	open := over(t, site)
 	t.Run("echo", func(t *testing.T) {
 		s := open(t, "/ws/?a=1", "websocket", http.Header{"Sec-Websocket-Protocol": {"v1, v2"}})
-		if s.status != http.StatusOK {
-			t.Fatalf("status %d, want 200", s.status)
+		if s.Status != http.StatusOK {
+			t.Fatalf("status %d, want 200", s.Status)
 		}
 		for _, size := range []int{0, 1, 125, 70000} {
 			echoesStream(t, s, size)
@@ -48,8 +49,8 @@ func tunnelStreams(t *testing.T, over func(*testing.T, *testSite) opener) {
 			seen[0].RequestURI != "/ws/?a=1" || seen[0].Header.Get("Sec-Websocket-Key") == "" {
 			t.Errorf("the application saw %v", seen)
 		}
-		s.close()
-		eventually(t, "the end logged, and the request", func() bool {
+		s.Close()
+		testsite.Eventually(t, "the end logged, and the request", func() bool {
 			return streamEnded(site, "client", "transport") && len(site.Logs.With("handled request")) == 1
 		})
 	})
@@ -60,8 +61,8 @@ func tunnelStreams(t *testing.T, over func(*testing.T, *testSite) opener) {
 		})
 		defer app.Answer(nil)
 		s := open(t, "/ws/", "websocket", nil)
-		if s.status != http.StatusForbidden || s.outcome != "never" {
-			t.Errorf("%d %q, want the application's answer", s.status, s.outcome)
+		if s.Status != http.StatusForbidden || s.Outcome != "never" {
+			t.Errorf("%d %q, want the application's answer", s.Status, s.Outcome)
 		}
 	})
 	t.Run("a success that is no switch", func(t *testing.T) {
@@ -70,8 +71,8 @@ func tunnelStreams(t *testing.T, over func(*testing.T, *testSite) opener) {
 			return true
 		})
 		defer app.Answer(nil)
-		if s := open(t, "/ws/", "websocket", nil); s.status != http.StatusBadGateway {
-			t.Errorf("%d, want 502: any 2xx would open the stream", s.status)
+		if s := open(t, "/ws/", "websocket", nil); s.Status != http.StatusBadGateway {
+			t.Errorf("%d, want 502: any 2xx would open the stream", s.Status)
 		}
 	})
 	t.Run("application gone", func(t *testing.T) {
@@ -81,7 +82,7 @@ func tunnelStreams(t *testing.T, over func(*testing.T, *testSite) opener) {
 		if got := streamRest(s); !bytes.HasPrefix(got, []byte{0x88}) || got[2] != 0x03 || got[3] != 0xf4 {
 			t.Errorf("read %q, want a Close frame with 1012", got)
 		}
-		s.close()
+		s.Close()
 	})
 	t.Run("closed here", func(t *testing.T) {
 		origin := "http://" + t.Name()
@@ -92,7 +93,7 @@ func tunnelStreams(t *testing.T, over func(*testing.T, *testSite) opener) {
 		if closed != 1 || !bytes.HasPrefix(got, []byte{0x88}) || got[2] != 0x11 || got[3] != 0x31 {
 			t.Errorf("%d closed, read %q, want a Close frame with 4401", closed, got)
 		}
-		s.close()
+		s.Close()
 	})
 }
 
@@ -126,7 +127,7 @@ func tunnelMessage(size int) []byte {
 	return append(append(head, 0, 0, 0, 0), bytes.Repeat([]byte("usher"), size/5+1)[:size]...)
 }
 
-func echoesStream(t *testing.T, s *stream, size int) {
+func echoesStream(t *testing.T, s *testsite.Stream, size int) {
 	t.Helper()
 	message := tunnelMessage(size)
 	sent := make(chan error, 1)
@@ -144,7 +145,7 @@ func echoesStream(t *testing.T, s *stream, size int) {
 }
 
 // streamRest reads to the end of a stream, however it ends.
-func streamRest(s *stream) []byte {
+func streamRest(s *testsite.Stream) []byte {
 	read := make(chan []byte, 1)
 	go func() {
 		got, _ := io.ReadAll(s)
@@ -153,13 +154,13 @@ func streamRest(s *stream) []byte {
 	select {
 	case got := <-read:
 		return append(got, 0, 0, 0, 0)
-	case <-time.After(patience.Most):
-		s.close()
+	case <-time.After(testwait.Limit):
+		s.Close()
 		return []byte(strings.Repeat("no end ", 2))
 	}
 }
 
-func streamEnded(site *testSite, by ...string) bool {
+func streamEnded(site *testsite.Site, by ...string) bool {
 	return slices.ContainsFunc(site.Logs.With("WSDISCONNECT"), func(line map[string]any) bool {
 		who, _ := line["closed_by"].(string)
 		return slices.Contains(by, who)

@@ -12,25 +12,26 @@ import (
 
 	"github.com/scan2food/usher/handler/caddy/socketlog"
 	"github.com/scan2food/usher/handler/websocket/sockets"
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 const tunnelHandshake = "GET /ws/?a=1 HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
-func tunnelSite(t testing.TB, upstreams string, words ...string) *testSite {
+func tunnelSite(t testing.TB, upstreams string, words ...string) *testsite.Site {
 	t.Helper()
-	return startSite(t, fmt.Sprintf(
+	return testsite.Start(t, fmt.Sprintf(
 		"http://example.com\nlog\nwebsocket_tunnel /ws/* %s {\n%s\n}\nreverse_proxy %[1]s", upstreams, strings.Join(words, "\n")))
 }
 
 // openTunnel makes the handshake and returns the connection, on which nothing has been said.
-func openTunnel(t testing.TB, site *testSite, extra ...string) (net.Conn, *http.Response) {
+func openTunnel(t testing.TB, site *testsite.Site, extra ...string) (net.Conn, *http.Response) {
 	t.Helper()
 	raw := tunnelHandshake
 	for _, line := range extra {
 		raw = strings.Replace(raw, "\r\n\r\n", "\r\n"+line+"\r\n\r\n", 1)
 	}
-	conn, response := exchangeOpen(t, site.Addr, raw)
+	conn, response := testsite.ExchangeOpen(t, site.Addr, raw)
 	t.Cleanup(func() { conn.Close() })
 	return conn, response
 }
@@ -50,14 +51,14 @@ func echoes(t testing.TB, conn net.Conn, payload string) {
 
 func TestTunnelInCaddy(t *testing.T) {
 	t.Parallel()
-	app := startApplication(t)
+	app := testsite.StartApplication(t)
 	site := tunnelSite(t, app.Addr)
 	conn, response := openTunnel(t, site)
 	if response.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("handshake: %s", response.Status)
 	}
 	echoes(t, conn, "hello")
-	eventually(t, "the access line, while the socket is open", func() bool {
+	testsite.Eventually(t, "the access line, while the socket is open", func() bool {
 		lines := site.Logs.With("handled request")
 		return len(lines) == 1 && lines[0]["status"] == 101.0
 	})
@@ -71,8 +72,8 @@ func TestTunnelInCaddy(t *testing.T) {
 		t.Error("the end is logged while the socket is open")
 	}
 	conn.Close()
-	eventually(t, "the end logged", ended)
-	plain := exchange(t, site.Addr, "GET /ws/ HTTP/1.1\r\nHost: example.com\r\n\r\n")
+	testsite.Eventually(t, "the end logged", ended)
+	plain := testsite.Exchange(t, site.Addr, "GET /ws/ HTTP/1.1\r\nHost: example.com\r\n\r\n")
 	if body, _ := io.ReadAll(plain.Body); string(body) != "plain" {
 		t.Errorf("a plain request got %q, want it passed on", body)
 	}
@@ -81,8 +82,8 @@ func TestTunnelInCaddy(t *testing.T) {
 // TestTunnelBehindTheGate is how most sites use both: the gate admits, the tunnel carries on when its handler is gone.
 func TestTunnelBehindTheGate(t *testing.T) {
 	t.Parallel()
-	app := startApplication(t)
-	site := startSite(t, `http://example.com
+	app := testsite.StartApplication(t)
+	site := testsite.Start(t, `http://example.com
 		log
 		websocket_gate {
 			route chat /ws/* {
@@ -98,7 +99,7 @@ func TestTunnelBehindTheGate(t *testing.T) {
 	if _, refused := openTunnel(t, site); refused.StatusCode != http.StatusUnauthorized {
 		t.Errorf("without a key: %s", refused.Status)
 	}
-	conn, response := exchangeOpen(t, site.Addr, keyed)
+	conn, response := testsite.ExchangeOpen(t, site.Addr, keyed)
 	defer conn.Close()
 	if response.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("with a key: %s", response.Status)
@@ -107,7 +108,7 @@ func TestTunnelBehindTheGate(t *testing.T) {
 	if seen := app.Seen(); len(seen) != 1 || seen[0].URL.RawQuery != "" {
 		t.Errorf("the application saw %v, want no key", seen)
 	}
-	eventually(t, "the access line, while the socket is open", func() bool {
+	testsite.Eventually(t, "the access line, while the socket is open", func() bool {
 		return slices.ContainsFunc(site.Logs.With("handled request"), func(line map[string]any) bool { return line["status"] == 101.0 })
 	})
 	mine := func(info sockets.Info) bool { return info.Origin == origin }
@@ -123,7 +124,7 @@ func TestTunnelBehindTheGate(t *testing.T) {
 		lines := slices.DeleteFunc(site.Logs.With("WSDISCONNECT"), func(line map[string]any) bool { return line["origin"] != origin })
 		return len(lines)
 	}
-	eventually(t, "the end logged", func() bool { return ends() > 0 })
+	testsite.Eventually(t, "the end logged", func() bool { return ends() > 0 })
 	if n := ends(); n != 1 {
 		t.Errorf("the end is logged %d times", n)
 	}
@@ -131,7 +132,7 @@ func TestTunnelBehindTheGate(t *testing.T) {
 
 func TestTunnelRequest(t *testing.T) {
 	t.Parallel()
-	app := startApplication(t)
+	app := testsite.StartApplication(t)
 	cases := []struct {
 		name, why string
 		options   string
@@ -168,7 +169,7 @@ func TestTunnelRequest(t *testing.T) {
 		},
 	}
 	for _, c := range cases {
-		site := startSite(t, c.options+"http://example.com\nwebsocket_tunnel "+app.Addr+" {\n"+strings.Join(c.words, "\n")+"\n}")
+		site := testsite.Start(t, c.options+"http://example.com\nwebsocket_tunnel "+app.Addr+" {\n"+strings.Join(c.words, "\n")+"\n}")
 		if _, response := openTunnel(t, site, c.sent...); response.StatusCode != http.StatusSwitchingProtocols {
 			t.Fatalf("%s: %s", c.name, response.Status)
 		}
@@ -202,7 +203,7 @@ func TestTunnelErrors(t *testing.T) {
 		{"dead", "nobody listens", closed.Addr().String(), http.StatusBadGateway},
 		{"hanging", "nobody answers", hanging.Addr().String(), http.StatusGatewayTimeout},
 	} {
-		site := startSite(t, "http://example.com\nwebsocket_tunnel "+c.upstream+
+		site := testsite.Start(t, "http://example.com\nwebsocket_tunnel "+c.upstream+
 			" {\nhandshake_timeout 100ms\n}\nhandle_errors {\nrespond \"sorry {err.status_code}\" {err.status_code}\n}")
 		_, response := openTunnel(t, site)
 		body, _ := io.ReadAll(response.Body)
@@ -231,7 +232,7 @@ func TestTunnelPolicies(t *testing.T) {
 		{"default", "", nil, func(first, second int) bool { return first+second == 10 }},
 	}
 	for _, c := range cases {
-		first, second := startApplication(t), startApplication(t)
+		first, second := testsite.StartApplication(t), testsite.StartApplication(t)
 		site := tunnelSite(t, first.Addr+" "+second.Addr, c.words...)
 		for range 10 {
 			conn, _ := openTunnel(t, site)

@@ -10,13 +10,13 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 // open tries a socket, and returns it or the status of the refusal.
 func open(t *testing.T, site, screen, key string) (*websocket.Conn, int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience.Most)
+	ctx, cancel := context.WithTimeout(context.Background(), testwait.Limit)
 	defer cancel()
 	url := strings.Replace(site, "http", "ws", 1) + "/ws/" + screen + "/?key=" + key
 	conn, response, err := websocket.Dial(ctx, url, nil)
@@ -44,7 +44,7 @@ func TestNinePairs(t *testing.T) {
 				t.Errorf("the key of %s on %s: %d, want %d", owner, screen, status, want)
 			}
 			if conn != nil {
-				ctx, cancel := context.WithTimeout(context.Background(), patience.Most)
+				ctx, cancel := context.WithTimeout(context.Background(), testwait.Limit)
 				if _, message, err := conn.Read(ctx); err != nil || !strings.Contains(string(message), "connected") {
 					t.Errorf("%s: read %q, %v", screen, message, err)
 				}
@@ -135,7 +135,7 @@ func TestReload(t *testing.T) {
 	_ = after.CloseNow()
 
 	// The socket of before goes on, through the same Daphne.
-	ctx, cancel := context.WithTimeout(context.Background(), patience.Most)
+	ctx, cancel := context.WithTimeout(context.Background(), testwait.Limit)
 	defer cancel()
 	go func() {
 		for { // the application's messages come before its pong

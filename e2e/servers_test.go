@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 // The keys of the site under test.
@@ -147,12 +147,12 @@ func freePort(t *testing.T) int {
 // waitFor waits for a condition, as long as there is patience.
 func waitFor(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience.Most); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(testwait.Limit); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if condition() {
 			return
 		}
 	}
-	t.Fatalf("after %s: not %s", patience.Most, what)
+	t.Fatalf("after %s: not %s", testwait.Limit, what)
 }
 
 func waitForStatus(t *testing.T, url string, status int) {

@@ -15,7 +15,7 @@ import (
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -53,12 +53,12 @@ func openTreeAt(t testing.TB, config TreeConfig) *Tree {
 
 func eventually(t *testing.T, what string, satisfied func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience.Most); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(testwait.Limit); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if satisfied() {
 			return
 		}
 	}
-	t.Errorf("after %s: not %s", patience.Most, what)
+	t.Errorf("after %s: not %s", testwait.Limit, what)
 }
 
 // A file that a manifest lists and that changes while the manifest does not is vouched for no longer.

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 const closerHandshake = "GET /ws/ HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
@@ -31,7 +31,7 @@ func refusing(t *testing.T, closer *Closer) (dial func() (net.Conn, *http.Respon
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { conn.Close() })
-		_ = conn.SetDeadline(time.Now().Add(patience.Most))
+		_ = conn.SetDeadline(time.Now().Add(testwait.Limit))
 		if _, err := io.WriteString(conn, closerHandshake); err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func TestCloserBounded(t *testing.T) {
 		t.Errorf("the third: %d, want 403", response.StatusCode)
 	}
 	first.Close()
-	for deadline := time.Now().Add(patience.Most); len(closer.places) == 2 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(testwait.Limit); len(closer.places) == 2 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	if _, response, _ = dial(); response.StatusCode != http.StatusSwitchingProtocols {

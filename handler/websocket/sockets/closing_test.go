@@ -15,7 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 // follow reads what a client gets, and returns the stream up to its end.
@@ -229,7 +229,7 @@ func closeUncooperative(t *testing.T, what string, client, server net.Conn, app 
 	s.Close(4401, "revoked")
 	select {
 	case <-released:
-	case <-time.After(patience.Most):
+	case <-time.After(testwait.Limit):
 		t.Errorf("%s: OnClose was not called", what)
 	}
 	handler.Wait()

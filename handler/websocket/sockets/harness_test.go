@@ -9,7 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -102,7 +102,7 @@ func soon[T any](t testing.TB, what string, event <-chan T) (got T) {
 	t.Helper()
 	select {
 	case got = <-event:
-	case <-time.After(patience.Most):
+	case <-time.After(testwait.Limit):
 		t.Fatalf("%s: did not come", what)
 	}
 	return got

@@ -13,7 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 // proxied is a server that hands every handshake through a registry to a reverse proxy in front of an echo.
@@ -71,7 +71,7 @@ func TestReverseProxy(t *testing.T) {
 			r := NewRegistry(time.Now)
 			ended := make(endings, 10)
 			server := proxied(t, r, ended, start)
-			ctx, cancel := context.WithTimeout(context.Background(), patience.Most)
+			ctx, cancel := context.WithTimeout(context.Background(), testwait.Limit)
 			defer cancel()
 			dial := func(path string) (*websocket.Conn, *http.Response, error) {
 				address := strings.Replace(server.URL, "http", "ws", 1) + path
@@ -94,7 +94,7 @@ func TestReverseProxy(t *testing.T) {
 				list := r.List()
 				return len(list) == 1 && list[0].In == 11 && list[0].Out == 7
 			}
-			for deadline := time.Now().Add(patience.Most); !counted(); time.Sleep(time.Millisecond) {
+			for deadline := time.Now().Add(testwait.Limit); !counted(); time.Sleep(time.Millisecond) {
 				if time.Now().After(deadline) {
 					t.Fatalf("List() = %+v, want one socket with 11 bytes in and 7 out", r.List())
 				}

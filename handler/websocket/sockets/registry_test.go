@@ -16,7 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 func TestLimits(t *testing.T) {
@@ -162,7 +162,7 @@ func TestPlaceIsFreeAfterEveryEnd(t *testing.T) {
 				}
 				conn.Close()
 				soon(t, "the end of the handler", free)
-				for deadline := time.Now().Add(patience.Most); len(r.all()) > 0; {
+				for deadline := time.Now().Add(testwait.Limit); len(r.all()) > 0; {
 					if time.Now().After(deadline) {
 						t.Fatal("the place is still taken")
 					}

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 // TestCooling has tunnels fall silent and talk again, at every moment of the keeper's round: goroutines are replaced all
@@ -29,7 +29,7 @@ func TestCooling(t *testing.T) {
 			client := site.open(t)
 			const rounds, enough = 200, 20
 			cooled := 0
-			deadline := time.Now().Add(patience.Most)
+			deadline := time.Now().Add(testwait.Limit)
 			for round := 0; round < rounds || cooled < enough && time.Now().Before(deadline); round++ {
 				message := frame(0x82, true, bytes.Repeat([]byte("x"), rand.IntN(200)))
 				if _, err := client.Write(message); err != nil {

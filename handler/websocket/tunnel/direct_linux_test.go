@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/scan2food/usher/handler/websocket/sockets"
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 // connPair is a connection's two ends.
@@ -113,7 +113,7 @@ func TestEndBehindBytes(t *testing.T) {
 						if err != io.EOF || string(sink.all) != "last words" {
 							t.Fatalf("%s of %s: read %q, then %v", c.name, network, sink.all, err)
 						}
-					case <-time.After(patience.Most):
+					case <-time.After(testwait.Limit):
 						t.Fatalf("%s of %s, the source waits: %v: the end is not seen", c.name, network, waits)
 					}
 				}
@@ -143,7 +143,7 @@ func TestEndIsToldLate(t *testing.T) {
 		if err != io.EOF {
 			t.Errorf("the source ended with %v", err)
 		}
-	case <-time.After(patience.Most):
+	case <-time.After(testwait.Limit):
 		t.Error("the source waits on")
 	}
 }
@@ -169,7 +169,7 @@ func TestNoEdgeIsLost(t *testing.T) {
 			if _, err := theirs.Write(piece); err != nil {
 				t.Fatal(err)
 			}
-			for deadline := time.After(patience.Most); rand.IntN(3) > 0; { // or write on at once
+			for deadline := time.After(testwait.Limit); rand.IntN(3) > 0; { // or write on at once
 				select {
 				case have := <-sink.came:
 					if have < len(sent) {

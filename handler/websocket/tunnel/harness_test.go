@@ -20,7 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/scan2food/usher/handler/websocket/sockets"
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -241,7 +241,7 @@ func (s *testSite) ask(t testing.TB, request string) *wsClient {
 		t.Fatal(err)
 	}
 	c := &wsClient{Conn: conn, reader: bufio.NewReader(conn)}
-	_ = conn.SetDeadline(time.Now().Add(patience.Most))
+	_ = conn.SetDeadline(time.Now().Add(testwait.Limit))
 	response, err := http.ReadResponse(c.reader, &http.Request{Method: http.MethodGet})
 	if err != nil {
 		t.Fatalf("reading the answer: %v", err)
@@ -300,7 +300,7 @@ func closeCode(b []byte) int {
 // waitFor waits until something is so that nothing tells of.
 func waitFor(t testing.TB, what string, so func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(patience.Most)
+	deadline := time.Now().Add(testwait.Limit)
 	for !so() {
 		if time.Now().After(deadline) {
 			t.Errorf("waited in vain for %s", what)

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/scan2food/usher/handler/websocket/sockets"
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 // TestNobodyReads ends tunnels in which both directions are held up in a write, and so both connections inside the wait for what
@@ -92,7 +92,7 @@ func TestDrainWaitsForNoTunnel(t *testing.T) {
 		site.pool.Drain(app.Host, 0)
 		close(drained)
 	}()
-	timeout := time.After(patience.Most)
+	timeout := time.After(testwait.Limit)
 	for n := range tunnels {
 		select {
 		case <-closed:

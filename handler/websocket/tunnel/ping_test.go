@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 func TestStrip(t *testing.T) {
@@ -149,7 +149,7 @@ func TestHalfOpen(t *testing.T) {
 	site.open(t)
 	select {
 	case <-ended:
-	case <-time.After(patience.Most):
+	case <-time.After(testwait.Limit):
 		t.Error("a client that answers nothing keeps its socket")
 	}
 

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 // TestFullQueue has many clients come at once, as after a restart: more than the application's Unix socket queues.
@@ -23,7 +23,7 @@ func TestFullQueue(t *testing.T) {
 		timeout   time.Duration
 		status    int
 	}{
-		{"full for a while", "the client waits", 3, patience.Most, http.StatusSwitchingProtocols},
+		{"full for a while", "the client waits", 3, testwait.Limit, http.StatusSwitchingProtocols},
 		{"full for good", "but no longer than a connection may take", 1 << 40, 20 * queuePause, http.StatusBadGateway},
 	} {
 		var asked atomic.Int64

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/scan2food/usher/handler/websocket/sockets"
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 // TestResetInEveryStateOfATunnel resets open tunnels from either side, whatever they are about: the other side learns of it, and
@@ -84,7 +84,7 @@ func TestResetInEveryStateOfATunnel(t *testing.T) {
 					_ = client.Conn.(*net.TCPConn).SetLinger(0)
 					client.Close()
 				} else {
-					_ = client.SetReadDeadline(time.Now().Add(patience.Most))
+					_ = client.SetReadDeadline(time.Now().Add(testwait.Limit))
 					got, err := io.ReadAll(client)
 					if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
 						t.Errorf("read %q, and the client learns of nothing", clip(got))

@@ -1,6 +1,6 @@
 //go:build unix
 
-package usher
+package testsite
 
 import (
 	"bytes"
@@ -23,14 +23,15 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 // processConfig names the file that holds the configuration of a process which is started by a test.
 const processConfig = "USHER_TEST_CONFIG"
 
-// TestMain is Caddy itself where a test asks for that.
-func TestMain(m *testing.M) {
+// Main runs the tests of a package. In a process that StartTunnelProcess or StartSecureProcess started it runs Caddy instead.
+// TestMain must call it.
+func Main(m *testing.M) {
 	name := os.Getenv(processConfig)
 	if name == "" {
 		os.Exit(runTests(m))
@@ -47,7 +48,7 @@ func TestMain(m *testing.M) {
 	select {}
 }
 
-// runTests has Caddy keep its data in a directory that goes away.
+// runTests runs the tests with a temporary directory for Caddy's data.
 func runTests(m *testing.M) int {
 	data, err := os.MkdirTemp("", "usher-test")
 	if err != nil {
@@ -78,46 +79,46 @@ func (t *transcript) String() string {
 }
 
 // caddyProcess is Caddy with its own process.
-type caddyProcess struct {
-	command    *exec.Cmd
-	addr       string
-	admin      string
-	config     func(words string) string
-	errors     transcript
-	hasStopped chan error
+type Process struct {
+	Command *exec.Cmd
+	Addr    string
+	Admin   string
+	Config  func(words string) string
+	Stderr  transcript
+	Stopped chan error
 }
 
 // startCaddy runs a site that is a tunnel to the application and no more, on a port of its own. Words are what reloads change.
-func startCaddy(t *testing.T, application, words string) *caddyProcess {
+func StartTunnelProcess(t *testing.T, application, words string) *Process {
 	t.Helper()
-	p := &caddyProcess{addr: freeAddress(t), admin: freeAddress(t), hasStopped: make(chan error, 1)}
-	p.config = func(words string) string {
-		_, port, _ := net.SplitHostPort(p.addr)
+	p := &Process{Addr: FreeAddress(t), Admin: FreeAddress(t), Stopped: make(chan error, 1)}
+	p.Config = func(words string) string {
+		_, port, _ := net.SplitHostPort(p.Addr)
 		return fmt.Sprintf("{\nadmin %s\npersist_config off\n}\nhttp://example.com:%s {\nbind 127.0.0.1\nwebsocket_tunnel /ws/* %s {\n%s\n}\n}",
-			p.admin, port, application, words)
+			p.Admin, port, application, words)
 	}
-	p.run(t, p.adapted(t, words))
+	p.Run(t, p.Adapted(t, words))
 	return p
 }
 
 // run starts the process with a configuration, and waits until it listens.
-func (p *caddyProcess) run(t *testing.T, config []byte, env ...string) {
+func (p *Process) Run(t *testing.T, config []byte, env ...string) {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "config.json")
 	if err := os.WriteFile(name, config, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p.command = exec.Command(os.Args[0])
-	p.command.Env = append(append(os.Environ(), processConfig+"="+name, "XDG_DATA_HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir()), env...)
-	p.command.Env = append(p.command.Env, "GORACE=exitcode=0") // Caddy's own start races with the first TLS handshake
-	p.command.Stderr = &p.errors
-	if err := p.command.Start(); err != nil {
+	p.Command = exec.Command(os.Args[0])
+	p.Command.Env = append(append(os.Environ(), processConfig+"="+name, "XDG_DATA_HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir()), env...)
+	p.Command.Env = append(p.Command.Env, "GORACE=exitcode=0") // Caddy's own start races with the first TLS handshake
+	p.Command.Stderr = &p.Stderr
+	if err := p.Command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	go func() { p.hasStopped <- p.command.Wait() }()
-	t.Cleanup(func() { _ = p.command.Process.Kill() })
-	eventually(t, "Caddy listens", func() bool {
-		conn, err := net.Dial("tcp", p.addr)
+	go func() { p.Stopped <- p.Command.Wait() }()
+	t.Cleanup(func() { _ = p.Command.Process.Kill() })
+	Eventually(t, "Caddy listens", func() bool {
+		conn, err := net.Dial("tcp", p.Addr)
 		if err == nil {
 			conn.Close()
 		}
@@ -129,7 +130,7 @@ func (p *caddyProcess) run(t *testing.T, config []byte, env ...string) {
 // any, does not get the one that a process is about to listen at.
 var nextPort atomic.Uint32
 
-func freeAddress(t *testing.T) string {
+func FreeAddress(t *testing.T) string {
 	t.Helper()
 	const first, ports = 16_384, 16_384
 	for range ports {
@@ -146,9 +147,9 @@ func freeAddress(t *testing.T) string {
 	return ""
 }
 
-func (p *caddyProcess) adapted(t *testing.T, words string) []byte {
+func (p *Process) Adapted(t *testing.T, words string) []byte {
 	t.Helper()
-	adapted, err := adaptCaddyfile(p.config(words))
+	adapted, err := Adapt(p.Config(words))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,17 +157,17 @@ func (p *caddyProcess) adapted(t *testing.T, words string) []byte {
 }
 
 // reload is `caddy reload`.
-func (p *caddyProcess) reload(t *testing.T, words string) {
+func (p *Process) Reload(t *testing.T, words string) {
 	t.Helper()
-	p.ask(t, http.MethodPost, "/load", p.adapted(t, words))
+	p.ask(t, http.MethodPost, "/load", p.Adapted(t, words))
 }
 
 // ask is a request to the admin endpoint, which has to answer 200. Each configuration has an endpoint of its own, and that of
 // the one before closes after a reload was answered: who is still in the queue of its listener is reset, and asks again.
-func (p *caddyProcess) ask(t *testing.T, method, path string, body []byte) []byte {
+func (p *Process) ask(t *testing.T, method, path string, body []byte) []byte {
 	t.Helper()
 	for attempt := 1; ; attempt++ {
-		request, err := http.NewRequest(method, "http://"+p.admin+path, bytes.NewReader(body))
+		request, err := http.NewRequest(method, "http://"+p.Admin+path, bytes.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,7 +178,7 @@ func (p *caddyProcess) ask(t *testing.T, method, path string, body []byte) []byt
 			continue
 		}
 		if err != nil {
-			t.Fatalf("%s: %v\n%s", path, err, p.errors.String())
+			t.Fatalf("%s: %v\n%s", path, err, p.Stderr.String())
 		}
 		answer, err := io.ReadAll(response.Body)
 		response.Body.Close()
@@ -189,62 +190,62 @@ func (p *caddyProcess) ask(t *testing.T, method, path string, body []byte) []byt
 }
 
 // stop ends the process as systemd does, and waits until it has ended.
-func (p *caddyProcess) stop(t *testing.T) {
+func (p *Process) Stop(t *testing.T) {
 	t.Helper()
-	p.terminate(t)
-	p.expectStopped(t)
+	p.Terminate(t)
+	p.ExpectStopped(t)
 }
 
-func (p *caddyProcess) terminate(t *testing.T) {
+func (p *Process) Terminate(t *testing.T) {
 	t.Helper()
-	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.Command.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (p *caddyProcess) expectStopped(t *testing.T) {
+func (p *Process) ExpectStopped(t *testing.T) {
 	t.Helper()
 	select {
-	case err := <-p.hasStopped:
+	case err := <-p.Stopped:
 		if err != nil {
-			t.Errorf("Caddy ended with %v\n%s", err, p.errors.String())
+			t.Errorf("Caddy ended with %v\n%s", err, p.Stderr.String())
 		}
-		if said := p.errors.String(); strings.Contains(said, "DATA RACE") && strings.Contains(said, "usher/") {
+		if said := p.Stderr.String(); strings.Contains(said, "DATA RACE") && strings.Contains(said, "usher/") {
 			t.Errorf("a race of ours:\n%s", said)
 		}
-	case <-time.After(patience.Most):
-		t.Errorf("Caddy does not stop\n%s", p.errors.String())
+	case <-time.After(testwait.Limit):
+		t.Errorf("Caddy does not stop\n%s", p.Stderr.String())
 	}
 }
 
 // usage is what a process holds.
-type usage struct {
-	goroutines, descriptors int
-	heap                    uint64 // bytes, after a collection
+type Usage struct {
+	Goroutines, Descriptors int
+	Heap                    uint64 // bytes, after a collection
 }
 
-func (p *caddyProcess) usage(t *testing.T) usage {
+func (p *Process) Usage(t *testing.T) Usage {
 	t.Helper()
-	var u usage
-	p.get(t, "/debug/pprof/heap?gc=1")
-	p.get(t, "/debug/pprof/heap?gc=1") // what a sync.Pool holds survives one
+	var u Usage
+	p.Get(t, "/debug/pprof/heap?gc=1")
+	p.Get(t, "/debug/pprof/heap?gc=1") // what a sync.Pool holds survives one
 	var vars struct{ Memstats struct{ HeapAlloc uint64 } }
-	if err := json.Unmarshal(p.get(t, "/debug/vars"), &vars); err != nil {
+	if err := json.Unmarshal(p.Get(t, "/debug/vars"), &vars); err != nil {
 		t.Fatal(err)
 	}
-	u.heap = vars.Memstats.HeapAlloc
-	if _, err := fmt.Sscanf(string(p.get(t, "/debug/pprof/goroutine?debug=1")), "goroutine profile: total %d", &u.goroutines); err != nil {
+	u.Heap = vars.Memstats.HeapAlloc
+	if _, err := fmt.Sscanf(string(p.Get(t, "/debug/pprof/goroutine?debug=1")), "goroutine profile: total %d", &u.Goroutines); err != nil {
 		t.Fatal(err)
 	}
-	descriptors, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.command.Process.Pid))
+	descriptors, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.Command.Process.Pid))
 	if err != nil && runtime.GOOS == "linux" {
 		t.Fatal(err)
 	}
-	u.descriptors = len(descriptors)
+	u.Descriptors = len(descriptors)
 	return u
 }
 
-func (p *caddyProcess) get(t *testing.T, path string) []byte {
+func (p *Process) Get(t *testing.T, path string) []byte {
 	t.Helper()
 	return p.ask(t, http.MethodGet, path, nil)
 }

@@ -1,4 +1,6 @@
-package usher
+// Package testsite is the test harness: a provisioned Caddy on a free port, Caddy in a process of its own, an application behind
+// them, and clients of HTTP/1.1, 2 and 3.
+package testsite
 
 import (
 	"encoding/json"
@@ -18,13 +20,13 @@ import (
 )
 
 // testSite is a provisioned Caddy whose first server answers on a free port of the loopback interface.
-type testSite struct {
+type Site struct {
 	URL    string // http://127.0.0.1:port
 	Addr   string // 127.0.0.1:port
 	Server *caddyhttp.Server
 	Others []*caddyhttp.Server // of the configuration, which nobody listens for
 	Config []byte              // the adapted JSON
-	Logs   *logLines
+	Logs   *Logs
 
 	// Unload ends what the configuration holds, as a reload does to the old one. The end of the test does it otherwise.
 	Unload func()
@@ -35,9 +37,9 @@ type testSite struct {
 
 // startSite adapts a Caddyfile, provisions it and serves its first server until the test ends. Every log line of the
 // configuration, down to DEBUG, is caught in Logs. Listeners, TLS and apps other than http are not started.
-func startSite(t testing.TB, caddyfile string) *testSite {
+func Start(t testing.TB, caddyfile string) *Site {
 	t.Helper()
-	site, err := provisionSite(t, caddyfile)
+	site, err := Provision(t, caddyfile)
 	if err != nil {
 		t.Fatalf("provisioning: %v", err)
 	}
@@ -51,14 +53,14 @@ func startSite(t testing.TB, caddyfile string) *testSite {
 
 // provisionSite is startSite without a listener, for configurations that must not load. The site of a configuration
 // that does not load has its Logs.
-func provisionSite(t testing.TB, caddyfile string) (*testSite, error) {
+func Provision(t testing.TB, caddyfile string) (*Site, error) {
 	t.Helper()
-	adapted, err := adaptCaddyfile(caddyfile)
+	adapted, err := Adapt(caddyfile)
 	if err != nil {
 		return nil, err
 	}
-	site := &testSite{Config: adapted, Logs: newLogLines(t)}
-	app, started, unload, err := provisionHTTP(site.Logs.catch(t, adapted))
+	site := &Site{Config: adapted, Logs: newLogLines(t)}
+	app, started, unload, err := ProvisionHTTP(site.Logs.catch(t, adapted))
 	if err != nil {
 		return site, err
 	}
@@ -74,7 +76,7 @@ func provisionSite(t testing.TB, caddyfile string) (*testSite, error) {
 }
 
 // adaptCaddyfile turns a Caddyfile into JSON. Warnings about its formatting are no matter here.
-func adaptCaddyfile(caddyfile string) ([]byte, error) {
+func Adapt(caddyfile string) ([]byte, error) {
 	adapted, _, err := caddyconfig.GetAdapter("caddyfile").
 		Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
 	return adapted, err
@@ -86,7 +88,7 @@ var provisioning sync.Mutex
 
 // provisionHTTP loads the http app in a context of its own below that of the configuration: the one way to have its
 // modules cleaned up without making the configuration the process's active one.
-func provisionHTTP(adapted []byte) (app *caddyhttp.App, started, unload func(), err error) {
+func ProvisionHTTP(adapted []byte) (app *caddyhttp.App, started, unload func(), err error) {
 	provisioning.Lock()
 	defer provisioning.Unlock()
 	var config caddy.Config
@@ -123,7 +125,7 @@ func provisionHTTP(adapted []byte) (app *caddyhttp.App, started, unload func(), 
 }
 
 // logLines catches what a configuration logs.
-type logLines struct {
+type Logs struct {
 	name  string
 	mutex sync.Mutex
 	lines []string
@@ -132,8 +134,8 @@ type logLines struct {
 // catchers maps the name in a configuration to the lines that are caught for it.
 var catchers sync.Map
 
-func newLogLines(t testing.TB) *logLines {
-	l := &logLines{name: fmt.Sprintf("%s-%p", t.Name(), t)}
+func newLogLines(t testing.TB) *Logs {
+	l := &Logs{name: fmt.Sprintf("%s-%p", t.Name(), t)}
 	l.name = fmt.Sprintf("%s-%p", l.name, l)
 	catchers.Store(l.name, l)
 	t.Cleanup(func() { catchers.Delete(l.name) })
@@ -142,7 +144,7 @@ func newLogLines(t testing.TB) *logLines {
 
 // catch has every log of the adapted configuration written to l, beside the default one at DEBUG. Logs that the
 // configuration names itself keep their encoders and filters.
-func (l *logLines) catch(t testing.TB, adapted []byte) []byte {
+func (l *Logs) catch(t testing.TB, adapted []byte) []byte {
 	t.Helper()
 	var config map[string]any
 	if err := json.Unmarshal(adapted, &config); err != nil {
@@ -191,7 +193,7 @@ func listenAlone(t testing.TB, config map[string]any) {
 	}
 }
 
-func (l *logLines) Write(p []byte) (int, error) {
+func (l *Logs) Write(p []byte) (int, error) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	l.lines = append(l.lines, string(p))
@@ -199,14 +201,14 @@ func (l *logLines) Write(p []byte) (int, error) {
 }
 
 // String is everything logged so far, as it was written.
-func (l *logLines) String() string {
+func (l *Logs) String() string {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	return strings.Join(l.lines, "")
 }
 
 // With returns the JSON lines with this message, decoded.
-func (l *logLines) With(message string) []map[string]any {
+func (l *Logs) With(message string) []map[string]any {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	var found []map[string]any
@@ -243,7 +245,7 @@ func (w *testLogWriter) OpenWriter() (io.WriteCloser, error) {
 	if !found {
 		return nil, fmt.Errorf("no test catches the log %q", w.Name)
 	}
-	return openLog{lines.(*logLines)}, nil
+	return openLog{lines.(*Logs)}, nil
 }
 
 type openLog struct{ io.Writer }

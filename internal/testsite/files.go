@@ -1,4 +1,4 @@
-package usher
+package testsite
 
 import (
 	"crypto/md5"
@@ -12,22 +12,22 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 // writeTree makes files below a new directory.
-func writeTree(t testing.TB, files map[string]string) string {
+func WriteTree(t testing.TB, files map[string]string) string {
 	t.Helper()
 	root := t.TempDir()
 	for name, content := range files {
-		writeFile(t, root, name, content)
+		WriteFile(t, root, name, content)
 	}
 	return root
 }
 
 // writeFile puts a file where it belongs when it is whole: on a busy machine one that is truncated and then written can be
 // empty for longer than the settle times of these tests, which is a generation of its own.
-func writeFile(t testing.TB, root, name, content string) {
+func WriteFile(t testing.TB, root, name, content string) {
 	t.Helper()
 	path := filepath.Join(root, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -42,9 +42,9 @@ func writeFile(t testing.TB, root, name, content string) {
 	}
 }
 
-func assetsSite(t testing.TB, root, words string) *testSite {
+func StartAssets(t testing.TB, root, words string) *Site {
 	t.Helper()
-	return startSite(t, fmt.Sprintf(`
+	return Start(t, fmt.Sprintf(`
 		http://127.0.0.1 http://localhost
 		versioned_assets {
 			serve /static/ %s
@@ -56,7 +56,7 @@ func assetsSite(t testing.TB, root, words string) *testSite {
 }
 
 // fetch asks for a path with headers (name, value, ...), without decoding or following anything.
-func fetch(t testing.TB, site *testSite, method, path string, headers ...string) (*http.Response, string) {
+func Fetch(t testing.TB, site *Site, method, path string, headers ...string) (*http.Response, string) {
 	t.Helper()
 	request, err := http.NewRequest(method, site.URL+path, nil)
 	if err != nil {
@@ -79,23 +79,23 @@ func fetch(t testing.TB, site *testSite, method, path string, headers ...string)
 	return response, string(body)
 }
 
-func md5Name(content string) string {
+func MD5Name(content string) string {
 	sum := md5.Sum([]byte(content))
 	return hex.EncodeToString(sum[:])[:12]
 }
 
-func stampOf(content string) string {
+func Version(content string) string {
 	sum := sha256.Sum256([]byte(content))
 	return hex.EncodeToString(sum[:8])
 }
 
 // eventually asks until the answer satisfies. The limit is far above what an idle machine needs: CI's is not idle.
-func eventually(t *testing.T, what string, satisfied func() bool) {
+func Eventually(t *testing.T, what string, satisfied func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience.Most); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(testwait.Limit); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if satisfied() {
 			return
 		}
 	}
-	t.Errorf("after %s: not %s", patience.Most, what)
+	t.Errorf("after %s: not %s", testwait.Limit, what)
 }

@@ -1,4 +1,4 @@
-package usher
+package testsite
 
 import (
 	"os"
@@ -7,7 +7,7 @@ import (
 )
 
 // pythonWithPyJWT is Debian's interpreter, with the packages of examples/django.
-func pythonWithPyJWT(t *testing.T) string {
+func Python(t *testing.T) string {
 	t.Helper()
 	const python = "/usr/bin/python3"
 	if err := exec.Command(python, "-c", "import jwt").Run(); err != nil {
@@ -20,7 +20,7 @@ func pythonWithPyJWT(t *testing.T) string {
 }
 
 // runPython runs a program beside the modules of examples/django.
-func runPython(t *testing.T, python, program string, args ...string) string {
+func RunPython(t *testing.T, python, program string, args ...string) string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), python, append([]string{"-c", program}, args...)...)
 	command.Dir = "examples/django"

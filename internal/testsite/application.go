@@ -1,4 +1,4 @@
-package usher
+package testsite
 
 import (
 	"bufio"
@@ -13,12 +13,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 // application stands behind the gate in tests: it notes every request that reaches it, accepts every handshake, and
 // echoes what it gets.
-type application struct {
+type Application struct {
 	Addr string
 
 	mutex    sync.Mutex
@@ -26,9 +26,9 @@ type application struct {
 	answer   func(http.ResponseWriter, *http.Request) bool
 }
 
-func startApplication(t testing.TB) *application {
+func StartApplication(t testing.TB) *Application {
 	t.Helper()
-	app := new(application)
+	app := new(Application)
 	server := httptest.NewServer(app)
 	t.Cleanup(server.Close)
 	app.Addr = strings.TrimPrefix(server.URL, "http://")
@@ -36,14 +36,14 @@ func startApplication(t testing.TB) *application {
 }
 
 // Answer has the application answer in another way than with a 101, as long as f returns true.
-func (a *application) Answer(f func(http.ResponseWriter, *http.Request) bool) {
+func (a *Application) Answer(f func(http.ResponseWriter, *http.Request) bool) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	a.answer = f
 }
 
 // Seen returns the requests since the last call.
-func (a *application) Seen() []*http.Request {
+func (a *Application) Seen() []*http.Request {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	seen := a.requests
@@ -51,7 +51,7 @@ func (a *application) Seen() []*http.Request {
 	return seen
 }
 
-func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (a *Application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mutex.Lock()
 	a.requests = append(a.requests, r)
 	answer := a.answer
@@ -80,9 +80,9 @@ func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // exchange writes raw bytes to a server, and reads the head and body of its answer.
-func exchange(t testing.TB, addr, raw string) *http.Response {
+func Exchange(t testing.TB, addr, raw string) *http.Response {
 	t.Helper()
-	conn, response := exchangeOpen(t, addr, raw)
+	conn, response := ExchangeOpen(t, addr, raw)
 	if response.StatusCode != http.StatusSwitchingProtocols {
 		body, _ := io.ReadAll(response.Body)
 		response.Body = io.NopCloser(strings.NewReader(string(body)))
@@ -92,13 +92,13 @@ func exchange(t testing.TB, addr, raw string) *http.Response {
 }
 
 // exchangeOpen is exchange, with the connection left open.
-func exchangeOpen(t testing.TB, addr, raw string) (net.Conn, *http.Response) {
+func ExchangeOpen(t testing.TB, addr, raw string) (net.Conn, *http.Response) {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = conn.SetDeadline(time.Now().Add(patience.Most))
+	_ = conn.SetDeadline(time.Now().Add(testwait.Limit))
 	if _, err := io.WriteString(conn, raw); err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package usher
+package testsite
 
 import (
 	"context"
@@ -9,13 +9,13 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/scan2food/usher/internal/patience"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
 // openSocket opens a socket of the chat route with a key.
-func openSocket(t *testing.T, site *testSite, key string) *websocket.Conn {
+func OpenSocket(t *testing.T, site *Site, key string) *websocket.Conn {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience.Most)
+	ctx, cancel := context.WithTimeout(context.Background(), testwait.Limit)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, strings.Replace(site.URL, "http", "ws", 1)+"/ws/chat/?key="+key, nil)
 	if err != nil {
@@ -26,23 +26,23 @@ func openSocket(t *testing.T, site *testSite, key string) *websocket.Conn {
 }
 
 // closedWith waits for the end of a socket.
-func closedWith(t *testing.T, conn *websocket.Conn) websocket.StatusCode {
+func CloseCode(t *testing.T, conn *websocket.Conn) websocket.StatusCode {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience.Most)
+	ctx, cancel := context.WithTimeout(context.Background(), testwait.Limit)
 	defer cancel()
 	_, _, err := conn.Read(ctx)
 	return websocket.CloseStatus(err)
 }
 
 // startEcho is an application that speaks WebSocket and echoes messages.
-func startEcho(t *testing.T) string {
+func StartEcho(t *testing.T) string {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(echoMessages))
+	server := httptest.NewServer(http.HandlerFunc(EchoMessages))
 	t.Cleanup(server.Close)
 	return strings.TrimPrefix(server.URL, "http://")
 }
 
-func echoMessages(w http.ResponseWriter, r *http.Request) {
+func EchoMessages(w http.ResponseWriter, r *http.Request) {
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 	if err != nil {
 		return
@@ -57,9 +57,9 @@ func echoMessages(w http.ResponseWriter, r *http.Request) {
 }
 
 // stillOpen has the application echo.
-func stillOpen(t *testing.T, conn *websocket.Conn) bool {
+func StillOpen(t *testing.T, conn *websocket.Conn) bool {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience.Most)
+	ctx, cancel := context.WithTimeout(context.Background(), testwait.Limit)
 	defer cancel()
 	if err := conn.Write(ctx, websocket.MessageText, []byte("are you there")); err != nil {
 		return false
