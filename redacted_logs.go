@@ -1,11 +1,9 @@
 package usher
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -17,11 +15,11 @@ import (
 	"github.com/scan2food/usher/handler/websocket/gate"
 )
 
-// redactedLogs writes the access and error lines of requests that hold a credential.
+// redactedLogs writes the access and error lines of requests that may hold a credential: those to the routes of a gate, and all
+// that ask for another protocol.
 //
-// Caddy copies the request for its logs before any handler runs, so no handler can take a credential out of what will
-// be logged. What a handler can do is to keep those lines from being written, which Caddy does for a request whose list
-// of access loggers is empty, and to write them itself: to the same loggers, at the same level, with the same fields.
+// Caddy copies the request for its logs before any handler runs. No handler can change what these lines will hold. A handler can
+// keep Caddy from writing them, and write them itself: to the same loggers, at the same level, with the same fields.
 type redactedLogs struct {
 	server    *caddyhttp.Server
 	accessLog *zap.Logger // nil where the site writes no access log
@@ -52,74 +50,68 @@ func (n logName) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: caddy.ModuleID(n), New: func() caddy.Module { return n }}
 }
 
-// redactedRequest is one request whose lines are written here.
+// redactedRequest is one request whose lines are written here. A nil one writes none.
 type redactedRequest struct {
 	logs     *redactedLogs
+	gate     *gate.Gate
 	request  *http.Request // the server's own
-	loggable caddyhttp.LoggableHTTPRequest
+	received *http.Request // as the client sent it
 	writer   *recorder
 	decision *gate.Decision
 	started  time.Time
 	err      error
 
 	// known at its end
+	redaction      *gate.Redaction
+	loggable       caddyhttp.LoggableHTTPRequest
 	duration       time.Duration
 	access, failed []*zap.Logger
-
-	redaction *gate.Redaction
-	original  any // as it came: what stands under OriginalRequestCtxKey otherwise
 }
 
-type redactedRequestKey struct{}
-
-// begin returns nil for a request that Caddy may log as it is. Of any other it hides the credentials from the
-// placeholders and logs of later handlers too, all but the query and the headers that the application is to get.
+// begin returns nil for a request that Caddy may log as it is: one that the gate has nothing to do with, or that ends in no
+// line. It changes nothing that a handler sees.
 func (l *redactedLogs) begin(g *gate.Gate, w http.ResponseWriter, r *http.Request, d *gate.Decision) *redactedRequest {
-	if l.server == nil {
+	if l.server == nil || !gate.MayHoldCredential(r, d) || l.accessLog == nil && d.Rejected() {
 		return nil
 	}
-	redaction := g.Redact(r, d)
-	if redaction == nil {
-		return nil
+	received, u := r.WithContext(r.Context()), *r.URL
+	received.URL, received.Header = &u, r.Header.Clone()
+	return &redactedRequest{
+		logs: l, gate: g, request: r, received: received, decision: d, started: time.Now(), writer: &recorder{ResponseWriter: w},
 	}
-	log := &redactedRequest{
-		logs: l, request: r, decision: d, started: time.Now(), writer: &recorder{ResponseWriter: w}, redaction: redaction,
-		loggable: caddyhttp.LoggableHTTPRequest{
-			Request: redaction.Of(r), ShouldLogCredentials: l.server.Logs.ShouldLogCredentials,
-		},
-		original: r.Context().Value(caddyhttp.OriginalRequestCtxKey),
-	}
-	// In place: the server and its error handlers hold this request, and must see no other.
-	*r = *r.WithContext(log.context(r, redaction.URI))
-	r.RequestURI = redaction.URI
-	return log
 }
 
-// context replaces the original request that placeholders and error handlers look at.
-func (log *redactedRequest) context(r *http.Request, uri string) context.Context {
-	ctx := context.WithValue(r.Context(), redactedRequestKey{}, log)
-	original, ok := log.original.(http.Request)
-	if !ok {
-		return ctx
+// record returns the writer for the handlers of the request.
+func (log *redactedRequest) record(w http.ResponseWriter) http.ResponseWriter {
+	if log == nil {
+		return w
 	}
-	u := *original.URL
-	_, u.RawQuery, _ = strings.Cut(uri, "?")
-	original.URL, original.RequestURI = &u, uri
-	return context.WithValue(ctx, caddyhttp.OriginalRequestCtxKey, original)
+	return log.writer
 }
 
 // end writes the lines, also of a request whose handler panicked. An error is logged with its own status: the response of
 // handle_errors comes later.
-func (log *redactedRequest) end() {
-	log.duration = time.Since(log.started)
+func (log *redactedRequest) end(err error) {
+	if log == nil {
+		return
+	}
+	log.err, log.duration = err, time.Since(log.started)
 	log.access = log.logs.loggers(log.logs.accessLog, log.request)
 	log.failed = log.logs.loggers(log.logs.errorLog, log.request)
 	skipped, _ := caddyhttp.GetVar(log.request.Context(), caddyhttp.LogSkipVar).(bool)
+	writesAccess := !skipped && log.logs.wants(log.request)
 	log.silenceServer()
-	if log.err != nil {
+	if err == nil && !writesAccess {
+		return
+	}
+	log.redaction = log.gate.Redact(log.received, log.decision)
+	log.loggable = caddyhttp.LoggableHTTPRequest{
+		Request: log.redaction.Of(log.received), ShouldLogCredentials: log.logs.server.Logs.ShouldLogCredentials,
+	}
+	if err != nil {
 		log.writeError()
 	}
-	if !skipped && log.logs.wants(log.request) {
+	if writesAccess {
 		log.writeAccess(log.writer.status, log.writer.size)
 	}
 }

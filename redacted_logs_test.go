@@ -3,7 +3,9 @@ package usher
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/fcgi"
 	"strings"
 	"testing"
 
@@ -73,6 +75,57 @@ func TestAnswerShowsNoCredential(t *testing.T) {
 	lines := site.Logs.With("handled request")
 	if got := fmt.Sprint(lines); len(lines) != 1 || !strings.Contains(got, "Location:[REDACTED]") || !strings.Contains(got, "X-Other:[as it is]") {
 		t.Errorf("the access line is %v", lines)
+	}
+}
+
+// A handler behind the gate sees every part of the request as the client sent it, and so does handle_errors.
+func TestHandlersSeeTheRequestAsItCame(t *testing.T) {
+	t.Parallel()
+	const seen = "{http.request.orig_uri} {http.request.uri} {http.request.orig_uri.query} {query.key}"
+	for _, c := range []struct{ name, behind string }{
+		{"handler", "respond \"" + seen + "\" 403"},
+		{"handle_errors", "error 403\nhandle_errors {\nrespond \"" + seen + "\" 403\n}"},
+	} {
+		site := testsite.Start(t, "http://localhost\nlog\nwebsocket_gate {\nroute a /ws/a/ {\nkey "+goodKey+"\n}\n}\n"+c.behind)
+		response := testsite.Exchange(t, site.Addr, get(keyed, upgrade))
+		body, _ := io.ReadAll(response.Body)
+		if want := keyed + " " + keyed + " key=" + goodKey + " " + goodKey; string(body) != want {
+			t.Errorf("%s: the handler sees %q, want %q", c.name, body, want)
+		}
+		if strings.Contains(withoutProxy(site.Logs), goodKey) {
+			t.Errorf("%s: the log shows the key: %s", c.name, lineWith(site.Logs, goodKey))
+		}
+	}
+}
+
+// FastCGI makes its parameters of the request as it came, not of the one that the logs see.
+func TestFastCGIBehindTheGate(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		_ = fcgi.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, r.URL.RequestURI())
+		}))
+	}()
+	site := testsite.Start(t, `
+		http://localhost
+		websocket_gate {
+			route a /ws/a/ {
+				key `+goodKey+`
+			}
+		}
+		reverse_proxy `+listener.Addr().String()+` {
+			transport fastcgi {
+				root /srv
+			}
+		}`)
+	response := testsite.Exchange(t, site.Addr, "GET /page?key="+goodKey+" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	if body, _ := io.ReadAll(response.Body); response.StatusCode != 200 || string(body) != "/page?key="+goodKey {
+		t.Errorf("%s %q, want the target as it came", response.Status, body)
 	}
 }
 

@@ -221,29 +221,13 @@ func (g *WebSocketGate) Validate() error {
 	return nil
 }
 
-// ServeHTTP judges the request and hands it on, or answers it.
-func (g *WebSocketGate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+// ServeHTTP judges the request and hands it on, or answers it. It writes the access and error lines of the requests that may
+// hold a credential.
+func (g *WebSocketGate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (err error) {
 	d := g.gate.Decide(r)
-	if g.mayBeLogged(d) {
-		return g.serveLogged(w, r, d, next)
-	}
-	return statusError(g.serve(w, r, d, next))
-}
-
-func (g *WebSocketGate) serveLogged(w http.ResponseWriter, r *http.Request, d *gate.Decision, next caddyhttp.Handler) error {
 	log := g.logs.begin(g.gate, w, r, d)
-	if log == nil {
-		return statusError(g.serve(w, r, d, next))
-	}
-	defer log.end()
-	log.err = statusError(g.serve(log.writer, r, d, next))
-	return log.err
-}
-
-// mayBeLogged leaves out the refusals of a site without an access log: they end in no error, and so in no line of
-// Caddy's.
-func (g *WebSocketGate) mayBeLogged(d *gate.Decision) bool {
-	return g.logs.accessLog != nil || d.Outcome == gate.Passed || d.Outcome == gate.Accepted
+	defer func() { log.end(err) }()
+	return statusError(g.serve(log.record(w), r, d, next))
 }
 
 func (g *WebSocketGate) serve(w http.ResponseWriter, r *http.Request, d *gate.Decision, next caddyhttp.Handler) error {

@@ -9,7 +9,7 @@ import (
 // Redacted stands in a log where a credential stood.
 const Redacted = "REDACTED"
 
-// Redaction is what the logs may show of a request that holds a credential, with every credential replaced.
+// Redaction is what the logs may show of a request that may hold a credential, with every credential replaced.
 type Redaction struct {
 	URI    string
 	Header http.Header
@@ -17,33 +17,21 @@ type Redaction struct {
 	later redactor
 }
 
-// Redact returns nil where there is nothing to replace, which costs no allocation. What tries to open a socket, or asks
-// for the path of a route, has its credentials replaced by the names they stand under, good or bad, and is never nil: a
-// server may have dropped headers that its log still holds. Any other request has only such values replaced as are keys.
-// d is what became of the request, nil where that is not known yet.
+// MayHoldCredential reports whether the logs may show the request redacted alone: it asks for a route or for another protocol.
+func MayHoldCredential(r *http.Request, d *Decision) bool {
+	return d.Outcome != Passed || ReadHandshake(r) != PlainHTTP
+}
+
+// Redact replaces the credentials of a request: what stands at one of the sources, good or bad, and every key of this gate. The
+// request is as the client sent it.
 func (g *Gate) Redact(r *http.Request, d *Decision) *Redaction {
-	m := redactor{gate: g, byName: ReadHandshake(r) != PlainHTTP || g.table.Lookup(r.URL) != nil}
-	if m.byName {
-		m.notePresented(r)
-	}
-	if !m.byName && !m.suspects(r) {
-		return nil
-	}
+	m := redactor{gate: g}
+	m.notePresented(r)
 	left := maxLoggedParts
 	m.left = &left
-	uri := m.target(r.RequestURI)
-	header, changed := m.header(r.Header)
-	if !m.byName && !changed && uri == r.RequestURI {
-		return nil
-	}
-	if !changed {
-		header = header.Clone() // later handlers may change it
-	}
-	if !m.byName {
-		m.notePresented(r) // later handlers may put it elsewhere
-	}
-	redaction := &Redaction{URI: uri, Header: header}
-	if d != nil && d.Outcome == Accepted && d.Route.Upstream != nil {
+	redaction := &Redaction{URI: m.target(r.RequestURI)}
+	redaction.Header, _ = m.header(r.Header)
+	if d.Outcome == Accepted && d.Route.Upstream != nil {
 		m.presented = append(m.presented, d.Route.Upstream.Secret)
 	}
 	redaction.later = m

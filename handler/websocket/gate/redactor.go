@@ -10,8 +10,7 @@ import (
 
 // redactor replaces the credentials of one request, wherever they stand.
 type redactor struct {
-	gate   *Gate
-	byName bool
+	gate *Gate
 	// presented is what stands at the sources of the request; it may stand elsewhere too, as a part of something else
 	presented []string
 	left      *int // of maxLoggedParts
@@ -55,57 +54,8 @@ func (m *redactor) notePresented(r *http.Request) {
 	})
 }
 
-// suspects is the cheap look that almost every request of a site gets: is there anything under one of the names?
-func (m redactor) suspects(r *http.Request) bool {
-	for _, source := range m.gate.sources {
-		switch source.Place {
-		case InQuery:
-			if r.URL.RawQuery != "" || hasQuery(r.Header["Referer"]) {
-				return true
-			}
-		case InHeader:
-			if len(r.Header[source.Name]) > 0 {
-				return true
-			}
-		case InCookie:
-			if len(r.Header["Cookie"]) > 0 {
-				return true
-			}
-		case InBearer:
-			if len(r.Header["Authorization"]) > 0 {
-				return true
-			}
-		case InSubprotocol:
-			if len(r.Header["Sec-Websocket-Protocol"]) > 0 {
-				return true
-			}
-		}
-	}
-	return m.holdsTicket(r.Header["Cookie"])
-}
-
-func (m redactor) holdsTicket(lines []string) bool {
-	for _, line := range lines {
-		for _, name := range m.gate.cookies {
-			if strings.Contains(line, name) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func hasQuery(lines []string) bool {
-	for _, line := range lines {
-		if strings.Contains(line, "?") {
-			return true
-		}
-	}
-	return false
-}
-
 func (m redactor) named(place Place, name string) bool {
-	return m.byName && eraser{sources: m.gate.sources}.named(place, name)
+	return eraser{sources: m.gate.sources}.named(place, name)
 }
 
 // secret reports a value that is a key of this gate, is of the form of a ticket where there are such, or holds what was presented, whatever it stands under.
@@ -135,7 +85,7 @@ func (m redactor) target(uri string) string {
 		return before
 	}
 	query, fragment, hasFragment := strings.Cut(rest, "#")
-	if !decodable(query) && m.byName {
+	if !decodable(query) {
 		// Where parsers disagree on what the parameters are, nothing of the query is shown.
 		return before + "?" + Redacted
 	}
@@ -150,11 +100,11 @@ func (m redactor) target(uri string) string {
 // key stands in it.
 func (g *Gate) RedactPath(path string) string {
 	left := maxLoggedParts
-	return redactor{gate: g, byName: true, left: &left}.path(path)
+	return redactor{gate: g, left: &left}.path(path)
 }
 
 func (m redactor) path(path string) string {
-	if !m.byName || len(path) < keys.MinSecretLength {
+	if len(path) < keys.MinSecretLength {
 		return path
 	}
 	return joined(path, "/", func(segment string) string {
@@ -192,9 +142,6 @@ const maxLoggedParts = 256
 
 // parts replaces keys that stand in a line of a handshake, in quotes or in any other form that is not a credential's.
 func (m redactor) parts(line string) string {
-	if !m.byName {
-		return line
-	}
 	redacted, escaped := line, false
 	for word := range strings.FieldsFuncSeq(line, endsWord) {
 		if len(word) < keys.MinSecretLength {
@@ -230,7 +177,7 @@ func (m redactor) protocol(element string) string {
 	if !dotted {
 		value = strings.Trim(element, " \t")
 	}
-	named := m.byName && isSubprotocolCredential(m.gate.sources, strings.Trim(element, " \t"))
+	named := isSubprotocolCredential(m.gate.sources, strings.Trim(element, " \t"))
 	if named || m.secret(value) || m.secret(decodeSubprotocol(value)) {
 		return strings.Replace(element, value, Redacted, 1)
 	}

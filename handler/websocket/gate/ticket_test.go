@@ -105,7 +105,7 @@ func TestRedactTicketOfPage(t *testing.T) {
 	token := issue(t, tickets, time.Now(), "", "0")
 	r := httptest.NewRequest(http.MethodGet, "/page", nil)
 	r.Header.Set("Cookie", "a=b; __Host-usher="+token)
-	redaction := g.Redact(r, nil)
+	redaction := g.Redact(r, &Decision{})
 	if redaction == nil || redaction.Header.Get("Cookie") != "a=b; __Host-usher="+Redacted {
 		t.Errorf("Redact = %v, want the ticket replaced", redaction)
 	}
