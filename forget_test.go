@@ -31,7 +31,7 @@ func TestForgetBefore(t *testing.T) {
 		want    string
 		why     string
 	}{
-		{"a cookie of another time", append(navigation, "Cookie", forgottenCookie+"=1"), `"cache"`, "forget_before is later"},
+		{"a cookie of another time", append(navigation, "Cookie", "usher-forgot=1"), `"cache"`, "forget_before is later"},
 		{"no cookies", navigation, `"cache"`, "nothing remembers it"},
 		{"a page that the browser has", append(navigation, "If-None-Match", first.Header.Get("Etag")), `"cache"`, "304 would tell the browser nothing"},
 		{"a request of a script", []string{"Sec-Fetch-Dest", "empty"}, "", "it is no navigation"},

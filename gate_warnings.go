@@ -87,7 +87,7 @@ func (g *WebSocketGate) warnOfPluses() {
 
 // warnOfGenerations names, when the configuration has started, the routes whose min_generation refuses nobody.
 func (g *WebSocketGate) warnOfGenerations() {
-	if g.logs.server == nil || knowsGenerations(g.logs.server) {
+	if g.logs.server == nil || carriesGenerations(g.logs.server) {
 		return
 	}
 	for _, route := range g.Routes {

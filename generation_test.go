@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scan2food/usher/handler/static/pages"
 	"github.com/scan2food/usher/internal/testsite"
 	"github.com/scan2food/usher/internal/testwait"
 )
@@ -121,7 +122,7 @@ func TestGenerationEndpoint(t *testing.T) {
 	t.Parallel()
 	site, root, _ := startGenerationSite(t)
 	read := func(headers ...string) (*http.Response, string) {
-		response, body := testsite.Fetch(t, site, "GET", generationURL, headers...)
+		response, body := testsite.Fetch(t, site, "GET", pages.EndpointPath, headers...)
 		var answer struct{ Generation string }
 		if response.StatusCode == 200 {
 			if err := json.Unmarshal([]byte(body), &answer); err != nil {
@@ -141,7 +142,7 @@ func TestGenerationEndpoint(t *testing.T) {
 			t.Errorf("%s again: %d with %v, want 304 with its tag", tags, response.StatusCode, response.Header)
 		}
 	}
-	if response, _ := testsite.Fetch(t, site, "POST", generationURL); response.StatusCode != 405 {
+	if response, _ := testsite.Fetch(t, site, "POST", pages.EndpointPath); response.StatusCode != 405 {
 		t.Errorf("POST: %d, want 405", response.StatusCode)
 	}
 	testsite.WriteFile(t, root, "main.js", "2")

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net/http"
 	"path"
 	"slices"
 	"strings"
@@ -12,8 +13,10 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/scan2food/usher/handler/caddy/request"
 	"github.com/scan2food/usher/handler/static/assets"
 	"github.com/scan2food/usher/handler/static/fingerprint"
+	"github.com/scan2food/usher/handler/static/pages"
 	"github.com/scan2food/usher/handler/static/stamp"
 )
 
@@ -39,19 +42,17 @@ func (a *VersionedAssets) checkStamp() error {
 
 func (a *VersionedAssets) stamps(word string) bool { return slices.Contains(a.Stamp, word) }
 
-// newPages makes what stamps pages; nil where none are.
-func (a *VersionedAssets) newPages() *stampedPages {
+// newPages makes the Stamper of the site's pages, or nil if pages pass as they are.
+func (a *VersionedAssets) newPages() *pages.Stamper {
 	if !a.stamps(stampHTML) {
 		return nil
 	}
-	pages := &stampedPages{
-		sites: a.handler.Sites, addIntegrity: a.Integrity, forgetBefore: a.ForgetBefore,
-		config: stamp.Config{VersionQuery: a.VersionQuery, Styles: a.stamps(stampCSS), Scripts: a.stamps(stampJS)},
-	}
-	for _, site := range pages.sites {
-		pages.config.Prefixes = append(pages.config.Prefixes, site.Prefix)
-	}
-	return pages
+	return pages.New(pages.Config{
+		Sites: a.handler.Sites, VersionQuery: a.VersionQuery, Styles: a.stamps(stampCSS), Scripts: a.stamps(stampJS),
+		AddIntegrity: a.Integrity, ForgetBefore: a.ForgetBefore,
+		OriginalURL: request.OriginalURL,
+		Scheme:      func(r *http.Request) string { scheme, _ := request.ExternalOrigin(r); return scheme },
+	})
 }
 
 // rewriter gives the stylesheets and scripts of one directory the versions of what they refer to there. It knows nothing

@@ -13,6 +13,7 @@ import (
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
 	"github.com/scan2food/usher/handler/caddy/request"
 	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/pages"
 )
 
 // VersionedAssets serves static files, each with the caching that its URL has earned: a year and `immutable` where a
@@ -83,9 +84,8 @@ type VersionedAssets struct {
 	ForgetBefore time.Time `json:"forget_before,omitzero"`
 
 	handler     *assets.Handler
-	pages       *stampedPages // nil: pages pass as they are
-	generations *generations
-	announced   servedGeneration // to the gates of the server
+	pages       *pages.Stamper // nil: pages pass as they are
+	generations *pages.Generations
 	served      []*servedRoot
 	uses        lifecycle.Pooled
 }
@@ -159,7 +159,7 @@ func (a *VersionedAssets) provisionEncodings() error {
 
 // Cleanup lets go of the directories. Those that the next configuration serves too stay open.
 func (a *VersionedAssets) Cleanup() error {
-	servedGenerations.remove(a.announced)
+	stampedSites.Remove(a)
 	for _, served := range a.served {
 		servedRoots.remove(served)
 	}
@@ -172,14 +172,14 @@ func (a *VersionedAssets) ServeHTTP(w http.ResponseWriter, r *http.Request, next
 	if wasAdmitted(r) {
 		return next.ServeHTTP(w, r)
 	}
-	if r.URL.Path == generationURL {
+	if r.URL.Path == pages.EndpointPath {
 		a.generations.ServeHTTP(w, r)
 		return nil
 	}
 	if a.pages == nil {
 		return a.handler.ServeHTTP(w, r, next)
 	}
-	return a.pages.serve(w, r, func(w http.ResponseWriter, r *http.Request) error {
+	return a.pages.Serve(w, r, func(w http.ResponseWriter, r *http.Request) error {
 		return a.handler.ServeHTTP(w, r, next)
 	})
 }

@@ -1,4 +1,4 @@
-package usher
+package pages
 
 import (
 	"encoding/json"
@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// generationURL answers with the current generation. Pages request it to learn of a deploy.
-const generationURL = "/.well-known/usher/generation"
+// EndpointPath is the URL path of the current generation. Pages request it to learn of a deploy.
+const EndpointPath = "/.well-known/usher/generation"
 
 // ServeHTTP answers with the current generation as JSON, or with 304 if the client has it already.
-func (g *generations) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (g *Generations) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {

@@ -1,12 +1,12 @@
-package usher
+package pages
 
 import (
 	"net/http"
 	"strings"
 )
 
-// mayStamp reports whether a response is a page, and one that may be changed.
-func mayStamp(status int, header http.Header) bool {
+// isEligible reports whether a response is a page, and one that may be changed.
+func isEligible(status int, header http.Header) bool {
 	switch status {
 	case http.StatusSwitchingProtocols, http.StatusNoContent, http.StatusPartialContent, http.StatusNotModified:
 		return false

@@ -1,4 +1,4 @@
-package usher
+package pages
 
 import (
 	"errors"
@@ -51,7 +51,7 @@ type decoding struct {
 	once sync.Once
 }
 
-func newDecoding(coding string, out io.Writer) *decoding {
+func startDecoding(coding string, out io.Writer) *decoding {
 	reader, writer := io.Pipe()
 	d := &decoding{pipe: writer, done: make(chan struct{})}
 	go func() {

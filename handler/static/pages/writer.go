@@ -1,4 +1,4 @@
-package usher
+package pages
 
 import (
 	"bytes"
@@ -7,17 +7,15 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
 	"github.com/scan2food/usher/handler/static/stamp"
 )
 
-// pageWriter stamps a response if that is a page.
-type pageWriter struct {
+// writer stamps a response if that is a page.
+type writer struct {
 	http.ResponseWriter
-	pages    *stampedPages
+	stamper  *Stamper
 	request  *http.Request
-	state    *pageState
+	snapshot *snapshot
 	restored bool // the request was asked about a page that was stamped as it would be now
 	forgets  bool // the browser is told to clear its cache
 
@@ -30,24 +28,16 @@ type pageWriter struct {
 }
 
 // Unwrap lets http.ResponseController reach the writer below.
-func (w *pageWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// askedURL is what the client asked for, before anything in the site rewrote it.
-func askedURL(r *http.Request) *url.URL {
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
-		return original.URL
-	}
-	return r.URL
-}
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // location is the URL of the page as the browser sees it.
-func (w *pageWriter) location() *url.URL {
-	at := askedURL(w.request)
+func (w *writer) location() *url.URL {
+	at := w.stamper.OriginalURL(w.request)
 	return &url.URL{Host: w.request.Host, Path: at.Path, RawPath: at.RawPath}
 }
 
 // WriteHeader decides whether the response is a page that may be changed.
-func (w *pageWriter) WriteHeader(status int) {
+func (w *writer) WriteHeader(status int) {
 	if w.decided {
 		w.ResponseWriter.WriteHeader(status)
 		return
@@ -60,7 +50,7 @@ func (w *pageWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (w *pageWriter) stampLinks() {
+func (w *writer) stampLinks() {
 	header := w.Header()
 	if len(header["Link"]) == 0 || noTransform(header) {
 		return
@@ -68,32 +58,30 @@ func (w *pageWriter) stampLinks() {
 	at := w.location()
 	stamped := make([]string, len(header["Link"]))
 	for i, value := range header["Link"] {
-		stamped[i] = w.state.stamper.Link(value, at)
+		stamped[i] = w.snapshot.rewriter.Link(value, at)
 	}
 	header["Link"] = stamped
 }
 
-func (w *pageWriter) decide(status int) {
+func (w *writer) decide(status int) {
 	header := w.Header()
 	if status == http.StatusNotModified && w.restored {
 		w.tag(header)
-		w.tellGeneration(header)
-		revalidated(header) // as the page was (RFC 9110, 15.4.5)
+		w.addGeneration(header)
+		setNoCache(header) // as the page was (RFC 9110, 15.4.5)
 		delete(header, "Last-Modified")
 		return
 	}
 	if isHTML(header) && status >= 200 && status != http.StatusNotModified {
-		revalidated(header)
+		setNoCache(header)
 		w.clearSiteData(header)
 	}
-	if !mayStamp(status, header) {
+	if !isEligible(status, header) {
 		return
 	}
-	w.pages.await(w.request.Context())
-	w.state = w.pages.now() // for all of the page
 	w.coding = strings.ToLower(strings.TrimSpace(header.Get("Content-Encoding")))
 	w.tag(header)
-	w.tellGeneration(header)
+	w.addGeneration(header)
 	for _, name := range []string{
 		"Content-Length", "Content-Encoding", "Last-Modified", "Accept-Ranges",
 		"Content-Md5", "Digest", "Content-Digest", "Repr-Digest", // of other bytes
@@ -103,34 +91,34 @@ func (w *pageWriter) decide(status int) {
 	if w.request.Method == http.MethodHead {
 		return
 	}
-	w.page = w.state.stamper.Page(w.ResponseWriter, w.location())
+	w.page = w.snapshot.rewriter.Page(w.ResponseWriter, w.location())
 	if w.coding != "" && w.coding != "identity" {
-		w.decoder = newDecoding(w.coding, w.page)
+		w.decoder = startDecoding(w.coding, w.page)
 	}
 }
 
 // revalidated has browsers ask each time for a page that says nothing of it: they would guess, and show one of before (RFC 9111,
 // 4.2.2).
-func revalidated(header http.Header) {
+func setNoCache(header http.Header) {
 	if header["Cache-Control"] == nil && header["Expires"] == nil {
 		header["Cache-Control"] = []string{"no-cache"}
 	}
 }
 
 // tag makes the entity tag that of the page as it is stamped now.
-func (w *pageWriter) tag(header http.Header) {
+func (w *writer) tag(header http.Header) {
 	if etag := header.Get("Etag"); strings.HasSuffix(etag, `"`) && len(etag) > 1 {
-		header["Etag"] = []string{strings.TrimSuffix(etag, `"`) + tagMark + w.state.generation + `"`}
+		header["Etag"] = []string{strings.TrimSuffix(etag, `"`) + tagMark + w.snapshot.generation + `"`}
 	}
 }
 
-// tellGeneration says at which generation the page is served, where its scripts can read it: in the performance entry of the
+// addGeneration says at which generation the page is served, where its scripts can read it: in the performance entry of the
 // navigation (Server Timing, 4). It belongs to this page, as no cookie would.
-func (w *pageWriter) tellGeneration(header http.Header) {
-	header["Server-Timing"] = append(header["Server-Timing"], `usher;desc="`+w.state.generation+`"`)
+func (w *writer) addGeneration(header http.Header) {
+	header["Server-Timing"] = append(header["Server-Timing"], `usher;desc="`+w.snapshot.generation+`"`)
 }
 
-func (w *pageWriter) Write(data []byte) (int, error) {
+func (w *writer) Write(data []byte) (int, error) {
 	if !w.decided {
 		if w.Header()["Content-Type"] == nil && w.Header()["Content-Encoding"] == nil {
 			w.Header().Set("Content-Type", http.DetectContentType(data)) // as net/http would
@@ -154,7 +142,7 @@ func (w *pageWriter) Write(data []byte) (int, error) {
 }
 
 // ReadFrom leaves the copying of what is no page to the writer below, and so to the kernel.
-func (w *pageWriter) ReadFrom(r io.Reader) (int64, error) {
+func (w *writer) ReadFrom(r io.Reader) (int64, error) {
 	if w.decided && w.page == nil {
 		return io.Copy(w.ResponseWriter, r)
 	}
@@ -162,7 +150,7 @@ func (w *pageWriter) ReadFrom(r io.Reader) (int64, error) {
 }
 
 // FlushError passes a flush on. What is decoded is flushed at its end: where it can be cut is not to be seen.
-func (w *pageWriter) FlushError() error {
+func (w *writer) FlushError() error {
 	if !w.decided {
 		w.WriteHeader(http.StatusOK)
 	}
@@ -178,7 +166,7 @@ func (w *pageWriter) FlushError() error {
 }
 
 // finish writes what was held.
-func (w *pageWriter) finish() error {
+func (w *writer) finish() error {
 	if w.page == nil {
 		return nil
 	}
@@ -191,7 +179,7 @@ func (w *pageWriter) finish() error {
 }
 
 // abandon ends the decoding of a page whose handler did not come to its end.
-func (w *pageWriter) abandon() {
+func (w *writer) abandon() {
 	if w.decoder != nil {
 		w.decoder.abandon()
 	}

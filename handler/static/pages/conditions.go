@@ -1,4 +1,4 @@
-package usher
+package pages
 
 import (
 	"net/http"
@@ -16,13 +16,13 @@ var (
 
 // restoreMatch turns our entity tags in If-Match into those of the application (RFC 9110, 13.1.1). Who reads wants the page as it
 // was stamped; who writes wants that nobody else wrote meanwhile, and the assets are no part of what is written.
-func (p *stampedPages) restoreMatch(r *http.Request) *http.Request {
+func (s *Stamper) restoreMatch(r *http.Request) *http.Request {
 	lines := r.Header["If-Match"]
 	if len(lines) == 0 {
 		return r
 	}
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-	current := tagMark + p.now().generation + `"`
+	current := tagMark + s.now().generation + `"`
 	restored := make([]string, len(lines))
 	for i, line := range lines {
 		if reads {
@@ -39,8 +39,8 @@ func (p *stampedPages) restoreMatch(r *http.Request) *http.Request {
 
 // conditions takes out of a request what would have the application answer with 304 where the page has other versions by
 // now, or with a part of a page.
-func (w *pageWriter) conditions(r *http.Request) *http.Request {
-	navigates := asksForPage(r)
+func (w *writer) conditions(r *http.Request) *http.Request {
+	navigates := isNavigation(r)
 	tags := r.Header["If-None-Match"]
 	if len(tags) == 0 && !(navigates && (r.Header["If-Modified-Since"] != nil || r.Header["Range"] != nil)) {
 		return r
@@ -64,10 +64,10 @@ func (w *pageWriter) conditions(r *http.Request) *http.Request {
 
 // restore turns our entity tags into those of the application. A page that was stamped otherwise is not the current one,
 // nor is one that a browser got before there was any stamping.
-func (w *pageWriter) restore(lines []string, navigates bool) (kept []string) {
+func (w *writer) restore(lines []string, navigates bool) (kept []string) {
 	for tag := range strings.SplitSeq(strings.Join(lines, ","), ",") {
 		tag = strings.Trim(tag, " \t")
-		original, isCurrent := strings.CutSuffix(tag, tagMark+w.state.generation+`"`)
+		original, isCurrent := strings.CutSuffix(tag, tagMark+w.snapshot.generation+`"`)
 		switch {
 		case isCurrent:
 			w.restored = true
@@ -80,8 +80,8 @@ func (w *pageWriter) restore(lines []string, navigates bool) (kept []string) {
 	return kept
 }
 
-// asksForPage reports a request whose answer a browser will show: by the destination that it states, or by what it accepts.
-func asksForPage(r *http.Request) bool {
+// isNavigation reports a request whose answer a browser will show: by the destination that it states, or by what it accepts.
+func isNavigation(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Dest") {
 	case "document", "iframe", "frame", "embed", "object":
 		return true

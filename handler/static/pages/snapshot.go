@@ -1,0 +1,103 @@
+package pages
+
+import (
+	"hash/fnv"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/stamp"
+)
+
+// snapshot is the state of the assets that one page is stamped with. It is immutable: while assets change, a page names versions
+// of one generation.
+type snapshot struct {
+	sites    []assets.Site     // the longest prefix first
+	catalogs []*assets.Catalog // of the sites; nil for a directory that has not been read yet
+	// generation identifies the catalogs. It is a part of the entity tags of pages, since other assets make another page.
+	generation string
+	rewriter   *stamp.Stamper
+}
+
+// now returns the present snapshot.
+func (s *Stamper) now() *snapshot {
+	if current := s.current.Load(); current != nil && current.isCurrent() {
+		return current
+	}
+	next := &snapshot{sites: s.Sites}
+	for _, site := range s.Sites {
+		next.catalogs = append(next.catalogs, site.Tree.Current())
+	}
+	next.generation = generationOf(next.catalogs)
+	next.rewriter = stamp.New(stamp.Config{
+		Prefixes: s.prefixes, VersionQuery: s.VersionQuery, Styles: s.Styles, Scripts: s.Scripts, Version: next.version,
+		Integrity: func(path, present string) (string, bool) { return next.integrity(path, present, s.AddIntegrity) },
+	})
+	s.current.Store(next)
+	return next
+}
+
+// complete reports whether every directory has been read.
+func (s *snapshot) complete() bool { return !slices.Contains(s.catalogs, nil) }
+
+func (s *snapshot) isCurrent() bool {
+	for i, site := range s.sites {
+		if site.Tree.Current() != s.catalogs[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func generationOf(catalogs []*assets.Catalog) string {
+	sum := fnv.New64a()
+	for _, catalog := range catalogs {
+		if catalog != nil {
+			_, _ = io.WriteString(sum, catalog.State())
+		}
+		_, _ = io.WriteString(sum, "\n")
+	}
+	return strconv.FormatUint(sum.Sum64()|1<<63, 36) // always of one length
+}
+
+// find returns the catalog that answers a URL path, and the path below its prefix. The catalog is nil if no site answers the
+// path, or if its directory has not been read yet.
+func (s *snapshot) find(urlPath string) (catalog *assets.Catalog, rest string) {
+	for i := range s.sites {
+		if rest, below := strings.CutPrefix(urlPath, s.sites[i].Prefix); below {
+			return s.catalogs[i], rest
+		}
+	}
+	return nil, ""
+}
+
+func (s *snapshot) version(urlPath string) (string, bool) {
+	catalog, rest := s.find(urlPath)
+	if catalog == nil {
+		return "", false
+	}
+	return catalog.Version(rest)
+}
+
+// integrity keeps a valid integrity attribute valid if the file is served rewritten. An invalid attribute is the page's own error
+// and stays.
+func (s *snapshot) integrity(urlPath, present string, add bool) (string, bool) {
+	catalog, rest := s.find(urlPath)
+	if catalog == nil {
+		return "", false
+	}
+	file := catalog.Lookup(rest)
+	if file == nil || file.Content == nil {
+		return "", false
+	}
+	if present == "" {
+		return file.Integrity(), add
+	}
+	original := file.Original()
+	if original == nil || present == file.Integrity() || !stamp.Pins(present, original) {
+		return "", false
+	}
+	return file.Integrity(), true
+}

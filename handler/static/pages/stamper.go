@@ -1,0 +1,80 @@
+package pages
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/scan2food/usher/handler/static/assets"
+)
+
+// Config configures a [Stamper].
+type Config struct {
+	// Sites are the served directories, the longest prefix first.
+	Sites []assets.Site
+	// VersionQuery are the query parameters that carry a version.
+	VersionQuery []string
+	// Styles and Scripts are true if stylesheets and scripts are rewritten too.
+	Styles, Scripts bool
+	// AddIntegrity adds an integrity attribute to stamped scripts and stylesheets without one.
+	AddIntegrity bool
+	// ForgetBefore is when browsers last had to clear their caches. Zero: never.
+	ForgetBefore time.Time
+	// OriginalURL returns the URL that the client requested, before any rewrite.
+	OriginalURL func(*http.Request) *url.URL
+	// Scheme returns the scheme of the URL that the client requested.
+	Scheme func(*http.Request) string
+}
+
+// Stamper stamps the pages of a site. It is safe for concurrent use.
+type Stamper struct {
+	Config
+	prefixes []string
+	current  atomic.Pointer[snapshot] // see now
+}
+
+// New makes a Stamper.
+func New(config Config) *Stamper {
+	s := &Stamper{Config: config}
+	for _, site := range config.Sites {
+		s.prefixes = append(s.prefixes, site.Prefix)
+	}
+	return s
+}
+
+// firstGeneration is how long requests wait until the directories have been read for the first time. After that pages pass
+// unstamped.
+const firstGeneration = 2 * time.Second
+
+// await waits for the first generation.
+func (s *Stamper) await(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, firstGeneration)
+	defer cancel()
+	for _, site := range s.Sites {
+		site.Tree.Catalog(ctx)
+	}
+}
+
+// Serve calls handle and stamps its response if that is a page. It panics with [http.ErrAbortHandler] if a page could not be
+// written to its end: the client must not take a part of it for the whole.
+func (s *Stamper) Serve(w http.ResponseWriter, r *http.Request, handle func(http.ResponseWriter, *http.Request) error) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost || r.Header["Upgrade"] != nil {
+		return handle(w, s.restoreMatch(r))
+	}
+	current := s.now()
+	if !current.complete() {
+		s.await(r.Context())
+		current = s.now()
+	}
+	page := &writer{ResponseWriter: w, stamper: s, request: r, snapshot: current, forgets: s.mustForget(r)}
+	defer page.abandon()
+	if err := handle(page, page.conditions(s.restoreMatch(r))); err != nil {
+		return err
+	}
+	if err := page.finish(); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
