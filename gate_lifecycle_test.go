@@ -267,7 +267,7 @@ func TestL5PlaceIsFreeAgain(t *testing.T) {
 func openSite(t *testing.T, site *testsite.Site) string {
 	t.Helper()
 	for g := range liveGates.All() {
-		if g.logs.server == site.Server {
+		if g.server == site.Server {
 			return g.site
 		}
 	}

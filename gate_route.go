@@ -158,8 +158,8 @@ func (g *WebSocketGate) coreRoutes() ([]*gate.Route, error) {
 	var routes []*gate.Route
 	for _, r := range g.Routes {
 		route, err := r.core()
-		if err == nil && g.logs.server != nil {
-			err = arrives(route.Sources, g.logs.server)
+		if err == nil && g.server != nil {
+			err = arrives(route.Sources, g.server)
 		}
 		if err != nil {
 			return nil, r.errorf("%w", err)

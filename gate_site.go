@@ -78,10 +78,10 @@ func routesInCommon(g, other *WebSocketGate) (common int) {
 
 // placeOf is what the gate's server listens on, and the hosts that the gate is for.
 func placeOf(g *WebSocketGate) string {
-	if g.logs.server == nil {
+	if g.server == nil {
 		return ""
 	}
-	return strings.Join(append(slices.Clone(g.logs.server.Listen), hostsOf(g.logs.server)...), "\n")
+	return strings.Join(append(slices.Clone(g.server.Listen), hostsOf(g.server)...), "\n")
 }
 
 // hostsOf is the hosts of the route whose handlers are being provisioned: Caddy has the matchers of all routes of a server

@@ -4,8 +4,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/scan2food/usher/handler/caddy/redact"
 	"github.com/scan2food/usher/handler/websocket/gate"
 	"github.com/scan2food/usher/handler/websocket/keys"
 )
@@ -87,7 +89,7 @@ func (g *WebSocketGate) warnOfPluses() {
 
 // warnOfGenerations names, when the configuration has started, the routes whose min_generation refuses nobody.
 func (g *WebSocketGate) warnOfGenerations() {
-	if g.logs.server == nil || carriesGenerations(g.logs.server) {
+	if g.server == nil || carriesGenerations(g.server) {
 		return
 	}
 	for _, route := range g.Routes {
@@ -96,6 +98,19 @@ func (g *WebSocketGate) warnOfGenerations() {
 				"on the same server", zap.String("route", route.Name), zap.String("source", route.Source))
 		}
 	}
+}
+
+// warnOfDebug names, when the configuration has started, the loggers at DEBUG that show credentials.
+func (g *WebSocketGate) warnOfDebug(ctx caddy.Context) {
+	forwards := slices.ContainsFunc(g.Routes, (*GateRoute).sendsCredentials)
+	if loggers := redact.StillShowing(ctx, g, forwards); len(loggers) > 0 {
+		g.logger.Warn("loggers show credentials at level DEBUG", zap.Strings("loggers", loggers))
+	}
+}
+
+// sendsCredentials reports whether the application gets any: a key of the query may be in a Referer too.
+func (r *GateRoute) sendsCredentials() bool {
+	return !r.HideCredentials || r.UpstreamCredential != nil
 }
 
 // reads reports whether a key may stand there.

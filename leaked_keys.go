@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
+	"github.com/scan2food/usher/handler/caddy/redact"
 	"github.com/scan2food/usher/handler/static/assets"
 )
 
@@ -63,8 +64,8 @@ func (l *leakedKeys) search(catalog *assets.Catalog) {
 }
 
 func (l *leakedKeys) warn(url, text string) {
-	for _, g := range gatesOf(l.server) {
-		for _, found := range g.gate.FindKeys(text) {
+	for g := range redact.GatesOf(l.server) {
+		for _, found := range g.FindKeys(text) {
 			if finding := found.Label + "\n" + url; !l.warned[finding] {
 				l.warned[finding] = true
 				l.logger.Warn("public file contains a key",

@@ -78,6 +78,23 @@ func TestAnswerShowsNoCredential(t *testing.T) {
 	}
 }
 
+// Two gates of one server, such as those of two sites on one port, write no access line where the server has no access log.
+func TestNoAccessLinesWithoutAccessLog(t *testing.T) {
+	t.Parallel()
+	const gated = " {\nwebsocket_gate {\nroute a /ws/a/ {\nkey " + goodKey + "\n}\n}\nrespond 403\n}\n"
+	site := testsite.Start(t, "http://localhost"+gated+"http://inner.localhost"+gated)
+	for _, host := range []string{"localhost", "inner.localhost"} {
+		response := testsite.Exchange(t, site.Addr, strings.Replace(get(keyed, upgrade), "Host: localhost", "Host: "+host, 1))
+		if response.StatusCode != http.StatusForbidden {
+			t.Errorf("%s: %s", host, response.Status)
+		}
+	}
+	site.Unload()
+	if lines := site.Logs.With("handled request"); len(lines) != 0 {
+		t.Errorf("access lines %v, want none", lines)
+	}
+}
+
 // A handler behind the gate sees every part of the request as the client sent it, and so does handle_errors.
 func TestHandlersSeeTheRequestAsItCame(t *testing.T) {
 	t.Parallel()

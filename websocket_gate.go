@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
+	"github.com/scan2food/usher/handler/caddy/redact"
 	"github.com/scan2food/usher/handler/caddy/request"
 	"github.com/scan2food/usher/handler/caddy/socketlog"
 	"github.com/scan2food/usher/handler/websocket/gate"
@@ -50,7 +51,8 @@ type WebSocketGate struct {
 	watch   *gateWatch
 	owner   *socketlog.Owner
 	logger  *zap.Logger
-	logs    *redactedLogs
+	server  *caddyhttp.Server
+	logs    *redact.Logs
 	app     *caddyhttp.App
 	place   string      // the addresses and hosts of its site
 	site    string      // tells its sockets from those of other gates, also after a reload
@@ -72,7 +74,7 @@ func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 	if err := g.checkNulls(); err != nil {
 		return err
 	}
-	g.logs = newRedactedLogs(ctx)
+	g.server, g.logs = lifecycle.Server(ctx), redact.New(ctx)
 	g.warnOfSecrets()
 	known, err := newGateKeys(g)
 	if err != nil {
@@ -86,7 +88,7 @@ func (g *WebSocketGate) Provision(ctx caddy.Context) error {
 	g.app, g.place = appOf(ctx), placeOf(g)
 	g.site = siteOf(g, slices.Collect(liveGates.All()))
 	g.owner = socketlog.NewOwner(g.logger, g.routeNames(), g.admitted)
-	config, err := g.coreConfig(ring, lifecycle.Server(ctx))
+	config, err := g.coreConfig(ring, g.server)
 	if err != nil {
 		return err
 	}
@@ -157,12 +159,12 @@ func (g *WebSocketGate) begin(ctx caddy.Context, known *gateKeys) error {
 	g.keys, g.watch = known, watch
 	g.live.Store(true)
 	g.owner.Start()
-	liveGates.Add(g.logs.server, g)
-	loadedGates.add(g)
+	liveGates.Add(g.server, g)
+	g.logs.Add(g.gate)
 	g.keys.followFiles(g.gate)
 	g.watch.start()
-	if g.logs.server != nil {
-		g.logs.server.RegisterOnShutdown(g.retire)
+	if g.server != nil {
+		g.server.RegisterOnShutdown(g.retire)
 	}
 	return nil
 }
@@ -181,7 +183,7 @@ func (g *WebSocketGate) Cleanup() error {
 	g.retire()
 	g.keys.close()
 	g.watch.close()
-	loadedGates.remove(g)
+	g.logs.Remove()
 	return nil
 }
 
@@ -225,9 +227,9 @@ func (g *WebSocketGate) Validate() error {
 // hold a credential.
 func (g *WebSocketGate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (err error) {
 	d := g.gate.Decide(r)
-	log := g.logs.begin(g.gate, w, r, d)
-	defer func() { log.end(err) }()
-	return statusError(g.serve(log.record(w), r, d, next))
+	log := g.logs.Begin(w, r, d)
+	defer func() { log.End(err) }()
+	return statusError(g.serve(log.Record(w), r, d, next))
 }
 
 func (g *WebSocketGate) serve(w http.ResponseWriter, r *http.Request, d *gate.Decision, next caddyhttp.Handler) error {

@@ -1,4 +1,4 @@
-package usher
+package redact
 
 import (
 	"errors"
@@ -11,49 +11,13 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"github.com/scan2food/usher/handler/caddy/lifecycle"
+	"github.com/scan2food/usher/handler/caddy/request"
 	"github.com/scan2food/usher/handler/websocket/gate"
 )
 
-// redactedLogs writes the access and error lines of requests that may hold a credential: those to the routes of a gate, and all
-// that ask for another protocol.
-//
-// Caddy copies the request for its logs before any handler runs. No handler can change what these lines will hold. A handler can
-// keep Caddy from writing them, and write them itself: to the same loggers, at the same level, with the same fields.
-type redactedLogs struct {
-	server    *caddyhttp.Server
-	accessLog *zap.Logger // nil where the site writes no access log
-	errorLog  *zap.Logger
-}
-
-// newRedactedLogs is for Provision: it has the server consult the request's list of loggers, also for its error log,
-// where it would not without an access log.
-func newRedactedLogs(ctx caddy.Context) *redactedLogs {
-	l := &redactedLogs{errorLog: ctx.Logger(logName("http.log.error"))}
-	l.server = lifecycle.Server(ctx)
-	if l.server == nil {
-		return l
-	}
-	if l.server.Logs != nil {
-		l.accessLog = ctx.Logger(logName("http.log.access"))
-	} else {
-		l.server.Logs = new(caddyhttp.ServerLogConfig)
-	}
-	return l
-}
-
-// logName is a module of that ID and nothing else: Caddy routes logs by module.
-type logName string
-
-// CaddyModule has the logger carry the name.
-func (n logName) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: caddy.ModuleID(n), New: func() caddy.Module { return n }}
-}
-
-// redactedRequest is one request whose lines are written here. A nil one writes none.
-type redactedRequest struct {
-	logs     *redactedLogs
-	gate     *gate.Gate
+// Request is one request whose lines are written here. A nil one writes none.
+type Request struct {
+	logs     *Logs
 	request  *http.Request // the server's own
 	received *http.Request // as the client sent it
 	writer   *recorder
@@ -68,30 +32,30 @@ type redactedRequest struct {
 	access, failed []*zap.Logger
 }
 
-// begin returns nil for a request that Caddy may log as it is: one that the gate has nothing to do with, or that ends in no
+// Begin returns nil for a request that Caddy may log as it is: one that the gate has nothing to do with, or that ends in no
 // line. It changes nothing that a handler sees.
-func (l *redactedLogs) begin(g *gate.Gate, w http.ResponseWriter, r *http.Request, d *gate.Decision) *redactedRequest {
+func (l *Logs) Begin(w http.ResponseWriter, r *http.Request, d *gate.Decision) *Request {
 	if l.server == nil || !gate.MayHoldCredential(r, d) || l.accessLog == nil && d.Rejected() {
 		return nil
 	}
 	received, u := r.WithContext(r.Context()), *r.URL
 	received.URL, received.Header = &u, r.Header.Clone()
-	return &redactedRequest{
-		logs: l, gate: g, request: r, received: received, decision: d, started: time.Now(), writer: &recorder{ResponseWriter: w},
+	return &Request{
+		logs: l, request: r, received: received, decision: d, started: time.Now(), writer: &recorder{ResponseWriter: w},
 	}
 }
 
-// record returns the writer for the handlers of the request.
-func (log *redactedRequest) record(w http.ResponseWriter) http.ResponseWriter {
+// Record returns the writer for the handlers of the request.
+func (log *Request) Record(w http.ResponseWriter) http.ResponseWriter {
 	if log == nil {
 		return w
 	}
 	return log.writer
 }
 
-// end writes the lines, also of a request whose handler panicked. An error is logged with its own status: the response of
+// End writes the lines, also of a request whose handler panicked. An error is logged with its own status: the response of
 // handle_errors comes later.
-func (log *redactedRequest) end(err error) {
+func (log *Request) End(err error) {
 	if log == nil {
 		return
 	}
@@ -104,7 +68,7 @@ func (log *redactedRequest) end(err error) {
 	if err == nil && !writesAccess {
 		return
 	}
-	log.redaction = log.gate.Redact(log.received, log.decision)
+	log.redaction = log.logs.gate.Redact(log.received, log.decision)
 	log.loggable = caddyhttp.LoggableHTTPRequest{
 		Request: log.redaction.Of(log.received), ShouldLogCredentials: log.logs.server.Logs.ShouldLogCredentials,
 	}
@@ -118,23 +82,23 @@ func (log *redactedRequest) end(err error) {
 
 // silenceServer keeps Caddy's server from writing its own lines of the request: of an error by the empty list of loggers, of
 // the access by log_skip as well. The routes of handle_errors run later and may set another list.
-func (log *redactedRequest) silenceServer() {
+func (log *Request) silenceServer() {
 	ctx := log.request.Context()
 	caddyhttp.SetVar(ctx, caddyhttp.AccessLoggerNameVarKey, []any{})
 	caddyhttp.SetVar(ctx, caddyhttp.LogSkipVar, true)
 }
 
 // writeError writes what Caddy's server writes of a request that ended in an error.
-func (log *redactedRequest) writeError() {
+func (log *Request) writeError() {
 	message, fields := log.errorFields()
 	level := zapcore.DebugLevel
-	if errorStatus(log.err) >= http.StatusInternalServerError && !log.logs.handlesErrors() {
+	if request.ErrorStatus(log.err) >= http.StatusInternalServerError && !log.logs.handlesErrors() {
 		level = zapcore.ErrorLevel
 	}
 	write(log.failed, level, message, append(log.fields(), fields...))
 }
 
-func (log *redactedRequest) errorFields() (message string, fields []zapcore.Field) {
+func (log *Request) errorFields() (message string, fields []zapcore.Field) {
 	message = log.redaction.TextOf(log.err.Error())
 	var handlerError caddyhttp.HandlerError
 	if !errors.As(log.err, &handlerError) {
@@ -149,15 +113,15 @@ func (log *redactedRequest) errorFields() (message string, fields []zapcore.Fiel
 	}
 }
 
-func (l *redactedLogs) handlesErrors() bool {
+func (l *Logs) handlesErrors() bool {
 	return l.server.Errors != nil && len(l.server.Errors.Routes) > 0
 }
 
 // writeAccess writes what Caddy's server writes of a request that it handled.
-func (log *redactedRequest) writeAccess(status int, size int64) {
+func (log *Request) writeAccess(status int, size int64) {
 	read := int64(0)
 	if log.err != nil && status == 0 {
-		status = errorStatus(log.err)
+		status = request.ErrorStatus(log.err)
 	}
 	if socket := log.decision.Socket; socket != nil {
 		snapshot := socket.Snapshot()
@@ -189,7 +153,7 @@ func (log *redactedRequest) writeAccess(status int, size int64) {
 }
 
 // fields are those that every line of the request has.
-func (log *redactedRequest) fields() []zapcore.Field {
+func (log *Request) fields() []zapcore.Field {
 	return []zapcore.Field{zap.Object("request", log.loggable), zap.Duration("duration", log.duration)}
 }
 
@@ -201,7 +165,7 @@ func write(loggers []*zap.Logger, level zapcore.Level, message string, fields []
 	}
 }
 
-func (log *redactedRequest) userID() string {
+func (log *Request) userID() string {
 	replacer, ok := log.request.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {
 		return ""

@@ -1,4 +1,4 @@
-package usher
+package redact
 
 import (
 	"context"

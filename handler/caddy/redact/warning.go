@@ -1,4 +1,4 @@
-package usher
+package redact
 
 import (
 	"slices"
@@ -8,23 +8,23 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy/fastcgi"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
-	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/scan2food/usher/handler/caddy/lifecycle"
 )
 
-// warnOfDebug names, when the configuration has started, the loggers at DEBUG that show credentials.
-func (g *WebSocketGate) warnOfDebug(ctx caddy.Context) {
-	if g.logs.server == nil {
-		return
+// StillShowing returns the loggers of other handlers that show, at level DEBUG, the credentials of requests for a gate. forwards
+// reports that the gate leaves credentials in the request.
+func StillShowing(ctx caddy.Context, own caddyhttp.MiddlewareHandler, forwards bool) []string {
+	server := lifecycle.Server(ctx)
+	if server == nil {
+		return nil
 	}
-	showing := showingLoggers{gate: g, forwards: slices.ContainsFunc(g.Routes, (*GateRoute).sendsCredentials)}
-	showing.collect(g.logs.server.Routes)
-	loggers := slices.DeleteFunc(showing.names, func(name string) bool {
+	showing := showingLoggers{gate: own, forwards: forwards}
+	showing.collect(server.Routes)
+	return slices.DeleteFunc(showing.names, func(name string) bool {
 		return !ctx.Logger(logName(name)).Core().Enabled(zapcore.DebugLevel)
 	})
-	if len(loggers) > 0 {
-		g.logger.Warn("loggers show credentials at level DEBUG", zap.Strings("loggers", loggers))
-	}
 }
 
 // showingLoggers collects the loggers of handlers that print, at level DEBUG, requests with a credential in them.
@@ -98,9 +98,4 @@ func containsHandler(route caddyhttp.Route, handler caddyhttp.MiddlewareHandler)
 			return containsHandler(route, handler)
 		})
 	})
-}
-
-// sendsCredentials reports whether the application gets any: a key of the query may be in a Referer too.
-func (r *GateRoute) sendsCredentials() bool {
-	return !r.HideCredentials || r.UpstreamCredential != nil
 }

@@ -1,4 +1,4 @@
-package usher
+package redact
 
 import (
 	"net"
@@ -11,7 +11,7 @@ import (
 )
 
 // wants reports whether the site's access log takes requests for this host.
-func (l *redactedLogs) wants(r *http.Request) bool {
+func (l *Logs) wants(r *http.Request) bool {
 	if l.accessLog == nil {
 		return false
 	}
@@ -31,7 +31,7 @@ func (l *redactedLogs) wants(r *http.Request) bool {
 
 // loggers are the ones that Caddy would write to: those that log_name set for the request, those of its host, or the
 // default one.
-func (l *redactedLogs) loggers(base *zap.Logger, r *http.Request) []*zap.Logger {
+func (l *Logs) loggers(base *zap.Logger, r *http.Request) []*zap.Logger {
 	if base == nil {
 		return nil
 	}
@@ -46,7 +46,7 @@ func (l *redactedLogs) loggers(base *zap.Logger, r *http.Request) []*zap.Logger 
 	return loggers
 }
 
-func (l *redactedLogs) names(r *http.Request) []string {
+func (l *Logs) names(r *http.Request) []string {
 	if set, ok := caddyhttp.GetVar(r.Context(), caddyhttp.AccessLoggerNameVarKey).([]any); ok {
 		var names []string
 		for _, name := range set {
