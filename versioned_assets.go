@@ -13,6 +13,7 @@ import (
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
 	"github.com/scan2food/usher/handler/caddy/request"
 	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/assets/variants"
 	"github.com/scan2food/usher/handler/static/pages"
 )
 
@@ -148,8 +149,8 @@ func (a *VersionedAssets) provisionEncodings() error {
 		names = []string{"br", "zstd", "gzip"}
 	}
 	for _, name := range names {
-		coding, known := assets.ParseCoding(name)
-		if !known || coding == assets.Identity {
+		coding, known := variants.ParseCoding(name)
+		if !known || coding == variants.Identity {
 			return fmt.Errorf("want gzip, br or zstd, got %q", name)
 		}
 		a.handler.Encode = append(a.handler.Encode, coding)

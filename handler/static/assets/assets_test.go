@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
+	"github.com/scan2food/usher/handler/static/assets/variants"
 	"github.com/scan2food/usher/internal/testwait"
 )
 
@@ -33,7 +34,7 @@ func openTree(t testing.TB, files map[string]string) (*Tree, string) {
 		}
 	}
 	return openTreeAt(t, TreeConfig{
-		Root: root, Settle: 50 * time.Millisecond, Vanished: 200 * time.Millisecond, Encode: []Coding{Gzip, Brotli, Zstd},
+		Root: root, Settle: 50 * time.Millisecond, Vanished: 200 * time.Millisecond, Encode: []variants.Coding{variants.Gzip, variants.Brotli, variants.Zstd},
 	}), root
 }
 
@@ -150,20 +151,6 @@ func FuzzRelative(f *testing.F) {
 	})
 }
 
-// What is chosen is acceptable to the client.
-func FuzzAcceptEncoding(f *testing.F) {
-	for _, value := range []string{"gzip, br", "gzip;q=0", "*;q=0.5, identity;q=0", "zstd;q=1.000", ";;q=,"} {
-		f.Add(value)
-	}
-	f.Fuzz(func(t *testing.T, value string) {
-		acceptance := ParseAcceptEncoding([]string{value})
-		best, ok := acceptance.Best(&[codings]int64{100, 50, 60, 70})
-		if ok && acceptance[best] == 0 {
-			t.Errorf("%q: chose %s, which is not acceptable", value, best)
-		}
-	})
-}
-
 type nothing struct{ header http.Header }
 
 func (w *nothing) Header() http.Header         { return w.header }
@@ -180,7 +167,7 @@ func BenchmarkServe(b *testing.B) {
 	tree, _ := openTree(b, map[string]string{"main.js": text(13 << 10), "logo.png": noise(13 << 10)})
 	h := handlerOf(b, tree)
 	file := tree.Catalog(context.Background()).Lookup("main.js")
-	for made := file.variants(); made == nil || made.made[Brotli] == nil; made = file.variants() {
+	for file.variants.Get(variants.Brotli) == nil {
 		time.Sleep(time.Millisecond)
 	}
 	for _, c := range []struct{ name, path, header, value string }{

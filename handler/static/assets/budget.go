@@ -2,10 +2,10 @@ package assets
 
 import "slices"
 
-// heldInMemory spends the budget: what may have its references rewritten first, for only what is in memory can, and
-// then the small files, of which the most fit. A quarter is for other codings.
+// heldInMemory chooses the files whose bytes are held in memory: those first whose references may be rewritten, since that
+// takes their bytes, and then the small ones, of which the most fit. A part of the memory is for compressed forms.
 func heldInMemory(entries []entry, memory int64) []bool {
-	memory -= memory / 4
+	memory -= memory / variantShare
 	order := make([]int, 0, len(entries))
 	for i := range entries {
 		if !entries[i].hidden && entries[i].identity.size <= maxInMemory {

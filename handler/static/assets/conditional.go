@@ -78,7 +78,7 @@ func isStrongTag(lines []string) bool {
 // writeConditional lets net/http decide on preconditions and Range. The header is written already.
 func (h *Handler) writeConditional(w http.ResponseWriter, r *http.Request, a *answer, content *opened) {
 	if a.variant != nil { // ServeContent writes no Content-Length beside a Content-Encoding
-		w.Header()["Content-Length"] = a.variant.contentLength
+		w.Header()["Content-Length"] = a.variant.ContentLength
 	}
 	out := &contentWriter{ResponseWriter: w, h: h, r: r, content: content}
 	http.ServeContent(out, conditions(r), "", a.file.ModTime, content.readerAt)

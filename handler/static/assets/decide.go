@@ -3,6 +3,8 @@ package assets
 import (
 	"net/http"
 	"strings"
+
+	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
 // answer is the response to a request, and why it is this one. [Handler.decide] makes it, [Handler.write] writes it, and
@@ -13,10 +15,10 @@ type answer struct {
 	cacheControl []string
 	// evidence is why the URL is trusted to name the bytes.
 	evidence Evidence
-	// The content coding: variant is nil for the file's own bytes. If coding is not Identity, the bytes are encoded while
-	// they are sent.
-	variant *variant
-	coding  Coding
+	// The content coding: variant is nil for the file's own bytes. If coding is not variants.Identity, the bytes are
+	// encoded while they are sent.
+	variant *variants.Variant
+	coding  variants.Coding
 	etag    []string
 	// conditional is true if net/http must evaluate preconditions or a Range, which may change the status.
 	conditional bool
@@ -76,15 +78,15 @@ func (h *Handler) decide(r *http.Request, f found) answer {
 	a := answer{found: f, status: http.StatusOK}
 	h.decideCaching(&a, r)
 	var acceptable bool
-	if a.variant, a.coding, acceptable = f.file.choose(r, h.Encode); !acceptable {
+	if a.variant, a.coding, acceptable = h.choose(r, f.file); !acceptable {
 		a.reason, a.status, a.cacheControl = noCoding, http.StatusNotAcceptable, never
 		return a
 	}
 	switch {
 	case a.variant != nil:
-		a.etag = a.variant.etag
-	case a.coding != Identity:
-		a.etag = []string{f.file.codedTag(a.coding.String() + "-fast")}
+		a.etag = a.variant.ETag
+	case a.coding != variants.Identity:
+		a.etag = []string{variants.Tag(f.file.digest, a.coding.String()+"-fast")}
 	default:
 		a.etag = f.file.etag
 	}
@@ -95,6 +97,15 @@ func (h *Handler) decide(r *http.Request, f found) answer {
 		a.conditional = true
 	}
 	return a
+}
+
+// choose picks the content coding. Ranges are ranges of the file's own bytes.
+func (h *Handler) choose(r *http.Request, f *File) (chosen *variants.Variant, now variants.Coding, acceptable bool) {
+	set := f.variants
+	if r.Header["Range"] != nil {
+		set = nil
+	}
+	return variants.Choose(r.Header["Accept-Encoding"], set, f.Size, h.Encode)
 }
 
 func withoutFile(r *http.Request, f found) answer {

@@ -20,7 +20,6 @@ import (
 // Archive keeps bytes on disk. [archive.Store] is one.
 type Archive interface {
 	Open() error
-	Put(name, version string, content io.ReadSeeker) error
 	PutSparing(name, version string, content io.ReadSeeker, since time.Time) error
 	Renew(name, version string) bool
 	Find(name, version string) (size int64, found bool)
@@ -130,7 +129,7 @@ func (t *Tree) put(ctx context.Context, catalog *Catalog, since time.Time) (left
 			return t.unkept
 		}
 		err := t.putFile(catalog, m, since)
-		if isFull(err) {
+		if errors.Is(err, archive.ErrFull) || errors.Is(err, archive.ErrTooLarge) {
 			left = len(missing) - i
 			break
 		}

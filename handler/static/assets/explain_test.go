@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
 func md5Of(content string) string {
@@ -32,7 +34,7 @@ func explainedSite(t testing.TB) (*Handler, *Catalog) {
 	return &Handler{
 		Sites: []Site{{Prefix: "/static/", Tree: tree}}, VersionQuery: []string{"v", "id"}, Explained: true,
 		Immutable: Patterns{"/static/vendor/*"}, Hide: Patterns{"*.map"}, Fallback: "/static/index.html",
-		Encode: []Coding{Gzip},
+		Encode: []variants.Coding{variants.Gzip},
 	}, tree.Catalog(context.Background())
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/scan2food/usher/handler/static/archive"
+	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
 // Whatever happened to the files on the disk, what is sent is the file; what was damaged is made anew.
@@ -131,11 +132,11 @@ func TestDiskFullForVariants(t *testing.T) {
 		for range 3 {
 			k.settle()
 			k.look()
-			if held := k.catalog.Load().held(); held > memory || held < memory*3/4 {
+			if held := heldBytes(k.catalog.Load()); held > memory || held < memory*3/4 {
 				t.Errorf("%v: %d bytes are held, want up to %d", cause, held, memory)
 			}
 		}
-		if got := k.logs.FilterMessageSnippet("cannot be kept on disk").Len(); got != 1 {
+		if got := k.logs.FilterMessageSnippet("cannot store compressed assets").Len(); got != 1 {
 			t.Errorf("%v: said %d times, want once", cause, got)
 		}
 		before := k.calls.Load()
@@ -153,8 +154,8 @@ func TestDiskFullForVariants(t *testing.T) {
 		disk.err.Store(nil)
 		k.look()
 		for f := range k.catalog.Load().All() {
-			if made, _ := f.tried(Gzip); made == nil || made.kept == nil {
-				t.Errorf("%v: %s is not known to be kept", cause, f.Path)
+			if _, stored := f.variants.Get(variants.Gzip).Open(); !stored {
+				t.Errorf("%v: %s is not stored", cause, f.Path)
 			}
 		}
 		for name, content := range files {
@@ -174,7 +175,7 @@ func TestDiskFullForVariants(t *testing.T) {
 		disk.err.Store(&cause)
 		k.write("new.js", "new"+text(1000))
 		k.settle()
-		if got := k.logs.FilterMessageSnippet("cannot be kept on disk").Len(); got != 2 {
+		if got := k.logs.FilterMessageSnippet("cannot store compressed assets").Len(); got != 2 {
 			t.Errorf("%v: said %d times, want it again after it had gone", cause, got)
 		}
 	}
@@ -186,7 +187,7 @@ func TestDirectoryOfVariantsIsRemoved(t *testing.T) {
 	files := map[string]string{"main.js": text(5000)}
 	k := newKeptTree(t, t.TempDir(), files, func(c *TreeConfig) { c.Memory = 1 })
 	k.settle()
-	k.encoded("main.js", Brotli, files["main.js"])
+	k.encoded("main.js", variants.Brotli, files["main.js"])
 	if err := os.RemoveAll(filepath.Join(k.directory, "compressed")); err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +212,7 @@ func TestDirectoryOfVariantsIsRemoved(t *testing.T) {
 			t.Errorf("%s later it is sent in %q, want %q", c.after, got, c.coding)
 		}
 	}
-	k.encoded("main.js", Brotli, files["main.js"])
+	k.encoded("main.js", variants.Brotli, files["main.js"])
 	if got := newKeptTree(t, k.directory, files); true {
 		got.settle()
 		if got.calls.Load() != 0 {
@@ -221,23 +222,23 @@ func TestDirectoryOfVariantsIsRemoved(t *testing.T) {
 }
 
 // liar is an encoder with a fault.
-type liar struct{ encoder }
+type liar struct{ variants.Encoder }
 
-func (e liar) encode(coding Coding, content []byte) []byte {
-	return e.encoder.encode(coding, slices.Concat(content[1:], content[:1]))
+func (e liar) Encode(coding variants.Coding, content []byte) []byte {
+	return e.Encoder.Encode(coding, slices.Concat(content[1:], content[:1]))
 }
 
 // What an encoder makes is decoded once before it is kept.
 func TestEncodersAreNotBelieved(t *testing.T) {
 	t.Parallel()
 	k := newKeptTree(t, t.TempDir(), map[string]string{"main.js": "1" + text(5000)})
-	k.compression.newEncoder = func() encoder { return liar{newEncoders()} }
+	k.encodeWith(func() variants.Encoder { return liar{variants.NewEncoder()} })
 	k.settle()
 	response := ask(t, k.h, "GET", "/static/main.js", "Accept-Encoding", "gzip, br, zstd")
 	if bodyOf(t, response) != "1"+text(5000) || response.Header.Get("Content-Encoding") != "" {
 		t.Errorf("%v", response.Header)
 	}
-	if len(k.blobs()) != 0 || k.logs.FilterMessageSnippet("not itself once it is compressed").Len() != 3 {
+	if len(k.blobs()) != 0 || k.logs.FilterMessageSnippet("compression check failed").Len() != 3 {
 		t.Errorf("kept %v, logged %v", k.blobs(), k.logs.All())
 	}
 }
@@ -256,8 +257,8 @@ func TestArchivesThatCannotBeOpened(t *testing.T) {
 	k.openArchive()
 	k.settle()
 	k.look()
-	k.encoded("main.js", Brotli, text(5000))
-	for _, what := range []string{"earlier versions of assets are not kept", "compressed assets are not kept on disk"} {
+	k.encoded("main.js", variants.Brotli, text(5000))
+	for _, what := range []string{"earlier versions of assets are not kept", "cannot open archive of compressed assets; using memory"} {
 		if k.logs.FilterMessage(what).Len() != 1 {
 			t.Errorf("not said once: %s", what)
 		}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/scan2food/usher/handler/static/assets/variants"
 	"github.com/scan2food/usher/handler/static/fingerprint"
 )
 
@@ -56,7 +57,7 @@ type File struct {
 	denied         fingerprint.Finding // why what looked like evidence is none
 	changedUnder   [][sha256.Size]byte // digests of the manifests that stayed the same while the bytes were changed
 	listedVersions []string            // versions for the query that a manifest gives these bytes
-	coded          *coded              // other codings; nil: they are not made of this file
+	variants       *variants.Set       // nil: it is not compressed
 	integrity      atomic.Pointer[string]
 	asked          atomic.Pointer[[]string] // digests of the bytes that stood in a query, and are not the file's version
 	earlier        readerAt                 // bytes that were replaced
@@ -146,8 +147,7 @@ func (f *File) archived() string {
 
 // prepare makes the header values.
 func (f *File) prepare() {
-	tag := hex.EncodeToString(f.digest[:16])
-	f.etag = []string{`"` + tag + `"`}
+	f.etag = []string{variants.Tag(f.digest, "")}
 	f.contentType = []string{ContentType(f.Path)}
 	f.contentLength = []string{formatInt(f.Size)}
 	if !f.ModTime.IsZero() {
@@ -176,8 +176,8 @@ func (f *File) again(held bool) *File {
 	next := &File{
 		Path: f.Path, Size: f.Size, ModTime: f.ModTime, IsManifest: f.IsManifest,
 		digest: f.digest, identity: f.identity, disk: f.disk, proof: f.proof, denied: f.denied, changedUnder: f.changedUnder,
-		coded: f.coded,
-		etag:  f.etag, contentType: f.contentType, contentLength: f.contentLength, lastModified: f.lastModified,
+		variants: f.variants,
+		etag:     f.etag, contentType: f.contentType, contentLength: f.contentLength, lastModified: f.lastModified,
 	}
 	next.asked.Store(f.asked.Load())
 	if held {

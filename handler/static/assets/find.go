@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/scan2food/usher/handler/static/archive"
+	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
 // found is what the URL of a request names. It is the result of [Handler.find].
@@ -136,7 +137,9 @@ func (s *Site) findEarlier(name, version string) (found, bool) {
 func (s *Site) archived(name string, content *archive.Content) found {
 	file := &File{Path: name, Size: content.Size, digest: content.SHA256, earlier: content, Evidence: earlierEvidence}
 	file.prepare()
-	file.coded = s.Tree.keptVariants(file)
+	if isCompressed(file) {
+		file.variants = s.Tree.maker.Stored(variants.NewSet(file.digest, file.Size))
+	}
 	return found{file: file, earlier: content}
 }
 

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
 // Next is the handler behind the assets. Caddy's handlers fit it.
@@ -35,7 +37,7 @@ type Handler struct {
 	// Fallback is the URL path that navigations get where there is no file; "" for none.
 	Fallback string
 	// Encode are the codings that are offered, beside identity.
-	Encode []Coding
+	Encode []variants.Coding
 	// Explained has every response say in Cache-Status (RFC 9211) which file it is, and why it may be kept for how long.
 	Explained bool
 	// KernelCopies is called before so many bytes of a file are copied from disk to a connection, and what it returns afterwards. It has the

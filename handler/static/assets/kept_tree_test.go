@@ -9,19 +9,20 @@ import (
 	"time"
 
 	"github.com/scan2food/usher/handler/static/archive"
+	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
 // countedEncoder counts what is encoded, and is told before.
 type countedEncoder struct {
-	encoder
+	variants.Encoder
 	calls  *atomic.Int64
 	before func()
 }
 
-func (e countedEncoder) encode(coding Coding, content []byte) []byte {
+func (e countedEncoder) Encode(coding variants.Coding, content []byte) []byte {
 	e.calls.Add(1)
 	e.before()
-	return e.encoder.encode(coding, content)
+	return e.Encoder.Encode(coding, content)
 }
 
 // keptTree is a tree whose variants are kept on disk, and how often it encoded.
@@ -38,17 +39,26 @@ func newKeptTree(t *testing.T, directory string, files map[string]string, config
 	t.Helper()
 	k := &keptTree{directory: directory, encodes: func() {}}
 	k.stillTree = newStillTree(t, files, append([]func(*TreeConfig){func(c *TreeConfig) {
-		c.Encode = []Coding{Gzip, Zstd, Brotli}
+		c.Encode = []variants.Coding{variants.Gzip, variants.Zstd, variants.Brotli}
 		c.Variants = k.open(t, "compressed", 0)
 	}}, configure...)...)
-	k.compression.newEncoder = func() encoder { return countedEncoder{newEncoders(), &k.calls, func() { k.encodes() }} }
+	k.encodeWith(func() variants.Encoder {
+		return countedEncoder{variants.NewEncoder(), &k.calls, func() { k.encodes() }}
+	})
 	k.h = handlerOfStill(k.stillTree)
 	return k
 }
 
+// encodeWith replaces the encoder. It must be called before the first reading.
+func (k *keptTree) encodeWith(newEncoder func() variants.Encoder) {
+	config := k.config.maker()
+	config.NewEncoder = newEncoder
+	k.maker = variants.New(config)
+}
+
 func handlerOfStill(s *stillTree) *Handler {
 	return &Handler{
-		Sites: []Site{{Prefix: "/static/", Tree: s.Tree}}, VersionQuery: []string{"v"}, Encode: []Coding{Gzip, Brotli, Zstd},
+		Sites: []Site{{Prefix: "/static/", Tree: s.Tree}}, VersionQuery: []string{"v"}, Encode: []variants.Coding{variants.Gzip, variants.Brotli, variants.Zstd},
 	}
 }
 
@@ -84,7 +94,7 @@ func (k *keptTree) look() {
 }
 
 // encoded asks for a path in a coding, and checks the answer.
-func (k *keptTree) encoded(path string, coding Coding, want string) *http.Response {
+func (k *keptTree) encoded(path string, coding variants.Coding, want string) *http.Response {
 	k.t.Helper()
 	response := ask(k.t, k.h, "GET", "/static/"+path, "Accept-Encoding", coding.String())
 	if got := response.Header.Get("Content-Encoding"); got != coding.String() || response.StatusCode != 200 {
@@ -105,7 +115,7 @@ func (k *keptTree) blobs() []string {
 	return blobs
 }
 
-var allCodings = []Coding{Gzip, Zstd, Brotli}
+var allCodings = []variants.Coding{variants.Gzip, variants.Zstd, variants.Brotli}
 
 // writtenAt is when each file of a directory was written last.
 func writtenAt(t *testing.T, directory string) map[string]time.Time {

@@ -8,12 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/scan2food/usher/handler/static/archive"
+	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
 // What was compressed once is not compressed again by the next process, and has the entity tags that it had.
@@ -25,7 +25,7 @@ func TestRestartCompressesNothing(t *testing.T) {
 	if got := first.calls.Load(); got != 9 {
 		t.Errorf("the first process encoded %d times, want 9: three files, in three codings", got)
 	}
-	tags := make(map[Coding]string)
+	tags := make(map[variants.Coding]string)
 	for _, coding := range allCodings {
 		tags[coding] = first.encoded("main.js", coding, files["main.js"]).Header.Get("Etag")
 	}
@@ -46,7 +46,7 @@ func TestRestartCompressesNothing(t *testing.T) {
 	}
 	second.write("renamed.js", files["main.js"])
 	second.settle()
-	second.encoded("renamed.js", Brotli, files["main.js"])
+	second.encoded("renamed.js", variants.Brotli, files["main.js"])
 	if got := second.calls.Load(); got != 0 {
 		t.Errorf("the same bytes under another name were encoded %d times", got)
 	}
@@ -63,8 +63,7 @@ func TestSameContentIsCompressedOnce(t *testing.T) {
 		t.Errorf("encoded %d times, want 3", got)
 	}
 	for _, coding := range allCodings {
-		plain, _ := c.Lookup("main.js").tried(coding)
-		copied, _ := c.Lookup(hashed).tried(coding)
+		plain, copied := c.Lookup("main.js").variants.Get(coding), c.Lookup(hashed).variants.Get(coding)
 		if plain == nil || plain != copied {
 			t.Errorf("%s: %p and %p, want them to be one", coding, plain, copied)
 		}
@@ -72,24 +71,8 @@ func TestSameContentIsCompressedOnce(t *testing.T) {
 	}
 	k.write("third.js", script)
 	k.settle()
-	if k.encoded("third.js", Brotli, script); k.calls.Load() != 3 {
+	if k.encoded("third.js", variants.Brotli, script); k.calls.Load() != 3 {
 		t.Errorf("encoded %d times once there is a third, want 3", k.calls.Load())
-	}
-}
-
-// What another level or another library made has another name.
-func TestOtherSettingsAreOtherNames(t *testing.T) {
-	t.Parallel()
-	names := make(map[string]bool)
-	for _, coding := range allCodings {
-		names[encoderSettings(coding, 1000)] = true
-		if settings := encoderSettings(coding, 1000); !strings.HasPrefix(settings, coding.String()+" ") {
-			t.Errorf("%s has the settings %q", coding, settings)
-		}
-	}
-	names[encoderSettings(Brotli, maxInMemory+1)] = true
-	if len(names) != 4 {
-		t.Errorf("names %v, want four", names)
 	}
 }
 
@@ -106,22 +89,22 @@ func TestVariantsBeyondTheMemory(t *testing.T) {
 	for _, when := range []string{"made", "found"} {
 		k := newKeptTree(t, directory, files, func(c *TreeConfig) { c.Memory = memory })
 		c := k.settle()
-		if held := c.held(); held > memory || held == 0 {
+		if held := heldBytes(c); held > memory || held == 0 {
 			t.Errorf("%s: %d bytes are held, want up to %d", when, held, memory)
 		}
-		inMemory, onDisk := [codings]int{}, 0
+		inMemory, onDisk := make(map[variants.Coding]int), 0
 		for f := range c.All() {
-			for coding, v := range f.variants().made {
-				switch {
+			for _, coding := range allCodings {
+				switch v := f.variants.Get(coding); {
 				case v == nil:
-				case v.content == nil:
+				case v.Bytes == nil:
 					onDisk++
 				default:
 					inMemory[coding]++
 				}
 			}
 		}
-		if onDisk == 0 || inMemory[Brotli] == 0 || inMemory[Gzip] > inMemory[Brotli] {
+		if onDisk == 0 || inMemory[variants.Brotli] == 0 || inMemory[variants.Gzip] > inMemory[variants.Brotli] {
 			t.Errorf("%s: %d variants are on the disk, and in memory %v: want the smallest there", when, onDisk, inMemory)
 		}
 		for name, content := range files {
@@ -148,46 +131,40 @@ func TestVariantsBeyondTheMemory(t *testing.T) {
 	}
 }
 
-// Memory that contents take is given up by variants, and taken again when it is free.
-func TestVariantsMakeRoomForContents(t *testing.T) {
+// Contents leave a fixed part of the memory to variants. A variant in memory stays there.
+func TestVariantsHaveAPartOfTheMemory(t *testing.T) {
 	t.Parallel()
 	script := text(1000) + noise(3000)
 	for _, onDisk := range []bool{true, false} {
 		k := newKeptTree(t, t.TempDir(), map[string]string{"main.js": script}, func(c *TreeConfig) {
-			c.Memory = 20_000
+			c.Memory = 16_000 // 4,000 for variants: one of main.js
 			if !onDisk {
 				c.Variants = nil
 			}
 		})
-		inMemory := func() (count int) {
-			for _, v := range k.catalog.Load().Lookup("main.js").variants().made {
-				if v != nil && v.content != nil {
-					count++
+		inMemory := func() (count, made int) {
+			for _, coding := range allCodings {
+				if v := k.catalog.Load().Lookup("main.js").variants.Get(coding); v != nil {
+					made++
+					if v.Bytes != nil {
+						count++
+					}
 				}
 			}
-			return count
+			return count, made
 		}
-		if k.settle(); inMemory() != 3 {
-			t.Fatalf("kept %v: %d variants are in memory, want all", onDisk, inMemory())
+		wantMade := 1
+		if onDisk {
+			wantMade = 3
+		}
+		k.settle()
+		if count, made := inMemory(); count != 1 || made != wantMade {
+			t.Errorf("on disk %v: %d variants, %d in memory, want %d and one", onDisk, made, count, wantMade)
 		}
 		k.write("photo.jpg", noise(11_000))
-		if held := k.settle().held(); held > 20_000 || inMemory() != 1 {
-			t.Errorf("kept %v: %d bytes are held, with %d variants, want up to 20000 with one", onDisk, held, inMemory())
-		}
-		if k.encoded("main.js", Brotli, script); k.catalog.Load().Lookup("main.js").variants().made[Brotli].content == nil {
-			t.Errorf("kept %v: br is not in memory", onDisk)
-		}
-		if onDisk {
-			k.encoded("main.js", Gzip, script)
-		}
-		k.remove("photo.jpg")
-		k.read()
-		k.now = k.now.Add(DefaultVanished)
-		if k.settle(); inMemory() != 3 {
-			t.Errorf("kept %v: %d variants are in memory, want all again", onDisk, inMemory())
-		}
-		if made := k.calls.Load(); onDisk && made != 3 {
-			t.Errorf("encoded %d times, want 3", made)
+		k.settle()
+		if count, made := inMemory(); count != 1 || made != wantMade {
+			t.Errorf("on disk %v: beside a photo %d variants, %d in memory, want %d and one", onDisk, made, count, wantMade)
 		}
 	}
 }
@@ -245,7 +222,8 @@ func TestVariantsOnDiskAreBounded(t *testing.T) {
 	}
 	k := newKeptTree(t, t.TempDir(), files)
 	store := k.open(t, "bounded", size)
-	k.config.Variants, k.compression.archive = store, store
+	k.config.Variants = store
+	k.encodeWith(func() variants.Encoder { return countedEncoder{variants.NewEncoder(), &k.calls, func() {}} })
 	k.settle()
 	if bytes, entries := store.Size(); entries != 12 || bytes > size {
 		t.Fatalf("%d variants take %d bytes, want 12", entries, bytes)
@@ -259,12 +237,12 @@ func TestVariantsOnDiskAreBounded(t *testing.T) {
 		t.Errorf("encoded %d times, want 24", got)
 	}
 	for name, content := range files {
-		k.encoded(name, Brotli, "new"+content)
+		k.encoded(name, variants.Brotli, "new"+content)
 	}
 	k.now = k.now.Add(time.Minute)
 	k.write("more.js", "more"+text(2000))
 	k.settle()
-	k.encoded("more.js", Brotli, "more"+text(2000)) // there is memory for it
+	k.encoded("more.js", variants.Brotli, "more"+text(2000)) // there is memory for it
 	if bytes, entries := store.Size(); entries != 12 || bytes > size {
 		t.Errorf("%d variants take %d bytes, want 12", entries, bytes)
 	}
@@ -307,11 +285,11 @@ func TestEarlierVersionsAreCompressed(t *testing.T) {
 		sum := sha256.Sum256([]byte(content))
 		return hex.EncodeToString(sum[:8])
 	}
-	current := make(map[Coding]string)
+	current := make(map[variants.Coding]string)
 	for _, coding := range allCodings {
 		current[coding] = k.encoded("main.js?v="+stamp(first), coding, first).Header.Get("Etag")
 	}
-	if made, _ := c.Lookup("side.js").tried(Gzip); made == nil || string(made.content) != gzipOf(t, "s"+first) {
+	if made := c.Lookup("side.js").variants.Get(variants.Gzip); made == nil || string(made.Bytes) != gzipOf(t, "s"+first) {
 		t.Fatal("the sidecar is not used")
 	}
 	k.look()
@@ -348,7 +326,7 @@ func TestEarlierVersionsAreCompressed(t *testing.T) {
 		if response := ask(t, k.h, "GET", "/static/main.js?v="+stamp(first)); bodyOf(t, response) != first {
 			t.Errorf("%s: the earlier version as it is: %v", when, response.Header)
 		}
-		k.encoded("main.js?v="+stamp(second), Brotli, second)
+		k.encoded("main.js?v="+stamp(second), variants.Brotli, second)
 		if got := k.calls.Load(); got != before {
 			t.Errorf("%s: a request had it encoded", when)
 		}

@@ -16,7 +16,11 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
 // text is what every coding makes smaller.
@@ -29,7 +33,7 @@ func handlerOf(t testing.TB, tree *Tree) *Handler {
 	t.Helper()
 	tree.Catalog(context.Background())
 	return &Handler{
-		Sites: []Site{{Prefix: "/static/", Tree: tree}}, VersionQuery: []string{"v"}, Encode: []Coding{Gzip, Brotli, Zstd},
+		Sites: []Site{{Prefix: "/static/", Tree: tree}}, VersionQuery: []string{"v"}, Encode: []variants.Coding{variants.Gzip, variants.Brotli, variants.Zstd},
 	}
 }
 
@@ -55,14 +59,11 @@ func bodyOf(t testing.TB, response *http.Response) string {
 	return string(body)
 }
 
-func awaitVariant(t *testing.T, tree *Tree, path string, coding Coding) *variant {
+func awaitVariant(t *testing.T, tree *Tree, path string, coding variants.Coding) *variants.Variant {
 	t.Helper()
-	var found *variant
+	var found *variants.Variant
 	eventually(t, path+" in "+coding.String(), func() bool {
-		made := tree.Catalog(context.Background()).Lookup(path).variants()
-		if made != nil {
-			found = made.made[coding]
-		}
+		found = tree.Catalog(context.Background()).Lookup(path).variants.Get(coding)
 		return found != nil
 	})
 	if found == nil {
@@ -75,7 +76,7 @@ func awaitVariant(t *testing.T, tree *Tree, path string, coding Coding) *variant
 func TestServeDoesNotAllocate(t *testing.T) {
 	tree, _ := openTree(t, map[string]string{"main.js": text(20_000), "logo.png": text(20_000)})
 	h := handlerOf(t, tree)
-	coded := awaitVariant(t, tree, "main.js", Brotli)
+	coded := awaitVariant(t, tree, "main.js", variants.Brotli)
 	etag := tree.Catalog(context.Background()).Lookup("main.js").ETag()
 	for _, c := range []struct{ name, method, path, header, value string }{
 		{"whole", "GET", "/static/main.js", "", ""},
@@ -103,7 +104,7 @@ func TestServeDoesNotAllocate(t *testing.T) {
 		if allocations != 0 {
 			t.Errorf("%s: %v allocations, want none", c.name, allocations)
 		}
-		if coding := w.header["Content-Encoding"]; (c.name == "compressed" || c.name == "weights") && (len(coding) != 1 || &coding[0] != &coded.name[0]) {
+		if coding := w.header["Content-Encoding"]; (c.name == "compressed" || c.name == "weights") && (len(coding) != 1 || &coding[0] != &coded.Encoding[0]) {
 			t.Errorf("%s: Content-Encoding %q, want br", c.name, coding)
 		}
 	}
@@ -127,7 +128,7 @@ func TestServeTakesLittleStack(t *testing.T) {
 	const most = 1200 // bytes
 	tree, _ := openTree(t, map[string]string{"main.js": text(20_000)})
 	h := handlerOf(t, tree)
-	awaitVariant(t, tree, "main.js", Brotli)
+	awaitVariant(t, tree, "main.js", variants.Brotli)
 	for _, codings := range []string{"", "br"} {
 		r := httptest.NewRequest(http.MethodGet, "/static/main.js", nil)
 		r.Header.Set("Accept-Encoding", codings)
@@ -186,16 +187,11 @@ func TestIdentityNotAcceptable(t *testing.T) {
 
 func decoded(t *testing.T, response *http.Response) string {
 	t.Helper()
-	coding, _ := ParseCoding(response.Header.Get("Content-Encoding"))
-	if coding == Identity {
+	coding, _ := variants.ParseCoding(response.Header.Get("Content-Encoding"))
+	if coding == variants.Identity {
 		return bodyOf(t, response)
 	}
-	decoder, closeDecoder, err := newDecoder(coding, []byte(bodyOf(t, response)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer closeDecoder()
-	content, err := io.ReadAll(decoder)
+	content, err := decode(coding, strings.NewReader(bodyOf(t, response)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +207,7 @@ func TestVariantsAreTheFile(t *testing.T) {
 	seen := make(map[string]string)
 	for _, path := range []string{"main.js", "large.js"} {
 		want := bodyOf(t, ask(t, h, "GET", "/static/"+path))
-		for _, coding := range []Coding{Gzip, Zstd, Brotli} {
+		for _, coding := range []variants.Coding{variants.Gzip, variants.Zstd, variants.Brotli} {
 			awaitVariant(t, tree, path, coding)
 			response := ask(t, h, "GET", "/static/"+path, "Accept-Encoding", coding.String())
 			tag := response.Header.Get("Etag")
@@ -239,6 +235,46 @@ func TestVariantsAreTheFile(t *testing.T) {
 	}
 }
 
+func decode(coding variants.Coding, encoded io.Reader) ([]byte, error) {
+	switch coding {
+	case variants.Brotli:
+		return io.ReadAll(brotli.NewReader(encoded))
+	case variants.Zstd:
+		decoder, err := zstd.NewReader(encoded)
+		if err != nil {
+			return nil, err
+		}
+		defer decoder.Close()
+		return io.ReadAll(decoder)
+	default:
+		decoder, err := gzip.NewReader(encoded)
+		if err != nil {
+			return nil, err
+		}
+		return io.ReadAll(decoder)
+	}
+}
+
+// heldBytes is how many bytes of contents and variants are in memory.
+func heldBytes(c *Catalog) (total int64) {
+	counted := make(map[*byte]bool)
+	count := func(content []byte) {
+		if len(content) > 0 && !counted[&content[0]] {
+			counted[&content[0]] = true
+			total += int64(len(content))
+		}
+	}
+	for f := range c.All() {
+		count(f.Content)
+		for _, coding := range allCodings {
+			if v := f.variants.Get(coding); v != nil {
+				count(v.Bytes)
+			}
+		}
+	}
+	return total
+}
+
 func noise(size int) string {
 	random := rand.NewChaCha8([32]byte{})
 	b := make([]byte, size)
@@ -260,12 +296,12 @@ func TestVariantsStayWithinTheMemory(t *testing.T) {
 		}
 	}
 	const memory = 60_000
-	tree := openTreeAt(t, TreeConfig{Root: root, Memory: memory, Encode: []Coding{Gzip, Brotli, Zstd}})
+	tree := openTreeAt(t, TreeConfig{Root: root, Memory: memory, Encode: []variants.Coding{variants.Gzip, variants.Brotli, variants.Zstd}})
 	catalog := tree.Catalog(context.Background())
 	some := catalog.Lookup("0.js")
-	eventually(t, "a variant", func() bool { return some.variants() != nil })
+	eventually(t, "a variant", func() bool { return some.variants.Get(variants.Gzip) != nil })
 	tree.Close() // and with it the making of variants
-	held := catalog.held()
+	held := heldBytes(catalog)
 	if held > memory {
 		t.Errorf("%d bytes are held, want no more than %d", held, memory)
 	}

@@ -10,15 +10,17 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
 // A compressed file beside a file is sent in its place if it decodes to it, and is reported and never sent if not.
 func TestSidecars(t *testing.T) {
 	t.Parallel()
 	content := text(5000)
-	encoders := newEncoders()
-	defer encoders.close()
-	good := func(c Coding) string { return string(encoders.encode(c, []byte(content))) }
+	encoders := variants.NewEncoder()
+	defer encoders.Close()
+	good := func(c variants.Coding) string { return string(encoders.Encode(c, []byte(content))) }
 	// What the test puts there must differ from what would be made.
 	marked := gzipOf(t, content[:2000]) + gzipOf(t, content[2000:])
 	for _, c := range []struct {
@@ -32,9 +34,9 @@ func TestSidecars(t *testing.T) {
 		{"gzip cut short", ".gz", marked[:len(marked)-5], false, true, "an upload that broke off"},
 		{"not gzip", ".gz", "hello", false, true, "no gzip at all"},
 		{"gzip bomb", ".gz", gzipOf(t, strings.Repeat("\x00", 4<<20)), false, true, "expands to far more than the file"},
-		{"brotli of other bytes", ".br", string(encoders.encode(Brotli, []byte("stale"))), false, true, "stale"},
-		{"brotli cut short", ".br", good(Brotli)[:20], false, true, "an upload that broke off"},
-		{"zstd of other bytes", ".zst", string(encoders.encode(Zstd, []byte("stale"))), false, true, "stale"},
+		{"brotli of other bytes", ".br", string(encoders.Encode(variants.Brotli, []byte("stale"))), false, true, "stale"},
+		{"brotli cut short", ".br", good(variants.Brotli)[:20], false, true, "an upload that broke off"},
+		{"zstd of other bytes", ".zst", string(encoders.Encode(variants.Zstd, []byte("stale"))), false, true, "stale"},
 		{"not zstd", ".zst", "hello, this is no zstd", false, true, "no zstd at all"},
 		{"larger than the file", ".gz", gzipOf(t, noise(6000)), false, false, "it does not pay, whatever it is"},
 	} {
@@ -47,15 +49,15 @@ func TestSidecars(t *testing.T) {
 				}
 			}
 			core, logs := observer.New(zap.WarnLevel)
-			tree := openTreeAt(t, TreeConfig{Root: root, Logger: zap.New(core), Encode: []Coding{Gzip, Zstd, Brotli}})
-			var coding Coding
-			for candidate, extension := range sidecarExtensions {
+			tree := openTreeAt(t, TreeConfig{Root: root, Logger: zap.New(core), Encode: []variants.Coding{variants.Gzip, variants.Zstd, variants.Brotli}})
+			var coding variants.Coding
+			for candidate, extension := range variants.Extensions {
 				if extension == c.extension {
-					coding = Coding(candidate)
+					coding = variants.Coding(candidate)
 				}
 			}
 			made := awaitVariant(t, tree, "main.js", coding)
-			if used := string(made.content) == c.sidecar; used != c.used {
+			if used := string(made.Bytes) == c.sidecar; used != c.used {
 				t.Errorf("used: %t, want %t (%s)", used, c.used, c.why)
 			}
 			response := ask(t, handlerOf(t, tree), "GET", "/static/main.js", "Accept-Encoding", coding.String())
@@ -74,14 +76,14 @@ func TestSidecarOfEarlierBytes(t *testing.T) {
 	t.Parallel()
 	old, next := text(5000), "/* new */"+text(5000)
 	tree, root := openTree(t, map[string]string{"main.js": old, "main.js.gz": gzipOf(t, old)})
-	awaitVariant(t, tree, "main.js", Gzip)
+	awaitVariant(t, tree, "main.js", variants.Gzip)
 	if err := os.WriteFile(filepath.Join(root, "main.js"), []byte(next), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the new bytes", func() bool {
 		return string(tree.Catalog(context.Background()).Lookup("main.js").Content) == next
 	})
-	awaitVariant(t, tree, "main.js", Gzip)
+	awaitVariant(t, tree, "main.js", variants.Gzip)
 	if response := ask(t, handlerOf(t, tree), "GET", "/static/main.js", "Accept-Encoding", "gzip"); decoded(t, response) != next {
 		t.Error("the stale sidecar was sent")
 	}
@@ -105,7 +107,7 @@ func TestSidecarWithoutItsFile(t *testing.T) {
 func TestVariantsAreMadeOnce(t *testing.T) {
 	t.Parallel()
 	tree, root := openTree(t, map[string]string{"main.js": text(5000)})
-	before := awaitVariant(t, tree, "main.js", Brotli)
+	before := awaitVariant(t, tree, "main.js", variants.Brotli)
 	touched := time.Now().Add(-time.Hour)
 	if err := os.Chtimes(filepath.Join(root, "main.js"), touched, touched); err != nil {
 		t.Fatal(err)
@@ -117,8 +119,7 @@ func TestVariantsAreMadeOnce(t *testing.T) {
 		catalog := tree.Catalog(context.Background())
 		return catalog.Lookup("other.js") != nil && catalog.Lookup("main.js").ModTime.Equal(touched.Truncate(time.Second))
 	})
-	made := tree.Catalog(context.Background()).Lookup("main.js").variants()
-	if made == nil || made.made[Brotli] != before {
+	if tree.Catalog(context.Background()).Lookup("main.js").variants.Get(variants.Brotli) != before {
 		t.Error("the variant was not taken over")
 	}
 }

@@ -84,14 +84,8 @@ func startAndCompress(b *testing.B, root, directory string) {
 		b.Fatal(err)
 	}
 	defer tree.Close()
-	catalog := tree.Catalog(b.Context())
-	for _, file := range catalog.compressedFiles() {
-		for _, coding := range allCodings {
-			for _, tried := file.tried(coding); !tried; _, tried = file.tried(coding) {
-				time.Sleep(time.Millisecond)
-			}
-		}
-	}
+	tree.refresh(b.Context(), true)
+	tree.background.Wait()
 }
 
 func processorTime(b *testing.B) time.Duration {

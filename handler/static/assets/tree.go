@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
 // Defaults of a [TreeConfig].
@@ -66,7 +68,7 @@ type Tree struct {
 
 	followers followers
 
-	compression     compression
+	maker           *variants.Maker
 	stopCompressing context.CancelFunc
 	archiving       sync.Mutex
 	archiveWait     time.Duration
@@ -95,10 +97,7 @@ func OpenTree(config TreeConfig) (*Tree, error) {
 	if t.config.Vanished == 0 {
 		t.config.Vanished = DefaultVanished
 	}
-	t.compression = compression{
-		wanted: t.config.Encode, memory: t.config.Memory, archive: t.config.Variants, newEncoder: newEncoders, now: t.config.Now,
-		logger: t.config.Logger.With(zap.String("root", t.config.Root)),
-	}
+	t.maker = variants.New(t.config.maker())
 	return t, nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
 // TreeConfig is what a [Tree] is made of.
@@ -20,7 +22,7 @@ type TreeConfig struct {
 	// Vanished is how long a file that is gone from the disk is still served. Default 10s.
 	Vanished time.Duration
 	// Encode are the codings that files are put into. Nil: none.
-	Encode []Coding
+	Encode []variants.Coding
 	// Poll is how often to look for changes, instead of waiting for the file system to tell of them. Zero: it is waited,
 	// and looked where that does not work.
 	Poll time.Duration
@@ -30,7 +32,7 @@ type TreeConfig struct {
 	Archive Archive
 	// Variants keeps what files are in other codings, so that it is made once. Nil: it is made by each process, for as much as
 	// there is memory.
-	Variants Archive
+	Variants variants.Archive
 	// Ledger observes names that hold the hash of other content. Nil: none are observed.
 	Ledger Ledger
 	// Promises remembers the versions of replaced files that are not archived. Nil: they are forgotten.
@@ -38,4 +40,12 @@ type TreeConfig struct {
 	// Logger is told of generations, and of what could not be read.
 	Logger *zap.Logger
 	Now    func() time.Time
+}
+
+// maker configures the maker of variants.
+func (c *TreeConfig) maker() variants.Config {
+	return variants.Config{
+		Codings: c.Encode, Memory: c.Memory / variantShare, Archive: c.Variants, Now: c.Now,
+		Logger: c.Logger.With(zap.String("root", c.Root)),
+	}
 }

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"path"
 	"strings"
+
+	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
 var (
@@ -51,10 +53,10 @@ func (h *Handler) write(w http.ResponseWriter, r *http.Request, a *answer) (writ
 // inMemory returns the body and its Content-Length, or nil if the body must be opened first.
 func (a *answer) inMemory() (length []string, content []byte) {
 	switch {
-	case a.coding != Identity:
+	case a.coding != variants.Identity:
 		return nil, nil
 	case a.variant != nil:
-		return a.variant.contentLength, a.variant.content
+		return a.variant.ContentLength, a.variant.Bytes
 	default:
 		return a.file.contentLength, a.file.Content
 	}
@@ -66,7 +68,7 @@ func (h *Handler) writeOpened(w http.ResponseWriter, r *http.Request, a *answer)
 	content, err := a.open()
 	switch {
 	case err != nil && a.variant != nil:
-		a.file.forgetVariant(a.variant)
+		a.file.variants.Forget(a.variant)
 		if a.catalog != nil {
 			a.catalog.lost.Store(true)
 		}
@@ -79,7 +81,7 @@ func (h *Handler) writeOpened(w http.ResponseWriter, r *http.Request, a *answer)
 	defer content.Close()
 	a.writeHeader(w.Header())
 	switch {
-	case a.coding != Identity:
+	case a.coding != variants.Identity:
 		writeEncoded(w, r, a, content)
 	case a.conditional:
 		h.writeConditional(w, r, a, content)
@@ -98,10 +100,10 @@ func (a *answer) open() (*opened, error) {
 	switch {
 	case a.variant == nil:
 		return a.file.open(a.catalog)
-	case a.variant.content != nil:
-		return inMemory(a.variant.content), nil
+	case a.variant.Bytes != nil:
+		return inMemory(a.variant.Bytes), nil
 	}
-	content, ok := a.variant.kept.open()
+	content, ok := a.variant.Open()
 	if !ok {
 		return nil, errOtherContent
 	}
@@ -110,7 +112,7 @@ func (a *answer) open() (*opened, error) {
 
 func (a *answer) size() int64 {
 	if a.variant != nil {
-		return a.variant.size
+		return a.variant.Size
 	}
 	return a.file.Size
 }
@@ -125,9 +127,9 @@ func (a *answer) writeHeader(header http.Header) {
 	header["Content-Type"] = a.file.contentType
 	switch {
 	case a.variant != nil:
-		header["Content-Encoding"] = a.variant.name
-	case a.coding != Identity:
-		header["Content-Encoding"] = codingHeaders[a.coding]
+		header["Content-Encoding"] = a.variant.Encoding
+	case a.coding != variants.Identity:
+		header["Content-Encoding"] = a.coding.Header()
 	default:
 		header["Accept-Ranges"] = acceptRanges
 	}
@@ -137,7 +139,7 @@ func (a *answer) writeHeader(header http.Header) {
 func (a *answer) writeValidators(header http.Header) {
 	header["Cache-Control"] = a.cacheControl
 	header["Etag"] = a.etag
-	if compressible(a.file.contentType[0]) || a.coding != Identity {
+	if a.file.variants != nil || compressible(a.file.contentType[0]) || a.coding != variants.Identity {
 		header["Vary"] = appendVary(header["Vary"])
 	}
 }
@@ -156,7 +158,7 @@ func appendVary(already []string) []string {
 
 // writeEncoded compresses while it sends, for a client that accepts no coding that exists already.
 func writeEncoded(w http.ResponseWriter, r *http.Request, a *answer, content *opened) {
-	encoder, err := fastEncoder(a.coding, w)
+	encoder, err := variants.Fast(a.coding, w)
 	if err != nil {
 		clearContent(w.Header())
 		fail(w, r, http.StatusNotAcceptable)

@@ -1,4 +1,4 @@
-package assets
+package variants
 
 import "testing"
 
@@ -44,4 +44,18 @@ func TestBestCoding(t *testing.T) {
 			t.Errorf("%s: %q: %s, %t, want %s, %t (%s)", c.name, c.header, got, ok, c.want, c.ok, c.why)
 		}
 	}
+}
+
+// The chosen coding is acceptable to the client.
+func FuzzAcceptEncoding(f *testing.F) {
+	for _, value := range []string{"gzip, br", "gzip;q=0", "*;q=0.5, identity;q=0", "zstd;q=1.000", ";;q=,"} {
+		f.Add(value)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		acceptance := ParseAcceptEncoding([]string{value})
+		best, ok := acceptance.Best(&[codings]int64{100, 50, 60, 70})
+		if ok && acceptance[best] == 0 {
+			t.Errorf("%q: chose %s, which is not acceptable", value, best)
+		}
+	})
 }

@@ -1,59 +1,20 @@
-package assets
+package variants
 
-import (
-	"net/http"
-	"strings"
-)
+import "strings"
 
-// Coding is a content coding (RFC 9110, 8.4.1) that this package can produce.
-type Coding uint8
-
-// The codings. Identity is the bytes as they are.
-const (
-	Identity Coding = iota
-	Brotli
-	Zstd
-	Gzip
-	codings // how many there are
-)
-
-// codingNames are the registered names.
-var (
-	codingNames    = [codings]string{"identity", "br", "zstd", "gzip"}
-	codingPriority = [...]Coding{Brotli, Zstd, Gzip, Identity}
-	codingHeaders  = [codings][]string{{"identity"}, {"br"}, {"zstd"}, {"gzip"}}
-)
-
-// String returns the coding's name as it stands in Content-Encoding.
-func (c Coding) String() string { return codingNames[c] }
-
-// ParseCoding returns the coding of a registered name, or of its historical alias (RFC 9110, 8.4.1.3). The name is
-// compared without regard to case.
-func ParseCoding(name string) (Coding, bool) {
-	for c, known := range codingNames {
-		if strings.EqualFold(name, known) {
-			return Coding(c), true
-		}
-	}
-	if strings.EqualFold(name, "x-gzip") {
-		return Gzip, true
-	}
-	return Identity, false
-}
-
-// Acceptance is what a request's Accept-Encoding says: the weight of each coding, 0 to 1000, where 0 is "not acceptable".
+// Acceptance is a parsed Accept-Encoding: the weight of each coding, 0 to 1000. 0 is "not acceptable".
 type Acceptance [codings]uint16
 
-// unlistedIdentity is the weight of an identity that the client neither listed nor excluded: acceptable, and less
-// wanted than anything it did list.
+// unlistedIdentity is the weight of identity if the client neither lists nor excludes it: acceptable, and less than
+// anything that it lists.
 const unlistedIdentity = 1
 
-// onlyIdentity is what a client without the header gets. It accepts every coding in the letter of RFC 9110 (12.5.3),
-// yet those that send none are those that cannot decode any.
+// onlyIdentity is for a client without the header. By the letter of RFC 9110 (12.5.3) it accepts every coding, but clients
+// that send no header can decode none.
 var onlyIdentity = Acceptance{Identity: unlistedIdentity}
 
-// ParseAcceptEncoding reads the values of Accept-Encoding (RFC 9110, 12.5.3). It never fails: an element that cannot
-// be understood is as if it were not there. Of a coding that is listed twice the lower weight counts.
+// ParseAcceptEncoding reads the values of Accept-Encoding (RFC 9110, 12.5.3). It never fails: it ignores invalid
+// elements. If a coding is listed twice, the lower weight counts.
 func ParseAcceptEncoding(values []string) Acceptance {
 	if len(values) == 0 {
 		return onlyIdentity
@@ -134,11 +95,11 @@ func parseWeight(s string) (uint16, bool) {
 	return thousandths, true
 }
 
-// trimSpace takes optional whitespace (RFC 9110, 5.6.3) off both ends.
+// trimSpace removes optional whitespace (RFC 9110, 5.6.3) from both ends.
 func trimSpace(s string) string { return strings.Trim(s, " \t") }
 
-// Best returns the coding that the client wants most among those available, and false where it accepts none of them.
-// Equal weights are decided by size, given in bytes for each coding; a negative size is a coding that is not available.
+// Best returns the coding with the highest weight among those available, and false if the client accepts none of them.
+// Between equal weights the smaller size wins. A negative size is a coding that is not available.
 func (a Acceptance) Best(sizes *[codings]int64) (best Coding, ok bool) {
 	for _, c := range codingPriority {
 		if sizes[c] < 0 || a[c] == 0 {
@@ -151,12 +112,9 @@ func (a Acceptance) Best(sizes *[codings]int64) (best Coding, ok bool) {
 	return best, ok
 }
 
-// acceptEncoding returns the acceptance of a request's header.
-func acceptEncoding(h http.Header) Acceptance { return ParseAcceptEncoding(h["Accept-Encoding"]) }
-
-// acceptsIdentity reports an Accept-Encoding that excludes nothing, at a glance: it has no weights. Nearly none has.
-func acceptsIdentity(h http.Header) bool {
-	for _, value := range h["Accept-Encoding"] {
+// excludesNothing reports an Accept-Encoding without weights, as nearly all are.
+func excludesNothing(values []string) bool {
+	for _, value := range values {
 		if strings.Contains(value, ";") {
 			return false
 		}

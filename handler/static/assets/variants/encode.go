@@ -1,4 +1,4 @@
-package assets
+package variants
 
 import (
 	"bytes"
@@ -13,15 +13,15 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// encoder puts contents into codings. It is used by one goroutine at a time.
-type encoder interface {
-	encode(coding Coding, content []byte) []byte
-	close()
+// Encoder compresses contents. One goroutine at a time may use it.
+type Encoder interface {
+	Encode(coding Coding, content []byte) []byte
+	Close()
 }
 
-// encoders compress at the level that is worth its time for what is done once. What they work with, tens of megabytes, is made
-// when it is first needed, and used again for the next content.
-type encoders struct {
+// encoder compresses at levels that are worth their time once. It makes its buffers, tens of megabytes, when they are needed
+// first, and uses them for each content.
+type encoder struct {
 	gzip   *gzip.Writer
 	zstd   *zstd.Encoder
 	brotli map[brotli.WriterOptions]*brotli.Writer
@@ -30,21 +30,22 @@ type encoders struct {
 	scratch []byte // what zstd writes to
 }
 
-func newEncoders() encoder { return &encoders{brotli: make(map[brotli.WriterOptions]*brotli.Writer)} }
+// NewEncoder returns an encoder.
+func NewEncoder() Encoder { return &encoder{brotli: make(map[brotli.WriterOptions]*brotli.Writer)} }
 
-func (e *encoders) close() {
+func (e *encoder) Close() {
 	if e.zstd != nil {
 		_ = e.zstd.Close()
 	}
 }
 
-// encode returns the content in a coding. The writers have no other errors than those of what they write to.
-func (e *encoders) encode(coding Coding, content []byte) []byte {
+// Encode returns a content in a coding. The writers have no errors of their own, and the buffer has none.
+func (e *encoder) Encode(coding Coding, content []byte) []byte {
 	e.out.Reset()
 	switch coding {
 	case Zstd:
 		e.scratch = e.zstdEncoder().EncodeAll(content, e.scratch[:0])
-		return bytes.Clone(e.scratch) // it makes room for all of the content
+		return bytes.Clone(e.scratch) // EncodeAll reserves room for all of the content
 	case Brotli:
 		e.write(e.brotliWriter(brotliOptions(int64(len(content)))), content)
 	default:
@@ -53,7 +54,7 @@ func (e *encoders) encode(coding Coding, content []byte) []byte {
 	return bytes.Clone(e.out.Bytes()) // without the room that the buffer grew to
 }
 
-func (e *encoders) write(w interface {
+func (e *encoder) write(w interface {
 	io.WriteCloser
 	Reset(io.Writer)
 }, content []byte) {
@@ -62,37 +63,39 @@ func (e *encoders) write(w interface {
 	_ = w.Close()
 }
 
-func (e *encoders) zstdEncoder() *zstd.Encoder {
-	if e.zstd == nil { // there is nothing wrong with these options
+func (e *encoder) zstdEncoder() *zstd.Encoder {
+	if e.zstd == nil { // these options are valid
 		e.zstd, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1))
 	}
 	return e.zstd
 }
 
-func (e *encoders) gzipWriter() *gzip.Writer {
-	if e.gzip == nil { // nor with this level
+func (e *encoder) gzipWriter() *gzip.Writer {
+	if e.gzip == nil { // this level is valid
 		e.gzip, _ = gzip.NewWriterLevel(nil, gzip.BestCompression)
 	}
 	return e.gzip
 }
 
-func (e *encoders) brotliWriter(options brotli.WriterOptions) *brotli.Writer {
+func (e *encoder) brotliWriter(options brotli.WriterOptions) *brotli.Writer {
 	if e.brotli[options] == nil {
 		e.brotli[options] = brotli.NewWriterOptions(nil, options)
 	}
 	return e.brotli[options]
 }
 
-// brotliOptions are the best level for a second of work, in a window of the content's size, and beyond it a level that is as
-// small as zstd's best.
+// brotliLarge is the size above which brotli's best level takes too long: a second for a megabyte.
+const brotliLarge = 1 << 20
+
+// brotliOptions are the best level for small contents, and for large ones a level that compresses as well as zstd's best.
 func brotliOptions(size int64) brotli.WriterOptions {
-	if size > maxInMemory {
+	if size > brotliLarge {
 		return brotli.WriterOptions{Quality: 6}
 	}
 	return brotli.WriterOptions{Quality: brotli.BestCompression, LGWin: 20} // the memory of the encoder is 8 times that
 }
 
-// encoderSettings name how a content of some size is put into a coding: where they differ, the outcome may.
+// encoderSettings name how a content of some size is encoded. Other settings may give other bytes.
 func encoderSettings(coding Coding, size int64) string {
 	switch coding {
 	case Brotli:
@@ -105,7 +108,7 @@ func encoderSettings(coding Coding, size int64) string {
 	}
 }
 
-// libraryVersion is that of a module in this build; "" where the build does not tell.
+// libraryVersion is the version of a module in this build, or "" if the build does not record it.
 func libraryVersion(path string) string { return libraryVersions()[path] }
 
 var libraryVersions = sync.OnceValue(func() map[string]string {
@@ -123,8 +126,8 @@ var libraryVersions = sync.OnceValue(func() map[string]string {
 	return versions
 })
 
-// fastEncoder compresses while it is sent, at a level that keeps up with the network.
-func fastEncoder(coding Coding, w io.Writer) (io.WriteCloser, error) {
+// Fast compresses while sending, at a level that keeps up with the network.
+func Fast(coding Coding, w io.Writer) (io.WriteCloser, error) {
 	switch coding {
 	case Zstd:
 		return zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))

@@ -1,0 +1,115 @@
+package assets
+
+import (
+	"context"
+	"crypto/sha256"
+	"io"
+	"slices"
+
+	"github.com/scan2food/usher/handler/static/assets/variants"
+)
+
+// minCompressed is the smallest file that is worth compressing, in bytes. Below it the header weighs more.
+const minCompressed = 512
+
+// variantShare is the part of the memory for compressed forms: one in so many. The rest is for contents.
+const variantShare = 4
+
+// isCompressed reports a file that is worth compressing.
+func isCompressed(f *File) bool {
+	return f.Size >= minCompressed && f.Size <= maxProved && compressible(f.contentType[0])
+}
+
+// hasSidecar reports a file with a compressed form beside it.
+func (c *Catalog) hasSidecar(f *File) bool {
+	for _, extension := range variants.Extensions {
+		if extension != "" && c.files[f.Path+extension] != nil {
+			return f.original == nil && f.Size <= maxProved
+		}
+	}
+	return false
+}
+
+// shareVariants gives files with the same content the same set of variants: the set of the catalog before, if it has the
+// content. It must be called before the catalog is published.
+func (c *Catalog) shareVariants(previous *Catalog) {
+	known := make(map[[sha256.Size]byte]*variants.Set)
+	if previous != nil {
+		for _, f := range previous.files {
+			if f.variants != nil {
+				known[f.digest] = f.variants
+			}
+		}
+	}
+	for _, f := range c.files {
+		if f.variants != nil || !isCompressed(f) && !c.hasSidecar(f) {
+			continue
+		}
+		if known[f.digest] == nil {
+			known[f.digest] = variants.NewSet(f.digest, f.Size)
+		}
+		f.variants = known[f.digest]
+	}
+}
+
+// contents are the files that may have variants.
+func (c *Catalog) contents() (contents []variants.Content) {
+	if c == nil {
+		return nil
+	}
+	for f := range c.All() {
+		if f.variants != nil {
+			contents = append(contents, variants.Content{Path: f.Path, Set: f.variants, Encode: isCompressed(f)})
+		}
+	}
+	return contents
+}
+
+// compress makes the variants of a new catalog in the background. It stops the making of those of an older one.
+func (t *Tree) compress(ctx context.Context, previous, catalog *Catalog) {
+	if t.stopCompressing != nil {
+		t.stopCompressing()
+	}
+	ctx, t.stopCompressing = context.WithCancel(ctx)
+	t.background.Go(func() { t.maker.Make(ctx, catalog.contents(), previous.contents(), source{catalog}) })
+}
+
+// source reads the files of a catalog for the maker of variants.
+type source struct{ catalog *Catalog }
+
+func (s source) Read(path string, scratch *[]byte) ([]byte, error) {
+	return s.catalog.files[path].whole(s.catalog, scratch)
+}
+
+func (s source) Sidecar(path string, coding variants.Coding) (encoded []byte, sidecar string) {
+	beside := s.catalog.files[path+variants.Extensions[coding]]
+	if beside == nil || s.catalog.files[path].original != nil || beside.Size >= s.catalog.files[path].Size {
+		return nil, ""
+	}
+	encoded, err := beside.whole(s.catalog, new([]byte))
+	if err != nil {
+		return nil, "" // replaced on disk meanwhile
+	}
+	return encoded, beside.Path
+}
+
+// whole returns the bytes of a file. Bytes from disk are in scratch.
+func (f *File) whole(catalog *Catalog, scratch *[]byte) ([]byte, error) {
+	if f.Content != nil {
+		return f.Content, nil
+	}
+	file, err := f.open(catalog)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	*scratch = slices.Grow((*scratch)[:0], int(f.Size))
+	content := (*scratch)[:f.Size]
+	if _, err := io.ReadFull(file, content); err != nil {
+		return nil, err
+	}
+	if sha256.Sum256(content) != f.digest {
+		return nil, errOtherContent
+	}
+	return content, nil
+}
