@@ -33,12 +33,12 @@ func (g *WebSocketGate) refused(r *http.Request, d *gate.Decision) {
 	}
 	g.owner.Count(route, d.Outcome)
 	if entry := g.logger.Check(zapcore.WarnLevel, "WSREJECT"); entry != nil {
-		writeRefused(entry, r, route, g.gate.RedactPath(r.URL.Path), d)
+		writeRefused(entry, r, route, g.gate.Redactor(r, d), d)
 	}
 }
 
 // writeRefused writes WSREJECT. The query is not shown: it holds what was presented.
-func writeRefused(entry *zapcore.CheckedEntry, r *http.Request, route, path string, d *gate.Decision) {
+func writeRefused(entry *zapcore.CheckedEntry, r *http.Request, route string, redactor *gate.Redactor, d *gate.Decision) {
 	why, code := d.Outcome.Reason(), uint16(0)
 	if d.Closed {
 		code = d.Outcome.CloseCode()
@@ -56,8 +56,8 @@ func writeRefused(entry *zapcore.CheckedEntry, r *http.Request, route, path stri
 		zap.Uint16("close_code", code), // 0: told by status
 		zap.String("key", d.Key),
 		zap.String("client", request.Client(r).String()),
-		zap.String("origin", r.Header.Get("Origin")),
-		zap.String("path", path),
+		zap.String("origin", redactor.Text(r.Header.Get("Origin"))),
+		zap.String("path", redactor.Path(r.URL.Path)),
 		zap.String("reason", why),
 	)
 }

@@ -1,6 +1,9 @@
 package gate
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -14,6 +17,7 @@ func TestFindKeys(t *testing.T) {
 	byRoute := make(map[string][]keys.Key)
 	for label, key := range map[string]string{
 		"plain": "plain-key-0123456789", "padded": "cGFkZGVkIGtleSBvZiBvdXJz==", "dotted": "dotted.key,of=ours;0123", "odd": "odd key/+0123456789",
+		"digest": "sha256:" + fmt.Sprintf("%x", sha256.Sum256([]byte("known-by-its-digest"))),
 	} {
 		made, err := keys.NewKey(label, key, time.Time{}, time.Time{})
 		if err != nil {
@@ -45,7 +49,12 @@ func TestFindKeys(t *testing.T) {
 		{"delimiters inside, in a URL", `"/ws/?key=dotted.key,of=ours;0123"`, []string{"dotted"}, "to the end of the word"},
 		{"escaped", `"/ws/?key=odd+key%2F%2B0123456789"`, []string{"odd"}, "as a URL has it"},
 		{"twice", `"plain-key-0123456789" "plain-key-0123456789"`, []string{"plain"}, "it is told once"},
-		{"longer", `"plain-key-01234567890"`, nil, "another word"},
+		{"within a word", `"xplain-key-01234567890"`, []string{"plain"}, "whatever stands beside it"},
+		{"base64", `"` + base64.StdEncoding.EncodeToString([]byte("user:plain-key-0123456789")) + `"`, []string{"plain"}, "as in Basic credentials"},
+		{"escaped twice", `"plain%252dkey%252d0123456789"`, []string{"plain"}, "a URL within a URL"},
+		{"other", `"plain-key-0123456788"`, nil, "another key"},
+		{"digest", `?token=known-by-its-digest`, []string{"digest"}, "a whole word"},
+		{"digest within a word", `?token=xknown-by-its-digest`, nil, "nothing but its digest is known"},
 		{"none", "body { color: red } ", nil, "nothing there"},
 	} {
 		var got []string

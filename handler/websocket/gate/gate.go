@@ -173,8 +173,3 @@ func (g *Gate) Standing(route string, id keys.ID, now time.Time) Outcome {
 	}
 	return outcomeOf(g.Ring().Standing(route, id, now))
 }
-
-// knows reports whether a value is a key of any route, good or expired.
-func (g *Gate) knows(value string) bool {
-	return g.Ring().Check(g.config.Routes[0].Name, value, g.config.Now()).Status != keys.Unknown
-}

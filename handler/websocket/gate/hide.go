@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/scan2food/usher/handler/websocket/keys"
 )
 
 // UpstreamCredential is what the application gets instead of the client's credential.
@@ -14,9 +16,9 @@ type UpstreamCredential struct {
 }
 
 // hide takes the credential out of every place of the request that could hold it, the sources of the route and any
-// other, in every form of [formsOf], and leaves every other byte as it was.
+// other, in every one of its [keys.Encodings], and leaves every other byte as it was.
 func hide(r *http.Request, d *Decision) {
-	e := eraser{sources: d.Route.places, secrets: append(formsOf(d.value), formsOf(d.decoded)...)}
+	e := eraser{sources: d.Route.places, secrets: append(keys.Encodings(d.value), keys.Encodings(d.decoded)...)}
 	r.URL.RawQuery = editQuery(r.URL.RawQuery, e.parameter)
 	r.URL.ForceQuery = r.URL.ForceQuery && r.URL.RawQuery == ""
 	r.RequestURI = r.URL.RequestURI()

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -8,183 +9,286 @@ import (
 	"github.com/scan2food/usher/handler/websocket/keys"
 )
 
-// redactor replaces the credentials of one request, wherever they stand.
-type redactor struct {
+// Redactor replaces the credentials of one request, wherever they stand. The work grows linearly with the length of a text.
+type Redactor struct {
 	gate *Gate
-	// presented is what stands at the sources of the request; it may stand elsewhere too, as a part of something else
-	presented []string
-	left      *int // of maxLoggedParts
+	// presented are the encodings of the values at the sources of the request, whether they are keys or not: other parts of
+	// the request may repeat them.
+	presented []encoding
 }
 
-// header returns a copy if it changes anything.
-func (m redactor) header(header http.Header) (redacted http.Header, changed bool) {
-	redacted = header
-	for name, lines := range header {
-		canonical := http.CanonicalHeaderKey(name) // proxies write Sec-WebSocket-Protocol
-		for i, line := range lines {
-			shown := m.line(canonical, line)
-			if shown == line {
-				continue
-			}
-			if !changed {
-				redacted, changed = header.Clone(), true
-			}
-			redacted[name][i] = shown
+// encoding is one text in which a presented value may stand.
+type encoding struct {
+	text    string
+	encoded bool // it is not the value itself
+}
+
+// maxPresented bounds the values that are searched for elsewhere. A request with more than one is rejected; each is replaced
+// where it stands.
+const maxPresented = 6
+
+// Redactor returns the redactor of a request. d is the decision about the request; it may be nil.
+func (g *Gate) Redactor(r *http.Request, d *Decision) *Redactor {
+	m := &Redactor{gate: g}
+	var values []string
+	present := func(value string) {
+		if len(value) < keys.MinSecretLength || len(values) == maxPresented || slices.Contains(values, value) {
+			return
+		}
+		values = append(values, value)
+		for i, text := range keys.Encodings(value) {
+			m.presented = append(m.presented, encoding{text, i > 0})
 		}
 	}
-	return redacted, changed
-}
-
-func (m *redactor) notePresented(r *http.Request) {
-	note := func(value string) {
-		if len(value) >= keys.MinSecretLength {
-			m.presented = append(m.presented, formsOf(value)...)
+	if d != nil { // the request may hold them no more, or not yet
+		present(d.value)
+		present(d.decoded)
+		if d.Route != nil && d.Route.Upstream != nil {
+			present(d.Route.Upstream.Secret)
 		}
 	}
 	cookies(r.Header["Cookie"], func(name, value string) {
-		if slices.Contains(m.gate.cookies, name) {
-			note(value)
+		if slices.Contains(g.cookies, name) {
+			present(value)
 		}
 	})
-	eachCredential(r, m.gate.sources, func(value string, place Place) {
-		note(value)
-		if place == InSubprotocol {
-			note(decodeSubprotocol(value))
+	eachCredential(r, g.sources, func(value string, in Place) {
+		present(value)
+		if in == InSubprotocol {
+			present(decodeSubprotocol(value))
 		}
 	})
+	return m
 }
 
-func (m redactor) named(place Place, name string) bool {
-	return eraser{sources: m.gate.sources}.named(place, name)
+// span is a part of a text that holds a credential.
+type span struct{ start, end int }
+
+// replace replaces the credentials that stand in the text as it is.
+func (m *Redactor) replace(text string) string {
+	if len(text) < keys.MinSecretLength {
+		return text
+	}
+	spans := m.spans(text)
+	if len(spans) == 0 {
+		return text
+	}
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.start, b.start) })
+	var redacted strings.Builder
+	end := 0
+	for _, s := range spans {
+		if s.start >= end {
+			redacted.WriteString(text[end:s.start])
+			redacted.WriteString(Redacted)
+		}
+		end = max(end, s.end)
+	}
+	redacted.WriteString(text[end:])
+	return redacted.String()
 }
 
-// secret reports a value that is a key of this gate, is of the form of a ticket where there are such, or holds what was presented, whatever it stands under.
-func (m redactor) secret(value string) bool {
-	decoded := decode(value)
-	for _, presented := range m.presented {
-		if strings.Contains(value, presented) || strings.Contains(decoded, presented) {
+func (m *Redactor) spans(text string) []span {
+	var spans []span
+	add := func(start, end int, encoded bool) {
+		if encoded { // the characters around it hold bits of the credential too
+			start, end = base64Around(text, start, end)
+		}
+		spans = append(spans, span{start, end})
+	}
+	m.gate.Ring().Find(text, func(match keys.Match) { add(match.Start, match.End, match.Encoded) })
+	for _, p := range m.presented {
+		for from := 0; ; {
+			at := strings.Index(text[from:], p.text)
+			if at < 0 {
+				break
+			}
+			add(from+at, from+at+len(p.text), p.encoded)
+			from = spans[len(spans)-1].end
+		}
+	}
+	if len(m.gate.cookies) > 0 {
+		eachTicket(text, func(start, end int) { add(start, end, false) })
+	}
+	return spans
+}
+
+func base64Around(text string, start, end int) (int, int) {
+	if start > 0 && isBase64(text[start-1]) {
+		start--
+	}
+	if end < len(text) && isBase64(text[end]) {
+		end++
+	}
+	for end < len(text) && text[end] == '=' {
+		end++
+	}
+	return start, end
+}
+
+func isBase64(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-_+/=", c) >= 0
+}
+
+// ticketStart is the base64 of a brace and a quote, with which the header of every ticket begins.
+const ticketStart = "eyJ"
+
+// eachTicket visits what has the form of a ticket.
+func eachTicket(text string, visit func(start, end int)) {
+	for start := 0; start < len(text); {
+		at := strings.Index(text[start:], ticketStart)
+		if at < 0 {
+			return
+		}
+		start += at
+		end, dots := start, 0
+		for end < len(text) && (text[end] == '.' && dots < 2 || text[end] != '.' && isBase64(text[end])) {
+			if text[end] == '.' {
+				dots++
+			}
+			end++
+		}
+		if dots == 2 {
+			visit(start, end)
+		}
+		start = max(end, start+1)
+	}
+}
+
+// Text redacts a text of no form. If a credential appears only once the text is unescaped, nothing of the text is shown.
+func (m *Redactor) Text(text string) string {
+	redacted := m.replace(text)
+	eachDecoding(redacted, func(decoded string) bool {
+		if m.replace(decoded) == decoded {
 			return true
 		}
-	}
-	return value != "" && (m.gate.knows(value) || len(m.gate.cookies) > 0 && keys.LooksLikeTicket(value))
+		redacted = Redacted
+		return false
+	})
+	return redacted
 }
 
-func (m redactor) parameter(raw, name, value string) (string, bool) {
-	if !m.named(InQuery, name) && !m.secret(value) {
-		return raw, true
-	}
-	escaped, _, _ := strings.Cut(raw, "=")
-	return escaped + "=" + Redacted, true
-}
-
-// target redacts a request target or a Referer.
-func (m redactor) target(uri string) string {
-	before, rest, found := strings.Cut(uri, "?")
-	before = m.path(before)
-	if !found {
+// target redacts a request target or a URL.
+func (m *Redactor) target(uri string) string {
+	before, rest, hasQuery := strings.Cut(uri, "?")
+	before = m.Path(before)
+	if !hasQuery {
 		return before
 	}
 	query, fragment, hasFragment := strings.Cut(rest, "#")
 	if !decodable(query) {
-		// Where parsers disagree on what the parameters are, nothing of the query is shown.
+		// Parsers disagree on the parameters of such a query, so none of it is shown.
 		return before + "?" + Redacted
 	}
-	uri = before + "?" + editQuery(query, m.parameter)
+	uri = before + "?" + joined(m.replace(query), "&", m.parameter)
 	if hasFragment {
-		uri += "#" + fragment
+		uri += "#" + m.Text(fragment)
 	}
 	return uri
 }
 
-// RedactPath returns the path of a handshake, decoded or not, as a log may show it: where a client forgot the question mark, the
-// key stands in it.
-func (g *Gate) RedactPath(path string) string {
-	left := maxLoggedParts
-	return redactor{gate: g, left: &left}.path(path)
+func (m *Redactor) parameter(raw string) string {
+	name, _, hasValue := strings.Cut(raw, "=")
+	if hasValue && m.namesParameter(decode(name)) {
+		return name + "=" + Redacted
+	}
+	return m.Text(raw)
 }
 
-func (m redactor) path(path string) string {
-	if len(path) < keys.MinSecretLength {
-		return path
-	}
-	return joined(path, "/", func(segment string) string {
-		if len(segment) < keys.MinSecretLength {
-			return segment
-		}
-		if m.secret(segment) {
-			return Redacted
-		}
-		return m.parts(segment)
+func (m *Redactor) namesParameter(name string) bool { return m.names(InQuery, name) }
+
+// names reports a source of the gate. It ignores case: a client that writes Key for key has its key there all the same.
+func (m *Redactor) names(in Place, name string) bool {
+	return slices.ContainsFunc(m.gate.sources, func(source Source) bool {
+		return source.Place == in && strings.EqualFold(source.Name, name)
 	})
 }
 
-func (m redactor) line(name, line string) string {
-	switch name {
-	case "Referer":
-		line = m.target(line)
-	case "Cookie":
-		return m.parts(joined(line, ";", m.cookie))
-	case "Sec-Websocket-Protocol":
-		return m.parts(joined(line, ",", m.protocol))
-	case "Authorization":
-		if token, bearer := bearerToken(line); bearer && (m.named(InBearer, "") || m.secret(token)) {
-			return "Bearer " + Redacted
-		}
+// Path redacts the path of a request, decoded or not. A client that forgets the question mark has its key there.
+func (m *Redactor) Path(path string) string {
+	if len(path) < keys.MinSecretLength {
+		return path
 	}
-	if m.named(InHeader, name) || m.secret(line) {
-		return Redacted
-	}
-	return m.parts(line)
+	return joined(m.replace(path), "/", m.segment)
 }
 
-// maxLoggedParts of a request are looked at for keys that stand in places of no form: each is hashed. The rest is not shown.
-const maxLoggedParts = 256
+// segment redacts a path segment, which may hold parameters: a client may forget the question mark or escape it.
+func (m *Redactor) segment(segment string) string {
+	if strings.Contains(segment, "=") {
+		segment = joined(segment, "&", m.parameter)
+	}
+	hidden := false
+	eachDecoding(segment, func(decoded string) bool {
+		hidden = hidden || decoded != segment && m.holdsParameter(decoded)
+		return !hidden
+	})
+	if hidden {
+		return Redacted
+	}
+	return m.Text(segment)
+}
 
-// parts replaces keys that stand in a line of a handshake, in quotes or in any other form that is not a credential's.
-func (m redactor) parts(line string) string {
-	redacted, escaped := line, false
-	for word := range strings.FieldsFuncSeq(line, endsWord) {
-		if len(word) < keys.MinSecretLength {
-			continue
+func (m *Redactor) holdsParameter(text string) bool {
+	for parameter := range strings.FieldsFuncSeq(text, func(c rune) bool { return strings.ContainsRune("?&;/", c) }) {
+		if name, _, hasValue := strings.Cut(parameter, "="); hasValue && m.namesParameter(name) {
+			return true
 		}
-		eachPart(word, func(part string) {
-			if len(part) < keys.MinSecretLength || len(part) > maxFoundLength {
-				return
-			}
-			if *m.left--; *m.left >= 0 && m.gate.knows(part) {
-				redacted = strings.ReplaceAll(redacted, part, Redacted)
-				escaped = escaped || !strings.Contains(line, part)
-			}
-		})
-		if *m.left < 0 || escaped {
-			return Redacted
+	}
+	return false
+}
+
+// header returns a copy.
+func (m *Redactor) header(header http.Header) http.Header {
+	redacted := header.Clone()
+	for name, lines := range redacted {
+		canonical := http.CanonicalHeaderKey(name) // proxies write Sec-WebSocket-Protocol
+		for i, line := range lines {
+			lines[i] = m.line(canonical, line)
 		}
 	}
 	return redacted
 }
 
-func (m redactor) cookie(pair string) string {
-	name, value, _ := strings.Cut(pair, "=")
-	trimmed := strings.Trim(name, " \t")
-	if slices.Contains(m.gate.cookies, trimmed) || m.named(InCookie, trimmed) || m.secret(strings.Trim(value, " \t")) {
-		return name + "=" + Redacted
+func (m *Redactor) line(name, line string) string {
+	switch name {
+	case "Referer":
+		return m.target(line)
+	case "Cookie":
+		return joined(line, ";", m.cookie)
+	case "Sec-Websocket-Protocol":
+		return joined(line, ",", m.protocol)
+	case "Authorization":
+		if _, bearer := bearerToken(line); bearer && m.names(InBearer, "") {
+			return "Bearer " + Redacted
+		}
 	}
-	return pair
+	if m.names(InHeader, name) {
+		return Redacted
+	}
+	return m.Text(line)
 }
 
-func (m redactor) protocol(element string) string {
-	_, value, dotted := strings.Cut(strings.Trim(element, " \t"), ".")
-	if !dotted {
-		value = strings.Trim(element, " \t")
+func (m *Redactor) cookie(pair string) string {
+	name, _, _ := strings.Cut(pair, "=")
+	trimmed := strings.Trim(name, " \t")
+	if slices.Contains(m.gate.cookies, trimmed) || m.names(InCookie, trimmed) {
+		return name + "=" + Redacted
 	}
-	named := isSubprotocolCredential(m.gate.sources, strings.Trim(element, " \t"))
-	if named || m.secret(value) || m.secret(decodeSubprotocol(value)) {
-		return strings.Replace(element, value, Redacted, 1)
+	return m.Text(pair)
+}
+
+func (m *Redactor) protocol(element string) string {
+	trimmed := strings.Trim(element, " \t")
+	prefix, value, dotted := strings.Cut(trimmed, ".")
+	if dotted && isSubprotocolCredential(m.gate.sources, trimmed) {
+		return strings.Replace(element, prefix+"."+value, prefix+"."+Redacted, 1)
 	}
-	return element
+	return m.Text(element)
 }
 
 func joined(line, separator string, edit func(string) string) string {
+	if !strings.Contains(line, separator) {
+		return edit(line)
+	}
 	parts := strings.Split(line, separator)
 	for i, part := range parts {
 		parts[i] = edit(part)

@@ -34,8 +34,9 @@ type Key struct {
 	// Until is when it ends; zero: never.
 	Until time.Time
 
-	digest [sha256.Size]byte
-	id     ID
+	digest   [sha256.Size]byte
+	id       ID
+	patterns []pattern // none where the digest alone is known
 }
 
 // NewKey makes a key of a secret: a literal of at least [MinSecretLength] characters, or sha256: and the 64 hex digits
@@ -49,7 +50,11 @@ func NewKey(label, secret string, from, until time.Time) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	return Key{Label: label, From: from, Until: until, digest: digest, id: identify(digest)}, nil
+	key := Key{Label: label, From: from, Until: until, digest: digest, id: identify(digest)}
+	if !IsDigest(secret) {
+		key.patterns = patternsOf(secret)
+	}
+	return key, nil
 }
 
 // IsDigest reports whether a secret is configured by its digest alone.

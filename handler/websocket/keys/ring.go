@@ -40,6 +40,12 @@ type Ring struct {
 	entries []entry
 	digests []words // of the entries
 	routes  map[string]int
+	names   []string // of the routes
+
+	// for Find
+	patterns map[window][]pattern // by window
+	windows  windowSet
+	opaque   bool // there are keys without patterns
 }
 
 type entry struct {
@@ -72,20 +78,31 @@ func (e *TwiceError) Error() string {
 
 // NewRing makes a ring. One secret twice on one route is a [TwiceError].
 func NewRing(byRoute map[string][]Key) (*Ring, error) {
-	ring := &Ring{routes: make(map[string]int, len(byRoute))}
+	ring := &Ring{routes: make(map[string]int, len(byRoute)), patterns: make(map[window][]pattern)}
 	for number, route := range slices.Sorted(maps.Keys(byRoute)) {
 		ring.routes[route] = number
+		ring.names = append(ring.names, route)
 		labels := make(map[ID]string)
 		for _, key := range byRoute[route] {
 			if label, taken := labels[key.id]; taken {
 				return nil, &TwiceError{route, label, key.Label}
 			}
 			labels[key.id] = key.Label
-			ring.entries = append(ring.entries, entry{number, key})
-			ring.digests = append(ring.digests, toWords(key.digest))
+			ring.add(number, key)
 		}
 	}
 	return ring, nil
+}
+
+func (r *Ring) add(route int, key Key) {
+	for _, p := range key.patterns {
+		p.entry = len(r.entries)
+		r.patterns[p.window] = append(r.patterns[p.window], p)
+		r.windows.add(p.window)
+	}
+	r.opaque = r.opaque || len(key.patterns) == 0
+	r.entries = append(r.entries, entry{route, key})
+	r.digests = append(r.digests, toWords(key.digest))
 }
 
 // Check says what the ring knows of a secret that was presented on a route. It compares the secret with every key, in
@@ -138,18 +155,9 @@ func (r *Ring) EndedBetween(after, upTo time.Time) bool {
 
 // Keys visits every key of the ring.
 func (r *Ring) Keys(visit func(route string, key Key)) {
-	names := r.names()
 	for i := range r.entries {
-		visit(names[r.entries[i].route], r.entries[i].key)
+		visit(r.names[r.entries[i].route], r.entries[i].key)
 	}
-}
-
-func (r *Ring) names() []string {
-	names := make([]string, len(r.routes))
-	for name, number := range r.routes {
-		names[number] = name
-	}
-	return names
 }
 
 // Shared is one secret that stands under two routes, by label.
@@ -165,7 +173,6 @@ func (s Shared) String() string {
 
 // Shared lists the secrets that open more than one route, each with the first other route that has it.
 func (r *Ring) Shared() []Shared {
-	names := r.names()
 	var shared []Shared
 	first := make(map[ID]entry)
 	for _, e := range r.entries {
@@ -175,7 +182,7 @@ func (r *Ring) Shared() []Shared {
 			continue
 		}
 		shared = append(shared, Shared{
-			Routes: [2]string{names[before.route], names[e.route]},
+			Routes: [2]string{r.names[before.route], r.names[e.route]},
 			Labels: [2]string{before.key.Label, e.key.Label},
 		})
 	}

@@ -1,0 +1,38 @@
+package keys
+
+import (
+	"encoding/base64"
+	"strings"
+)
+
+// Encodings returns the texts in which a secret may stand: itself, with + for blanks as in forms, and what its base64 always
+// contains, whether it is encoded alone or within a longer text such as Basic credentials. The secret comes first. An empty
+// secret has none.
+func Encodings(secret string) []string {
+	if secret == "" {
+		return nil
+	}
+	all := []string{secret}
+	if strings.Contains(secret, " ") {
+		all = append(all, strings.ReplaceAll(secret, " ", "+"))
+	}
+	for before := range 3 {
+		inURL := base64Within(secret, before)
+		all = append(all, inURL)
+		if standard := standardAlphabet.Replace(inURL); standard != inURL {
+			all = append(all, standard)
+		}
+	}
+	return all
+}
+
+var standardAlphabet = strings.NewReplacer("-", "+", "_", "/")
+
+// base64Within returns the characters that depend on the secret alone if so many bytes, modulo 3, precede it (RFC 4648, 4).
+// Padding and the unused bits of the last character make no difference.
+func base64Within(secret string, before int) string {
+	encoded := base64.RawURLEncoding.EncodeToString([]byte("\x00\x00"[:before] + secret))
+	first := (before*8 + 5) / 6
+	end := (before + len(secret)) * 8 / 6
+	return encoded[first:end]
+}

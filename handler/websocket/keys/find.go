@@ -1,0 +1,160 @@
+package keys
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"hash/maphash"
+)
+
+// Match is a key that stands in a text.
+type Match struct {
+	Start, End   int
+	Route, Label string
+	// Encoded reports that the text holds the key in base64: characters beside the match may hold bits of the key.
+	Encoded bool
+}
+
+// Find calls visit for each place of the text where a key of the ring stands, whatever precedes or follows it: as it is, and
+// in its [Encodings]. A key that is configured by its digest is found only as a whole word. The work grows linearly with the
+// length of the text.
+func (r *Ring) Find(text string, visit func(Match)) {
+	var w window
+	for end := range len(text) {
+		w.advance(text, end)
+		if end < windowLength-1 || !r.windows.mayHold(w) {
+			continue
+		}
+		r.findAt(text, end-(windowLength-1), w, visit)
+	}
+	if r.opaque {
+		r.findWords(text, &narrowWord, visit)
+		r.findWords(text, &wideWord, visit)
+	}
+}
+
+// findAt visits the patterns that begin with the window. Keys of one length often have a prefix in common: what they are
+// compared with is hashed once.
+func (r *Ring) findAt(text string, start int, w window, visit func(Match)) {
+	length, sum := 0, uint64(0)
+	for _, p := range r.patterns[w] {
+		end := start + p.length
+		if end > len(text) {
+			continue
+		}
+		if p.length != length {
+			length, sum = p.length, maphash.String(patternSeed, text[start:end])
+		}
+		if sum == p.sum {
+			visit(r.match(p.entry, start, end, p.encoded))
+		}
+	}
+}
+
+func (r *Ring) match(index, start, end int, encoded bool) Match {
+	e := &r.entries[index]
+	return Match{Start: start, End: end, Route: r.names[e.route], Label: e.key.Label, Encoded: encoded}
+}
+
+// pattern is one encoding of a key. The ring keeps hashes of it, under seeds that are drawn at start, and no secret.
+type pattern struct {
+	entry   int    // in the ring
+	length  int    // of the encoding
+	window  window // of its first bytes
+	sum     uint64 // hash of all
+	encoded bool   // it is not the key itself
+}
+
+var patternSeed = maphash.MakeSeed()
+
+func patternsOf(secret string) []pattern {
+	var all []pattern
+	for i, encoding := range Encodings(secret) {
+		all = append(all, pattern{
+			length: len(encoding), window: windowAt(encoding), sum: maphash.String(patternSeed, encoding), encoded: i > 0,
+		})
+	}
+	return all
+}
+
+// windowLength is the length of the shortest pattern.
+const windowLength = MinSecretLength
+
+// window is a hash of the last bytes of a text, a polynomial whose value follows from that of the window before (Rabin and
+// Karp). Its coefficients are drawn at start: no client can compose texts whose windows collide with those of a key.
+type window uint64
+
+var windowBase, windowBytes, windowLeaving = func() (base window, entering, leaving [256]window) {
+	var drawn [8 * 257]byte
+	_, _ = rand.Read(drawn[:])
+	base = window(binary.LittleEndian.Uint64(drawn[8*256:])) | 1
+	for c := range entering {
+		entering[c] = window(binary.LittleEndian.Uint64(drawn[8*c:]))
+		leaving[c] = entering[c]
+		for range windowLength {
+			leaving[c] *= base
+		}
+	}
+	return base, entering, leaving
+}()
+
+// advance moves the window over the byte at end.
+func (w *window) advance(text string, end int) {
+	*w = *w*windowBase + windowBytes[text[end]]
+	if end >= windowLength {
+		*w -= windowLeaving[text[end-windowLength]]
+	}
+}
+
+func windowAt(text string) (w window) {
+	for end := range windowLength {
+		w.advance(text, end)
+	}
+	return w
+}
+
+// windowSet tells quickly that a window begins no pattern.
+type windowSet [1 << 10]uint64
+
+func (s *windowSet) add(w window) { s[w>>54] |= 1 << (w >> 48 & 63) }
+
+func (s *windowSet) mayHold(w window) bool { return s[w>>54]>>(w>>48&63)&1 != 0 }
+
+// maxWordLength is the length of the longest key that is known by its digest alone and found in a text.
+const maxWordLength = 256
+
+// alphabet holds the bytes that words consist of.
+type alphabet [256]bool
+
+// narrowWord is the alphabet of hexadecimal digits, UUIDs and base64url; wideWord adds what other keys are made of.
+var (
+	narrowWord = alphabetOf("-_")
+	wideWord   = alphabetOf("-_.~+/=")
+)
+
+func alphabetOf(marks string) (a alphabet) {
+	const alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	for _, c := range []byte(alphanumeric + marks) {
+		a[c] = true
+	}
+	return a
+}
+
+// findWords hashes the words of an alphabet and compares them with the keys that are known by their digest alone.
+func (r *Ring) findWords(text string, of *alphabet, visit func(Match)) {
+	for start := 0; start < len(text); {
+		end := start
+		for end < len(text) && of[text[end]] {
+			end++
+		}
+		if length := end - start; length >= MinSecretLength && length <= maxWordLength {
+			digest := toWords(sha256.Sum256([]byte(text[start:end])))
+			for i := range r.digests {
+				if len(r.entries[i].key.patterns) == 0 && digest.equal(&r.digests[i]) == 1 {
+					visit(r.match(i, start, end, false))
+				}
+			}
+		}
+		start = end + 1
+	}
+}
