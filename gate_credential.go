@@ -38,24 +38,24 @@ type GateUpstreamCredential struct {
 // readTwice refuses a place that would be looked at two times: whatever stood there would be two credentials.
 func readTwice(before []gate.Source, source gate.Source) error {
 	if slices.Contains(before, source) {
-		return fmt.Errorf("credential %s: want it once, got it again", strings.TrimSpace(string(source.Place)+" "+source.Name))
+		return fmt.Errorf("credential %s: want it once, got it again", strings.TrimSpace(string(source.In)+" "+source.Name))
 	}
 	both := append(slices.Clone(before), source)
-	if slices.Contains(both, gate.Source{Place: gate.InBearer}) &&
-		slices.Contains(both, gate.Source{Place: gate.InHeader, Name: "Authorization"}) {
+	if slices.Contains(both, gate.Source{In: gate.InBearer}) &&
+		slices.Contains(both, gate.Source{In: gate.InHeader, Name: "Authorization"}) {
 		return errors.New("credential: want bearer or header Authorization, got both, which are one place")
 	}
 	return nil
 }
 
 func (c GateCredential) core() (gate.Source, error) {
-	place := gate.Place(c.In)
+	place := gate.Location(c.In)
 	switch place {
 	case gate.InBearer:
 		if c.Name != "" {
 			return gate.Source{}, fmt.Errorf("credential bearer: want no name, got %q", c.Name)
 		}
-		return gate.Source{Place: place}, nil
+		return gate.Source{In: place}, nil
 	case gate.InHeader:
 		if err := checkHeaderName(c.Name); err != nil {
 			return gate.Source{}, fmt.Errorf("credential header: %w", err)
@@ -63,19 +63,19 @@ func (c GateCredential) core() (gate.Source, error) {
 		if strings.EqualFold(c.Name, "Cookie") {
 			return gate.Source{}, errors.New("credential header: want credential cookie and its name, got Cookie")
 		}
-		return gate.Source{Place: place, Name: http.CanonicalHeaderKey(c.Name)}, nil
+		return gate.Source{In: place, Name: http.CanonicalHeaderKey(c.Name)}, nil
 	case gate.InQuery, gate.InCookie, gate.InSubprotocol:
 		if err := checkName(place, c.Name); err != nil {
 			return gate.Source{}, fmt.Errorf("credential %s: %w", c.In, err)
 		}
-		return gate.Source{Place: place, Name: c.Name}, nil
+		return gate.Source{In: place, Name: c.Name}, nil
 	default:
 		return gate.Source{}, fmt.Errorf("credential: want query, header, cookie, subprotocol or bearer, got %q", c.In)
 	}
 }
 
 // checkName refuses what no client could present anything under.
-func checkName(place gate.Place, name string) error {
+func checkName(place gate.Location, name string) error {
 	switch {
 	case name == "":
 		return errors.New("want a name")
@@ -113,8 +113,8 @@ func (u *GateUpstreamCredential) core() (*gate.UpstreamCredential, error) {
 	if err != nil {
 		return nil, fmt.Errorf("upstream_credential: %w", err)
 	}
-	credential := &gate.UpstreamCredential{Place: gate.Place(u.In), Name: u.Name, Secret: secret}
-	switch credential.Place {
+	credential := &gate.UpstreamCredential{In: gate.Location(u.In), Name: u.Name, Secret: secret}
+	switch credential.In {
 	case gate.InHeader:
 		credential.Name = http.CanonicalHeaderKey(u.Name)
 		if err = checkHeaderName(u.Name); err == nil && !httpguts.ValidHeaderFieldValue(secret) {
@@ -137,7 +137,7 @@ func (u *GateUpstreamCredential) core() (*gate.UpstreamCredential, error) {
 // arrives refuses headers that Caddy takes away before any handler, unless its server is told to keep some.
 func arrives(sources []gate.Source, server *caddyhttp.Server) error {
 	for _, source := range sources {
-		if source.Place != gate.InHeader {
+		if source.In != gate.InHeader {
 			continue
 		}
 		if strings.Contains(source.Name, "_") && len(server.ExpectedUnderscoreHeaders) == 0 {

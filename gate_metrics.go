@@ -71,7 +71,7 @@ func readGauges() gateGauges {
 
 func (s gateGauges) add(g *WebSocketGate) {
 	for route, darkness := range g.watch.routes {
-		s.dark[route] = max(s.dark[route], asFloat(darkness.Dark()))
+		s.dark[route] = max(s.dark[route], asFloat(darkness.Active()))
 		if last := darkness.LastAccepted(); last.After(s.accepted[route]) {
 			s.accepted[route] = last
 		}

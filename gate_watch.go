@@ -23,7 +23,7 @@ type gateWatch struct {
 	gate   *WebSocketGate
 	ctx    caddy.Context
 	events *caddyevents.App
-	routes map[string]*gate.Darkness // by name
+	routes map[string]*gate.Outage // by name
 
 	stop    chan struct{}
 	stopped sync.WaitGroup
@@ -36,13 +36,13 @@ func newGateWatch(ctx caddy.Context, g *WebSocketGate) (*gateWatch, error) {
 	}
 	w := &gateWatch{
 		gate: g, ctx: ctx, events: events,
-		routes: make(map[string]*gate.Darkness), stop: make(chan struct{}),
+		routes: make(map[string]*gate.Outage), stop: make(chan struct{}),
 	}
 	before := predecessor(g)
 	for _, route := range g.Routes {
 		w.routes[route.Name] = before.darkness(g, route.Name)
 		if w.routes[route.Name] == nil {
-			w.routes[route.Name] = gate.NewDarkness(g.DarkAfter, time.Duration(g.DarkLasting), time.Now())
+			w.routes[route.Name] = gate.NewOutage(g.DarkAfter, time.Duration(g.DarkLasting), time.Now())
 		}
 	}
 	return w, nil
@@ -59,7 +59,7 @@ func predecessor(g *WebSocketGate) *WebSocketGate {
 }
 
 // darkness is what a reload goes on with: a route that is dark stays so, and its refusals are not forgotten.
-func (g *WebSocketGate) darkness(successor *WebSocketGate, route string) *gate.Darkness {
+func (g *WebSocketGate) darkness(successor *WebSocketGate, route string) *gate.Outage {
 	if g == nil || g.DarkAfter != successor.DarkAfter || g.DarkLasting != successor.DarkLasting {
 		return nil
 	}
@@ -100,14 +100,14 @@ func (w *gateWatch) look(before, now time.Time) {
 		closeRevoked()
 	}
 	for route, darkness := range w.routes {
-		if report, changed := darkness.Look(now); changed {
+		if report, changed := darkness.Check(now); changed {
 			w.tell(route, report)
 		}
 	}
 }
 
 // tell says once that a route is dark, or that it is lit again.
-func (w *gateWatch) tell(route string, report gate.DarkReport) {
+func (w *gateWatch) tell(route string, report gate.OutageReport) {
 	fields := []zap.Field{
 		zap.String("route", route),
 		zap.Duration("for", report.For),
@@ -115,14 +115,14 @@ func (w *gateWatch) tell(route string, report gate.DarkReport) {
 		zap.Int("open", openOf(w.gate.site, route)),
 	}
 	data := map[string]any{"route": route, "for": report.For.String()}
-	if !report.Dark {
+	if !report.Active {
 		w.gate.logger.Info(report.Sentence(route), fields...)
 		w.events.Emit(w.ctx, "websocket_route_lit", data)
 		return
 	}
-	data["refusals"], data["outcome"] = report.Refusals, string(report.Most)
+	data["refusals"], data["outcome"] = report.Rejects, string(report.Most)
 	w.gate.logger.Error(report.Sentence(route), append(fields,
-		zap.Int64("refusals", report.Refusals), zap.String("outcome", string(report.Most)))...)
+		zap.Int64("refusals", report.Rejects), zap.String("outcome", string(report.Most)))...)
 	w.events.Emit(w.ctx, "websocket_route_dark", data)
 }
 

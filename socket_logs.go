@@ -29,7 +29,7 @@ func (g *WebSocketGate) refused(r *http.Request, d *gate.Decision) {
 	route := ""
 	if d.Route != nil {
 		route = d.Route.Name
-		g.watch.routes[route].Refused(d.Outcome)
+		g.watch.routes[route].Rejected(d.Outcome)
 	}
 	g.owner.Count(route, d.Outcome)
 	if entry := g.logger.Check(zapcore.WarnLevel, "WSREJECT"); entry != nil {

@@ -6,33 +6,33 @@ import (
 	"strings"
 )
 
-// Place is a part of a request in which a credential may stand.
-type Place string
+// Location is a part of a request that may hold a credential.
+type Location string
 
-// The places.
+// The locations.
 const (
-	InQuery       Place = "query"
-	InHeader      Place = "header"
-	InCookie      Place = "cookie"
-	InBearer      Place = "bearer"
-	InSubprotocol Place = "subprotocol"
+	InQuery       Location = "query"
+	InHeader      Location = "header"
+	InCookie      Location = "cookie"
+	InBearer      Location = "bearer"
+	InSubprotocol Location = "subprotocol"
 )
 
-// Source is one place where a route looks for a credential.
+// Source is one place of a credential.
 type Source struct {
-	Place Place
-	// Name is that of the query parameter, header or cookie, or what stands before the dot in a subprotocol.
-	// A header's is in canonical form. InBearer has none.
+	In Location
+	// Name is the name of the query parameter, header or cookie, or the part of a subprotocol before its dot. The name of a
+	// header is canonical. InBearer has no name.
 	Name string
 }
 
-// DefaultSource is where a route looks if it does not say.
+// DefaultSource is the source of routes that do not specify one.
 var DefaultSource = Source{InQuery, "key"}
 
-// presented is what a request holds at the sources of a route.
+// presented are the credentials of a request at the sources of a route.
 type presented struct {
-	value   string // the first that was found
-	decoded string // the same, read as base64url: a subprotocol may hold it so
+	value   string // the first one
+	decoded string // the same, decoded from base64url: a subprotocol may hold it encoded
 	count   int
 }
 
@@ -43,27 +43,27 @@ func (p *presented) add(value string) {
 	p.count++
 }
 
-// readCredentials collects what the request presents at the sources. The same credential in two places counts twice:
-// which of the two the application would read is nothing that a gate can know.
+// readCredentials returns the credentials of the request at the sources. The same credential in two places counts twice: the
+// gate cannot know which of the two the application would read.
 func readCredentials(r *http.Request, sources []Source) (presented, *Fault) {
 	var p presented
 	if !decodable(r.URL.RawQuery) {
 		return p, &faultQuery
 	}
-	eachCredential(r, sources, func(value string, place Place) {
+	eachCredential(r, sources, func(value string, in Location) {
 		p.add(value)
-		if place == InSubprotocol {
+		if in == InSubprotocol {
 			p.decoded = decodeSubprotocol(value)
 		}
 	})
 	return p, nil
 }
 
-// eachCredential visits every credential that stands at one of the sources.
-func eachCredential(r *http.Request, sources []Source, visit func(value string, place Place)) {
+// eachCredential visits the credentials at the sources.
+func eachCredential(r *http.Request, sources []Source, visit func(value string, in Location)) {
 	for i := range sources {
 		source := &sources[i]
-		switch source.Place {
+		switch source.In {
 		case InQuery:
 			parameters(r.URL.RawQuery, func(name, value string) {
 				if decode(name) == source.Name {
@@ -96,7 +96,7 @@ func eachCredential(r *http.Request, sources []Source, visit func(value string, 
 	}
 }
 
-// bearerToken reads an Authorization header (RFC 6750, 2.1). The scheme is case-insensitive (RFC 9110, 11.1).
+// bearerToken parses an Authorization header (RFC 6750, 2.1). The scheme is case-insensitive (RFC 9110, 11.1).
 func bearerToken(authorization string) (string, bool) {
 	scheme, token, found := strings.Cut(authorization, " ")
 	if !found || !strings.EqualFold(scheme, "Bearer") {
@@ -105,7 +105,7 @@ func bearerToken(authorization string) (string, bool) {
 	return strings.TrimLeft(token, " "), true
 }
 
-// subprotocolCredential reads the element <name>.<credential>.
+// subprotocolCredential parses the element <name>.<credential>.
 func subprotocolCredential(element, name string) (string, bool) {
 	if len(element) <= len(name) || element[len(name)] != '.' || element[:len(name)] != name {
 		return "", false
@@ -113,7 +113,8 @@ func subprotocolCredential(element, name string) (string, bool) {
 	return element[len(name)+1:], true
 }
 
-// decodeSubprotocol reads base64url without padding; a token may hold no other form of most secrets. "" if it is none.
+// decodeSubprotocol decodes base64url without padding, since a token cannot hold every secret as it is. It returns "" for any
+// other text.
 func decodeSubprotocol(value string) string {
 	decoded, err := base64.RawURLEncoding.DecodeString(value)
 	if err != nil {
@@ -122,12 +123,12 @@ func decodeSubprotocol(value string) string {
 	return string(decoded)
 }
 
-// challenge is the WWW-Authenticate header of a 401 (RFC 9110, 11.6.1): Bearer where the route reads one, otherwise the
-// scheme that gateways use for keys.
+// challenge is the WWW-Authenticate header of a 401 (RFC 9110, 11.6.1). The scheme is Bearer if the route has that source,
+// and otherwise Key, as at other gateways.
 func challenge(route *Route) string {
 	scheme := "Key"
 	for _, source := range route.Sources {
-		if source.Place == InBearer {
+		if source.In == InBearer {
 			scheme = "Bearer"
 		}
 	}

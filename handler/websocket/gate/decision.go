@@ -8,33 +8,33 @@ import (
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
-// Decision is what the gate makes of a request, and why.
+// Decision is what the gate does with a request, and why.
 type Decision struct {
 	Outcome Outcome
-	// Route is nil where the request asks for none.
+	// Route is nil if the request asks for no route.
 	Route *Route
-	// Key is the label of the key that was presented, if the gate knows it; never the key.
+	// Key is the label of the key that the request holds, if the gate knows the key; it is never the key itself.
 	Key string
-	// KeyID tells the key apart from every other of the process, for closing what it opened.
+	// KeyID distinguishes the key from all others of the process. It serves to close the sockets that the key opened.
 	KeyID keys.ID
-	// Fault says what is wrong where the outcome alone does not: with every malformed handshake, and with few others.
+	// Fault explains the outcome where the outcome alone does not: for every malformed handshake and for few others.
 	Fault *Fault
-	// Detail is more of the reason, for the log alone: what is wrong with a ticket, which limit was met, or what an origin was
-	// compared with. It may be empty.
+	// Detail is more about the reason, for the log only: the error of a ticket, the limit that was reached, or the origin that
+	// was expected. It may be empty.
 	Detail string
 
-	// Closed says that the refusal was told by a close code, on a handshake that was completed for it.
+	// Closed reports that the handshake was completed and closed with a code.
 	Closed bool
-	// RetryAfter is when a client that met a limit may try again; zero: nobody knows.
+	// RetryAfter says when a client that exceeds a limit may try again; zero: unknown.
 	RetryAfter time.Duration
 	// Socket is set by [Gate.ServeHTTP] on an admitted handshake, before it calls the next handler.
 	Socket *sockets.Socket
 	// NotIssued is set by [Gate.ServeHTTP] on a page that should carry a ticket and does not.
 	NotIssued error
 
-	// what was presented, for hiding it
+	// the credential of the request, to remove it
 	value, decoded string
-	// one use of a ticket that is good once, and when it ends; zero with every other credential
+	// one use of a ticket that is good once, and the end of the ticket; zero for all other credentials
 	use   keys.Use
 	until time.Time
 	// the tickets that the response to a page may carry
@@ -49,16 +49,15 @@ func (d *Decision) Status() int {
 	return d.Outcome.Status()
 }
 
-// passed is the decision on all requests that the gate neither checks nor gives tickets. It is shared; nothing changes it.
+// passed is the decision about all requests that the gate neither checks nor gives tickets. It is shared; nothing changes it.
 var passed = &Decision{}
 
 // Rejected reports whether the gate rejected the request, or the application rejected the handshake. It is final once
 // [Gate.ServeHTTP] has returned.
 func (d *Decision) Rejected() bool { return d.Outcome != Passed && d.Outcome != Accepted }
 
-// Decide judges a request and changes nothing. A request that stays HTTP and asks for no route's path is [Passed]. The
-// decision is on the heap: the goroutine of a new connection has a small stack, and copying that to a larger one would
-// cost more than all of this.
+// Decide decides about a request and changes nothing. The outcome of a request that stays HTTP and does not ask for the path of
+// a route is [Passed]. The decision is on the heap: to grow the small stack of a new connection's goroutine would cost more.
 func (g *Gate) Decide(r *http.Request) *Decision {
 	handshake := ReadHandshake(r)
 	route := g.table.Lookup(r.URL)
@@ -93,9 +92,9 @@ func (g *Gate) Decide(r *http.Request) *Decision {
 }
 
 var faultAdmittedBefore = Fault{http.StatusForbidden,
-	"another gate has admitted this, and this one does not list it: all routes of a site stand in one gate, or each gate has a matcher"}
+	"another gate admitted the request and this gate does not list the path: put all routes of a site into one gate"}
 
-// faultOfTwoGates tells the operator of a site why nothing comes through its two gates.
+// faultOfTwoGates explains to the operator of a site with two gates why every handshake is rejected.
 func faultOfTwoGates(r *http.Request) *Fault {
 	if sockets.FromContext(r.Context()) == nil {
 		return nil
@@ -103,7 +102,7 @@ func faultOfTwoGates(r *http.Request) *Fault {
 	return &faultAdmittedBefore
 }
 
-// GenerationParameter is the word of the query in which a page's script says at which generation the page was served.
+// GenerationParameter is the query parameter in which the script of a page sends the generation of the page.
 const GenerationParameter = "usher_generation"
 
 func isOutdated(r *http.Request, route *Route) (outdated bool) {
@@ -113,8 +112,8 @@ func isOutdated(r *http.Request, route *Route) (outdated bool) {
 	return outdated
 }
 
-// decideCredential judges what the request presents: exactly one credential, and one that is good on this route now. What
-// a client says itself comes before the cookie that its browser sends along.
+// decideCredential checks the credential of the request: there must be exactly one, valid for this route now. A credential at
+// a source of the route takes precedence over the cookie of a ticket, which browsers send by themselves.
 func (g *Gate) decideCredential(r *http.Request, d *Decision) {
 	p, fault := readCredentials(r, d.Route.Sources)
 	inCookie := fault == nil && p.count < 2 && p.value == "" && d.Route.Tickets != nil
@@ -141,7 +140,6 @@ func (g *Gate) decideCredential(r *http.Request, d *Decision) {
 	}
 }
 
-// decideKey judges a key.
 func (g *Gate) decideKey(d *Decision) {
 	ring, now := g.Ring(), g.config.Now()
 	verdict := ring.Check(d.Route.Name, d.value, now)
@@ -174,10 +172,10 @@ func (g *Gate) admitsOrigin(r *http.Request, route *Route) bool {
 	return route.Origins.admits(origin[0], scheme, host)
 }
 
-// originDetail tells the operator of a site behind a proxy that nobody trusts why its own pages are refused.
+// originDetail explains to the operator of a site behind an untrusted proxy why the site's own pages are rejected.
 func (g *Gate) originDetail(r *http.Request, route *Route) string {
 	if len(route.Origins.Listed) > 0 {
 		return ""
 	}
-	return "the site's own is " + siteOrigin(g.config.External(r)) + ", as far as trusted_proxies tell"
+	return "the site's own origin is " + siteOrigin(g.config.External(r)) + ", as far as trusted_proxies tell"
 }

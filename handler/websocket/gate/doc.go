@@ -1,10 +1,10 @@
 // Package gate decides whether a request may open a WebSocket.
 //
-// It looks at every request of a site. One that does not try to leave HTTP, and does not ask for the path of a route,
-// is none of its business. Every other is compared with a closed table of routes: what the table does not list is
-// refused, and so is whatever presents no key, a wrong one, two, or the key of another route.
+// The gate sees every request of a site. It passes requests that stay HTTP and do not ask for the path of a route. It compares
+// all others with a closed table of routes, and rejects those that the table does not list and those without exactly one valid
+// credential of their route.
 //
-// The order is: [Handshake] says what is being tried, [Table] finds the route, [Source] says where its key stands,
-// [Origins] looks at who sent the browser, and [Gate.Decide] puts them together without touching the request.
-// [Gate.ServeHTTP] then answers, or hands the request on.
+// [Gate.Decide] makes the decision and changes nothing: [ReadHandshake] says which protocol the request asks for, [Table]
+// finds the route, [Source] says where the credential is, [Origins] compares the page. [Gate.ServeHTTP] carries the decision
+// out. The caller logs it and counts it.
 package gate

@@ -8,14 +8,14 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// Handshake is what a request tries, as far as leaving HTTP is concerned.
+// Handshake is the kind of protocol switch that a request asks for.
 type Handshake uint8
 
-// What a request may try.
+// The kinds.
 const (
 	// PlainHTTP stays HTTP.
 	PlainHTTP Handshake = iota
-	// WebSocket asks for a WebSocket: by Upgrade on HTTP/1.1 (RFC 6455, 4.1), or by an extended CONNECT on HTTP/2
+	// WebSocket asks for a WebSocket: with Upgrade on HTTP/1.1 (RFC 6455, 4.1), or with an extended CONNECT on HTTP/2
 	// (RFC 8441) and HTTP/3 (RFC 9220).
 	WebSocket
 	// OtherProtocol asks for anything else: h2c, connect-udp, webtransport, two protocols at once.
@@ -24,11 +24,11 @@ const (
 	Tunnel
 )
 
-// protocolHeader is where x/net/http2 puts the :protocol of an extended CONNECT.
+// protocolHeader is the name under which x/net/http2 stores the :protocol of an extended CONNECT.
 const protocolHeader = ":protocol"
 
-// ReadHandshake tells what the request tries. It is at least as generous as any proxy behind it: whatever such a proxy
-// would tunnel must not look like plain HTTP here. Case, list position and the number of Connection lines do not matter.
+// ReadHandshake returns the kind of a request. A request that any later proxy would tunnel is not plain HTTP here: case, list
+// position and the number of Connection lines do not matter.
 func ReadHandshake(r *http.Request) Handshake {
 	if r.Method == http.MethodConnect {
 		return readConnect(r)
@@ -40,14 +40,14 @@ func ReadHandshake(r *http.Request) Handshake {
 	if len(upgrade) == 0 || !httpguts.HeaderValuesContainsToken(r.Header["Connection"], "upgrade") {
 		return PlainHTTP
 	}
-	if mentionsWebSocket(upgrade) {
+	if hasWebSocketToken(upgrade) {
 		return WebSocket
 	}
 	return OtherProtocol
 }
 
 func readConnect(r *http.Request) Handshake {
-	// On HTTP/3 the token is in r.Proto; on HTTP/2 in a header of that name.
+	// On HTTP/3 the protocol is in r.Proto, on HTTP/2 in a header.
 	if r.ProtoMajor == 3 {
 		switch {
 		case r.Proto == "websocket":
@@ -69,18 +69,18 @@ func readConnect(r *http.Request) Handshake {
 	}
 }
 
-func mentionsWebSocket(upgrade []string) bool {
+func hasWebSocketToken(upgrade []string) bool {
 	return httpguts.HeaderValuesContainsToken(upgrade, "websocket")
 }
 
-// Fault is why a handshake is not valid: the status that says so, and the words for the log and the body.
+// Fault says why a handshake is invalid: the status, and the sentence for the log and the response.
 type Fault struct {
 	Status int
 	Why    string
 }
 
-// CheckHandshake holds a WebSocket handshake against RFC 6455, 4.2.1 (and RFC 8441, 5). It returns nil if it is valid.
-// Things that an application behind the gate might understand differently are refused here, not passed on.
+// CheckHandshake returns the fault of a WebSocket handshake, or nil if it is valid (RFC 6455, 4.2.1; RFC 8441, 5). It rejects
+// what an application may read differently from the gate.
 func CheckHandshake(r *http.Request) *Fault {
 	if hasForbiddenBytes(r.Header) {
 		return &faultHeaderBytes
@@ -91,19 +91,19 @@ func CheckHandshake(r *http.Request) *Fault {
 	return checkExtendedConnect(r)
 }
 
-// The faults, made once: a refusal should cost nothing.
+// The faults, made once, so that a rejection allocates little.
 var (
 	faultHeaderBytes = Fault{http.StatusBadRequest, "a header holds a control byte or 0x85"}
 	faultMethod      = Fault{http.StatusMethodNotAllowed, "a WebSocket handshake is a GET"}
 	faultVersionHTTP = Fault{http.StatusBadRequest, "a WebSocket handshake needs HTTP/1.1"}
-	faultUpgrade     = Fault{http.StatusBadRequest, "Upgrade must be the one word websocket"}
+	faultUpgrade     = Fault{http.StatusBadRequest, "Upgrade must be websocket alone"}
 	faultVersion     = Fault{http.StatusUpgradeRequired, "Sec-WebSocket-Version must be 13"}
 	faultKey         = Fault{http.StatusBadRequest, "Sec-WebSocket-Key must be one base64 value of 16 bytes"}
 	faultBody        = Fault{http.StatusBadRequest, "a WebSocket handshake has no body"}
 	faultOrigin      = Fault{http.StatusBadRequest, "more than one Origin"}
 	faultQuery       = Fault{http.StatusBadRequest, "the query holds a broken % escape, a semicolon, or more than 1,000 parameters"}
-	faultTunnel      = Fault{http.StatusMethodNotAllowed, "CONNECT is taken with the protocol websocket only"}
-	faultProtocol    = Fault{http.StatusForbidden, "WebSocket is the only protocol that this site switches to"}
+	faultTunnel      = Fault{http.StatusMethodNotAllowed, "CONNECT needs the protocol websocket"}
+	faultProtocol    = Fault{http.StatusForbidden, "this site switches to WebSocket only"}
 )
 
 func checkUpgrade(r *http.Request) *Fault {
@@ -117,7 +117,7 @@ func checkUpgrade(r *http.Request) *Fault {
 		return &faultUpgrade
 	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
 		return &faultBody
-	case !oneValue(r.Header["Sec-Websocket-Version"], "13"):
+	case !isSingle(r.Header["Sec-Websocket-Version"], "13"):
 		return &faultVersion
 	case !validKey(r.Header["Sec-Websocket-Key"]):
 		return &faultKey
@@ -126,9 +126,9 @@ func checkUpgrade(r *http.Request) *Fault {
 }
 
 func checkExtendedConnect(r *http.Request) *Fault {
-	// Without the header the version is 13 all the same: there is no other on HTTP/2 and 3.
+	// The header may be absent: HTTP/2 and 3 know version 13 only.
 	version := r.Header["Sec-Websocket-Version"]
-	if len(version) > 0 && !oneValue(version, "13") {
+	if len(version) > 0 && !isSingle(version, "13") {
 		return &faultVersion
 	}
 	return checkCommon(r)
@@ -141,11 +141,11 @@ func checkCommon(r *http.Request) *Fault {
 	return nil
 }
 
-func oneValue(values []string, want string) bool {
+func isSingle(values []string, want string) bool {
 	return len(values) == 1 && strings.Trim(values[0], " \t") == want
 }
 
-// validKey holds Sec-WebSocket-Key against RFC 6455, 4.2.1: base64 that decodes to 16 bytes.
+// validKey reports whether Sec-WebSocket-Key is the base64 of 16 bytes (RFC 6455, 4.2.1).
 func validKey(values []string) bool {
 	if len(values) != 1 || len(values[0]) != 24 {
 		return false
@@ -155,8 +155,8 @@ func validKey(values []string) bool {
 	return err == nil && n == 16
 }
 
-// hasForbiddenBytes reports header bytes on which an application server may split a line: control bytes, and 0x85,
-// which Daphne before 4.2.2 takes for a line end (CVE-2026-44546).
+// hasForbiddenBytes reports header bytes at which an application server may split a line: control bytes, and 0x85, a line end
+// for Daphne before 4.2.2 (CVE-2026-44546).
 func hasForbiddenBytes(header http.Header) bool {
 	for _, values := range header {
 		for _, value := range values {

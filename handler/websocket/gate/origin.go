@@ -9,24 +9,24 @@ import (
 	"unicode"
 )
 
-// Origins is which pages may open the sockets of a route (RFC 6455, 10.2). The zero value admits pages of the site
-// itself. A request without Origin comes from no browser and is not judged.
+// Origins are the pages that may open the sockets of a route (RFC 6455, 10.2). The zero value admits pages of the site itself.
+// A request without Origin does not come from a browser and is admitted.
 type Origins struct {
 	// Any admits every page.
 	Any bool
-	// Listed admits these and no others, unless it is empty.
+	// Listed, unless empty, admits these origins and no others.
 	Listed []OriginPattern
 }
 
-// OriginPattern is one admitted origin: a serialized origin, `null`, or https://*.example.com for every subdomain, at
-// any depth, but not for the domain itself.
+// OriginPattern is an admitted origin: a serialized origin, `null`, or https://*.example.com for the subdomains at any depth,
+// without the domain itself.
 type OriginPattern struct {
 	exact          string
 	scheme, suffix string // of a pattern with a star: "https://" and ".example.com[:port]"
 }
 
-// ParseOrigin reads an origin as a configuration names it: scheme, host and port, as a browser sends it (RFC 6454,
-// 6.2), so in lower case, without the scheme's own port, path or final slash.
+// ParseOrigin parses an origin of a configuration: scheme, host and port in the form that browsers send (RFC 6454, 6.2), that is
+// in lower case and without the scheme's own port, a path or a final slash.
 func ParseOrigin(s string) (OriginPattern, error) {
 	if s == "null" {
 		return OriginPattern{exact: s}, nil
@@ -56,13 +56,13 @@ func ParseOrigin(s string) (OriginPattern, error) {
 	return OriginPattern{scheme: u.Scheme + "://", suffix: "." + u.Host}, nil
 }
 
-// canonicalAddress reports whether a browser would write the host so (RFC 5952), as far as it is an address.
+// canonicalAddress reports whether the host is a name, or an address in the form that browsers send (RFC 5952).
 func canonicalAddress(host string) bool {
 	address, err := netip.ParseAddr(host)
 	return err != nil || address.Is4In6() || address.String() == strings.ToLower(host)
 }
 
-// validPort reports whether a browser could have the port.
+// validPort reports whether the port, if any, is one that browsers send.
 func validPort(u *url.URL) bool {
 	if strings.HasSuffix(u.Host, ":") {
 		return false
@@ -83,10 +83,10 @@ func (p OriginPattern) matches(origin string) bool {
 	return sub != "" && strings.Trim(sub, hostCharacters) == "" && sub[0] != '.' && !strings.Contains(sub+".", "..")
 }
 
-// hostCharacters are those of a name in an origin: browsers send names in lower case and Punycode.
+// hostCharacters are the characters of a host name in an origin: browsers send lower case and Punycode.
 const hostCharacters = "abcdefghijklmnopqrstuvwxyz0123456789-_."
 
-// admits judges the Origin of a request to the site at scheme and host (with its port, as the client wrote it).
+// admits reports whether the origin may open a socket of the site at scheme and host. The host may have a port.
 func (o Origins) admits(origin, scheme, host string) bool {
 	if o.Any {
 		return true
@@ -102,8 +102,8 @@ func (o Origins) admits(origin, scheme, host string) bool {
 	return false
 }
 
-// sameOrigin compares scheme, host and port (RFC 6454, 5). A browser serializes an origin in lower case and without the
-// port of its scheme; what does not look like that is no browser's.
+// sameOrigin compares scheme, host and port (RFC 6454, 5). Browsers send an origin in lower case and without the port of its
+// scheme; other forms do not match.
 func sameOrigin(origin, scheme, host string) bool {
 	rest, found := strings.CutPrefix(origin, scheme)
 	if !found {
@@ -128,4 +128,16 @@ func schemePort(scheme string) string {
 	default:
 		return ""
 	}
+}
+
+// siteOrigin is the origin of the site's own pages in the form that browsers send (RFC 6454, 6.2).
+func siteOrigin(scheme, host string) string {
+	host = strings.ToLower(host)
+	switch scheme {
+	case "https":
+		host = strings.TrimSuffix(host, ":443")
+	case "http":
+		host = strings.TrimSuffix(host, ":80")
+	}
+	return scheme + "://" + host
 }

@@ -2,13 +2,12 @@ package gate
 
 import "net/http"
 
-// Outcome is what became of a request at the gate. The list is closed: logs, metrics and the documentation
-// use these words and no others.
+// Outcome is the result of a request at the gate. The list is closed: logs, metrics and documentation use these words only.
 type Outcome string
 
-// The outcomes, in the order in which the documentation lists them.
+// The outcomes, in the order of the documentation.
 const (
-	// Passed is the outcome of a request that is none of the gate's business. It is never logged.
+	// Passed is the outcome of a request that the gate does not check. It is never logged.
 	Passed Outcome = ""
 
 	Accepted        Outcome = "accepted"
@@ -25,8 +24,7 @@ const (
 	Unlisted        Outcome = "unlisted"
 	UpstreamFailed  Outcome = "upstream_failed"
 	UpstreamTimeout Outcome = "upstream_timeout"
-	// UpstreamRefused is an admitted handshake that the application answered with a status of its own, which is
-	// relayed as it came.
+	// UpstreamRefused is an admitted handshake that the application rejected. Its response is relayed unchanged.
 	UpstreamRefused Outcome = "upstream_refused"
 )
 
@@ -36,8 +34,7 @@ var Outcomes = []Outcome{
 	Malformed, NotWebSocket, Unlisted, UpstreamFailed, UpstreamTimeout, UpstreamRefused,
 }
 
-// Status is the HTTP status that tells a client of the outcome. A malformed handshake may call for another one (405,
-// 426), which its [Decision] holds.
+// Status is the HTTP status of the outcome. A malformed handshake may have another status (405, 426): see [Decision.Status].
 func (o Outcome) Status() int {
 	switch o {
 	case KeyMissing, KeyUnknown, KeyExpired:
@@ -61,8 +58,8 @@ func (o Outcome) Status() int {
 	}
 }
 
-// CloseCode is the WebSocket close code of the outcome (RFC 6455, 7.4.2: 4000 to 4999 are for private use), or 0 where
-// a refusal is always told by status.
+// CloseCode is the WebSocket close code of the outcome, or 0 if the outcome is always a status. Codes from 4000 to 4999 are
+// for private use (RFC 6455, 7.4.2).
 func (o Outcome) CloseCode() uint16 {
 	switch o {
 	case KeyMissing, KeyUnknown, KeyExpired:
@@ -78,4 +75,24 @@ func (o Outcome) CloseCode() uint16 {
 	default:
 		return 0
 	}
+}
+
+// Reason is the sentence of an outcome in a response body or a Close frame, at most 123 bytes (RFC 6455, 5.5.1).
+func (o Outcome) Reason() string { return reasons[o] }
+
+var reasons = map[Outcome]string{
+	KeyMissing:      "this WebSocket route requires a key, and the request has none",
+	KeyUnknown:      "the key of the request is unknown",
+	KeyExpired:      "the key of the request is not valid now",
+	KeyAmbiguous:    "the request has more than one key; send exactly one",
+	KeyOtherRoute:   "the key of the request belongs to another route",
+	OriginDenied:    "pages of this origin may not open this WebSocket",
+	PageOutdated:    "the page is older than the current version of this site; reload it",
+	TooMany:         "too many sockets or rejected handshakes; try again later",
+	Malformed:       "this is not a valid WebSocket handshake",
+	NotWebSocket:    "this address accepts WebSocket handshakes only",
+	Unlisted:        "this site has no WebSocket route for this path",
+	UpstreamFailed:  "the application could not be reached",
+	UpstreamTimeout: "the application did not respond in time",
+	UpstreamRefused: "the application rejected the handshake",
 }

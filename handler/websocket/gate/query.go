@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// maxParameters bounds the parameters of a query: Python and Go both stop reading at some number, each at its own.
+// maxParameters limits the parameters of a query: parsers of applications have limits, and differ in them.
 const maxParameters = 1000
 
-// parameters walks the parameters of a raw query, in their order, without allocating.
+// parameters visits the parameters of a raw query in order, without allocating.
 func parameters(query string, visit func(name, value string)) {
 	for more := true; more; {
 		var raw string
@@ -18,8 +18,8 @@ func parameters(query string, visit func(name, value string)) {
 	}
 }
 
-// decodable reports whether every parser reads the query alike: each escape is whole, no semicolon stands in it (a
-// separator to some and not to others), and there are not more parameters than any of them reads.
+// decodable reports whether all parsers agree on the query: every escape is complete, there is no semicolon, which some parsers
+// take for a separator, and there are not too many parameters.
 func decodable(query string) bool {
 	if strings.IndexByte(query, ';') >= 0 || strings.Count(query, "&") >= maxParameters {
 		return false
@@ -40,7 +40,7 @@ func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
-// decode is the value as a form parser reads it; "" if it cannot be decoded.
+// decode returns the value that a form parser returns, or "" for an invalid escape.
 func decode(escaped string) string {
 	if strings.IndexByte(escaped, '%') < 0 && strings.IndexByte(escaped, '+') < 0 {
 		return escaped
@@ -52,8 +52,8 @@ func decode(escaped string) string {
 	return decoded
 }
 
-// editQuery returns the query with each parameter replaced by what edit makes of it; ok=false drops it with its
-// separator. Every other byte stays as it was.
+// editQuery replaces each parameter of the query with the result of edit; ok=false drops the parameter and its separator. Every
+// other byte stays unchanged.
 func editQuery(query string, edit func(raw, name, value string) (replacement string, ok bool)) string {
 	var edited strings.Builder
 	changed, first := false, true
@@ -76,7 +76,7 @@ func editQuery(query string, edit func(raw, name, value string) (replacement str
 	return edited.String()
 }
 
-// cookies walks the name=value pairs of Cookie header lines (RFC 6265, 4.2.1), as they stand.
+// cookies visits the name=value pairs of Cookie header lines (RFC 6265, 4.2.1).
 func cookies(lines []string, visit func(name, value string)) {
 	for _, line := range lines {
 		for len(line) > 0 {
@@ -90,7 +90,7 @@ func cookies(lines []string, visit func(name, value string)) {
 	}
 }
 
-// elements walks the elements of a comma-separated header over all its lines, trimmed.
+// elements visits the trimmed elements of a comma-separated header over all its lines.
 func elements(lines []string, visit func(element string)) {
 	for _, line := range lines {
 		for len(line) > 0 {

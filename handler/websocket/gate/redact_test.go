@@ -10,7 +10,7 @@ import (
 )
 
 func everySource(r *Route) {
-	r.Sources = []Source{{InQuery, "key"}, {InHeader, "X-Api-Key"}, {InCookie, "key"}, {Place: InBearer}, {InSubprotocol, "key"}}
+	r.Sources = []Source{{InQuery, "key"}, {InHeader, "X-Api-Key"}, {InCookie, "key"}, {In: InBearer}, {InSubprotocol, "key"}}
 }
 
 // What a handshake presents is in no line of a log, wherever it stands and whatever became of it; and what is no credential is.
@@ -154,7 +154,7 @@ func TestRedactLater(t *testing.T) {
 	const application = "what-the-application-gets"
 	g := newGate(t, 1, func(r *Route) {
 		everySource(r)
-		r.Upstream = &UpstreamCredential{Place: InHeader, Name: "X-Upstream", Secret: application}
+		r.Upstream = &UpstreamCredential{In: InHeader, Name: "X-Upstream", Secret: application}
 	})
 	key := secret + "-0-0"
 	r := handshake("/ws/0/?key=" + key)

@@ -52,7 +52,7 @@ func (g *Gate) Redactor(r *http.Request, d *Decision) *Redactor {
 			present(value)
 		}
 	})
-	eachCredential(r, g.sources, func(value string, in Place) {
+	eachCredential(r, g.sources, func(value string, in Location) {
 		present(value)
 		if in == InSubprotocol {
 			present(decodeSubprotocol(value))
@@ -197,9 +197,9 @@ func (m *Redactor) parameter(raw string) string {
 func (m *Redactor) namesParameter(name string) bool { return m.names(InQuery, name) }
 
 // names reports a source of the gate. It ignores case: a client that writes Key for key has its key there all the same.
-func (m *Redactor) names(in Place, name string) bool {
+func (m *Redactor) names(in Location, name string) bool {
 	return slices.ContainsFunc(m.gate.sources, func(source Source) bool {
-		return source.Place == in && strings.EqualFold(source.Name, name)
+		return source.In == in && strings.EqualFold(source.Name, name)
 	})
 }
 
@@ -218,7 +218,7 @@ func (m *Redactor) segment(segment string) string {
 	}
 	hidden := false
 	eachDecoding(segment, func(decoded string) bool {
-		hidden = hidden || decoded != segment && m.holdsParameter(decoded)
+		hidden = hidden || decoded != segment && m.containsParameter(decoded)
 		return !hidden
 	})
 	if hidden {
@@ -227,7 +227,7 @@ func (m *Redactor) segment(segment string) string {
 	return m.Text(segment)
 }
 
-func (m *Redactor) holdsParameter(text string) bool {
+func (m *Redactor) containsParameter(text string) bool {
 	for parameter := range strings.FieldsFuncSeq(text, func(c rune) bool { return strings.ContainsRune("?&;/", c) }) {
 		if name, _, hasValue := strings.Cut(parameter, "="); hasValue && m.namesParameter(name) {
 			return true

@@ -8,20 +8,20 @@ import (
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
-// Reject is how a refusal is told.
+// Reject is the way in which the gate rejects a handshake.
 type Reject uint8
 
-// The ways. A close code is for scripts in a browser, which never see the status of a refused handshake.
+// The ways. A close code is for scripts in a browser: they cannot see the status of a rejected handshake.
 const (
-	// RejectStatus answers by status.
+	// RejectStatus responds with an HTTP status.
 	RejectStatus Reject = iota
-	// RejectClose completes the handshake and closes it with a code.
+	// RejectClose completes the handshake and closes the socket with a code.
 	RejectClose
-	// RejectAuto does that for browsers, and answers everybody else by status.
+	// RejectAuto is RejectClose for browsers and RejectStatus for all other clients.
 	RejectAuto
 )
 
-// ParseReject reads status, close or auto; nothing is status.
+// ParseReject parses status, close or auto. The empty word is status.
 func ParseReject(word string) (Reject, error) {
 	switch word {
 	case "", "status":
@@ -35,22 +35,43 @@ func ParseReject(word string) (Reject, error) {
 	}
 }
 
-// byClosing reports whether a refusal of this request is told by a close code. What is no valid handshake, and so has
-// no code, cannot be completed.
-func (reject Reject) byClosing(r *http.Request, outcome Outcome) bool {
+// usesClose reports whether a request with this outcome is rejected with a close code. Invalid handshakes cannot be completed,
+// so their outcomes have no code.
+func (reject Reject) usesClose(r *http.Request, outcome Outcome) bool {
 	return outcome.CloseCode() != 0 && (reject == RejectClose || reject == RejectAuto && fromBrowser(r))
 }
 
-// fromBrowser recognises a page's handshake: browsers always send Origin (RFC 6455, 4.1), and say what the request is
-// for where the address is trustworthy to them.
+// fromBrowser recognises the handshake of a page. Browsers always send Origin (RFC 6455, 4.1), and send Sec-Fetch-Mode to
+// secure addresses.
 func fromBrowser(r *http.Request) bool {
 	mode := r.Header["Sec-Fetch-Mode"]
 	return len(r.Header["Origin"]) > 0 || len(mode) == 1 && mode[0] == "websocket"
 }
 
-// tellByClosing completes the handshake and closes it with the code of the outcome. False: it is to be told by status.
-func (g *Gate) tellByClosing(w http.ResponseWriter, r *http.Request, d *Decision) bool {
-	if !g.config.Reject.byClosing(r, d.Outcome) {
+// reject rejects the request with a close code or a status. It never repeats the credential.
+func (g *Gate) reject(w http.ResponseWriter, r *http.Request, d *Decision) {
+	if g.limitRejects(r, d) || !g.rejectWithClose(w, r, d) {
+		rejectWithStatus(w, r, d)
+	}
+}
+
+// limitRejects changes the outcome to [TooMany] if the client was rejected too often. The response is a status then, since the
+// places for close codes are limited.
+func (g *Gate) limitRejects(r *http.Request, d *Decision) bool {
+	if g.config.Refusals == nil || d.Outcome == NotWebSocket {
+		return false
+	}
+	ok, retry := g.config.Refusals.Allow(g.config.Client(r), g.config.Now())
+	if !ok {
+		*d = Decision{Outcome: TooMany, Route: d.Route, Key: d.Key, Detail: "this client was rejected too often", RetryAfter: retry}
+	}
+	return !ok
+}
+
+// rejectWithClose completes the handshake and closes the socket with the code of the outcome. It returns false, and writes
+// nothing, if the request must be rejected with a status.
+func (g *Gate) rejectWithClose(w http.ResponseWriter, r *http.Request, d *Decision) bool {
+	if !g.config.Reject.usesClose(r, d.Outcome) {
 		return false
 	}
 	var sources []Source
@@ -61,8 +82,8 @@ func (g *Gate) tellByClosing(w http.ResponseWriter, r *http.Request, d *Decision
 	return d.Closed
 }
 
-// closeReason is the outcome and its sentence; a client that met a limit reads in it how long to wait, as a status has a
-// header for it.
+// closeReason is the reason of the Close frame. Like Retry-After in a response, the reason says when a client that exceeds a
+// limit may try again.
 func closeReason(d *Decision) string {
 	if d.Outcome == TooMany {
 		return fmt.Sprintf("%s: retry after %d s", d.Outcome, d.retrySeconds())
@@ -70,10 +91,10 @@ func closeReason(d *Decision) string {
 	return string(d.Outcome) + ": " + d.Outcome.Reason()
 }
 
-// defaultRetry is how long a client that met a limit is asked to wait where nobody can know when there will be room.
+// defaultRetry is the Retry-After where no time is known.
 const defaultRetry = 10 * time.Second
 
-// retrySeconds rounds up: a client that comes back on the second must find room.
+// retrySeconds rounds up, so that a client that returns on the second is let in.
 func (d *Decision) retrySeconds() int {
 	wait := d.RetryAfter
 	if wait <= 0 {

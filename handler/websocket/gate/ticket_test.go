@@ -337,8 +337,8 @@ func TestPrivately(t *testing.T) {
 		if c.given != "" {
 			lines = []string{c.given}
 		}
-		if got := privately(lines, c.fresh); got != c.want {
-			t.Errorf("privately(%q, %v) = %q, want %q (%s)", c.given, c.fresh, got, c.want, c.why)
+		if got := privateCacheControl(lines, c.fresh); got != c.want {
+			t.Errorf("privateCacheControl(%q, %v) = %q, want %q (%s)", c.given, c.fresh, got, c.want, c.why)
 		}
 	}
 }

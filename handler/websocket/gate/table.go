@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Table finds the route of a path. The comparison is made on the path as it will be sent on, byte for byte: an
-// application may decode, fold or strip what it likes, and must not reach a route by a name that the table does not hold.
+// Table finds the route of a path. It compares the path that the application will receive, byte for byte: an application that
+// decodes, folds or trims paths must not reach a route by a path that the table does not list.
 type Table struct {
 	exact    map[string]*Route
 	prefixes []prefix // longest first
@@ -20,8 +20,8 @@ type prefix struct {
 	route *Route
 }
 
-// NewTable puts the paths of the routes into one table. A path is taken whole (`/ws/chat/`), or, with a final `/*`,
-// with everything below it. The same path twice, or one that is not clean, is an error.
+// NewTable returns the table of the routes. A path matches exactly (`/ws/chat/`), or, with a final `/*`, everything below it. A
+// duplicate path, or one that is not clean, is an error.
 func NewTable(routes []*Route) (*Table, error) {
 	t := &Table{exact: make(map[string]*Route)}
 	for _, route := range routes {
@@ -74,9 +74,9 @@ func checkPattern(pattern, trimmed string, isPrefix bool) error {
 	return nil
 }
 
-// Lookup returns the route of the URL, or nil. More of the path in a pattern wins over less; a whole path over both.
+// Lookup returns the route of the URL, or nil. A longer pattern takes precedence over a shorter one, and an exact path over both.
 func (t *Table) Lookup(u *url.URL) *Route {
-	escaped := u.EscapedPath() // allocates only where something is to be escaped
+	escaped := u.EscapedPath() // allocates only for paths with escapes
 	if route, ok := t.exact[escaped]; ok {
 		return route
 	}
@@ -88,17 +88,17 @@ func (t *Table) Lookup(u *url.URL) *Route {
 	return nil
 }
 
-// Disguised reports whether a path that the table does not hold becomes one of its paths when it is decoded, folded or
-// cleaned, as an application behind the gate may do. It matters where unlisted attempts are let through.
+// Disguised reports whether a path that the table does not list contains one of its paths once it is decoded, folded or cleaned,
+// as applications do. It protects the routes where unlisted requests are passed.
 func (t *Table) Disguised(u *url.URL) bool {
 	for _, form := range pathForms(u.Path) {
 		for pattern := range t.exact {
-			if holdsPath(form, pattern) {
+			if containsPath(form, pattern) {
 				return true
 			}
 		}
 		for _, prefix := range t.prefixes {
-			if prefix.path == "/" || holdsPath(form, prefix.path) {
+			if prefix.path == "/" || containsPath(form, prefix.path) {
 				return true
 			}
 		}
@@ -106,8 +106,8 @@ func (t *Table) Disguised(u *url.URL) bool {
 	return false
 }
 
-// pathForms is what servers may make of a path: all that it holds, or what stands before the first character that ends it for
-// some; with the parameters of segments, or without them.
+// pathForms returns what servers may read from a path: all of it, or the part before a character that ends a path for some of
+// them, with or without the parameters of segments.
 func pathForms(p string) []string {
 	for range 3 {
 		decoded, err := url.PathUnescape(p)
@@ -124,9 +124,9 @@ func pathForms(p string) []string {
 	return forms
 }
 
-// holdsPath compares without case and final slash, and anywhere in another path, also within its segments: frameworks search
-// for a route with patterns that are not anchored (Django's re_path, without ^ and $).
-func holdsPath(form, pattern string) bool {
+// containsPath ignores case and the final slash. It finds the pattern anywhere in the form, also within segments: frameworks
+// match with patterns that are not anchored (Django's re_path without ^ and $).
+func containsPath(form, pattern string) bool {
 	pattern = strings.ToLower(strings.Trim(pattern, "/"))
 	if pattern == "" {
 		return path.Clean(form) == "/"
@@ -134,7 +134,7 @@ func holdsPath(form, pattern string) bool {
 	return strings.Contains(form+"/", pattern+"/")
 }
 
-// withoutParameters drops what some servers take for parameters of a segment: /ws;x/chat is /ws/chat to them.
+// withoutParameters drops the parameters of segments. Some servers read /ws;x/chat as /ws/chat.
 func withoutParameters(p string) string {
 	if !strings.Contains(p, ";") {
 		return p
@@ -146,7 +146,7 @@ func withoutParameters(p string) string {
 	return strings.Join(segments, "/")
 }
 
-// cleanPath reports whether every server understands the decoded path alike.
+// cleanPath reports whether all servers agree on the decoded path.
 func cleanPath(p string) bool {
 	if strings.Contains(p, "//") || !utf8.ValidString(p) {
 		return false
@@ -162,7 +162,7 @@ func cleanPath(p string) bool {
 	return !strings.HasSuffix(p, "/.") && !strings.HasSuffix(p, "/..")
 }
 
-// cleanEscapes refuses an encoded slash or dot, which one server decodes before it looks for a route and another after.
+// cleanEscapes rejects an encoded slash or dot, which servers decode either before or after they look for a route.
 func cleanEscapes(rawPath string) bool {
 	for i := 0; i+2 < len(rawPath); i++ {
 		if rawPath[i] != '%' {
