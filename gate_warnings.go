@@ -114,9 +114,9 @@ func (r *GateRoute) sendsCredentials() bool {
 }
 
 // reads reports whether a key may stand there.
-func (r *GateRoute) reads(place gate.Place) bool {
+func (r *GateRoute) reads(in gate.Location) bool {
 	if len(r.Credentials) == 0 {
-		return place == gate.DefaultSource.Place
+		return in == gate.DefaultSource.In
 	}
-	return slices.ContainsFunc(r.Credentials, func(c GateCredential) bool { return gate.Place(c.In) == place })
+	return slices.ContainsFunc(r.Credentials, func(c GateCredential) bool { return gate.Location(c.In) == in })
 }
