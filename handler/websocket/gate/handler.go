@@ -38,6 +38,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, d *Decision, ne
 	switch d.Outcome {
 	case Passed:
 		if len(d.issuers) > 0 {
+			requireWholePage(r)
 			w = &pageWriter{ResponseWriter: w, gate: g, request: r, decision: d}
 		}
 		return next.ServeHTTP(w, r)

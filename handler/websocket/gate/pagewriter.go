@@ -20,6 +20,27 @@ type pageWriter struct {
 	decided  bool
 }
 
+// isNavigation reports whether the request may be for a page, and not for a script, a stylesheet or an image.
+func isNavigation(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Dest") {
+	case "document", "iframe", "frame", "empty": // a script that renews the ticket uses fetch, which sends empty
+		return true
+	case "":
+		accept := r.Header.Get("Accept")
+		return accept == "" || accept == "*/*" || strings.Contains(accept, "text/html")
+	default:
+		return false
+	}
+}
+
+// requireWholePage removes the conditions of a navigation: a 304 has no Content-Type and therefore carries no ticket.
+func requireWholePage(r *http.Request) {
+	if isNavigation(r) {
+		delete(r.Header, "If-None-Match")
+		delete(r.Header, "If-Modified-Since")
+	}
+}
+
 // Unwrap lets http.ResponseController reach the server's writer.
 func (w *pageWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
@@ -27,7 +48,7 @@ func (w *pageWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (w *pageWriter) WriteHeader(status int) {
 	if status >= 200 && !w.decided {
 		w.decided = true
-		if status == http.StatusNotModified || status < 300 && isHTML(w.Header().Get("Content-Type")) {
+		if status < 300 && isHTML(w.Header().Get("Content-Type")) {
 			w.issue()
 		}
 	}

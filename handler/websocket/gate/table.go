@@ -162,6 +162,11 @@ func cleanPath(p string) bool {
 	return !strings.HasSuffix(p, "/.") && !strings.HasSuffix(p, "/..")
 }
 
+// isPlainPath reports whether the path of the URL is clean and has no escapes but those that its characters need.
+func isPlainPath(u *url.URL) bool {
+	return u.Opaque == "" && cleanPath(u.Path) && !strings.Contains(u.RawPath, "%")
+}
+
 // cleanEscapes rejects an encoded slash or dot, which servers decode either before or after they look for a route.
 func cleanEscapes(rawPath string) bool {
 	for i := 0; i+2 < len(rawPath); i++ {

@@ -114,9 +114,10 @@ func (i *issuer) issuesOn(path string) bool {
 	})
 }
 
-// decidePage decides which tickets the response may carry.
+// decidePage decides which tickets the response may carry. A path that servers may clean or decode further gets none: access
+// control before the gate may have seen another path than the application.
 func (g *Gate) decidePage(r *http.Request) *Decision {
-	if len(g.issuers) == 0 || r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if len(g.issuers) == 0 || r.Method != http.MethodGet && r.Method != http.MethodHead || !isPlainPath(r.URL) {
 		return passed
 	}
 	var issuers []*issuer

@@ -256,7 +256,20 @@ func TestIssueOnPages(t *testing.T) {
 		{"page", "GET", "/screen/", "text/html; charset=utf-8", 200, true, "what it is for"},
 		{"below", "GET", "/staff/a/b", "TEXT/HTML", 200, true, "all below; media types have no case"},
 		{"HEAD", "HEAD", "/screen/", "text/html", 200, true, "an open page renews by it"},
-		{"304", "GET", "/screen/", "", 304, true, "the page is the one that the browser holds"},
+		{"304", "GET", "/screen/", "", 304, false, "it may be of a public stylesheet"},
+		{"201", "GET", "/screen/", "text/html", 201, true, "a success"},
+		{"encoded letters", "GET", "/staff/%C3%BC%20x", "text/html", 200, true, "the only way to write the path"},
+		{"dot segment", "GET", "/staff/../about.html", "text/html", 200, false, "the application may serve /about.html"},
+		{"final dot segment", "GET", "/staff/a/..", "text/html", 200, false, "the same"},
+		{"encoded dots", "GET", "/staff/%2e%2e/about.html", "text/html", 200, false, "the same"},
+		{"encoded slash", "GET", "/staff/..%2fabout.html", "text/html", 200, false, "the same"},
+		{"two slashes", "GET", "/staff/..//about.html", "text/html", 200, false, "the same"},
+		{"two slashes alone", "GET", "/staff//x", "text/html", 200, false, "the same"},
+		{"backslash", "GET", "/staff/..%5cabout.html", "text/html", 200, false, "the same"},
+		{"escaped twice", "GET", "/staff/%252e%252e/about.html", "text/html", 200, false, "the same"},
+		{"escaped without need", "GET", "/%73taff/x", "text/html", 200, false, "a matcher that does not decode sees another path"},
+		{"parameter of a segment", "GET", "/staff/..;/about.html", "text/html", 200, false, "Java servers drop it"},
+		{"line feed", "GET", "/staff/x%0a", "text/html", 200, false, "some patterns end before it"},
 		{"sniffed", "GET", "/screen/", "", 200, true, "net/http would say text/html"},
 		{"beside", "GET", "/screen", "text/html", 200, false, "another path"},
 		{"not below", "GET", "/staff", "text/html", 200, false, "another path"},
@@ -419,5 +432,43 @@ func TestTicketThatIsNotIssued(t *testing.T) {
 	}))
 	if err != nil || w.Code != http.StatusOK || len(w.Result().Cookies()) > 0 || d.NotIssued == nil || d.Rejected() {
 		t.Errorf("status %d, cookies %v, not issued: %v, want 200 without a cookie and the reason", w.Code, w.Result().Cookies(), d.NotIssued)
+	}
+}
+
+// A browser that holds the page still gets a ticket; its stylesheets are revalidated as without the gate.
+func TestPageIsServedWholeForATicket(t *testing.T) {
+	t.Parallel()
+	g, _ := ticketGate(t, keys.TicketConfig{}, func(tickets *RouteTickets) { tickets.Pages = []string{"/screen/*"} })
+	for _, c := range []struct {
+		name, destination, accept string
+		status                    int
+	}{
+		{"page", "document", "text/html,*/*;q=0.8", 200},
+		{"frame", "iframe", "text/html,*/*;q=0.8", 200},
+		{"renewal by fetch", "empty", "*/*", 200},
+		{"page of an old browser", "", "text/html,*/*;q=0.8", 200},
+		{"stylesheet", "style", "text/css,*/*;q=0.1", 304},
+		{"stylesheet of an old browser", "", "text/css,*/*;q=0.1", 304},
+		{"image", "image", "image/avif,*/*", 304},
+	} {
+		r, w := httptest.NewRequest(http.MethodGet, "/screen/x", nil), httptest.NewRecorder()
+		r.Header.Set("If-None-Match", `"1"`)
+		r.Header.Set("If-Modified-Since", "Wed, 11 Feb 2026 08:00:00 GMT")
+		r.Header.Set("Accept", c.accept)
+		if c.destination != "" {
+			r.Header.Set("Sec-Fetch-Dest", c.destination)
+		}
+		_ = g.ServeHTTP(w, r, g.Decide(r), nextFunc(func(w http.ResponseWriter, r *http.Request) error {
+			if r.Header.Get("If-None-Match") != "" || r.Header.Get("If-Modified-Since") != "" {
+				w.WriteHeader(http.StatusNotModified)
+				return nil
+			}
+			w.Header().Set("Content-Type", "text/html")
+			w.WriteHeader(http.StatusOK)
+			return nil
+		}))
+		if carries := len(w.Result().Cookies()) == 1; w.Code != c.status || carries != (c.status == 200) {
+			t.Errorf("%s: %d, ticket %t, want %d", c.name, w.Code, carries, c.status)
+		}
 	}
 }
