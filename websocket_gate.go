@@ -198,7 +198,7 @@ func (g *WebSocketGate) retire() {
 		g.owner.Stop()
 		liveGates.Remove(g)
 		socketlog.Registry().CloseUnkept(func(info sockets.Info) bool {
-			return info.Owner == g.owner && info.Protocol != "HTTP/1.1"
+			return info.Owner == g.owner && info.Major > 1
 		}, sockets.CodeGoingAway, reason)
 		if !caddy.Exiting() {
 			closeRevoked()

@@ -80,6 +80,7 @@ func (g *Gate) info(r *http.Request, d *Decision) sockets.Info {
 		KeyID:    d.KeyID,
 		Client:   g.config.Client(r),
 		Protocol: protocolOf(r),
+		Major:    r.ProtoMajor,
 		Idle:     d.Route.Idle,
 		Owner:    g.config.Owner,
 	}

@@ -44,7 +44,7 @@ func proxied(t *testing.T, r *Registry, owner Owner, start func(*httptest.Server
 	}
 	proxy := httputil.NewSingleHostReverseProxy(target)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		s, err := r.Open(Info{Route: "chat", Protocol: request.Proto, Owner: owner}, Limits{Route: 1})
+		s, err := r.Open(Info{Route: "chat", Protocol: request.Proto, Major: request.ProtoMajor, Owner: owner}, Limits{Route: 1})
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusTooManyRequests)
 			return

@@ -36,8 +36,10 @@ type Info struct {
 	Client netip.Addr
 	// Origin is the page's that opened it, cut at 255 bytes; "" for what is no browser.
 	Origin string
-	// Protocol is HTTP/1.1, HTTP/2.0 or HTTP/3.0.
+	// Protocol is the HTTP version, for logs.
 	Protocol string
+	// Major is the major HTTP version of the handshake. Default: 1.
+	Major int
 	// Until is when it is closed, to about a second, with UntilCode and UntilReason. Zero: never.
 	Until       time.Time
 	UntilCode   Code

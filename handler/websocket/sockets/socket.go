@@ -188,7 +188,7 @@ func (s *Socket) framed() bool {
 	return status >= 200 && status < 300
 }
 
-func (s *Socket) overHTTP1() bool { return s.info.Protocol == "HTTP/1.1" }
+func (s *Socket) overHTTP1() bool { return s.info.Major <= 1 }
 
 // noteStatus notes the final status.
 func (s *Socket) noteStatus(status int) {

@@ -38,7 +38,7 @@ func (w *slowFlusher) FlushError() error {
 // sends the Close frame.
 func TestCloseDuringFlush(t *testing.T) {
 	t.Parallel()
-	s := open(t, NewRegistry(time.Now), Info{Protocol: "HTTP/3.0"})
+	s := open(t, NewRegistry(time.Now), Info{Protocol: "HTTP/3.0", Major: 3})
 	server := &slowFlusher{flushing: make(chan struct{}), letGo: make(chan struct{})}
 	stream := s.ResponseWriter(server)
 	stream.WriteHeader(http.StatusOK)

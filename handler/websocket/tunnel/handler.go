@@ -86,7 +86,7 @@ func New(config Config) (*Handler, error) {
 		config.Prepare = func(*http.Request, *http.Request, *Upstream) {}
 	}
 	if config.Describe == nil {
-		config.Describe = func(r *http.Request) sockets.Info { return sockets.Info{Protocol: r.Proto} }
+		config.Describe = func(r *http.Request) sockets.Info { return sockets.Info{Protocol: r.Proto, Major: r.ProtoMajor} }
 	}
 	if config.Refused == nil {
 		config.Refused = func(*http.Request) {}

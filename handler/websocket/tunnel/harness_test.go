@@ -152,7 +152,7 @@ func startSiteBehind(t testing.TB, config Config, secure bool, wrap func(net.Con
 	owner := new(countingOwner)
 	describe := config.Describe
 	config.Describe = func(r *http.Request) sockets.Info {
-		info := sockets.Info{Protocol: r.Proto}
+		info := sockets.Info{Protocol: r.Proto, Major: r.ProtoMajor}
 		if describe != nil {
 			info = describe(r)
 		}
