@@ -3,6 +3,7 @@ package gate
 import (
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -47,8 +48,9 @@ func (p *presented) add(value string) {
 // gate cannot know which of the two the application would read.
 func readCredentials(r *http.Request, sources []Source) (presented, *Fault) {
 	var p presented
-	if !decodable(r.URL.RawQuery) {
-		return p, &faultQuery
+	inQuery := func(name string) bool { return slices.Contains(sources, Source{InQuery, name}) }
+	if fault := checkQuery(r.URL.RawQuery, inQuery); fault != nil {
+		return p, fault
 	}
 	eachCredential(r, sources, func(value string, in Location) {
 		p.add(value)

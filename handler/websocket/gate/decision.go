@@ -60,20 +60,22 @@ func (d *Decision) Rejected() bool { return d.Outcome != Passed && d.Outcome != 
 // a route is [Passed]. The decision is on the heap: to grow the small stack of a new connection's goroutine would cost more.
 func (g *Gate) Decide(r *http.Request) *Decision {
 	handshake := ReadHandshake(r)
-	route := g.table.Lookup(r.URL)
+	route, fault := g.table.Lookup(r.URL)
 	switch {
+	case r.URL.Opaque != "":
+		return &Decision{Outcome: Malformed, Fault: &faultOpaque}
 	case handshake == PlainHTTP && route == nil:
 		return g.decidePage(r)
 	case handshake == PlainHTTP:
 		return &Decision{Outcome: NotWebSocket, Route: route}
-	case route == nil && g.config.PassUnlisted && !g.table.Disguised(r.URL) && !hasForbiddenBytes(r.Header):
+	case route == nil && fault == nil && g.config.PassUnlisted && !g.table.Disguised(r.URL) && !hasForbiddenBytes(r.Header):
 		return passed
 	case handshake == Tunnel:
 		return &Decision{Outcome: Malformed, Route: route, Fault: &faultTunnel}
 	case handshake == OtherProtocol:
 		return &Decision{Outcome: Unlisted, Route: route, Fault: &faultProtocol}
 	case route == nil:
-		return &Decision{Outcome: Unlisted, Route: route, Fault: faultOfTwoGates(r)}
+		return g.decideUnlisted(r, fault)
 	}
 	d := &Decision{Route: route}
 	if d.Fault = CheckHandshake(r); d.Fault != nil {
@@ -94,12 +96,19 @@ func (g *Gate) Decide(r *http.Request) *Decision {
 var faultAdmittedBefore = Fault{http.StatusForbidden,
 	"another gate admitted the request and this gate does not list the path: put all routes of a site into one gate"}
 
-// faultOfTwoGates explains to the operator of a site with two gates why every handshake is rejected.
-func faultOfTwoGates(r *http.Request) *Fault {
-	if sockets.FromContext(r.Context()) == nil {
-		return nil
+// decideUnlisted explains to an operator why a handshake finds no route.
+func (g *Gate) decideUnlisted(r *http.Request, fault *Fault) *Decision {
+	d := &Decision{Outcome: Unlisted, Fault: fault}
+	switch {
+	case fault != nil:
+	case sockets.FromContext(r.Context()) != nil:
+		d.Fault = &faultAdmittedBefore
+	default:
+		if path := g.table.Suggest(r.URL); path != "" {
+			d.Detail = "did you mean " + path + "?"
+		}
 	}
-	return &faultAdmittedBefore
+	return d
 }
 
 // GenerationParameter is the query parameter in which the script of a page sends the generation of the page.

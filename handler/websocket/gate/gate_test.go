@@ -179,7 +179,7 @@ func TestLongestPathWins(t *testing.T) {
 	for path, want := range map[string]string{
 		"/ws/x": "all", "/ws/chat": "all", "/ws/chat/": "chat", "/ws/chat/room": "chat", "/ws/chat/room/": "room",
 	} {
-		if route := table.Lookup(&url.URL{Path: path}); route == nil || route.Name != want {
+		if route, _ := table.Lookup(&url.URL{Path: path}); route == nil || route.Name != want {
 			t.Errorf("Lookup(%s) = %v, want %s", path, route, want)
 		}
 	}
@@ -188,7 +188,7 @@ func TestLongestPathWins(t *testing.T) {
 // The table is asked with what url.ParseRequestURI makes of a request's target.
 func TestPathsThatAreEscaped(t *testing.T) {
 	t.Parallel()
-	table, err := NewTable([]*Route{{Name: "blank", Paths: []string{"/live orders/", "/to go/*"}}, {Name: "umlaut", Paths: []string{"/büro/"}}})
+	table, err := NewTable([]*Route{{Name: "blank", Paths: []string{"/live orders/", "/to go/*"}}, {Name: "vip", Paths: []string{"/to go/vip/"}}, {Name: "umlaut", Paths: []string{"/büro/"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,14 +200,33 @@ func TestPathsThatAreEscaped(t *testing.T) {
 		{"/live+orders/", "", "a plus is a plus in a path"},
 		{"/to%20go%2Fx", "", "no slash where the pattern has one"},
 		{"/b%c3%bcro/", "", "not the bytes that the table holds"},
+		{"/to%20go/100%25", "blank", "every server reads a percent sign"},
+		{"/to%20go/100%2525", "blank", "and one that decodes twice too"},
+		{"/to%20go/a;b", "blank", "below the prefix with or without the parameter"},
+		{"/to%20go/a%3Bb", "blank", "the same, escaped"},
+		{"/to%20go/a%2Fb", "fault", "one segment or two"},
+		{"/to%20go/a%252Fb", "fault", "the same, to a server that decodes twice"},
+		{"/to%20go/%2e%2e/x", "fault", "out of the prefix"},
+		{"/to%20go/%252e%252e/x", "fault", "the same, to a server that decodes twice"},
+		{"/to%20go/..;/x", "fault", "the same, to a server that drops parameters"},
+		{"/to%20go/..%3B/x", "fault", "the same"},
+		{"/to%20go/vip/;x", "fault", "another route, to a server that drops parameters"},
+		{"/to%20go/vip%3Bx/", "fault", "the same"},
+		{"/to%20go/%2525252525", "fault", "nobody decodes that often for a good reason"},
+		{"/to%20go/x%0a", "fault", "some patterns end before a line feed"},
+		{"/to%20go//x", "fault", "some servers merge slashes"},
 	} {
 		u, err := url.ParseRequestURI(c.target)
 		if err != nil {
 			t.Fatal(err)
 		}
 		name := ""
-		if route := table.Lookup(u); route != nil {
+		route, fault := table.Lookup(u)
+		if route != nil {
 			name = route.Name
+		}
+		if fault != nil {
+			name = "fault"
 		}
 		if name != c.want {
 			t.Errorf("Lookup(%s) = %q, want %q (%s)", c.target, name, c.want, c.why)
@@ -249,6 +268,75 @@ func BenchmarkDecide(b *testing.B) {
 					g.Decide(r)
 				}
 			})
+		}
+	}
+}
+
+// The log of an unlisted path names the listed one that was probably meant.
+func TestSuggest(t *testing.T) {
+	t.Parallel()
+	table, err := NewTable([]*Route{{Name: "a", Paths: []string{"/ws/a/", "/ws/B", "/ws/room/*"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"/ws/a": "/ws/a/", "/WS/A/": "/ws/a/", "/ws/b": "/ws/B", "/ws/B/": "/ws/B", "/ws/room": "/ws/room/*", "/WS/room/1": "/ws/room/*",
+		"/ws/ab": "", "/ws/": "", "/": "", "/ws/roomy/1": "",
+	} {
+		if got := table.Suggest(&url.URL{Path: path}); got != want {
+			t.Errorf("Suggest(%s) = %q, want %q", path, got, want)
+		}
+	}
+}
+
+// An opaque target has no path for a matcher, and the application reads one from it.
+func TestOpaqueTargetIsRejected(t *testing.T) {
+	t.Parallel()
+	g := newGate(t, 1, nil)
+	g.config.PassUnlisted = true
+	for _, target := range []string{"http:ws/0/", "https:ws/0/?key=" + secret + "-0-0", "x:y"} {
+		for _, r := range []*http.Request{handshake("/"), httptest.NewRequest(http.MethodGet, "/", nil)} {
+			u, err := url.ParseRequestURI(target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.URL, r.RequestURI = u, target
+			if d := g.Decide(r); d.Outcome != Malformed || d.Status() != http.StatusBadRequest {
+				t.Errorf("%s: %s, status %d, want malformed and 400", target, d.Outcome, d.Status())
+			}
+		}
+	}
+}
+
+// With unlisted pass, a path that an application may read as a route's is no unlisted path.
+func TestDisguisedPathsAreNotPassed(t *testing.T) {
+	t.Parallel()
+	table, err := NewTable([]*Route{{Name: "a", Paths: []string{"/ws/a", "/ws/room/*"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		target string
+		want   bool
+		why    string
+	}{
+		{"/ws/a%0a", true, "the $ of a pattern matches before a final line feed"},
+		{"/ws/a%0d%0a", true, "the same"},
+		{"/ws/a%20", true, "some servers trim blanks"},
+		{"/ws/%09a", true, "URL parsers drop tabs"},
+		{"/w%0as/a", true, "and line feeds"},
+		{"/ws/room%0a/", true, "the same below a prefix"},
+		{"/ws/a%250a", true, "to a server that decodes twice"},
+		{"/ws/ab", false, "another path"},
+		{"/ws/a%20b", false, "another path"},
+		{"/live/x%0a", false, "another path"},
+	} {
+		u, err := url.ParseRequestURI(c.target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := table.Disguised(u); got != c.want {
+			t.Errorf("Disguised(%s) = %t, want %t (%s)", c.target, got, c.want, c.why)
 		}
 	}
 }

@@ -101,8 +101,10 @@ var (
 	faultKey         = Fault{http.StatusBadRequest, "Sec-WebSocket-Key must be one base64 value of 16 bytes"}
 	faultBody        = Fault{http.StatusBadRequest, "a WebSocket handshake has no body"}
 	faultOrigin      = Fault{http.StatusBadRequest, "more than one Origin"}
-	faultQuery       = Fault{http.StatusBadRequest, "the query holds a broken % escape, a semicolon, or more than 1,000 parameters"}
+	faultQuery       = Fault{http.StatusBadRequest, "the key's query parameter holds an invalid % escape or a semicolon"}
+	faultParameters  = Fault{http.StatusBadRequest, "the query has more than 1,000 parameters"}
 	faultTunnel      = Fault{http.StatusMethodNotAllowed, "CONNECT needs the protocol websocket"}
+	faultOpaque      = Fault{http.StatusBadRequest, "the request target must begin with a slash or be an absolute URL"}
 	faultProtocol    = Fault{http.StatusForbidden, "this site switches to WebSocket only"}
 )
 

@@ -1,9 +1,6 @@
 package gate
 
-import (
-	"net/url"
-	"strings"
-)
+import "strings"
 
 // maxParameters limits the parameters of a query: parsers of applications have limits, and differ in them.
 const maxParameters = 1000
@@ -18,20 +15,37 @@ func parameters(query string, visit func(name, value string)) {
 	}
 }
 
-// decodable reports whether all parsers agree on the query: every escape is complete, there is no semicolon, which some parsers
-// take for a separator, and there are not too many parameters.
-func decodable(query string) bool {
-	if strings.IndexByte(query, ';') >= 0 || strings.Count(query, "&") >= maxParameters {
-		return false
+// checkQuery returns the fault of a query in which parsers may find another credential than the gate: a parameter under one of the
+// names holds an invalid escape or a semicolon, a semicolon hides such a name, or there are too many parameters. All other
+// parameters may hold anything.
+func checkQuery(query string, names func(name string) bool) (fault *Fault) {
+	if strings.Count(query, "&") >= maxParameters {
+		return &faultParameters
 	}
-	for i := 0; i < len(query); i++ {
-		if query[i] != '%' {
-			continue
+	if !strings.ContainsAny(query, "%;") {
+		return nil
+	}
+	for more := true; more && fault == nil; {
+		var raw string
+		raw, query, more = strings.Cut(query, "&")
+		first := true
+		for part := range strings.SplitSeq(raw, ";") {
+			name, value, _ := strings.Cut(part, "=")
+			if names(decode(name)) && (!first || strings.Contains(raw, ";") || !validEscapes(name) || !validEscapes(value)) {
+				fault = &faultQuery
+			}
+			first = false
 		}
-		if i+2 >= len(query) || !isHex(query[i+1]) || !isHex(query[i+2]) {
+	}
+	return fault
+}
+
+// validEscapes reports whether every percent sign begins an escape.
+func validEscapes(text string) bool {
+	for i := range len(text) {
+		if text[i] == '%' && !isEscape(text, i) {
 			return false
 		}
-		i += 2
 	}
 	return true
 }
@@ -40,16 +54,12 @@ func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
-// decode returns the value that a form parser returns, or "" for an invalid escape.
+// decode returns the value that a form parser returns. An invalid escape stays as it is, as in Python and browsers.
 func decode(escaped string) string {
-	if strings.IndexByte(escaped, '%') < 0 && strings.IndexByte(escaped, '+') < 0 {
-		return escaped
+	if strings.IndexByte(escaped, '+') >= 0 {
+		escaped = strings.ReplaceAll(escaped, "+", " ")
 	}
-	decoded, err := url.QueryUnescape(escaped)
-	if err != nil {
-		return ""
-	}
-	return decoded
+	return unescape(escaped)
 }
 
 // editQuery replaces each parameter of the query with the result of edit; ok=false drops the parameter and its separator. Every

@@ -175,10 +175,6 @@ func (m *Redactor) target(uri string) string {
 		return before
 	}
 	query, fragment, hasFragment := strings.Cut(rest, "#")
-	if !decodable(query) {
-		// Parsers disagree on the parameters of such a query, so none of it is shown.
-		return before + "?" + Redacted
-	}
 	uri = before + "?" + joined(m.replace(query), "&", m.parameter)
 	if hasFragment {
 		uri += "#" + m.Text(fragment)
@@ -186,7 +182,10 @@ func (m *Redactor) target(uri string) string {
 	return uri
 }
 
-func (m *Redactor) parameter(raw string) string {
+// parameter redacts a parameter. Some parsers split it at semicolons.
+func (m *Redactor) parameter(raw string) string { return joined(raw, ";", m.subparameter) }
+
+func (m *Redactor) subparameter(raw string) string {
 	name, _, hasValue := strings.Cut(raw, "=")
 	if hasValue && m.namesParameter(decode(name)) {
 		return name + "=" + Redacted

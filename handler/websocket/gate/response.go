@@ -13,6 +13,7 @@ var (
 	allowGet          = []string{http.MethodGet}
 	connectionClose   = []string{"close"}
 	connectionUpgrade = []string{"Upgrade"}
+	closeAndUpgrade   = []string{"close", "Upgrade"} // net/http looks for close in the first
 	upgradeWebSocket  = []string{"websocket"}
 	version13         = []string{"13"}
 )
@@ -45,7 +46,11 @@ func setStatusHeaders(header http.Header, r *http.Request, d *Decision) {
 		setUpgradeHeaders(header, r, d)
 	}
 	// The server must not read what follows the handshake as the next request: the client meant it for the socket.
-	if r.ProtoMajor == 1 && d.Outcome != NotWebSocket {
+	switch {
+	case r.ProtoMajor != 1 || d.Outcome == NotWebSocket:
+	case header["Upgrade"] != nil:
+		header["Connection"] = closeAndUpgrade // Upgrade is invalid without it (RFC 9110, 7.8)
+	default:
 		header["Connection"] = connectionClose
 	}
 }

@@ -2,8 +2,11 @@ package gate
 
 import (
 	"fmt"
+	"maps"
+	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -12,6 +15,7 @@ import (
 // decodes, folds or trims paths must not reach a route by a path that the table does not list.
 type Table struct {
 	exact    map[string]*Route
+	listed   []string // the paths of exact, sorted
 	prefixes []prefix // longest first
 }
 
@@ -31,6 +35,7 @@ func NewTable(routes []*Route) (*Table, error) {
 			}
 		}
 	}
+	t.listed = slices.Sorted(maps.Keys(t.exact))
 	return t, nil
 }
 
@@ -68,24 +73,65 @@ func checkPattern(pattern, trimmed string, isPrefix bool) error {
 		return fmt.Errorf("path %q: want a * only as the last segment, as in /ws/*", pattern)
 	case strings.ContainsAny(trimmed, "{}"):
 		return fmt.Errorf("path %q: want a path without braces; placeholders are not replaced in it", pattern)
-	case !cleanPath(trimmed):
+	case !cleanPath(trimmed), strings.ContainsAny(trimmed, ";%"):
 		return fmt.Errorf(`path %q: want a decoded path without //, . and .. segments, \, ;, %%, ?, # and control characters`, pattern)
 	}
 	return nil
 }
 
 // Lookup returns the route of the URL, or nil. A longer pattern takes precedence over a shorter one, and an exact path over both.
-func (t *Table) Lookup(u *url.URL) *Route {
+// If the path is below a pattern and servers disagree on it, Lookup returns the fault instead of a route.
+func (t *Table) Lookup(u *url.URL) (*Route, *Fault) {
 	escaped := u.EscapedPath() // allocates only for paths with escapes
+	route, exact := t.match(escaped)
+	if route != nil && !exact && !t.unambiguous(escaped, route) {
+		return nil, &faultPath
+	}
+	return route, nil
+}
+
+var faultPath = Fault{http.StatusForbidden,
+	"servers disagree on this path: it holds an escaped slash or dot, //, a dot segment, a backslash, ?, # or a control character"}
+
+// match finds the route of an escaped path.
+func (t *Table) match(escaped string) (route *Route, exact bool) {
 	if route, ok := t.exact[escaped]; ok {
-		return route
+		return route, true
 	}
 	for _, p := range t.prefixes {
-		if strings.HasPrefix(escaped, p.path) && cleanPath(u.Path) && cleanEscapes(u.RawPath) {
-			return p.route
+		if strings.HasPrefix(escaped, p.path) {
+			return p.route, false
 		}
 	}
-	return nil
+	return nil, false
+}
+
+// unambiguous reports whether the path leads to the route however often a server decodes it, and whether or not a server drops
+// what follows a semicolon.
+func (t *Table) unambiguous(path string, route *Route) bool {
+	for range maxDecodings {
+		if !cleanEscapes(path) {
+			return false
+		}
+		decoded := unescape(path)
+		if !cleanPath(decoded) {
+			return false
+		}
+		if strings.Contains(decoded, ";") {
+			short := withoutParameters(decoded)
+			if other, _ := t.match((&url.URL{Path: short}).EscapedPath()); !cleanPath(short) || other != route {
+				return false
+			}
+		}
+		if decoded == path {
+			return true
+		}
+		if other, _ := t.match((&url.URL{Path: decoded}).EscapedPath()); other != route {
+			return false
+		}
+		path = decoded
+	}
+	return !hasEscape(path)
 }
 
 // Disguised reports whether a path that the table does not list contains one of its paths once it is decoded, folded or cleaned,
@@ -107,17 +153,21 @@ func (t *Table) Disguised(u *url.URL) bool {
 }
 
 // pathForms returns what servers may read from a path: all of it, or the part before a character that ends a path for some of
-// them, with or without the parameters of segments.
+// them; with or without the parameters of segments; with or without control characters, which some servers drop and some patterns
+// ignore at the end.
 func pathForms(p string) []string {
-	for range 3 {
-		decoded, err := url.PathUnescape(p)
-		if err != nil || decoded == p {
-			break
-		}
+	eachDecoding(p, func(decoded string) bool {
 		p = decoded
-	}
+		return true
+	})
 	p = strings.ToLower(strings.ReplaceAll(p, `\`, "/"))
-	forms := []string{p, path.Clean("/" + p), path.Clean("/" + withoutParameters(p))}
+	visible := strings.Map(func(c rune) rune {
+		if c <= ' ' || c == 0x7f {
+			return -1
+		}
+		return c
+	}, p)
+	forms := []string{p, path.Clean("/" + p), path.Clean("/" + withoutParameters(p)), visible, path.Clean("/" + withoutParameters(visible))}
 	if end := strings.IndexAny(p, "?#\x00"); end >= 0 {
 		forms = append(forms, path.Clean("/"+withoutParameters(p[:end])))
 	}
@@ -153,7 +203,7 @@ func cleanPath(p string) bool {
 	}
 	for i := 0; i < len(p); i++ {
 		switch c := p[i]; {
-		case c < 0x20, c == 0x7f, c == '\\', c == ';', c == '%', c == '?', c == '#':
+		case c < 0x20, c == 0x7f, c == '\\', c == '?', c == '#':
 			return false
 		case c == '/' && (strings.HasPrefix(p[i:], "/./") || strings.HasPrefix(p[i:], "/../")):
 			return false
@@ -162,9 +212,26 @@ func cleanPath(p string) bool {
 	return !strings.HasSuffix(p, "/.") && !strings.HasSuffix(p, "/..")
 }
 
+// Suggest returns a path of the table that differs from the path in case or in its final slash alone, or "".
+func (t *Table) Suggest(u *url.URL) string {
+	escaped := strings.TrimSuffix(u.EscapedPath(), "/")
+	for _, listed := range t.listed {
+		if strings.EqualFold(strings.TrimSuffix(listed, "/"), escaped) {
+			return listed
+		}
+	}
+	for _, p := range t.prefixes {
+		above := strings.TrimSuffix(p.path, "/")
+		if strings.EqualFold(above, escaped) || len(escaped) >= len(p.path) && strings.EqualFold(p.path, escaped[:len(p.path)]) {
+			return p.path + "*"
+		}
+	}
+	return ""
+}
+
 // isPlainPath reports whether the path of the URL is clean and has no escapes but those that its characters need.
 func isPlainPath(u *url.URL) bool {
-	return u.Opaque == "" && cleanPath(u.Path) && !strings.Contains(u.RawPath, "%")
+	return u.Opaque == "" && cleanPath(u.Path) && !strings.ContainsAny(u.Path, ";%") && !strings.Contains(u.RawPath, "%")
 }
 
 // cleanEscapes rejects an encoded slash or dot, which servers decode either before or after they look for a route.
@@ -174,7 +241,7 @@ func cleanEscapes(rawPath string) bool {
 			continue
 		}
 		switch strings.ToLower(rawPath[i+1 : i+3]) {
-		case "2f", "2e", "5c", "25", "3b":
+		case "2f", "2e", "5c":
 			return false
 		}
 	}
