@@ -105,7 +105,7 @@ func TestHTTP12SocketIsRevoked(t *testing.T) {
 	t.Parallel()
 	site, path := keysFileSite(t, "")
 	handshake := strings.Replace(get("/ws/a/?key="+oldKey, upgrade), "HTTP/1.1\r\n", "HTTP/1.2\r\n", 1)
-	conn, response := exchangeOpen(t, site.Addr, handshake)
+	conn, response := testsite.ExchangeOpen(t, site.Addr, handshake)
 	defer conn.Close()
 	if response.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("status %d, want 101", response.StatusCode)
@@ -118,7 +118,7 @@ func TestHTTP12SocketIsRevoked(t *testing.T) {
 	if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got[2:], []byte{0x11, 0x31}) || got[0] != 0x88 {
 		t.Errorf("read % x, %v, want a Close frame with 4401", got, err)
 	}
-	eventually(t, "the end logged", func() bool { return len(site.Logs.With("WSDISCONNECT")) > 0 })
+	testsite.Eventually(t, "the end logged", func() bool { return len(site.Logs.With("WSDISCONNECT")) > 0 })
 }
 
 // TestL3ManyReloads: 500 sockets, 100 reloads of a configuration that changes elsewhere, no socket lost, nothing left behind.
