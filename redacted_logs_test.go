@@ -73,7 +73,7 @@ func TestAnswerShowsNoCredential(t *testing.T) {
 		t.Errorf("the answer is %v", response.Header)
 	}
 	lines := site.Logs.With("handled request")
-	if got := fmt.Sprint(lines); len(lines) != 1 || !strings.Contains(got, "Location:[REDACTED]") || !strings.Contains(got, "X-Other:[as it is]") {
+	if got := fmt.Sprint(lines); len(lines) != 1 || !strings.Contains(got, "Location:[/elsewhere?key=REDACTED]") || !strings.Contains(got, "X-Other:[as it is]") {
 		t.Errorf("the access line is %v", lines)
 	}
 }
