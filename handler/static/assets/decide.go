@@ -70,25 +70,30 @@ var statuses = [...]int{
 	noFile:       http.StatusNotFound,
 }
 
-// decide chooses the response. It depends on its arguments alone and changes nothing.
-func (h *Handler) decide(r *http.Request, f found) answer {
-	if f.file == nil {
-		return withoutFile(r, f)
+// decide chooses the response to a request, of which a holds what was found. It depends on its arguments alone, and changes
+// nothing but a: one answer is less stack than two.
+func (h *Handler) decide(r *http.Request, a *answer) {
+	if a.file == nil {
+		a.decideWithoutFile(r)
+		return
 	}
-	a := answer{found: f, status: http.StatusOK}
-	h.decideCaching(&a, r)
+	a.status = http.StatusOK
+	if a.contentType == nil {
+		a.contentType = a.file.contentType
+	}
+	h.decideCaching(a, r)
 	var acceptable bool
-	if a.variant, a.coding, acceptable = h.choose(r, f.file); !acceptable {
+	if a.variant, a.coding, acceptable = h.choose(r, a.file); !acceptable {
 		a.reason, a.status, a.cacheControl = noCoding, http.StatusNotAcceptable, never
-		return a
+		return
 	}
 	switch {
 	case a.variant != nil:
 		a.etag = a.variant.ETag
 	case a.coding != variants.Identity:
-		a.etag = []string{variants.Tag(f.file.digest, a.coding.String()+"-fast")}
+		a.etag = []string{variants.Tag(a.file.digest, a.coding.String()+"-fast")}
 	default:
-		a.etag = f.file.etag
+		a.etag = a.file.etag
 	}
 	switch evaluate(r, a.etag[0]) {
 	case notModified:
@@ -96,7 +101,6 @@ func (h *Handler) decide(r *http.Request, f found) answer {
 	case byNetHTTP:
 		a.conditional = true
 	}
-	return a
 }
 
 // choose picks the content coding. Ranges are ranges of the file's own bytes.
@@ -108,28 +112,27 @@ func (h *Handler) choose(r *http.Request, f *File) (chosen *variants.Variant, no
 	return variants.Choose(r.Header["Accept-Encoding"], set, f.Size, h.Encode)
 }
 
-func withoutFile(r *http.Request, f found) answer {
-	a := answer{found: f, status: statuses[f.reason], cacheControl: never}
+func (a *answer) decideWithoutFile(r *http.Request) {
+	a.status, a.cacheControl = statuses[a.reason], never
 	switch {
-	case f.reason == wrongMethod && r.Method == http.MethodOptions:
+	case a.reason == wrongMethod && r.Method == http.MethodOptions:
 		a.status = http.StatusNoContent
-	case f.reason == noFinalSlash:
+	case a.reason == noFinalSlash:
 		a.cacheControl = revalidate
 	}
-	return a
 }
 
 // decideCaching chooses the Cache-Control of a file: `immutable` takes evidence, and some files are revalidated whatever
 // the evidence.
 func (h *Handler) decideCaching(a *answer, r *http.Request) {
-	a.evidence = h.evidence(r, &a.found)
+	a.evidence = h.evidence(&a.found)
 	why, cacheControl := nothingProves, revalidate
 	switch {
 	case isServiceWorkerScript(r):
 		why = isServiceWorker
 	case a.file.IsManifest:
 		why = isManifest
-	case a.file.isHTML():
+	case isHTML(a.contentType):
 		why = isPage
 	case a.evidence.Kind == Outdated:
 		why, cacheControl = isOutdated, never
@@ -145,13 +148,13 @@ func (h *Handler) decideCaching(a *answer, r *http.Request) {
 }
 
 // evidence is the evidence that the URL names the bytes: of the name, of the query, or of the configuration.
-func (h *Handler) evidence(r *http.Request, f *found) Evidence {
+func (h *Handler) evidence(f *found) Evidence {
 	switch {
 	case f.file.Evidence.Kind != NoEvidence:
 		return f.file.Evidence
 	case f.version.Kind != NoEvidence:
 		return f.version
-	case len(h.Immutable) > 0 && h.Immutable.Match(r.URL.Path):
+	case len(h.Immutable) > 0 && h.Immutable.Match(f.urlPath):
 		return Evidence{ByOperator, "an immutable pattern matches"}
 	default:
 		return Evidence{}
@@ -164,7 +167,9 @@ func isServiceWorkerScript(r *http.Request) bool {
 	return len(destination) == 1 && destination[0] == "script"
 }
 
-func (f *File) isHTML() bool { return strings.HasPrefix(f.contentType[0], "text/html") }
+func isHTML(contentType []string) bool {
+	return len(contentType) > 0 && strings.HasPrefix(contentType[0], "text/html")
+}
 
 // why is a sentence on the response and its Cache-Control.
 func (a *answer) why() string {

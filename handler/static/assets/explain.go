@@ -25,23 +25,25 @@ type Explanation struct {
 
 // Explain says how a request would be answered. It changes nothing and reads no body.
 func (h *Handler) Explain(r *http.Request) Explanation {
-	site, rest, ok := h.site(r.URL.Path)
+	t, ok := h.target(r.URL.Path)
 	if !ok {
 		return Explanation{Why: "no served prefix matches"}
 	}
-	f := h.find(r, site, site.Tree.Catalog(r.Context()), rest)
-	defer f.close()
-	a := h.decide(r, f)
-	return h.explain(r, site, &a)
+	var a answer
+	a.target, a.catalog = t, t.site.Tree.Catalog(r.Context())
+	h.find(r, &a.found)
+	defer a.close()
+	h.decide(r, &a)
+	return h.explain(r, &a)
 }
 
 // explain prints a decision.
-func (h *Handler) explain(r *http.Request, site *Site, a *answer) Explanation {
+func (h *Handler) explain(r *http.Request, a *answer) Explanation {
 	e := Explanation{
-		Prefix: site.Prefix, Path: strings.TrimPrefix(r.URL.Path, site.Prefix),
+		Prefix: a.site.Prefix, Path: a.name,
 		Status: a.finalStatus(r), CacheControl: a.cacheControl[0], Evidence: a.evidence, Why: a.why(),
 	}
-	if catalog := site.Tree.Current(); catalog != nil {
+	if catalog := a.site.Tree.Current(); catalog != nil {
 		e.Generation = catalog.Generation
 	}
 	if a.file == nil {
@@ -57,12 +59,12 @@ func (h *Handler) explain(r *http.Request, site *Site, a *answer) Explanation {
 		e.CacheControl = never[0]
 		e.Why = "the request cannot be met: " + strings.ToLower(http.StatusText(e.Status))
 	}
-	h.explainStale(&e, r, site, a.file)
+	h.explainStale(&e, r, a.site, a.file)
 	return e
 }
 
-func (h *Handler) writeExplanation(w http.ResponseWriter, r *http.Request, site *Site, a *answer) {
-	w.Header()["Cache-Status"] = []string{h.explain(r, site, a).CacheStatus()}
+func (h *Handler) writeExplanation(w http.ResponseWriter, r *http.Request, a *answer) {
+	w.Header()["Cache-Status"] = []string{h.explain(r, a).CacheStatus()}
 }
 
 // CacheStatus is the explanation as a member of the field Cache-Status (RFC 9211).

@@ -155,12 +155,16 @@ func (f *File) prepare() {
 	}
 }
 
-// date is the time of modification, unless it is no validator of these bytes: other bytes had the same before, it is the one that
-// reproducible builds give to every file (0, or 1), or it is yet to come (RFC 9110, 8.8.2.1).
+// oldest is the year before which no file was served over HTTP. Tools that make builds reproducible set older dates: 1970,
+// 1980 (zip) or 1985 (npm).
+var oldest = time.Date(1991, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// date is the time of modification. It is zero if it says nothing of the bytes: it is not from the years of HTTP, it is in the
+// future (RFC 9110, 8.8.2.1), or other bytes had it before.
 func (f *File) date(now time.Time, before *File) time.Time {
 	date := f.identity.modTime.Truncate(time.Second)
 	switch {
-	case date.Unix() <= 1, date.After(now):
+	case date.Before(oldest), date.After(now):
 		return time.Time{}
 	case before == nil || !before.identity.modTime.Truncate(time.Second).Equal(date):
 		return date

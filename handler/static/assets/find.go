@@ -13,7 +13,10 @@ import (
 
 // found is what the URL of a request names. It is the result of [Handler.find].
 type found struct {
+	target
 	catalog *Catalog
+	// contentType is the Content-Type that an earlier handler has set, which stays. It is nil if none has.
+	contentType []string
 	// file is nil if no file answers the URL. Then reason says why.
 	file   *File
 	reason reason
@@ -31,56 +34,49 @@ func (f *found) close() {
 	}
 }
 
-// find looks for the file that a URL names: in the catalog, then in the archive, then as the index of a directory, then
-// as the fallback. The caller must close the result.
-func (h *Handler) find(r *http.Request, site *Site, catalog *Catalog, rest string) found {
-	if catalog == nil {
-		return found{reason: notRead}
+// find looks for the file that a URL names: in the catalog, then in the archive, then as the index of a directory, then as the
+// fallback. It sets the file of f, or the reason why there is none. The caller must close f. It returns nothing, since copies
+// of f would take stack, see writeOpened.
+func (h *Handler) find(r *http.Request, f *found) {
+	switch {
+	case f.catalog == nil:
+		f.reason = notRead
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		f.reason = wrongMethod
+	case !isPlain(f.name) || encodesSlash(r):
+		f.reason = notPlain
+	case h.Hide.Match(f.urlPath):
+		f.reason = hidden
+	default:
+		if f.file = f.catalog.Lookup(f.name); f.file != nil {
+			h.findVersion(r, f)
+			return
+		}
+		if !f.findEarlier("") && !h.findEarlierVersion(r, f) {
+			h.findPage(r, f)
+		}
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return found{reason: wrongMethod}
-	}
-	name, plain := relative(rest)
-	if !plain || encodesSlash(r) {
-		return found{reason: notPlain}
-	}
-	if h.Hide.Match(r.URL.Path) {
-		return found{reason: hidden}
-	}
-	if file := catalog.Lookup(name); file != nil {
-		return h.findVersion(r, site, catalog, file)
-	}
-	if earlier, ok := site.findEarlier(name, ""); ok {
-		return earlier
-	}
-	if earlier, ok := h.findEarlierVersion(r, site, name); ok {
-		return earlier
-	}
-	return h.findPage(r, site, catalog, name)
 }
 
-// findVersion returns a file of the catalog, or the bytes that it had under the version in the query.
-func (h *Handler) findVersion(r *http.Request, site *Site, catalog *Catalog, file *File) found {
-	if h.hidesTarget(site, file) {
-		return found{reason: hidden}
+// findVersion replaces a file of the catalog by the bytes that it had under the version in the query.
+func (h *Handler) findVersion(r *http.Request, f *found) {
+	if h.hidesTarget(f.site, f.file) {
+		f.file, f.reason = nil, hidden
+		return
 	}
-	current := found{catalog: catalog, file: file}
-	if r.URL.RawQuery == "" || file.Evidence.Kind != NoEvidence {
-		return current
+	if r.URL.RawQuery == "" || f.file.Evidence.Kind != NoEvidence {
+		return
 	}
-	if current.version = h.versionEvidence(r.URL.RawQuery, file); current.version.Kind != NoEvidence {
-		return current
+	f.version = h.versionEvidence(r.URL.RawQuery, f.file)
+	if f.version.Kind != NoEvidence || h.findEarlierVersion(r, f) {
+		return
 	}
-	if earlier, ok := h.findEarlierVersion(r, site, file.Path); ok {
-		return earlier
-	}
-	current.version = h.outdatedVersion(r, site, file)
-	current.unproved = current.version.Kind == NoEvidence
-	return current
+	f.version = h.outdatedVersion(r, f.site, f.file)
+	f.unproved = f.version.Kind == NoEvidence
 }
 
 // versionEvidence is what the first version in the query that speaks of these bytes proves.
-func (h *Handler) versionEvidence(query string, f *File) Evidence {
+func (h *Handler) versionEvidence(query string, file *File) Evidence {
 	for len(query) > 0 {
 		var parameter string
 		parameter, query, _ = strings.Cut(query, "&")
@@ -89,7 +85,7 @@ func (h *Handler) versionEvidence(query string, f *File) Evidence {
 			if name != word {
 				continue
 			}
-			if evidence := f.VersionEvidence(value); evidence.Kind != NoEvidence {
+			if evidence := file.VersionEvidence(value); evidence.Kind != NoEvidence {
 				return evidence
 			}
 		}
@@ -98,13 +94,13 @@ func (h *Handler) versionEvidence(query string, f *File) Evidence {
 }
 
 // findEarlierVersion looks in the archive for a version of the query.
-func (h *Handler) findEarlierVersion(r *http.Request, site *Site, name string) (found, bool) {
+func (h *Handler) findEarlierVersion(r *http.Request, f *found) bool {
 	for value := range h.versions(r) {
-		if earlier, ok := site.findEarlier(name, value); ok {
-			return earlier, true
+		if f.findEarlier(value) {
+			return true
 		}
 	}
-	return found{}, false
+	return false
 }
 
 // versions yields the values of the query parameters that carry versions.
@@ -124,57 +120,55 @@ func (h *Handler) versions(r *http.Request) iter.Seq[string] {
 // earlierEvidence is the evidence for bytes of the archive.
 var earlierEvidence = Evidence{ByDigest, "the version is that of bytes that were replaced, and are kept"}
 
-// findEarlier looks for the bytes that a path had under a version before they were replaced.
-func (s *Site) findEarlier(name, version string) (found, bool) {
-	content, ok := s.Tree.Earlier(name, version)
+// findEarlier looks in the archive for the bytes that a path had under a version, in the content codings that they had.
+func (f *found) findEarlier(version string) bool {
+	content, ok := f.site.Tree.Earlier(f.name, version)
 	if !ok {
-		return found{}, false
+		return false
 	}
-	return s.archived(name, content), true
-}
-
-// archived is a file of the archive, in the content codings that it had.
-func (s *Site) archived(name string, content *archive.Content) found {
-	file := &File{Path: name, Size: content.Size, digest: content.SHA256, earlier: content, Evidence: earlierEvidence}
+	file := &File{Path: f.name, Size: content.Size, digest: content.SHA256, earlier: content, Evidence: earlierEvidence}
 	file.prepare()
 	if isCompressed(file) {
-		file.variants = s.Tree.maker.Stored(variants.NewSet(file.digest, file.Size))
+		file.variants = f.site.Tree.maker.Stored(variants.NewSet(file.digest, file.Size))
 	}
-	return found{file: file, earlier: content}
+	f.file, f.earlier, f.version = file, content, Evidence{}
+	return true
 }
 
-// findPage returns the index of a directory, or the fallback.
-func (h *Handler) findPage(r *http.Request, site *Site, catalog *Catalog, name string) found {
-	directory := strings.TrimSuffix(name, "/")
-	if !catalog.IsDirectory(directory) {
-		return h.findFallback(r)
+// findPage finds the index of a directory, or the fallback.
+func (h *Handler) findPage(r *http.Request, f *found) {
+	directory := strings.TrimSuffix(f.name, "/")
+	if !f.catalog.IsDirectory(directory) {
+		h.findFallback(r, f)
+		return
 	}
-	index := catalog.Lookup(path.Join(directory, "index.html"))
-	if index == nil || h.Hide.Match(path.Join(r.URL.Path, "index.html")) || h.hidesTarget(site, index) {
-		return h.findFallback(r)
+	index := f.catalog.Lookup(path.Join(directory, "index.html"))
+	switch {
+	case index == nil || h.Hide.Match(path.Join(f.urlPath, "index.html")) || h.hidesTarget(f.site, index):
+		h.findFallback(r, f)
+	case directory != "" && directory == f.name:
+		f.reason = noFinalSlash
+	default:
+		f.file = index
 	}
-	if directory != "" && directory == name {
-		return found{reason: noFinalSlash}
-	}
-	return found{catalog: catalog, file: index}
 }
 
-// findFallback returns the fallback to navigations, and nothing to other requests: a page must not answer the request
-// for a missing script.
-func (h *Handler) findFallback(r *http.Request) found {
-	nothing := found{reason: noFile}
-	if h.Fallback == "" || !isNavigation(r) || isPartOfPage(r.URL.Path) {
-		return nothing
+// findFallback finds the fallback for a navigation, and nothing for other requests: a page must not answer the request for a
+// missing script.
+func (h *Handler) findFallback(r *http.Request, f *found) {
+	f.reason = noFile
+	if h.Fallback == "" || !isNavigation(r) || isPartOfPage(f.urlPath) {
+		return
 	}
-	site, rest, ok := h.site(h.Fallback)
+	fallback, ok := h.target(h.Fallback)
 	if !ok {
-		return nothing
+		return
 	}
-	catalog := site.Tree.Catalog(r.Context())
-	if catalog == nil || catalog.Lookup(rest) == nil {
-		return nothing
+	catalog := fallback.site.Tree.Catalog(r.Context())
+	if catalog == nil || catalog.Lookup(fallback.name) == nil {
+		return
 	}
-	return found{catalog: catalog, file: catalog.Lookup(rest), reason: isFallback}
+	f.catalog, f.file, f.reason = catalog, catalog.Lookup(fallback.name), isFallback
 }
 
 // isNavigation reports a request for a page. Browsers state the destination. Other clients state what they accept.

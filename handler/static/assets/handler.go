@@ -52,11 +52,11 @@ type Handler struct {
 // ServeHTTP answers everything below the prefixes of the sites, errors too, and hands on the rest. It returns the
 // errors of next alone: an error page made elsewhere could be kept for long, and these must not be.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) error {
-	site, rest, ok := h.site(r.URL.Path)
+	t, ok := h.target(r.URL.Path)
 	if !ok {
 		return next.ServeHTTP(w, r)
 	}
-	h.serve(w, r, site, site.Tree.Catalog(r.Context()), rest)
+	h.serve(w, r, t, t.site.Tree.Catalog(r.Context()))
 	return nil
 }
 
@@ -64,10 +64,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) e
 // archive.
 const attempts = 6
 
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request, site *Site, catalog *Catalog, rest string) {
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t target, catalog *Catalog) {
 	for range attempts {
-		f := h.find(r, site, catalog, rest)
-		if h.serveFound(w, r, site, f) {
+		if h.serveOnce(w, r, t, catalog) {
 			return
 		}
 	}
@@ -75,24 +74,44 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, site *Site, cata
 	fail(w, r, http.StatusServiceUnavailable)
 }
 
-func (h *Handler) serveFound(w http.ResponseWriter, r *http.Request, site *Site, f found) (written bool) {
-	defer f.close()
-	a := h.decide(r, f)
+func (h *Handler) serveOnce(w http.ResponseWriter, r *http.Request, t target, catalog *Catalog) (written bool) {
+	var a answer
+	a.target, a.catalog, a.contentType = t, catalog, w.Header()["Content-Type"]
+	h.find(r, &a.found)
+	defer a.close()
+	h.decide(r, &a)
 	if a.unproved {
-		h.noteVersion(r, site, a.file)
+		h.noteVersion(r, a.site, a.file)
 	}
 	if h.Explained {
-		h.writeExplanation(w, r, site, &a)
+		h.writeExplanation(w, r, &a)
 	}
 	return h.write(w, r, &a)
 }
 
-// site finds the longest prefix that the path is below.
-func (h *Handler) site(urlPath string) (*Site, string, bool) {
+// target is what the path of a URL names.
+type target struct {
+	site *Site
+	// urlPath is the path with each run of slashes as one slash, as nginx reads it.
+	urlPath string
+	// name is the part of urlPath below the prefix of the site.
+	name string
+}
+
+// target finds the site with the longest prefix of the path.
+func (h *Handler) target(urlPath string) (target, bool) {
+	urlPath = mergeSlashes(urlPath)
 	for i := range h.Sites {
-		if rest, below := strings.CutPrefix(urlPath, h.Sites[i].Prefix); below {
-			return &h.Sites[i], rest, true
+		if name, below := strings.CutPrefix(urlPath, h.Sites[i].Prefix); below {
+			return target{&h.Sites[i], urlPath, name}, true
 		}
 	}
-	return nil, "", false
+	return target{}, false
+}
+
+func mergeSlashes(urlPath string) string {
+	for strings.Contains(urlPath, "//") {
+		urlPath = strings.ReplaceAll(urlPath, "//", "/")
+	}
+	return urlPath
 }

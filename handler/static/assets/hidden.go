@@ -79,24 +79,24 @@ func (h *Handler) hidesTarget(site *Site, file *File) bool {
 // maxPath is longer than any file system's path.
 const maxPath = 4096
 
-// relative turns the decoded path of a URL below a prefix into a path below the root. ok=false is a path that no file
-// has: not clean, hidden, or with bytes that file systems read in ways of their own.
-func relative(rest string) (path string, ok bool) {
-	if len(rest) > maxPath || strings.ContainsAny(rest, "\x00\\") {
-		return "", false
+// isPlain reports a decoded path below a prefix that a file below the root may have: clean, not hidden, and without bytes
+// that some file systems treat specially.
+func isPlain(name string) bool {
+	if len(name) > maxPath || strings.ContainsAny(name, "\x00\\") {
+		return false
 	}
-	if rest == "" {
-		return "", true
+	if name == "" {
+		return true
 	}
-	for segment := range strings.SplitSeq(strings.TrimSuffix(rest, "/"), "/") {
+	for segment := range strings.SplitSeq(strings.TrimSuffix(name, "/"), "/") {
 		if segment == "" || hiddenSegment(segment) {
-			return "", false
+			return false
 		}
 	}
-	return rest, true
+	return true
 }
 
-// encodesSlash reports a slash that is no separator in the URL: the decoded path no longer tells.
+// encodesSlash reports an escaped slash in the URL, which is no separator. The decoded path does not show it.
 func encodesSlash(r *http.Request) bool {
 	return strings.Contains(r.URL.RawPath, "%2F") || strings.Contains(r.URL.RawPath, "%2f")
 }

@@ -50,6 +50,8 @@ func TestDatesThatTellNothing(t *testing.T) {
 		{"the same bytes, touched", "more", at.Add(time.Second), "Mon, 02 Feb 2026 10:00:01 GMT"},
 		{"rolled back, with their old date", "old", at, date},
 		{"of a build that can be reproduced", "build", time.Unix(1, 0), ""},
+		{"of a zip file", "zip", time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC), ""},
+		{"of an npm package", "npm", time.Date(1985, 10, 26, 8, 15, 0, 0, time.UTC), ""},
 		{"yet to come", "clock", s.now.Add(time.Hour), ""},
 	} {
 		s.write("a.js", c.content)

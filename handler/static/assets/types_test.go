@@ -22,6 +22,13 @@ func TestContentType(t *testing.T) {
 		{"a.png", "image/png", false, ""},
 		{"a.mp4", "video/mp4", false, ""},
 		{"a.js.gz", "application/gzip", false, "a sidecar by its own name"},
+		{"a.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", false, "nginx and Go know it"},
+		{"a.m3u8", "application/vnd.apple.mpegurl", true, "nginx knows it"},
+		{"a.ts", "video/mp2t", false, "nginx knows it"},
+		{"a.apk", "application/vnd.android.package-archive", false, "Go knows it"},
+		{"a.opus", "audio/ogg", false, "Go knows it"},
+		{"a.kml", "application/vnd.google-earth.kml+xml", true, "XML"},
+		{"a.exe", "application/octet-stream", false, "nginx and Go say so"},
 		{"a", "application/octet-stream", false, ""},
 		{"a.unknown", "application/octet-stream", false, ""},
 	} {

@@ -69,9 +69,7 @@ func (h *Handler) writeOpened(w http.ResponseWriter, r *http.Request, a *answer)
 	switch {
 	case err != nil && a.variant != nil:
 		a.file.variants.Forget(a.variant)
-		if a.catalog != nil {
-			a.catalog.lost.Store(true)
-		}
+		a.catalog.lost.Store(true)
 		return false
 	case err != nil: // the next reading of the disk will tell what is there
 		w.Header()["Retry-After"] = retrySoon
@@ -124,7 +122,7 @@ func (a *answer) writeHeader(header http.Header) {
 		header["Last-Modified"] = a.file.lastModified
 	}
 	header["X-Content-Type-Options"] = nosniff
-	header["Content-Type"] = a.file.contentType
+	header["Content-Type"] = a.contentType
 	switch {
 	case a.variant != nil:
 		header["Content-Encoding"] = a.variant.Encoding
@@ -190,7 +188,7 @@ func (h *Handler) writeWithoutFile(w http.ResponseWriter, r *http.Request, a *an
 	case wrongMethod:
 		header["Allow"] = methods
 	case noFinalSlash:
-		header["Location"] = []string{h.withSlash(r)}
+		header["Location"] = []string{h.withSlash(r, a.urlPath)}
 	}
 	if a.status >= http.StatusBadRequest {
 		fail(w, r, a.status)
@@ -202,10 +200,10 @@ func (h *Handler) writeWithoutFile(w http.ResponseWriter, r *http.Request, a *an
 
 // withSlash is the URL of a directory, for the client: with the part of the path that an earlier handler removed, unless a
 // rewrite changed the name. Two slashes at the beginning would name another host.
-func (h *Handler) withSlash(r *http.Request) string {
-	target := url.URL{Path: r.URL.Path + "/", RawQuery: r.URL.RawQuery}
+func (h *Handler) withSlash(r *http.Request, urlPath string) string {
+	target := url.URL{Path: urlPath + "/", RawQuery: r.URL.RawQuery}
 	if h.Asked != nil {
-		if asked := h.Asked(r); path.Base(asked.Path) == path.Base(r.URL.Path) {
+		if asked := h.Asked(r); path.Base(asked.Path) == path.Base(urlPath) {
 			target.Path = "/" + strings.Trim(asked.Path, "/") + "/"
 		}
 	}
