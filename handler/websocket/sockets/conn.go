@@ -32,9 +32,6 @@ type Conn interface {
 	// ReadNow is Read from a reader that never waits: where nothing is there, its error is [os.ErrDeadlineExceeded]. While
 	// the gate closes the socket nothing but Read will do: that is [ErrClosing].
 	ReadNow(from io.Reader, p []byte) (int, error)
-	// WriteNow is Write to a writer that never waits. It returns how many bytes went; the others, and the reason why, are
-	// Write's.
-	WriteNow(to io.Writer, p []byte) int
 }
 
 // ErrClosing says that the gate is closing the socket.
@@ -52,7 +49,6 @@ func (c *conn) Read(p []byte) (int, error)  { return c.socket.read(c.Conn, p) }
 func (c *conn) Write(p []byte) (int, error) { return c.socket.write(c, p) }
 
 func (c *conn) ReadNow(from io.Reader, p []byte) (int, error) { return c.socket.readNow(from, p) }
-func (c *conn) WriteNow(to io.Writer, p []byte) int           { return c.socket.writeNow(c, to, p) }
 
 // Close ends the connection. While the gate is closing it, that comes first, within a second.
 func (c *conn) Close() error {

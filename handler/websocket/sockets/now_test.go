@@ -1,7 +1,6 @@
 package sockets
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -13,81 +12,6 @@ import (
 type readerFunc func(p []byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
-
-type writerFunc func(p []byte) (int, error)
-
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
-
-// TestWriteNow has the gate close a socket before, during and after a write that does not wait.
-func TestWriteNow(t *testing.T) {
-	t.Parallel()
-	message, last := frame(1, []byte("hello")), closeFrame(4401, "revoked")
-	for _, c := range []struct {
-		name, why      string
-		before, during bool // when the Close comes; else after
-		take           int  // how much the writer takes
-		wantNow        int
-		want           []byte
-	}{
-		{"before", "nothing follows a Close frame", true, false, len(message), 0, last},
-		{"during", "the Close found the writer at work, who sends the frame then", false, true, len(message), len(message),
-			append(bytes.Clone(message), last...)},
-		{"during a part", "it waits for the end of the message", false, true, 3, 3, append(bytes.Clone(message), last...)},
-		{"after", "as after any other write", false, false, len(message), len(message), append(bytes.Clone(message), last...)},
-	} {
-		client, server := tcpPair(t)
-		s := open(t, NewRegistry(time.Now), Info{})
-		conn := upgraded(t, s, server).(Conn)
-		got := follow(client)
-		closed := func() {
-			s.Close(4401, "revoked")
-			time.Sleep(20 * time.Millisecond) // for its goroutine to try
-		}
-		if c.before {
-			closed()
-		}
-		now := conn.WriteNow(writerFunc(func(p []byte) (int, error) {
-			if c.during {
-				closed()
-			}
-			n, _ := server.Write(p[:c.take])
-			if n < len(p) {
-				return n, io.ErrShortWrite
-			}
-			return n, nil
-		}), message)
-		if now != c.wantNow {
-			t.Errorf("%s: WriteNow = %d, want %d", c.name, now, c.wantNow)
-		}
-		if now < len(message) {
-			_, _ = conn.Write(message[now:])
-		}
-		if !c.before && !c.during {
-			closed()
-		}
-		if all := soon(t, c.name, got); !bytes.Equal(all, c.want) {
-			t.Errorf("%s: the client got %q, want %q (%s)", c.name, all, c.want, c.why)
-		}
-	}
-}
-
-// TestWriteNowInsideAFrame has the gate close a socket in the middle of a frame: the rest of that may pass, the next may not.
-func TestWriteNowInsideAFrame(t *testing.T) {
-	t.Parallel()
-	client, server := tcpPair(t)
-	s := open(t, NewRegistry(time.Now), Info{})
-	conn := upgraded(t, s, server).(Conn)
-	got := follow(client)
-	message := frame(1, []byte("hello"))
-	_, _ = conn.Write(message[:4])
-	s.Close(4401, "revoked")
-	rest := append(bytes.Clone(message[4:]), frame(1, []byte("never to be seen"))...)
-	now := conn.WriteNow(server, rest)
-	_, _ = conn.Write(rest[now:])
-	if all, want := soon(t, "the end", got), append(message, closeFrame(4401, "revoked")...); !bytes.Equal(all, want) {
-		t.Errorf("the client got %q, want %q", all, want)
-	}
-}
 
 // TestReadNow reads the client's answer to the gate's Close frame by a read that does not wait. The answer ends the socket; the
 // timeout for it does not run out.

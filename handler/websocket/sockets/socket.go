@@ -339,23 +339,6 @@ func (s *Socket) sent(p []byte) {
 	}
 }
 
-// writeNow is write where to does not wait, and nothing else may. It returns how much went.
-func (s *Socket) writeNow(l link, to io.Writer, p []byte) int {
-	if !s.writing.TryLock() {
-		return 0
-	}
-	n := 0
-	if s.closing.Load() == nil {
-		n, _ = to.Write(p)
-		s.sent(p[:n])
-	}
-	s.writing.Unlock()
-	if c := s.closing.Load(); c != nil {
-		go s.sendClose(c, l) // its goroutine found writing held
-	}
-	return n
-}
-
 type contextKey struct{}
 
 // NewContext has ctx carry the socket.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -169,9 +168,9 @@ func (s *directSource) Read(p []byte) (int, error) {
 }
 
 func (s *directSource) readDescriptor(p []byte) (int, error) {
-	n, err := readNow(int(s.descriptor), p)
+	n, err := syscall.Read(int(s.descriptor), p)
 	for err == syscall.EINTR {
-		n, err = readNow(int(s.descriptor), p)
+		n, err = syscall.Read(int(s.descriptor), p)
 	}
 	switch {
 	case err == syscall.EAGAIN:
@@ -182,68 +181,4 @@ func (s *directSource) readDescriptor(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	return n, nil
-}
-
-// writeNow makes it a nowWriter. Bytes that must go through TLS are left to an ordinary write, and there to the transport.
-func (s *directSource) writeNow(p []byte) int {
-	if s.below != nil {
-		return 0
-	}
-	if s.socket == nil {
-		return s.writeDescriptor(p)
-	}
-	writer := takeDescriptorWriter(s.raw)
-	defer writer.give()
-	return s.socket.WriteNow(writer, p)
-}
-
-func (s *directSource) writeDescriptor(p []byte) int {
-	writer := takeDescriptorWriter(s.raw)
-	defer writer.give()
-	n, _ := writer.Write(p)
-	return n
-}
-
-// descriptorWriters are held while something is written: an idle socket has none.
-var descriptorWriters = sync.Pool{New: func() any {
-	writer := new(descriptorWriter)
-	writer.try = writer.tryOnce
-	return writer
-}}
-
-func takeDescriptorWriter(raw syscall.RawConn) *descriptorWriter {
-	writer := descriptorWriters.Get().(*descriptorWriter)
-	writer.raw = raw
-	return writer
-}
-
-func (w *descriptorWriter) give() {
-	w.raw = nil
-	descriptorWriters.Put(w)
-}
-
-// descriptorWriter writes to a connection's descriptor without waiting.
-type descriptorWriter struct {
-	raw  syscall.RawConn
-	try  func(descriptor uintptr) bool
-	left []byte
-	n    int
-	err  error
-}
-
-func (w *descriptorWriter) Write(p []byte) (int, error) {
-	w.left = p
-	if err := w.raw.Write(w.try); err != nil {
-		return 0, err
-	}
-	if w.err == nil && w.n < len(p) {
-		return w.n, io.ErrShortWrite
-	}
-	return w.n, w.err
-}
-
-func (w *descriptorWriter) tryOnce(descriptor uintptr) bool {
-	n, err := writeNow(int(descriptor), w.left)
-	w.n, w.err, w.left = max(n, 0), err, nil
-	return true
 }

@@ -10,8 +10,7 @@ import (
 type direction struct {
 	source source
 	sink   io.Writer
-	now    nowWriter // writes to sink; nil where nothing goes without waiting
-	early  []byte    // came before the tunnel stood
+	early  []byte // came before the tunnel stood
 
 	// writing is held while bytes go to the sink; frames follow those bytes.
 	writing sync.Mutex
@@ -168,11 +167,6 @@ func (d *direction) sayGoodbye() {
 }
 
 func (d *direction) write(p []byte) error {
-	if d.now != nil {
-		if p = p[d.now.writeNow(p):]; len(p) == 0 {
-			return nil
-		}
-	}
 	d.went.Add(1)
 	_, err := d.sink.Write(p)
 	d.went.Add(1)

@@ -36,9 +36,3 @@ func (l *look) once(descriptor uintptr) bool {
 	l.asked = true
 	return hasBytes(descriptor, l.scratch[:])
 }
-
-// unread is how many bytes the kernel holds that can be read without waiting, 0 where it does not say.
-func (r *readiness) unread() (n int) {
-	_ = r.raw.Control(func(descriptor uintptr) { n = unread(descriptor) })
-	return n
-}

@@ -18,10 +18,6 @@ type source interface {
 	wake()
 }
 
-// nowWriter is a source whose connection can be written to as well, the other way and without waiting. What went is
-// returned; the others, and the reason why, are an ordinary write's. It is for one writer at a time.
-type nowWriter interface{ writeNow(p []byte) int }
-
 // errWoken is what a pump says that waited in vain until it was woken.
 var errWoken = errors.New("woken")
 
@@ -125,40 +121,10 @@ func (s *connSource) read(sink func([]byte) error) error {
 	defer giveBuffer(size, buffer)
 	n, err := s.conn.Read(*buffer)
 	s.size = s.nextSize(n)
-	if err == nil && n == bufferBytes[recordBuffer] && s.secure && s.ready != nil {
-		if unread := s.ready.unread(); unread >= longestRecord {
-			return s.readRecords((*buffer)[:n], unread, sink)
-		}
-	}
 	if n > 0 {
 		if err := sink((*buffer)[:n]); err != nil {
 			return err
 		}
-	}
-	return err
-}
-
-// What a record of TLS is long at most, and how much of that is not what it carries (RFC 5246, 6.2.3; in TLS 1.3 it is less).
-const (
-	recordOverhead = 5 + 2048
-	longestRecord  = 16<<10 + recordOverhead
-)
-
-// readRecords joins the records that are unread in the kernel to the first one: a write for each costs more than a copy of
-// the first. The buffer for that is not held while nothing comes.
-func (s *connSource) readRecords(first []byte, unread int, sink func([]byte) error) error {
-	buffer := takeBuffer(largeBuffer)
-	defer giveBuffer(largeBuffer, buffer)
-	n := copy(*buffer, first)
-	var err error
-	for err == nil && unread >= longestRecord && len(*buffer)-n >= bufferBytes[recordBuffer] {
-		var more int
-		more, err = s.conn.Read((*buffer)[n:])
-		n += more
-		unread -= more + recordOverhead
-	}
-	if failed := sink((*buffer)[:n]); failed != nil {
-		return failed
 	}
 	return err
 }

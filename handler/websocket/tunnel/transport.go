@@ -63,17 +63,6 @@ func (t *transport) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write does not wait either, as long as the kernel takes all. What it does not take is an ordinary write's.
-func (t *transport) Write(p []byte) (n int, err error) {
-	if source := t.source.Load(); source != nil {
-		if n = source.writeDescriptor(p); n == len(p) {
-			return n, nil
-		}
-	}
-	more, err := t.TCPConn.Write(p[n:])
-	return n + more, err
-}
-
 // readNow reads TLS, and does not wait: where it would, the error is [os.ErrDeadlineExceeded], after which TLS reads on.
 func (t *transport) readNow(secure io.Reader, p []byte) (int, error) {
 	t.now = true

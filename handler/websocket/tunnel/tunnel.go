@@ -62,8 +62,6 @@ type rules struct {
 // connect puts the directions between the two ends.
 func (t *tunnel) connect() {
 	t.up.sink, t.down.sink = t.app, t.client
-	t.up.now, _ = t.down.source.(nowWriter)
-	t.down.now, _ = t.up.source.(nowWriter)
 	t.up.warm.Store(true) // a handshake has been read
 	t.up.frames.limit, t.down.frames.limit = t.rules.maxFrame, t.rules.maxFrame
 	if t.rules.pingTicks > 0 {
