@@ -163,7 +163,7 @@ func (w *upgradeWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	buffered.Writer.Reset(wrapped)
 	if n := buffered.Reader.Buffered(); n > 0 {
 		early, _ := buffered.Reader.Peek(n)
-		w.socket.early(early)
+		w.socket.Received(early)
 		buffered.Reader.Reset(io.MultiReader(bytes.NewReader(bytes.Clone(early)), wrapped))
 		_, _ = buffered.Reader.Peek(n)
 	} else {
@@ -172,8 +172,8 @@ func (w *upgradeWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return wrapped, buffered, nil
 }
 
-// early follows bytes that were read before the connection was wrapped.
-func (s *Socket) early(p []byte) {
+// Received counts and follows bytes of the client that were read before [Socket.Conn] wrapped its connection.
+func (s *Socket) Received(p []byte) {
 	s.reading.Lock()
 	defer s.reading.Unlock()
 	s.received(p)

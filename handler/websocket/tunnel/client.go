@@ -11,48 +11,23 @@ import (
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
-// takeOver makes the client's connection the tunnel's own (HTTP/1.1). The innermost writer is asked for it: what others
-// have wrapped around it, such as an access log that counts bytes, ends with the handshake; kept for hours it would hold
-// the request, its header and both of net/http's buffers. The socket's own wrapper is put around it anew.
+// takeOver hijacks the client's connection (HTTP/1.1). It asks the innermost writer: wrappers such as an access log that counts
+// bytes end with the handshake. Kept for hours, they would hold the request, its header and both of net/http's buffers. The
+// socket's own wrapper is put around the connection again.
 func takeOver(w http.ResponseWriter, socket *sockets.Socket) (*connClient, error) {
 	conn, buffered, err := http.NewResponseController(sockets.Innermost(w)).Hijack()
 	if err != nil {
 		return nil, err
 	}
-	n := buffered.Reader.Buffered()
-	if n == 0 {
-		return &connClient{Conn: socket.Conn(conn), base: conn}, nil
+	client := &connClient{base: conn}
+	if n := buffered.Reader.Buffered(); n > 0 {
+		early, _ := buffered.Reader.Peek(n)
+		client.early = bytes.Clone(early) // buffered belongs to net/http
+		socket.Received(client.early)
 	}
-	// A copy, since buffered belongs to net/http and is to be let go; and read through the socket, since it counts.
-	early, _ := buffered.Reader.Peek(n)
-	client := &connClient{Conn: socket.Conn(&earlyConn{conn, bytes.Clone(early)}), base: conn, early: make([]byte, n)}
-	// An error, if the gate has closed the socket already, comes again where the tunnel reads.
-	n, _ = io.ReadFull(client.Conn, client.early)
-	client.early = client.early[:n]
+	client.Conn = socket.Conn(conn)
 	return client, nil
 }
-
-// earlyConn is a connection of which some bytes have been read before.
-type earlyConn struct {
-	net.Conn
-	early []byte
-}
-
-func (c *earlyConn) Read(p []byte) (int, error) {
-	if len(c.early) == 0 {
-		return c.Conn.Read(p)
-	}
-	n := copy(p, c.early)
-	if c.early = c.early[n:]; len(c.early) == 0 {
-		c.early = nil
-	}
-	return n, nil
-}
-
-func (c *earlyConn) CloseWrite() error { return closeWrite(c.Conn) }
-
-// NetConn is the connection itself, for whoever must reach below it.
-func (c *earlyConn) NetConn() net.Conn { return c.Conn }
 
 // connClient is a client's connection.
 type connClient struct {
