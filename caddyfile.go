@@ -265,6 +265,7 @@ func parseDarkAfter(d *caddyfile.Dispenser, g *WebSocketGate) error {
 //		ping <duration>
 //		max_frame <size>
 //		drain <duration>
+//		portable_reads
 //	}
 func parseWebSocketTunnel(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next()
@@ -286,6 +287,7 @@ func parseWebSocketTunnel(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, 
 		duration("ping", &t.Ping),
 		once("max_frame", func(d *caddyfile.Dispenser) error { return parseMaxFrame(d, t) }),
 		duration("drain", &t.Drain),
+		boolean("portable_reads", &t.PortableReads),
 	)
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/scan2food/usher/handler/websocket/gate"
 	"github.com/scan2food/usher/handler/websocket/sockets"
 	"github.com/scan2food/usher/handler/websocket/tunnel"
+	"github.com/scan2food/usher/handler/websocket/tunnel/directread"
 )
 
 // Handler carries WebSockets to the application with a fraction of the memory of `reverse_proxy`, and keeps them open
@@ -64,6 +65,10 @@ type Handler struct {
 
 	// When the process stops, sockets are closed spread over this time. Default: 5s.
 	Drain caddy.Duration `json:"drain,omitempty"`
+
+	// Whether tunnels read only with Go's portable calls, at two system calls for each message instead of one.
+	// Default: false. Remove the listener wrapper `websocket_tunnel` as well.
+	PortableReads bool `json:"portable_reads,omitempty"`
 
 	handler  *tunnel.Handler
 	selector reverseproxy.Selector
@@ -114,6 +119,7 @@ func (t *Handler) Provision(ctx caddy.Context) error {
 		WriteTimeout:     time.Duration(t.WriteTimeout),
 		Ping:             time.Duration(t.Ping),
 		MaxFrame:         t.MaxFrame,
+		NewSource:        t.newSource(),
 	})
 	if err != nil {
 		return fmt.Errorf("websocket_tunnel: %w", err)
@@ -121,6 +127,19 @@ func (t *Handler) Provision(ctx caddy.Context) error {
 	t.drainWithServer(ctx)
 	t.owner.Start()
 	return nil
+}
+
+// newSource returns what reads the connections of the tunnels.
+func (t *Handler) newSource() func(conn, base net.Conn) tunnel.Source {
+	if t.PortableReads {
+		return nil
+	}
+	return func(conn, base net.Conn) tunnel.Source {
+		if source := directReads.Source(conn, base); source != nil {
+			return source
+		}
+		return nil
+	}
 }
 
 // buildUpstreams resolves the addresses and loads the process's entry of each.
@@ -270,6 +289,9 @@ func (t *Handler) describeSocket(r *http.Request) sockets.Info {
 
 // openTunnels holds the tunnels of the process. A tunnel outlives the configuration that opened it.
 var openTunnels = tunnel.NewPool(0)
+
+// directReads makes the sources of all tunnels of the process.
+var directReads directread.Reader
 
 var (
 	_ caddy.Provisioner           = (*Handler)(nil)

@@ -6,7 +6,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/scan2food/usher/handler/websocket/tunnel"
+	"github.com/scan2food/usher/handler/websocket/tunnel/directread"
 )
 
 // ListenerWrapper saves system calls for sockets over TLS with much traffic: tunnels read below TLS. It must stand
@@ -44,7 +44,7 @@ func (l listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tunnel.BelowTLS(conn), nil
+	return directread.BelowTLS(conn), nil
 }
 
 var (

@@ -25,17 +25,17 @@ func (s *Socket) Conn(c net.Conn) Conn {
 	return wrapped
 }
 
-// Conn is the connection of a socket. Whoever has its descriptor in hand, and must not wait, reads and writes that himself
-// and lets the bytes pass by here.
+// Conn is the connection of a socket.
 type Conn interface {
 	net.Conn
-	// ReadNow is Read from a reader that never waits: where nothing is there, its error is [os.ErrDeadlineExceeded]. While
-	// the gate closes the socket nothing but Read will do: that is [ErrClosing].
-	ReadNow(from io.Reader, p []byte) (int, error)
+	// TryRead is Read for callers that hold the connection's descriptor and must not block. It reads from instead of the
+	// connection, and returns [os.ErrDeadlineExceeded] if from has nothing. It fails with [ErrClosing] while the gate closes
+	// the socket: then only Read works.
+	TryRead(from io.Reader, p []byte) (int, error)
 }
 
-// ErrClosing says that the gate is closing the socket.
-var ErrClosing = errors.New("the socket is being closed")
+// ErrClosing is returned while the gate closes the socket.
+var ErrClosing = errors.New("socket is being closed")
 
 type closeWriter interface{ CloseWrite() error }
 
@@ -48,7 +48,7 @@ type conn struct {
 func (c *conn) Read(p []byte) (int, error)  { return c.socket.read(c.Conn, p) }
 func (c *conn) Write(p []byte) (int, error) { return c.socket.write(c, p) }
 
-func (c *conn) ReadNow(from io.Reader, p []byte) (int, error) { return c.socket.readNow(from, p) }
+func (c *conn) TryRead(from io.Reader, p []byte) (int, error) { return c.socket.tryRead(from, p) }
 
 // Close ends the connection. While the gate is closing it, that comes first, within a second.
 func (c *conn) Close() error {

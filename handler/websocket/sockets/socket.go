@@ -251,8 +251,8 @@ func (s *Socket) readSome(from io.Reader, p []byte) (int, error) {
 	return s.readOnce(from, p)
 }
 
-// readNow is read where from does not wait, and nothing else may.
-func (s *Socket) readNow(from io.Reader, p []byte) (int, error) {
+// tryRead is read for a reader that does not block. It never waits for another goroutine either.
+func (s *Socket) tryRead(from io.Reader, p []byte) (int, error) {
 	if s.closing.Load() != nil || !s.reading.TryLock() {
 		return 0, ErrClosing
 	}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/scan2food/usher/handler/websocket/tunnel/buffers"
 )
 
 // relay gives the client an answer that is not a tunnel, as it came.
@@ -30,8 +32,8 @@ func (h *Handler) relay(w http.ResponseWriter, r *http.Request, answer *answer) 
 // relayBody copies the body until its end, or until the application sends none of it for the time of a write. The
 // status has been sent: where the body breaks off, breaking off the client's is all that can be done.
 func (h *Handler) relayBody(w http.ResponseWriter, answer *answer) {
-	buffer := takeBuffer(smallBuffer)
-	defer giveBuffer(smallBuffer, buffer)
+	buffer := buffers.Take(buffers.Small)
+	defer buffers.Give(buffers.Small, buffer)
 	controller := http.NewResponseController(w)
 	for {
 		_ = answer.conn.SetDeadline(time.Now().Add(h.config.WriteTimeout))

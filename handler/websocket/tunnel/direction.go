@@ -8,7 +8,7 @@ import (
 
 // direction carries the bytes of one side to the other, in the order in which they came.
 type direction struct {
-	source source
+	source Source
 	sink   io.Writer
 	early  []byte // came before the tunnel stood
 
@@ -36,7 +36,7 @@ type direction struct {
 func (d *direction) run() error {
 	err := d.forwardEarly()
 	for sink := d.forward; err == nil; {
-		err = d.source.pump(sink)
+		err = d.source.Pump(sink)
 	}
 	d.over.Store(err != errWoken)
 	return err
@@ -56,7 +56,7 @@ func (d *direction) forwardEarly() error {
 func (d *direction) cool() {
 	if d.warm.Load() {
 		d.warm.Store(false)
-		d.source.wake()
+		d.source.Wake()
 	}
 }
 
@@ -65,7 +65,7 @@ func (d *direction) drop() {
 	d.deaf = true
 	sink := d.forward
 	for err := error(nil); err == nil || err == errWoken; {
-		err = d.source.pump(sink)
+		err = d.source.Pump(sink)
 	}
 }
 

@@ -49,6 +49,9 @@ type Config struct {
 	// MaxFrame is the longest payload of a frame from either side, in bytes. 0 means any.
 	MaxFrame uint64
 
+	// NewSource returns a source that reads conn, or nil for connections that it cannot read. Base is the connection below
+	// all wrappers. Nil, and nil sources, mean the portable way.
+	NewSource func(conn, base net.Conn) Source
 	// Dial makes connections. Nil means a [net.Dialer].
 	Dial DialFunc
 	// Random is where handshake keys come from. Nil means [rand.Reader].
@@ -200,7 +203,7 @@ func (h *Handler) open(
 		pool: h.config.Pool, socket: socket, host: upstream.Host, rules: h.rules, app: answer.conn,
 	}
 	t.down.early = answer.early()
-	t.down.source = newSource(answer.conn, answer.conn)
+	t.down.source = h.newSource(answer.conn, answer.conn)
 	header := answer.Header
 	answer.release()
 	if r.ProtoMajor > 1 {
@@ -218,7 +221,7 @@ func (h *Handler) open(
 	socket.Detach()
 	t.client, t.up.early = client, client.early
 	client.early = nil
-	t.up.source = newSource(client.Conn, client.base)
+	t.up.source = h.newSource(client.Conn, client.base)
 	t.connect()
 	t.start()
 	return nil

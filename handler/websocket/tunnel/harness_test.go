@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -20,10 +21,33 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/scan2food/usher/handler/websocket/sockets"
+	"github.com/scan2food/usher/handler/websocket/tunnel/directread"
 	"github.com/scan2food/usher/internal/testwait"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain runs all tests twice: with the portable sources, and with direct reads.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(twice{m}) }
+
+type twice struct{ tests *testing.M }
+
+func (t twice) Run() int {
+	fmt.Println("# portable reads")
+	if code := t.tests.Run(); code != 0 {
+		return code
+	}
+	fmt.Println("# direct reads")
+	reader := new(directread.Reader)
+	newTestSource = func(conn, base net.Conn) Source {
+		if source := reader.Source(conn, base); source != nil {
+			return source
+		}
+		return nil
+	}
+	return t.tests.Run()
+}
+
+// newTestSource is the NewSource of every handler of startSite.
+var newTestSource func(conn, base net.Conn) Source
 
 // testTick is a second of the tests' pools.
 const testTick = 10 * time.Millisecond
@@ -130,8 +154,8 @@ type layering struct {
 var layerings = []layering{
 	{"cleartext", false, asItCame},
 	{"TLS", true, asItCame},
-	{"TLS above ours", true, BelowTLS},
-	{"cleartext in ours", false, BelowTLS},
+	{"TLS above a transport", true, directread.BelowTLS},
+	{"cleartext in a transport", false, directread.BelowTLS},
 }
 
 // start serves to clients of that kind.
@@ -159,6 +183,7 @@ func startSiteBehind(t testing.TB, config Config, secure bool, wrap func(net.Con
 		info.Owner = owner
 		return info
 	}
+	config.NewSource = newTestSource
 	handler, err := New(config)
 	if err != nil {
 		t.Fatal(err)

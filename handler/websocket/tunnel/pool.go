@@ -20,7 +20,6 @@ type Pool struct {
 	tunnels []*tunnel
 	begun   int           // tunnels since the last tick
 	stop    chan struct{} // ends the keeper; nil while none runs
-	hangups *hangups      // as long as the keeper
 }
 
 // NewPool makes an empty pool that looks at its tunnels once a tick; 0 means once a second. All times that a [Config]
@@ -48,29 +47,20 @@ func (p *Pool) ticks(d time.Duration) int {
 }
 
 func (p *Pool) add(t *tunnel) {
-	hangups := p.enter(t)
-	hangups.watch(t.up.source)
-	hangups.watch(t.down.source)
-}
-
-func (p *Pool) enter(t *tunnel) *hangups {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	t.place = len(p.tunnels)
 	p.tunnels = append(p.tunnels, t)
 	p.begun++
 	if p.stop == nil {
-		p.stop, p.hangups = make(chan struct{}), newHangups()
+		p.stop = make(chan struct{})
 		go p.keep(p.stop)
 	}
-	return p.hangups
 }
 
 func (p *Pool) remove(t *tunnel) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	p.hangups.forget(t.up.source)
-	p.hangups.forget(t.down.source)
 	last := len(p.tunnels) - 1
 	p.tunnels[t.place] = p.tunnels[last]
 	p.tunnels[t.place].place = t.place
@@ -79,8 +69,7 @@ func (p *Pool) remove(t *tunnel) {
 	if last == 0 {
 		p.tunnels = nil // a burst of a million is not paid for ever after
 		close(p.stop)
-		p.hangups.close()
-		p.stop, p.hangups = nil, nil
+		p.stop = nil
 	}
 }
 

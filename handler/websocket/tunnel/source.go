@@ -8,20 +8,23 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/scan2food/usher/handler/websocket/tunnel/buffers"
 )
 
-// source is where the bytes of one direction come from.
-type source interface {
-	// pump waits for bytes and hands them on, for as long as it likes. An error of sink ends it.
-	pump(sink func([]byte) error) error
-	// wake has the pump that waits now, if there is one, return errWoken.
-	wake()
+// Source is where the bytes of one direction come from.
+type Source interface {
+	// Pump waits for bytes and passes them to sink, several times if it likes. It returns the error of sink or of the
+	// connection, and [os.ErrDeadlineExceeded] itself after Wake.
+	Pump(sink func([]byte) error) error
+	// Wake makes a Pump that waits return os.ErrDeadlineExceeded. Other Pumps may ignore it.
+	Wake()
 }
 
-// errWoken is what a pump says that waited in vain until it was woken.
-var errWoken = errors.New("woken")
+// errWoken is what Pump returns after Wake. Deadlines of writes are wrapped in a writeError.
+var errWoken = os.ErrDeadlineExceeded
 
-// woken is errWoken for a read whose deadline wake has set. The next may wait again.
+// woken returns errWoken for a read that Wake has ended, and lets the next one wait again.
 func woken(conn net.Conn, err error) error {
 	if !errors.Is(err, os.ErrDeadlineExceeded) || isWriteError(err) {
 		return err
@@ -32,10 +35,12 @@ func woken(conn net.Conn, err error) error {
 	return errWoken
 }
 
-// newSource reads from conn, whose innermost known connection is base.
-func newSource(conn, base net.Conn) source {
-	if direct := newDirectSource(conn, base); direct != nil {
-		return direct
+// newSource returns the source that reads conn. Base is the connection below all wrappers.
+func (h *Handler) newSource(conn, base net.Conn) Source {
+	if h.config.NewSource != nil {
+		if source := h.config.NewSource(conn, base); source != nil {
+			return source
+		}
 	}
 	return newConnSource(conn, base)
 }
@@ -53,7 +58,7 @@ type connSource struct {
 	// keeper wakes it.
 	secure bool
 	busy   bool
-	size   bufferSize
+	size   buffers.Size
 }
 
 // past is a deadline that ends a wait at once.
@@ -66,14 +71,14 @@ func newConnSource(conn, base net.Conn) *connSource {
 		base = layered.NetConn()
 	}
 	if raw, ok := rawConn(base); ok {
-		s.ready, s.size = newReadiness(raw), smallBuffer
+		s.ready, s.size = newReadiness(raw), buffers.Small
 	}
 	return s
 }
 
 // rawConn gives access to the descriptor of the connections that have nothing between themselves and the kernel.
 func rawConn(conn net.Conn) (syscall.RawConn, bool) {
-	switch conn = withoutTransport(conn); conn.(type) {
+	switch conn.(type) {
 	case *net.TCPConn, *net.UnixConn:
 		raw, err := conn.(syscall.Conn).SyscallConn()
 		return raw, err == nil
@@ -81,7 +86,7 @@ func rawConn(conn net.Conn) (syscall.RawConn, bool) {
 	return nil, false
 }
 
-func (s *connSource) pump(sink func([]byte) error) error {
+func (s *connSource) Pump(sink func([]byte) error) error {
 	if s.ready == nil {
 		return s.read(sink)
 	}
@@ -108,7 +113,7 @@ func (s *connSource) readBusy(sink func([]byte) error) error {
 	return errWoken
 }
 
-func (s *connSource) wake() {
+func (s *connSource) Wake() {
 	if s.ready != nil {
 		_ = s.base.SetReadDeadline(past)
 	}
@@ -117,8 +122,8 @@ func (s *connSource) wake() {
 // read reads once, and sets the size of the next read by what came.
 func (s *connSource) read(sink func([]byte) error) error {
 	size := s.size
-	buffer := takeBuffer(size)
-	defer giveBuffer(size, buffer)
+	buffer := buffers.Take(size)
+	defer buffers.Give(size, buffer)
 	n, err := s.conn.Read(*buffer)
 	s.size = s.nextSize(n)
 	if n > 0 {
@@ -131,14 +136,14 @@ func (s *connSource) read(sink func([]byte) error) error {
 
 // nextSize is the size after a read of n bytes. What is in hand while nothing comes, where there is no way to wait without,
 // is the tiny one.
-func (s *connSource) nextSize(n int) bufferSize {
+func (s *connSource) nextSize(n int) buffers.Size {
 	switch {
-	case s.ready == nil && n < bufferBytes[s.size]:
-		return tinyBuffer
+	case s.ready == nil && n < s.size.Bytes():
+		return buffers.Tiny
 	case s.secure:
-		return s.size.next(n, recordBuffer)
+		return s.size.Next(n, buffers.Record)
 	}
-	return s.size.next(n, largeBuffer)
+	return s.size.Next(n, buffers.Large)
 }
 
 // drain hands on what a TLS connection holds. Its read fails where it would have to ask the kernel, which does it no harm
@@ -162,16 +167,16 @@ func (s *connSource) drain(sink func([]byte) error) error {
 // messages come, that is the tiny one.
 type streamSource struct {
 	body io.Reader
-	size bufferSize
+	size buffers.Size
 }
 
-func (s *streamSource) pump(sink func([]byte) error) error {
+func (s *streamSource) Pump(sink func([]byte) error) error {
 	size := s.size
-	buffer := takeBuffer(size)
-	defer giveBuffer(size, buffer)
+	buffer := buffers.Take(size)
+	defer buffers.Give(size, buffer)
 	n, err := s.body.Read(*buffer)
-	if s.size = size.next(n, recordBuffer); n < bufferBytes[tinyBuffer] {
-		s.size = tinyBuffer
+	if s.size = size.Next(n, buffers.Record); n < buffers.Tiny.Bytes() {
+		s.size = buffers.Tiny
 	}
 	if n > 0 {
 		if err := sink((*buffer)[:n]); err != nil {
@@ -182,4 +187,4 @@ func (s *streamSource) pump(sink func([]byte) error) error {
 }
 
 // wake does nothing: a stream's goroutine is its handler's, which cannot be replaced.
-func (s *streamSource) wake() {}
+func (s *streamSource) Wake() {}

@@ -34,7 +34,7 @@ func TestStreamWaitsWithLittle(t *testing.T) {
 		body := &sizedReads{give: append(c.give, 1)}
 		source := &streamSource{body: body}
 		for range len(c.give) + 1 {
-			if err := source.pump(func([]byte) error { return nil }); err != nil {
+			if err := source.Pump(func([]byte) error { return nil }); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -1,21 +1,20 @@
-package tunnel
+package directread
 
 import (
 	"crypto/tls"
-	"net"
 	"net/http/httptest"
 	"testing"
 )
 
-// tlsPair is a connection whose client makes records as long as may be, with something around the server's end below TLS.
-func tlsPair(t *testing.T, wrap func(net.Conn) net.Conn) (client, server *tls.Conn) {
+// tlsPair is a TLS connection above a transport, whose client makes records as long as they can be.
+func tlsPair(t *testing.T) (client, server *tls.Conn) {
 	t.Helper()
 	ours, theirs := connPair(t, "tcp")
 	site := httptest.NewUnstartedServer(nil)
 	site.StartTLS() // for its certificate
 	site.Close()
 	client = tls.Client(ours, &tls.Config{InsecureSkipVerify: true, DynamicRecordSizingDisabled: true})
-	server = tls.Server(wrap(theirs), site.TLS)
+	server = tls.Server(BelowTLS(theirs), site.TLS)
 	ended := make(chan error, 1)
 	go func() { ended <- client.Handshake() }()
 	if err := server.Handshake(); err != nil {

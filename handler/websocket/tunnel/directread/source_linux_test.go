@@ -1,17 +1,23 @@
-package tunnel
+package directread
 
 import (
 	"bytes"
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/scan2food/usher/handler/websocket/sockets"
+	"github.com/scan2food/usher/handler/websocket/tunnel/buffers"
 	"github.com/scan2food/usher/internal/testwait"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // connPair is a connection's two ends.
 func connPair(t *testing.T, network string) (ours, theirs net.Conn) {
@@ -38,18 +44,18 @@ func connPair(t *testing.T, network string) (ours, theirs net.Conn) {
 	return ours, theirs
 }
 
-// told is a direct source that is told of its end.
-func told(t *testing.T, conn net.Conn) *directSource {
+// newSource returns a source of the connection.
+func newSource(t *testing.T, conn net.Conn) *Source {
 	t.Helper()
-	source := newDirectSource(conn, conn).(*directSource)
-	hangups := newHangups()
-	hangups.watch(source)
+	reader := new(Reader)
+	source := reader.Source(conn, conn)
+	if source == nil {
+		t.Fatal("the connection cannot be read directly")
+	}
 	t.Cleanup(func() {
-		hangups.forget(source)
-		if hangups.sources[source.descriptor] != nil {
-			t.Error("the source is not forgotten")
+		if source.watched || reader.watched != 0 || reader.poller != nil {
+			t.Error("the source has ended and is still watched")
 		}
-		hangups.close()
 	})
 	return source
 }
@@ -67,11 +73,11 @@ func (c *collector) take(chunk []byte) error {
 }
 
 // pumpToEnd runs the source to its end.
-func pumpToEnd(source source, sink *collector) <-chan error {
+func pumpToEnd(source *Source, sink *collector) <-chan error {
 	ended := make(chan error, 1)
 	go func() {
 		for {
-			if err := source.pump(sink.take); err != nil && err != errWoken {
+			if err := source.Pump(sink.take); err != nil && err != os.ErrDeadlineExceeded {
 				ended <- err
 				return
 			}
@@ -80,9 +86,9 @@ func pumpToEnd(source source, sink *collector) <-chan error {
 	return ended
 }
 
-// TestEndBehindBytes has the end of a connection come right behind bytes, so that the runtime tells of both at once: a read that
-// takes the bytes says nothing of the end, and no edge follows.
-func TestEndBehindBytes(t *testing.T) {
+// TestEndWithBytes has the end of a connection follow bytes at once, so that the runtime reports both in one edge. The read that
+// takes the bytes does not see the end, and no edge follows.
+func TestEndWithBytes(t *testing.T) {
 	t.Parallel()
 	for _, network := range []string{"tcp", "unix"} {
 		for _, c := range []struct {
@@ -90,12 +96,12 @@ func TestEndBehindBytes(t *testing.T) {
 			end  func(net.Conn)
 		}{
 			{"close", func(conn net.Conn) { conn.Close() }},
-			{"half-close", func(conn net.Conn) { _ = closeWrite(conn) }},
+			{"half-close", func(conn net.Conn) { _ = conn.(interface{ CloseWrite() error }).CloseWrite() }},
 		} {
 			for _, waits := range []bool{false, true} {
 				for range 20 {
 					ours, theirs := connPair(t, network)
-					source := told(t, ours)
+					source := newSource(t, ours)
 					sink := &collector{came: make(chan int, 10)}
 					if !waits {
 						_, _ = theirs.Write([]byte("last words"))
@@ -114,7 +120,7 @@ func TestEndBehindBytes(t *testing.T) {
 							t.Fatalf("%s of %s: read %q, then %v", c.name, network, sink.all, err)
 						}
 					case <-time.After(testwait.Limit):
-						t.Fatalf("%s of %s, the source waits: %v: the end is not seen", c.name, network, waits)
+						t.Fatalf("%s of %s, the source waits first: %v: the end is not seen", c.name, network, waits)
 					}
 				}
 			}
@@ -122,45 +128,47 @@ func TestEndBehindBytes(t *testing.T) {
 	}
 }
 
-// TestEndIsToldLate has the source wait before it is told of an end that the runtime has told of with bytes.
-func TestEndIsToldLate(t *testing.T) {
+// TestEndIsNotifiedLate has a source wait before it is notified of an end that the runtime has reported together with bytes.
+func TestEndIsNotifiedLate(t *testing.T) {
 	t.Parallel()
 	ours, theirs := connPair(t, "unix")
-	source := newDirectSource(ours, ours).(*directSource)
-	source.unsure.Store(false)
+	source := newSource(t, ours)
+	source.reader.watched = 1 // and no poller yet
+	source.watched = true
+	source.mayEnd.Store(false)
 	_, _ = theirs.Write([]byte("last words"))
 	theirs.Close()
-	time.Sleep(10 * time.Millisecond) // for the runtime to hear of both
+	time.Sleep(10 * time.Millisecond) // for the runtime to notice both
 	sink := &collector{came: make(chan int, 10)}
 	ended := pumpToEnd(source, sink)
 	<-sink.came
 	time.Sleep(10 * time.Millisecond) // for the source to wait
-	hangups := newHangups()
-	defer hangups.close()
-	hangups.watch(source)
+	poller := newHangupPoller()
+	defer poller.close()
+	poller.watch(source)
 	select {
 	case err := <-ended:
 		if err != io.EOF {
-			t.Errorf("the source ended with %v", err)
+			t.Errorf("the source ended with %v, want EOF", err)
 		}
 	case <-time.After(testwait.Limit):
-		t.Error("the source waits on")
+		t.Error("the source still waits")
 	}
 }
 
-// TestNoEdgeIsLost writes at every moment of a source's round, also while it hands on, and in pieces that fill its buffer
+// TestNoEdgeIsLost writes at every moment of a source's work, also while it passes bytes on, and in pieces that fill its buffer
 // exactly.
 func TestNoEdgeIsLost(t *testing.T) {
 	t.Parallel()
 	for _, network := range []string{"tcp", "unix"} {
 		ours, theirs := connPair(t, network)
 		sink := &collector{came: make(chan int, 1000)}
-		ended := pumpToEnd(told(t, ours), sink)
+		ended := pumpToEnd(newSource(t, ours), sink)
 		var sent []byte
 		for range 3000 {
 			piece := make([]byte, 1+rand.IntN(300))
 			if rand.IntN(20) == 0 {
-				piece = make([]byte, bufferBytes[smallBuffer])
+				piece = make([]byte, buffers.Small.Bytes())
 			}
 			for i := range piece {
 				piece[i] = byte(len(sent) + i)
@@ -176,7 +184,7 @@ func TestNoEdgeIsLost(t *testing.T) {
 						continue
 					}
 				case <-deadline:
-					t.Fatalf("%s: the source waits, and does not know of bytes", network)
+					t.Fatalf("%s: the source waits although there are bytes", network)
 				}
 				break
 			}
@@ -191,12 +199,12 @@ func TestNoEdgeIsLost(t *testing.T) {
 	}
 }
 
-// TestOneReadForAMessage counts: who asks the kernel again after each message pays half as much once more.
+// TestOneReadForAMessage counts reads: one for each message, and a few for messages that came in two parts.
 func TestOneReadForAMessage(t *testing.T) {
 	t.Parallel()
 	const messages = 1000
 	ours, theirs := connPair(t, "tcp")
-	source := told(t, ours)
+	source := newSource(t, ours)
 	counter := new(readCounter)
 	source.socket = counter
 	sink := &collector{came: make(chan int, 1)}
@@ -218,56 +226,7 @@ type readCounter struct {
 	reads int
 }
 
-func (c *readCounter) ReadNow(from io.Reader, p []byte) (int, error) {
+func (c *readCounter) TryRead(from io.Reader, p []byte) (int, error) {
 	c.reads++
 	return from.Read(p)
-}
-
-// TestBothWaysAtOnce has both sides talk without waiting for each other, in pieces that have nothing to do with frames, and
-// compares every byte.
-func TestBothWaysAtOnce(t *testing.T) {
-	t.Parallel()
-	const length = 1 << 20
-	for _, c := range []struct {
-		network string
-		layers  layering
-	}{{"tcp", layerings[0]}, {"unix", layerings[0]}, {"unix", layerings[1]}, {"unix", layerings[2]}} {
-		app := startApp(t, c.network, func(conn *appConn) {
-			conn.accept()
-			talk(t, conn.Conn, conn.Reader, false, length)
-		})
-		site := c.layers.start(t, Config{Upstreams: []*Upstream{app.Upstream}, MaxFrame: 1000})
-		client := site.open(t)
-		talk(t, client, client, true, length)
-		client.Close()
-	}
-}
-
-// talk sends frames of some length in all, and reads what the other side sends in the same way.
-func talk(t *testing.T, out io.Writer, in io.Reader, client bool, length int) {
-	stream := func(masked bool) []byte {
-		var all []byte
-		for i := 0; len(all) < length; i++ {
-			all = append(all, frame(0x82, masked, bytes.Repeat([]byte{byte(i)}, i%1000))...)
-		}
-		return all
-	}
-	sent := make(chan error, 1)
-	go func() {
-		var err error
-		for rest := stream(client); len(rest) > 0 && err == nil; {
-			var n int
-			n, err = out.Write(rest[:min(len(rest), 1+rand.IntN(1500))])
-			rest = rest[n:]
-		}
-		sent <- err
-	}()
-	want := stream(!client)
-	got := make([]byte, len(want))
-	if n, err := io.ReadFull(in, got); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("client: %v: read %d bytes, %v, want %d", client, n, err, len(want))
-	}
-	if err := <-sent; err != nil {
-		t.Errorf("client: %v: write: %v", client, err)
-	}
 }

@@ -13,9 +13,9 @@ type readerFunc func(p []byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// TestReadNow reads the client's answer to the gate's Close frame by a read that does not wait. The answer ends the socket; the
+// TestTryRead reads the client's answer to the gate's Close frame by a read that does not wait. The answer ends the socket; the
 // timeout for it does not run out.
-func TestReadNow(t *testing.T) {
+func TestTryRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
@@ -25,11 +25,11 @@ func TestReadNow(t *testing.T) {
 		conn := upgraded(t, s, server).(Conn)
 		buffer := make([]byte, 100)
 		go func() { _, _ = client.Write(masked(1, []byte("hello"))) }()
-		if n, err := conn.ReadNow(server, buffer); n != len(masked(1, []byte("hello"))) || err != nil {
-			t.Fatalf("ReadNow = %d, %v", n, err)
+		if n, err := conn.TryRead(server, buffer); n != len(masked(1, []byte("hello"))) || err != nil {
+			t.Fatalf("TryRead = %d, %v", n, err)
 		}
 		started := time.Now()
-		n, err := conn.ReadNow(readerFunc(func(p []byte) (int, error) {
+		n, err := conn.TryRead(readerFunc(func(p []byte) (int, error) {
 			s.Close(4401, "revoked")
 			if _, err := io.ReadFull(client, make([]byte, len(closeFrame(4401, "revoked")))); err != nil {
 				t.Error(err)
@@ -41,10 +41,10 @@ func TestReadNow(t *testing.T) {
 			return server.Read(p)
 		}), buffer)
 		if n != 0 || !errors.Is(err, ErrClosing) {
-			t.Errorf("ReadNow of what the client sends after the Close frame = %d, %v, want ErrClosing", n, err)
+			t.Errorf("TryRead of what the client sends after the Close frame = %d, %v, want ErrClosing", n, err)
 		}
-		if n, err := conn.ReadNow(server, buffer); n != 0 || !errors.Is(err, ErrClosing) {
-			t.Errorf("ReadNow of a closed socket = %d, %v, want ErrClosing", n, err)
+		if n, err := conn.TryRead(server, buffer); n != 0 || !errors.Is(err, ErrClosing) {
+			t.Errorf("TryRead of a closed socket = %d, %v, want ErrClosing", n, err)
 		}
 		if _, err := conn.Read(buffer); err != io.EOF {
 			t.Errorf("Read = %v, want EOF", err)
@@ -60,9 +60,9 @@ func TestReadNow(t *testing.T) {
 	})
 }
 
-// TestReadNowOfAnEarlyAnswer reads the client's Close frame before the gate knows that its own was sent. Reads do not block, and
+// TestTryReadOfAnEarlyAnswer reads the client's Close frame before the gate knows that its own was sent. Reads do not block, and
 // the answer ends the socket.
-func TestReadNowOfAnEarlyAnswer(t *testing.T) {
+func TestTryReadOfAnEarlyAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
@@ -73,8 +73,8 @@ func TestReadNowOfAnEarlyAnswer(t *testing.T) {
 			_, _ = client.Write(maskedClose(4401, ""))
 			_, _ = io.Copy(io.Discard, client)
 		}()
-		if n, err := conn.ReadNow(server, buffer); n != len(maskedClose(4401, "")) || err != nil {
-			t.Fatalf("ReadNow = %d, %v", n, err)
+		if n, err := conn.TryRead(server, buffer); n != len(maskedClose(4401, "")) || err != nil {
+			t.Fatalf("TryRead = %d, %v", n, err)
 		}
 		closing, link, _ := s.beginClose(4401, "revoked")
 		read := make(chan error, 1)

@@ -1,0 +1,11 @@
+//go:build unix && !linux
+
+package directread
+
+// hangupPoller notifies nobody: sources read until nothing is there.
+type hangupPoller struct{}
+
+func newHangupPoller() *hangupPoller { return nil }
+func (*hangupPoller) watch(*Source)  {}
+func (*hangupPoller) forget(*Source) {}
+func (*hangupPoller) close()         {}
