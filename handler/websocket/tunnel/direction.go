@@ -20,8 +20,8 @@ type direction struct {
 	came atomic.Uint32
 	went atomic.Uint32
 
-	over atomic.Bool // run has returned
-	warm atomic.Bool // bytes went through since its goroutine was begun
+	over       atomic.Bool // run has returned
+	stackGrown atomic.Bool // bytes went through since its goroutine was started
 
 	// to keeps the pings that go to the sink, from the answers to those that went to the source. Nil without ping.
 	to, from *prober
@@ -51,11 +51,11 @@ func (d *direction) forwardEarly() error {
 	return d.forward(early)
 }
 
-// cool has a direction that has been silent for a while go on in another goroutine. The stack of a goroutine that has
-// once read and written is twice that of one which only waits, and the runtime does not halve the smallest again.
-func (d *direction) cool() {
-	if d.warm.Load() {
-		d.warm.Store(false)
+// shrinkStack makes a silent direction continue in a new goroutine. The stack of a goroutine that has read and written is twice
+// that of one that only waits, and the runtime never shrinks it to the smallest size again.
+func (d *direction) shrinkStack() {
+	if d.stackGrown.Load() {
+		d.stackGrown.Store(false)
 		d.source.Wake()
 	}
 }
@@ -71,7 +71,7 @@ func (d *direction) drop() {
 
 func (d *direction) forward(chunk []byte) error {
 	d.came.Add(1)
-	d.warm.Store(true)
+	d.stackGrown.Store(true)
 	if d.deaf {
 		return nil
 	}
@@ -154,8 +154,8 @@ func (d *direction) probe() {
 	}
 }
 
-// sayGoodbye sends the application a Close frame, unless a frame is under way, or it has had one.
-func (d *direction) sayGoodbye() {
+// sendCloseFrame sends the application a Close frame, unless a frame is under way, or it has had one.
+func (d *direction) sendCloseFrame() {
 	if !d.writing.TryLock() {
 		return
 	}

@@ -106,7 +106,7 @@ func New(config Config) (*Handler, error) {
 	return &Handler{config: config, rules: &rules{
 		pingTicks:  config.Pool.ticks(config.Ping),
 		stuckTicks: config.Pool.ticks(config.WriteTimeout),
-		lastTicks:  config.Pool.ticks(lingering),
+		lastTicks:  config.Pool.ticks(lingerTimeout),
 		maxFrame:   config.MaxFrame,
 	}}, nil
 }

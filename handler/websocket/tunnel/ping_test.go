@@ -91,8 +91,8 @@ func FuzzStrip(f *testing.F) {
 	})
 }
 
-// patientPing leaves a side that is alive the time to show it, also where a busy machine has it wait.
-const patientPing = 50 * testTick
+// longPing leaves a side that is alive the time to show it, also where a busy machine has it wait.
+const longPing = 50 * testTick
 
 // TestPing has both sides silent: both are pinged, and while they answer the tunnel stays.
 func TestPing(t *testing.T) {
@@ -112,7 +112,7 @@ func TestPing(t *testing.T) {
 			_, _ = c.Conn.Write(frame(finPong, false, got[6:]))
 		}
 	})
-	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Ping: patientPing}, false)
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Ping: longPing}, false)
 	client := site.open(t)
 	for range 3 {
 		got := make([]byte, 2+tokenLength)
@@ -145,7 +145,7 @@ func TestHalfOpen(t *testing.T) {
 			_, _ = c.Conn.Write(frame(finPong, false, got[6:]))
 		}
 	})
-	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Ping: patientPing}, false)
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Ping: longPing}, false)
 	site.open(t)
 	select {
 	case <-ended:
@@ -154,7 +154,7 @@ func TestHalfOpen(t *testing.T) {
 	}
 
 	mute := startApp(t, "tcp", func(c *appConn) { c.accept(); <-hold })
-	site = startSite(t, Config{Upstreams: []*Upstream{mute.Upstream}, Ping: patientPing}, false)
+	site = startSite(t, Config{Upstreams: []*Upstream{mute.Upstream}, Ping: longPing}, false)
 	client := site.open(t)
 	go func() { // a client that is alive
 		for {
@@ -185,7 +185,7 @@ func TestPingAtBoundary(t *testing.T) {
 		_, _ = io.Copy(io.Discard, c.Reader)
 	})
 	pool := NewPool(testTick)
-	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Pool: pool, Ping: patientPing}, false)
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Pool: pool, Ping: longPing}, false)
 	client := site.open(t)
 	client.expect(t, message[:100])
 	waitFor(t, "a ping to be due", func() bool {

@@ -11,10 +11,13 @@ import (
 // Pool knows the open tunnels of a process. One goroutine looks at all of them once a tick while there are any: for
 // writes that are stuck, sides that have gone silent, and ends that linger.
 type Pool struct {
-	tick       time.Duration
-	freeMemory func() // collects garbage, and gives the kernel what is free
-	now        func() time.Time
-	sleep      func(time.Duration)
+	// FreeMemory is called when a burst of handshakes is over: see reclaimer. Default: [debug.FreeOSMemory]. Nil switches
+	// reclaiming off. It must not be changed once there are tunnels.
+	FreeMemory func()
+
+	tick  time.Duration
+	now   func() time.Time
+	sleep func(time.Duration)
 
 	mutex   sync.Mutex
 	tunnels []*tunnel
@@ -28,7 +31,7 @@ func NewPool(tick time.Duration) *Pool {
 	if tick <= 0 {
 		tick = time.Second
 	}
-	return &Pool{tick: tick, freeMemory: debug.FreeOSMemory, now: time.Now, sleep: time.Sleep}
+	return &Pool{tick: tick, FreeMemory: debug.FreeOSMemory, now: time.Now, sleep: time.Sleep}
 }
 
 // Len is the number of open tunnels.
@@ -67,7 +70,7 @@ func (p *Pool) remove(t *tunnel) {
 	p.tunnels[last] = nil
 	p.tunnels = p.tunnels[:last]
 	if last == 0 {
-		p.tunnels = nil // a burst of a million is not paid for ever after
+		p.tunnels = nil // its array may be large after a burst
 		close(p.stop)
 		p.stop = nil
 	}
@@ -77,7 +80,7 @@ func (p *Pool) keep(stop chan struct{}) {
 	ticker := time.NewTicker(p.tick)
 	defer ticker.Stop()
 	var batch []*tunnel
-	var burst burst
+	var reclaimer reclaimer
 	for {
 		select {
 		case <-stop:
@@ -85,13 +88,16 @@ func (p *Pool) keep(stop chan struct{}) {
 		case <-ticker.C:
 			var begun int
 			batch, begun = p.kept(batch[:0], stop)
-			relief := burst.tick(begun, len(batch))
-			if relief == giveBack {
-				go p.freeMemory()
+			reclaim := reclaimer.tick(begun, len(batch))
+			if p.FreeMemory == nil {
+				reclaim = reclaimNothing
+			}
+			if reclaim == reclaimMemory {
+				go p.FreeMemory()
 			}
 			for i, t := range batch {
-				if relief == renew {
-					t.renew()
+				if reclaim == replaceGoroutines {
+					t.replaceGoroutines()
 				}
 				t.look()
 				batch[i] = nil
@@ -143,7 +149,7 @@ func (p *Pool) Drain(host *Host, over time.Duration) {
 
 // waitForEnds gives tunnels that are closing the time which that may take.
 func waitForEnds(leaving []*tunnel) {
-	late := time.NewTimer(lingering)
+	late := time.NewTimer(lingerTimeout)
 	defer late.Stop()
 	for _, t := range leaving {
 		select {

@@ -18,12 +18,12 @@ const (
 	codeRestart   = 1012
 )
 
-// lingering is how long one direction may outlive the other when that has failed. A socket that is being closed needs up
+// lingerTimeout is how long one direction may outlive the other when that has failed. A socket that is being closed needs up
 // to a second of it.
-const lingering = 2 * time.Second
+const lingerTimeout = 2 * time.Second
 
-// dismissal is how long the application may take to take the Close frame that ends its side.
-const dismissal = 100 * time.Millisecond
+// closeFrameTimeout is how long the application may take to take the Close frame that ends its side.
+const closeFrameTimeout = 100 * time.Millisecond
 
 // client is the client's end of a tunnel: a connection on HTTP/1.1, a stream on HTTP/2 and 3.
 type client interface {
@@ -55,14 +55,14 @@ type tunnel struct {
 type rules struct {
 	pingTicks  int    // silence of a side before it is pinged, and again before it is given up; 0: never
 	stuckTicks int    // how long a write may take
-	lastTicks  int    // lingering
+	lastTicks  int    // lingerTimeout
 	maxFrame   uint64 // longest payload; 0: any
 }
 
 // connect puts the directions between the two ends.
 func (t *tunnel) connect() {
 	t.up.sink, t.down.sink = t.app, t.client
-	t.up.warm.Store(true) // a handshake has been read
+	t.up.stackGrown.Store(true) // a handshake has been read
 	t.up.frames.limit, t.down.frames.limit = t.rules.maxFrame, t.rules.maxFrame
 	if t.rules.pingTicks > 0 {
 		toClient, toApp := newProber(false), newProber(true)
@@ -168,26 +168,26 @@ func (t *tunnel) fail(code sockets.Code, reason string) {
 	}
 	t.linger()
 	t.socket.Close(code, reason)
-	t.dismiss()
+	t.closeUpstream()
 }
 
 // leave is called when the client has been told that the socket ends, by the gate or by us.
 func (t *tunnel) leave() {
 	t.leaving.Store(true)
 	t.linger()
-	t.dismiss()
+	t.closeUpstream()
 }
 
-// dismiss ends the application's side, with a word if that can be said at once.
-func (t *tunnel) dismiss() {
-	_ = t.app.SetWriteDeadline(time.Now().Add(dismissal))
-	t.up.sayGoodbye()
-	t.closeApp()
+// closeUpstream ends the application's side, with a Close frame if one can be sent at once.
+func (t *tunnel) closeUpstream() {
+	_ = t.app.SetWriteDeadline(time.Now().Add(closeFrameTimeout))
+	t.up.sendCloseFrame()
+	t.closeAppConn()
 }
 
 // closeApp ends the application's side, without waiting for what down still writes to the client: that is ended next, or is
 // not ours to end.
-func (t *tunnel) closeApp() {
+func (t *tunnel) closeAppConn() {
 	if t.down.over.Load() {
 		t.app.Close()
 		return
@@ -202,7 +202,7 @@ func (t *tunnel) linger() { t.watch.lingers.Store(true) }
 // until that is done.
 func (t *tunnel) shut() {
 	t.leaving.Store(true)
-	t.closeApp()
+	t.closeAppConn()
 	t.client.Close()
 }
 

@@ -22,7 +22,7 @@ type sideWatch struct {
 func (t *tunnel) look() {
 	t.watch.up.note(&t.up)
 	t.watch.down.note(&t.down)
-	t.coolSilent()
+	t.shrinkSilent()
 	switch {
 	case t.overstays(), t.watch.down.stuck >= t.rules.stuckTicks:
 		go t.shut()
@@ -33,22 +33,22 @@ func (t *tunnel) look() {
 	}
 }
 
-// coolTicks is how long a direction is silent before its goroutine is replaced.
-const coolTicks = 2
+// shrinkTicks is how long a direction is silent before its goroutine is replaced.
+const shrinkTicks = 2
 
-func (t *tunnel) coolSilent() {
-	if t.watch.up.silent >= coolTicks {
-		t.up.cool()
+func (t *tunnel) shrinkSilent() {
+	if t.watch.up.silent >= shrinkTicks {
+		t.up.shrinkStack()
 	}
-	if t.watch.down.silent >= coolTicks {
-		t.down.cool()
+	if t.watch.down.silent >= shrinkTicks {
+		t.down.shrinkStack()
 	}
 }
 
-// renew has both directions go on in other goroutines, as soon as they have been silent for a while.
-func (t *tunnel) renew() {
-	t.up.warm.Store(true)
-	t.down.warm.Store(true)
+// replaceGoroutines makes both directions continue in new goroutines, once they have been silent for a while.
+func (t *tunnel) replaceGoroutines() {
+	t.up.stackGrown.Store(true)
+	t.down.stackGrown.Store(true)
 }
 
 // note compares a direction with the last look.

@@ -9,9 +9,9 @@ import (
 	"github.com/scan2food/usher/internal/testwait"
 )
 
-// TestCooling has tunnels fall silent and talk again, at every moment of the keeper's round: goroutines are replaced all
+// TestShrinkStack has tunnels fall silent and talk again, at every moment of the keeper's round: goroutines are replaced all
 // the time, and no byte is lost or waits for the next.
-func TestCooling(t *testing.T) {
+func TestShrinkStack(t *testing.T) {
 	t.Parallel()
 	const tick = time.Millisecond
 	for _, c := range []struct {
@@ -28,28 +28,28 @@ func TestCooling(t *testing.T) {
 			site := c.layers.start(t, Config{Upstreams: []*Upstream{app.Upstream}, Pool: pool})
 			client := site.open(t)
 			const rounds, enough = 200, 20
-			cooled := 0
+			shrunk := 0
 			deadline := time.Now().Add(testwait.Limit)
-			for round := 0; round < rounds || cooled < enough && time.Now().Before(deadline); round++ {
+			for round := 0; round < rounds || shrunk < enough && time.Now().Before(deadline); round++ {
 				message := frame(0x82, true, bytes.Repeat([]byte("x"), rand.IntN(200)))
 				if _, err := client.Write(message); err != nil {
 					t.Fatal(err)
 				}
 				client.expect(t, message)
 				time.Sleep(rand.N(8 * tick))
-				if isCool(pool) {
-					cooled++
+				if isShrunk(pool) {
+					shrunk++
 				}
 			}
-			if cooled < enough {
-				t.Errorf("%d silences were noticed, want %d", cooled, enough)
+			if shrunk < enough {
+				t.Errorf("%d silences were noticed, want %d", shrunk, enough)
 			}
 		})
 	}
 }
 
-func isCool(pool *Pool) bool {
+func isShrunk(pool *Pool) bool {
 	pool.mutex.Lock()
 	defer pool.mutex.Unlock()
-	return len(pool.tunnels) == 1 && !pool.tunnels[0].up.warm.Load() && !pool.tunnels[0].down.warm.Load()
+	return len(pool.tunnels) == 1 && !pool.tunnels[0].up.stackGrown.Load() && !pool.tunnels[0].down.stackGrown.Load()
 }

@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-func TestBurst(t *testing.T) {
+func TestReclaimer(t *testing.T) {
 	t.Parallel()
 	type ticks struct{ times, begun, open int }
 	calm := func(open int) ticks { return ticks{calmTicks + 10, 0, open} }
-	whole := []relief{giveBack, renew, giveBack}
+	whole := []reclaim{reclaimMemory, replaceGoroutines, reclaimMemory}
 	for _, c := range []struct {
 		name, why string
 		ticks     []ticks
-		want      []relief // but for nothing
+		want      []reclaim // but for nothing
 	}{
 		{"no socket", "there is nothing to give back", []ticks{calm(0)}, nil},
 		{"a few", "a collection costs more than they left", []ticks{{10, 49, 490}, calm(490)}, nil},
@@ -31,12 +31,12 @@ func TestBurst(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			var b burst
-			var got []relief
+			var r reclaimer
+			var got []reclaim
 			for _, span := range c.ticks {
 				for range span.times {
-					if relief := b.tick(span.begun, span.open); relief != nothing {
-						got = append(got, relief)
+					if reclaim := r.tick(span.begun, span.open); reclaim != reclaimNothing {
+						got = append(got, reclaim)
 					}
 				}
 			}
@@ -47,12 +47,12 @@ func TestBurst(t *testing.T) {
 	}
 }
 
-// TestMemoryAfterABurst: memory is given back twice, and in between every goroutine is begun anew, under which no byte is lost.
-func TestMemoryAfterABurst(t *testing.T) {
+// TestMemoryIsFreedAfterABurst: memory is given back twice, and in between every goroutine is begun anew, under which no byte is lost.
+func TestMemoryIsFreedAfterABurst(t *testing.T) {
 	t.Parallel()
 	pool := NewPool(testTick)
 	var freed atomic.Int32
-	pool.freeMemory = func() { freed.Add(1) }
+	pool.FreeMemory = func() { freed.Add(1) }
 	site := startSite(t, Config{Upstreams: []*Upstream{startApp(t, "unix", echo).Upstream}, Pool: pool}, true)
 	clients := []*wsClient{site.open(t), site.open(t)}
 	talk := func() {
@@ -65,16 +65,16 @@ func TestMemoryAfterABurst(t *testing.T) {
 		}
 	}
 	talk()
-	waitFor(t, "silence", func() bool { return countWarm(pool) == 0 })
+	waitFor(t, "silence", func() bool { return countGrown(pool) == 0 })
 	if n := freed.Load(); n != 0 {
 		t.Errorf("two sockets had memory given back %d times", n)
 	}
 	pool.mutex.Lock()
 	pool.begun = smallestBurst
 	pool.mutex.Unlock()
-	waitFor(t, "all to be renewed", func() bool { return countWarm(pool) == 2*len(clients) || freed.Load() == 2 })
+	waitFor(t, "all to be renewed", func() bool { return countGrown(pool) == 2*len(clients) || freed.Load() == 2 })
 	waitFor(t, "memory to be given back twice", func() bool { return freed.Load() == 2 })
-	waitFor(t, "silence again", func() bool { return countWarm(pool) == 0 })
+	waitFor(t, "silence again", func() bool { return countGrown(pool) == 0 })
 	talk()
 	time.Sleep(20 * testTick)
 	if n := freed.Load(); n != 2 {
@@ -82,11 +82,11 @@ func TestMemoryAfterABurst(t *testing.T) {
 	}
 }
 
-// countWarm is how many directions have a goroutine that is to be replaced.
-func countWarm(pool *Pool) (n int) {
+// countGrown is how many directions have a goroutine that is to be replaced.
+func countGrown(pool *Pool) (n int) {
 	for _, t := range pool.all() {
 		for _, d := range []*direction{&t.up, &t.down} {
-			if d.warm.Load() {
+			if d.stackGrown.Load() {
 				n++
 			}
 		}
