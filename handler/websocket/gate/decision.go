@@ -2,6 +2,7 @@ package gate
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/scan2food/usher/handler/websocket/keys"
@@ -181,10 +182,16 @@ func (g *Gate) admitsOrigin(r *http.Request, route *Route) bool {
 	return route.Origins.admits(origin[0], scheme, host)
 }
 
-// originDetail explains to the operator of a site behind an untrusted proxy why the site's own pages are rejected.
+// originDetail explains to an operator why an origin that looks right is rejected: the client names another scheme, as many
+// libraries do, or the site is behind a proxy that is not trusted.
 func (g *Gate) originDetail(r *http.Request, route *Route) string {
+	scheme, host := g.config.External(r)
+	own, origin := siteOrigin(scheme, host), withoutDefaultPort(r.Header["Origin"][0])
+	if _, name, _ := strings.Cut(own, "://"); scheme == "https" && origin == "http://"+name {
+		return "the client must send Origin: " + own + ", or origins must list " + origin
+	}
 	if len(route.Origins.Listed) > 0 {
 		return ""
 	}
-	return "the site's own origin is " + siteOrigin(g.config.External(r)) + ", as far as trusted_proxies tell"
+	return "the site's own origin is " + own + ", as far as trusted_proxies tell"
 }

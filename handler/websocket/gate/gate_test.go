@@ -126,6 +126,20 @@ func TestOrigins(t *testing.T) {
 		{"other port", Origins{}, "https://example.com:444", "example.com", false},
 		{"same port", Origins{}, "https://example.com:444", "example.com:444", true},
 		{"other scheme", Origins{}, "http://example.com", "example.com", false},
+		{"the scheme's port", Origins{}, "https://example.com:443", "example.com", true},
+		{"the scheme's port, both", Origins{}, "https://example.com:443", "example.com:443", true},
+		{"another scheme's port", Origins{}, "https://example.com:80", "example.com", false},
+		{"listed with the scheme's port", parse("https://a.example:443"), "https://a.example", "example.com", true},
+		{"listed without, sent with it", parse("https://a.example"), "https://a.example:443", "example.com", true},
+		{"listed http with the scheme's port", parse("http://a.example:80"), "http://a.example", "example.com", true},
+		{"subdomain with the scheme's port", parse("https://*.example.com:443"), "https://a.example.com", "x", true},
+		{"file", parse("file://"), "file://", "example.com", true},
+		{"file by another name", parse("file://"), "file://x", "example.com", false},
+		{"not file", Origins{}, "file://", "example.com", false},
+		{"Capacitor", parse("capacitor://localhost"), "capacitor://localhost", "example.com", true},
+		{"Tauri", parse("tauri://localhost"), "tauri://localhost", "example.com", true},
+		{"extension", parse("chrome-extension://abcdefghijklmnop"), "chrome-extension://abcdefghijklmnop", "example.com", true},
+		{"other app", parse("capacitor://localhost"), "ionic://localhost", "example.com", false},
 		{"null", Origins{}, "null", "example.com", false},
 		{"null by name", parse("null"), "null", "example.com", true},
 		{"any", Origins{Any: true}, "null", "example.com", true},
@@ -146,7 +160,7 @@ func TestOrigins(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "example.com", "https://", "https://example.com/", "https://EXAMPLE.com",
-		"https://example.com:443", "https://a.*.com", "*", "https://*", "https://example.com:", "https://example.com:0",
+		"http://", "file:///", "file:", "app://*.", "https://a.*.com", "*", "https://*", "https://example.com:", "https://example.com:0",
 		"https://example.com:065", "https://example.com:65536", "https://*.example.com:x", "https://büro.example",
 		"wss://example.com", "ws://*.example.com", "https://[0:0::1]:8443"} {
 		if _, err := ParseOrigin(bad); err == nil {
@@ -337,6 +351,28 @@ func TestDisguisedPathsAreNotPassed(t *testing.T) {
 		}
 		if got := table.Disguised(u); got != c.want {
 			t.Errorf("Disguised(%s) = %t, want %t (%s)", c.target, got, c.want, c.why)
+		}
+	}
+}
+
+// The log says how to mend the origin of a client that is no browser.
+func TestOriginDetail(t *testing.T) {
+	t.Parallel()
+	g := newGate(t, 1, nil)
+	for _, c := range []struct {
+		origin string
+		want   Outcome
+		detail string
+	}{
+		{"https://example.com:443", Accepted, ""},
+		{"http://example.com", OriginDenied, "the client must send Origin: https://example.com, or origins must list http://example.com"},
+		{"http://example.com:80", OriginDenied, "the client must send Origin: https://example.com, or origins must list http://example.com"},
+		{"https://other.example", OriginDenied, "the site's own origin is https://example.com, as far as trusted_proxies tell"},
+	} {
+		r := handshake("http://example.com/ws/0/?key=" + secret + "-0-0")
+		r.Header.Set("Origin", c.origin)
+		if d := g.Decide(r); d.Outcome != c.want || d.Detail != c.detail {
+			t.Errorf("%s: %s, %q, want %s, %q", c.origin, d.Outcome, d.Detail, c.want, c.detail)
 		}
 	}
 }

@@ -25,8 +25,9 @@ type OriginPattern struct {
 	scheme, suffix string // of a pattern with a star: "https://" and ".example.com[:port]"
 }
 
-// ParseOrigin parses an origin of a configuration: scheme, host and port in the form that browsers send (RFC 6454, 6.2), that is
-// in lower case and without the scheme's own port, a path or a final slash.
+// ParseOrigin parses an origin of a configuration: scheme, host and port in the form that clients send (RFC 6454, 6.2), in lower
+// case and without a path or a final slash. The port of the scheme may be written or not. Apps have origins with a scheme of their
+// own, and one without a host: file://.
 func ParseOrigin(s string) (OriginPattern, error) {
 	if s == "null" {
 		return OriginPattern{exact: s}, nil
@@ -34,26 +35,39 @@ func ParseOrigin(s string) (OriginPattern, error) {
 	plain := strings.Replace(s, "://*.", "://", 1)
 	u, err := url.Parse(plain)
 	switch {
-	case err != nil, u.Scheme == "", u.Host == "", u.Scheme+"://"+u.Host != plain, strings.Contains(plain, "*"):
+	case err != nil, u.Scheme == "", u.Scheme+"://"+u.Host != plain, u.Host == "" && (ofWeb(u.Scheme) || plain != s), strings.Contains(plain, "*"):
 		return OriginPattern{}, fmt.Errorf(
-			"want an origin such as https://example.com, https://*.example.com or null, got %q", s)
+			"want an origin such as https://example.com, https://*.example.com, capacitor://localhost, file:// or null, got %q", s)
 	case strings.ContainsFunc(plain, func(char rune) bool { return char > unicode.MaxASCII }):
-		return OriginPattern{}, fmt.Errorf("origin %q: browsers send names in Punycode (xn--...)", s)
+		return OriginPattern{}, fmt.Errorf("origin %q: write the name in Punycode (xn--...), as browsers do", s)
 	case u.Scheme == "ws", u.Scheme == "wss":
-		return OriginPattern{}, fmt.Errorf("origin %q: want that of a page, http or https", s)
+		return OriginPattern{}, fmt.Errorf("origin %q: write the origin of the page, http or https", s)
 	case !canonicalAddress(u.Hostname()):
-		return OriginPattern{}, fmt.Errorf("origin %q: browsers send addresses in their shortest form, as [::1]", s)
+		return OriginPattern{}, fmt.Errorf("origin %q: write the address in its shortest form, as in [::1]", s)
 	case !validPort(u):
 		return OriginPattern{}, fmt.Errorf("origin %q: want a port from 1 to 65535, or none", s)
 	case plain != strings.ToLower(plain):
-		return OriginPattern{}, fmt.Errorf("origin %q: browsers send origins in lower case", s)
-	case u.Port() != "" && u.Port() == schemePort(u.Scheme):
-		return OriginPattern{}, fmt.Errorf("origin %q: browsers leave out port %s of %s", s, u.Port(), u.Scheme)
+		return OriginPattern{}, fmt.Errorf("origin %q: write it in lower case, as browsers do", s)
 	}
 	if plain == s {
-		return OriginPattern{exact: s}, nil
+		return OriginPattern{exact: withoutDefaultPort(s)}, nil
 	}
-	return OriginPattern{scheme: u.Scheme + "://", suffix: "." + u.Host}, nil
+	return OriginPattern{scheme: u.Scheme + "://", suffix: "." + strings.TrimPrefix(withoutDefaultPort(plain), u.Scheme+"://")}, nil
+}
+
+// ofWeb reports whether origins of the scheme have a host.
+func ofWeb(scheme string) bool {
+	return scheme == "http" || scheme == "https" || scheme == "ws" || scheme == "wss"
+}
+
+// withoutDefaultPort removes the port of the scheme: https://example.com:443 is https://example.com. Browsers never send it, other
+// clients do.
+func withoutDefaultPort(origin string) string {
+	scheme, _, _ := strings.Cut(origin, "://")
+	if port := schemePort(scheme); port != "" && strings.HasSuffix(origin, ":"+port) {
+		return origin[:len(origin)-len(port)-1]
+	}
+	return origin
 }
 
 // canonicalAddress reports whether the host is a name, or an address in the form that browsers send (RFC 5952).
@@ -91,6 +105,7 @@ func (o Origins) admits(origin, scheme, host string) bool {
 	if o.Any {
 		return true
 	}
+	origin = withoutDefaultPort(origin)
 	if len(o.Listed) == 0 {
 		return sameOrigin(origin, scheme, host)
 	}
@@ -102,8 +117,7 @@ func (o Origins) admits(origin, scheme, host string) bool {
 	return false
 }
 
-// sameOrigin compares scheme, host and port (RFC 6454, 5). Browsers send an origin in lower case and without the port of its
-// scheme; other forms do not match.
+// sameOrigin compares scheme, host and port (RFC 6454, 5). Clients send an origin in lower case; other forms do not match.
 func sameOrigin(origin, scheme, host string) bool {
 	rest, found := strings.CutPrefix(origin, scheme)
 	if !found {
@@ -132,12 +146,5 @@ func schemePort(scheme string) string {
 
 // siteOrigin is the origin of the site's own pages in the form that browsers send (RFC 6454, 6.2).
 func siteOrigin(scheme, host string) string {
-	host = strings.ToLower(host)
-	switch scheme {
-	case "https":
-		host = strings.TrimSuffix(host, ":443")
-	case "http":
-		host = strings.TrimSuffix(host, ":80")
-	}
-	return scheme + "://" + host
+	return withoutDefaultPort(scheme + "://" + strings.ToLower(host))
 }
