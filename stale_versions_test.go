@@ -24,9 +24,10 @@ func staleSite(t *testing.T, root, prefix, words string) *testsite.Site {
 			explain
 			%s
 		}
-		header Content-Type text/html
+		@page not path %s*
+		header @page Content-Type text/html
 		respond `+"`<script src=\"%smain.js?secret=hunter2&v=20260211\"></script>`"+` 200
-	`, prefix, root, filepath.Join(filepath.Dir(root), "kept"), words, prefix))
+	`, prefix, root, filepath.Join(filepath.Dir(root), "kept"), words, prefix, prefix))
 }
 
 const staleInQuery, staleInName = "stale version: file changed, version did not",
