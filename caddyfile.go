@@ -16,6 +16,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/dustin/go-humanize"
 
+	"github.com/scan2food/usher/handler/caddy/versionedassets"
+	"github.com/scan2food/usher/handler/caddy/websocketgate"
 	"github.com/scan2food/usher/handler/caddy/websockettunnel"
 	"github.com/scan2food/usher/handler/static/assets"
 	"github.com/scan2food/usher/handler/websocket/gate"
@@ -61,11 +63,11 @@ func parseWebSocketGate(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 	}
 	d := h.Dispenser
 	d.Next() // ExtractMatcherSet resets the dispenser
-	if MatchesHandshakes(matchers) {
+	if websocketgate.MatchesHandshakes(matchers) {
 		return nil, d.Err("websocket_gate: want no matcher, or one of paths or hosts: the gate detects handshakes itself, and a " +
 			"matcher for Upgrade or Connection misses some, such as Connection: upgrade and those of HTTP/3")
 	}
-	g := new(WebSocketGate)
+	g := new(websocketgate.Handler)
 	if d.NextArg() {
 		return nil, d.Errf("websocket_gate: want a block, got %q", d.Val())
 	}
@@ -88,12 +90,12 @@ func parseWebSocketGate(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 	return h.NewRoute(matchers, g), nil
 }
 
-func parseRoute(d *caddyfile.Dispenser) (*GateRoute, error) {
+func parseRoute(d *caddyfile.Dispenser) (*websocketgate.Route, error) {
 	args := d.RemainingArgs()
 	if len(args) < 2 {
 		return nil, d.Errf("route: want a name and at least one path, got %q", args)
 	}
-	r := &GateRoute{Name: args[0], Paths: args[1:], Source: sourceOf(d)}
+	r := &websocketgate.Route{Name: args[0], Paths: args[1:], Source: sourceOf(d)}
 	return r, block(d, "route",
 		param{"key", func(d *caddyfile.Dispenser) error { return parseKey(d, r) }},
 		param{"keys_file", func(d *caddyfile.Dispenser) error {
@@ -113,8 +115,8 @@ func parseRoute(d *caddyfile.Dispenser) (*GateRoute, error) {
 	)
 }
 
-func parseKey(d *caddyfile.Dispenser, r *GateRoute) error {
-	key := &GateKey{Source: sourceOf(d)}
+func parseKey(d *caddyfile.Dispenser, r *websocketgate.Route) error {
+	key := &websocketgate.Key{Source: sourceOf(d)}
 	args := d.RemainingArgs()
 	if len(args) == 0 {
 		return d.Errf("key: want a secret, such as {env.%s_WS_KEY}; an unset {$...} is replaced by nothing", strings.ToUpper(r.Name))
@@ -145,31 +147,31 @@ func parseKey(d *caddyfile.Dispenser, r *GateRoute) error {
 	return nil
 }
 
-func parseCredential(d *caddyfile.Dispenser, r *GateRoute) error {
+func parseCredential(d *caddyfile.Dispenser, r *websocketgate.Route) error {
 	args := d.RemainingArgs()
 	switch {
 	case len(args) == 1 && args[0] == "bearer":
-		r.Credentials = append(r.Credentials, GateCredential{In: args[0]})
+		r.Credentials = append(r.Credentials, websocketgate.Credential{In: args[0]})
 		return nil
 	case len(args) == 2 && slices.Contains([]string{"query", "header", "cookie", "subprotocol"}, args[0]):
-		r.Credentials = append(r.Credentials, GateCredential{In: args[0], Name: args[1]})
+		r.Credentials = append(r.Credentials, websocketgate.Credential{In: args[0], Name: args[1]})
 		return nil
 	default:
 		return d.Errf("credential: want query, header, cookie or subprotocol and a name, or bearer, got %q", args)
 	}
 }
 
-func parseUpstreamCredential(d *caddyfile.Dispenser, r *GateRoute) error {
+func parseUpstreamCredential(d *caddyfile.Dispenser, r *websocketgate.Route) error {
 	args := d.RemainingArgs()
 	if len(args) != 3 || args[0] != "query" && args[0] != "header" {
 		return d.Errf("upstream_credential: want query or header, a name and a secret, got %d words", len(args))
 	}
-	r.UpstreamCredential = &GateUpstreamCredential{In: args[0], Name: args[1], Secret: args[2]}
+	r.UpstreamCredential = &websocketgate.UpstreamCredential{In: args[0], Name: args[1], Secret: args[2]}
 	return nil
 }
 
-func parseTicket(d *caddyfile.Dispenser, r *GateRoute) error {
-	t := &GateTicket{Source: sourceOf(d)}
+func parseTicket(d *caddyfile.Dispenser, r *websocketgate.Route) error {
+	t := &websocketgate.Ticket{Source: sourceOf(d)}
 	if args := d.RemainingArgs(); len(args) > 0 {
 		return d.Errf("ticket: want a block, got %d words", len(args))
 	}
@@ -202,7 +204,7 @@ func parseTicket(d *caddyfile.Dispenser, r *GateRoute) error {
 	return nil
 }
 
-func parseOrigins(d *caddyfile.Dispenser, r *GateRoute) error {
+func parseOrigins(d *caddyfile.Dispenser, r *websocketgate.Route) error {
 	args := d.RemainingArgs()
 	if len(args) == 0 {
 		return d.Err("origins: want same, any, or origins such as https://example.com, got none")
@@ -218,7 +220,7 @@ func parseOrigins(d *caddyfile.Dispenser, r *GateRoute) error {
 	return nil
 }
 
-func parseMaxOpen(d *caddyfile.Dispenser, r *GateRoute) error {
+func parseMaxOpen(d *caddyfile.Dispenser, r *websocketgate.Route) error {
 	args := append([]string{""}, d.RemainingArgs()...)
 	limits := map[string]*int{"": &r.MaxOpen, "per_client": &r.MaxOpenPerClient, "per_key": &r.MaxOpenPerKey}
 	for i := 0; i < len(args); i += 2 {
@@ -238,7 +240,7 @@ func parseMaxOpen(d *caddyfile.Dispenser, r *GateRoute) error {
 	return nil
 }
 
-func parseDarkAfter(d *caddyfile.Dispenser, g *WebSocketGate) error {
+func parseDarkAfter(d *caddyfile.Dispenser, g *websocketgate.Handler) error {
 	args := d.RemainingArgs()
 	if len(args) < 1 || len(args) > 2 {
 		return d.Errf("dark_after: want a number of rejections, and optionally a duration, got %q", args)
@@ -367,10 +369,10 @@ func parseVersionedAssets(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, 
 	if h.NextArg() {
 		return nil, h.Errf("versioned_assets: want a block, got %q", h.Val())
 	}
-	a := new(VersionedAssets)
+	a := new(versionedassets.Handler)
 	err := block(h.Dispenser, "versioned_assets",
 		param{"serve", func(d *caddyfile.Dispenser) error { return parseServe(d, a) }},
-		list("version_query", "at least one value", &a.VersionQuery, func([]string) error { return a.checkVersionQuery() }),
+		list("version_query", "at least one value", &a.VersionQuery, func([]string) error { return a.CheckVersionQuery() }),
 		list("manifest", "at least one value", &a.Manifest, nil),
 		list("immutable", "at least one path pattern, such as /static/vendor/* or *.woff2", &a.Immutable, checkPatterns("immutable")),
 		once("stamp", func(d *caddyfile.Dispenser) error { return parseStamp(d, a) }),
@@ -381,13 +383,13 @@ func parseVersionedAssets(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, 
 			if err := parseValue(d, &a.Memory); err != nil {
 				return err
 			}
-			if _, err := a.memory(); err != nil {
+			if _, err := a.MemoryBytes(); err != nil {
 				return d.Errf("memory: %v", err)
 			}
 			return nil
 		}),
 		once("settle", func(d *caddyfile.Dispenser) error { return parseSettle(d, a) }),
-		checked(duration("poll", &a.Poll), a.checkPoll),
+		checked(duration("poll", &a.Poll), a.CheckPoll),
 		list("encode", "gzip, br or zstd", &a.Encode, checkCodings),
 		list("hide", "at least one path pattern, such as /static/vendor/* or *.woff2", &a.Hide, checkPatterns("hide")),
 		checked(value("fallback", &a.Fallback), func() error {
@@ -401,13 +403,13 @@ func parseVersionedAssets(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, 
 	if err != nil {
 		return nil, err
 	}
-	if err := a.check(time.Now()); err != nil {
+	if err := a.Check(time.Now()); err != nil {
 		return nil, h.WrapErr(fmt.Errorf("versioned_assets: %w", err))
 	}
 	return a, nil
 }
 
-func parseServe(d *caddyfile.Dispenser, a *VersionedAssets) error {
+func parseServe(d *caddyfile.Dispenser, a *versionedassets.Handler) error {
 	args := d.RemainingArgs()
 	if len(args) != 2 {
 		return d.Errf("serve: want a URL prefix and a directory, got %q", args)
@@ -416,7 +418,7 @@ func parseServe(d *caddyfile.Dispenser, a *VersionedAssets) error {
 	if !strings.HasSuffix(prefix, "/") {
 		prefix += "/"
 	}
-	if checkPrefix(prefix) != nil {
+	if versionedassets.CheckPrefix(prefix) != nil {
 		return d.Errf("serve: want a URL prefix such as /static/, got %q", args[0])
 	}
 	for _, other := range a.Serve {
@@ -424,16 +426,16 @@ func parseServe(d *caddyfile.Dispenser, a *VersionedAssets) error {
 			return d.Errf("serve: want each prefix once, got %s again", prefix)
 		}
 	}
-	a.Serve = append(a.Serve, &AssetRoot{Prefix: prefix, Root: args[1], Source: sourceOf(d)})
+	a.Serve = append(a.Serve, &versionedassets.Root{Prefix: prefix, Root: args[1], Source: sourceOf(d)})
 	return nil
 }
 
-func parseStamp(d *caddyfile.Dispenser, a *VersionedAssets) error {
+func parseStamp(d *caddyfile.Dispenser, a *versionedassets.Handler) error {
 	for _, kind := range d.RemainingArgs() {
 		switch {
 		case kind == "integrity" && !a.Integrity:
 			a.Integrity = true
-		case (kind == stampHTML || kind == stampCSS || kind == stampJS) && !a.stamps(kind):
+		case (kind == versionedassets.StampHTML || kind == versionedassets.StampCSS || kind == versionedassets.StampJS) && !a.Stamps(kind):
 			a.Stamp = append(a.Stamp, kind)
 		default:
 			return d.Errf("stamp: want html, css or js once each, and optionally integrity, got %q", kind)
@@ -442,10 +444,10 @@ func parseStamp(d *caddyfile.Dispenser, a *VersionedAssets) error {
 	if len(a.Stamp) == 0 {
 		return d.Err("stamp: want html, css or js, got none")
 	}
-	return locate(d, a.checkStamp())
+	return locate(d, a.CheckStamp())
 }
 
-func parseForgetBefore(d *caddyfile.Dispenser, a *VersionedAssets) error {
+func parseForgetBefore(d *caddyfile.Dispenser, a *versionedassets.Handler) error {
 	var text string
 	if err := parseValue(d, &text); err != nil {
 		return err
@@ -457,7 +459,7 @@ func parseForgetBefore(d *caddyfile.Dispenser, a *VersionedAssets) error {
 	return nil
 }
 
-func parseKeep(d *caddyfile.Dispenser, a *VersionedAssets) error {
+func parseKeep(d *caddyfile.Dispenser, a *versionedassets.Handler) error {
 	args := d.RemainingArgs()
 	if len(args) != 1 && len(args) != 2 {
 		return d.Errf("keep: want a duration, and optionally a size, got %q", args)
@@ -471,14 +473,14 @@ func parseKeep(d *caddyfile.Dispenser, a *VersionedAssets) error {
 	}
 	if len(args) == 2 {
 		a.KeepSize = args[1]
-		if _, err := a.keepSize(); err != nil {
+		if _, err := a.KeepBytes(); err != nil {
 			return d.Errf("keep: %v", err)
 		}
 	}
 	return nil
 }
 
-func parseSettle(d *caddyfile.Dispenser, a *VersionedAssets) error {
+func parseSettle(d *caddyfile.Dispenser, a *versionedassets.Handler) error {
 	args := d.RemainingArgs()
 	if len(args) != 1 && len(args) != 2 {
 		return d.Errf("settle: want a duration, and optionally one for vanished files, got %q", args)

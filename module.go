@@ -7,17 +7,19 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
+	"github.com/scan2food/usher/handler/caddy/versionedassets"
+	"github.com/scan2food/usher/handler/caddy/websocketgate"
 	"github.com/scan2food/usher/handler/caddy/websockettunnel"
 )
 
 // Everything that is plugged into Caddy.
 func init() {
-	caddy.RegisterModule(new(WebSocketGate))
+	caddy.RegisterModule(new(websocketgate.Handler))
 	httpcaddyfile.RegisterDirective("websocket_gate", parseWebSocketGate)
 	// tracing is the first of Caddy's own directives: nothing answers before the gate.
 	httpcaddyfile.RegisterDirectiveOrder("websocket_gate", httpcaddyfile.Before, "tracing")
 
-	caddy.RegisterModule(new(VersionedAssets))
+	caddy.RegisterModule(new(versionedassets.Handler))
 	httpcaddyfile.RegisterHandlerDirective("versioned_assets", parseVersionedAssets)
 	// After encode, so that what the site compresses is compressed once; before everything that could answer.
 	httpcaddyfile.RegisterDirectiveOrder("versioned_assets", httpcaddyfile.After, "encode")

@@ -3,6 +3,7 @@ package testsite
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 )
 
@@ -23,7 +24,7 @@ func Python(t *testing.T) string {
 func RunPython(t *testing.T, python, program string, args ...string) string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), python, append([]string{"-c", program}, args...)...)
-	command.Dir = "examples/django"
+	command.Dir = filepath.Join(Repository(t), "examples", "django")
 	command.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
 	output, err := command.CombinedOutput()
 	if err != nil {

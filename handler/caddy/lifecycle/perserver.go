@@ -65,11 +65,11 @@ func (s *PerServer[T]) Add(server *caddyhttp.Server, value T) {
 	s.members.Store(&members)
 }
 
-// Remove removes one occurrence of the value. A value that is absent is no error.
-func (s *PerServer[T]) Remove(value T) {
+// Remove removes one occurrence of the value at the server. A value that is absent is no error.
+func (s *PerServer[T]) Remove(server *caddyhttp.Server, value T) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	i := slices.IndexFunc(s.load(), func(m member[T]) bool { return m.value == value })
+	i := slices.IndexFunc(s.load(), func(m member[T]) bool { return m == member[T]{server, value} })
 	if i < 0 {
 		return
 	}

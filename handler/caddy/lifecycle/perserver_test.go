@@ -15,11 +15,12 @@ func TestPerServerKeepsServersApart(t *testing.T) {
 	set.Add(second, "b")
 	set.Add(first, "c")
 	set.Add(nil, "d")
-	set.Remove("absent")
+	set.Remove(first, "absent")
+	set.Remove(second, "a")
 	if got := slices.Collect(set.Of(first)); !slices.Equal(got, []string{"a", "c"}) {
 		t.Errorf("Of(first) = %q, want a and c in the order of Add", got)
 	}
-	set.Remove("a")
+	set.Remove(first, "a")
 	if got := slices.Collect(set.Of(first)); !slices.Equal(got, []string{"c"}) {
 		t.Errorf("Of(first) = %q, want c after a was removed", got)
 	}

@@ -57,7 +57,7 @@ func (l *Logs) Add(g *gate.Gate) {
 }
 
 // Remove is the reverse of Add, for when no request reaches the gate any more.
-func (l *Logs) Remove() { loaded.Remove(l) }
+func (l *Logs) Remove() { loaded.Remove(l.server, l) }
 
 // GatesOf yields the gates of a server.
 func GatesOf(server *caddyhttp.Server) iter.Seq[*gate.Gate] {

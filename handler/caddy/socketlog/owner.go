@@ -68,7 +68,7 @@ func (o *Owner) Start() { live.Add(nil, o) }
 // Stop takes the owner out of service. Its sockets are logged by the newest owner from then on, since Caddy closes the logs
 // of an unloaded configuration.
 func (o *Owner) Stop() {
-	live.Remove(o)
+	live.Remove(nil, o)
 	for range live.All() {
 		return
 	}

@@ -1,0 +1,42 @@
+package versionedassets
+
+import (
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/scan2food/usher/handler/static/assets"
+)
+
+// TreesOf returns the trees of the assets handlers of a server.
+func TreesOf(server *caddyhttp.Server) []*assets.Tree { return treesIn(server.Routes) }
+
+func treesIn(routes caddyhttp.RouteList) (trees []*assets.Tree) {
+	for _, route := range routes {
+		for _, handler := range route.Handlers {
+			switch handler := handler.(type) {
+			case *caddyhttp.Subroute:
+				trees = append(trees, treesIn(handler.Routes)...)
+			case *Handler:
+				for _, served := range handler.served {
+					trees = append(trees, served.tree)
+				}
+			}
+		}
+	}
+	return trees
+}
+
+// CorkedLength, KernelCopies and StaleVersions are for tests.
+const CorkedLength = corkedLength
+
+var (
+	KernelCopies  = kernelCopies
+	StaleVersions = staleVersionsTotal
+)
+
+// NewForTree returns a handler of one tree at /static/, for benchmarks without a configuration.
+func NewForTree(tree *assets.Tree, stamp ...string) *Handler {
+	a := &Handler{VersionQuery: []string{"v"}, Stamp: stamp}
+	a.handler = &assets.Handler{Sites: []assets.Site{{Prefix: "/static/", Tree: tree}}}
+	a.pages = a.newPages()
+	return a
+}

@@ -1,0 +1,101 @@
+package versionedassets
+
+import (
+	"errors"
+	"path/filepath"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/ledger"
+	"github.com/scan2food/usher/handler/static/promises"
+)
+
+// assetHistories are the histories of the process, by the directory of their archive. A history outlives a reload.
+var assetHistories = caddy.NewUsagePool()
+
+// assetHistory is what is remembered of the URLs of a served directory.
+type assetHistory struct {
+	ledger   *ledger.Ledger  // in memory
+	promises *promises.Store // on disk
+}
+
+// Destruct does nothing: each promise is written when it is given.
+func (assetHistory) Destruct() error { return nil }
+
+// openHistory returns the history of a served directory. It is stored with the archive, also with `keep off`.
+func (a *Handler) openHistory(directory string) (assetHistory, error) {
+	pooled, err := a.uses.Load(assetHistories, directory, func() (caddy.Destructor, error) {
+		return assetHistory{
+			ledger.New(time.Now, time.Duration(a.Vanished)), promises.New(filepath.Join(directory, "promises"), time.Now),
+		}, nil
+	})
+	if err != nil {
+		return assetHistory{}, err
+	}
+	history := pooled.(assetHistory)
+	history.ledger.SetGrace(time.Duration(a.Vanished))
+	return history, nil
+}
+
+// staleVersionsTotal counts stale versions. The values of its labels come from the configuration, and from a closed list.
+var staleVersionsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+	Name: "usher_assets_lying_versions_total",
+	Help: "Stale versions of assets: in the query, still requested after the content changed; in the file name, of other content.",
+}, []string{"prefix", "place"})
+
+// registerAssetMetrics registers the metrics with a configuration. Another handler may have done so.
+func registerAssetMetrics(ctx caddy.Context) error {
+	registry := ctx.GetMetricsRegistry()
+	if registry == nil {
+		return nil
+	}
+	var already prometheus.AlreadyRegisteredError
+	if err := registry.Register(staleVersionsTotal); err != nil && !errors.As(err, &already) {
+		return err
+	}
+	return nil
+}
+
+// staleVersions is the ledger of one site. It logs and counts what the ledger finds.
+type staleVersions struct {
+	*ledger.Ledger
+	prefix          string
+	logger          *zap.Logger
+	inQuery, inName prometheus.Counter
+}
+
+func newStaleVersions(versions *ledger.Ledger, prefix string, logger *zap.Logger) *staleVersions {
+	return &staleVersions{
+		versions, prefix, logger,
+		staleVersionsTotal.WithLabelValues(prefix, "query"), staleVersionsTotal.WithLabelValues(prefix, "name"),
+	}
+}
+
+// Observe records a request by a version that nothing proves, and reports a stale version.
+func (s *staleVersions) Observe(o ledger.Observation) {
+	if stale, found := s.Ledger.Observe(o); found {
+		s.inQuery.Inc()
+		s.logger.Warn("stale version: file changed, version did not",
+			zap.String("url", s.prefix+stale.Path+"?"+stale.Param+"="+stale.Version), zap.String("version", stale.Version),
+			zap.String("page", stale.Page),
+			zap.String("fix", "set `stamp html` in versioned_assets, or change the version in the template of the page"),
+			zap.Int("suppressed", stale.Suppressed))
+	}
+}
+
+// ObserveName records a file whose name holds the hash of other content, and reports it.
+func (s *staleVersions) ObserveName(path string, digest ledger.Digest, why string) {
+	if stale, found := s.Ledger.ObserveName(path, digest, why); found {
+		s.inName.Inc()
+		s.logger.Warn("file name contains the hash of different content",
+			zap.String("url", s.prefix+stale.Path), zap.String("why", stale.Why),
+			zap.String("fix", "upload the whole file again; until then browsers revalidate it"),
+			zap.Int("suppressed", stale.Suppressed))
+	}
+}
+
+var _ assets.Ledger = (*staleVersions)(nil)

@@ -1,0 +1,203 @@
+package websocketgate_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
+)
+
+const everywhere = `
+	credential query key
+	credential header X-Api-Key
+	credential cookie key
+	credential bearer
+	credential subprotocol key
+`
+
+var encodedKey = base64.RawURLEncoding.EncodeToString([]byte(testsite.GoodKey))
+
+func TestCredentialsInEveryPlace(t *testing.T) {
+	t.Parallel()
+	site, app := testsite.StartGate(t, everywhere)
+	for _, c := range []struct {
+		name, target, headers string
+		status                int
+		why                   string
+	}{
+		{"query", testsite.Keyed, "", 101, "alone"},
+		{"header", "/ws/a/", "X-Api-Key: " + testsite.GoodKey, 101, "alone"},
+		{"cookie", "/ws/a/", "Cookie: a=b; key=" + testsite.GoodKey + "; c=d", 101, "among others"},
+		{"bearer", "/ws/a/", "Authorization: bearer " + testsite.GoodKey, 101, "the scheme has no case"},
+		{"subprotocol", "/ws/a/", "Sec-WebSocket-Protocol: app.v1, key." + testsite.GoodKey, 101, "as it is"},
+		{"subprotocol encoded", "/ws/a/", "Sec-WebSocket-Protocol: key." + encodedKey + ", app.v1", 101, "as base64url"},
+		{"subprotocol lines", "/ws/a/", "Sec-WebSocket-Protocol: app.v1\r\nSec-WebSocket-Protocol: key." + encodedKey, 101,
+			"on the second line"},
+		{"basic", "/ws/a/", "Authorization: Basic " + encodedKey, 401, "another scheme"},
+		{"Q12 both good", testsite.Keyed, "X-Api-Key: " + testsite.GoodKey, 400, "in two places"},
+		{"Q12 bad query", "/ws/a/?key=bad", "X-Api-Key: " + testsite.GoodKey, 400, "in two places"},
+		{"Q12 bad header", testsite.Keyed, "X-Api-Key: bad", 400, "in two places"},
+		{"header twice", "/ws/a/", "X-Api-Key: " + testsite.GoodKey + "\r\nX-Api-Key: " + testsite.GoodKey, 400, "two lines"},
+		{"A12", "/ws/a/", "X-Api-Key: " + testsite.GoodKey + "\r\nConnection: X-Api-Key", 101, "Connection cannot take it away"},
+		{"Q15 twice", "/ws/a/", "Cookie: key=" + testsite.GoodKey + "; key=bad", 400, "one line, two cookies"},
+		{"Q15 lines", "/ws/a/", "Cookie: key=" + testsite.GoodKey + "\r\nCookie: key=" + testsite.GoodKey, 400, "two lines"},
+		{"Q15 case", "/ws/a/", "Cookie: Key=" + testsite.GoodKey, 401, "cookies have case"},
+		{"Q15 quoted", "/ws/a/", `Cookie: key="` + testsite.GoodKey + `"`, 401, "quotes belong to the value"},
+		{"Q14 twice", "/ws/a/", "Sec-WebSocket-Protocol: key." + testsite.GoodKey + ", key." + encodedKey, 400, "two elements"},
+		{"Q14 case", "/ws/a/", "Sec-WebSocket-Protocol: KEY." + testsite.GoodKey, 401, "another name"},
+		{"Q14 padded", "/ws/a/", "Sec-WebSocket-Protocol: key." + base64.URLEncoding.EncodeToString([]byte(testsite.GoodKey)) + "=", 401,
+			"padding is no part of it"},
+		{"Q14 quoted", "/ws/a/", `Sec-WebSocket-Protocol: "key.` + testsite.GoodKey + `"`, 401, "no token is quoted"},
+		{"Q14 key first", "/ws/a/", "Sec-WebSocket-Protocol: key." + encodedKey + "\r\nSec-WebSocket-Protocol: app.v1", 101, "in any order"},
+		{"underscore", "/ws/a/", "X_Api_Key: " + testsite.GoodKey, 401, "Caddy drops such headers"},
+	} {
+		response := testsite.Exchange(t, site.Addr, testsite.Get(c.target, testsite.Upgrade+c.headers+"\r\n"))
+		if response.StatusCode != c.status {
+			t.Errorf("%s: status %d, want %d (%s)", c.name, response.StatusCode, c.status, c.why)
+		}
+		if echoed := response.Header.Get("Sec-WebSocket-Protocol"); strings.HasPrefix(echoed, "key.") {
+			t.Errorf("%s: the credential is echoed as a subprotocol", c.name)
+		}
+		app.Seen()
+	}
+	for _, form := range []string{testsite.GoodKey, encodedKey} {
+		if strings.Contains(testsite.LogWithoutProxy(site.Logs), form) {
+			t.Errorf("a key stands in the logs: %s", testsite.LineWith(site.Logs, form))
+		}
+	}
+}
+
+func TestHideCredentials(t *testing.T) {
+	t.Parallel()
+	site, app := testsite.StartGate(t, everywhere+"\nhide_credentials")
+	for _, c := range []struct {
+		name, target, headers string
+		uri                   string
+		header                map[string]string
+		why                   string
+	}{
+		{"query", "/ws/a/?a=1&key=" + testsite.GoodKey + "&b=%2F&b=2", "", "/ws/a/?a=1&b=%2F&b=2", nil, "the rest byte for byte"},
+		{"query first", "/ws/a/?key=" + testsite.GoodKey + "&&x", "", "/ws/a/?&x", nil, "and empty parameters too"},
+		{"query alone", testsite.Keyed, "", "/ws/a/", nil, "nothing is left"},
+		{"query encoded", "/ws/a/?%6bey=good-key%2d0123456789&a=+", "", "/ws/a/?a=+", nil, "however it is written"},
+		{"referer", testsite.Keyed, "Referer: http://localhost/page?key=" + testsite.GoodKey + "&x=1", "/ws/a/",
+			map[string]string{"Referer": "http://localhost/page?x=1"}, "a page's address may hold it"},
+		{"header", "/ws/a/", "X-Api-Key: " + testsite.GoodKey, "/ws/a/", map[string]string{"X-Api-Key": ""}, "a header"},
+		{"cookie", "/ws/a/", "Cookie: a=b; key=" + testsite.GoodKey + "; c=d", "/ws/a/", map[string]string{"Cookie": "a=b; c=d"},
+			"other cookies stay"},
+		{"cookie first", "/ws/a/", "Cookie: key=" + testsite.GoodKey + "; c=d", "/ws/a/", map[string]string{"Cookie": "c=d"},
+			"without a space in front"},
+		{"bearer", "/ws/a/", "Authorization: Bearer " + testsite.GoodKey, "/ws/a/", map[string]string{"Authorization": ""}, "a token"},
+		{"subprotocol", "/ws/a/", "Sec-WebSocket-Protocol: app.v1, key." + encodedKey + ", app.v2", "/ws/a/",
+			map[string]string{"Sec-Websocket-Protocol": "app.v1, app.v2"}, "the others keep their order"},
+		{"subprotocol alone", "/ws/a/", "Sec-WebSocket-Protocol: key." + testsite.GoodKey, "/ws/a/",
+			map[string]string{"Sec-Websocket-Protocol": ""}, "nothing is left"},
+		{"subprotocol that is none, too", testsite.Keyed, "Sec-WebSocket-Protocol: app.v1, Key." + encodedKey + ", key:" + encodedKey + "==", "/ws/a/",
+			map[string]string{"Sec-Websocket-Protocol": "app.v1"}, "a copy in base64 is the key"},
+		{"base64 elsewhere", testsite.Keyed + "&state=" + encodedKey + "&x=1", "X-Copy: " + encodedKey, "/ws/a/?x=1",
+			map[string]string{"X-Copy": ""}, "the same"},
+		{"Basic credentials", testsite.Keyed, "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("u:"+testsite.GoodKey)), "/ws/a/",
+			map[string]string{"Authorization": ""}, "in base64 behind a name"},
+		{"elsewhere", testsite.Keyed + "&next=%2Fws%2F%3Fkey%3D" + testsite.GoodKey, "X-Original-Url: /ws/a/?key=" + testsite.GoodKey, "/ws/a/",
+			map[string]string{"X-Original-Url": ""}, "the secret itself, wherever it stands"},
+	} {
+		response := testsite.Exchange(t, site.Addr, testsite.Get(c.target, testsite.Upgrade+c.headers+"\r\n"))
+		seen := app.Seen()
+		if response.StatusCode != 101 || len(seen) != 1 {
+			t.Errorf("%s: status %d, %d requests seen (%s)", c.name, response.StatusCode, len(seen), c.why)
+			continue
+		}
+		if seen[0].RequestURI != c.uri {
+			t.Errorf("%s: the application saw %s, want %s (%s)", c.name, seen[0].RequestURI, c.uri, c.why)
+		}
+		for name, want := range c.header {
+			if got := strings.Join(seen[0].Header[name], "|"); got != want {
+				t.Errorf("%s: the application saw %s: %q, want %q (%s)", c.name, name, got, want, c.why)
+			}
+		}
+		if everything := fmt.Sprint(seen[0].Header, seen[0].RequestURI); strings.Contains(everything, testsite.GoodKey) ||
+			strings.Contains(everything, encodedKey) {
+			t.Errorf("%s: the application saw the key", c.name)
+		}
+	}
+	testsite.Eventually(t, "every socket's end logged", func() bool {
+		return len(site.Logs.With("handled request")) == len(site.Logs.With("WSCONNECT"))
+	})
+	if strings.Contains(testsite.LogWithoutProxy(site.Logs), testsite.GoodKey) {
+		t.Errorf("a key stands in the logs: %s", testsite.LineWith(site.Logs, testsite.GoodKey))
+	}
+}
+
+func TestUpstreamCredential(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ word, uri, header string }{
+		{"upstream_credential query key the-application-key", "/ws/a/?a=1&token=forged&key=the-application-key", ""},
+		{"upstream_credential query token the-application-key", "/ws/a/?a=1&token=the-application-key", ""},
+		{"upstream_credential header x-key the-application-key", "/ws/a/?a=1&token=forged", "the-application-key"},
+	} {
+		site, app := testsite.StartGate(t, c.word)
+		response := testsite.Exchange(t, site.Addr, testsite.Get(testsite.Keyed+"&a=1&token=forged", testsite.Upgrade+"X-Key: forged\r\n"))
+		seen := app.Seen()
+		if response.StatusCode != 101 || len(seen) != 1 {
+			t.Fatalf("%s: status %d, %d requests seen", c.word, response.StatusCode, len(seen))
+		}
+		if seen[0].RequestURI != c.uri {
+			t.Errorf("%s: the application saw %s, want %s", c.word, seen[0].RequestURI, c.uri)
+		}
+		if got := seen[0].Header.Get("X-Key"); c.header != "" && got != c.header {
+			t.Errorf("%s: the application saw X-Key %q", c.word, got)
+		}
+		if strings.Contains(testsite.LogWithoutProxy(site.Logs), "the-application-key") {
+			t.Errorf("%s: the application's key stands in the logs", c.word)
+		}
+	}
+}
+
+func TestPassUnlisted(t *testing.T) {
+	t.Parallel()
+	app := testsite.StartApplication(t)
+	site := testsite.Start(t, fmt.Sprintf(`
+		http://localhost
+		websocket_gate {
+			route a /ws/a/ {
+				key %s
+			}
+			unlisted pass
+		}
+		reverse_proxy %s
+	`, testsite.GoodKey, app.Addr))
+	for target, want := range map[string]int{
+		"/other/":               101,
+		"/ws/b/":                101,
+		"/ws/a/":                401,
+		"//ws/a/":               403,
+		"/WS/A/":                403,
+		"/ws/%61/":              403,
+		"/ws/%2561/":            403,
+		"/x/../ws/a/":           403,
+		"/x/ws/a/":              403,
+		"/ws;x/a/":              403,
+		"/ws/a":                 403,
+		`/ws%5ca/`:              403,
+		"/ws/a/%23":             403,
+		"/xws/a/":               403, // what Channels' tutorial writes, re_path(r"ws/a/"), finds it
+		"/x/%00/ws/a/":          403, // and behind what ends a path for others
+		"/x%23/ws/a/":           403,
+		"/x%3f/ws/a/":           403,
+		"/x;ws/a/":              403,
+		"/%ffws/a/":             403,
+		"/xws%2fa%2f%0a":        403,
+		"/ws/aa/":               101,
+		"/ws/a/x?key=" + "none": 403,
+	} {
+		if response := testsite.Exchange(t, site.Addr, testsite.Get(target, testsite.Upgrade)); response.StatusCode != want {
+			t.Errorf("%s: status %d, want %d", target, response.StatusCode, want)
+		}
+	}
+	split := testsite.Get("/other/", testsite.Upgrade+"X: a\x85Daphne-Root-Path: /other\r\n")
+	if response := testsite.Exchange(t, site.Addr, split); response.StatusCode != 403 {
+		t.Errorf("a header that Daphne splits in two: status %d, want 403", response.StatusCode)
+	}
+}

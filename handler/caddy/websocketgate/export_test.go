@@ -1,0 +1,26 @@
+package websocketgate
+
+import "github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+// Gauges is the collector of the gates' gauges.
+var Gauges = gauges{}
+
+// OpenOn counts the open sockets of a route at the gate of a server. It returns -1 if the server has no gate.
+func OpenOn(server *caddyhttp.Server, route string) int {
+	for g := range liveGates.All() {
+		if g.server == server {
+			return openOf(g.site, route)
+		}
+	}
+	return -1
+}
+
+// SiteOn returns the ID of the gate of a server, "" if the server has none.
+func SiteOn(server *caddyhttp.Server) string {
+	for g := range liveGates.All() {
+		if g.server == server {
+			return g.site
+		}
+	}
+	return ""
+}

@@ -1,0 +1,67 @@
+package websocketgate_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
+)
+
+// What operators leave out or write twice loads, since it may be meant; the log says why no socket opens.
+func TestMistakesAreTold(t *testing.T) {
+	t.Parallel()
+	app := testsite.StartApplication(t)
+	gateOf := func(route string) string {
+		return fmt.Sprintf("websocket_gate {\n\troute %s /ws/%s/ {\n\t\tkey %s\n\t}\n}\n", route, route, testsite.GoodKey)
+	}
+	for _, c := range []struct {
+		name, words string
+		status      int
+		outcomes    []string
+		reason      string
+	}{
+		{"nothing behind the gate", gateOf("a"), http.StatusBadGateway, []string{"upstream_failed"}, "nothing behind the gate answered"},
+		{
+			"two gates", gateOf("a") + gateOf("b") + "reverse_proxy " + app.Addr, http.StatusForbidden,
+			[]string{"unlisted", "upstream_refused"}, "each gate has a matcher",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			site := testsite.Start(t, "http://localhost\n"+c.words)
+			response := testsite.Exchange(t, site.Addr, testsite.Get("/ws/a/?key="+testsite.GoodKey, testsite.Upgrade))
+			if response.StatusCode != c.status {
+				t.Errorf("status %d, want %d", response.StatusCode, c.status)
+			}
+			outcomes := func() (all []string) {
+				for _, line := range site.Logs.With("WSREJECT") {
+					all = append(all, line["outcome"].(string))
+				}
+				return all
+			}
+			testsite.Eventually(t, fmt.Sprint(c.outcomes), func() bool { return slices.Equal(outcomes(), c.outcomes) })
+			if reason := site.Logs.With("WSREJECT")[0]["reason"].(string); !strings.Contains(reason, c.reason) {
+				t.Errorf("reason %q, want one of %q", reason, c.reason)
+			}
+		})
+	}
+}
+
+// A page that forgets the question mark puts its key into the path, which the log of the refusal shows.
+func TestKeyInThePathIsNotTold(t *testing.T) {
+	t.Parallel()
+	site, _ := testsite.StartGate(t, "")
+	for _, target := range []string{"/ws/a/key=" + testsite.GoodKey, "/ws/b/" + testsite.GoodKey} {
+		testsite.Exchange(t, site.Addr, testsite.Get(target, testsite.Upgrade))
+	}
+	testsite.Eventually(t, "two refusals", func() bool { return len(site.Logs.With("WSREJECT")) == 2 })
+	if strings.Contains(testsite.LogWithoutProxy(site.Logs), testsite.GoodKey) {
+		t.Errorf("a key stands in the logs: %s", testsite.LineWith(site.Logs, testsite.GoodKey))
+	}
+	if path := site.Logs.With("WSREJECT")[0]["path"]; path != "/ws/a/key=REDACTED" {
+		t.Errorf("the path is %v", path)
+	}
+}

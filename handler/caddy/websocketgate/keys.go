@@ -1,0 +1,136 @@
+package websocketgate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/scan2food/usher/handler/websocket/gate"
+	"github.com/scan2food/usher/handler/websocket/keys"
+)
+
+// gateKeys is which keys a gate knows at the moment: those of its configuration, and those of the files that it follows.
+type keySet struct {
+	logger *zap.Logger
+	stop   context.CancelFunc
+	follow sync.WaitGroup
+
+	mutex sync.Mutex
+	fixed map[string][]keys.Key // by route; those of the configuration
+	files []*keysFile
+}
+
+// gateKeysFile is one file of keys, and what it held when it was last good.
+type keysFile struct {
+	route string
+	file  *keys.File
+	keys  []keys.Key
+	bad   atomic.Bool // what it holds now cannot be used
+}
+
+// newGateKeys resolves every key of the configuration, and reads the files.
+func newGateKeys(g *Handler) (*keySet, error) {
+	k := &keySet{logger: g.logger, fixed: make(map[string][]keys.Key), stop: func() {}}
+	for _, route := range g.Routes {
+		if len(route.Keys) == 0 && len(route.KeysFiles) == 0 && route.Ticket == nil {
+			return nil, route.errorf("want at least one key, a keys_file or a ticket")
+		}
+		k.fixed[route.Name] = nil // a route of a file alone has a place in the ring too
+		for i, key := range route.Keys {
+			resolved, err := key.resolve(route.labelOf(i))
+			if err != nil {
+				return nil, route.keyErrorf(key, err)
+			}
+			k.fixed[route.Name] = append(k.fixed[route.Name], resolved)
+		}
+		for _, path := range route.KeysFiles {
+			if err := k.open(route, path); err != nil {
+				return nil, route.errorf("%w", err)
+			}
+		}
+	}
+	return k, nil
+}
+
+func (k *keySet) open(route *Route, path string) error {
+	resolved, err := caddy.NewReplacer().ReplaceOrErr(path, true, true)
+	if err != nil {
+		return fmt.Errorf("keys_file: %w", err)
+	}
+	file, found, err := keys.OpenFile(resolved)
+	if err != nil {
+		return err
+	}
+	k.files = append(k.files, &keysFile{route: route.Name, file: file, keys: found})
+	return nil
+}
+
+// ring is all keys as they are now. The mutex is held, or nobody else has k yet.
+func (k *keySet) ring() (*keys.Ring, error) {
+	byRoute := make(map[string][]keys.Key, len(k.fixed))
+	for route, fixed := range k.fixed {
+		byRoute[route] = slices.Clone(fixed)
+	}
+	for _, file := range k.files {
+		byRoute[file.route] = append(byRoute[file.route], file.keys...)
+	}
+	return keys.NewRing(byRoute)
+}
+
+// followFiles has the gate take over what the files hold, until stop is called.
+func (k *keySet) followFiles(g *gate.Gate) {
+	ctx, cancel := context.WithCancel(context.Background())
+	k.stop = cancel
+	for _, file := range k.files {
+		k.follow.Go(func() {
+			file.file.Follow(ctx,
+				func(found []keys.Key) { k.replace(g, file, found) },
+				func(err error) { k.keepLastGood(file, err) })
+		})
+	}
+}
+
+// replace puts the new keys of a file in force, and closes what the old ones opened.
+func (k *keySet) replace(g *gate.Gate, file *keysFile, found []keys.Key) {
+	k.mutex.Lock()
+	before := file.keys
+	file.keys = found
+	ring, err := k.ring()
+	if err != nil {
+		file.keys = before
+	} else {
+		g.SetRing(ring)
+	}
+	k.mutex.Unlock()
+	if err != nil {
+		k.keepLastGood(file, err)
+		return
+	}
+	file.bad.Store(false)
+	k.logger.Info("a file of keys was read again", zap.String("route", file.route), zap.Strings("keys", labelsOf(found)))
+	closeRevoked()
+}
+
+func (k *keySet) keepLastGood(file *keysFile, err error) {
+	file.bad.Store(true)
+	k.logger.Error("a file of keys cannot be used; the last good keys stay in force",
+		zap.String("route", file.route), zap.Error(err))
+}
+
+func (k *keySet) close() {
+	k.stop()
+	k.follow.Wait()
+}
+
+func labelsOf(all []keys.Key) []string {
+	var labels []string
+	for _, key := range all {
+		labels = append(labels, key.Label)
+	}
+	return labels
+}

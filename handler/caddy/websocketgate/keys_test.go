@@ -1,0 +1,124 @@
+package websocketgate_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/scan2food/usher/handler/caddy/websocketgate"
+	"github.com/scan2food/usher/internal/testsite"
+)
+
+const (
+	oldKey = "the-old-key-0123456789"
+	newKey = "the-new-key-0123456789"
+)
+
+func replaceFile(t *testing.T, path, content string) {
+	t.Helper()
+	next := path + ".next"
+	if err := os.WriteFile(next, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(next, path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A key that leaves the file closes what it opened and nothing else, without a reload; a file that cannot be used changes
+// nothing.
+func TestKeysFile(t *testing.T) {
+	t.Parallel()
+	address := testsite.StartEcho(t)
+	path := filepath.Join(t.TempDir(), "chat.keys")
+	replaceFile(t, path, "old "+oldKey+"\n")
+	site := testsite.Start(t, fmt.Sprintf(`
+		http://localhost http://127.0.0.1
+		websocket_gate {
+			route chat /ws/chat/ {
+				keys_file %s
+			}
+		}
+		reverse_proxy %s
+	`, path, address))
+	byOld := testsite.OpenSocket(t, site, oldKey)
+
+	replaceFile(t, path, "old "+oldKey+"\nnew "+newKey+"\n")
+	testsite.Eventually(t, "the new key admitted", func() bool {
+		return testsite.Exchange(t, site.Addr, testsite.Get("/ws/chat/?key="+newKey, testsite.Upgrade)).StatusCode == http.StatusSwitchingProtocols
+	})
+	byNew := testsite.OpenSocket(t, site, newKey)
+	if !testsite.StillOpen(t, byOld) {
+		t.Fatal("adding a key closed the socket of another")
+	}
+
+	replaceFile(t, path, "new short\n")
+	testsite.Eventually(t, "the broken file reported", func() bool {
+		return len(site.Logs.With("a file of keys cannot be used; the last good keys stay in force")) > 0
+	})
+	if !testsite.StillOpen(t, byOld) || !testsite.StillOpen(t, byNew) {
+		t.Fatal("a broken file closed a socket")
+	}
+	if bad := gaugeOf(t, "usher_websocket_keys_file_bad", "chat"); bad != 1 {
+		t.Errorf("the gauge of a broken file is %v, want 1", bad)
+	}
+
+	replaceFile(t, path, "new "+newKey+"\n")
+	if code := testsite.CloseCode(t, byOld); code != 4401 {
+		t.Errorf("the socket of the key that went away: closed with %d, want 4401", code)
+	}
+	if !testsite.StillOpen(t, byNew) {
+		t.Error("the socket of the key that stayed was closed")
+	}
+	if bad := gaugeOf(t, "usher_websocket_keys_file_bad", "chat"); bad != 0 {
+		t.Errorf("the gauge of a file that is good again is %v, want 0", bad)
+	}
+	if answer := testsite.Exchange(t, site.Addr, testsite.Get("/ws/chat/?key="+oldKey, testsite.Upgrade)); answer.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the old key: %d, want 401", answer.StatusCode)
+	}
+	for _, secret := range []string{oldKey, newKey} {
+		if strings.Contains(testsite.LogWithoutProxy(site.Logs), secret) {
+			t.Errorf("a log line holds a key")
+		}
+	}
+}
+
+// gaugeOf is a gauge of a route, as Prometheus reads it.
+func gaugeOf(t *testing.T, name, route string) float64 {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(websocketgate.Gauges)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			if family.GetName() == name && metric.GetLabel()[0].GetValue() == route {
+				return metric.GetGauge().GetValue()
+			}
+		}
+	}
+	t.Fatalf("no gauge %s of route %s", name, route)
+	return 0
+}
+
+func TestKeysFileMustBeGoodAtStart(t *testing.T) {
+	t.Parallel()
+	_, err := testsite.Provision(t, `
+		http://localhost
+		websocket_gate {
+			route chat /ws/chat/ {
+				keys_file /nonexistent/chat.keys
+			}
+		}
+	`)
+	if err == nil || !strings.Contains(err.Error(), "route chat") || !strings.Contains(err.Error(), "chat.keys") {
+		t.Errorf("provisioning: %v, want an error that names the route and the file", err)
+	}
+}

@@ -1,0 +1,46 @@
+package websocketgate
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// handshakeFields are the fields by which Caddy's documentation matches handshakes.
+var handshakeFields = []string{"upgrade", "connection", ":protocol"}
+
+// handshakeExpression finds a CEL expression that matches handshakes.
+var handshakeExpression = regexp.MustCompile(`(?is)header(_regexp)?\(.*(upgrade|connection|sec-websocket|:protocol)`)
+
+// MatchesHandshakes reports matchers that look for a handshake by its header fields. Such a matcher misses handshakes that a
+// proxy accepts, and the handshakes that it misses pass the gate by.
+func MatchesHandshakes(matchers caddy.ModuleMap) bool {
+	for name, raw := range matchers {
+		switch name {
+		case "header", "header_regexp":
+			var fields map[string]json.RawMessage
+			if json.Unmarshal(raw, &fields) != nil {
+				continue
+			}
+			for field := range fields {
+				field = strings.ToLower(field)
+				if slices.Contains(handshakeFields, field) || strings.HasPrefix(field, "sec-websocket") {
+					return true
+				}
+			}
+		case "expression":
+			if handshakeExpression.Match(raw) {
+				return true
+			}
+		case "not":
+			var sets []caddy.ModuleMap
+			if json.Unmarshal(raw, &sets) == nil && slices.ContainsFunc(sets, MatchesHandshakes) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,63 @@
+package websocketgate
+
+import (
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/scan2food/usher/handler/caddy/request"
+	"github.com/scan2food/usher/handler/websocket/gate"
+	"github.com/scan2food/usher/handler/websocket/keys"
+	"github.com/scan2food/usher/handler/websocket/sockets"
+)
+
+// admitted is called for each opened socket of this gate. The socket's key or route may have gone during the handshake.
+func (g *Handler) admitted(info sockets.Info, now time.Time) {
+	keys.Accepted.Touch(info.KeyID, now)
+	if outage := g.watch.routes[info.Route]; outage != nil {
+		outage.Accepted(now)
+	}
+	if standing(info, now) != gate.Accepted {
+		go closeRevoked()
+	}
+}
+
+// refused is called for each request that the gate or the application rejected.
+func (g *Handler) refused(r *http.Request, d *gate.Decision) {
+	route := ""
+	if d.Route != nil {
+		route = d.Route.Name
+		g.watch.routes[route].Rejected(d.Outcome)
+	}
+	g.owner.Count(route, d.Outcome)
+	if entry := g.logger.Check(zapcore.WarnLevel, "WSREJECT"); entry != nil {
+		writeRefused(entry, r, route, g.gate.Redactor(r, d), d)
+	}
+}
+
+// writeRefused writes WSREJECT. The query is not shown: it holds what was presented.
+func writeRefused(entry *zapcore.CheckedEntry, r *http.Request, route string, redactor *gate.Redactor, d *gate.Decision) {
+	why, code := d.Outcome.Reason(), uint16(0)
+	if d.Closed {
+		code = d.Outcome.CloseCode()
+	}
+	if d.Fault != nil {
+		why = d.Fault.Why
+	}
+	if d.Detail != "" {
+		why += ": " + d.Detail
+	}
+	entry.Write(
+		zap.String("route", route),
+		zap.String("outcome", string(d.Outcome)),
+		zap.Int("status", d.Status()),
+		zap.Uint16("close_code", code), // 0: told by status
+		zap.String("key", d.Key),
+		zap.String("client", request.Client(r).String()),
+		zap.String("origin", redactor.Text(r.Header.Get("Origin"))),
+		zap.String("path", redactor.Path(r.URL.Path)),
+		zap.String("reason", why),
+	)
+}

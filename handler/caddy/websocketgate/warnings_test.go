@@ -1,0 +1,140 @@
+package websocketgate_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
+)
+
+// What makes keys less secret than they should be is told when the configuration loads, with the place, without the key.
+func TestWarnings(t *testing.T) {
+	t.Setenv("USHER_TEST_WARNED", "one-key-from-outside")
+	t.Setenv("USHER_TEST_PLUS", "a+key+of-base64+and/so=")
+	for _, c := range []struct {
+		name, routes string
+		want         []string // parts of one line; none: no warning
+		why          string
+	}{
+		{"placeholder", `route a /ws/a/ {
+			key {env.USHER_TEST_WARNED}
+		}`, nil, "as it should be"},
+		{"digest", `route a /ws/a/ {
+			key sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+		}`, nil, "a digest is no secret"},
+		{"literal", `route a /ws/a/ {
+			key a-key-that-is-literal label
+		}`, []string{"a key stands in the configuration itself", `"route":"a"`, `"key":"label"`, "Caddyfile:4"}, "backups have it"},
+		{"shared", `route a /ws/a/ {
+			key {env.USHER_TEST_WARNED} first
+		}
+		route b /ws/b/ {
+			key {env.USHER_TEST_WARNED}
+		}`, []string{"one key opens two routes", "first of route a and b of route b", "Caddyfile:4", "Caddyfile:7"},
+			"who has it for the one has it for the other"},
+		{"plus", `route a /ws/a/ {
+			key {env.USHER_TEST_PLUS}
+		}`, []string{"a key holds a +", `"key":"a"`, "Caddyfile:4"}, "a form parser reads it as a space"},
+		{"plus in a header", `route a /ws/a/ {
+			key {env.USHER_TEST_PLUS}
+			credential header X-Api-Key
+			hide_credentials
+		}`, nil, "a + is a + there"},
+	} {
+		site, err := testsite.Provision(t, "http://localhost\nwebsocket_gate {\n\t\t"+c.routes+"\n}")
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		site.Unload()
+		var warnings []string
+		for _, line := range strings.Split(site.Logs.String(), "\n") {
+			if strings.Contains(line, `"level":"warn"`) && strings.Contains(line, "http.handlers.websocket_gate") {
+				warnings = append(warnings, line)
+			}
+		}
+		if len(warnings) != min(len(c.want), 1) {
+			t.Errorf("%s: warned %q (%s)", c.name, warnings, c.why)
+			continue
+		}
+		for _, want := range c.want {
+			if !strings.Contains(warnings[0], want) {
+				t.Errorf("%s: warned %s, which lacks %q (%s)", c.name, warnings[0], want, c.why)
+			}
+		}
+		for _, secret := range []string{"one-key-from-outside", "a+key", "literal-key", "a-key-that-is-literal"} {
+			if strings.Contains(site.Logs.String(), secret) {
+				t.Errorf("%s: the log tells the key", c.name)
+			}
+		}
+	}
+}
+
+// Which handlers of Caddy show a credential at DEBUG is told when the configuration has started, and only those that do.
+func TestWarnsOfDebug(t *testing.T) {
+	t.Parallel()
+	const (
+		gated = "websocket_gate {\nroute a /ws/a/ {\nkey {env.USHER_TEST_WARNED}\ncredential header X-Api-Key\n}\n}\n"
+		proxy = "reverse_proxy 127.0.0.1:1\n"
+	)
+	hiding := strings.Replace(gated, "X-Api-Key", "X-Api-Key\nhide_credentials", 1)
+	for _, c := range []struct{ name, site, want, why string }{
+		{"reverse_proxy", gated + proxy, "http.handlers.reverse_proxy", "it is sent the key"},
+		{"hidden", hiding + proxy, "", "it is sent no key"},
+		{"rewrite and proxy", gated + "uri strip_prefix /x\n" + proxy, "http.handlers.rewrite http.handlers.reverse_proxy", "both see the key"},
+		{"rewrite, hidden", hiding + "uri strip_prefix /x\n" + proxy, "", "the gate is before the rewrite"},
+		{"rewrite before the gate", "route {\nuri strip_prefix /x\n" + hiding + "}", "http.handlers.rewrite", "nothing is hidden yet"},
+		{"handle_path around the gate", "handle_path /x/* {\n" + hiding + proxy + "}", "http.handlers.rewrite", "handle_path is a rewrite"},
+		{"proxy before the gate", "route {\nforward_auth 127.0.0.1:1 {\nuri /\n}\n" + hiding + "}", "http.handlers.reverse_proxy",
+			"nothing is hidden yet"},
+		{"tunnel", gated + "websocket_tunnel 127.0.0.1:1\n" + proxy, "", "the tunnel takes every admitted handshake"},
+		{"tunnel for some paths", gated + "websocket_tunnel /ws/a/x 127.0.0.1:1\n" + proxy, "http.handlers.reverse_proxy",
+			"the proxy takes the others"},
+		{"tunnel in a handle", "route {\n" + gated + "handle /x/* {\nwebsocket_tunnel 127.0.0.1:1\n}\n" + proxy + "}", "http.handlers.reverse_proxy",
+			"the proxy takes what the handle does not"},
+		{"named route", "invoke gated\n" + proxy + "}\n&(gated) {\n" + hiding, "http.handlers.reverse_proxy", "the order is not known"},
+		{"FastCGI", gated + "php_fastcgi 127.0.0.1:1", "http.handlers.rewrite http.handlers.reverse_proxy http.reverse_proxy.transport.fastcgi",
+			"it logs its parameters too"},
+		{"excluded", "handle /x/* {\n" + proxy + "}\nhandle {\n" + gated + "}", "", "no request reaches both"},
+		{"other site", gated + "}\nhttp://127.0.0.1 {\n" + proxy, "", "no request of this site reaches it"},
+		{"at INFO", gated + proxy, "", "it logs no request"},
+	} {
+		caddyfile := "http://localhost {\n" + c.site + "\n}"
+		if c.name == "at INFO" {
+			caddyfile = "{\nlog {\nlevel INFO\nformat json\n}\n}\nhttp://localhost {\n" + gated + proxy + "}"
+		}
+		site := testsite.Start(t, strings.Replace(caddyfile, "{env.USHER_TEST_WARNED}", testsite.GoodKey, 1))
+		lines := site.Logs.With("loggers show credentials at level DEBUG")
+		told := ""
+		for _, line := range lines {
+			told += fmt.Sprint(line["loggers"])
+		}
+		if want := map[bool]string{true: "", false: "[" + c.want + "]"}[c.want == ""]; told != want {
+			t.Errorf("%s: warned of %q, want %q (%s)", c.name, told, want, c.why)
+		}
+		site.Unload()
+	}
+}
+
+// A min_generation that refuses nobody is told of when the configuration has started, with its line.
+func TestWarnsOfGenerations(t *testing.T) {
+	t.Parallel()
+	root := testsite.WriteTree(t, map[string]string{"main.js": "1"})
+	const assets = "versioned_assets {\nserve /static/ %s\n%s\n}\n"
+	for _, c := range []struct{ name, word, assets, want, why string }{
+		{"stamped", "min_generation current", fmt.Sprintf(assets, root, "stamp html"), "", "pages are told their generation"},
+		{"not stamped", "min_generation previous", fmt.Sprintf(assets, root, "stamp css"), "Caddyfile:3", "pages are not"},
+		{"no assets", "min_generation current", "", "Caddyfile:3", "there is no generation"},
+		{"not wanted", "", "", "", "nobody asks for a generation"},
+	} {
+		site := testsite.Start(t, "http://localhost {\nwebsocket_gate {\nroute a /ws/a/ {\nkey "+testsite.GoodKey+"\n"+c.word+"\n}\n}\n"+c.assets+"}")
+		told := ""
+		for _, line := range site.Logs.With("min_generation refuses nobody, for no page is told its generation: want versioned_assets with stamp html on the same server") {
+			told += fmt.Sprint(line["source"])
+		}
+		if !strings.HasSuffix(told, c.want) || (told == "") != (c.want == "") {
+			t.Errorf("%s: told %q, want %q (%s)", c.name, told, c.want, c.why)
+		}
+		site.Unload()
+	}
+}

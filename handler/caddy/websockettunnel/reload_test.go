@@ -1,0 +1,422 @@
+//go:build unix
+
+package websockettunnel_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/scan2food/usher/internal/testsite"
+	"github.com/scan2food/usher/internal/testwait"
+)
+
+// TestTunnelInAProcess reloads a real Caddy a hundred times under 500 sockets that talk, while handshakes go on: no byte is
+// lost, and what the process holds afterwards is what it held before.
+func TestTunnelInAProcess(t *testing.T) {
+	t.Parallel()
+	app := testsite.StartApplication(t)
+	process := testsite.StartTunnelProcess(t, app.Addr, "")
+	site := &testsite.Site{Addr: process.Addr}
+	const open, reloads = 500, 100
+	openAll := func() []net.Conn {
+		conns := make([]net.Conn, open)
+		for i := range conns {
+			conns[i], _ = openTunnel(t, site)
+			_ = conns[i].SetDeadline(time.Now().Add(2 * time.Minute))
+		}
+		return conns
+	}
+	// The runtime keeps a goroutine's descriptor for ever: as many as will be needed are made before anything is counted.
+	warm := process.Usage(t)
+	for _, conn := range openAll() {
+		conn.Close()
+	}
+	testsite.Eventually(t, "the first sockets ended", func() bool { return process.Usage(t).Goroutines <= warm.Goroutines+5 })
+	for i := range 5 {
+		process.Reload(t, fmt.Sprintf("header_up X-Before %d", i))
+	}
+	before := process.Usage(t)
+
+	conns, stop, talked := openAll(), make(chan struct{}), make(chan error, open)
+	for i, conn := range conns {
+		go func() { talked <- talk(conn, i, 100*time.Millisecond, stop) }()
+	}
+	shaking := shakeHands(t, process.Addr, app, stop)
+	halt := sync.OnceFunc(func() {
+		close(stop)
+		shaking.Wait()
+	})
+	t.Cleanup(halt) // where a reload failed, too
+	for i := range reloads {
+		process.Reload(t, fmt.Sprintf("header_up X-Reload %d", i))
+		time.Sleep(10 * time.Millisecond) // a configuration also serves
+	}
+	halt()
+	for range conns {
+		if err := <-talked; err != nil {
+			t.Error(err)
+		}
+	}
+	for i, conn := range conns {
+		if i%2 == 0 {
+			_ = conn.(*net.TCPConn).SetLinger(0) // a reset
+		}
+		conn.Close()
+	}
+	var after testsite.Usage
+	testsite.Eventually(t, "goroutines, descriptors and heap as before", func() bool {
+		after = process.Usage(t)
+		return after.Goroutines <= before.Goroutines+10 && after.Descriptors <= before.Descriptors+5 &&
+			after.Heap <= before.Heap+2*open<<10
+	})
+	t.Logf("before %+v, after %+v", before, after)
+	process.Stop(t)
+}
+
+// shakeHands opens, uses and closes sockets until stop, four at a time. What the application has seen of them must come to its
+// end. A few others may end before anybody has answered: net/http closes a connection whose request it has just read when
+// its server begins to shut down (conn.serve), and the kernel resets what waits in the queue of a listener that closes. No
+// handler is asked in either case.
+func shakeHands(t *testing.T, addr string, app *testsite.Application, stop chan struct{}) *sync.WaitGroup {
+	t.Helper()
+	var asked sync.Map
+	app.Answer(func(_ http.ResponseWriter, r *http.Request) bool {
+		asked.Store(r.URL.RawQuery, true)
+		return false
+	})
+	var clients sync.WaitGroup
+	var count, unheard atomic.Int64
+	for client := range 4 {
+		clients.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				query := fmt.Sprintf("client=%d-%d", client, n)
+				err := shakeHand(addr, query)
+				if _, seen := asked.Load(query); err != nil && seen {
+					t.Errorf("a handshake that the application has seen: %v", err)
+				}
+				count.Add(1)
+				if err != nil {
+					unheard.Add(1)
+				}
+			}
+		})
+	}
+	t.Cleanup(func() {
+		t.Logf("%d handshakes during reloads, %d ended before anybody heard of them", count.Load(), unheard.Load())
+		if count.Load() < 100 || unheard.Load() > count.Load()/2 {
+			t.Error("want most of many to succeed")
+		}
+	})
+	return &clients
+}
+
+func shakeHand(addr, query string) error {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(testwait.Limit))
+	if _, err := io.WriteString(conn, strings.Replace(tunnelHandshake, "a=1", query, 1)+testsite.Masked("hello")); err != nil {
+		return err
+	}
+	reader := bufio.NewReader(conn)
+	response, err := http.ReadResponse(reader, nil)
+	if err != nil {
+		return err
+	}
+	got := make([]byte, len(testsite.Masked("hello")))
+	if _, err := io.ReadFull(reader, got); err != nil || string(got) != testsite.Masked("hello") {
+		return fmt.Errorf("%s, read %q, %w", response.Status, got, err)
+	}
+	return nil
+}
+
+// TestTunnelDrainsAtStop stops a real Caddy: clients are told, not all at one moment.
+func TestTunnelDrainsAtStop(t *testing.T) {
+	t.Parallel()
+	app := testsite.StartApplication(t)
+	process := testsite.StartTunnelProcess(t, app.Addr, "drain 3s")
+	site := &testsite.Site{Addr: process.Addr}
+	const open = 50
+	conns := make([]net.Conn, open)
+	for i := range conns {
+		conns[i], _ = openTunnel(t, site)
+	}
+	process.Terminate(t)
+	started, told := time.Now(), make(chan time.Duration, open)
+	for i, conn := range conns {
+		go func() {
+			if got, err := io.ReadAll(conn); err != nil || closeCodeOf(got) != 1001 {
+				t.Errorf("socket %d read %q, %v, want a Close frame with 1001", i, got, err)
+			}
+			told <- time.Since(started)
+		}()
+	}
+	var times []time.Duration
+	for range conns {
+		times = append(times, <-told)
+	}
+	if spread := slices.Max(times) - slices.Min(times); spread < time.Second {
+		t.Errorf("all clients were told within %s, want that spread over 3s", spread)
+	}
+	process.ExpectStopped(t)
+}
+
+// closeCodeOf is the code of a Close frame at the beginning of what was read, 0 if there is none.
+func closeCodeOf(got []byte) int {
+	if len(got) < 4 || got[0] != 0x88 {
+		return 0
+	}
+	return int(got[2])<<8 | int(got[3])
+}
+
+// TestStreamsOutliveReloads is the same for sockets over HTTP/2 and 3, which are requests under way to Caddy: behind a gate and
+// without, they live through reloads, and do not hold up the end of the process.
+func TestStreamsOutliveReloads(t *testing.T) {
+	t.Parallel()
+	app := testsite.StartApplication(t)
+	process := testsite.StartSecureProcess(t, testsite.SecureGlobal+`
+		https://localhost:PORT {
+			bind 127.0.0.1
+			tls internal
+			websocket_gate {
+				route gated /ws/gated/ {
+					key the-good-key-of-the-streams
+				}
+				unlisted pass
+			}
+			websocket_tunnel /ws/* `+app.Addr+` {
+				drain 500ms
+				header_up X-Reload WORDS
+			}
+		}`)
+	over2 := process.OverHTTP2(t)
+	over3, leave3 := testsite.DialHTTP3(t, process.Addr)
+	streams := map[string]*testsite.Stream{}
+	for name, open := range map[string]testsite.Opener{"HTTP/2": over2, "HTTP/3": over3} {
+		for _, target := range []string{"/ws/gated/?key=the-good-key-of-the-streams", "/ws/free/"} {
+			s := open(t, target, "websocket", nil)
+			if s.Status != http.StatusOK {
+				t.Fatalf("%s %s: %d, want 200\n%s", name, target, s.Status, process.Stderr.String())
+			}
+			streams[name+" "+target[:8]] = s
+		}
+	}
+	for i := range 5 {
+		process.Reload(t, fmt.Sprint(i))
+		for _, s := range streams {
+			echoesStream(t, s, 1000+i)
+		}
+	}
+	process.Terminate(t)
+	for name, s := range streams {
+		if got := streamRest(s); closeCodeOf(got) != 1001 {
+			t.Errorf("%s: read %q when the process stopped, want a Close frame with 1001", name, got)
+		}
+		s.Close()
+	}
+	leave3() // as a client does that was told GOAWAY
+	process.ExpectStopped(t)
+}
+
+// TestTunnelReloadedWithoutIt has reloads that no longer admit some sockets: those are told so with their code, those of
+// handshakes under way too, and the others stay.
+func TestTunnelReloadedWithoutIt(t *testing.T) {
+	t.Parallel()
+	const first, second, third = "the-first-key-of-reloads", "the-second-key-of-reloads", "the-third-key-of-reloads"
+	app := testsite.StartApplication(t)
+	asked, release := make(chan struct{}, 10), make(chan struct{})
+	app.Answer(func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.Contains(r.URL.RawQuery, "slow") {
+			asked <- struct{}{}
+			<-release
+		}
+		return false
+	})
+	config := func(routes string) string {
+		return fmt.Sprintf("http://example.com\nwebsocket_gate {\n%s\n}\nwebsocket_tunnel %s", routes, app.Addr)
+	}
+	// A route that another test has too would tell of its keys.
+	site := testsite.Start(t, config("route reloads_kept /ws/a/ {\nkey "+first+"\nkey "+second+"\n}\nroute reloads_dropped /ws/b/ {\nkey "+third+"\n}"))
+	request := func(target string) string { return strings.Replace(tunnelHandshake, "/ws/?a=1", target, 1) }
+	sockets := map[string]net.Conn{}
+	for name, target := range map[string]string{
+		"key gone": "/ws/a/?key=" + first, "stays": "/ws/a/?key=" + second, "route gone": "/ws/b/?key=" + third,
+	} {
+		conn, response := testsite.ExchangeOpen(t, site.Addr, request(target))
+		defer conn.Close()
+		if response.StatusCode != http.StatusSwitchingProtocols {
+			t.Fatalf("%s: %s", name, response.Status)
+		}
+		echoes(t, conn, "before")
+		sockets[name] = conn
+	}
+	slow := make(chan []byte, 1)
+	go func() { slow <- readAllOf(t, site.Addr, request("/ws/a/?slow=1&key="+first)) }()
+	<-asked
+	testsite.Start(t, config("route reloads_kept /ws/a/ {\nkey "+second+"\n}"))
+	site.Unload()
+	close(release)
+	if got := <-slow; !bytes.HasPrefix(got, []byte("HTTP/1.1 101")) || !bytes.Contains(got, []byte("\r\n\r\n\x88")) ||
+		!bytes.Contains(got, []byte{0x11, 0x31}) {
+		t.Errorf("a handshake that was under way: read %q, want a Close frame with 4401", got)
+	}
+	for name, want := range map[string]int{"key gone": 4401, "route gone": 1001} {
+		if got, err := io.ReadAll(sockets[name]); err != nil || closeCodeOf(got) != want {
+			t.Errorf("%s: read %q, %v, want a Close frame with %d", name, got, err, want)
+		}
+	}
+	echoes(t, sockets["stays"], "after")
+}
+
+// TestTunnelOfNoConfiguration has a reload that no longer names the application: its sockets are told, and that of a handshake
+// which is under way.
+func TestTunnelOfNoConfiguration(t *testing.T) {
+	t.Parallel()
+	gone, stays := testsite.StartApplication(t), testsite.StartApplication(t)
+	site := tunnelSite(t, gone.Addr+" "+stays.Addr, "lb_policy header X-To", "drain 100ms")
+	conns, to := map[string]net.Conn{}, ""
+	for i := 0; len(conns) < 2; i++ {
+		header := fmt.Sprintf("X-To: %d", i)
+		conn, _ := openTunnel(t, site, header)
+		echoes(t, conn, "x")
+		if len(gone.Seen()) > 0 {
+			conns["gone"], to = conn, header
+		}
+		if len(stays.Seen()) > 0 {
+			conns["stays"] = conn
+		}
+	}
+	asked, release := make(chan struct{}), make(chan struct{})
+	gone.Answer(func(http.ResponseWriter, *http.Request) bool {
+		close(asked)
+		<-release
+		return false
+	})
+	late := make(chan []byte, 1)
+	go func() {
+		late <- readAllOf(t, site.Addr, strings.Replace(tunnelHandshake, "\r\n\r\n", "\r\n"+to+"\r\n\r\n", 1))
+	}()
+	<-asked
+	tunnelSite(t, stays.Addr)
+	site.Unload()
+	got, err := io.ReadAll(conns["gone"])
+	if err != nil || closeCodeOf(got) != 1001 {
+		t.Errorf("read %q, %v, want a close frame with 1001", got, err)
+	}
+	close(release)
+	if got := <-late; !bytes.Contains(got, []byte("\r\n\r\n\x88")) || !bytes.Contains(got, []byte{0x03, 0xe9}) {
+		t.Errorf("a handshake that was under way: read %q, want a Close frame with 1001", got)
+	}
+	echoes(t, conns["stays"], "still here")
+}
+
+// readAllOf is what a server sends on a connection, from the answer to its end.
+func readAllOf(t *testing.T, addr, request string) []byte {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(testwait.Limit))
+	_, _ = io.WriteString(conn, request)
+	got, err := io.ReadAll(conn)
+	if err != nil {
+		t.Errorf("read %q, %v, want an end", got, err)
+	}
+	return got
+}
+
+// talk sends numbered messages and compares what comes back, until stop.
+func talk(conn net.Conn, id int, pause time.Duration, stop chan struct{}) error {
+	for n := 0; ; n++ {
+		select {
+		case <-stop:
+			return nil
+		default:
+		}
+		message := fmt.Appendf([]byte{0x82, 0x80 | 20, 0, 0, 0, 0}, "%08d %011d", id, n)
+		if _, err := conn.Write(message); err != nil {
+			return fmt.Errorf("socket %d, message %d: %w", id, n, err)
+		}
+		got := make([]byte, len(message))
+		if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got, message) {
+			return fmt.Errorf("socket %d, message %d: read %q, %v", id, n, got, err)
+		}
+		time.Sleep(pause)
+	}
+}
+
+// TestTunnelMetrics has a tunnel without a gate in front of it counted as sockets of a gate are, under no route.
+func TestTunnelMetrics(t *testing.T) {
+	t.Parallel()
+	app := testsite.StartApplication(t)
+	app.Answer(func(w http.ResponseWriter, r *http.Request) bool {
+		switch r.URL.RawQuery {
+		case "refuse":
+			w.WriteHeader(http.StatusForbidden)
+		case "hang":
+			<-r.Context().Done()
+		case "break":
+			panic(http.ErrAbortHandler)
+		default:
+			return false
+		}
+		return true
+	})
+	process := testsite.StartTunnelProcess(t, app.Addr, "handshake_timeout 200ms")
+	for query, want := range map[string]int{"refuse": 403, "hang": 504, "break": 502} {
+		if got := testsite.Exchange(t, process.Addr, strings.Replace(tunnelHandshake, "a=1", query, 1)).StatusCode; got != want {
+			t.Errorf("%s: %d, want %d", query, got, want)
+		}
+	}
+	if got := testsite.Exchange(t, process.Addr, strings.Replace(tunnelHandshake, "Version: 13", "Version: 12", 1)).StatusCode; got != 426 {
+		t.Errorf("another version: %d, want 426", got)
+	}
+	conn, _ := openTunnel(t, &testsite.Site{Addr: process.Addr})
+	echoes(t, conn, "hello")
+	for _, want := range []string{
+		`usher_websocket_open{route=""} 1`,
+		`usher_websocket_handshakes_total{outcome="accepted",route=""} 1`,
+		`usher_websocket_handshakes_total{outcome="malformed",route=""} 1`,
+		`usher_websocket_handshakes_total{outcome="upstream_refused",route=""} 1`,
+		`usher_websocket_handshakes_total{outcome="upstream_timeout",route=""} 1`,
+		`usher_websocket_handshakes_total{outcome="upstream_failed",route=""} 1`,
+	} {
+		if got := string(process.Get(t, "/metrics")); !strings.Contains(got, want+"\n") {
+			t.Errorf("the metrics have no %s:\n%s", want, linesWith(got, "usher_websocket"))
+		}
+	}
+	conn.Close()
+	testsite.Eventually(t, "its bytes counted", func() bool {
+		return strings.Contains(string(process.Get(t, "/metrics")), `usher_websocket_bytes_total{direction="in",route=""} 11`)
+	})
+}
+
+func linesWith(text, word string) string {
+	var found []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if strings.HasPrefix(line, word) {
+			found = append(found, line)
+		}
+	}
+	return strings.Join(found, "\n")
+}
