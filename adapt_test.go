@@ -97,7 +97,7 @@ func TestConfigurationsThatMustNotLoad(t *testing.T) {
 func TestRoutesThatMustNotLoad(t *testing.T) {
 	const good = "key the-first-key-0123"
 	for _, c := range []struct{ name, route, words, line, want, why string }{
-		{"name twice", "chat /else/", good, ":7", "route chat: want a name of its own", "one of the two would be forgotten"},
+		{"name twice", "chat /else/", good, ":7", "route chat: duplicate name", "one of the two would be forgotten"},
 		{"path twice", "orders /ws/chat/", good, ":7", "already belongs to route chat", "one of the two would be forgotten"},
 		{"path", "orders ws/orders/", good, ":7", "begins with a slash", "nothing could match it"},
 		{"key twice", "orders /ws/orders/", good + "\n" + good, ":9", "are the same secret", "which label would be logged?"},

@@ -23,10 +23,10 @@ func TestMistakesAreTold(t *testing.T) {
 		outcomes    []string
 		reason      string
 	}{
-		{"nothing behind the gate", gateOf("a"), http.StatusBadGateway, []string{"upstream_failed"}, "nothing behind the gate answered"},
+		{"nothing behind the gate", gateOf("a"), http.StatusBadGateway, []string{"upstream_failed"}, "no handler responded to the handshake"},
 		{
 			"two gates", gateOf("a") + gateOf("b") + "reverse_proxy " + app.Addr, http.StatusForbidden,
-			[]string{"unlisted", "upstream_refused"}, "each gate has a matcher",
+			[]string{"unlisted", "upstream_refused"}, "put all routes of a site into one gate",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
