@@ -30,6 +30,7 @@ type Socket struct {
 	opened   atomic.Bool
 	detached atomic.Bool
 	kept     atomic.Bool
+	touched  atomic.Bool             // only Touch is activity
 	closing  atomic.Pointer[closing] // nil until the gate closes it
 
 	// writing is held while bytes go to the client, reading while they come, so that frames are followed in order.
@@ -136,6 +137,20 @@ func (s *Socket) Detached() bool { return s.detached.Load() }
 // Keep says that the socket, once it is open, is kept through changes of the configuration, and closed when the process
 // stops, by whoever carries it: [Registry.CloseUnkept] leaves it alone.
 func (s *Socket) Keep() { s.kept.Store(true) }
+
+// OnlyTouch makes [Socket.Touch] the only activity that [Info.Idle] counts. A carrier that sends pings of its own calls it,
+// since neither these pings nor the answers to them are activity.
+func (s *Socket) OnlyTouch() { s.touched.Store(true) }
+
+// Touch records activity.
+func (s *Socket) Touch() { s.active.Store(s.registry.clock.Load()) }
+
+// transferred records activity because bytes went either way.
+func (s *Socket) transferred() {
+	if !s.touched.Load() {
+		s.Touch()
+	}
+}
 
 // OnClose sets what is called, once, when the gate has closed the socket and its Close frame is out, or its handshake
 // is given up: it should end whatever still holds the connection to the application, such as the request's context.
@@ -286,7 +301,7 @@ func (s *Socket) received(p []byte) {
 		return
 	}
 	s.in.Add(int64(len(p)))
-	s.active.Store(s.registry.clock.Load())
+	s.transferred()
 	s.fromClient.advance(p)
 	if s.fromClient.closed {
 		s.endedBy(byClient, s.fromClient.closeCode())
@@ -329,7 +344,7 @@ func (s *Socket) sent(p []byte) {
 		return
 	}
 	s.out.Add(int64(len(p)))
-	s.active.Store(s.registry.clock.Load())
+	s.transferred()
 	if !s.Opened() {
 		return // a refusal
 	}

@@ -67,6 +67,35 @@ func TestSweep(t *testing.T) {
 	}
 }
 
+// TestOnlyTouchIsActivity has a carrier that records activity itself: what goes through the socket does not put off its end.
+func TestOnlyTouchIsActivity(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, NewRegistry(time.Now), Info{Idle: 5 * time.Second})
+		client, server := net.Pipe()
+		conn := upgraded(t, s, server)
+		s.OnlyTouch()
+		go func() { _, _ = io.Copy(io.Discard, client) }()
+		for range 3 {
+			time.Sleep(4 * time.Second)
+			s.Touch()
+		}
+		if _, closed := s.Closed(); closed {
+			t.Error("closed although it was touched")
+		}
+		for range 4 {
+			_, _ = conn.Write(frame(9, nil))
+			time.Sleep(2 * time.Second)
+		}
+		if _, closed := s.Closed(); !closed {
+			t.Error("pings of the carrier count as activity")
+		}
+		conn.Close()
+		client.Close()
+		s.End()
+	})
+}
+
 // in is a time as seen from the beginning of a bubble of testing/synctest.
 func in(d time.Duration) time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Add(d) }
 

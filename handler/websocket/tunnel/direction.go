@@ -23,6 +23,8 @@ type direction struct {
 	over       atomic.Bool // run has returned
 	stackGrown atomic.Bool // bytes went through since its goroutine was started
 
+	// touch records activity of the socket. Nil without ping: then the socket sees it by itself.
+	touch func()
 	// to keeps the pings that go to the sink, from the answers to those that went to the source. Nil without ping.
 	to, from *prober
 
@@ -80,6 +82,9 @@ func (d *direction) forward(chunk []byte) error {
 	}
 	d.from.sent.Store(false)
 	before, rest, err := d.from.strip(chunk)
+	if len(before) > 0 || len(rest) > 0 {
+		d.touch()
+	}
 	if len(before) > 0 {
 		if err := d.send(before); err != nil {
 			return err

@@ -68,6 +68,8 @@ func (t *tunnel) connect() {
 		toClient, toApp := newProber(false), newProber(true)
 		t.up.to, t.up.from = toApp, toClient
 		t.down.to, t.down.from = toClient, toApp
+		t.up.touch, t.down.touch = t.socket.Touch, t.socket.Touch
+		t.socket.OnlyTouch()
 	}
 }
 

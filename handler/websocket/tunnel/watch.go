@@ -10,18 +10,21 @@ type watch struct {
 	down    sideWatch
 }
 
-// sideWatch is what it remembers of one direction.
+// sideWatch is what the keeper remembers of one direction.
 type sideWatch struct {
 	came, went uint32
-	silent     int // ticks since the source sent anything
-	stuck      int // ticks that the present write has taken
+	silent     int  // ticks since the source sent anything; 0 while a write holds the direction up
+	held       bool // the present write has taken a tick at least
+	stuck      int  // ticks in which the present write made no progress
+	queued     int  // bytes in the kernel's send queue, while held
 }
 
 // look ends the tunnel if something takes too long, and pings the sides that have been silent. What may block is left to
 // another goroutine: one tunnel must not hold up the others.
 func (t *tunnel) look() {
-	t.watch.up.note(&t.up)
-	t.watch.down.note(&t.down)
+	if up, down := t.watch.up.note(&t.up), t.watch.down.note(&t.down); up || down {
+		t.socket.Touch()
+	}
 	t.shrinkSilent()
 	switch {
 	case t.overstays(), t.watch.down.stuck >= t.rules.stuckTicks:
@@ -51,19 +54,26 @@ func (t *tunnel) replaceGoroutines() {
 	t.down.stackGrown.Store(true)
 }
 
-// note compares a direction with the last look.
-func (w *sideWatch) note(d *direction) {
+// note compares a direction with the last look. A source whose bytes wait for a write is not read, so it is not silent. A write
+// makes progress while it takes bytes, or while the kernel's send queue changes.
+func (w *sideWatch) note(d *direction) (progress bool) {
 	came, went := d.came.Load(), d.went.Load()
+	w.held = went%2 == 1 && went == w.went
 	w.silent++
-	if came != w.came {
+	if came != w.came || w.held {
 		w.silent = 0
 	}
-	if writing := went%2 == 1; writing && went == w.went {
-		w.stuck++
-	} else {
-		w.stuck = 0
-	}
 	w.came, w.went = came, went
+	if !w.held {
+		w.stuck, w.queued = 0, 0
+		return false
+	}
+	w.stuck++
+	if queued := sendQueue(d.sink); queued != w.queued {
+		w.stuck, w.queued = 0, queued
+		return true
+	}
+	return false
 }
 
 // overstays reports whether one direction has outlived the other for too long.
@@ -82,14 +92,14 @@ func (t *tunnel) lookForSilence() {
 	}
 	limit := t.rules.pingTicks
 	if t.watch.up.silent >= limit {
-		if t.gaveUp(&t.watch.up, t.down.to) {
+		if t.gaveUp(&t.watch.up, &t.watch.down, t.down.to) {
 			go t.shut()
 			return
 		}
 		t.pingThrough(&t.down)
 	}
 	if t.watch.down.silent >= limit {
-		if t.gaveUp(&t.watch.down, t.up.to) {
+		if t.gaveUp(&t.watch.down, &t.watch.up, t.up.to) {
 			go t.fail(codeInternal, "the application does not answer")
 			return
 		}
@@ -97,10 +107,11 @@ func (t *tunnel) lookForSilence() {
 	}
 }
 
-// gaveUp reports whether a ping has gone out and been followed by as much silence as came before it.
-func (t *tunnel) gaveUp(side *sideWatch, pings *prober) bool {
-	if !pings.sent.Load() {
-		// The ping could not be sent yet: the time of its answer has not begun.
+// gaveUp reports whether a ping was sent and followed by as much silence as came before it. Toward is the direction that carries
+// the pings.
+func (t *tunnel) gaveUp(side, toward *sideWatch, pings *prober) bool {
+	if !pings.sent.Load() || toward.held {
+		// The ping was not sent, or waits behind data: the time of its answer has not begun.
 		side.silent = t.rules.pingTicks
 		return false
 	}
