@@ -109,7 +109,7 @@ func (a *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("versioned_assets: %w", err)
 	}
 	a.handler = &assets.Handler{
-		VersionQuery: a.VersionQuery, Immutable: a.Immutable, Hide: a.Hide, Fallback: a.Fallback,
+		VersionQuery: a.VersionQuery, Hide: a.Hide, Fallback: a.Fallback,
 		Explained: a.Explain, KernelCopies: kernelCopies, Asked: request.OriginalURL,
 	}
 	if len(a.VersionQuery) == 0 {

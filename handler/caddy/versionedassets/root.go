@@ -99,6 +99,7 @@ func (a *Handler) treeConfig(ctx caddy.Context, r *Root, memory int64) (assets.T
 		Root: root, Manifests: manifests, Memory: memory,
 		Settle: time.Duration(a.Settle), Vanished: time.Duration(a.Vanished), Poll: time.Duration(a.Poll),
 		Encode: a.handler.Encode, Logger: ctx.Logger(), Now: time.Now,
+		Prefix: r.Prefix, Immutable: a.Immutable,
 	}
 	if len(a.Stamp) > 0 {
 		rewriter := &rewriter{
@@ -113,6 +114,9 @@ func (a *Handler) treeConfig(ctx caddy.Context, r *Root, memory int64) (assets.T
 func (a *Handler) treeKey(r *Root, config assets.TreeConfig) string {
 	key := fmt.Sprintf("%s %q %d %d %d %d %v %q %t", config.Root, config.Manifests, config.Memory, a.Settle, a.Vanished, a.Poll,
 		config.Encode, a.scopeOf(r), config.Archive != nil)
+	if len(a.Immutable) > 0 {
+		key += fmt.Sprintf(" %s %q", r.Prefix, a.Immutable)
+	}
 	if len(a.Stamp) > 0 {
 		key += fmt.Sprintf(" %q %q", a.Stamp, a.VersionQuery)
 	}

@@ -37,6 +37,11 @@ func TestAssetsCacheTable(t *testing.T) {
 		".env": "SECRET=1", ".well-known/x.txt": "well known", "notes.map": "map", "drafts/index.html": "<p>",
 	})
 	site := testsite.StartAssets(t, root, "immutable /static/vendor/*\nhide *.map /static/drafts/index.html")
+	testsite.Eventually(t, "the files have been quiet", func() bool {
+		listed, _ := testsite.Fetch(t, site, "GET", "/static/assets/main-BZCg4Xy8.js")
+		vouched, _ := testsite.Fetch(t, site, "GET", "/static/vendor/jquery.js")
+		return listed.Header.Get("Cache-Control") == yearLong && vouched.Header.Get("Cache-Control") == yearLong
+	})
 	for _, c := range []struct {
 		name, path string
 		status     int

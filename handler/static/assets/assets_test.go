@@ -23,7 +23,21 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func openTree(t testing.TB, files map[string]string) (*Tree, string) {
 	t.Helper()
-	root := t.TempDir()
+	config := quickConfig(writeRoot(t, files))
+	return openTreeAt(t, config), config.Root
+}
+
+// quickConfig settles fast.
+func quickConfig(root string) TreeConfig {
+	return TreeConfig{
+		Root: root, Settle: 50 * time.Millisecond, Vanished: 200 * time.Millisecond, Encode: []variants.Coding{variants.Gzip, variants.Brotli, variants.Zstd},
+	}
+}
+
+// writeRoot writes files into a new directory.
+func writeRoot(t testing.TB, files map[string]string) (root string) {
+	t.Helper()
+	root = t.TempDir()
 	for name, content := range files {
 		path := filepath.Join(root, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -33,9 +47,7 @@ func openTree(t testing.TB, files map[string]string) (*Tree, string) {
 			t.Fatal(err)
 		}
 	}
-	return openTreeAt(t, TreeConfig{
-		Root: root, Settle: 50 * time.Millisecond, Vanished: 200 * time.Millisecond, Encode: []variants.Coding{variants.Gzip, variants.Brotli, variants.Zstd},
-	}), root
+	return root
 }
 
 func openTreeAt(t testing.TB, config TreeConfig) *Tree {
@@ -52,7 +64,7 @@ func openTreeAt(t testing.TB, config TreeConfig) *Tree {
 	return tree
 }
 
-func eventually(t *testing.T, what string, satisfied func() bool) {
+func eventually(t testing.TB, what string, satisfied func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(testwait.Limit); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if satisfied() {

@@ -125,7 +125,7 @@ func (a *answer) decideWithoutFile(r *http.Request) {
 // decideCaching chooses the Cache-Control of a file: `immutable` takes evidence, and some files are revalidated whatever
 // the evidence.
 func (h *Handler) decideCaching(a *answer, r *http.Request) {
-	a.evidence = h.evidence(&a.found)
+	a.evidence = evidenceOf(&a.found)
 	why, cacheControl := nothingProves, revalidate
 	switch {
 	case isServiceWorkerScript(r):
@@ -147,18 +147,13 @@ func (h *Handler) decideCaching(a *answer, r *http.Request) {
 	}
 }
 
-// evidence is the evidence that the URL names the bytes: of the name, of the query, or of the configuration.
-func (h *Handler) evidence(f *found) Evidence {
-	switch {
-	case f.file.Evidence.Kind != NoEvidence:
-		return f.file.Evidence
-	case f.version.Kind != NoEvidence:
+// evidenceOf is the evidence that the URL names the bytes: of the name, of the query, or of the configuration.
+func evidenceOf(f *found) Evidence {
+	evidence, _ := f.file.givenOut()
+	if evidence.Kind == NoEvidence {
 		return f.version
-	case len(h.Immutable) > 0 && h.Immutable.Match(f.urlPath):
-		return Evidence{ByOperator, "an immutable pattern matches"}
-	default:
-		return Evidence{}
 	}
+	return evidence
 }
 
 // isServiceWorkerScript reports a request for the script of a service worker.
@@ -178,6 +173,11 @@ func (a *answer) why() string {
 		return a.evidence.Detail
 	case a.reason == nothingProves && a.file.denied.Detail != "":
 		return reasons[nothingProves] + ": " + a.file.denied.Detail
+	case a.reason == nothingProves:
+		if _, why := a.file.givenOut(); why != "" {
+			return reasons[nothingProves] + ": " + why
+		}
+		return reasons[nothingProves]
 	default:
 		return reasons[a.reason]
 	}

@@ -104,6 +104,7 @@ func (t *Tree) renew(ctx context.Context) {
 	}
 	if since := t.config.Now().Sub(t.renewed); since >= renewEvery || since >= renewLost && catalog.lost.Swap(false) {
 		t.renewed = t.config.Now()
+		t.promiseNext(catalog, catalog)
 		t.compress(ctx, nil, catalog)
 		t.archive(ctx, catalog, t.renewed)
 	}
@@ -152,6 +153,9 @@ func (t *Tree) renewKept(ctx context.Context, catalog *Catalog) (missing []keepi
 			continue
 		}
 		for _, version := range file.keptUnder() {
+			if evidence, _ := file.givenOut(); version == "" && evidence.Kind == NoEvidence {
+				continue // browsers do not keep it
+			}
 			// A digest names these bytes and no others; what a manifest or an operator vouches for may have been replaced.
 			if (version != "" || file.Evidence.Kind == ByDigest) && t.config.Archive.Renew(file.Path, version) {
 				continue

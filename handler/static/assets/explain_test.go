@@ -22,7 +22,7 @@ func md5Of(content string) string {
 // explainedSite serves one tree of every kind of evidence.
 func explainedSite(t testing.TB) (*Handler, *Catalog) {
 	t.Helper()
-	tree, _ := openTree(t, map[string]string{
+	config := quickConfig(writeRoot(t, map[string]string{
 		"main.js": "alert(1)", "worker.js": "w", "index.html": "<p>", "app/index.html": "<p>", "notes.map": "{}",
 		"css/a." + md5Of("a{}")[:12] + ".css": "a{}", "css/lie.0123456789ab.css": "b{}", "vendor/jquery.js": "jq",
 		"assets/x-DdCDtH1A.js": "x", "_astro/y.BxqeNUpP.css": "y{}", ".env": "SECRET=1", ".well-known/x.txt": "x",
@@ -30,12 +30,27 @@ func explainedSite(t testing.TB) (*Handler, *Catalog) {
 		".vite/manifest.json": `{"x.js":{"file":"assets/x-DdCDtH1A.js","src":"x.js"}}`,
 		"mix-manifest.json":   `{"/worker.js":"/worker.js?id=` + md5Of("w") + `"}`,
 		"übung/ä.txt":         "u", `quo"te.txt`: "q",
-	})
+	}))
+	config.Prefix, config.Immutable = "/static/", Patterns{"/static/vendor/*"}
+	tree := openTreeAt(t, config)
+	for _, path := range []string{"vendor/jquery.js", "assets/x-DdCDtH1A.js", "_astro/y.BxqeNUpP.css"} {
+		awaitEvidence(t, tree, path)
+	}
 	return &Handler{
 		Sites: []Site{{Prefix: "/static/", Tree: tree}}, VersionQuery: []string{"v", "id"}, Explained: true,
-		Immutable: Patterns{"/static/vendor/*"}, Hide: Patterns{"*.map"}, Fallback: "/static/index.html",
+		Hide: Patterns{"*.map"}, Fallback: "/static/index.html",
 		Encode: []variants.Coding{variants.Gzip},
 	}, tree.Catalog(context.Background())
+}
+
+// awaitEvidence waits until the evidence of a path counts.
+func awaitEvidence(t testing.TB, tree *Tree, path string) {
+	t.Helper()
+	eventually(t, "evidence for "+path, func() bool {
+		file := tree.Catalog(context.Background()).Lookup(path)
+		evidence, _ := file.givenOut()
+		return evidence.Kind != NoEvidence
+	})
 }
 
 func TestExplain(t *testing.T) {

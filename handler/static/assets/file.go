@@ -49,20 +49,24 @@ type File struct {
 	// IsManifest is true of build manifests.
 	IsManifest bool
 
-	fingerprint    *fingerprint.Content // nil where the bytes are not in memory
-	digest         [32]byte
-	identity       identity
-	disk           string              // where it is below the root, with links resolved
-	proof          fingerprint.Proof   // what the bytes prove of the name
-	denied         fingerprint.Finding // why what looked like evidence is none
-	changedUnder   [][sha256.Size]byte // digests of the manifests that stayed the same while the bytes were changed
-	listedVersions []string            // versions for the query that a manifest gives these bytes
-	variants       *variants.Set       // nil: it is not compressed
-	integrity      atomic.Pointer[string]
-	asked          atomic.Pointer[[]string] // digests of the bytes that stood in a query, and are not the file's version
-	earlier        readerAt                 // bytes that were replaced
-	original       *File                    // as it is on the disk, where other bytes are served
-	circle         string                   // the version of a file whose version is no digest of its bytes
+	fingerprint      *fingerprint.Content // nil where the bytes are not in memory
+	digest           [32]byte
+	identity         identity
+	disk             string                   // where it is below the root, with links resolved
+	proof            fingerprint.Proof        // what the bytes prove of the name
+	denied           fingerprint.Finding      // why what looked like evidence is none
+	changedUnder     [][sha256.Size]byte      // digests of the manifests that stayed the same while the bytes were changed
+	listedVersions   []string                 // versions for the query that a manifest gives these bytes
+	variants         *variants.Set            // nil: it is not compressed
+	read             time.Time                // when the content was read
+	since            time.Time                // since when the path has this content; zero: it had it at the first reading
+	standing         atomic.Pointer[standing] // of evidence that does not come from the bytes; nil: there is none
+	promisedVersions atomic.Pointer[[]string] // those of listedVersions that count
+	integrity        atomic.Pointer[string]
+	asked            atomic.Pointer[[]string] // digests of the bytes that stood in a query, and are not the file's version
+	earlier          readerAt                 // bytes that were replaced
+	original         *File                    // as it is on the disk, where other bytes are served
+	circle           string                   // the version of a file whose version is no digest of its bytes
 
 	// header values, made once
 	etag, contentType, contentLength, lastModified []string
@@ -82,7 +86,7 @@ func (f *File) VersionEvidence(token string) Evidence {
 	if len(token) == fingerprint.StampLength && token == hex.EncodeToString(f.digest[:fingerprint.StampLength/2]) {
 		return Evidence{ByDigest, "the version is the file's stamp"}
 	}
-	if slices.Contains(f.listedVersions, token) {
+	if promised := f.promisedVersions.Load(); promised != nil && slices.Contains(*promised, token) {
 		return Evidence{ByManifest, "a manifest gives the file this version"}
 	}
 	if convention, ok := f.provesToken(token); ok {
@@ -179,7 +183,7 @@ func (f *File) date(now time.Time, before *File) time.Time {
 func (f *File) again(held bool) *File {
 	next := &File{
 		Path: f.Path, Size: f.Size, ModTime: f.ModTime, IsManifest: f.IsManifest,
-		digest: f.digest, identity: f.identity, disk: f.disk, proof: f.proof, denied: f.denied, changedUnder: f.changedUnder,
+		digest: f.digest, identity: f.identity, read: f.read, since: f.since, disk: f.disk, proof: f.proof, denied: f.denied, changedUnder: f.changedUnder,
 		variants: f.variants,
 		etag:     f.etag, contentType: f.contentType, contentLength: f.contentLength, lastModified: f.lastModified,
 	}

@@ -127,6 +127,10 @@ func (f *found) findEarlier(version string) bool {
 		return false
 	}
 	file := &File{Path: f.name, Size: content.Size, digest: content.SHA256, earlier: content, Evidence: earlierEvidence}
+	if version == "" && f.site.Promises != nil && f.site.Promises.HasOther(f.name, "", content.SHA256) {
+		file.Evidence = Evidence{}
+		file.standing.Store(&standing{why: whyBroken})
+	}
 	file.prepare()
 	if isCompressed(file) {
 		file.variants = f.site.Tree.maker.Stored(variants.NewSet(file.digest, file.Size))

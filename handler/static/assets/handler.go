@@ -30,8 +30,6 @@ type Handler struct {
 	Sites []Site
 	// VersionQuery are the words of a query that carry a version. Default: v.
 	VersionQuery []string
-	// Immutable is what the operator vouches for, by URL path.
-	Immutable Patterns
 	// Hide is what is answered 404, by URL path.
 	Hide Patterns
 	// Fallback is the URL path that navigations get where there is no file; "" for none.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/scan2food/usher/handler/static/fingerprint"
 	"github.com/scan2food/usher/handler/static/ledger"
-	"github.com/scan2food/usher/handler/static/promises"
 )
 
 // Ledger detects versions that stay in use after the content changed.
@@ -19,14 +18,6 @@ type Ledger interface {
 	ObserveName(path string, digest ledger.Digest, why string)
 	// IsStale reports whether a version was found stale. The version "" is that in the name.
 	IsStale(path, version string) bool
-}
-
-// Promises remembers which content each URL was given out for as immutable. [promises.Store] is one.
-type Promises interface {
-	Open() error
-	Add(...promises.Promise) error
-	// HasOther reports whether a URL was given out for other content.
-	HasOther(path, version string, digest [32]byte) bool
 }
 
 // Outdated is what is known of a version in the query that was proved of other bytes, which are not kept any more. It is the

@@ -32,6 +32,7 @@ type promised map[string]bool
 
 func (promised) Open() error                   { return nil }
 func (promised) Add(...promises.Promise) error { return nil }
+func (promised) Has(promises.Promise) bool     { return false }
 
 func (p promised) HasOther(_, version string, _ [32]byte) bool { return p[version] }
 

@@ -9,9 +9,14 @@ import (
 // A run of slashes is one slash, in patterns too.
 func TestMergedSlashes(t *testing.T) {
 	t.Parallel()
-	tree, _ := openTree(t, map[string]string{"js/app.js": "a", "private/key.txt": "SECRET", "vendor/x.js": "x", "docs/index.html": "<p>"})
+	config := quickConfig(writeRoot(t, map[string]string{
+		"js/app.js": "a", "private/key.txt": "SECRET", "vendor/x.js": "x", "docs/index.html": "<p>",
+	}))
+	config.Prefix, config.Immutable = "/static/", Patterns{"/static/vendor/*"}
+	tree := openTreeAt(t, config)
+	awaitEvidence(t, tree, "vendor/x.js")
 	h := handlerOf(t, tree)
-	h.Hide, h.Immutable = Patterns{"/static/private/*"}, Patterns{"/static/vendor/*"}
+	h.Hide = Patterns{"/static/private/*"}
 	for _, c := range []struct {
 		path    string
 		status  int

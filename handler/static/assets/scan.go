@@ -171,7 +171,7 @@ func (s *scanner) read(e *entry, held bool, scratch *[]byte) error {
 	defer f.Close()
 	file := &File{
 		Path: e.path, Size: e.identity.size,
-		identity: e.identity, disk: e.disk, IsManifest: e.isManifest(),
+		identity: e.identity, disk: e.disk, IsManifest: e.isManifest(), read: s.now,
 	}
 	if err := file.readContent(f, held, s.alike(e), scratch); err != nil {
 		return err
@@ -182,6 +182,7 @@ func (s *scanner) read(e *entry, held bool, scratch *[]byte) error {
 	file.prove()
 	file.ModTime = file.date(s.now, s.before(e.path))
 	file.prepare()
+	file.since = s.since(file)
 	s.noteChange(file)
 	file.judged(s.judge(file))
 	if !held {
@@ -204,6 +205,18 @@ func (s *scanner) before(path string) *File {
 		return nil
 	}
 	return s.previous.files[path].source()
+}
+
+// since is since when a path has the content of a file.
+func (s *scanner) since(file *File) time.Time {
+	switch old := s.before(file.Path); {
+	case s.previous == nil:
+		return time.Time{}
+	case old != nil && old.digest == file.digest:
+		return old.since
+	default:
+		return s.now
+	}
 }
 
 // known is the file of the previous catalog, if it is still the same.

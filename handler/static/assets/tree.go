@@ -62,9 +62,11 @@ type Tree struct {
 	lastEvent       time.Time // of the changes that are not published; zero: none came
 	warnedUnsettled bool      // that files keep changing
 
-	forgetful bool      // it was reported that promises cannot be written
-	unopened  bool      // it was said that the archive cannot be opened
-	renewed   time.Time // when what is current was put into the archives, or renewed there
+	unpromised []*File   // whose evidence does not count yet
+	promiseAt  time.Time // when to try them again; zero: there are none
+	forgetful  bool      // it was reported that promises cannot be written
+	unopened   bool      // it was said that the archive cannot be opened
+	renewed    time.Time // when what is current was put into the archives, or renewed there
 
 	followers followers
 
@@ -137,7 +139,6 @@ func (t *Tree) run(ctx context.Context) {
 	defer t.background.Wait()
 	w := newWatcher(t.config.Root, t.config.Manifests, t.config.Poll > 0)
 	defer w.close()
-	t.openPromises()
 	t.openArchive()
 	w.watch() // before it is read: what changes in between is then heard of
 	t.refresh(t.waiting.reading, false)
@@ -168,6 +169,7 @@ func (t *Tree) run(ctx context.Context) {
 		case <-timer.C:
 			w.watch()
 			t.refresh(ctx, w.working() && !t.lastEvent.IsZero() && t.config.Now().Sub(t.lastEvent) >= t.config.Settle)
+			t.promiseWaiting(ctx)
 			t.renew(ctx)
 			timer.Reset(t.afterScan(w))
 		}
@@ -185,6 +187,9 @@ func (t *Tree) afterScan(w *watcher) time.Duration {
 	if t.config.Poll > 0 {
 		every = t.config.Poll
 	}
+	if !t.promiseAt.IsZero() {
+		every = min(every, max(t.promiseAt.Sub(t.config.Now()), 0))
+	}
 	switch {
 	case t.changing:
 		return max(t.config.Settle, min(readingShare*t.looking, maxPause))
@@ -192,6 +197,8 @@ func (t *Tree) afterScan(w *watcher) time.Duration {
 		return min(every, t.config.Vanished)
 	case !w.working():
 		return every
+	case !t.promiseAt.IsZero():
+		return min(every, pollEvery)
 	default:
 		return pollEvery
 	}
@@ -212,6 +219,7 @@ func (t *Tree) publish(next *Catalog, started time.Time) {
 	if current != nil {
 		t.archiveReplaced(current, since)
 	}
+	t.promiseNext(current, next)
 	t.catalog.Store(next)
 	if current == nil {
 		close(t.ready)

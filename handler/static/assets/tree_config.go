@@ -35,8 +35,13 @@ type TreeConfig struct {
 	Variants variants.Archive
 	// Ledger observes names that hold the hash of other content. Nil: none are observed.
 	Ledger Ledger
-	// Promises remembers the versions of replaced files that are not archived. Nil: they are forgotten.
+	// Promises remembers the content of URLs that were given out as immutable, and the versions of replaced files that are not
+	// archived. Nil: nothing is remembered.
 	Promises Promises
+	// Prefix is the URL prefix of the root. It begins and ends with a slash.
+	Prefix string
+	// Immutable matches the URL paths whose content never changes, as the operator says.
+	Immutable Patterns
 	// Logger is told of generations, and of what could not be read.
 	Logger *zap.Logger
 	Now    func() time.Time

@@ -95,6 +95,13 @@ func (s *Store) isFresh(r record) bool {
 	return found && int64(r.at)-int64(records[i].at) < int64(renewAfter/time.Second)
 }
 
+// Has reports whether a promise was added, and has not expired.
+func (s *Store) Has(p Promise) bool {
+	records, wanted := *s.records.Load(), recordOf(p, time.Time{})
+	i, found := slices.BinarySearchFunc(records, wanted, record.compare)
+	return found && int64(records[i].at) > s.now().Add(-Lifetime).Unix()
+}
+
 // HasOther reports whether a URL was given out for other content than that of a digest. A version in the query may also be
 // the beginning of the SHA-256 of other content that the path had.
 func (s *Store) HasOther(path, version string, digest [sha256.Size]byte) bool {
