@@ -45,7 +45,8 @@ type Route struct {
 	Ticket *Ticket `json:"ticket,omitempty"`
 
 	// Which pages may open it: `same` (default: those of this site), `any`, or origins such as `https://example.com`,
-	// `https://*.example.com`, `capacitor://localhost`, `file://` and `null`. A request without Origin comes from no browser and is not judged.
+	// `https://*.example.com`, `capacitor://localhost`, `file://` and `null`. A request without Origin comes from no browser and
+	// is not checked.
 	Origins []string `json:"origins,omitempty"`
 
 	// Which pages are recent enough to open it, by the generation of the assets that they were served with (`versioned_assets`

@@ -95,7 +95,7 @@ func (g *Gate) Decide(r *http.Request) *Decision {
 }
 
 var faultAdmittedBefore = Fault{http.StatusForbidden,
-	"another gate admitted the request and this gate does not list the path: put all routes of a site into one gate"}
+	"another gate admitted the request and this gate does not list the path: put all routes of a site into one gate, or give each gate a matcher"}
 
 // decideUnlisted explains to an operator why a handshake finds no route.
 func (g *Gate) decideUnlisted(r *http.Request, fault *Fault) *Decision {
