@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
+	"github.com/scan2food/usher/handler/caddy/redact"
 	"github.com/scan2food/usher/handler/caddy/versionedassets"
 	"github.com/scan2food/usher/handler/caddy/websocketgate"
 	"github.com/scan2food/usher/handler/caddy/websockettunnel"
@@ -18,6 +19,8 @@ func init() {
 	httpcaddyfile.RegisterDirective("websocket_gate", parseWebSocketGate)
 	// tracing is the first of Caddy's own directives: nothing answers before the gate.
 	httpcaddyfile.RegisterDirectiveOrder("websocket_gate", httpcaddyfile.Before, "tracing")
+
+	caddy.RegisterModule(new(redact.Encoder))
 
 	caddy.RegisterModule(new(versionedassets.Handler))
 	httpcaddyfile.RegisterHandlerDirective("versioned_assets", parseVersionedAssets)

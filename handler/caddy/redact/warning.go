@@ -8,13 +8,11 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy/fastcgi"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
-	"go.uber.org/zap/zapcore"
-
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
 )
 
-// StillShowing returns the loggers of other handlers that show, at level DEBUG, the credentials of requests for a gate. forwards
-// reports that the gate leaves credentials in the request.
+// StillShowing returns the loggers of other handlers that show, at level DEBUG, the credentials of requests for a gate. A log
+// that is encoded by websocket_keys shows none. forwards reports that the gate leaves credentials in the request.
 func StillShowing(ctx caddy.Context, own caddyhttp.MiddlewareHandler, forwards bool) []string {
 	server := lifecycle.Server(ctx)
 	if server == nil {
@@ -23,7 +21,7 @@ func StillShowing(ctx caddy.Context, own caddyhttp.MiddlewareHandler, forwards b
 	showing := showingLoggers{gate: own, forwards: forwards}
 	showing.collect(server.Routes)
 	return slices.DeleteFunc(showing.names, func(name string) bool {
-		return !ctx.Logger(logName(name)).Core().Enabled(zapcore.DebugLevel)
+		return !showsCredentials(ctx.Logger(logName(name)))
 	})
 }
 

@@ -105,7 +105,8 @@ func (g *Handler) warnOfGenerations() {
 func (g *Handler) warnOfDebug(ctx caddy.Context) {
 	forwards := slices.ContainsFunc(g.Routes, (*Route).sendsCredentials)
 	if loggers := redact.StillShowing(ctx, g, forwards); len(loggers) > 0 {
-		g.logger.Warn("loggers show credentials at level DEBUG", zap.Strings("loggers", loggers))
+		g.logger.Warn("loggers show credentials at level DEBUG",
+			zap.Strings("loggers", loggers), zap.String("remedy", "format websocket_keys"))
 	}
 }
 

@@ -98,6 +98,8 @@ type Gate struct {
 	cookies []string // of all tickets
 	issuers []*issuer
 	ring    atomic.Pointer[keys.Ring]
+
+	ofAnyRequest *Redactor
 }
 
 // New validates the configuration and returns a gate. It returns a [RouteError] if two routes have the same name or path.
@@ -132,6 +134,7 @@ func New(config Config) (*Gate, error) {
 	}
 	g.table = table
 	g.SetRing(config.Ring)
+	g.ofAnyRequest = newRedactor(g)
 	return g, nil
 }
 

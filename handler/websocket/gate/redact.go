@@ -1,6 +1,9 @@
 package gate
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // Redacted stands in a log in place of a credential.
 const Redacted = "REDACTED"
@@ -38,5 +41,16 @@ func (r *Redaction) HeaderOf(header http.Header) http.Header { return r.redactor
 // TextOf redacts a text into which a later handler may have put a credential.
 func (r *Redaction) TextOf(text string) string { return r.redactor.Text(text) }
 
-// RedactText replaces the keys and tickets of the gate in a text of any request.
-func (g *Gate) RedactText(text string) string { return (&Redactor{gate: g}).Text(text) }
+// RedactText replaces the keys, the tickets and the upstream credentials of the gate in a text of any request.
+func (g *Gate) RedactText(text string) string { return g.ofAnyRequest.Text(text) }
+
+// RedactField replaces the credentials in a field of a log of any request: a header field, a URL or another text. A value is
+// replaced by its name where the field is a source of the gate, or where the value is a URL with such a parameter.
+func (g *Gate) RedactField(name, value string) string {
+	m := g.ofAnyRequest
+	value = m.line(http.CanonicalHeaderKey(name), value)
+	if strings.Contains(value, "?") {
+		return m.target(value)
+	}
+	return value
+}

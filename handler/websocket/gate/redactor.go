@@ -23,6 +23,27 @@ type encoding struct {
 	encoded bool // it is not the value itself
 }
 
+// newRedactor returns the redactor of what no request presents: keys, tickets and upstream credentials.
+func newRedactor(g *Gate) *Redactor {
+	m := &Redactor{gate: g}
+	for _, route := range g.config.Routes {
+		if route.Upstream != nil {
+			m.present(route.Upstream.Secret)
+		}
+	}
+	return m
+}
+
+// present adds a value that is replaced in every encoding.
+func (m *Redactor) present(value string) {
+	if len(value) < keys.MinSecretLength {
+		return
+	}
+	for i, text := range keys.Encodings(value) {
+		m.presented = append(m.presented, encoding{text, i > 0})
+	}
+}
+
 // maxPresented bounds the values that are searched for elsewhere. A request with more than one is rejected; each is replaced
 // where it stands.
 const maxPresented = 6
@@ -36,9 +57,7 @@ func (g *Gate) Redactor(r *http.Request, d *Decision) *Redactor {
 			return
 		}
 		values = append(values, value)
-		for i, text := range keys.Encodings(value) {
-			m.presented = append(m.presented, encoding{text, i > 0})
-		}
+		m.present(value)
 	}
 	if d != nil { // the request may hold them no more, or not yet
 		present(d.value)
