@@ -95,18 +95,6 @@ func (s *Socket) closeSoon(code Code, reason string) (first bool) {
 	return first
 }
 
-// closeAndWait is Close, and returns when the connection is over.
-func (s *Socket) closeAndWait(code Code, reason string) {
-	c, l, first := s.beginClose(code, reason)
-	switch {
-	case l == nil: // a handshake, which is given up
-	case first:
-		s.carryOut(c, l)
-	default:
-		wait(c.done, time.Now().Add(closeWithin))
-	}
-}
-
 func (s *Socket) beginClose(code Code, reason string) (c *closing, l link, first bool) {
 	c = newClosing(code, reason)
 	c.until.Store(time.Now().Add(closeWithin).UnixNano())

@@ -190,7 +190,7 @@ func TestCloseIsOverInASecond(t *testing.T) {
 				sides.Go(func() { c.app(conn) })
 				time.Sleep(time.Second) // for the application to get stuck
 				started := time.Now()
-				s.closeAndWait(4401, "revoked")
+				closeAndWait(s, 4401, "revoked")
 				if took := time.Since(started); took > time.Second {
 					t.Errorf("took %v, want a second (%s)", took, c.why)
 				}
@@ -244,6 +244,12 @@ func closeUncooperative(t *testing.T, what string, client, server net.Conn, app 
 			t.Errorf("%s: the client got %x, want a Close frame", what, got)
 		}
 	}
+}
+
+// closeAndWait closes an open socket and returns when its connection is over.
+func closeAndWait(s *Socket, code Code, reason string) {
+	s.Close(code, reason)
+	<-s.closing.Load().done
 }
 
 func nothing(net.Conn)  {}
@@ -373,7 +379,7 @@ func TestWhoEnded(t *testing.T) {
 		}, "application", 1011},
 		{"application, then gate", "one Close frame is enough", func(s *Socket, client, app net.Conn) {
 			_, _ = app.Write(closeFrame(1011, "error"))
-			s.closeAndWait(4401, "revoked")
+			closeAndWait(s, 4401, "revoked")
 		}, "application", 1011},
 		{"client breaks off", "no Close frame: 1006", func(_ *Socket, client, app net.Conn) {
 			client.Close()

@@ -2,7 +2,6 @@ package sockets
 
 import (
 	"cmp"
-	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strings"
@@ -164,22 +163,4 @@ func (r *Registry) CloseID(id uint64, code Code, reason string) bool {
 	s := r.sockets[id]
 	r.mutex.Unlock()
 	return s != nil && s.closeSoon(code, reason)
-}
-
-// CloseAll closes every socket that is there at the call, in random order and spread over the time with some jitter, so
-// that their clients do not come back in one moment. It returns when they are closed: a second after spread at the
-// latest.
-func (r *Registry) CloseAll(code Code, reason string, spread time.Duration) {
-	sockets := r.all()
-	rand.Shuffle(len(sockets), func(i, j int) { sockets[i], sockets[j] = sockets[j], sockets[i] })
-	var closing sync.WaitGroup
-	defer closing.Wait()
-	started := time.Now()
-	for i, s := range sockets {
-		at := time.Duration(float64(spread) * (float64(i) + rand.Float64()) / float64(len(sockets)))
-		if wait := at - time.Since(started); wait > time.Millisecond {
-			time.Sleep(wait)
-		}
-		closing.Go(func() { s.closeAndWait(code, reason) })
-	}
 }

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/scan2food/usher/internal/testwait"
@@ -245,51 +244,6 @@ func TestCloseWhere(t *testing.T) {
 	conns[1].Close()
 	if stream := soon(t, "the end", got[1]); string(stream) != string(frame(1, []byte("still here"))) {
 		t.Errorf("the socket of another key got %x", stream)
-	}
-}
-
-func TestCloseAll(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, closeAll)
-}
-
-func closeAll(t *testing.T) {
-	r := NewRegistry(time.Now)
-	const sockets, spread = 40, 800 * time.Millisecond
-	var mutex sync.Mutex
-	var at []time.Time
-	for range sockets {
-		client, server := net.Pipe()
-		s := open(t, r, Info{})
-		conn := upgraded(t, s, server)
-		got := followToClose(client, make([]byte, 0, 100))
-		go func() {
-			<-got
-			mutex.Lock()
-			at = append(at, time.Now())
-			mutex.Unlock()
-			conn.Close()
-		}()
-	}
-	handshake := open(t, r, Info{})
-	started := time.Now()
-	r.CloseAll(CodeGoingAway, "the server stops", spread)
-	if took := time.Since(started); took > spread+time.Second {
-		t.Errorf("CloseAll took %v for %v", took, spread)
-	}
-	if _, closed := handshake.Closed(); !closed {
-		t.Error("a handshake that was under way goes on")
-	}
-	mutex.Lock()
-	defer mutex.Unlock()
-	firstHalf := 0
-	for _, moment := range at {
-		if moment.Sub(started) < spread/2 {
-			firstHalf++
-		}
-	}
-	if len(at) < sockets-1 || firstHalf < sockets/4 || firstHalf > sockets*3/4 {
-		t.Errorf("%d sockets were closed, %d of them in the first half of the time, want %d and about half", len(at), firstHalf, sockets)
 	}
 }
 

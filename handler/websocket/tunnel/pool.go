@@ -124,9 +124,12 @@ func (p *Pool) all() []*tunnel {
 	return slices.Clone(p.tunnels)
 }
 
+// EndTimeout is how long Drain waits for tunnels after it has closed the last one. A socket takes a second to close at most.
+const EndTimeout = 1200 * time.Millisecond
+
 // Drain closes the tunnels to the host with the code 1001, in random order and spread evenly over the time, so that their
-// clients do not all come back in one moment. A handshake that is under way and succeeds later is closed as it opens. Drain
-// returns when the last tunnel has been told, and has had a moment to leave.
+// clients do not all come back at once. A handshake that is under way and succeeds later is closed as it opens. Drain returns
+// when all tunnels have ended, and at the latest EndTimeout after it has closed the last one.
 func (p *Pool) Drain(host *Host, over time.Duration) {
 	host.leaving.Store(true)
 	var leaving []*tunnel
@@ -147,9 +150,9 @@ func (p *Pool) Drain(host *Host, over time.Duration) {
 	waitForEnds(leaving)
 }
 
-// waitForEnds gives tunnels that are closing the time which that may take.
+// waitForEnds waits until the tunnels have ended, for EndTimeout at most.
 func waitForEnds(leaving []*tunnel) {
-	late := time.NewTimer(lingerTimeout)
+	late := time.NewTimer(EndTimeout)
 	defer late.Stop()
 	for _, t := range leaving {
 		select {
