@@ -267,6 +267,46 @@ func TestStampedStyles(t *testing.T) {
 	})
 }
 
+// Rewritten bytes exist under the version that pages give them, and nowhere else.
+func TestPlainURLServesTheFileOnDisk(t *testing.T) {
+	t.Parallel()
+	style := "a { background: url(logo.png) }" + strings.Repeat("/* filler */", 100)
+	files := map[string]string{"app.css": style, "logo.png": "logo", "main.js": mainScript, "worker.js": "1"}
+	site, app, _ := stampedSite(t, files, "stamp html css js")
+	app.answers(`<link rel=stylesheet href="/static/app.css"><script src="/static/main.js"></script>`)
+	_, page := testsite.Fetch(t, site, "GET", "/")
+	for _, name := range []string{"app.css", "main.js"} {
+		_, after, _ := strings.Cut(page, name+"?v=")
+		version, _, _ := strings.Cut(after, `"`)
+		stamped, body := testsite.Fetch(t, site, "GET", "/static/"+name+"?v="+version)
+		if !strings.Contains(body, "?v=") || testsite.Version(body) != version || stamped.Header.Get("Cache-Control") != yearLong {
+			t.Errorf("%s under its version is %q with %q, want the stamped bytes for a year", name, body, stamped.Header.Get("Cache-Control"))
+		}
+		for _, c := range []struct{ query, want, why string }{
+			{"", revalidate, "no version"},
+			{"?v=20260211", revalidate, "nothing proves it"},
+			{"?x=" + version, revalidate, "no version either"},
+			{"?v=" + testsite.Version(files[name]), yearLong, "the digest of the file itself"},
+		} {
+			response, body := testsite.Fetch(t, site, "GET", "/static/"+name+c.query)
+			if body != files[name] || response.Header.Get("Cache-Control") != c.want {
+				t.Errorf("%s%s is %q with %q, want the file with %q (%s)", name, c.query, body, response.Header.Get("Cache-Control"), c.want, c.why)
+			}
+			if response.Header.Get("Etag") == stamped.Header.Get("Etag") || response.Header.Get("Last-Modified") == "" {
+				t.Errorf("%s%s has %v, want its own tag and date", name, c.query, response.Header)
+			}
+		}
+	}
+	testsite.Eventually(t, "both forms compressed", func() bool {
+		for _, path := range []string{"/static/app.css", "/static/app.css" + page[strings.Index(page, "?v="):strings.Index(page, `">`)]} {
+			if response, _ := testsite.Fetch(t, site, "GET", path, "Accept-Encoding", "gzip"); response.Header.Get("Content-Encoding") != "gzip" {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 func TestStampedScripts(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{

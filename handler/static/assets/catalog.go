@@ -3,6 +3,7 @@ package assets
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"iter"
 	"maps"
 	"os"
 	"slices"
@@ -49,6 +50,17 @@ func (c *Catalog) All() func(yield func(*File) bool) {
 	}
 }
 
+// forms yields the files, and after each its stamped form, if there is one.
+func (c *Catalog) forms() iter.Seq[*File] {
+	return func(yield func(*File) bool) {
+		for file := range c.All() {
+			if !yield(file) || file.stamped != nil && !yield(file.stamped) {
+				return
+			}
+		}
+	}
+}
+
 // finish computes what follows from the files.
 func (c *Catalog) finish() {
 	c.index()
@@ -84,7 +96,7 @@ func (c *Catalog) generation() string {
 
 func (c *Catalog) digest() string {
 	sum := sha256.New()
-	for file := range c.All() {
+	for file := range c.forms() {
 		_, _ = sum.Write([]byte(file.Path))
 		_, _ = sum.Write([]byte{0})
 		_, _ = sum.Write(file.digest[:])

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/scan2food/usher/handler/static/assets/variants"
 )
@@ -24,7 +25,7 @@ func isCompressed(f *File) bool {
 func (c *Catalog) hasSidecar(f *File) bool {
 	for _, extension := range variants.Extensions {
 		if extension != "" && c.files[f.Path+extension] != nil {
-			return f.original == nil && f.Size <= maxProved
+			return c.files[f.Path] == f && f.Size <= maxProved
 		}
 	}
 	return false
@@ -35,13 +36,13 @@ func (c *Catalog) hasSidecar(f *File) bool {
 func (c *Catalog) shareVariants(previous *Catalog) {
 	known := make(map[[sha256.Size]byte]*variants.Set)
 	if previous != nil {
-		for _, f := range previous.files {
+		for f := range previous.forms() {
 			if f.variants != nil {
 				known[f.digest] = f.variants
 			}
 		}
 	}
-	for _, f := range c.files {
+	for f := range c.forms() {
 		if f.variants != nil || !isCompressed(f) && !c.hasSidecar(f) {
 			continue
 		}
@@ -57,12 +58,31 @@ func (c *Catalog) contents() (contents []variants.Content) {
 	if c == nil {
 		return nil
 	}
-	for f := range c.All() {
+	for f := range c.forms() {
 		if f.variants != nil {
-			contents = append(contents, variants.Content{Path: f.Path, Set: f.variants, Encode: isCompressed(f)})
+			contents = append(contents, variants.Content{Path: c.formPath(f), Set: f.variants, Encode: isCompressed(f)})
 		}
 	}
 	return contents
+}
+
+// stampedMark is the end of the path that names the stamped form of a file to the maker of variants.
+const stampedMark = " (stamped)"
+
+// formPath names a form of a file to the maker of variants.
+func (c *Catalog) formPath(f *File) string {
+	if c.files[f.Path] != f {
+		return f.Path + stampedMark
+	}
+	return f.Path
+}
+
+// form is the opposite of formPath.
+func (c *Catalog) form(path string) *File {
+	if f := c.files[path]; f != nil {
+		return f
+	}
+	return c.files[strings.TrimSuffix(path, stampedMark)].stamped
 }
 
 // compress makes the variants of a new catalog in the background. It stops the making of those of an older one.
@@ -78,12 +98,12 @@ func (t *Tree) compress(ctx context.Context, previous, catalog *Catalog) {
 type source struct{ catalog *Catalog }
 
 func (s source) Read(path string, scratch *[]byte) ([]byte, error) {
-	return s.catalog.files[path].whole(s.catalog, scratch)
+	return s.catalog.form(path).whole(s.catalog, scratch)
 }
 
 func (s source) Sidecar(path string, coding variants.Coding) (encoded []byte, sidecar string) {
 	beside := s.catalog.files[path+variants.Extensions[coding]]
-	if beside == nil || s.catalog.files[path].original != nil || beside.Size >= s.catalog.files[path].Size {
+	if beside == nil || beside.Size >= s.catalog.form(path).Size {
 		return nil, ""
 	}
 	encoded, err := beside.whole(s.catalog, new([]byte))

@@ -145,7 +145,7 @@ func (t *Tree) put(ctx context.Context, catalog *Catalog, since time.Time) (left
 
 // renewKept renews what is kept already, and returns what is not. The error is that of the context.
 func (t *Tree) renewKept(ctx context.Context, catalog *Catalog) (missing []keeping, err error) {
-	for file := range catalog.All() {
+	for file := range catalog.forms() {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -186,13 +186,14 @@ func (t *Tree) noteReplaced(previous, next *Catalog) {
 		return
 	}
 	var replaced []promises.Promise
-	for path, file := range previous.files {
-		now := next.files[path]
-		if file.Evidence.Kind != NoEvidence || !file.mayBeKept() || now != nil && now.digest == file.digest || t.isKept(file) {
+	for file := range previous.forms() {
+		now := next.files[file.Path]
+		isCurrent := now != nil && (now.digest == file.digest || now.Stamped().digest == file.digest)
+		if file.Evidence.Kind != NoEvidence || !file.mayBeKept() || isCurrent || t.isKept(file) {
 			continue
 		}
 		for _, version := range file.keptUnder() {
-			replaced = append(replaced, promises.Promise{Path: path, Version: version, Digest: file.digest})
+			replaced = append(replaced, promises.Promise{Path: file.Path, Version: version, Digest: file.digest})
 		}
 	}
 	t.reportPromises(t.config.Promises.Add(replaced...))

@@ -65,8 +65,8 @@ type File struct {
 	integrity        atomic.Pointer[string]
 	asked            atomic.Pointer[[]string] // digests of the bytes that stood in a query, and are not the file's version
 	earlier          readerAt                 // bytes that were replaced
-	original         *File                    // as it is on the disk, where other bytes are served
-	circle           string                   // the version of a file whose version is no digest of its bytes
+	stamped          *File                    // the file with the versions of what it refers to; nil if it refers to nothing
+	circle           string                   // the version of a stamped file in a cycle of references: no digest of its bytes
 
 	// header values, made once
 	etag, contentType, contentLength, lastModified []string

@@ -58,7 +58,8 @@ func (h *Handler) find(r *http.Request, f *found) {
 	}
 }
 
-// findVersion replaces a file of the catalog by the bytes that it had under the version in the query.
+// findVersion replaces a file of the catalog by its stamped form, or by the bytes that the file had under the version in the
+// query.
 func (h *Handler) findVersion(r *http.Request, f *found) {
 	if h.hidesTarget(f.site, f.file) {
 		f.file, f.reason = nil, hidden
@@ -66,6 +67,12 @@ func (h *Handler) findVersion(r *http.Request, f *found) {
 	}
 	if r.URL.RawQuery == "" || f.file.Evidence.Kind != NoEvidence {
 		return
+	}
+	if f.file.stamped != nil {
+		if f.version = h.versionEvidence(r.URL.RawQuery, f.file.stamped); f.version.Kind != NoEvidence {
+			f.file = f.file.stamped
+			return
+		}
 	}
 	f.version = h.versionEvidence(r.URL.RawQuery, f.file)
 	if f.version.Kind != NoEvidence || h.findEarlierVersion(r, f) {

@@ -72,8 +72,7 @@ func hiddenPlace(place string) bool {
 
 // hidesTarget reports a link to what a pattern hides.
 func (h *Handler) hidesTarget(site *Site, file *File) bool {
-	disk := file.source().disk
-	return len(h.Hide) > 0 && disk != file.Path && disk != "" && h.Hide.Match(site.Prefix+disk)
+	return len(h.Hide) > 0 && file.disk != file.Path && file.disk != "" && h.Hide.Match(site.Prefix+file.disk)
 }
 
 // maxPath is longer than any file system's path.

@@ -50,7 +50,7 @@ func (h *Handler) noteVersion(r *http.Request, site *Site, file *File) {
 		word, version, _ := strings.Cut(parameter, "=")
 		if version != "" && slices.Contains(h.VersionQuery, word) {
 			site.Ledger.Observe(ledger.Observation{
-				Path: file.Path, Param: word, Version: version, Digest: file.source().digest, Page: pageOf(r),
+				Path: file.Path, Param: word, Version: version, Digest: file.digest, Page: pageOf(r),
 			})
 			return
 		}

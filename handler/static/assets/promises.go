@@ -161,22 +161,20 @@ const retryPromises = time.Minute
 
 // quietAt is when a file will have been quiet for the second time of settle: its change time, and its content under its path.
 func (t *Tree) quietAt(f *File) time.Time {
-	source := f.source()
-	latest := source.identity.latest()
-	if latest.After(source.read) {
-		latest = source.read // the clock of the file system is ahead
+	latest := f.identity.latest()
+	if latest.After(f.read) {
+		latest = f.read // the clock of the file system is ahead
 	}
-	if source.since.After(latest) {
-		latest = source.since
+	if f.since.After(latest) {
+		latest = f.since
 	}
 	return latest.Add(t.config.Vanished)
 }
 
 // isOnDisk reports a file that is on disk as it was read.
 func (f *File) isOnDisk(catalog *Catalog) bool {
-	source := f.source()
-	info, err := catalog.root.Stat(source.disk)
-	return err == nil && identify(info) == source.identity
+	info, err := catalog.root.Stat(f.disk)
+	return err == nil && identify(info) == f.identity
 }
 
 // promisesOf are the URLs of a file that may be given out.

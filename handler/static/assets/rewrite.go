@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"path"
 	"strings"
-	"time"
 
 	"github.com/scan2food/usher/handler/static/fingerprint"
 )
@@ -18,7 +17,7 @@ type Rewritable struct {
 	Content []byte
 }
 
-// Rewritten is what such a file is served as.
+// Rewritten is the stamped form of such a file.
 type Rewritten struct {
 	Content []byte
 	// Version is the file's version where that is no digest of Content: the file is in a circle of references. Else "".
@@ -29,9 +28,9 @@ type Rewritten struct {
 // is a version has none. What is not in the result stays as it is.
 type Rewrite func(files []Rewritable, version func(path string) (string, bool)) map[string]Rewritten
 
-// rewrite has the stylesheets and scripts of the catalog refer to the versions of its other files. Files whose name is a
-// version already stay: their bytes would no longer be those it names.
-func (c *Catalog) rewrite(rewrite Rewrite) {
+// stamp gives the stylesheets and scripts of the catalog that refer to other files a stamped form. Files whose name is a version
+// have none: the bytes would no longer be those that the name is the version of.
+func (c *Catalog) stamp(rewrite Rewrite) {
 	var files []Rewritable
 	for file := range c.All() {
 		if file.Content != nil && !file.IsManifest && file.Evidence.Kind == NoEvidence && mayRefer(file.Path) {
@@ -42,7 +41,7 @@ func (c *Catalog) rewrite(rewrite Rewrite) {
 		return
 	}
 	for name, rewritten := range rewrite(files, c.Version) {
-		c.files[name] = c.files[name].servedAs(rewritten)
+		c.files[name].stamped = c.files[name].rewrittenAs(rewritten)
 	}
 }
 
@@ -55,33 +54,23 @@ func mayRefer(name string) bool {
 	}
 }
 
-// servedAs is the file with other bytes. Its date says nothing of these: they change with what they refer to.
-func (f *File) servedAs(rewritten Rewritten) *File {
+// rewrittenAs returns the stamped form of a file. It has no date: it changes with what it refers to.
+func (f *File) rewrittenAs(rewritten Rewritten) *File {
 	next := &File{
-		Path: f.Path, Size: int64(len(rewritten.Content)), Content: rewritten.Content, Evidence: f.Evidence,
-		fingerprint: fingerprint.Of(rewritten.Content), identity: f.identity, original: f, circle: rewritten.Version,
-		denied: f.denied,
+		Path: f.Path, Size: int64(len(rewritten.Content)), Content: rewritten.Content, disk: f.disk,
+		fingerprint: fingerprint.Of(rewritten.Content), circle: rewritten.Version,
 	}
 	next.digest = next.fingerprint.SHA256()
 	next.prepare()
-	next.lastModified, next.ModTime = nil, time.Time{}
 	return next
 }
 
-// source is the file as it is on the disk.
-func (f *File) source() *File {
-	if f.original != nil {
-		return f.original
+// Stamped returns the form of a file that its version names: the file itself, unless it refers to other files.
+func (f *File) Stamped() *File {
+	if f.stamped != nil {
+		return f.stamped
 	}
 	return f
-}
-
-// Original is the content on the disk, where other bytes are served in its place; nil where they are not.
-func (f *File) Original() []byte {
-	if f.original == nil {
-		return nil
-	}
-	return f.original.Content
 }
 
 // Version is the version of a file, for references to it. A file whose name is a version has none.
@@ -90,7 +79,7 @@ func (c *Catalog) Version(path string) (string, bool) {
 	if file == nil || file.Evidence.Kind != NoEvidence {
 		return "", false
 	}
-	return file.version(), true
+	return file.Stamped().version(), true
 }
 
 func (f *File) version() string {

@@ -67,7 +67,7 @@ func (s *scanner) scan(ctx context.Context, entries []entry) (*Catalog, error) {
 	catalog := &Catalog{files: s.files, root: s.root, manifests: s.manifests}
 	if s.rewrite != nil {
 		catalog.index()
-		catalog.rewrite(s.rewrite)
+		catalog.stamp(s.rewrite)
 	}
 	catalog.finish()
 	return catalog, nil
@@ -199,12 +199,12 @@ func (s *scanner) keepBefore(path string) {
 	}
 }
 
-// before is what the path held in the previous catalog, as it was on the disk.
+// before is what the path held in the previous catalog.
 func (s *scanner) before(path string) *File {
-	if s.previous == nil || s.previous.files[path] == nil {
+	if s.previous == nil {
 		return nil
 	}
-	return s.previous.files[path].source()
+	return s.previous.files[path]
 }
 
 // since is since when a path has the content of a file.

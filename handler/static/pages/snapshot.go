@@ -92,12 +92,12 @@ func (s *snapshot) integrity(urlPath, present string, add bool) (string, bool) {
 	if file == nil || file.Content == nil {
 		return "", false
 	}
+	stamped := file.Stamped()
 	if present == "" {
-		return file.Integrity(), add
+		return stamped.Integrity(), add
 	}
-	original := file.Original()
-	if original == nil || present == file.Integrity() || !stamp.Pins(present, original) {
+	if stamped == file || present == stamped.Integrity() || !stamp.Pins(present, file.Content) {
 		return "", false
 	}
-	return file.Integrity(), true
+	return stamped.Integrity(), true
 }
