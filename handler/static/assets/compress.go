@@ -66,8 +66,8 @@ func (c *Catalog) contents() (contents []variants.Content) {
 	return contents
 }
 
-// stampedMark is the end of the path that names the stamped form of a file to the maker of variants.
-const stampedMark = " (stamped)"
+// stampedMark is the end of the path that names the stamped form of a file to the maker of variants. No path holds a NUL.
+const stampedMark = "\x00stamped"
 
 // formPath names a form of a file to the maker of variants.
 func (c *Catalog) formPath(f *File) string {
