@@ -76,7 +76,7 @@ func (s *scanner) readManifests(entries []entry) error {
 			s.report(m.path, fmt.Errorf("%d paths of the manifest leave its directory, and are not believed", m.manifest.Escapes))
 		}
 		s.manifests = append(s.manifests, m)
-		placed = append(placed, fingerprint.ManifestFile{Manifest: m.manifest, Path: m.path, Written: m.written})
+		placed = append(placed, fingerprint.ManifestFile{Manifest: m.manifest, Path: m.path, Written: m.written, Named: s.named})
 	}
 	s.survey = fingerprint.NewSurvey(walkedTree(entries), placed)
 	return nil
@@ -183,6 +183,9 @@ func (j judgement) is(f *File) bool {
 
 // unaware are the manifests that know nothing of the file's present bytes, by path.
 func (s *scanner) unaware(f *File) []string {
+	if len(f.changedUnder) == 0 {
+		return nil
+	}
 	var paths []string
 	for _, m := range s.manifests {
 		if slices.Contains(f.changedUnder, m.digest) {

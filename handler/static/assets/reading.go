@@ -112,7 +112,7 @@ func (t *Tree) scan(ctx context.Context, root *os.Root, entries walkedTree, part
 	var reporting sync.Mutex
 	s := &scanner{
 		root: root, previous: t.catalog.Load(), memory: t.config.Memory, rewrite: t.config.Rewrite,
-		now: t.config.Now(), fresh: t.fresh, partial: partial, progress: t.progress, every: progressEvery,
+		named: len(t.config.Manifests) > 0, now: t.config.Now(), fresh: t.fresh, partial: partial, progress: t.progress, every: progressEvery,
 		report: func(path string, err error) {
 			reporting.Lock()
 			defer reporting.Unlock()

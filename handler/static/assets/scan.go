@@ -40,6 +40,7 @@ type scanner struct {
 	memory    int64
 	report    func(path string, err error)
 	rewrite   Rewrite // nil: files are served as they are
+	named     bool    // the operator named the manifests
 	now       time.Time
 	fresh     map[string]bool // what was read too soon after it was changed: it may have changed again
 	partial   bool            // a file that is being written stays as it was, instead of stopping the scan

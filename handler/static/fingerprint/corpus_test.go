@@ -52,7 +52,7 @@ func (t tree) survey(test *testing.T) *Survey {
 		if err != nil {
 			test.Fatalf("%s: %v", path, err)
 		}
-		manifests = append(manifests, ManifestFile{m, path, t[path].written})
+		manifests = append(manifests, ManifestFile{Manifest: m, Path: path, Written: t[path].written})
 	}
 	return NewSurvey(t, manifests)
 }

@@ -1,8 +1,9 @@
 package fingerprint
 
 import (
+	"iter"
+	"maps"
 	"path"
-	"slices"
 	"strings"
 	"unicode"
 )
@@ -32,35 +33,52 @@ var marks = []struct {
 	{"Nuxt", "_nuxt/builds/latest.json", "_nuxt/"},
 }
 
-// markedDirectories looks for the marks of frameworks. A directory whose files bear no versions, as a build may be told,
-// is one like any other.
-func markedDirectories(tree Tree) []directory {
-	found := make(map[string]bool)
-	var directories []directory
+// markedDirectories looks for the marks of frameworks, and returns the marked directories by path. A directory counts only if most
+// names in it look as if they contain a version: a build may be told to use none. In such a directory the one name that does
+// (CTABlock.js) is a word.
+func markedDirectories(tree Tree) map[string]directory {
+	marked := make(map[string]directory)
 	for p := range tree.Files() {
-		d, ok := markedBy(p, tree)
-		if ok && !found[d.path] {
-			found[d.path] = true
-			directories = append(directories, d)
+		if d, ok := markedBy(p, tree); ok {
+			if _, known := marked[d.path]; !known {
+				marked[d.path] = d
+			}
 		}
 	}
-	return slices.DeleteFunc(directories, func(d directory) bool { return !d.bearsVersions(tree) })
-}
-
-// bearsVersions reports that most names in the directory look as if they had a version. Elsewhere the one that does
-// (CTABlock.js) is a word.
-func (d directory) bearsVersions(tree Tree) bool {
-	versioned, all := 0, 0
+	type count struct{ versioned, all int }
+	counts := make(map[string]count)
 	for p := range tree.Files() {
-		if !strings.HasPrefix(p, d.path) || isDerived(p) || path.Ext(p) == ".json" {
+		if isDerived(p) || path.Ext(p) == ".json" {
 			continue
 		}
-		all++
-		if d.admits(p) {
-			versioned++
+		for above := range directoriesAbove(p) {
+			d, ok := marked[above]
+			if !ok {
+				continue
+			}
+			c := counts[above]
+			c.all++
+			if d.admits(p) {
+				c.versioned++
+			}
+			counts[above] = c
 		}
 	}
-	return 3*versioned >= 2*all
+	maps.DeleteFunc(marked, func(p string, _ directory) bool { return 3*counts[p].versioned < 2*counts[p].all })
+	return marked
+}
+
+// directoriesAbove yields the directories above a path, each with a final slash, the root as "" first.
+func directoriesAbove(p string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for end := 0; yield(p[:end]); end++ {
+			next := strings.IndexByte(p[end:], '/')
+			if next < 0 {
+				return
+			}
+			end += next
+		}
+	}
 }
 
 func markedBy(p string, tree Tree) (directory, bool) {

@@ -3,7 +3,9 @@ package fingerprint
 import (
 	"encoding/base64"
 	"iter"
+	"maps"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 )
@@ -11,7 +13,8 @@ import (
 // Survey is what the manifests of a tree, and the marks of frameworks in it, say about its files. It is immutable.
 type Survey struct {
 	manifests   []placedManifest
-	directories []directory
+	listed      map[string][]*placedManifest // by the paths that they list, in the order of manifests
+	directories map[string]directory         // by path
 }
 
 // Tree is a directory of files. Paths are relative to its root, with slashes.
@@ -27,6 +30,9 @@ type ManifestFile struct {
 	*Manifest
 	Path    string
 	Written time.Time
+	// Named reports a manifest that the operator named. Any other speaks only for files below its own directory: it may be an
+	// upload.
+	Named bool
 }
 
 // File is one file of the tree.
@@ -74,11 +80,23 @@ type Finding struct {
 	Detail   string
 }
 
-// NewSurvey holds manifests against a tree.
+// NewSurvey compares manifests with a tree. Its work is linear in the size of both.
 func NewSurvey(tree Tree, manifests []ManifestFile) *Survey {
-	s := &Survey{directories: markedDirectories(tree)}
+	s := &Survey{directories: markedDirectories(tree), listed: make(map[string][]*placedManifest)}
+	times := newTimeline(tree)
 	for _, m := range manifests {
-		s.manifests = append(s.manifests, place(m, tree))
+		s.manifests = append(s.manifests, place(m, tree, times))
+	}
+	for i := range s.manifests {
+		m := &s.manifests[i]
+		for path := range m.outputs {
+			s.listed[path] = append(s.listed[path], m)
+		}
+		for path := range m.versions {
+			if _, inName := m.outputs[path]; !inName {
+				s.listed[path] = append(s.listed[path], m)
+			}
+		}
 	}
 	return s
 }
@@ -88,21 +106,25 @@ func (s *Survey) Judge(f File) Finding {
 	if f.Proof != (Proof{}) {
 		return Finding{Evidence: ByDigest, Detail: "the name holds the file's " + f.Proof.Convention}
 	}
-	var doubtful Finding
-	for i := range s.manifests {
-		finding := s.manifests[i].judge(f)
-		if finding.Evidence != NoEvidence || finding.Doubt == OtherBytes {
+	var evidence, doubt Finding
+	for _, m := range s.listed[f.Path] {
+		switch finding := m.judge(f); {
+		case finding.Doubt == OtherBytes:
 			return finding
-		}
-		if finding.Doubt != NoDoubt {
-			doubtful = finding
+		case finding.Doubt != NoDoubt:
+			doubt = finding
+		case evidence == Finding{}:
+			evidence = finding
 		}
 	}
-	if doubtful.Doubt != NoDoubt {
-		return doubtful
+	switch {
+	case evidence != Finding{}:
+		return evidence
+	case doubt != Finding{}:
+		return doubt
 	}
-	for _, d := range s.directories {
-		if d.admits(f.Path) {
+	for above := range directoriesAbove(f.Path) {
+		if d, marked := s.directories[above]; marked && d.admits(f.Path) {
 			return Finding{Evidence: ByDirectory, Detail: d.framework + " keeps versioned files in " + d.path}
 		}
 	}
@@ -112,10 +134,8 @@ func (s *Survey) Judge(f File) Finding {
 // ListedBy are the paths of the manifests that speak of the file.
 func (s *Survey) ListedBy(path string) []string {
 	var by []string
-	for i := range s.manifests {
-		if s.manifests[i].lists(path) {
-			by = append(by, s.manifests[i].Path)
-		}
+	for _, m := range s.listed[path] {
+		by = append(by, m.Path)
 	}
 	return by
 }
@@ -123,8 +143,8 @@ func (s *Survey) ListedBy(path string) []string {
 // Versions are what the manifests give the file as versions for its query.
 func (s *Survey) Versions(path string) []string {
 	var versions []string
-	for i := range s.manifests {
-		if version := s.manifests[i].versions[path]; version != "" {
+	for _, m := range s.listed[path] {
+		if version := m.versions[path]; version != "" {
 			versions = append(versions, version)
 		}
 	}
@@ -133,8 +153,7 @@ func (s *Survey) Versions(path string) []string {
 
 // JudgeVersion says what the manifests know of a version in the query, for what Content.ProveToken does not prove.
 func (s *Survey) JudgeVersion(f File, token string) Finding {
-	for i := range s.manifests {
-		m := &s.manifests[i]
+	for _, m := range s.listed[f.Path] {
 		if m.versions[f.Path] == token && token != "" {
 			return m.hold(f, Output{}, token)
 		}
@@ -151,28 +170,38 @@ type placedManifest struct {
 	until    time.Time // a file that was written later is not of its build
 }
 
-func place(m ManifestFile, tree Tree) placedManifest {
-	p := placedManifest{ManifestFile: m, until: writtenUntil(m.Written, tree)}
+func place(m ManifestFile, tree Tree, times *timeline) placedManifest {
+	p := placedManifest{ManifestFile: m, until: times.writtenUntil(m.Written)}
 	outside := strings.HasPrefix(m.Path, "/") || strings.HasPrefix(m.Path, "..")
-	if base := ManifestBase(m.Path); base != "." && !outside && m.format.placed != fromWhole {
-		p.base = base + "/"
+	own := ""
+	if base := ManifestBase(m.Path); base != "." && !outside {
+		own = base + "/"
 	}
-	p.outputs = relocate(m.Outputs, m.format.placed, p.base, tree)
-	p.versions = relocate(m.Versions, m.format.placed, p.base, tree)
+	if m.format.placed != fromWhole {
+		p.base = own
+	}
+	p.outputs = relocate(m.Outputs, &p, tree)
+	p.versions = relocate(m.Versions, &p, tree)
+	if !m.Named {
+		keepBelow(p.outputs, own)
+		keepBelow(p.versions, own)
+	}
 	return p
 }
 
-// relocate makes the paths of a manifest those of the tree. Of the ones that count by their end, only those are kept
-// that are found.
-func relocate[T any](paths map[string]T, placed placement, base string, tree Tree) map[string]T {
-	if placed != byEnd && base == "" {
-		return paths
-	}
+// keepBelow deletes the paths that are not below a directory.
+func keepBelow[T any](paths map[string]T, directory string) {
+	maps.DeleteFunc(paths, func(path string, _ T) bool { return !strings.HasPrefix(path, directory) })
+}
+
+// relocate translates the paths of a manifest to paths of the tree. Of the paths that count by their end, only those that are found
+// stay.
+func relocate[T any](paths map[string]T, m *placedManifest, tree Tree) map[string]T {
 	located := make(map[string]T, len(paths))
 	for p, value := range paths {
-		if placed != byEnd {
-			located[base+p] = value
-		} else if found, ok := findByEnd(p, base, tree); ok {
+		if m.format.placed != byEnd {
+			located[m.base+p] = value
+		} else if found, ok := m.findByEnd(p, tree); ok {
 			located[found] = value
 		}
 	}
@@ -182,9 +211,14 @@ func relocate[T any](paths map[string]T, placed placement, base string, tree Tre
 // maxPrefix is how many directories a URL prefix or a build may have before the paths of the tree begin.
 const maxPrefix = 8
 
-// findByEnd drops directories from the front of a path until it is that of a file, beside the manifest or in the tree.
-func findByEnd(p, base string, tree Tree) (string, bool) {
-	for _, base := range slices.Compact([]string{base, ""}) {
+// findByEnd removes directories from the front of a path until it is the path of a file, below the manifest's directory or, if the
+// operator named the manifest, below the root.
+func (m *placedManifest) findByEnd(p string, tree Tree) (string, bool) {
+	bases := []string{m.base}
+	if m.Named && m.base != "" {
+		bases = append(bases, "")
+	}
+	for _, base := range bases {
 		for rest, dropped := p, 0; rest != "" && dropped <= maxPrefix; dropped++ {
 			if tree.Has(base + rest) {
 				return base + rest, true
@@ -198,30 +232,37 @@ func findByEnd(p, base string, tree Tree) (string, bool) {
 // writingTime is how long nothing may be written within one build or one copy.
 const writingTime = 2 * time.Second
 
-// writtenUntil is when the build or the copy ended that wrote the manifest. Some tools write it first, and a copy has
-// an order of its own, so that files which belong to it may be later: but then one came close upon the other.
-func writtenUntil(written time.Time, tree Tree) time.Time {
-	var later []time.Time
-	for _, at := range tree.Files() {
-		if at.After(written) {
-			later = append(later, at)
-		}
-	}
-	slices.SortFunc(later, time.Time.Compare)
-	until := written.Add(writingTime)
-	for _, at := range later {
-		if at.After(until) {
-			break
-		}
-		until = at.Add(writingTime)
-	}
-	return until
+// timeline is when the files of a tree were written.
+type timeline struct {
+	times []time.Time // in order
+	ends  []time.Time // of the build or the copy that wrote at each of them
 }
 
-func (m *placedManifest) lists(path string) bool {
-	_, inName := m.outputs[path]
-	_, inQuery := m.versions[path]
-	return inName || inQuery
+func newTimeline(tree Tree) *timeline {
+	t := new(timeline)
+	for _, at := range tree.Files() {
+		t.times = append(t.times, at)
+	}
+	slices.SortFunc(t.times, time.Time.Compare)
+	t.ends = make([]time.Time, len(t.times))
+	for i := len(t.times) - 1; i >= 0; i-- {
+		t.ends[i] = t.times[i].Add(writingTime)
+		if i+1 < len(t.times) && !t.times[i+1].After(t.ends[i]) {
+			t.ends[i] = t.ends[i+1]
+		}
+	}
+	return t
+}
+
+// writtenUntil is when the build or the copy ended that wrote a manifest. Some tools write the manifest first, and a copy has an
+// order of its own, so files of the same build may be newer than the manifest. Then each was written soon after another.
+func (t *timeline) writtenUntil(written time.Time) time.Time {
+	until := written.Add(writingTime)
+	next := sort.Search(len(t.times), func(i int) bool { return t.times[i].After(written) })
+	if next < len(t.times) && !t.times[next].After(until) {
+		return t.ends[next]
+	}
+	return until
 }
 
 func (m *placedManifest) judge(f File) Finding {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"os"
 	"strings"
 	"testing"
@@ -100,12 +101,12 @@ func TestJudgeAge(t *testing.T) {
 func TestJudgeSecondManifest(t *testing.T) {
 	t.Parallel()
 	files := tree{
-		"a/manifest.json":           {`{"x.js":"/x.12c19cb38134d1dfcd8c.js"}`, built.Add(-time.Hour)},
-		"b/manifest.json":           {`{"x.js":"/x.12c19cb38134d1dfcd8c.js"}`, built},
+		"asset-manifest.json":       {`{"files":{"x.js":"/x.12c19cb38134d1dfcd8c.js"}}`, built.Add(-time.Hour)},
+		"manifest.json":             {`{"x.js":"/x.12c19cb38134d1dfcd8c.js"}`, built},
 		"x.12c19cb38134d1dfcd8c.js": {"x", built},
 	}
 	got := files.survey(t).Judge(files.file("x.12c19cb38134d1dfcd8c.js"))
-	if got.Evidence != ByManifest || !strings.Contains(got.Detail, "b/manifest.json") {
+	if got.Evidence != ByManifest || !strings.HasPrefix(got.Detail, "manifest.json") {
 		t.Errorf("%+v, want the newer manifest's word", got)
 	}
 }
@@ -115,7 +116,7 @@ func TestJudgeDenied(t *testing.T) {
 	t.Parallel()
 	const path = "_astro/a.XH4UFCAH.js"
 	files := tree{
-		"a/meta.json":   {`{"inputs":{},"outputs":{"` + path + `":{"bytes":6,"entryPoint":"a.js"}}}`, built},
+		"meta.json":     {`{"inputs":{},"outputs":{"` + path + `":{"bytes":6,"entryPoint":"a.js"}}}`, built},
 		"manifest.json": {`{"a.js":"` + path + `"}`, built},
 		path:            {"other", built},
 	}
@@ -136,7 +137,7 @@ func TestJudgeBase(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		survey := NewSurvey(files, []ManifestFile{{m, manifest, built}})
+		survey := NewSurvey(files, []ManifestFile{{Manifest: m, Path: manifest, Written: built}})
 		for file := range files {
 			if got := survey.Judge(files.file(file)); (got.Evidence == ByManifest) != (file == path) {
 				t.Errorf("%s says of %s: %+v", manifest, file, got)
@@ -145,26 +146,29 @@ func TestJudgeBase(t *testing.T) {
 	}
 }
 
-// A manifest writes URLs; the files lie where their end says.
+// A manifest writes URLs. The files are where the end of the URL says.
 func TestJudgePlaces(t *testing.T) {
 	t.Parallel()
 	const name = "x.12c19cb38134d1dfcd8c.js"
-	for _, c := range []struct{ name, manifest, written, path string }{
-		{"beside", "manifest.json", name, name},
-		{"URL prefix", "manifest.json", "/static/" + name, name},
-		{"URL prefix and directory", "manifest.json", "/static/js/" + name, "js/" + name},
-		{"a CDN", "manifest.json", "https://cdn.example/v1/js/" + name, "js/" + name},
-		{"manifest in a directory", "pack/manifest.json", "/static/pack/js/" + name, "pack/js/" + name},
-		{"files elsewhere in the root", "build/manifest.json", "/js/" + name, "js/" + name},
-		{"manifest outside the root", "../manifest.json", "/static/js/" + name, "js/" + name},
-		{"manifest at an absolute path", "/srv/manifest.json", "../static/js/" + name, "js/" + name},
+	for _, c := range []struct {
+		name, manifest, written, path string
+		named                         bool
+	}{
+		{"beside", "manifest.json", name, name, false},
+		{"URL prefix", "manifest.json", "/static/" + name, name, false},
+		{"URL prefix and directory", "manifest.json", "/static/js/" + name, "js/" + name, false},
+		{"a CDN", "manifest.json", "https://cdn.example/v1/js/" + name, "js/" + name, false},
+		{"manifest in a directory", "pack/manifest.json", "/static/pack/js/" + name, "pack/js/" + name, false},
+		{"files elsewhere in the root", "build/manifest.json", "/js/" + name, "js/" + name, true},
+		{"manifest outside the root", "../manifest.json", "/static/js/" + name, "js/" + name, true},
+		{"manifest at an absolute path", "/srv/manifest.json", "../static/js/" + name, "js/" + name, true},
 	} {
 		files := tree{c.path: {"x", built}}
 		m, err := ReadManifest(c.manifest, []byte(`{"x.js":"`+c.written+`"}`))
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
-		survey := NewSurvey(files, []ManifestFile{{m, c.manifest, built}})
+		survey := NewSurvey(files, []ManifestFile{{Manifest: m, Path: c.manifest, Written: built, Named: c.named}})
 		if got := survey.Judge(files.file(c.path)); got.Evidence != ByManifest {
 			t.Errorf("%s: %+v, want the manifest's word", c.name, got)
 		}
@@ -172,6 +176,86 @@ func TestJudgePlaces(t *testing.T) {
 		if got := survey.Judge(files.file("other/" + name)); got != (Finding{}) {
 			t.Errorf("%s: a file elsewhere of the same name: %+v", c.name, got)
 		}
+	}
+}
+
+// A file with the name of a manifest may be an upload. It says nothing of files that are not below its own directory.
+func TestManifestSpeaksForItsOwnDirectory(t *testing.T) {
+	t.Parallel()
+	const js, css, dll = "app.12c19cb38134d1dfcd8c.js", "assets/app-DdCDtH1A.css", "site.dd3p7ixpdi.css"
+	for _, c := range []struct{ name, manifest, content, path string }{
+		{"webpack, by the end of a path", "uploads/manifest.json", `{"app.js":"/static/` + js + `"}`, js},
+		{"webpack, in another directory", "uploads/manifest.json", `{"app.js":"/js/` + js + `"}`, "js/" + js},
+		{"bundle tracker", "uploads/webpack-stats.json", `{"status":"done","chunks":{},"assets":{"` + js + `":{}}}`, js},
+		{"Create React App", "uploads/asset-manifest.json", `{"files":{"app.js":"/` + js + `"}}`, js},
+		{"esbuild", "uploads/meta.json", `{"inputs":{},"outputs":{"dist/app-A7SLC5SZ.js":{"bytes":1}}}`, "app-A7SLC5SZ.js"},
+		{"Mix", "uploads/mix-manifest.json", `{"/app.js":"/` + js + `"}`, js},
+		{"Vite", "uploads/.vite/manifest.json", `{"app.css":{"file":"` + css + `"}}`, css},
+		{"Vite, above its directory", "uploads/.vite/manifest.json", `{"app.css":{"file":"../` + css + `"}}`, css},
+		{"ASP.NET", "uploads/App.staticwebassets.endpoints.json",
+			`{"Endpoints":[{"Route":"` + dll + `","AssetFile":"` + dll + `","EndpointProperties":[{"Name":"fingerprint","Value":"dd3p7ixpdi"}]}]}`, dll},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			m, err := ReadManifest(c.manifest, []byte(c.content))
+			if err != nil {
+				t.Fatal(err)
+			}
+			files := tree{c.path: {"x", built}, "uploads/" + c.path: {"x", built}}
+			survey := NewSurvey(files, []ManifestFile{{Manifest: m, Path: c.manifest, Written: built}})
+			if got := survey.Judge(files.file(c.path)); got != (Finding{}) {
+				t.Errorf("%s: %+v, want nothing", c.path, got)
+			}
+			if by := survey.ListedBy(c.path); len(by) > 0 {
+				t.Errorf("%s is listed by %q", c.path, by)
+			}
+			delete(files, "uploads/"+c.path)
+			survey = NewSurvey(files, []ManifestFile{{Manifest: m, Path: c.manifest, Written: built}})
+			if got := survey.Judge(files.file(c.path)); got != (Finding{}) {
+				t.Errorf("%s, without a file of that name below: %+v, want nothing", c.path, got)
+			}
+		})
+	}
+}
+
+// countedTree counts how often its files are listed, and looked up.
+type countedTree struct {
+	tree
+	listed, looked int
+}
+
+func (c *countedTree) Has(path string) bool { c.looked++; return c.tree.Has(path) }
+
+func (c *countedTree) Files() iter.Seq2[string, time.Time] { c.listed++; return c.tree.Files() }
+
+// A thousand builds side by side, each with a manifest and a framework's directory, take work for each file once.
+func TestSurveyOfManyBuilds(t *testing.T) {
+	t.Parallel()
+	const builds = 1000
+	files := &countedTree{tree: tree{}}
+	var manifests []ManifestFile
+	for i := range builds {
+		directory := fmt.Sprintf("release-%d/", i)
+		name := "app." + md5Of(directory)[:20] + ".js"
+		files.tree[directory+name] = entry{"x", built.Add(time.Duration(i) * time.Second)}
+		files.tree[directory+"_astro/y.BxqeNUpP.css"] = entry{"y", built}
+		m, err := ReadManifest("manifest.json", []byte(`{"app.js":"/`+name+`"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		manifests = append(manifests, ManifestFile{Manifest: m, Path: directory + "manifest.json", Written: built.Add(time.Duration(i) * time.Second)})
+	}
+	survey := NewSurvey(files, manifests)
+	for path := range files.tree {
+		if len(survey.listed[path]) > 1 {
+			t.Fatalf("%d manifests are asked about %s, want its own", len(survey.listed[path]), path)
+		}
+		if got := survey.Judge(files.file(path)); got.Evidence == NoEvidence {
+			t.Fatalf("%s: %+v, want evidence", path, got)
+		}
+	}
+	if files.listed > 3 || files.looked > 3*builds {
+		t.Errorf("the files were listed %d times, and %d paths looked up, want a fixed number and one for each output", files.listed, files.looked)
 	}
 }
 
