@@ -343,7 +343,7 @@ func TestStampedScripts(t *testing.T) {
 
 	left, _, _ := stampedSite(t, files, "stamp html")
 	testsite.Eventually(t, "the children told", func() bool {
-		for _, line := range left.Logs.With("a script asks for an asset without a version; `stamp js` would give it one") {
+		for _, line := range left.Logs.With("script requests an asset without a version") {
 			if line["script"] == "/static/main.js" && line["asset"] == "/static/worker.js" {
 				return true
 			}

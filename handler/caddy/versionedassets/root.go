@@ -102,10 +102,10 @@ func (a *Handler) treeConfig(ctx caddy.Context, r *Root, memory int64) (assets.T
 		Prefix: r.Prefix, Immutable: a.Immutable,
 	}
 	if len(a.Stamp) > 0 {
-		rewriter := &rewriter{
-			prefix: r.Prefix, words: a.Stamp, versionWord: a.VersionQuery, logger: ctx.Logger(), told: make(map[string]bool),
+		rewriter := &assets.Rewriter{
+			Prefix: r.Prefix, VersionQuery: a.VersionQuery, Styles: a.Stamps(StampCSS), Scripts: a.Stamps(StampJS), Logger: ctx.Logger(),
 		}
-		config.Rewrite = rewriter.rewrite
+		config.Rewrite = rewriter.Rewrite
 	}
 	return config, nil
 }
