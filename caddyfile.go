@@ -51,6 +51,7 @@ import (
 //		}
 //		reject status|close|auto
 //		unlisted refuse|pass
+//		forward_nel
 //		dark_after <n> [<duration>]
 //	}
 func parseWebSocketGate(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
@@ -79,6 +80,7 @@ func parseWebSocketGate(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 		}},
 		oneOf("reject", &g.Reject, "status", "close", "auto"),
 		oneOf("unlisted", &g.Unlisted, "refuse", "pass"),
+		boolean("forward_nel", &g.ForwardNEL),
 		once("dark_after", func(d *caddyfile.Dispenser) error { return parseDarkAfter(d, g) }),
 	)
 	if err != nil {

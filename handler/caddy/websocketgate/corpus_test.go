@@ -136,7 +136,9 @@ var refusals = []refusal{
 	{"Q16", testsite.Get("/ws/a/?key={env.MISSING}", testsite.Upgrade), 401, "key_unknown", "a placeholder is no key"},
 
 	// Headers.
-	{"H1 85", testsite.Get(testsite.Keyed, testsite.Upgrade+"X-Foo: a\x85Daphne-Root-Path: /evil\r\n"), 400, "malformed", "0x85 splits lines in Daphne"},
+	{"H1 85 path", testsite.Get("/ws/b/\x85?key="+testsite.OtherKey, testsite.Upgrade), 400, "malformed", "0x85 splits lines in Autobahn"},
+	{"H1 85 query", testsite.Get(testsite.Keyed+"&x=\x85Origin:x", testsite.Upgrade), 400, "malformed", "the same"},
+	{"H1 a0 query", testsite.Get(testsite.Keyed+"&x=\xa0", testsite.Upgrade), 400, "malformed", "and 0xa0"},
 	{"H1 0b", testsite.Get(testsite.Keyed, testsite.Upgrade+"X-Foo: a\x0bDaphne-Root-Path: /evil\r\n"), 400, "", "vertical tab"},
 	{"H1 0c", testsite.Get(testsite.Keyed, testsite.Upgrade+"X-Foo: a\x0cDaphne-Root-Path: /evil\r\n"), 400, "", "form feed"},
 	{"H1 1c", testsite.Get(testsite.Keyed, testsite.Upgrade+"X-Foo: a\x1cDaphne-Root-Path: /evil\r\n"), 400, "", "file separator"},
@@ -257,6 +259,8 @@ func TestCorpusAccepted(t *testing.T) {
 			testsite.Keyed, map[string]string{"Origin": "http://localhost", "Cookie": "a=b"}, "what was judged is what is sent on"},
 		{"root path", testsite.Get(testsite.Keyed, testsite.Upgrade+"Daphne-Root-Path: /x\r\n"), testsite.Keyed, map[string]string{"Daphne-Root-Path": ""},
 			"Daphne believes it from anybody"},
+		{"H1 85", testsite.Get(testsite.Keyed, testsite.Upgrade+"X-Foo: a\x85Daphne-Root-Path: /evil\r\nCookie: a=b; c=\xc3\x85; d=e\r\n"), testsite.Keyed,
+			map[string]string{"X-Foo": "", "Cookie": "a=b; d=e"}, "0x85 splits lines in Daphne, and is a part of letters"},
 		{"origin", testsite.Get(testsite.Keyed, testsite.Upgrade+"Origin: http://localhost\r\n"), testsite.Keyed, nil, "the site's own page"},
 	} {
 		response := testsite.Exchange(t, site.Addr, c.raw)

@@ -197,7 +197,50 @@ func TestPassUnlisted(t *testing.T) {
 		}
 	}
 	split := testsite.Get("/other/", testsite.Upgrade+"X: a\x85Daphne-Root-Path: /other\r\n")
-	if response := testsite.Exchange(t, site.Addr, split); response.StatusCode != 403 {
-		t.Errorf("a header that Daphne splits in two: status %d, want 403", response.StatusCode)
+	if response := testsite.Exchange(t, site.Addr, split); response.StatusCode != 101 {
+		t.Errorf("a header that Daphne splits in two: status %d, want 101 without the header", response.StatusCode)
+	}
+	if seen := app.Seen(); seen[len(seen)-1].Header["X"] != nil {
+		t.Errorf("the application saw %v, want no header that Daphne splits in two", seen)
+	}
+}
+
+// The log names a field that the application does not get, once; forward_nel forwards it.
+func TestFieldsWithNELAreNamedOnce(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, params, cookie string
+		lines                int
+	}{
+		{"dropped", "", "a=b", 1},
+		{"forwarded", "forward_nel", "a=b; name=\xc3\x85", 0},
+	} {
+		app := testsite.StartApplication(t)
+		site := testsite.Start(t, fmt.Sprintf(`
+			http://localhost
+			websocket_gate {
+				route a /ws/a/ {
+					key %s
+				}
+				%s
+			}
+			reverse_proxy %s
+		`, testsite.GoodKey, c.params, app.Addr))
+		for range 2 {
+			response := testsite.Exchange(t, site.Addr, testsite.Get(testsite.Keyed, testsite.Upgrade+"Cookie: a=b; name=\xc3\x85\r\n"))
+			if response.StatusCode != 101 {
+				t.Fatalf("%s: status %d, want 101", c.name, response.StatusCode)
+			}
+		}
+		testsite.Eventually(t, "both ended", func() bool { return len(site.Logs.With("WSDISCONNECT")) == 2 })
+		for _, seen := range app.Seen() {
+			if got := seen.Header.Get("Cookie"); got != c.cookie {
+				t.Errorf("%s: the application saw %q, want %q", c.name, got, c.cookie)
+			}
+		}
+		lines := site.Logs.With("header field holds 0x85; not forwarded")
+		if len(lines) != c.lines || c.lines > 0 && lines[0]["field"] != "Cookie name" {
+			t.Errorf("%s: logged %v, want %d lines", c.name, lines, c.lines)
+		}
 	}
 }

@@ -36,6 +36,10 @@ type Handler struct {
 	// attempt that is a route's path in disguise (other case, encoded, doubled slashes) is refused all the same.
 	Unlisted string `json:"unlisted,omitempty"`
 
+	// Whether the application gets header fields that hold the byte 0x85, at which Daphne before 4.2.2 splits lines. Default:
+	// they are left out, of Cookie the pairs alone, and the log names them once.
+	ForwardNEL bool `json:"forward_nel,omitempty"`
+
 	// How a refusal is told: by `status` (default), by `close` (the handshake is completed, then closed with a code that
 	// scripts in a browser can read), or `auto`: by `close` to browsers, by `status` to everybody else.
 	Reject string `json:"reject,omitempty"`
@@ -58,6 +62,7 @@ type Handler struct {
 	site    string      // tells its sockets from those of other gates, also after a reload
 	live    atomic.Bool // the configuration that this gate belongs to is in force
 	retired sync.Once
+	dropped droppedFields
 }
 
 // CaddyModule tells Caddy of the module.
@@ -133,6 +138,7 @@ func (g *Handler) coreConfig(ring *keys.Ring, server *caddyhttp.Server) (gate.Co
 		Closer:       refusalCloser,
 		Refusals:     refusalBound,
 		PassUnlisted: g.Unlisted == "pass",
+		ForwardNEL:   g.ForwardNEL,
 		Registry:     socketlog.Registry(),
 		Owner:        g.owner,
 		External:     request.ExternalOrigin,
@@ -242,6 +248,9 @@ func (g *Handler) serve(w http.ResponseWriter, r *http.Request, d *gate.Decision
 	err := g.gate.ServeHTTP(w, r, d, next)
 	if d.Rejected() {
 		g.refused(r, d)
+	}
+	if d.Dropped != nil {
+		g.dropped.log(g.logger, d.Dropped)
 	}
 	if d.NotIssued != nil {
 		g.notIssued(r, d.NotIssued)

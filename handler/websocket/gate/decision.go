@@ -30,14 +30,18 @@ type Decision struct {
 	RetryAfter time.Duration
 	// Socket is set by [Gate.ServeHTTP] on an admitted handshake, before it calls the next handler.
 	Socket *sockets.Socket
+	// Dropped is set by [Gate.ServeHTTP]: the names of the header fields that the application does not get, since they hold the
+	// byte 0x85.
+	Dropped []string
 	// NotIssued is set by [Gate.ServeHTTP] on a page that should carry a ticket and does not.
 	NotIssued error
 
 	// the credential of the request, to remove it
 	value, decoded string
 	// one use of a ticket that is good once, and the end of the ticket; zero for all other credentials
-	use   keys.Use
-	until time.Time
+	use           keys.Use
+	until         time.Time
+	dropLineBytes bool
 	// the tickets that the response to a page may carry
 	issuers []*issuer
 }
@@ -69,7 +73,12 @@ func (g *Gate) Decide(r *http.Request) *Decision {
 		return g.decidePage(r)
 	case handshake == PlainHTTP:
 		return &Decision{Outcome: NotWebSocket, Route: route}
-	case route == nil && fault == nil && g.config.PassUnlisted && !g.table.Disguised(r.URL) && !hasForbiddenBytes(r.Header):
+	case hasTargetBytes(r):
+		return &Decision{Outcome: Malformed, Route: route, Fault: &faultTargetBytes}
+	case route == nil && fault == nil && g.config.PassUnlisted && !g.table.Disguised(r.URL) && !hasControlBytes(r.Header):
+		if g.dropsLineBytes(r) {
+			return &Decision{dropLineBytes: true}
+		}
 		return passed
 	case handshake == Tunnel:
 		return &Decision{Outcome: Malformed, Route: route, Fault: &faultTunnel}
@@ -78,7 +87,7 @@ func (g *Gate) Decide(r *http.Request) *Decision {
 	case route == nil:
 		return g.decideUnlisted(r, fault)
 	}
-	d := &Decision{Route: route}
+	d := &Decision{Route: route, dropLineBytes: g.dropsLineBytes(r)}
 	if d.Fault = CheckHandshake(r); d.Fault != nil {
 		d.Outcome = Malformed
 		return d
@@ -92,6 +101,10 @@ func (g *Gate) Decide(r *http.Request) *Decision {
 		d.Outcome = PageOutdated
 	}
 	return d
+}
+
+func (g *Gate) dropsLineBytes(r *http.Request) bool {
+	return !g.config.ForwardNEL && hasLineBytes(r.Header)
 }
 
 var faultAdmittedBefore = Fault{http.StatusForbidden,

@@ -64,6 +64,8 @@ type Config struct {
 	Refusals *sockets.Refusals
 	// PassUnlisted passes requests for other protocols whose path no route lists. Default: they are rejected.
 	PassUnlisted bool
+	// ForwardNEL forwards header fields that hold this byte. Default: they are dropped, since some applications split lines at it.
+	ForwardNEL bool
 	// Registry holds the open sockets.
 	Registry *sockets.Registry
 	// Owner logs and counts the admitted sockets. Default: nil.

@@ -35,6 +35,9 @@ const rootPathHeader = "Daphne-Root-Path"
 // socket that next opens. When it returns, d is final: it holds the outcome that the caller logs and counts.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, d *Decision, next Next) error {
 	delete(r.Header, rootPathHeader)
+	if d.dropLineBytes && !d.Rejected() {
+		d.Dropped = dropLineBytes(r.Header)
+	}
 	switch d.Outcome {
 	case Passed:
 		if len(d.issuers) > 0 {

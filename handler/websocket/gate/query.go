@@ -112,3 +112,19 @@ func elements(lines []string, visit func(element string)) {
 		}
 	}
 }
+
+// withoutElements removes the elements of a line for which drop returns true. drop gets them trimmed. Every other byte stays
+// unchanged, but for blanks at the start.
+func withoutElements(line, separator string, drop func(element string) bool) string {
+	elements := strings.Split(line, separator)
+	kept := elements[:0:len(elements)]
+	for _, element := range elements {
+		if !drop(strings.Trim(element, " \t")) {
+			kept = append(kept, element)
+		}
+	}
+	if len(kept) == len(elements) {
+		return line
+	}
+	return strings.TrimLeft(strings.Join(kept, separator), " \t")
+}

@@ -93,34 +93,14 @@ func (s stripper) line(name, line string) string {
 }
 
 func (s stripper) cookieLine(line string) string {
-	pairs := strings.Split(line, ";")
-	kept := pairs[:0:len(pairs)]
-	for _, pair := range pairs {
-		name, _, _ := strings.Cut(strings.Trim(pair, " \t"), "=")
-		if s.named(InCookie, strings.Trim(name, " \t")) || s.contains(pair) {
-			continue
-		}
-		kept = append(kept, pair)
-	}
-	if len(kept) == len(pairs) {
-		return line
-	}
-	return strings.TrimLeft(strings.Join(kept, ";"), " \t")
+	return withoutElements(line, ";", func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return s.named(InCookie, strings.Trim(name, " \t")) || s.contains(pair)
+	})
 }
 
 func (s stripper) protocolLine(line string) string {
-	all := strings.Split(line, ",")
-	kept := all[:0:len(all)]
-	for _, element := range all {
-		if s.protocolElement(strings.Trim(element, " \t")) {
-			continue
-		}
-		kept = append(kept, element)
-	}
-	if len(kept) == len(all) {
-		return line
-	}
-	return strings.TrimLeft(strings.Join(kept, ","), " \t")
+	return withoutElements(line, ",", s.protocolElement)
 }
 
 func (s stripper) protocolElement(element string) bool {
