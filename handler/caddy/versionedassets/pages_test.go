@@ -156,7 +156,8 @@ func TestStampedPageInEveryCoding(t *testing.T) {
 		if err != nil {
 			continue // reset before the header
 		}
-		if _, err := io.ReadAll(response.Body); err == nil {
+		half, err := io.ReadAll(response.Body)
+		if untouched := response.Header.Get("Content-Encoding") == coding && bytes.Equal(half, body); err == nil && !untouched {
 			t.Errorf("%s: half a body looks whole", coding)
 		}
 		response.Body.Close()

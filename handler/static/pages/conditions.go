@@ -1,12 +1,14 @@
 package pages
 
 import (
+	"iter"
 	"net/http"
+	"path"
 	"regexp"
 	"strings"
 )
 
-// An entity tag of a stamped page ends in a mark and the generation, in place of the quote.
+// tagMark and the generation stand before the closing quote of the entity tag of a stamped page.
 const tagMark = "-u"
 
 var (
@@ -14,8 +16,8 @@ var (
 	marks = regexp.MustCompile(tagMark + `[0-9a-z]{13}"`)
 )
 
-// restoreMatch turns our entity tags in If-Match into those of the application (RFC 9110, 13.1.1). Who reads wants the page as it
-// was stamped; who writes wants that nobody else wrote meanwhile, and the assets are no part of what is written.
+// restoreMatch turns the entity tags of stamped pages in If-Match into those of the application (RFC 9110, 13.1.1). GET and HEAD
+// ask for the page as it was stamped. Other methods ask that nobody else changed the page, of which the assets are no part.
 func (s *Stamper) restoreMatch(r *http.Request) *http.Request {
 	lines := r.Header["If-Match"]
 	if len(lines) == 0 {
@@ -37,17 +39,17 @@ func (s *Stamper) restoreMatch(r *http.Request) *http.Request {
 	return r
 }
 
-// conditions takes out of a request what would have the application answer with 304 where the page has other versions by
-// now, or with a part of a page.
+// conditions returns the request without the preconditions that would be evaluated for another page than the stamped one. A
+// request for a page must not be answered with 304 if the page names other versions by now, nor with a part of a page.
 func (w *writer) conditions(r *http.Request) *http.Request {
-	navigates := isNavigation(r)
+	mayBePage := isNavigation(r) && !w.stamper.isNoPage(w.snapshot, r.URL.Path)
 	tags := r.Header["If-None-Match"]
-	if len(tags) == 0 && !(navigates && (r.Header["If-Modified-Since"] != nil || r.Header["Range"] != nil)) {
+	if len(tags) == 0 && !(mayBePage && (r.Header["If-Modified-Since"] != nil || r.Header["Range"] != nil)) {
 		return r
 	}
 	r = r.WithContext(r.Context())
 	r.Header = r.Header.Clone()
-	if navigates {
+	if mayBePage {
 		delete(r.Header, "If-Modified-Since")
 		delete(r.Header, "Range")
 		delete(r.Header, "If-Range")
@@ -56,23 +58,22 @@ func (w *writer) conditions(r *http.Request) *http.Request {
 	if w.forgets {
 		return r // 304 would not reach the browser's cache with Clear-Site-Data
 	}
-	if kept := w.restore(tags, navigates); len(kept) > 0 {
+	if kept := w.restore(tags, mayBePage); len(kept) > 0 {
 		r.Header["If-None-Match"] = []string{strings.Join(kept, ", ")}
 	}
 	return r
 }
 
-// restore turns our entity tags into those of the application. A page that was stamped otherwise is not the current one,
-// nor is one that a browser got before there was any stamping.
-func (w *writer) restore(lines []string, navigates bool) (kept []string) {
-	for tag := range strings.SplitSeq(strings.Join(lines, ","), ",") {
-		tag = strings.Trim(tag, " \t")
+// restore turns the entity tags of pages that were stamped as now into those of the application. It drops the tags of pages that
+// were stamped otherwise and, if the response may be a page, of pages that were not stamped.
+func (w *writer) restore(lines []string, mayBePage bool) (kept []string) {
+	for tag := range entityTags(strings.Join(lines, ",")) {
 		original, isCurrent := strings.CutSuffix(tag, tagMark+w.snapshot.generation+`"`)
 		switch {
 		case isCurrent:
 			w.restored = true
 			kept = append(kept, original+`"`)
-		case ours.MatchString(tag), tag == "", navigates:
+		case ours.MatchString(tag), mayBePage:
 		default:
 			kept = append(kept, tag)
 		}
@@ -80,7 +81,53 @@ func (w *writer) restore(lines []string, navigates bool) (kept []string) {
 	return kept
 }
 
-// isNavigation reports a request whose answer a browser will show: by the destination that it states, or by what it accepts.
+// entityTags yields the members of a list of entity tags. A tag in quotes may hold commas (RFC 9110, 8.8.3).
+func entityTags(list string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for {
+			list = strings.TrimLeft(list, " \t,")
+			if list == "" {
+				return
+			}
+			end := strings.IndexByte(list, ',')
+			if opening := strings.IndexByte(list, '"'); opening >= 0 && (end < 0 || opening < end) {
+				if closing := strings.IndexByte(list[opening+1:], '"'); closing >= 0 {
+					end = opening + 1 + closing + 1
+				}
+			}
+			if end < 0 {
+				end = len(list)
+			}
+			if !yield(strings.TrimRight(list[:end], " \t")) {
+				return
+			}
+			list = list[end:]
+		}
+	}
+}
+
+// isNoPage reports a URL path whose response is no page: by the served file, by the extension, or by the last response.
+func (s *Stamper) isNoPage(now *snapshot, urlPath string) bool {
+	if catalog, rest := now.find(urlPath); catalog != nil && catalog.Lookup(rest) != nil {
+		return !hasPageExtension(rest)
+	}
+	switch strings.ToLower(path.Ext(urlPath)) {
+	case ".pdf", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".svg", ".ico", ".mp4", ".webm", ".mov", ".mp3", ".m4a", ".ogg", ".wav",
+		".txt", ".csv", ".json", ".xml", ".zip", ".js", ".mjs", ".css":
+		return true
+	}
+	return s.notPages.has(urlPath)
+}
+
+func hasPageExtension(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".html", ".htm", ".xhtml":
+		return true
+	}
+	return false
+}
+
+// isNavigation reports a request whose response a browser will show: by Sec-Fetch-Dest, or by Accept.
 func isNavigation(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Dest") {
 	case "document", "iframe", "frame", "embed", "object":

@@ -7,8 +7,8 @@ import (
 
 // isEligible reports whether a response is a page, and one that may be changed.
 func isEligible(status int, header http.Header) bool {
-	switch status {
-	case http.StatusSwitchingProtocols, http.StatusNoContent, http.StatusPartialContent, http.StatusNotModified:
+	if status == http.StatusSwitchingProtocols || status == http.StatusNoContent || status == http.StatusPartialContent ||
+		status >= 300 && status < 400 {
 		return false
 	}
 	if !isStampableHTML(header.Get("Content-Type")) || noTransform(header) || header.Get("Signature") != "" {
@@ -19,6 +19,20 @@ func isEligible(status int, header http.Header) bool {
 		return false
 	}
 	return len(header["Content-Encoding"]) == 0 || len(header["Content-Encoding"]) == 1 && decodes(header.Get("Content-Encoding"))
+}
+
+// codingOf returns the content coding, or "" for none.
+func codingOf(header http.Header) string {
+	coding := strings.ToLower(strings.TrimSpace(header.Get("Content-Encoding")))
+	if coding == "identity" {
+		return ""
+	}
+	return coding
+}
+
+// isEmptyEncoded reports a body of no bytes that claims a content coding. Some applications mark redirects and empty pages so.
+func isEmptyEncoded(header http.Header) bool {
+	return header.Get("Content-Length") == "0" && codingOf(header) != ""
 }
 
 // noTransform is RFC 9111, 5.2.2.6: who stands between must not change the content.

@@ -33,11 +33,12 @@ type Stamper struct {
 	Config
 	prefixes []string
 	current  atomic.Pointer[snapshot] // see now
+	notPages *pathTable
 }
 
 // New makes a Stamper.
 func New(config Config) *Stamper {
-	s := &Stamper{Config: config}
+	s := &Stamper{Config: config, notPages: newPathTable()}
 	for _, site := range config.Sites {
 		s.prefixes = append(s.prefixes, site.Prefix)
 	}

@@ -10,22 +10,39 @@ import (
 	"github.com/scan2food/usher/handler/static/stamp"
 )
 
-// writer stamps a response if that is a page.
+// writer stamps a response if it is a page. The header of a response that may be a page waits for the first bytes of the body:
+// a body that is no HTML passes with its header untouched.
 type writer struct {
 	http.ResponseWriter
 	stamper  *Stamper
 	request  *http.Request
 	snapshot *snapshot
-	restored bool // the request was asked about a page that was stamped as it would be now
+	restored bool // the request has the entity tag of the page as it would be stamped now
 	forgets  bool // the browser is told to clear its cache
 
-	decided bool
+	state   state
 	status  int
-	page    *stamp.Page // nil: the response passes as it is
-	begun   bool        // the first byte of the body was seen
-	coding  string
-	decoder *decoding
+	page    *stamp.Page // of a response that is stamped
+	decoder *decoder    // of a compressed response that may be a page
+	seen    []byte      // the first bytes of the body, while they do not tell what it is
+	raw     []byte      // the same, as the handler wrote them, if they are compressed
 }
+
+// state is how far a response was decided.
+type state byte
+
+const (
+	undecided state = iota // the handler has written no header
+	candidate              // the header waits for the first bytes of the body
+	passing                // the response passes untouched
+	stamping
+)
+
+// maxSeen is how many bytes are looked at to tell what a body is.
+const maxSeen = 1 << 10
+
+// maxRaw is how many compressed bytes are kept until the first decoded byte.
+const maxRaw = 64 << 10
 
 // Unwrap lets http.ResponseController reach the writer below.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
@@ -36,18 +53,62 @@ func (w *writer) location() *url.URL {
 	return &url.URL{Host: w.request.Host, Path: at.Path, RawPath: at.RawPath}
 }
 
-// WriteHeader decides whether the response is a page that may be changed.
+// WriteHeader decides from the header whether the response may be a page.
 func (w *writer) WriteHeader(status int) {
-	if w.decided {
+	switch {
+	case w.state == candidate:
+		return // as net/http does with a second header
+	case w.state != undecided:
+		w.ResponseWriter.WriteHeader(status)
+		return
+	case status < 200 && status != http.StatusSwitchingProtocols:
+		w.stampLinks()
 		w.ResponseWriter.WriteHeader(status)
 		return
 	}
-	w.stampLinks()
-	if status >= 200 || status == http.StatusSwitchingProtocols {
-		w.decided, w.status = true, status
-		w.decide(status)
+	header := w.Header()
+	w.status = status
+	w.stamper.notPages.note(w.request.URL.Path, status, header)
+	switch {
+	case status == http.StatusNotModified && w.restored:
+		w.notModified(header)
+	case isEligible(status, header) && w.request.Method == http.MethodHead:
+		w.changeHeader(header)
+	case isEligible(status, header) && !isEmptyEncoded(header):
+		w.state = candidate
+		if coding := codingOf(header); coding != "" {
+			w.decoder = startDecoder(coding, (*decoded)(w))
+		}
+		return
+	case isHTML(header) && (status < 300 || status >= 400):
+		setNoCache(header)
+		w.clearSiteData(header)
 	}
+	w.state = passing
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// notModified makes the header of a 304 for a page that is stamped as it would be now (RFC 9110, 15.4.5).
+func (w *writer) notModified(header http.Header) {
+	w.tag(header)
+	w.addGeneration(header)
+	setNoCache(header)
+	delete(header, "Last-Modified")
+}
+
+// changeHeader makes the header of a stamped page.
+func (w *writer) changeHeader(header http.Header) {
+	w.stampLinks()
+	setNoCache(header)
+	w.clearSiteData(header)
+	w.tag(header)
+	w.addGeneration(header)
+	for _, name := range []string{
+		"Content-Length", "Content-Encoding", "Last-Modified", "Accept-Ranges",
+		"Content-Md5", "Digest", "Content-Digest", "Repr-Digest", // of other bytes
+	} {
+		delete(header, name)
+	}
 }
 
 func (w *writer) stampLinks() {
@@ -63,42 +124,8 @@ func (w *writer) stampLinks() {
 	header["Link"] = stamped
 }
 
-func (w *writer) decide(status int) {
-	header := w.Header()
-	if status == http.StatusNotModified && w.restored {
-		w.tag(header)
-		w.addGeneration(header)
-		setNoCache(header) // as the page was (RFC 9110, 15.4.5)
-		delete(header, "Last-Modified")
-		return
-	}
-	if isHTML(header) && status >= 200 && status != http.StatusNotModified {
-		setNoCache(header)
-		w.clearSiteData(header)
-	}
-	if !isEligible(status, header) {
-		return
-	}
-	w.coding = strings.ToLower(strings.TrimSpace(header.Get("Content-Encoding")))
-	w.tag(header)
-	w.addGeneration(header)
-	for _, name := range []string{
-		"Content-Length", "Content-Encoding", "Last-Modified", "Accept-Ranges",
-		"Content-Md5", "Digest", "Content-Digest", "Repr-Digest", // of other bytes
-	} {
-		delete(header, name)
-	}
-	if w.request.Method == http.MethodHead {
-		return
-	}
-	w.page = w.snapshot.rewriter.Page(w.ResponseWriter, w.location())
-	if w.coding != "" && w.coding != "identity" {
-		w.decoder = startDecoding(w.coding, w.page)
-	}
-}
-
-// revalidated has browsers ask each time for a page that says nothing of it: they would guess, and show one of before (RFC 9111,
-// 4.2.2).
+// setNoCache sets Cache-Control: no-cache if the response has no caching headers. Browsers would otherwise apply heuristic
+// freshness and show an earlier page (RFC 9111, 4.2.2).
 func setNoCache(header http.Header) {
 	if header["Cache-Control"] == nil && header["Expires"] == nil {
 		header["Cache-Control"] = []string{"no-cache"}
@@ -112,50 +139,134 @@ func (w *writer) tag(header http.Header) {
 	}
 }
 
-// addGeneration says at which generation the page is served, where its scripts can read it: in the performance entry of the
-// navigation (Server Timing, 4). It belongs to this page, as no cookie would.
+// addGeneration sends the generation of the page where its scripts can read it: in the performance entry of the navigation
+// (Server Timing, 4). A cookie would not belong to this page alone.
 func (w *writer) addGeneration(header http.Header) {
 	header["Server-Timing"] = append(header["Server-Timing"], `usher;desc="`+w.snapshot.generation+`"`)
 }
 
 func (w *writer) Write(data []byte) (int, error) {
-	if !w.decided {
+	if w.state == undecided {
 		if w.Header()["Content-Type"] == nil && w.Header()["Content-Encoding"] == nil {
 			w.Header().Set("Content-Type", http.DetectContentType(data)) // as net/http would
 		}
 		w.WriteHeader(http.StatusOK)
 	}
 	switch {
-	case w.page == nil:
+	case w.state == passing:
 		return w.ResponseWriter.Write(data)
 	case w.decoder != nil:
-		return w.decoder.Write(data)
+		return w.writeEncoded(data)
+	default:
+		return (*decoded)(w).Write(data)
 	}
-	if !w.begun && len(data) > 0 {
-		w.begun = true
-		if bytes.IndexByte([]byte{0xfe, 0xff, 0}, data[0]) >= 0 { // a byte order mark of UTF-16, or UTF-32
-			w.page = nil
-			return w.ResponseWriter.Write(data)
-		}
-	}
-	return w.page.Write(data)
 }
 
-// ReadFrom leaves the copying of what is no page to the writer below, and so to the kernel.
+// writeEncoded passes compressed bytes to the decoder. If the first of them cannot be decoded, the response passes untouched.
+func (w *writer) writeEncoded(data []byte) (int, error) {
+	if w.state == candidate {
+		w.raw = append(w.raw, data...)
+	}
+	err := w.decoder.write(data)
+	switch {
+	case w.state == candidate && (err != nil || len(w.raw) > maxRaw), w.state == passing:
+		return len(data), w.passRaw()
+	case w.state == stamping:
+		w.raw = nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return len(data), nil
+}
+
+// passRaw lets a compressed response pass untouched from its first byte on.
+func (w *writer) passRaw() error {
+	w.state = passing
+	w.decoder.abandon()
+	w.decoder = nil
+	w.ResponseWriter.WriteHeader(w.status)
+	raw := w.raw
+	w.raw = nil
+	_, err := w.ResponseWriter.Write(raw)
+	return err
+}
+
+// decoded takes the body of a response that may be a page, without its content coding.
+type decoded writer
+
+func (d *decoded) Write(data []byte) (int, error) {
+	w := (*writer)(d)
+	switch w.state {
+	case passing:
+		return len(data), nil // the response passes as the handler wrote it
+	case stamping:
+		return w.page.Write(data)
+	}
+	w.seen = append(w.seen, data...)
+	isPage, known := looksLikePage(w.seen)
+	if !known && len(w.seen) < maxSeen {
+		return len(data), nil
+	}
+	return len(data), w.begin(isPage || !known)
+}
+
+// begin writes the header, and what was seen of the body.
+func (w *writer) begin(isPage bool) error {
+	seen := w.seen
+	w.seen = nil
+	if !isPage {
+		w.state = passing
+		if w.decoder != nil {
+			return nil // see writeEncoded
+		}
+		w.ResponseWriter.WriteHeader(w.status)
+		_, err := w.ResponseWriter.Write(seen)
+		return err
+	}
+	w.state = stamping
+	w.changeHeader(w.Header())
+	w.ResponseWriter.WriteHeader(w.status)
+	w.page = w.snapshot.rewriter.Page(w.ResponseWriter, w.location())
+	_, err := w.page.Write(seen)
+	return err
+}
+
+// looksLikePage reports whether a body begins like HTML in an ASCII-compatible charset. Some applications send JSON as text/html.
+// Not known: there was only white space.
+func looksLikePage(body []byte) (isPage, known bool) {
+	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
+	body = bytes.TrimLeft(body, " \t\r\n\f")
+	if len(body) == 0 {
+		return false, false
+	}
+	switch body[0] {
+	case '{', '[', 0xfe, 0xff, 0: // JSON, or the byte order mark of UTF-16 or UTF-32
+		return false, true
+	}
+	return true, true
+}
+
+// ReadFrom leaves the copying of a response that passes to the writer below, and so to the kernel.
 func (w *writer) ReadFrom(r io.Reader) (int64, error) {
-	if w.decided && w.page == nil {
+	if w.state == passing {
 		return io.Copy(w.ResponseWriter, r)
 	}
 	return io.Copy(struct{ io.Writer }{w}, r)
 }
 
-// FlushError passes a flush on. What is decoded is flushed at its end: where it can be cut is not to be seen.
+// FlushError passes a flush on. All that can be decoded was decoded before.
 func (w *writer) FlushError() error {
-	if !w.decided {
+	if w.state == undecided {
 		w.WriteHeader(http.StatusOK)
 	}
-	if w.decoder != nil {
-		return nil
+	if w.state == candidate {
+		if len(w.seen) == 0 {
+			return nil // the header waits for the body
+		}
+		if err := w.begin(true); err != nil {
+			return err
+		}
 	}
 	if w.page != nil {
 		if err := w.page.Flush(); err != nil {
@@ -167,18 +278,28 @@ func (w *writer) FlushError() error {
 
 // finish writes what was held.
 func (w *writer) finish() error {
-	if w.page == nil {
-		return nil
+	if w.state == undecided && w.Header()["Content-Type"] != nil {
+		w.WriteHeader(http.StatusOK) // net/http would
 	}
 	if w.decoder != nil {
-		if err := w.decoder.finish(); err != nil {
+		if err := w.decoder.finish(); w.state == passing || w.state == candidate && (err != nil || len(w.seen) == 0) {
+			return w.passRaw()
+		} else if err != nil {
 			return err
 		}
+	}
+	if w.state == candidate {
+		if err := w.begin(true); err != nil {
+			return err
+		}
+	}
+	if w.page == nil {
+		return nil
 	}
 	return w.page.Close()
 }
 
-// abandon ends the decoding of a page whose handler did not come to its end.
+// abandon ends the decoding of a response whose handler failed.
 func (w *writer) abandon() {
 	if w.decoder != nil {
 		w.decoder.abandon()

@@ -1,0 +1,288 @@
+package pages
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+
+	"github.com/scan2food/usher/handler/static/assets"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const page = `<!DOCTYPE html><script src="/static/main.js"></script>`
+
+// newStamper stamps with a directory that holds main.js.
+func newStamper(t testing.TB) *Stamper {
+	t.Helper()
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "main.js"), []byte("1"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	tree, err := assets.OpenTree(assets.TreeConfig{Root: root, Logger: zap.NewNop(), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(tree.Close)
+	tree.Catalog(t.Context())
+	return New(Config{
+		Sites: []assets.Site{{Prefix: "/static/", Tree: tree}}, VersionQuery: []string{"v"},
+		OriginalURL: func(r *http.Request) *url.URL { return r.URL },
+		Scheme:      func(*http.Request) string { return "https" },
+	})
+}
+
+// serve is the response to a request.
+func serve(t testing.TB, s *Stamper, handle http.HandlerFunc, method, path string, header ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequest(method, path, nil)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	err := s.Serve(w, r, func(w http.ResponseWriter, r *http.Request) error { handle(w, r); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func gzipped(text string) []byte {
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	_, _ = io.WriteString(w, text)
+	_ = w.Close()
+	return out.Bytes()
+}
+
+// What is no page passes with every byte and field of its header.
+func TestNoPagePassesUntouched(t *testing.T) {
+	t.Parallel()
+	s := newStamper(t)
+	for _, c := range []struct {
+		name   string
+		status int
+		header []string
+		body   string
+		why    string
+	}{
+		{"empty gzip", 200, []string{"Content-Encoding", "gzip", "Content-Length", "0"}, "", "nothing can be decoded"},
+		{"empty gzip without length", 200, []string{"Content-Encoding", "gzip"}, "", "nothing can be decoded"},
+		{"redirect", 302, []string{"Content-Encoding", "gzip", "Content-Length", "0", "Location", "/"}, "", "it is no page"},
+		{"redirect with a page", 302, []string{"Location", "/"}, page, "nobody sees it"},
+		{"missing, marked gzip", 404, []string{"Content-Encoding", "gzip"}, "", "nothing can be decoded"},
+		{"no gzip", 200, []string{"Content-Encoding", "gzip"}, "plain text", "the application is wrong about it"},
+		{"half a gzip header", 200, []string{"Content-Encoding", "gzip"}, "\x1f\x8b\x08", "nothing can be decoded"},
+		{"JSON", 200, []string{"Etag", `"j"`, "Content-Length", "36"}, `{"html":"<img src=/static/main.js>"}`, "it begins with a brace"},
+		{"JSON list", 200, []string{"Last-Modified", "Tue, 24 Nov 2026 10:00:00 GMT"}, " \n[\"<img src=/static/main.js>\"]", "it begins with a bracket"},
+		{"JSON, gzip", 200, []string{"Content-Encoding", "gzip"}, string(gzipped(`["<img src=/static/main.js>"]`)), "the same"},
+		{"part", 206, []string{"Content-Range", "bytes 0-53/54"}, page, "offsets would change"},
+		{"PDF", 200, []string{"Content-Type", "application/pdf", "Accept-Ranges", "bytes"}, "%PDF", "it is no page"},
+	} {
+		w := serve(t, s, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			for i := 0; i < len(c.header); i += 2 {
+				w.Header().Set(c.header[i], c.header[i+1])
+			}
+			w.WriteHeader(c.status)
+			for _, b := range []byte(c.body) {
+				_, _ = w.Write([]byte{b})
+			}
+		}, "GET", "/")
+		if w.Code != c.status || w.Body.String() != c.body {
+			t.Errorf("%s: %d %q, want %d %q (%s)", c.name, w.Code, w.Body, c.status, c.body, c.why)
+		}
+		for i := 0; i < len(c.header); i += 2 {
+			if got := w.Header().Get(c.header[i]); got != c.header[i+1] {
+				t.Errorf("%s: %s is %q, want %q (%s)", c.name, c.header[i], got, c.header[i+1], c.why)
+			}
+		}
+	}
+}
+
+// Browsers show a page whose gzip trailer is wrong.
+func TestGzipWithABadEnd(t *testing.T) {
+	t.Parallel()
+	s := newStamper(t)
+	whole := gzipped(page)
+	wrong := slices.Clone(whole)
+	wrong[len(wrong)-5] ^= 1
+	for name, body := range map[string][]byte{
+		"wrong checksum": wrong, "no trailer": whole[:len(whole)-8], "half a trailer": whole[:len(whole)-3],
+		"garbage behind": append(slices.Clone(whole), "garbage"...), "zeros behind": append(slices.Clone(whole), make([]byte, 512)...),
+		"two members": slices.Concat(gzipped(page[:20]), gzipped(page[20:])),
+	} {
+		w := serve(t, s, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = w.Write(body)
+		}, "GET", "/")
+		if !strings.Contains(w.Body.String(), "main.js?v=") || w.Header().Get("Content-Encoding") != "" {
+			t.Errorf("%s: %q in %q, want the stamped page", name, w.Body, w.Header().Get("Content-Encoding"))
+		}
+	}
+}
+
+// flusher is a compressor that can end a block.
+type flusher interface {
+	io.WriteCloser
+	Flush() error
+}
+
+// What the application compresses and flushes reaches the client before the page has ended.
+func TestCompressedPageStreams(t *testing.T) {
+	t.Parallel()
+	s := newStamper(t)
+	for coding, compressor := range map[string]func(io.Writer) flusher{
+		"gzip": func(w io.Writer) flusher { return gzip.NewWriter(w) },
+		"br":   func(w io.Writer) flusher { return brotli.NewWriter(w) },
+		"zstd": func(w io.Writer) flusher {
+			encoder, err := zstd.NewWriter(w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return encoder
+		},
+	} {
+		w := httptest.NewRecorder()
+		err := s.Serve(w, httptest.NewRequest("GET", "/", nil), func(out http.ResponseWriter, _ *http.Request) error {
+			out.Header().Set("Content-Type", "text/html")
+			out.Header().Set("Content-Encoding", coding)
+			compressed := compressor(out)
+			for _, part := range []string{page + "<p>first", "<p>second"} {
+				_, _ = io.WriteString(compressed, part)
+				_ = compressed.Flush()
+				if err := http.NewResponseController(out).Flush(); err != nil {
+					t.Error(err)
+				}
+				if _, text, _ := strings.Cut(part, "<p>"); !w.Flushed || !strings.HasSuffix(w.Body.String(), text) {
+					t.Errorf("%s: the client has %q (flushed: %v), want it up to %q", coding, w.Body, w.Flushed, text)
+				}
+				w.Flushed = false
+			}
+			return compressed.Close()
+		})
+		if err != nil || !strings.Contains(w.Body.String(), "main.js?v=") {
+			t.Errorf("%s: %v, %q, want the stamped page", coding, err, w.Body)
+		}
+	}
+}
+
+// A picture or a PDF in a tab keeps its conditions, whether its type is known by the extension or from the response before.
+func TestConditionsOfWhatIsNoPage(t *testing.T) {
+	t.Parallel()
+	s := newStamper(t)
+	document := func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/pdf")
+		w.Header().Set("Etag", `"pdf"`)
+		http.ServeContent(w, r, "", time.Unix(1e9, 0), strings.NewReader("%PDF-1.7"))
+	}
+	if got := serve(t, s, document, "GET", "/invoices/5/"); got.Code != 200 {
+		t.Fatalf("the first request: %d", got.Code)
+	}
+	for _, c := range []struct {
+		path   string
+		header []string
+		want   int
+	}{
+		{"/invoice.pdf", []string{"If-None-Match", `"pdf"`}, 304},
+		{"/invoice.pdf", []string{"If-Modified-Since", time.Unix(1e9, 0).UTC().Format(http.TimeFormat)}, 304},
+		{"/invoice.pdf", []string{"Range", "bytes=0-3"}, 206},
+		{"/invoices/5/", []string{"If-None-Match", `"pdf"`}, 304},
+		{"/invoices/5/", []string{"Range", "bytes=0-3", "If-Range", `"pdf"`}, 206},
+		{"/invoices/6/", []string{"If-None-Match", `"pdf"`}, 200}, // it could be a page of before usher
+	} {
+		w := serve(t, s, document, "GET", c.path, append(c.header, "Sec-Fetch-Dest", "document")...)
+		if w.Code != c.want {
+			t.Errorf("%s with %s: %d, want %d", c.path, c.header, w.Code, c.want)
+		}
+	}
+}
+
+// HEAD of a page has the header of GET, and an entity tag with a comma is one tag.
+func TestHeadAndEntityTags(t *testing.T) {
+	t.Parallel()
+	s := newStamper(t)
+	compressed := gzipped(page)
+	handle := func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Header().Set("Etag", `"one, two"`)
+		if r.Header.Get("If-None-Match") == `"one, two"` {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		if r.Method != http.MethodHead {
+			_, _ = w.Write(compressed)
+		}
+	}
+	get, head := serve(t, s, handle, "GET", "/").Header(), serve(t, s, handle, "HEAD", "/").Header()
+	for _, name := range []string{"Etag", "Content-Encoding", "Content-Length", "Cache-Control", "Server-Timing"} {
+		if get.Get(name) != head.Get(name) {
+			t.Errorf("%s is %q with GET and %q with HEAD", name, get.Get(name), head.Get(name))
+		}
+	}
+	for _, tags := range []string{get.Get("Etag"), `"x", ` + get.Get("Etag"), `W/"a,b",` + get.Get("Etag")} {
+		w := serve(t, s, handle, "GET", "/", "If-None-Match", tags, "Sec-Fetch-Dest", "document")
+		if w.Code != 304 || w.Header().Get("Etag") != get.Get("Etag") {
+			t.Errorf("If-None-Match %s: %d with %q, want 304 with the tag of the page", tags, w.Code, w.Header().Get("Etag"))
+		}
+	}
+}
+
+func TestEntityTags(t *testing.T) {
+	t.Parallel()
+	for list, want := range map[string]string{
+		``: ``, `*`: `*`, `"a"`: `"a"`, `"a,b" , W/"c"`: `"a,b"|W/"c"`, ` , "a",,`: `"a"`, `"open`: `"open`, `a, "b,c"`: `a|"b,c"`,
+	} {
+		if got := strings.Join(slices.Collect(entityTags(list)), "|"); got != want {
+			t.Errorf("entityTags(%s) = %s, want %s", list, got, want)
+		}
+	}
+}
+
+func FuzzEntityTags(f *testing.F) {
+	f.Add(`"a,b", W/"c"`)
+	f.Fuzz(func(t *testing.T, list string) {
+		length := 0
+		for tag := range entityTags(list) {
+			if length += len(tag); tag == "" || length > len(list) {
+				t.Fatalf("entityTags(%q) yields %q", list, tag)
+			}
+		}
+	})
+}
+
+// A body in pieces becomes what it becomes at once.
+func FuzzGunzip(f *testing.F) {
+	f.Add(gzipped(page), 3)
+	f.Add(append(gzipped("a"), gzipped("b")...), 1)
+	f.Fuzz(func(t *testing.T, body []byte, size int) {
+		var whole, pieces bytes.Buffer
+		wholeErr := gunzip(bytes.NewReader(body), &whole)
+		d := startDecoder("gzip", &pieces)
+		var err error
+		for rest := body; len(rest) > 0 && err == nil; {
+			n := min(max(size, 1), len(rest))
+			err = d.write(rest[:n])
+			rest = rest[n:]
+		}
+		if finished := d.finish(); (finished == nil) != (wholeErr == nil) || !bytes.Equal(whole.Bytes(), pieces.Bytes()) {
+			t.Errorf("in pieces of %d: %q, %v, at once: %q, %v", size, pieces.Bytes(), finished, whole.Bytes(), wholeErr)
+		}
+	})
+}
