@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/scan2food/usher/handler/static/assets/variants"
 	"github.com/scan2food/usher/internal/testwait"
@@ -128,17 +129,100 @@ func TestGeneration(t *testing.T) {
 	}
 }
 
-func TestOpenTreeRefuses(t *testing.T) {
+func TestOpenTreeRefusesAFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, root := range []string{file, file + "-missing"} {
-		if tree, err := OpenTree(TreeConfig{Root: root, Logger: zap.NewNop(), Now: time.Now}); err == nil {
-			tree.Close()
-			t.Errorf("OpenTree(%s) was taken", filepath.Base(root))
+	if tree, err := OpenTree(TreeConfig{Root: file, Logger: zap.NewNop(), Now: time.Now}); err == nil {
+		tree.Close()
+		t.Error("a file is taken for a directory")
+	}
+}
+
+// A directory that does not exist is 404 and an error in the log, and is served when it appears.
+func TestMissingDirectory(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join(t.TempDir(), "static")
+	core, logs := observer.New(zap.InfoLevel)
+	tree := openTreeAt(t, TreeConfig{Root: root, Settle: 20 * time.Millisecond, Logger: zap.New(core)})
+	h := handlerOf(t, tree)
+	if response := ask(t, h, "GET", "/static/a.js"); response.StatusCode != 404 || response.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%d %v, want 404", response.StatusCode, response.Header)
+	}
+	if why := h.Explain(httptest.NewRequest("GET", "/static/a.js", nil)).Why; why != reasons[noDirectory] {
+		t.Errorf("explained as %q", why)
+	}
+	if err := os.Mkdir(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "a.js"), []byte("a"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "served", func() bool { return ask(t, h, "GET", "/static/a.js").StatusCode == 200 })
+	if errors := logs.FilterLevelExact(zap.ErrorLevel).Len(); errors != 1 {
+		t.Errorf("%d errors logged, want one: %v", errors, logs.All())
+	}
+}
+
+// A deployment that renames directories above the root is seen, though no event tells of it.
+func TestRenamedAboveTheRoot(t *testing.T) {
+	t.Parallel()
+	base := t.TempDir()
+	for _, name := range []string{"app", "app.new"} {
+		if err := os.MkdirAll(filepath.Join(base, name, "static"), 0o755); err != nil {
+			t.Fatal(err)
 		}
+		if err := os.WriteFile(filepath.Join(base, name, "static", "a.js"), []byte(name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tree := openTreeAt(t, TreeConfig{Root: filepath.Join(base, "app", "static"), Settle: 20 * time.Millisecond})
+	if got := content(tree.Catalog(context.Background()), "a.js"); got != "app" {
+		t.Fatalf("a.js is %q", got)
+	}
+	for _, rename := range [][2]string{{"app", "app.old"}, {"app.new", "app"}} {
+		if err := os.Rename(filepath.Join(base, rename[0]), filepath.Join(base, rename[1])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the new directory", func() bool { return content(tree.Current(), "a.js") == "app.new" })
+}
+
+func TestHasMoved(t *testing.T) {
+	t.Parallel()
+	base := t.TempDir()
+	at := func(name string) string { return filepath.Join(base, name) }
+	for _, name := range []string{"one", "two"} {
+		if err := os.Mkdir(at(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, target := range map[string]string{"root": "middle", "middle": "one"} {
+		if err := os.Symlink(target, at(link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := newWatcher(at("root"), nil, false)
+	defer w.close()
+	if w.watch(); w.hasMoved() {
+		t.Error("the root has moved before anything happened")
+	}
+	if err := errors.Join(os.Remove(at("middle")), os.Symlink("two", at("middle"))); err != nil {
+		t.Fatal(err)
+	}
+	if !w.hasMoved() {
+		t.Error("a link in the middle of a chain leads elsewhere, and the root has not moved")
+	}
+	if w.watch(); w.hasMoved() {
+		t.Error("the root has moved again")
+	}
+	if err := os.Remove(at("two")); err != nil {
+		t.Fatal(err)
+	}
+	if !w.hasMoved() {
+		t.Error("the directory is gone, and the root has not moved")
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"iter"
 	"maps"
-	"os"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -25,9 +24,10 @@ type Catalog struct {
 	state       string           // of all bytes that are served
 	directories map[string]bool
 	manifests   []manifestFile
-	root        *os.Root    // for files that are not in memory
-	archive     Archive     // for files that are neither in memory nor on the disk any more; nil: there is none
-	lost        atomic.Bool // a variant that was kept on disk could not be read
+	dir         *directory        // for files that are not in memory; nil if it does not exist
+	problems    map[string]string // why files are not served, by path
+	archive     Archive           // for files that are neither in memory nor on the disk any more; nil: there is none
+	lost        atomic.Bool       // a variant that was kept on disk could not be read
 }
 
 // Lookup finds the file of a path that is relative to the root, or nil.

@@ -20,7 +20,7 @@ const (
 )
 
 // evaluate answers what nearly all requests have: no precondition, or If-None-Match with one entity tag.
-func evaluate(r *http.Request, etag string) condition {
+func evaluate(r *http.Request, etag []string) condition {
 	h := r.Header
 	if h["If-Match"] != nil || h["If-Unmodified-Since"] != nil {
 		return byNetHTTP
@@ -30,7 +30,7 @@ func evaluate(r *http.Request, etag string) condition {
 		switch {
 		case !single:
 			return byNetHTTP
-		case tag == etag:
+		case etag != nil && tag == etag[0]:
 			return notModified
 		}
 	}

@@ -22,6 +22,8 @@ type answer struct {
 	etag    []string
 	// conditional is true if net/http must evaluate preconditions or a Range, which may change the status.
 	conditional bool
+	// passes is true if the next handler answers.
+	passes bool
 }
 
 // reason says why a response is what it is, where the evidence does not say it.
@@ -35,7 +37,11 @@ const (
 	hidden
 	noFinalSlash
 	noFile
+	noDirectory
+	noAccess
+	isChanging
 	isFallback
+	isUnpublished
 	noCoding
 	isServiceWorker
 	isManifest
@@ -52,6 +58,10 @@ var reasons = [...]string{
 	hidden:          "a hide pattern matches",
 	noFinalSlash:    "the path is a directory, and relative references in its page need the final slash",
 	noFile:          "there is no such file",
+	noDirectory:     "the directory does not exist",
+	noAccess:        "the file is on disk and cannot be served",
+	isChanging:      "the file is new, and is being written",
+	isUnpublished:   "the file is new, and not in the current generation",
 	isFallback:      "a navigation without a file gets the fallback; a page names the versions of all other files, so it is revalidated",
 	noCoding:        "the client accepts no content coding that the file has",
 	isServiceWorker: "the script of a service worker is always revalidated",
@@ -68,6 +78,20 @@ var statuses = [...]int{
 	hidden:       http.StatusNotFound,
 	noFinalSlash: http.StatusPermanentRedirect,
 	noFile:       http.StatusNotFound,
+	noDirectory:  http.StatusNotFound,
+	noAccess:     http.StatusNotFound,
+	isChanging:   http.StatusServiceUnavailable,
+}
+
+// isPassable reports a reason for which `pass_thru` hands a request to the next handler: the URL names no file. A pattern of
+// `hide` stays in force, and a file that is being read or written exists.
+func isPassable(why reason) bool {
+	switch why {
+	case wrongMethod, notPlain, noFile, noDirectory:
+		return true
+	default:
+		return false
+	}
 }
 
 // decide chooses the response to a request, of which a holds what was found. It depends on its arguments alone, and changes
@@ -75,6 +99,7 @@ var statuses = [...]int{
 func (h *Handler) decide(r *http.Request, a *answer) {
 	if a.file == nil {
 		a.decideWithoutFile(r)
+		a.passes = h.PassThru && isPassable(a.reason)
 		return
 	}
 	a.status = http.StatusOK
@@ -95,7 +120,7 @@ func (h *Handler) decide(r *http.Request, a *answer) {
 	default:
 		a.etag = a.file.etag
 	}
-	switch evaluate(r, a.etag[0]) {
+	switch evaluate(r, a.etag) {
 	case notModified:
 		a.status = http.StatusNotModified
 	case byNetHTTP:
@@ -128,6 +153,8 @@ func (h *Handler) decideCaching(a *answer, r *http.Request) {
 	a.evidence = evidenceOf(&a.found)
 	why, cacheControl := nothingProves, revalidate
 	switch {
+	case a.reason == isUnpublished: // the generation decides on evidence
+		a.evidence = Evidence{}
 	case isServiceWorkerScript(r):
 		why = isServiceWorker
 	case a.file.IsManifest:
@@ -178,6 +205,8 @@ func (a *answer) why() string {
 			return reasons[nothingProves] + ": " + why
 		}
 		return reasons[nothingProves]
+	case a.reason == noAccess:
+		return reasons[noAccess] + ": " + a.catalog.problems[a.name]
 	default:
 		return reasons[a.reason]
 	}

@@ -10,6 +10,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/scan2food/usher/handler/static/fingerprint"
@@ -107,7 +108,7 @@ func (s *scanner) openManifest(e *entry) (*os.File, error) {
 	if e.outside == "" {
 		return s.open(e)
 	}
-	f, err := os.Open(e.outside)
+	f, err := os.OpenFile(e.outside, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, errChanging // it was there a moment ago
 	}

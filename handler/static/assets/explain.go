@@ -43,6 +43,9 @@ func (h *Handler) explain(r *http.Request, a *answer) Explanation {
 		Prefix: a.site.Prefix, Path: a.name,
 		Status: a.finalStatus(r), CacheControl: a.cacheControl[0], Evidence: a.evidence, Why: a.why(),
 	}
+	if a.passes {
+		return Explanation{Path: a.name, Why: e.Why + ": the next handler answers (pass_thru)"}
+	}
 	if catalog := a.site.Tree.Current(); catalog != nil {
 		e.Generation = catalog.Generation
 	}

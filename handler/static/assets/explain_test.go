@@ -36,6 +36,10 @@ func explainedSite(t testing.TB) (*Handler, *Catalog) {
 	for _, path := range []string{"vendor/jquery.js", "assets/x-DdCDtH1A.js", "_astro/y.BxqeNUpP.css"} {
 		awaitEvidence(t, tree, path)
 	}
+	eventually(t, "the version that a manifest gives worker.js", func() bool {
+		versions := tree.Catalog(context.Background()).Lookup("worker.js").promisedVersions.Load()
+		return versions != nil && len(*versions) > 0
+	})
 	return &Handler{
 		Sites: []Site{{Prefix: "/static/", Tree: tree}}, VersionQuery: []string{"v", "id"}, Explained: true,
 		Hide: Patterns{"*.map"}, Fallback: "/static/index.html",

@@ -52,7 +52,7 @@ func (h *Handler) find(r *http.Request, f *found) {
 			h.findVersion(r, f)
 			return
 		}
-		if !f.findEarlier("") && !h.findEarlierVersion(r, f) {
+		if !f.findEarlier("") && !h.findEarlierVersion(r, f) && !h.findUnpublished(r, f) {
 			h.findPage(r, f)
 		}
 	}
@@ -146,6 +146,22 @@ func (f *found) findEarlier(version string) bool {
 	return true
 }
 
+// findUnpublished finds a file that is on disk and not in the catalog yet.
+func (h *Handler) findUnpublished(r *http.Request, f *found) bool {
+	file, busy := f.site.Tree.unpublished(r.Context(), f.catalog, f.name)
+	switch {
+	case busy:
+		f.reason = isChanging
+	case file == nil:
+		return false
+	case h.hidesTarget(f.site, file):
+		f.reason = hidden
+	default:
+		f.file, f.reason = file, isUnpublished
+	}
+	return true
+}
+
 // findPage finds the index of a directory, or the fallback.
 func (h *Handler) findPage(r *http.Request, f *found) {
 	directory := strings.TrimSuffix(f.name, "/")
@@ -168,6 +184,12 @@ func (h *Handler) findPage(r *http.Request, f *found) {
 // missing script.
 func (h *Handler) findFallback(r *http.Request, f *found) {
 	f.reason = noFile
+	switch {
+	case f.catalog.dir == nil:
+		f.reason = noDirectory
+	case f.catalog.problems[f.name] != "":
+		f.reason = noAccess
+	}
 	if h.Fallback == "" || !isNavigation(r) || isPartOfPage(f.urlPath) {
 		return
 	}

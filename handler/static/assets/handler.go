@@ -34,6 +34,8 @@ type Handler struct {
 	Hide Patterns
 	// Fallback is the URL path that navigations get where there is no file; "" for none.
 	Fallback string
+	// PassThru hands what names no file to the next handler, instead of answering 404 or 405.
+	PassThru bool
 	// Encode are the codings that are offered, beside identity.
 	Encode []variants.Coding
 	// Explained has every response say in Cache-Status (RFC 9211) which file it is, and why it may be kept for how long.
@@ -54,37 +56,59 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) e
 	if !ok {
 		return next.ServeHTTP(w, r)
 	}
-	h.serve(w, r, t, t.site.Tree.Catalog(r.Context()))
-	return nil
+	if h.serve(w, r, t, t.site.Tree.Catalog(r.Context())) {
+		return nil
+	}
+	return next.ServeHTTP(w, r)
 }
 
 // attempts bounds how often a response is decided on: each attempt after the first has lost one variant or one file of the
 // archive.
 const attempts = 6
 
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t target, catalog *Catalog) {
+// serve answers a request, or returns false if the next handler must.
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t target, catalog *Catalog) (answered bool) {
 	for range attempts {
-		if h.serveOnce(w, r, t, catalog) {
-			return
+		switch h.serveOnce(w, r, t, catalog) {
+		case wrote:
+			return true
+		case passed:
+			return false
 		}
 	}
 	w.Header()["Retry-After"] = retrySoon
 	fail(w, r, http.StatusServiceUnavailable)
+	return true
 }
 
-func (h *Handler) serveOnce(w http.ResponseWriter, r *http.Request, t target, catalog *Catalog) (written bool) {
+// outcome is what became of a decision.
+type outcome uint8
+
+const (
+	lost   outcome = iota // the bytes were gone
+	wrote                 // the response is sent
+	passed                // the next handler must answer
+)
+
+func (h *Handler) serveOnce(w http.ResponseWriter, r *http.Request, t target, catalog *Catalog) outcome {
 	var a answer
 	a.target, a.catalog, a.contentType = t, catalog, w.Header()["Content-Type"]
 	h.find(r, &a.found)
 	defer a.close()
 	h.decide(r, &a)
+	if a.passes {
+		return passed
+	}
 	if a.unproved {
 		h.noteVersion(r, a.site, a.file)
 	}
 	if h.Explained {
 		h.writeExplanation(w, r, &a)
 	}
-	return h.write(w, r, &a)
+	if !h.write(w, r, &a) {
+		return lost
+	}
+	return wrote
 }
 
 // target is what the path of a URL names.

@@ -29,6 +29,9 @@ func (o *opened) Close() {
 	}
 }
 
+// errNotRegular is for a FIFO or a device in the place of a file.
+var errNotRegular = errors.New("not a regular file")
+
 var errOtherContent = errors.New("the file on disk is not the one that was catalogued")
 
 // check tells whether the bytes that were read are still those that were catalogued: others may have been written in their place.
@@ -84,12 +87,16 @@ func (f *File) open(catalog *Catalog) (*opened, error) {
 }
 
 func (f *File) openOnDisk(catalog *Catalog) (*opened, error) {
-	file, err := catalog.root.Open(f.disk)
+	file, err := catalog.dir.open(f.disk)
 	if err != nil {
 		return nil, err
 	}
 	info, err := file.Stat()
-	if err == nil && identify(info) != f.identity {
+	switch {
+	case err != nil:
+	case !info.Mode().IsRegular():
+		err = errNotRegular
+	case identify(info) != f.identity:
 		err = errOtherContent
 	}
 	if err != nil {

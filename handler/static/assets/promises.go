@@ -173,7 +173,7 @@ func (t *Tree) quietAt(f *File) time.Time {
 
 // isOnDisk reports a file that is on disk as it was read.
 func (f *File) isOnDisk(catalog *Catalog) bool {
-	info, err := catalog.root.Stat(f.disk)
+	info, err := catalog.dir.info(f.disk)
 	return err == nil && identify(info) == f.identity
 }
 

@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -25,12 +26,15 @@ func (t *Tree) refresh(ctx context.Context, settled bool) {
 	case t.changing:
 		t.unsettled(started)
 		return
+	case errors.Is(err, fs.ErrNotExist) && t.isEmpty():
+		t.publishMissing(err, started)
+		return
 	case err != nil:
 		t.report(aboutTree, fmt.Errorf("reading the root; the last generation stays in service: %w", err))
 		return
 	}
 	if t.reported[aboutTree] != "" {
-		t.config.Logger.Info("the root can be read again", zap.String("root", t.config.Root))
+		t.config.Logger.Info("root readable again", zap.String("root", t.config.Root))
 	}
 	t.lastEvent, t.unsettledSince = time.Time{}, time.Time{}
 	if t.partial {
@@ -46,15 +50,33 @@ func (t *Tree) refresh(ctx context.Context, settled bool) {
 	t.reading = t.config.Now().Sub(started)
 }
 
+// isEmpty reports a tree that has not been read, since its directory does not exist.
+func (t *Tree) isEmpty() bool {
+	current := t.catalog.Load()
+	return current == nil || current.dir == nil
+}
+
+// publishMissing publishes an empty catalog for a directory that does not exist: its URLs are 404 until it appears.
+func (t *Tree) publishMissing(err error, started time.Time) {
+	t.report(aboutTree, fmt.Errorf("the directory does not exist; its URLs are 404 until it appears: %w", err))
+	t.reported = t.saying
+	if t.catalog.Load() == nil {
+		next := &Catalog{Published: started}
+		next.finish()
+		t.catalog.Store(next)
+		close(t.ready)
+	}
+}
+
 // read makes a catalog of the disk. It returns nil if the disk is as it was.
 func (t *Tree) read(ctx context.Context, started time.Time, settled bool) (*Catalog, error) {
-	root, base, err := openRoot(t.config.Root)
+	dir, err := openDirectory(t.config.Root, t.config.FollowLinks)
 	if err != nil {
 		return nil, err
 	}
-	entries, err := t.walk(ctx, root, base)
+	entries, err := t.walk(ctx, dir)
 	if err != nil {
-		_ = root.Close()
+		dir.close()
 		return nil, err
 	}
 	t.looking = t.config.Now().Sub(started)
@@ -62,21 +84,21 @@ func (t *Tree) read(ctx context.Context, started time.Time, settled bool) (*Cata
 	t.awaited, t.partial = entries, false
 	switch {
 	case published && slices.Equal(entries, t.walked) && len(t.fresh) == 0 && len(t.missing) == 0:
-		_ = root.Close()
+		dir.close()
 		t.keepReports(entries)
 		t.awaited = nil
 		return nil, nil
 	case t.isOverdue(started) && last != nil:
-		return t.readUnchanged(ctx, root, last)
+		return t.readUnchanged(ctx, dir, last)
 	case published && !settled && !slices.Equal(entries, t.walked) && !slices.Equal(entries, last):
-		_ = root.Close()
+		dir.close()
 		return nil, errChanging
 	}
-	catalog, fresh, err := t.scan(ctx, root, entries, false)
+	catalog, fresh, err := t.scan(ctx, dir, entries, false)
 	if err != nil {
 		return nil, err
 	}
-	again, err := t.walk(ctx, root, base)
+	again, err := t.walk(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -89,9 +111,9 @@ func (t *Tree) read(ctx context.Context, started time.Time, settled bool) (*Cata
 }
 
 // readUnchanged makes a catalog of what is unchanged since the last walk, though other files keep changing.
-func (t *Tree) readUnchanged(ctx context.Context, root *os.Root, last walkedTree) (*Catalog, error) {
+func (t *Tree) readUnchanged(ctx context.Context, dir *directory, last walkedTree) (*Catalog, error) {
 	entries, changing := unchanged(t.awaited, last, t.walked)
-	catalog, fresh, err := t.scan(ctx, root, entries, true)
+	catalog, fresh, err := t.scan(ctx, dir, entries, true)
 	if err != nil {
 		return nil, err
 	}
@@ -100,18 +122,23 @@ func (t *Tree) readUnchanged(ctx context.Context, root *os.Root, last walkedTree
 	return catalog, nil
 }
 
-func (t *Tree) walk(ctx context.Context, root *os.Root, base string) (walkedTree, error) {
+func (t *Tree) walk(ctx context.Context, dir *directory) (walkedTree, error) {
 	w := &walker{
-		root: root, base: base, named: t.config.Manifests, report: t.report,
-		entries: make([]entry, 0, len(t.walked)), // it is mostly what was there before
+		dir: dir, named: t.config.Manifests, report: t.report, linked: make(map[string]int), outside: make(map[string]bool),
+		entries: make([]entry, 0, len(t.walked)), // nearly all stay
 	}
-	return w.walk(ctx)
+	entries, err := w.walk(ctx)
+	if err == nil {
+		t.outside = w.outside
+		t.warnLinks(w)
+	}
+	return entries, err
 }
 
-func (t *Tree) scan(ctx context.Context, root *os.Root, entries walkedTree, partial bool) (*Catalog, map[string]bool, error) {
+func (t *Tree) scan(ctx context.Context, dir *directory, entries walkedTree, partial bool) (*Catalog, map[string]bool, error) {
 	var reporting sync.Mutex
 	s := &scanner{
-		root: root, previous: t.catalog.Load(), memory: t.config.Memory, rewrite: t.config.Rewrite,
+		dir: dir, previous: t.catalog.Load(), memory: t.config.Memory, rewrite: t.config.Rewrite,
 		named: len(t.config.Manifests) > 0, now: t.config.Now(), fresh: t.fresh, partial: partial, progress: t.progress, every: progressEvery,
 		report: func(path string, err error) {
 			reporting.Lock()
@@ -123,6 +150,6 @@ func (t *Tree) scan(ctx context.Context, root *os.Root, entries walkedTree, part
 	if err != nil {
 		return nil, nil, err
 	}
-	catalog.archive = t.config.Archive
+	catalog.archive, catalog.problems = t.config.Archive, maps.Clone(t.saying)
 	return catalog, s.newFresh, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -61,4 +62,56 @@ func (t *Tree) tellDoubts(catalog *Catalog) {
 func (t *Tree) progress(files, of int, bytes, ofBytes int64) {
 	t.config.Logger.Info("reading assets", zap.String("root", t.config.Root),
 		zap.Int("files", files), zap.Int("of_files", of), zap.Int64("bytes", bytes), zap.Int64("of_bytes", ofBytes))
+}
+
+// warnLinks logs links that are not served, once for each number of them.
+func (t *Tree) warnLinks(w *walker) {
+	for _, name := range w.leaving {
+		t.saying[name] = errLeavesRoot.Error()
+	}
+	if n := len(w.leaving) + w.skipped; n != t.leaving {
+		t.leaving = n
+		switch {
+		case len(w.leaving) > 0:
+			t.config.Logger.Warn("links lead out of the root; not served", zap.String("root", t.config.Root),
+				zap.Int("links", len(w.leaving)), zap.String("for_example", w.leaving[0]), zap.String("fix", "symlinks follow"))
+		case w.skipped > 0:
+			t.config.Logger.Warn("too many paths to linked directories; some not served", zap.String("root", t.config.Root),
+				zap.Int("links", w.skipped), zap.Int("paths", maxPaths))
+		}
+	}
+}
+
+// difference counts what a generation adds, changes and removes.
+type difference struct{ added, changed, removed int }
+
+func (c *Catalog) difference(next *Catalog) (d difference) {
+	for path, file := range next.files {
+		switch before := c.Lookup(path); {
+		case before == nil:
+			d.added++
+		case before.digest != file.digest:
+			d.changed++
+		}
+	}
+	d.removed = c.Files() + d.added - next.Files()
+	return d
+}
+
+// logPublished logs a new generation, and warns if most files are gone: a build may have failed half-way.
+func (t *Tree) logPublished(current, next *Catalog, started time.Time) {
+	if current == nil {
+		current = &Catalog{}
+	}
+	d := current.difference(next)
+	t.config.Logger.Info("published assets",
+		zap.String("root", t.config.Root),
+		zap.String("generation", next.Generation),
+		zap.Int("files", next.Files()),
+		zap.Int("added", d.added), zap.Int("changed", d.changed), zap.Int("removed", d.removed),
+		zap.Duration("duration", t.config.Now().Sub(started)))
+	if d.removed*2 > current.Files() {
+		t.config.Logger.Warn("more than half of the files were removed",
+			zap.String("root", t.config.Root), zap.Int("removed", d.removed), zap.Int("files", next.Files()))
+	}
 }

@@ -3,14 +3,11 @@ package assets
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -35,7 +32,7 @@ var errChanging = errors.New("the tree is being written")
 
 // scanner reads a root once.
 type scanner struct {
-	root      *os.Root
+	dir       *directory
 	previous  *Catalog
 	memory    int64
 	report    func(path string, err error)
@@ -65,7 +62,7 @@ func (s *scanner) scan(ctx context.Context, entries []entry) (*Catalog, error) {
 	if err := s.readFilesOf(ctx, entries); err != nil {
 		return nil, err
 	}
-	catalog := &Catalog{files: s.files, root: s.root, manifests: s.manifests}
+	catalog := &Catalog{files: s.files, dir: s.dir, manifests: s.manifests}
 	if s.rewrite != nil {
 		catalog.index()
 		catalog.stamp(s.rewrite)
@@ -239,7 +236,7 @@ func (s *scanner) mustReread(old *File, held bool) bool {
 
 // open opens the file that was seen, and no other.
 func (s *scanner) open(e *entry) (*os.File, error) {
-	f, err := s.root.OpenFile(e.disk, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := s.dir.open(e.disk)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errChanging
 	}
@@ -269,21 +266,4 @@ func (s *scanner) add(file *File, fresh bool) {
 	if fresh {
 		s.newFresh[file.Path] = true
 	}
-}
-
-// openRoot opens the directory, with its own links resolved, and says where that is.
-func openRoot(dir string) (*os.Root, string, error) {
-	base, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return nil, "", err
-	}
-	info, err := os.Stat(base)
-	if err != nil {
-		return nil, "", err
-	}
-	if !info.IsDir() {
-		return nil, "", fmt.Errorf("%s is not a directory", dir)
-	}
-	root, err := os.OpenRoot(base)
-	return root, base, err
 }

@@ -101,8 +101,12 @@ func TestServeDoesNotAllocate(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
-		if allocations != 0 {
-			t.Errorf("%s: %v allocations, want none", c.name, allocations)
+		most := 0.0
+		if c.name == "missing" {
+			most = 6 // to look on the disk
+		}
+		if allocations > most {
+			t.Errorf("%s: %v allocations, want at most %v", c.name, allocations, most)
 		}
 		if coding := w.header["Content-Encoding"]; (c.name == "compressed" || c.name == "weights") && (len(coding) != 1 || &coding[0] != &coded.Encoding[0]) {
 			t.Errorf("%s: Content-Encoding %q, want br", c.name, coding)

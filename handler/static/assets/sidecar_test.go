@@ -71,6 +71,22 @@ func TestSidecars(t *testing.T) {
 	}
 }
 
+// A sidecar is used for a file that is too small to be compressed here.
+func TestSidecarOfASmallFile(t *testing.T) {
+	t.Parallel()
+	small := text(minCompressed - 1)
+	tree, _ := openTree(t, map[string]string{"small.js": small, "small.js.gz": gzipOf(t, small), "other.js": "o" + small[1:]})
+	awaitVariant(t, tree, "small.js", variants.Gzip)
+	h := handlerOf(t, tree)
+	response := ask(t, h, "GET", "/static/small.js", "Accept-Encoding", "gzip, br")
+	if response.Header.Get("Content-Encoding") != "gzip" || decoded(t, response) != small || response.Header.Get("Vary") == "" {
+		t.Errorf("%v", response.Header)
+	}
+	if response := ask(t, h, "GET", "/static/other.js", "Accept-Encoding", "gzip, br"); response.Header.Get("Content-Encoding") != "" {
+		t.Errorf("a small file without a sidecar: %v", response.Header)
+	}
+}
+
 // A sidecar that becomes stale when its file is changed is not used for the new bytes.
 func TestSidecarOfEarlierBytes(t *testing.T) {
 	t.Parallel()

@@ -2,7 +2,9 @@ package assets
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -22,6 +24,9 @@ const (
 
 // pollEvery is how often the disk is looked at where events tell of changes: they can be lost.
 const pollEvery = 30 * time.Second
+
+// movedEvery is how often the path of the root is followed: events do not tell that it leads elsewhere.
+const movedEvery = 500 * time.Millisecond
 
 // pollWithoutEvents is how often it is looked at where there are none, if looking takes no time.
 const pollWithoutEvents = time.Second
@@ -55,6 +60,8 @@ type Tree struct {
 	fresh    map[string]bool      // files that may have changed since, with nothing to show for it
 	changing bool                 // changes are not published yet
 	partial  bool                 // the current catalog is without files that keep changing
+	outside  map[string]bool      // directories out of the root that hold files
+	leaving  int                  // logged: how many links lead out of the root
 	looking  time.Duration        // how long the last walk took
 	reading  time.Duration        // how long it took to read and publish
 
@@ -78,13 +85,15 @@ type Tree struct {
 	background      sync.WaitGroup
 }
 
-// OpenTree checks that the root is a directory. Nothing is read before [Tree.Start].
+// OpenTree checks that the root is a directory, or does not exist yet. Nothing is read before [Tree.Start].
 func OpenTree(config TreeConfig) (*Tree, error) {
-	root, _, err := openRoot(config.Root)
-	if err != nil {
+	dir, err := openDirectory(config.Root, config.FollowLinks)
+	switch {
+	case err == nil:
+		dir.close()
+	case !errors.Is(err, fs.ErrNotExist): // a directory that does not exist may appear
 		return nil, fmt.Errorf("opening the root: %w", err)
 	}
-	_ = root.Close()
 	t := &Tree{
 		config: config, ready: make(chan struct{}), done: make(chan struct{}), waiting: newWaiting(), archiveWait: archiveWait,
 		missing: make(map[string]time.Time), reported: make(map[string]string),
@@ -142,12 +151,15 @@ func (t *Tree) run(ctx context.Context) {
 	t.openArchive()
 	w.watch() // before it is read: what changes in between is then heard of
 	t.refresh(t.waiting.reading, false)
+	w.watchLinked(t.outside)
 	t.waiting.giveUp()
 	told := false
 	timer := time.NewTimer(t.afterScan(w))
 	defer timer.Stop()
+	moved := time.NewTicker(movedEvery)
+	defer moved.Stop()
 	for {
-		if !told && !w.working() && t.config.Poll == 0 {
+		if !told && !w.working() && t.config.Poll == 0 && !t.isEmpty() {
 			told = true
 			t.config.Logger.Warn("the file system may not tell of changes; it is looked at again and again instead",
 				zap.String("root", t.config.Root), zap.Error(w.err))
@@ -163,6 +175,11 @@ func (t *Tree) run(ctx context.Context) {
 			if t.unsettled(t.lastEvent) < maxUnsettled {
 				timer.Reset(t.pause())
 			}
+		case <-moved.C:
+			if t.config.Poll == 0 && w.hasMoved() && t.lastEvent.IsZero() {
+				t.lastEvent = t.config.Now()
+				timer.Reset(t.config.Settle)
+			}
 		case err := <-w.errors():
 			t.config.Logger.Warn("following a directory; it is read anew", zap.String("root", t.config.Root), zap.Error(err))
 			timer.Reset(t.config.Settle)
@@ -170,6 +187,7 @@ func (t *Tree) run(ctx context.Context) {
 			w.watch()
 			t.refresh(ctx, w.working() && !t.lastEvent.IsZero() && t.config.Now().Sub(t.lastEvent) >= t.config.Settle)
 			t.promiseWaiting(ctx)
+			w.watchLinked(t.outside)
 			t.renew(ctx)
 			timer.Reset(t.afterScan(w))
 		}
@@ -227,11 +245,7 @@ func (t *Tree) publish(next *Catalog, started time.Time) {
 	t.renewed = t.config.Now()
 	t.compress(t.ctx, current, next)
 	t.archive(t.ctx, next, since)
-	t.config.Logger.Info("published assets",
-		zap.String("root", t.config.Root),
-		zap.String("generation", next.Generation),
-		zap.Int("files", next.Files()),
-		zap.Duration("duration", t.config.Now().Sub(started)))
+	t.logPublished(current, next, started)
 	t.tellDoubts(next)
 	t.reportStaleNames(current, next)
 	t.noteReplaced(current, next)
@@ -240,7 +254,7 @@ func (t *Tree) publish(next *Catalog, started time.Time) {
 
 // same reports whether two catalogs would give the same answers.
 func (c *Catalog) same(other *Catalog) bool {
-	return maps.EqualFunc(c.files, other.files, func(a, b *File) bool {
+	return maps.Equal(c.problems, other.problems) && maps.EqualFunc(c.files, other.files, func(a, b *File) bool {
 		return a.digest == b.digest && a.circle == b.circle && a.identity == b.identity && a.Evidence == b.Evidence
 	})
 }

@@ -15,6 +15,8 @@ type TreeConfig struct {
 	// Manifests are the build manifests, absolute or relative to the root. None: they are recognised below the root, by
 	// name and shape.
 	Manifests []string
+	// FollowLinks is true if links may lead out of the root.
+	FollowLinks bool
 	// Memory is how many bytes of content are held in memory. Default 256 MiB.
 	Memory int64
 	// Settle is how long the tree must be quiet before a change counts. Default 1s.

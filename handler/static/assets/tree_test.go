@@ -178,7 +178,7 @@ func TestRootThatVanishesIsSaid(t *testing.T) {
 	if err := os.Rename(s.root+"-away", s.root); err != nil {
 		t.Fatal(err)
 	}
-	if s.read(); !s.logged("can be read again") {
+	if s.read(); !s.logged("readable again") {
 		t.Error("nothing is said of its return")
 	}
 }

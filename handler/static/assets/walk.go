@@ -32,13 +32,20 @@ func byPath(a, b entry) int { return cmp.Compare(a.path, b.path) }
 
 // walker lists what is below a root. It reads no file.
 type walker struct {
-	root   *os.Root
-	base   string   // the root with its links resolved
+	dir    *directory
 	named  []string // the manifests that the operator named; nil: they are recognised
 	report func(path string, err error)
 
 	entries []entry
+	leaving []string        // links that lead out of the root, by path
+	linked  map[string]int  // directories that links lead to, by place, and how many paths lead there
+	skipped int             // links to directories that have maxPaths already
+	outside map[string]bool // directories out of the root that hold files
 }
+
+// maxPaths is how many paths may lead to a directory through links. Packages that link to each other have as many paths as
+// there are orders of packages.
+const maxPaths = 16
 
 // walk lists every file below the root, and every file that a link below it leads to inside the root, by path. What is in a dot
 // directory is left out.
@@ -56,7 +63,7 @@ func (w *walker) directory(ctx context.Context, dir, disk string, above []fs.Fil
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	f, err := w.root.Open(disk)
+	f, err := w.dir.open(disk)
 	if err != nil {
 		return w.failed(dir, err)
 	}
@@ -88,24 +95,31 @@ func (w *walker) child(ctx context.Context, dir, disk string, child fs.DirEntry,
 	hidden := hiddenSegment(child.Name()) || underVite(name)
 	place := name // most are where their path says: it is held once
 	if disk != dir {
-		place = path.Join(disk, child.Name())
+		place = w.dir.child(disk, child.Name())
 	}
 	if hidden && child.Name() != ".vite" && !isManifest {
 		return w.hiddenChild(name, place, child)
 	}
 	info, place, err := w.follow(place, child)
-	if err == nil && !hidden && isLink(child) && hiddenPlace(place) {
-		// A manifest may be read, though not served, wherever it is.
-		if hidden = isManifest && info.Mode().IsRegular(); !hidden {
-			err = errHiddenTarget
-		}
+	if errors.Is(err, errHiddenTarget) && (hidden || isManifest && info.Mode().IsRegular()) {
+		hidden, err = true, nil // a manifest may be read, though not served, wherever it is
 	}
 	switch {
+	case errors.Is(err, errLeavesRoot):
+		w.leaving = append(w.leaving, name)
 	case err != nil:
 		w.report(name, err)
+	case info.IsDir() && isLink(child) && w.linked[place] == maxPaths:
+		w.skipped++
 	case info.IsDir():
+		if isLink(child) {
+			w.linked[place]++
+		}
 		return w.directory(ctx, name, place, above)
 	case info.Mode().IsRegular():
+		if filepath.IsAbs(place) {
+			w.outside[filepath.Dir(place)] = true
+		}
 		return w.add(entry{path: name, disk: place, identity: identify(info), manifest: isManifest, hidden: hidden})
 	}
 	return nil
@@ -145,31 +159,15 @@ func (w *walker) failed(dir string, err error) error {
 	return nil
 }
 
-// errHiddenTarget is a link to what is never served: another name does not publish it.
-var errHiddenTarget = errors.New("following a link: want a target that is not hidden, got a dotfile, or what is in a dot directory")
-
 func isLink(child fs.DirEntry) bool { return child.Type()&fs.ModeSymlink != 0 }
 
-// follow describes a child, behind its link if it is one that stays inside the root, and says where it is below the root.
-func (w *walker) follow(disk string, child fs.DirEntry) (fs.FileInfo, string, error) {
-	if !isLink(child) {
-		info, err := child.Info()
-		return info, disk, err
+// follow describes a child, behind its link if it is one, and returns its place.
+func (w *walker) follow(place string, child fs.DirEntry) (fs.FileInfo, string, error) {
+	if isLink(child) {
+		return w.dir.resolve(place)
 	}
-	target, err := filepath.EvalSymlinks(filepath.Join(w.base, filepath.FromSlash(disk)))
-	if err != nil {
-		return nil, "", fmt.Errorf("following a link: %w", err)
-	}
-	inside, err := filepath.Rel(w.base, target)
-	if err == nil && !filepath.IsLocal(inside) {
-		err = fmt.Errorf("want a target inside the root, got %s", target)
-	}
-	if err != nil {
-		return nil, "", fmt.Errorf("following a link: %w", err)
-	}
-	inside = filepath.ToSlash(inside)
-	info, err := w.root.Stat(inside)
-	return info, inside, err
+	info, err := child.Info()
+	return info, place, err
 }
 
 // addNamed makes manifests of what the operator named, and of nothing else. What is outside the root, or hidden in it, is
@@ -189,7 +187,7 @@ func (w *walker) addNamed() {
 			w.entries[i].manifest = true
 			continue
 		}
-		info, err := os.Stat(w.outside(name))
+		info, err := os.Stat(w.absolute(name))
 		if err == nil && !info.Mode().IsRegular() {
 			err = errors.New("want a regular file, got something else")
 		}
@@ -198,26 +196,26 @@ func (w *walker) addNamed() {
 			continue
 		}
 		w.entries = append(w.entries, entry{
-			path: inside, outside: w.outside(name), identity: identify(info), manifest: true, hidden: true,
+			path: inside, outside: w.absolute(name), identity: identify(info), manifest: true, hidden: true,
 		})
 	}
 }
 
 // inside is the path of a named manifest in the tree, or where it is outside.
 func (w *walker) inside(name string) string {
-	place := w.outside(name)
+	place := w.absolute(name)
 	if resolved, err := filepath.EvalSymlinks(place); err == nil {
 		place = resolved
 	}
-	if relative, err := filepath.Rel(w.base, place); err == nil && filepath.IsLocal(relative) {
+	if relative, err := filepath.Rel(w.dir.base, place); err == nil && filepath.IsLocal(relative) {
 		return filepath.ToSlash(relative)
 	}
 	return filepath.ToSlash(place)
 }
 
-func (w *walker) outside(name string) string {
+func (w *walker) absolute(name string) string {
 	if filepath.IsAbs(name) {
 		return name
 	}
-	return filepath.Join(w.base, name)
+	return filepath.Join(w.dir.base, name)
 }

@@ -2,6 +2,7 @@ package assets
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -38,10 +39,56 @@ func TestLinks(t *testing.T) {
 	if got := strings.Join(paths, " "); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	for _, path := range []string{"outside.js", "outside", "loop"} {
-		if !s.logged("path:"+path+" ") && !s.logged("path:"+path+"]") {
-			t.Errorf("nothing is said of %s", path)
+	if !s.logged("path:loop") {
+		t.Error("nothing is logged of loop")
+	}
+	s.write("new.js", "n")
+	s.read()
+	if told := s.logs.FilterMessageSnippet("links lead out of the root"); told.Len() != 1 || told.All()[0].ContextMap()["links"] != int64(3) {
+		t.Errorf("logged %v, want one line for three links", told.All())
+	}
+	h := handlerOf(t, s.Tree)
+	if why := h.Explain(httptest.NewRequest("GET", "/static/outside.js", nil)).Why; !strings.Contains(why, "symlinks follow") {
+		t.Errorf("outside.js is explained as %q", why)
+	}
+}
+
+// With `symlinks follow`, links out of the root are served: collectstatic --link makes a tree of them. Dotfiles are not.
+func TestLinksOutOfTheRoot(t *testing.T) {
+	t.Parallel()
+	app := t.TempDir()
+	write := func(name, content string) {
+		path := filepath.Join(app, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
 		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(".venv/lib/admin/base.css", "a{}")
+	write("shop/js/shop.js", "shop")
+	write("shop/film.bin", text(maxInMemory+1))
+	write(".env", "SECRET")
+	write("shop/.git/config", "SECRET")
+	s := newStillTree(t, map[string]string{"own.js": "own"}, func(c *TreeConfig) { c.FollowLinks = true })
+	s.link(filepath.Join(app, ".venv/lib/admin/base.css"), "base.css")
+	s.link(filepath.Join(app, "shop"), "shop")
+	s.link(filepath.Join(app, ".env"), "env.txt")
+	s.link(filepath.Join(app, "gone.js"), "gone.js")
+	s.read()
+	h := handlerOf(t, s.Tree)
+	for path, want := range map[string]int{
+		"own.js": 200, "base.css": 200, "shop/js/shop.js": 200, "shop/film.bin": 200, "env.txt": 404, "shop/.git/config": 404, "gone.js": 404,
+	} {
+		response := ask(t, h, "GET", "/static/"+path)
+		if body := bodyOf(t, response); response.StatusCode != want || strings.Contains(body, "SECRET") {
+			t.Errorf("%s: %d, want %d", path, response.StatusCode, want)
+		}
+	}
+	write("shop/js/shop.js", "changed")
+	if got := content(s.read(), "shop/js/shop.js"); got != "changed" {
+		t.Errorf("shop.js is %q after a change behind the link", got)
 	}
 }
 
@@ -186,6 +233,28 @@ func TestRootIsALink(t *testing.T) {
 	for _, release := range []string{"1", "2", "1"} {
 		point(release)
 		eventually(t, "release "+release, func() bool { return content(tree.Catalog(context.Background()), "a.js") == release })
+	}
+}
+
+// A directory has at most maxPaths paths through links, however many packages link to each other.
+func TestLinkedPackagesEndAtOnce(t *testing.T) {
+	t.Parallel()
+	const packages = 24
+	s := newStillTree(t, nil)
+	for i := range packages {
+		s.write(fmt.Sprintf("p%02d/index.js", i), "x")
+		for j := range packages {
+			if i != j {
+				s.link(fmt.Sprintf("../p%02d", j), fmt.Sprintf("p%02d/d%02d", i, j))
+			}
+		}
+	}
+	c := s.read()
+	if most := packages * (1 + maxPaths); c == nil || c.Files() > most || c.Lookup("p23/index.js") == nil {
+		t.Fatalf("%d files, want at most %d", c.Files(), most)
+	}
+	if s.logs.FilterMessageSnippet("too many paths").Len() != 1 {
+		t.Errorf("logged %v", s.logs.All())
 	}
 }
 

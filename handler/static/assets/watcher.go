@@ -4,31 +4,37 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/fsnotify/fsnotify"
 )
 
 // watcher hears of changes below a root, where the file system tells of them.
 type watcher struct {
-	root     string
-	base     string // the root with its links resolved
-	notifier *fsnotify.Watcher
-	err      error           // why it cannot be relied on
-	outside  []string        // files elsewhere that count
-	single   map[string]bool // what is followed by its name, outside the base
+	root      string
+	base      string // the root with its links resolved
+	notifier  *fsnotify.Watcher
+	err       error           // why it cannot be relied on
+	info      fs.FileInfo     // of the root that is followed; nil: there is none
+	manifests []string        // some of them may be out of the root
+	linked    map[string]bool // directories out of the root that links lead to
+	single    map[string]bool // files out of the root
 }
 
 // newWatcher makes a watcher of a root, and of files outside of it; one that is deaf hears of nothing.
-func newWatcher(root string, outside []string, deaf bool) *watcher {
-	w := &watcher{root: root, outside: outside, single: make(map[string]bool)}
+func newWatcher(root string, manifests []string, deaf bool) *watcher {
+	w := &watcher{root: root, manifests: manifests, linked: make(map[string]bool), single: make(map[string]bool)}
 	if deaf {
 		w.err = errDeaf
 		return w
 	}
-	w.notifier, w.err = fsnotify.NewWatcher()
+	if w.notifier, w.err = fsnotify.NewWatcher(); errors.Is(w.err, syscall.EMFILE) {
+		w.err = fmt.Errorf("%w: raise the sysctl fs.inotify.max_user_instances", w.err)
+	}
 	return w
 }
 
@@ -45,8 +51,11 @@ func (w *watcher) watch() {
 		return
 	}
 	base, err := filepath.EvalSymlinks(w.root)
+	if err == nil {
+		w.info, err = os.Stat(base)
+	}
 	if err != nil {
-		w.err = err
+		w.info, w.err = nil, err
 		return
 	}
 	w.base = base
@@ -56,6 +65,14 @@ func (w *watcher) watch() {
 		if !following[dir] {
 			_ = w.notifier.Remove(dir) // it is no longer below the root
 		}
+	}
+}
+
+// watchLinked follows the directories out of the root that links lead to.
+func (w *watcher) watchLinked(dirs map[string]bool) {
+	if !maps.Equal(w.linked, dirs) {
+		w.linked = dirs
+		w.watch()
 	}
 }
 
@@ -89,24 +106,27 @@ func unheard(dir string, err error) error {
 	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return nil
 	}
+	if errors.Is(err, syscall.ENOSPC) {
+		return fmt.Errorf("following %s: %w: raise the sysctl fs.inotify.max_user_watches", dir, err)
+	}
 	return fmt.Errorf("following %s: %w", dir, err)
 }
 
-// addSingle follows the links on the way to the root, which a deployment may point elsewhere, and the files outside. It is
-// the directories that hold them which tell of them.
+// addSingle follows the files out of the root, and the directories that links lead to. The directory of a file reports its
+// changes.
 func (w *watcher) addSingle(following map[string]bool) error {
 	clear(w.single)
-	for path := w.root; path != filepath.Dir(path); path = filepath.Dir(path) {
-		if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
-			w.single[path] = true
-		}
-	}
-	for _, path := range w.outside {
+	for _, path := range w.manifests {
 		w.single[path] = filepath.IsAbs(path)
 	}
+	dirs := maps.Clone(w.linked)
 	for path, wanted := range w.single {
-		dir := filepath.Dir(path)
-		if !wanted || following[dir] {
+		if wanted {
+			dirs[filepath.Dir(path)] = true
+		}
+	}
+	for dir := range dirs {
+		if following[dir] {
 			continue
 		}
 		following[dir] = true
@@ -117,9 +137,22 @@ func (w *watcher) addSingle(following map[string]bool) error {
 	return nil
 }
 
+// hasMoved reports that the path of the root leads to another directory than the one that is followed, as after a deployment
+// that renames directories or points a link elsewhere. No event tells of that.
+func (w *watcher) hasMoved() bool {
+	if w.notifier == nil {
+		return false
+	}
+	info, err := os.Stat(w.root)
+	if err != nil {
+		return w.info != nil
+	}
+	return w.info == nil || !os.SameFile(w.info, info)
+}
+
 // follow reports whether an event is of the tree, and has a directory that has just been made followed too.
 func (w *watcher) follow(event fsnotify.Event) bool {
-	if w.single[event.Name] {
+	if w.single[event.Name] || w.linked[filepath.Dir(event.Name)] {
 		return true
 	}
 	rest, below := strings.CutPrefix(event.Name, w.base)

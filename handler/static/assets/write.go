@@ -1,6 +1,7 @@
 package assets
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -71,6 +72,9 @@ func (h *Handler) writeOpened(w http.ResponseWriter, r *http.Request, a *answer)
 		a.file.variants.Forget(a.variant)
 		a.catalog.lost.Store(true)
 		return false
+	case errors.Is(err, errNotRegular):
+		fail(w, r, http.StatusNotFound)
+		return true
 	case err != nil: // the next reading of the disk will tell what is there
 		w.Header()["Retry-After"] = retrySoon
 		fail(w, r, http.StatusServiceUnavailable)
@@ -136,7 +140,9 @@ func (a *answer) writeHeader(header http.Header) {
 // writeValidators writes the part of the header that a 304 has too.
 func (a *answer) writeValidators(header http.Header) {
 	header["Cache-Control"] = a.cacheControl
-	header["Etag"] = a.etag
+	if a.etag != nil {
+		header["Etag"] = a.etag
+	}
 	if a.file.variants != nil || compressible(a.file.contentType[0]) || a.coding != variants.Identity {
 		header["Vary"] = appendVary(header["Vary"])
 	}
@@ -183,7 +189,7 @@ func clearContent(header http.Header) {
 func (h *Handler) writeWithoutFile(w http.ResponseWriter, r *http.Request, a *answer) {
 	header := w.Header()
 	switch a.reason {
-	case notRead:
+	case notRead, isChanging:
 		header["Retry-After"] = retrySoon
 	case wrongMethod:
 		header["Allow"] = methods
