@@ -364,6 +364,8 @@ func parseMaxFrame(d *caddyfile.Dispenser, t *websockettunnel.Handler) error {
 //		encode gzip|br|zstd ...
 //		hide <path pattern>...
 //		fallback <path>
+//		pass_thru
+//		symlinks inside|follow
 //		explain
 //	}
 func parseVersionedAssets(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
@@ -400,6 +402,8 @@ func parseVersionedAssets(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, 
 			}
 			return nil
 		}),
+		boolean("pass_thru", &a.PassThru),
+		checked(value("symlinks", &a.Symlinks), a.CheckSymlinks),
 		boolean("explain", &a.Explain),
 	)
 	if err != nil {
@@ -470,7 +474,7 @@ func parseKeep(d *caddyfile.Dispenser, a *versionedassets.Handler) error {
 		a.Keep = -1
 		return nil
 	}
-	if !setDuration(&a.Keep, args[0]) {
+	if !setDuration((*caddy.Duration)(&a.Keep), args[0]) {
 		return d.Errf("keep: want a duration such as 72h, or off, got %q", args[0])
 	}
 	if len(args) == 2 {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -112,9 +113,24 @@ func parseSize(written string, byDefault int64) (int64, error) {
 	if written == "" {
 		return byDefault, nil
 	}
+	if strings.Trim(written, "0123456789") == "" {
+		return 0, fmt.Errorf("want a size with a unit, such as %sMiB, got %q", written, written)
+	}
 	size, err := humanize.ParseBytes(written)
 	if err != nil || size == 0 || size > 1<<50 {
 		return 0, fmt.Errorf("want a size such as 256MiB, got %q", written)
 	}
 	return int64(size), nil
+}
+
+// KeepTime is how long earlier versions are kept. In JSON it is a duration, or "off".
+type KeepTime caddy.Duration
+
+// UnmarshalJSON parses a duration, or "off".
+func (k *KeepTime) UnmarshalJSON(text []byte) error {
+	if string(text) == `"off"` {
+		*k = -1
+		return nil
+	}
+	return (*caddy.Duration)(k).UnmarshalJSON(text)
 }

@@ -42,8 +42,15 @@ type Handler struct {
 	// The page that a navigation gets where there is no file, for single-page applications. Default: none.
 	Fallback string `json:"fallback,omitempty"`
 
-	// How long the bytes of earlier versions stay reachable under their old URLs. Default: 72h; negative: not at all.
-	Keep caddy.Duration `json:"keep,omitempty"`
+	// Whether requests that name no file go to the next handler: paths without a file, and methods other than GET and HEAD.
+	// Archived files are found first. Default: they are answered here, with 404 and 405.
+	PassThru bool `json:"pass_thru,omitempty"`
+
+	// Whether links are served that lead out of the directory: `inside` (default) does not serve them, `follow` does.
+	Symlinks string `json:"symlinks,omitempty"`
+
+	// How long the bytes of earlier versions stay reachable under their old URLs. Default: 72h; `off` or negative: not at all.
+	Keep KeepTime `json:"keep,omitempty"`
 
 	// How much disk they may take, such as `256MiB` (default). Compressed forms, of what is current and of what was, may take as
 	// much again, apart from them: neither drives out the other.
@@ -109,7 +116,7 @@ func (a *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("versioned_assets: %w", err)
 	}
 	a.handler = &assets.Handler{
-		VersionQuery: a.VersionQuery, Hide: a.Hide, Fallback: a.Fallback,
+		VersionQuery: a.VersionQuery, Hide: a.Hide, Fallback: a.Fallback, PassThru: a.PassThru,
 		Explained: a.Explain, KernelCopies: kernelCopies, Asked: request.OriginalURL,
 	}
 	if len(a.VersionQuery) == 0 {

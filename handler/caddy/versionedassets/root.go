@@ -99,7 +99,7 @@ func (a *Handler) treeConfig(ctx caddy.Context, r *Root, memory int64) (assets.T
 		Root: root, Manifests: manifests, Memory: memory,
 		Settle: time.Duration(a.Settle), Vanished: time.Duration(a.Vanished), Poll: time.Duration(a.Poll),
 		Encode: a.handler.Encode, Logger: ctx.Logger(), Now: time.Now,
-		Prefix: r.Prefix, Immutable: a.Immutable,
+		Prefix: r.Prefix, Immutable: a.Immutable, FollowLinks: a.Symlinks == linksFollow,
 	}
 	if len(a.Stamp) > 0 {
 		rewriter := &assets.Rewriter{
@@ -112,8 +112,8 @@ func (a *Handler) treeConfig(ctx caddy.Context, r *Root, memory int64) (assets.T
 
 // treeKey tells trees apart of which not the same would be served.
 func (a *Handler) treeKey(r *Root, config assets.TreeConfig) string {
-	key := fmt.Sprintf("%s %q %d %d %d %d %v %q %t", config.Root, config.Manifests, config.Memory, a.Settle, a.Vanished, a.Poll,
-		config.Encode, a.scopeOf(r), config.Archive != nil)
+	key := fmt.Sprintf("%s %q %d %d %d %d %v %q %t %t", config.Root, config.Manifests, config.Memory, a.Settle, a.Vanished, a.Poll,
+		config.Encode, a.scopeOf(r), config.Archive != nil, config.FollowLinks)
 	if len(a.Immutable) > 0 {
 		key += fmt.Sprintf(" %s %q", r.Prefix, a.Immutable)
 	}

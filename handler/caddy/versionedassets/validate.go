@@ -16,7 +16,7 @@ import (
 // says of one word where it stands.
 func (a *Handler) Check(now time.Time) error {
 	return errors.Join(a.checkServe(), a.CheckVersionQuery(), a.checkPatterns(), a.CheckStamp(), a.checkForget(now), a.checkSettle(),
-		a.CheckPoll(), a.checkFallback())
+		a.CheckPoll(), a.checkFallback(), a.CheckSymlinks())
 }
 
 func (a *Handler) checkServe() error {
@@ -80,10 +80,24 @@ func (a *Handler) CheckPoll() error {
 	return nil
 }
 
+// The values of symlinks.
+const linksInside, linksFollow = "inside", "follow"
+
+// CheckSymlinks checks the value of symlinks.
+func (a *Handler) CheckSymlinks() error {
+	if a.Symlinks != "" && a.Symlinks != linksInside && a.Symlinks != linksFollow {
+		return fmt.Errorf("symlinks: want inside or follow, got %q", a.Symlinks)
+	}
+	return nil
+}
+
 // checkFallback wants a page that is served here: no other could be found.
 func (a *Handler) checkFallback() error {
 	if a.Fallback == "" {
 		return nil
+	}
+	if a.PassThru {
+		return errors.New("fallback: want fallback or pass_thru, got both: pass_thru leaves navigations to the next handler")
 	}
 	var prefixes []string
 	for _, root := range a.Serve {

@@ -1,6 +1,7 @@
 package versionedassets_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -65,6 +66,20 @@ func TestAssetsKeepOutsideOfWhatIsServed(t *testing.T) {
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
+	}
+}
+
+// JSON turns the archive off by the word that the Caddyfile has for it.
+func TestKeepOffInJSON(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]versionedassets.KeepTime{`"off"`: -1, `"1h"`: versionedassets.KeepTime(time.Hour), "5": 5} {
+		var a versionedassets.Handler
+		if err := json.Unmarshal([]byte(`{"keep":`+text+`}`), &a); err != nil || a.Keep != want {
+			t.Errorf("%s: %d, %v, want %d", text, a.Keep, err, want)
+		}
+	}
+	if err := json.Unmarshal([]byte(`{"keep":"on"}`), new(versionedassets.Handler)); err == nil {
+		t.Error("on is taken for a duration")
 	}
 }
 
