@@ -47,3 +47,16 @@ func copyField(field reflect.Value) zapcore.Field {
 	}
 	return zap.String(read.Key, fmt.Sprint(value.Elem()))
 }
+
+// bytesRead is how much of the request's body the handlers read. Caddy's counter is read by reflection too.
+func bytesRead(body any) int64 {
+	counter := reflect.Indirect(reflect.ValueOf(body))
+	if counter.Kind() != reflect.Struct {
+		return 0
+	}
+	length := counter.FieldByName("Length")
+	if !length.IsValid() || !length.CanInt() {
+		return 0
+	}
+	return length.Int()
+}

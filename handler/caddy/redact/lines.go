@@ -18,9 +18,10 @@ import (
 // Request is one request whose lines are written here. A nil one writes none.
 type Request struct {
 	logs     *Logs
-	request  *http.Request // the server's own
-	received *http.Request // as the client sent it
-	writer   *recorder
+	request  *http.Request              // the server's own
+	received *http.Request              // as the client sent it
+	recorder caddyhttp.ResponseRecorder // the server's; nil where it writes no access line
+	body     any                        // the server's counter of the bytes that handlers read
 	decision *gate.Decision
 	started  time.Time
 	err      error
@@ -41,16 +42,22 @@ func (l *Logs) Begin(w http.ResponseWriter, r *http.Request, d *gate.Decision) *
 	received, u := r.WithContext(r.Context()), *r.URL
 	received.URL, received.Header = &u, r.Header.Clone()
 	return &Request{
-		logs: l, request: r, received: received, decision: d, started: time.Now(), writer: &recorder{ResponseWriter: w},
+		logs: l, request: r, received: received, recorder: serverRecorder(w), body: r.Body, decision: d, started: time.Now(),
 	}
 }
 
-// Record returns the writer for the handlers of the request.
-func (log *Request) Record(w http.ResponseWriter) http.ResponseWriter {
-	if log == nil {
-		return w
+// serverRecorder is the innermost recorder: handlers around the gate may have their own.
+func serverRecorder(w http.ResponseWriter) (recorder caddyhttp.ResponseRecorder) {
+	for {
+		if r, ok := w.(caddyhttp.ResponseRecorder); ok {
+			recorder = r
+		}
+		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return recorder
+		}
+		w = outer.Unwrap()
 	}
-	return log.writer
 }
 
 // End writes the lines, also of a request whose handler panicked. An error is logged with its own status: the response of
@@ -63,7 +70,7 @@ func (log *Request) End(err error) {
 	log.access = log.logs.loggers(log.logs.accessLog, log.request)
 	log.failed = log.logs.loggers(log.logs.errorLog, log.request)
 	skipped, _ := caddyhttp.GetVar(log.request.Context(), caddyhttp.LogSkipVar).(bool)
-	writesAccess := !skipped && log.logs.wants(log.request)
+	writesAccess := !skipped && log.recorder != nil && log.logs.wants(log.request)
 	log.silenceServer()
 	if err == nil && !writesAccess {
 		return
@@ -76,7 +83,7 @@ func (log *Request) End(err error) {
 		log.writeError()
 	}
 	if writesAccess {
-		log.writeAccess(log.writer.status, log.writer.size)
+		log.writeAccess()
 	}
 }
 
@@ -117,15 +124,20 @@ func (l *Logs) handlesErrors() bool {
 	return l.server.Errors != nil && len(l.server.Errors.Routes) > 0
 }
 
-// writeAccess writes what Caddy's server writes of a request that it handled.
-func (log *Request) writeAccess(status int, size int64) {
-	read := int64(0)
+// writeAccess writes what Caddy's server writes of a request that it handled. The bytes of a hijacked connection come from its
+// socket, since a tunnel may pass by the server's counters.
+func (log *Request) writeAccess() {
+	status, size, read := log.recorder.Status(), int64(log.recorder.Size()), bytesRead(log.body)
 	if log.err != nil && status == 0 {
 		status = request.ErrorStatus(log.err)
 	}
-	if socket := log.decision.Socket; socket != nil {
+	if socket := log.decision.Socket; socket != nil && log.request.ProtoMajor == 1 && status == http.StatusSwitchingProtocols {
 		snapshot := socket.Snapshot()
-		size, read = size+snapshot.Out, snapshot.In
+		size, read = snapshot.Out, snapshot.In
+	}
+	message, writeErr := "handled request", log.writeErr()
+	if unhandled, _ := caddyhttp.GetVar(log.request.Context(), "unhandled").(bool); unhandled {
+		message = "NOP"
 	}
 	level := zapcore.InfoLevel
 	if status >= http.StatusInternalServerError {
@@ -145,11 +157,14 @@ func (log *Request) writeAccess(status int, size int64) {
 		zap.Int64("size", size),
 		zap.Int("status", status),
 		zap.Object("resp_headers", caddyhttp.LoggableHTTPHeader{
-			Header:               log.redaction.HeaderOf(log.writer.Header()),
+			Header:               log.redaction.HeaderOf(log.recorder.Header()),
 			ShouldLogCredentials: log.loggable.ShouldLogCredentials,
 		}))
+	if writeErr != nil {
+		fields = append(fields, zap.String("write_error", log.redaction.TextOf(writeErr.Error())))
+	}
 	fields = append(fields, extraFields(log.request.Context(), log.redaction)...)
-	write(log.access, level, "handled request", fields)
+	write(log.access, level, message, fields)
 }
 
 // fields are those that every line of the request has.
@@ -174,28 +189,15 @@ func (log *Request) userID() string {
 	return id
 }
 
-// recorder notes status and size of an answer. Hijacking goes past it.
-type recorder struct {
-	http.ResponseWriter
-	status int
-	size   int64
-}
-
-// Unwrap lets http.ResponseController reach the server's writer.
-func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-func (w *recorder) WriteHeader(status int) {
-	if w.status < http.StatusOK {
-		w.status = status
+// writeErr flushes a response that went past the write timeout, as the server does, to see whether the client got it.
+func (log *Request) writeErr() error {
+	timeout := time.Duration(log.logs.server.WriteTimeout)
+	if log.err != nil || timeout <= 0 || log.request.ProtoMajor != 1 || log.duration < timeout {
+		return nil
 	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *recorder) Write(p []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
+	err := http.NewResponseController(log.recorder).Flush()
+	if errors.Is(err, http.ErrHijacked) || errors.Is(err, http.ErrNotSupported) {
+		return nil
 	}
-	n, err := w.ResponseWriter.Write(p)
-	w.size += int64(n)
-	return n, err
+	return err
 }

@@ -235,7 +235,7 @@ func (g *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	d := g.gate.Decide(r)
 	log := g.logs.Begin(w, r, d)
 	defer func() { log.End(err) }()
-	return statusError(g.serve(log.Record(w), r, d, next))
+	return statusError(g.serve(w, r, d, next))
 }
 
 func (g *Handler) serve(w http.ResponseWriter, r *http.Request, d *gate.Decision, next caddyhttp.Handler) error {
