@@ -44,7 +44,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, d *Decision, ne
 			requireWholePage(r)
 			w = &pageWriter{ResponseWriter: w, gate: g, request: r, decision: d}
 		}
-		return next.ServeHTTP(w, r)
+		return pass(w, r, next)
 	case Accepted:
 		return g.admit(w, r, d, next)
 	default:
