@@ -19,7 +19,7 @@ import (
 	"github.com/scan2food/usher/handler/caddy/versionedassets"
 	"github.com/scan2food/usher/handler/caddy/websocketgate"
 	"github.com/scan2food/usher/handler/caddy/websockettunnel"
-	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/assets/tree"
 	"github.com/scan2food/usher/handler/websocket/gate"
 )
 
@@ -501,7 +501,7 @@ func parseSettle(d *caddyfile.Dispenser, a *versionedassets.Handler) error {
 
 func checkPatterns(option string) func([]string) error {
 	return func(patterns []string) error {
-		if err := assets.Patterns(patterns).Check(); err != nil {
+		if err := tree.Patterns(patterns).Check(); err != nil {
 			return fmt.Errorf("%s: %w", option, err)
 		}
 		return nil

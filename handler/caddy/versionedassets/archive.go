@@ -14,7 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/static/archive"
-	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/assets/tree"
 	"github.com/scan2food/usher/handler/static/promises"
 )
 
@@ -29,7 +29,7 @@ type assetArchive struct{ earlier, compressed *archive.Store }
 func (assetArchive) Destruct() error { return nil }
 
 // archives returns the archives of a served directory; nil with `keep off`. The tree opens them before it reads the directory.
-func (a *Handler) archives(ctx caddy.Context, directory string, promised *promises.Store) (earlier, compressed assets.Archive, err error) {
+func (a *Handler) archives(ctx caddy.Context, directory string, promised *promises.Store) (earlier, compressed tree.Archive, err error) {
 	if a.Keep < 0 {
 		return nil, nil, nil
 	}

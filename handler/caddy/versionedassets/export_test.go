@@ -4,12 +4,13 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
 // TreesOf returns the trees of the assets handlers of a server.
-func TreesOf(server *caddyhttp.Server) []*assets.Tree { return treesIn(server.Routes) }
+func TreesOf(server *caddyhttp.Server) []*tree.Tree { return treesIn(server.Routes) }
 
-func treesIn(routes caddyhttp.RouteList) (trees []*assets.Tree) {
+func treesIn(routes caddyhttp.RouteList) (trees []*tree.Tree) {
 	for _, route := range routes {
 		for _, handler := range route.Handlers {
 			switch handler := handler.(type) {
@@ -34,7 +35,7 @@ var (
 )
 
 // NewForTree returns a handler of one tree at /static/, for benchmarks without a configuration.
-func NewForTree(tree *assets.Tree, stamp ...string) *Handler {
+func NewForTree(tree *tree.Tree, stamp ...string) *Handler {
 	a := &Handler{VersionQuery: []string{"v"}, Stamp: stamp}
 	a.handler = &assets.Handler{Sites: []assets.Site{{Prefix: "/static/", Tree: tree}}}
 	a.pages = a.newPages()

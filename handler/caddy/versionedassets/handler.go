@@ -14,6 +14,7 @@ import (
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
 	"github.com/scan2food/usher/handler/caddy/request"
 	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/assets/tree"
 	"github.com/scan2food/usher/handler/static/assets/variants"
 	"github.com/scan2food/usher/handler/static/pages"
 	"github.com/scan2food/usher/handler/websocket/sockets"
@@ -151,7 +152,7 @@ func (a *Handler) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-func (a *Handler) MemoryBytes() (int64, error) { return parseSize(a.Memory, assets.DefaultMemory) }
+func (a *Handler) MemoryBytes() (int64, error) { return parseSize(a.Memory, tree.DefaultMemory) }
 
 func (a *Handler) provisionEncodings() error {
 	names := a.Encode

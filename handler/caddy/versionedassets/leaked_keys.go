@@ -10,7 +10,7 @@ import (
 
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
 	"github.com/scan2food/usher/handler/caddy/redact"
-	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
 // leakedKeys warns of keys of a server's gates in the files of one directory. Everybody can read a key in a public file.
@@ -18,8 +18,8 @@ type leakedKeys struct {
 	server   *caddyhttp.Server
 	served   *servedRoot
 	logger   *zap.Logger
-	searched map[*assets.File]bool // of the latest generation
-	warned   map[string]bool       // by label and URL
+	searched map[*tree.File]bool // of the latest generation
+	warned   map[string]bool     // by label and URL
 }
 
 // warnOfLeakedKeys searches the text files that are in memory, in the background and once a generation.
@@ -52,9 +52,9 @@ func (l *leakedKeys) follow(ctx context.Context) {
 }
 
 // search skips the files of the generation before: an unchanged file keeps its pointer.
-func (l *leakedKeys) search(catalog *assets.Catalog) {
+func (l *leakedKeys) search(catalog *tree.Catalog) {
 	before := l.searched
-	l.searched = make(map[*assets.File]bool)
+	l.searched = make(map[*tree.File]bool)
 	for file := range catalog.All() {
 		l.searched[file] = true
 		if !before[file] && utf8.Valid(file.Content) {

@@ -20,7 +20,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/caddy/versionedassets"
-	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/assets/tree"
 	"github.com/scan2food/usher/internal/testsite"
 )
 
@@ -429,7 +429,7 @@ func TestStampedPageHeaders(t *testing.T) {
 func BenchmarkFirstByte(b *testing.B) {
 	root := b.TempDir()
 	testsite.WriteFile(b, root, "main.js", mainScript)
-	tree, err := assets.OpenTree(assets.TreeConfig{Root: root, Logger: zap.NewNop(), Now: time.Now})
+	tree, err := tree.Open(tree.Config{Root: root, Logger: zap.NewNop(), Now: time.Now})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
-	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/assets/tree"
 	"github.com/scan2food/usher/handler/static/promises"
 )
 
@@ -29,7 +29,7 @@ type servedRoot struct {
 	server *caddyhttp.Server
 	prefix string // of URLs
 	root   string
-	tree   *assets.Tree
+	tree   *tree.Tree
 	key    string // of the tree, in its pool
 
 	versions *staleVersions
@@ -39,7 +39,7 @@ type servedRoot struct {
 // assetTrees are the directories that are followed. A reload finds the one it had, and two sites with one root share it.
 var assetTrees = caddy.NewUsagePool()
 
-type assetTree struct{ *assets.Tree }
+type assetTree struct{ *tree.Tree }
 
 // Destruct ends the following of the directory.
 func (t assetTree) Destruct() error {
@@ -74,7 +74,7 @@ func (a *Handler) open(ctx caddy.Context, r *Root, memory int64) (*servedRoot, e
 	}
 	served.key = a.treeKey(r, config)
 	tree, err := a.uses.Load(assetTrees, served.key, func() (caddy.Destructor, error) {
-		tree, err := assets.OpenTree(config)
+		tree, err := tree.Open(config)
 		return assetTree{tree}, err
 	})
 	if err != nil {
@@ -86,23 +86,23 @@ func (a *Handler) open(ctx caddy.Context, r *Root, memory int64) (*servedRoot, e
 }
 
 // treeConfig is how a directory is followed and served, but for what is kept of it.
-func (a *Handler) treeConfig(ctx caddy.Context, r *Root, memory int64) (assets.TreeConfig, error) {
+func (a *Handler) treeConfig(ctx caddy.Context, r *Root, memory int64) (tree.Config, error) {
 	root, err := servedDirectory(r.Root)
 	if err != nil {
-		return assets.TreeConfig{}, err
+		return tree.Config{}, err
 	}
 	manifests, err := a.manifests()
 	if err != nil {
-		return assets.TreeConfig{}, fmt.Errorf("manifest: %w", err)
+		return tree.Config{}, fmt.Errorf("manifest: %w", err)
 	}
-	config := assets.TreeConfig{
+	config := tree.Config{
 		Root: root, Manifests: manifests, Memory: memory,
 		Settle: time.Duration(a.Settle), Vanished: time.Duration(a.Vanished), Poll: time.Duration(a.Poll),
 		Encode: a.handler.Encode, Logger: ctx.Logger(), Now: time.Now,
 		Prefix: r.Prefix, Immutable: a.Immutable, FollowLinks: a.Symlinks == linksFollow,
 	}
 	if len(a.Stamp) > 0 {
-		rewriter := &assets.Rewriter{
+		rewriter := &tree.Rewriter{
 			Prefix: r.Prefix, VersionQuery: a.VersionQuery, Styles: a.Stamps(StampCSS), Scripts: a.Stamps(StampJS), Logger: ctx.Logger(),
 		}
 		config.Rewrite = rewriter.Rewrite
@@ -111,7 +111,7 @@ func (a *Handler) treeConfig(ctx caddy.Context, r *Root, memory int64) (assets.T
 }
 
 // treeKey tells trees apart of which not the same would be served.
-func (a *Handler) treeKey(r *Root, config assets.TreeConfig) string {
+func (a *Handler) treeKey(r *Root, config tree.Config) string {
 	key := fmt.Sprintf("%s %q %d %d %d %d %v %q %t %t", config.Root, config.Manifests, config.Memory, a.Settle, a.Vanished, a.Poll,
 		config.Encode, a.scopeOf(r), config.Archive != nil, config.FollowLinks)
 	if len(a.Immutable) > 0 {

@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
-	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/assets/tree"
 	"github.com/scan2food/usher/handler/static/ledger"
 	"github.com/scan2food/usher/handler/static/promises"
 )
@@ -98,4 +98,4 @@ func (s *staleVersions) ObserveName(path string, digest ledger.Digest, why strin
 	}
 }
 
-var _ assets.Ledger = (*staleVersions)(nil)
+var _ tree.Ledger = (*staleVersions)(nil)

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
-	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
 // check is for what a JSON configuration can be wrong in as a Caddyfile can, and for words that do not go together. A Caddyfile
@@ -52,10 +52,10 @@ func (a *Handler) CheckVersionQuery() error {
 }
 
 func (a *Handler) checkPatterns() error {
-	if err := assets.Patterns(a.Immutable).Check(); err != nil {
+	if err := tree.Patterns(a.Immutable).Check(); err != nil {
 		return fmt.Errorf("immutable: %w", err)
 	}
-	if err := assets.Patterns(a.Hide).Check(); err != nil {
+	if err := tree.Patterns(a.Hide).Check(); err != nil {
 		return fmt.Errorf("hide: %w", err)
 	}
 	return nil

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
 // condition is what the preconditions and the Range of a request ask for.
@@ -76,14 +78,14 @@ func isStrongTag(lines []string) bool {
 }
 
 // writeConditional lets net/http decide on preconditions and Range. The header is written already.
-func (h *Handler) writeConditional(w http.ResponseWriter, r *http.Request, a *answer, content *opened) {
+func (h *Handler) writeConditional(w http.ResponseWriter, r *http.Request, a *answer, content *tree.OpenFile) {
 	if a.variant != nil { // ServeContent writes no Content-Length beside a Content-Encoding
 		w.Header()["Content-Length"] = a.variant.ContentLength
 	}
 	out := &contentWriter{ResponseWriter: w, h: h, r: r, content: content}
-	http.ServeContent(out, conditions(r), "", a.file.ModTime, content.readerAt)
+	http.ServeContent(out, conditions(r), "", a.file.ModTime, content.ReaderAt)
 	if out.left > 0 && r.Method == http.MethodGet {
-		content.abortIfChanged()
+		content.AbortIfChanged()
 	}
 }
 
@@ -93,7 +95,7 @@ type contentWriter struct {
 	http.ResponseWriter
 	h       *Handler
 	r       *http.Request
-	content *opened
+	content *tree.OpenFile
 	left    int64 // bytes of the body that are not written yet
 	failed  bool  // the body was written with the status
 }
@@ -121,7 +123,7 @@ func (w *contentWriter) Write(p []byte) (int, error) {
 	if w.failed {
 		return len(p), nil
 	}
-	if w.content.onDisk == nil || int64(len(p)) < w.left {
+	if w.content.OnDisk == nil || int64(len(p)) < w.left {
 		w.left -= int64(len(p))
 		return w.ResponseWriter.Write(p)
 	}
@@ -129,7 +131,7 @@ func (w *contentWriter) Write(p []byte) (int, error) {
 	if err != nil {
 		return n, err
 	}
-	w.content.abortIfChanged()
+	w.content.AbortIfChanged()
 	w.left = 0
 	last, err := w.ResponseWriter.Write(p[len(p)-1:])
 	return n + last, err
@@ -138,7 +140,7 @@ func (w *contentWriter) Write(p []byte) (int, error) {
 // ReadFrom sends one part of the file as all of it is sent. ServeContent copies several parts through a pipe.
 func (w *contentWriter) ReadFrom(source io.Reader) (int64, error) {
 	part, isLimited := source.(*io.LimitedReader)
-	if isLimited && !w.failed && part.R == io.Reader(w.content.readerAt) {
+	if isLimited && !w.failed && part.R == io.Reader(w.content.ReaderAt) {
 		w.left = 0
 		w.h.send(w.ResponseWriter, w.r, w.content, part.N)
 		return part.N, nil
@@ -151,7 +153,7 @@ func (a *answer) finalStatus(r *http.Request) int {
 	if !a.conditional {
 		return a.status
 	}
-	w := &statusWriter{header: http.Header{"Etag": a.etag, "Content-Type": a.file.contentType}}
+	w := &statusWriter{header: http.Header{"Etag": a.etag, "Content-Type": a.file.ContentType}}
 	http.ServeContent(w, conditions(r), "", a.file.ModTime, io.NewSectionReader(zeros{}, 0, a.size()))
 	return w.status
 }

@@ -2,8 +2,8 @@ package assets
 
 import (
 	"net/http"
-	"strings"
 
+	"github.com/scan2food/usher/handler/static/assets/tree"
 	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
@@ -14,7 +14,7 @@ type answer struct {
 	status       int
 	cacheControl []string
 	// evidence is why the URL is trusted to name the bytes.
-	evidence Evidence
+	evidence tree.Evidence
 	// The content coding: variant is nil for the file's own bytes. If coding is not variants.Identity, the bytes are
 	// encoded while they are sent.
 	variant *variants.Variant
@@ -37,11 +37,11 @@ const (
 	hidden
 	noFinalSlash
 	noFile
-	noDirectory
-	noAccess
+	NoDirectory
+	NoAccess
 	isChanging
 	isFallback
-	isUnpublished
+	IsUnpublished
 	noCoding
 	isServiceWorker
 	isManifest
@@ -51,17 +51,17 @@ const (
 	nothingProves
 )
 
-var reasons = [...]string{
+var Reasons = [...]string{
 	notRead:         "the directory has not been read yet",
 	wrongMethod:     "assets are read with GET and HEAD",
 	notPlain:        "no served file has such a path: dotfiles are hidden, and paths must be plain",
 	hidden:          "a hide pattern matches",
 	noFinalSlash:    "the path is a directory, and relative references in its page need the final slash",
 	noFile:          "there is no such file",
-	noDirectory:     "the directory does not exist",
-	noAccess:        "the file is on disk and cannot be served",
+	NoDirectory:     "the directory does not exist",
+	NoAccess:        "the file is on disk and cannot be served",
 	isChanging:      "the file is new, and is being written",
-	isUnpublished:   "the file is new, and not in the current generation",
+	IsUnpublished:   "the file is new, and not in the current generation",
 	isFallback:      "a navigation without a file gets the fallback; a page names the versions of all other files, so it is revalidated",
 	noCoding:        "the client accepts no content coding that the file has",
 	isServiceWorker: "the script of a service worker is always revalidated",
@@ -78,8 +78,8 @@ var statuses = [...]int{
 	hidden:       http.StatusNotFound,
 	noFinalSlash: http.StatusPermanentRedirect,
 	noFile:       http.StatusNotFound,
-	noDirectory:  http.StatusNotFound,
-	noAccess:     http.StatusNotFound,
+	NoDirectory:  http.StatusNotFound,
+	NoAccess:     http.StatusNotFound,
 	isChanging:   http.StatusServiceUnavailable,
 }
 
@@ -87,7 +87,7 @@ var statuses = [...]int{
 // `hide` stays in force, and a file that is being read or written exists.
 func isPassable(why reason) bool {
 	switch why {
-	case wrongMethod, notPlain, noFile, noDirectory:
+	case wrongMethod, notPlain, noFile, NoDirectory:
 		return true
 	default:
 		return false
@@ -104,7 +104,7 @@ func (h *Handler) decide(r *http.Request, a *answer) {
 	}
 	a.status = http.StatusOK
 	if a.contentType == nil {
-		a.contentType = a.file.contentType
+		a.contentType = a.file.ContentType
 	}
 	h.decideCaching(a, r)
 	var acceptable bool
@@ -116,9 +116,9 @@ func (h *Handler) decide(r *http.Request, a *answer) {
 	case a.variant != nil:
 		a.etag = a.variant.ETag
 	case a.coding != variants.Identity:
-		a.etag = []string{variants.Tag(a.file.digest, a.coding.String()+"-fast")}
+		a.etag = []string{variants.Tag(a.file.Digest(), a.coding.String()+"-fast")}
 	default:
-		a.etag = a.file.etag
+		a.etag = a.file.EntityTag
 	}
 	switch evaluate(r, a.etag) {
 	case notModified:
@@ -129,8 +129,8 @@ func (h *Handler) decide(r *http.Request, a *answer) {
 }
 
 // choose picks the content coding. Ranges are ranges of the file's own bytes.
-func (h *Handler) choose(r *http.Request, f *File) (chosen *variants.Variant, now variants.Coding, acceptable bool) {
-	set := f.variants
+func (h *Handler) choose(r *http.Request, f *tree.File) (chosen *variants.Variant, now variants.Coding, acceptable bool) {
+	set := f.Variants
 	if r.Header["Range"] != nil {
 		set = nil
 	}
@@ -153,19 +153,19 @@ func (h *Handler) decideCaching(a *answer, r *http.Request) {
 	a.evidence = evidenceOf(&a.found)
 	why, cacheControl := nothingProves, revalidate
 	switch {
-	case a.reason == isUnpublished: // the generation decides on evidence
-		a.evidence = Evidence{}
+	case a.reason == IsUnpublished: // the generation decides on evidence
+		a.evidence = tree.Evidence{}
 	case isServiceWorkerScript(r):
 		why = isServiceWorker
 	case a.file.IsManifest:
 		why = isManifest
-	case isHTML(a.contentType):
+	case tree.IsHTML(a.contentType):
 		why = isPage
-	case a.evidence.Kind == Outdated:
+	case a.evidence.Kind == tree.Outdated:
 		why, cacheControl = isOutdated, never
-	case a.evidence.Kind != NoEvidence && len(r.Header["Authorization"]) > 0:
+	case a.evidence.Kind != tree.NoEvidence && len(r.Header["Authorization"]) > 0:
 		why, cacheControl = isProved, foreverPrivate
-	case a.evidence.Kind != NoEvidence:
+	case a.evidence.Kind != tree.NoEvidence:
 		why, cacheControl = isProved, forever
 	}
 	a.cacheControl = cacheControl
@@ -175,9 +175,9 @@ func (h *Handler) decideCaching(a *answer, r *http.Request) {
 }
 
 // evidenceOf is the evidence that the URL names the bytes: of the name, of the query, or of the configuration.
-func evidenceOf(f *found) Evidence {
-	evidence, _ := f.file.givenOut()
-	if evidence.Kind == NoEvidence {
+func evidenceOf(f *found) tree.Evidence {
+	evidence, _ := f.file.GivenOut()
+	if evidence.Kind == tree.NoEvidence {
 		return f.version
 	}
 	return evidence
@@ -189,25 +189,21 @@ func isServiceWorkerScript(r *http.Request) bool {
 	return len(destination) == 1 && destination[0] == "script"
 }
 
-func isHTML(contentType []string) bool {
-	return len(contentType) > 0 && strings.HasPrefix(contentType[0], "text/html")
-}
-
 // why is a sentence on the response and its Cache-Control.
 func (a *answer) why() string {
 	switch {
 	case a.reason == isProved || a.reason == isOutdated:
 		return a.evidence.Detail
-	case a.reason == nothingProves && a.file.denied.Detail != "":
-		return reasons[nothingProves] + ": " + a.file.denied.Detail
+	case a.reason == nothingProves && a.file.Denied.Detail != "":
+		return Reasons[nothingProves] + ": " + a.file.Denied.Detail
 	case a.reason == nothingProves:
-		if _, why := a.file.givenOut(); why != "" {
-			return reasons[nothingProves] + ": " + why
+		if _, why := a.file.GivenOut(); why != "" {
+			return Reasons[nothingProves] + ": " + why
 		}
-		return reasons[nothingProves]
-	case a.reason == noAccess:
-		return reasons[noAccess] + ": " + a.catalog.problems[a.name]
+		return Reasons[nothingProves]
+	case a.reason == NoAccess:
+		return Reasons[NoAccess] + ": " + a.catalog.Problems[a.name]
 	default:
-		return reasons[a.reason]
+		return Reasons[a.reason]
 	}
 }

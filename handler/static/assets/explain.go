@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
 // Explanation is how a request is answered, and why.
@@ -18,7 +20,7 @@ type Explanation struct {
 	Status       int
 	CacheControl string
 	// Evidence is why the URL is trusted to name the bytes, if it is.
-	Evidence Evidence
+	Evidence tree.Evidence
 	// Why is a sentence on the response and its Cache-Control.
 	Why string
 }
@@ -57,7 +59,7 @@ func (h *Handler) explain(r *http.Request, a *answer) Explanation {
 	}
 	switch {
 	case a.reason == isOutdated:
-		e.Evidence = Evidence{}
+		e.Evidence = tree.Evidence{}
 	case e.Status >= http.StatusBadRequest:
 		e.CacheControl = never[0]
 		e.Why = "the request cannot be met: " + strings.ToLower(http.StatusText(e.Status))

@@ -8,20 +8,20 @@ import (
 	"strings"
 
 	"github.com/scan2food/usher/handler/static/archive"
-	"github.com/scan2food/usher/handler/static/assets/variants"
+	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
 // found is what the URL of a request names. It is the result of [Handler.find].
 type found struct {
 	target
-	catalog *Catalog
+	catalog *tree.Catalog
 	// contentType is the Content-Type that an earlier handler has set, which stays. It is nil if none has.
 	contentType []string
 	// file is nil if no file answers the URL. Then reason says why.
-	file   *File
+	file   *tree.File
 	reason reason
 	// version is what a version in the query proves of the file's bytes.
-	version Evidence
+	version tree.Evidence
 	// unproved is true if the query has a version that proves nothing.
 	unproved bool
 	// earlier is open if the archive holds the file.
@@ -43,7 +43,7 @@ func (h *Handler) find(r *http.Request, f *found) {
 		f.reason = notRead
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		f.reason = wrongMethod
-	case !isPlain(f.name) || encodesSlash(r):
+	case !tree.IsPlain(f.name) || encodesSlash(r):
 		f.reason = notPlain
 	case h.Hide.Match(f.urlPath):
 		f.reason = hidden
@@ -65,25 +65,25 @@ func (h *Handler) findVersion(r *http.Request, f *found) {
 		f.file, f.reason = nil, hidden
 		return
 	}
-	if r.URL.RawQuery == "" || f.file.Evidence.Kind != NoEvidence {
+	if r.URL.RawQuery == "" || f.file.Evidence.Kind != tree.NoEvidence {
 		return
 	}
-	if f.file.stamped != nil {
-		if f.version = h.versionEvidence(r.URL.RawQuery, f.file.stamped); f.version.Kind != NoEvidence {
-			f.file = f.file.stamped
+	if f.file.StampedForm != nil {
+		if f.version = h.versionEvidence(r.URL.RawQuery, f.file.StampedForm); f.version.Kind != tree.NoEvidence {
+			f.file = f.file.StampedForm
 			return
 		}
 	}
 	f.version = h.versionEvidence(r.URL.RawQuery, f.file)
-	if f.version.Kind != NoEvidence || h.findEarlierVersion(r, f) {
+	if f.version.Kind != tree.NoEvidence || h.findEarlierVersion(r, f) {
 		return
 	}
 	f.version = h.outdatedVersion(r, f.site, f.file)
-	f.unproved = f.version.Kind == NoEvidence
+	f.unproved = f.version.Kind == tree.NoEvidence
 }
 
 // versionEvidence is what the first version in the query that speaks of these bytes proves.
-func (h *Handler) versionEvidence(query string, file *File) Evidence {
+func (h *Handler) versionEvidence(query string, file *tree.File) tree.Evidence {
 	for len(query) > 0 {
 		var parameter string
 		parameter, query, _ = strings.Cut(query, "&")
@@ -92,12 +92,12 @@ func (h *Handler) versionEvidence(query string, file *File) Evidence {
 			if name != word {
 				continue
 			}
-			if evidence := file.VersionEvidence(value); evidence.Kind != NoEvidence {
+			if evidence := file.VersionEvidence(value); evidence.Kind != tree.NoEvidence {
 				return evidence
 			}
 		}
 	}
-	return Evidence{}
+	return tree.Evidence{}
 }
 
 // findEarlierVersion looks in the archive for a version of the query.
@@ -124,31 +124,19 @@ func (h *Handler) versions(r *http.Request) iter.Seq[string] {
 	}
 }
 
-// earlierEvidence is the evidence for bytes of the archive.
-var earlierEvidence = Evidence{ByDigest, "the version is that of bytes that were replaced, and are kept"}
-
 // findEarlier looks in the archive for the bytes that a path had under a version, in the content codings that they had.
 func (f *found) findEarlier(version string) bool {
-	content, ok := f.site.Tree.Earlier(f.name, version)
+	file, content, ok := f.site.Tree.EarlierFile(f.name, version, f.site.Promises)
 	if !ok {
 		return false
 	}
-	file := &File{Path: f.name, Size: content.Size, digest: content.SHA256, earlier: content, Evidence: earlierEvidence}
-	if version == "" && f.site.Promises != nil && f.site.Promises.HasOther(f.name, "", content.SHA256) {
-		file.Evidence = Evidence{}
-		file.standing.Store(&standing{why: whyBroken})
-	}
-	file.prepare()
-	if isCompressed(file) {
-		file.variants = f.site.Tree.maker.Stored(variants.NewSet(file.digest, file.Size))
-	}
-	f.file, f.earlier, f.version = file, content, Evidence{}
+	f.file, f.earlier, f.version = file, content, tree.Evidence{}
 	return true
 }
 
 // findUnpublished finds a file that is on disk and not in the catalog yet.
 func (h *Handler) findUnpublished(r *http.Request, f *found) bool {
-	file, busy := f.site.Tree.unpublished(r.Context(), f.catalog, f.name)
+	file, busy := f.site.Tree.Unpublished(r.Context(), f.catalog, f.name)
 	switch {
 	case busy:
 		f.reason = isChanging
@@ -157,7 +145,7 @@ func (h *Handler) findUnpublished(r *http.Request, f *found) bool {
 	case h.hidesTarget(f.site, file):
 		f.reason = hidden
 	default:
-		f.file, f.reason = file, isUnpublished
+		f.file, f.reason = file, IsUnpublished
 	}
 	return true
 }
@@ -185,10 +173,10 @@ func (h *Handler) findPage(r *http.Request, f *found) {
 func (h *Handler) findFallback(r *http.Request, f *found) {
 	f.reason = noFile
 	switch {
-	case f.catalog.dir == nil:
-		f.reason = noDirectory
-	case f.catalog.problems[f.name] != "":
-		f.reason = noAccess
+	case f.catalog.Dir == nil:
+		f.reason = NoDirectory
+	case f.catalog.Problems[f.name] != "":
+		f.reason = NoAccess
 	}
 	if h.Fallback == "" || !isNavigation(r) || isPartOfPage(f.urlPath) {
 		return

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/scan2food/usher/handler/static/assets/tree"
 	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
@@ -17,11 +18,11 @@ type Next interface {
 type Site struct {
 	// Prefix begins and ends with a slash.
 	Prefix string
-	Tree   *Tree
+	Tree   *tree.Tree
 	// Ledger observes versions that nothing proves. Nil: none are observed.
-	Ledger Ledger
+	Ledger tree.Ledger
 	// Promises is the tree's. Nil: none are remembered.
-	Promises Promises
+	Promises tree.Promises
 }
 
 // Handler answers requests for assets. Build it once; it is safe for concurrent use.
@@ -31,7 +32,7 @@ type Handler struct {
 	// VersionQuery are the words of a query that carry a version. Default: v.
 	VersionQuery []string
 	// Hide is what is answered 404, by URL path.
-	Hide Patterns
+	Hide tree.Patterns
 	// Fallback is the URL path that navigations get where there is no file; "" for none.
 	Fallback string
 	// PassThru hands what names no file to the next handler, instead of answering 404 or 405.
@@ -67,7 +68,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) e
 const attempts = 6
 
 // serve answers a request, or returns false if the next handler must.
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t target, catalog *Catalog) (answered bool) {
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t target, catalog *tree.Catalog) (answered bool) {
 	for range attempts {
 		switch h.serveOnce(w, r, t, catalog) {
 		case wrote:
@@ -90,7 +91,7 @@ const (
 	passed                // the next handler must answer
 )
 
-func (h *Handler) serveOnce(w http.ResponseWriter, r *http.Request, t target, catalog *Catalog) outcome {
+func (h *Handler) serveOnce(w http.ResponseWriter, r *http.Request, t target, catalog *tree.Catalog) outcome {
 	var a answer
 	a.target, a.catalog, a.contentType = t, catalog, w.Header()["Content-Type"]
 	h.find(r, &a.found)

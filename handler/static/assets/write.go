@@ -8,6 +8,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/scan2food/usher/handler/static/assets/tree"
 	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
@@ -59,7 +60,7 @@ func (a *answer) inMemory() (length []string, content []byte) {
 	case a.variant != nil:
 		return a.variant.ContentLength, a.variant.Bytes
 	default:
-		return a.file.contentLength, a.file.Content
+		return a.file.ContentLength, a.file.Content
 	}
 }
 
@@ -69,10 +70,10 @@ func (h *Handler) writeOpened(w http.ResponseWriter, r *http.Request, a *answer)
 	content, err := a.open()
 	switch {
 	case err != nil && a.variant != nil:
-		a.file.variants.Forget(a.variant)
-		a.catalog.lost.Store(true)
+		a.file.Variants.Forget(a.variant)
+		a.catalog.Lost.Store(true)
 		return false
-	case errors.Is(err, errNotRegular):
+	case errors.Is(err, tree.ErrNotRegular):
 		fail(w, r, http.StatusNotFound)
 		return true
 	case err != nil: // the next reading of the disk will tell what is there
@@ -88,7 +89,7 @@ func (h *Handler) writeOpened(w http.ResponseWriter, r *http.Request, a *answer)
 	case a.conditional:
 		h.writeConditional(w, r, a, content)
 	default:
-		w.Header()["Content-Length"] = []string{formatInt(a.size())}
+		w.Header()["Content-Length"] = []string{tree.FormatInt(a.size())}
 		w.WriteHeader(http.StatusOK)
 		if r.Method != http.MethodHead {
 			h.send(w, r, content, a.size())
@@ -98,18 +99,18 @@ func (h *Handler) writeOpened(w http.ResponseWriter, r *http.Request, a *answer)
 }
 
 // open opens the body. The caller must close it.
-func (a *answer) open() (*opened, error) {
+func (a *answer) open() (*tree.OpenFile, error) {
 	switch {
 	case a.variant == nil:
-		return a.file.open(a.catalog)
+		return a.file.Open(a.catalog)
 	case a.variant.Bytes != nil:
-		return inMemory(a.variant.Bytes), nil
+		return tree.InMemory(a.variant.Bytes), nil
 	}
 	content, ok := a.variant.Open()
 	if !ok {
-		return nil, errOtherContent
+		return nil, tree.ErrOtherContent
 	}
-	return &opened{readerAt: content, closer: content}, nil
+	return &tree.OpenFile{ReaderAt: content, Closer: content}, nil
 }
 
 func (a *answer) size() int64 {
@@ -122,8 +123,8 @@ func (a *answer) size() int64 {
 // writeHeader writes all of the header but the Content-Length.
 func (a *answer) writeHeader(header http.Header) {
 	a.writeValidators(header)
-	if a.file.lastModified != nil {
-		header["Last-Modified"] = a.file.lastModified
+	if a.file.LastModified != nil {
+		header["Last-Modified"] = a.file.LastModified
 	}
 	header["X-Content-Type-Options"] = nosniff
 	header["Content-Type"] = a.contentType
@@ -143,7 +144,7 @@ func (a *answer) writeValidators(header http.Header) {
 	if a.etag != nil {
 		header["Etag"] = a.etag
 	}
-	if a.file.variants != nil || compressible(a.file.contentType[0]) || a.coding != variants.Identity {
+	if a.file.Variants != nil || tree.Compressible(a.file.ContentType[0]) || a.coding != variants.Identity {
 		header["Vary"] = appendVary(header["Vary"])
 	}
 }
@@ -161,7 +162,7 @@ func appendVary(already []string) []string {
 }
 
 // writeEncoded compresses while it sends, for a client that accepts no coding that exists already.
-func writeEncoded(w http.ResponseWriter, r *http.Request, a *answer, content *opened) {
+func writeEncoded(w http.ResponseWriter, r *http.Request, a *answer, content *tree.OpenFile) {
 	encoder, err := variants.Fast(a.coding, w)
 	if err != nil {
 		clearContent(w.Header())
@@ -173,7 +174,7 @@ func writeEncoded(w http.ResponseWriter, r *http.Request, a *answer, content *op
 		return
 	}
 	_, err = io.CopyN(encoder, content, a.file.Size)
-	content.abortIfChanged()
+	content.AbortIfChanged()
 	if err == nil {
 		_ = encoder.Close()
 	}
@@ -226,7 +227,7 @@ type failure struct {
 
 func newFailure(status int) *failure {
 	body := http.StatusText(status) + "\n"
-	return &failure{[]byte(body), []string{formatInt(int64(len(body)))}}
+	return &failure{[]byte(body), []string{tree.FormatInt(int64(len(body)))}}
 }
 
 // fail sends an error. Nothing in the header speaks of the file, and no cache keeps it.

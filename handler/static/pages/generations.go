@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
 // Generations follows the generation that the pages of a site are stamped with.
@@ -35,7 +36,7 @@ func (g *Generations) Destruct() error {
 
 // note looks for a new generation.
 func (g *Generations) note() {
-	catalogs := make([]*assets.Catalog, 0, len(g.sites))
+	catalogs := make([]*tree.Catalog, 0, len(g.sites))
 	for _, site := range g.sites {
 		catalog := site.Tree.Current()
 		if catalog == nil {

@@ -8,14 +8,15 @@ import (
 	"strings"
 
 	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/assets/tree"
 	"github.com/scan2food/usher/handler/static/stamp"
 )
 
 // snapshot is the state of the assets that one page is stamped with. It is immutable: while assets change, a page names versions
 // of one generation.
 type snapshot struct {
-	sites    []assets.Site     // the longest prefix first
-	catalogs []*assets.Catalog // of the sites; nil for a directory that has not been read yet
+	sites    []assets.Site   // the longest prefix first
+	catalogs []*tree.Catalog // of the sites; nil for a directory that has not been read yet
 	// generation identifies the catalogs. It is a part of the entity tags of pages, since other assets make another page.
 	generation string
 	rewriter   *stamp.Stamper
@@ -51,7 +52,7 @@ func (s *snapshot) isCurrent() bool {
 	return true
 }
 
-func generationOf(catalogs []*assets.Catalog) string {
+func generationOf(catalogs []*tree.Catalog) string {
 	sum := fnv.New64a()
 	for _, catalog := range catalogs {
 		if catalog != nil {
@@ -64,7 +65,7 @@ func generationOf(catalogs []*assets.Catalog) string {
 
 // find returns the catalog that answers a URL path, and the path below its prefix. The catalog is nil if no site answers the
 // path, or if its directory has not been read yet.
-func (s *snapshot) find(urlPath string) (catalog *assets.Catalog, rest string) {
+func (s *snapshot) find(urlPath string) (catalog *tree.Catalog, rest string) {
 	for i := range s.sites {
 		if rest, below := strings.CutPrefix(urlPath, s.sites[i].Prefix); below {
 			return s.catalogs[i], rest

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -33,7 +34,7 @@ func newStamper(t testing.TB) *Stamper {
 	if err := os.WriteFile(filepath.Join(root, "main.js"), []byte("1"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	tree, err := assets.OpenTree(assets.TreeConfig{Root: root, Logger: zap.NewNop(), Now: time.Now})
+	tree, err := tree.Open(tree.Config{Root: root, Logger: zap.NewNop(), Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

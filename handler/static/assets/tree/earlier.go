@@ -1,0 +1,216 @@
+package tree
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"go.uber.org/zap"
+
+	"github.com/scan2food/usher/handler/static/archive"
+	"github.com/scan2food/usher/handler/static/promises"
+)
+
+// Archive keeps bytes on disk. [archive.Store] is one.
+type Archive interface {
+	Open() error
+	PutSparing(name, version string, content io.ReadSeeker, since time.Time) error
+	Renew(name, version string) bool
+	Find(name, version string) (size int64, found bool)
+	Get(name, version string) (*archive.Content, bool)
+	Sweep()
+}
+
+// openArchive opens what is not opened when a configuration is only checked. Where that fails it is said, the assets are served
+// without, and it is tried again with the next generation, or within the hour.
+func (t *Tree) openArchive() (opened bool) {
+	if t.Config.Archive == nil {
+		return false
+	}
+	err := t.Config.Archive.Open()
+	if err != nil && !t.unopened {
+		t.Config.Logger.Warn("earlier versions of assets are not kept", zap.String("root", t.Config.Root), zap.Error(err))
+	}
+	t.unopened = err != nil
+	return !t.unopened
+}
+
+// renewEvery is how often what is current is renewed: were it not, it would be too old on the day that it is replaced.
+const renewEvery = time.Hour
+
+// renewLost is how soon that is done where something kept was found to be gone, or damaged.
+const renewLost = time.Minute
+
+// Earlier opens the bytes that a path had under a version, or under no version if its name is one. Close them.
+func (t *Tree) Earlier(path, version string) (*archive.Content, bool) {
+	if t.Config.Archive == nil {
+		return nil, false
+	}
+	return t.Config.Archive.Get(path, version)
+}
+
+// archiveWait is how long a new catalog waits until the bytes that it replaces are in the archive. A slow disk must not hold
+// back a deployment for longer.
+const archiveWait = 10 * time.Second
+
+// archiveReplaced puts the files of a catalog that is about to be replaced into the archive, those too that were asked for by
+// another version meanwhile. Their time begins at since.
+func (t *Tree) archiveReplaced(catalog *Catalog, since time.Time) {
+	if !t.openArchive() {
+		return
+	}
+	done := make(chan struct{})
+	t.background.Go(func() {
+		defer close(done)
+		t.archiving.Lock() // after the catalog was archived when it was published
+		defer t.archiving.Unlock()
+		t.put(t.ctx, catalog, since)
+	})
+	timer := time.NewTimer(t.archiveWait)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-t.ctx.Done():
+	case <-timer.C:
+		t.Config.Logger.Warn("archiving takes long; publishing without waiting", zap.String("root", t.Config.Root))
+	}
+}
+
+// archive puts the files of the current catalog into the archive, in the background. It drops nothing for them that was put
+// there since some time.
+func (t *Tree) archive(ctx context.Context, catalog *Catalog, since time.Time) {
+	if !t.openArchive() {
+		return
+	}
+	t.background.Go(func() {
+		t.archiving.Lock()
+		defer t.archiving.Unlock()
+		t.reportFull(t.put(ctx, catalog, since))
+		t.Config.Archive.Sweep()
+	})
+}
+
+// renew is for a tree that does not change.
+func (t *Tree) renew(ctx context.Context) {
+	catalog := t.catalog.Load()
+	if catalog == nil {
+		return
+	}
+	if since := t.Config.Now().Sub(t.renewed); since >= renewEvery || since >= renewLost && catalog.Lost.Swap(false) {
+		t.renewed = t.Config.Now()
+		t.promiseNext(catalog, catalog)
+		t.compress(ctx, nil, catalog)
+		t.archive(ctx, catalog, t.renewed)
+	}
+}
+
+// keeping is a file under one of its versions.
+type keeping struct {
+	file    *File
+	version string
+}
+
+// put keeps or renews every file that a URL may name by version, and drops for them nothing that was kept or renewed since some
+// time. What there is no room for beside that is left out, the largest first: were it put nevertheless, a tree larger than the
+// archive would be written anew each time, and its files drive out each other. It returns how many versions were left out.
+func (t *Tree) put(ctx context.Context, catalog *Catalog, since time.Time) (left int) {
+	missing, err := t.renewKept(ctx, catalog)
+	if err != nil {
+		return t.unkept
+	}
+	slices.SortStableFunc(missing, func(a, b keeping) int { return cmp.Compare(a.file.Size, b.file.Size) })
+	for i, m := range missing {
+		if ctx.Err() != nil {
+			return t.unkept
+		}
+		err := t.putFile(catalog, m, since)
+		if errors.Is(err, archive.ErrFull) || errors.Is(err, archive.ErrTooLarge) {
+			left = len(missing) - i
+			break
+		}
+		if err != nil {
+			t.Config.Logger.Warn("an asset cannot be kept for those who ask for it after it is replaced",
+				zap.String("root", t.Config.Root), zap.String("path", m.file.Path), zap.Error(err))
+			return t.unkept // the next would fail alike: the disk is full, or not ours
+		}
+	}
+	return left
+}
+
+// renewKept renews what is kept already, and returns what is not. The error is that of the context.
+func (t *Tree) renewKept(ctx context.Context, catalog *Catalog) (missing []keeping, err error) {
+	for file := range catalog.forms() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if !file.mayBeKept() {
+			continue
+		}
+		for _, version := range file.keptUnder() {
+			if evidence, _ := file.GivenOut(); version == "" && evidence.Kind == NoEvidence {
+				continue // browsers do not keep it
+			}
+			// A digest names these bytes and no others; what a manifest or an operator vouches for may have been replaced.
+			if (version != "" || file.Evidence.Kind == ByDigest) && t.Config.Archive.Renew(file.Path, version) {
+				continue
+			}
+			missing = append(missing, keeping{file, version})
+		}
+	}
+	return missing, nil
+}
+
+// reportFull says once how many versions of files the archive has no room for, and again when their number changes.
+func (t *Tree) reportFull(left int) {
+	if left > 0 && left != t.unkept {
+		t.Config.Logger.Warn("not every asset can be kept for those who ask for it after it is replaced: want a larger size in keep",
+			zap.String("root", t.Config.Root), zap.Int("left_out", left))
+	}
+	t.unkept = left
+}
+
+// mayBeKept leaves out what is always the current one, and names that the archive cannot write down.
+func (f *File) mayBeKept() bool {
+	return !f.IsManifest && !strings.HasPrefix(f.ContentType[0], "text/html") && utf8.ValidString(f.Path)
+}
+
+// noteReplaced records the versions of replaced files that are not archived: they were proved, and of other content.
+func (t *Tree) noteReplaced(previous, next *Catalog) {
+	if t.Config.Promises == nil || previous == nil {
+		return
+	}
+	var replaced []promises.Promise
+	for file := range previous.forms() {
+		now := next.files[file.Path]
+		isCurrent := now != nil && (now.digest == file.digest || now.Stamped().digest == file.digest)
+		if file.Evidence.Kind != NoEvidence || !file.mayBeKept() || isCurrent || t.isKept(file) {
+			continue
+		}
+		for _, version := range file.keptUnder() {
+			replaced = append(replaced, promises.Promise{Path: file.Path, Version: version, Digest: file.digest})
+		}
+	}
+	t.reportPromises(t.Config.Promises.Add(replaced...))
+}
+
+func (t *Tree) putFile(catalog *Catalog, k keeping, since time.Time) error {
+	if k.file.Content != nil {
+		return t.Config.Archive.PutSparing(k.file.Path, k.version, bytes.NewReader(k.file.Content), since)
+	}
+	content, err := k.file.Open(catalog)
+	if err != nil {
+		return nil // it was replaced meanwhile: too late for these bytes
+	}
+	defer content.Close()
+	err = t.Config.Archive.PutSparing(k.file.Path, k.version, &wholeReader{io.NewSectionReader(content, 0, k.file.Size), content}, since)
+	if errors.Is(err, ErrOtherContent) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,32 @@
+package tree
+
+import "sync"
+
+// followers are called after each new catalog. The zero value has none.
+type followers struct {
+	mutex sync.Mutex
+	calls map[*func()]bool
+}
+
+// OnPublish has a function called after each new catalog, until unfollow is. It must not wait for the tree.
+func (t *Tree) OnPublish(call func()) (unfollow func()) {
+	t.followers.mutex.Lock()
+	defer t.followers.mutex.Unlock()
+	if t.followers.calls == nil {
+		t.followers.calls = make(map[*func()]bool)
+	}
+	t.followers.calls[&call] = true
+	return func() {
+		t.followers.mutex.Lock()
+		defer t.followers.mutex.Unlock()
+		delete(t.followers.calls, &call)
+	}
+}
+
+func (t *Tree) tellFollowers() {
+	t.followers.mutex.Lock()
+	defer t.followers.mutex.Unlock()
+	for call := range t.followers.calls {
+		(*call)()
+	}
+}

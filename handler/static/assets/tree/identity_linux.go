@@ -1,0 +1,16 @@
+package tree
+
+import (
+	"io/fs"
+	"syscall"
+	"time"
+)
+
+// systemIdentity is the change time and inode number.
+func systemIdentity(info fs.FileInfo) (time.Time, uint64) {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return time.Time{}, 0
+	}
+	return time.Unix(stat.Ctim.Unix()), stat.Ino
+}

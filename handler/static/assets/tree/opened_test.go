@@ -1,0 +1,138 @@
+package tree_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/scan2food/usher/handler/static/archive"
+	"github.com/scan2food/usher/handler/static/assets/tree"
+)
+
+// midway is a response, and what happens to the file when the first bytes of the body are sent.
+type midway struct {
+	*httptest.ResponseRecorder
+	happens func()
+}
+
+func (w *midway) Write(p []byte) (int, error) {
+	if w.happens != nil {
+		w.happens()
+		w.happens = nil
+	}
+	return w.ResponseRecorder.Write(p)
+}
+
+// An answer during which other bytes are written in the place of those that were catalogued never comes to its end.
+func TestChangedWhileItIsSent(t *testing.T) {
+	t.Parallel()
+	before, after := tree.Text(2*tree.MaxInMemory), strings.ToUpper(tree.Text(2*tree.MaxInMemory))
+	overwrite := func(t *testing.T, path, with string) {
+		if err := os.WriteFile(path, []byte(with), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name, rang string
+		happens    func(t *testing.T, path string)
+		whole      bool
+		why        string
+	}{
+		{"nothing happens", "", func(*testing.T, string) {}, true, "all bytes are of one version"},
+		{"overwritten", "", func(t *testing.T, path string) { overwrite(t, path, after) }, false, "the rest is of the next version"},
+		{"overwritten, a part", "bytes=100-1999999", func(t *testing.T, path string) { overwrite(t, path, after) }, false, "the rest is of the next version"},
+		{"overwritten, parts", "bytes=0-99,1000000-1999999", func(t *testing.T, path string) { overwrite(t, path, after) }, false, "the rest is of the next version"},
+		{"cut", "", func(t *testing.T, path string) { overwrite(t, path, "short") }, false, "the rest is missing"},
+		{"overwritten, its date kept", "", func(t *testing.T, path string) {
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			overwrite(t, path, after)
+			if err := os.Chtimes(path, info.ModTime(), info.ModTime()); err != nil {
+				t.Fatal(err)
+			}
+		}, false, "the time of change tells that something happened, and the digest what"},
+		{"another in its place", "", func(t *testing.T, path string) {
+			overwrite(t, path+".new", after)
+			if err := os.Rename(path+".new", path); err != nil {
+				t.Fatal(err)
+			}
+		}, true, "the file that is being sent is as it was"},
+		{"removed", "bytes=0-1999999", func(t *testing.T, path string) {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}, true, "the file that is being sent is as it was"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			root := t.TempDir()
+			path := filepath.Join(root, "film.mp4")
+			overwrite(t, path, before)
+			h := handlerOf(t, tree.OpenAt(t, tree.Config{Root: root, Settle: time.Hour}))
+			r := httptest.NewRequest(http.MethodGet, "/static/film.mp4", nil)
+			if c.rang != "" {
+				r.Header.Set("Range", c.rang)
+			}
+			w := &midway{httptest.NewRecorder(), func() { c.happens(t, path) }}
+			aborted := aborts(func() { _ = h.ServeHTTP(w, r, nextFails{}) })
+			length := w.Header().Get("Content-Length")
+			whole := tree.FormatInt(int64(w.Body.Len())) == length
+			if whole != c.whole || aborted == c.whole {
+				t.Errorf("%d of %s bytes, aborted: %v; %s", w.Body.Len(), length, aborted, c.why)
+			}
+			if c.whole && !strings.Contains(before, w.Body.String()) {
+				t.Error("other bytes were sent")
+			}
+		})
+	}
+}
+
+// aborts reports that a handler ends its answer so that it is seen not to be whole.
+func aborts(handle func()) (aborted bool) {
+	defer func() {
+		if err, isError := recover().(error); isError {
+			aborted = errors.Is(err, http.ErrAbortHandler)
+		}
+	}()
+	handle()
+	return false
+}
+
+// interfering is an archive under whose hands the file changes.
+type interfering struct {
+	tree.Archive
+	happens func()
+}
+
+func (a *interfering) PutSparing(name, version string, content io.ReadSeeker, since time.Time) error {
+	a.happens()
+	return a.Archive.PutSparing(name, version, content, since)
+}
+
+// What is written in the place of bytes that are about to be kept is not kept under their version.
+func TestChangedWhileItIsKept(t *testing.T) {
+	t.Parallel()
+	store := &interfering{Archive: archive.New(archive.Config{
+		Directory: t.TempDir(), Keep: time.Hour, Size: 64 << 20, Now: time.Now, Report: func(err error) { t.Error(err) },
+	})}
+	before := tree.Text(2 * tree.MaxInMemory)
+	s := tree.NewStillTree(t, map[string]string{"film." + tree.MD5Of(before)[:12] + ".mp4": before}, func(c *tree.Config) { c.Archive = store })
+	name := "film." + tree.MD5Of(before)[:12] + ".mp4"
+	store.happens = func() { s.Write(name, strings.ToUpper(before)) }
+	s.Read()
+	s.Background().Wait()
+	if _, kept := store.Find(name, ""); kept {
+		t.Error("other bytes are kept under the version of those before")
+	}
+	if s.Logged("cannot be kept") {
+		t.Error("an ordinary deployment is told of as an error")
+	}
+}

@@ -1,0 +1,90 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+)
+
+// Patterns matches paths as a configuration writes them: /admin/* is all below /admin/, *.map every file that ends so;
+// any other pattern is a whole path in which a * stands for a part of one segment.
+type Patterns []string
+
+// Check reports a pattern that can never match.
+func (p Patterns) Check() error {
+	for _, pattern := range p {
+		if _, err := path.Match(pattern, "/"); err != nil {
+			return fmt.Errorf("pattern %q: %w", pattern, err)
+		}
+		if pattern == "" {
+			return errors.New("want a pattern such as /static/vendor/* or *.map, got an empty one")
+		}
+	}
+	return nil
+}
+
+// Match reports whether a URL path matches.
+func (p Patterns) Match(urlPath string) bool {
+	for _, pattern := range p {
+		if matchPattern(pattern, urlPath) {
+			return true
+		}
+	}
+	return false
+}
+
+func matchPattern(pattern, urlPath string) bool {
+	if prefix, ok := strings.CutSuffix(pattern, "/*"); ok && !strings.ContainsAny(prefix, "*?[\\") {
+		return strings.HasPrefix(urlPath, prefix+"/")
+	}
+	if suffix, ok := strings.CutPrefix(pattern, "*"); ok && !strings.ContainsAny(suffix, "*?[\\/") {
+		return strings.HasSuffix(urlPath, suffix)
+	}
+	if !strings.Contains(pattern, "/") {
+		matched, _ := path.Match(pattern, path.Base(urlPath))
+		return matched
+	}
+	matched, _ := path.Match(pattern, urlPath)
+	return matched
+}
+
+// hiddenSegment reports a segment of a path that is never served: dotfiles, but for /.well-known (RFC 8615).
+func hiddenSegment(segment string) bool {
+	return strings.HasPrefix(segment, ".") && segment != ".well-known"
+}
+
+// hiddenPlace reports a place below a root that is never served, under whatever name. In directories whose names begin with two
+// dots Kubernetes has the files of a volume, and names them by links outside of these.
+func hiddenPlace(place string) bool {
+	directory, name := path.Split(place)
+	if hiddenSegment(name) {
+		return true
+	}
+	for segment := range strings.SplitSeq(directory, "/") {
+		if hiddenSegment(segment) && !strings.HasPrefix(segment, "..") {
+			return true
+		}
+	}
+	return false
+}
+
+// maxPath is longer than any file system's path.
+const maxPath = 4096
+
+// isPlain reports a decoded path below a prefix that a file below the root may have: clean, not hidden, and without bytes
+// that some file systems treat specially.
+func IsPlain(name string) bool {
+	if len(name) > maxPath || strings.ContainsAny(name, "\x00\\") {
+		return false
+	}
+	if name == "" {
+		return true
+	}
+	for segment := range strings.SplitSeq(strings.TrimSuffix(name, "/"), "/") {
+		if segment == "" || hiddenSegment(segment) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,67 @@
+package tree_test
+
+import (
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/assets/tree"
+)
+
+// Each generation is logged with what it adds, changes and removes, and the loss of most files is a warning.
+func TestPublishedCounts(t *testing.T) {
+	t.Parallel()
+	s := tree.NewStillTree(t, map[string]string{"a.js": "1", "b.js": "1", "c.js": "1"})
+	s.Read()
+	s.Write("a.js", "2")
+	s.Write("d.js", "1")
+	s.Read()
+	for _, name := range []string{"a.js", "b.js", "c.js"} {
+		s.Remove(name)
+	}
+	s.Read()
+	s.Now = s.Now.Add(tree.DefaultVanished)
+	s.Read()
+	want := [][3]int64{{3, 0, 0}, {1, 1, 0}, {0, 0, 3}}
+	lines := s.Logs.FilterMessage("published assets").All()
+	if len(lines) != len(want) {
+		t.Fatalf("%d lines: %v", len(lines), lines)
+	}
+	for i, line := range lines {
+		fields := line.ContextMap()
+		if got := [3]int64{fields["added"].(int64), fields["changed"].(int64), fields["removed"].(int64)}; got != want[i] {
+			t.Errorf("generation %d: added, changed, removed %v, want %v", i, got, want[i])
+		}
+	}
+	if got := s.Logs.FilterMessage("more than half of the files were removed").Len(); got != 1 {
+		t.Errorf("%d warnings, want one", got)
+	}
+}
+
+// A file that cannot be read is explained as such.
+func TestUnreadableFileIsExplained(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() == 0 {
+		s := tree.NewStillTree(t, map[string]string{"a.js": "a"})
+		s.Link("loop.js", "loop.js")
+		s.Read()
+		checkExplained(t, s, "loop.js")
+		return
+	}
+	s := tree.NewStillTree(t, map[string]string{"a.js": "a", "secret.js": "s"})
+	if err := os.Chmod(s.Path("secret.js"), 0); err != nil {
+		t.Fatal(err)
+	}
+	s.Read()
+	checkExplained(t, s, "secret.js")
+}
+
+func checkExplained(t *testing.T, s *tree.StillTree, name string) {
+	t.Helper()
+	e := handlerOfStill(s).Explain(httptest.NewRequest("GET", "/static/"+name, nil))
+	if e.Status != 404 || !strings.HasPrefix(e.Why, assets.Reasons[assets.NoAccess]+": ") {
+		t.Errorf("%s: %+v", name, e)
+	}
+}

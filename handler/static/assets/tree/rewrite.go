@@ -1,0 +1,104 @@
+package tree
+
+import (
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"path"
+	"strings"
+
+	"github.com/scan2food/usher/handler/static/fingerprint"
+)
+
+// Rewritable is a file that may refer to other assets: a stylesheet or a script.
+type Rewritable struct {
+	// Path is relative to the root.
+	Path    string
+	Content []byte
+}
+
+// Rewritten is the stamped form of such a file.
+type Rewritten struct {
+	Content []byte
+	// Version is the file's version where that is no digest of Content: the file is in a circle of references. Else "".
+	Version string
+}
+
+// Rewrite gives the references in files their versions. version tells that of a file of the same tree; a file whose name
+// is a version has none. What is not in the result stays as it is.
+type Rewrite func(files []Rewritable, version func(path string) (string, bool)) map[string]Rewritten
+
+// stamp gives the stylesheets and scripts of the catalog that refer to other files a stamped form. Files whose name is a version
+// have none: the bytes would no longer be those that the name is the version of.
+func (c *Catalog) stamp(rewrite Rewrite) {
+	var files []Rewritable
+	for file := range c.All() {
+		if file.Content != nil && !file.IsManifest && file.Evidence.Kind == NoEvidence && mayRefer(file.Path) {
+			files = append(files, Rewritable{file.Path, file.Content})
+		}
+	}
+	if len(files) == 0 {
+		return
+	}
+	for name, rewritten := range rewrite(files, c.Version) {
+		c.files[name].StampedForm = c.files[name].rewrittenAs(rewritten)
+	}
+}
+
+func mayRefer(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".css", ".js", ".mjs":
+		return true
+	default:
+		return false
+	}
+}
+
+// rewrittenAs returns the stamped form of a file. It has no date: it changes with what it refers to.
+func (f *File) rewrittenAs(rewritten Rewritten) *File {
+	next := &File{
+		Path: f.Path, Size: int64(len(rewritten.Content)), Content: rewritten.Content, Disk: f.Disk,
+		fingerprint: fingerprint.Of(rewritten.Content), circle: rewritten.Version,
+	}
+	next.digest = next.fingerprint.SHA256()
+	next.prepare()
+	return next
+}
+
+// Stamped returns the form of a file that its version names: the file itself, unless it refers to other files.
+func (f *File) Stamped() *File {
+	if f.StampedForm != nil {
+		return f.StampedForm
+	}
+	return f
+}
+
+// Version is the version of a file, for references to it. A file whose name is a version has none.
+func (c *Catalog) Version(path string) (string, bool) {
+	file := c.files[path]
+	if file == nil || file.Evidence.Kind != NoEvidence {
+		return "", false
+	}
+	return file.Stamped().version(), true
+}
+
+func (f *File) version() string {
+	if f.circle != "" {
+		return f.circle
+	}
+	return hex.EncodeToString(f.digest[:fingerprint.StampLength/2])
+}
+
+// Integrity is the value of an integrity attribute that pins the bytes; "" where they are not in memory.
+func (f *File) Integrity() string {
+	if f.Content == nil {
+		return ""
+	}
+	if made := f.integrity.Load(); made != nil {
+		return *made
+	}
+	sum := sha512.Sum384(f.Content)
+	made := "sha384-" + base64.StdEncoding.EncodeToString(sum[:])
+	f.integrity.Store(&made)
+	return made
+}

@@ -1,0 +1,269 @@
+package tree
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/scan2food/usher/handler/static/fingerprint"
+)
+
+// maxInMemory is the largest file whose content is held in memory, in bytes.
+const maxInMemory = 1 << 20
+
+// maxProved is the largest file whose name is held against its bytes, in bytes.
+const maxProved = 32 << 20
+
+// tooFresh is how long after a change the file system's clock may give another change the same time.
+const tooFresh = time.Second
+
+// progressEvery is how often a long scan says how far it is.
+const progressEvery = 5 * time.Second
+
+// errChanging is a tree that was written to while it was read: the next scan will see it whole.
+var errChanging = errors.New("the tree is being written")
+
+// scanner reads a root once.
+type scanner struct {
+	dir       *directory
+	previous  *Catalog
+	memory    int64
+	report    func(path string, err error)
+	rewrite   Rewrite // nil: files are served as they are
+	named     bool    // the operator named the manifests
+	now       time.Time
+	fresh     map[string]bool // what was read too soon after it was changed: it may have changed again
+	partial   bool            // a file that is being written stays as it was, instead of stopping the scan
+	progress  func(files, of int, bytes, ofBytes int64)
+	every     time.Duration // how often progress is told
+	manifests []manifestFile
+	survey    *fingerprint.Survey
+
+	mutex    sync.Mutex
+	files    map[string]*File
+	newFresh map[string]bool
+	// what is read so far
+	readFiles, readBytes atomic.Int64
+}
+
+// scan reads the files of a walk. Those that look the same as in the previous catalog are taken from it.
+func (s *scanner) scan(ctx context.Context, entries []entry) (*Catalog, error) {
+	s.files, s.newFresh = make(map[string]*File, len(entries)), make(map[string]bool)
+	if err := s.readManifests(entries); err != nil {
+		return nil, err
+	}
+	if err := s.readFilesOf(ctx, entries); err != nil {
+		return nil, err
+	}
+	catalog := &Catalog{files: s.files, Dir: s.dir, manifests: s.manifests}
+	if s.rewrite != nil {
+		catalog.index()
+		catalog.stamp(s.rewrite)
+	}
+	catalog.finish()
+	return catalog, nil
+}
+
+// readFilesOf reads Django's versioned files when those that they are mostly copies of have been read.
+func (s *scanner) readFilesOf(ctx context.Context, entries []entry) error {
+	held := heldInMemory(entries, s.memory)
+	sources, copies := copiesApart(entries)
+	defer s.tell(entries)()
+	if err := s.readEach(ctx, entries, held, sources); err != nil {
+		return err
+	}
+	return s.readEach(ctx, entries, held, copies)
+}
+
+// readEach reads some of the entries with as many goroutines as there are processors.
+func (s *scanner) readEach(ctx context.Context, entries []entry, held []bool, order []int) error {
+	group, ctx := errgroup.WithContext(ctx)
+	var next atomic.Int64
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() error {
+			var scratch []byte
+			for ctx.Err() == nil {
+				n := int(next.Add(1)) - 1
+				if n >= len(order) {
+					return nil
+				}
+				i := order[n]
+				err := s.read(&entries[i], held[i], &scratch)
+				switch {
+				case errors.Is(err, errChanging) && s.partial:
+					s.keepBefore(entries[i].path)
+				case errors.Is(err, errChanging):
+					return err
+				case err != nil:
+					s.report(entries[i].path, err)
+				}
+				s.readFiles.Add(1)
+				s.readBytes.Add(entries[i].identity.size)
+			}
+			return ctx.Err()
+		})
+	}
+	return group.Wait()
+}
+
+// copiesApart sorts the entries into Django's versioned files and all others.
+func copiesApart(entries []entry) (others, copies []int) {
+	others = make([]int, 0, len(entries))
+	for i := range entries {
+		if entries[i].hidden {
+			continue
+		}
+		if _, isCopy := fingerprint.DjangoSource(entries[i].path); isCopy {
+			copies = append(copies, i)
+		} else {
+			others = append(others, i)
+		}
+	}
+	return others, copies
+}
+
+// tell reports progress until the function that it returns is called.
+func (s *scanner) tell(entries []entry) (stop func()) {
+	if s.progress == nil {
+		return func() {}
+	}
+	total := int64(0)
+	for i := range entries {
+		total += entries[i].identity.size
+	}
+	done, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		ticker := time.NewTicker(s.every)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				s.progress(int(s.readFiles.Load()), len(entries), s.readBytes.Load(), total)
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { close(done); <-stopped }
+}
+
+// read adds one file.
+func (s *scanner) read(e *entry, held bool, scratch *[]byte) error {
+	old := s.known(e)
+	if old != nil && !s.mustReread(old, held) {
+		s.add(s.again(old, held), false)
+		return nil
+	}
+	f, err := s.open(e)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	file := &File{
+		Path: e.path, Size: e.identity.size,
+		identity: e.identity, Disk: e.disk, IsManifest: e.isManifest(), read: s.now,
+	}
+	if err := file.readContent(f, held, s.alike(e), scratch); err != nil {
+		return err
+	}
+	if after, err := f.Stat(); err != nil || identify(after) != e.identity {
+		return errChanging
+	}
+	file.prove()
+	file.ModTime = file.date(s.now, s.before(e.path))
+	file.prepare()
+	file.since = s.since(file)
+	s.noteChange(file)
+	file.judged(s.judge(file))
+	if !held {
+		file.fingerprint = nil // it would hold the bytes
+	}
+	s.add(file, s.now.Sub(e.identity.latest()).Abs() < tooFresh)
+	return nil
+}
+
+// keepBefore has a path be what it was in the previous catalog, or nothing.
+func (s *scanner) keepBefore(path string) {
+	if old := s.before(path); old != nil {
+		s.add(s.again(old, old.Content != nil), true)
+	}
+}
+
+// before is what the path held in the previous catalog.
+func (s *scanner) before(path string) *File {
+	if s.previous == nil {
+		return nil
+	}
+	return s.previous.files[path]
+}
+
+// since is since when a path has the content of a file.
+func (s *scanner) since(file *File) time.Time {
+	switch old := s.before(file.Path); {
+	case s.previous == nil:
+		return time.Time{}
+	case old != nil && old.digest == file.digest:
+		return old.since
+	default:
+		return s.now
+	}
+}
+
+// known is the file of the previous catalog, if it is still the same.
+func (s *scanner) known(e *entry) *File {
+	if old := s.before(e.path); old != nil && old.identity == e.identity && old.Disk == e.disk {
+		return old
+	}
+	return nil
+}
+
+// mustReread reports a file whose bytes are wanted again: for memory, to hold another manifest against them, or because
+// they may have changed with all that is known of the file staying the same.
+func (s *scanner) mustReread(old *File, held bool) bool {
+	if s.fresh[old.Path] || held && old.Content == nil {
+		return true
+	}
+	return old.Content == nil && !sameManifests(s.manifests, s.previous.manifests) && len(s.survey.ListedBy(old.Path)) > 0
+}
+
+// open opens the file that was seen, and no other.
+func (s *scanner) open(e *entry) (*os.File, error) {
+	f, err := s.dir.open(e.disk)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errChanging
+	}
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || identify(info) != e.identity {
+		_ = f.Close()
+		return nil, errChanging
+	}
+	return f, nil
+}
+
+// again is a file of the previous catalog for this one: the very same, unless its evidence has changed.
+func (s *scanner) again(old *File, held bool) *File {
+	if held == (old.Content != nil) && s.judge(old).is(old) {
+		return old
+	}
+	next := old.again(held)
+	return next.judged(s.judge(next))
+}
+
+func (s *scanner) add(file *File, fresh bool) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.files[file.Path] = file
+	if fresh {
+		s.newFresh[file.Path] = true
+	}
+}

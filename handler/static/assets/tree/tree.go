@@ -1,0 +1,261 @@
+// Package tree answers which files a served directory holds now, and which bytes each of their versions has.
+package tree
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/scan2food/usher/handler/static/assets/variants"
+)
+
+// Defaults of a [TreeConfig].
+const (
+	DefaultMemory   = 256 << 20
+	DefaultSettle   = time.Second
+	DefaultVanished = 10 * time.Second
+)
+
+// pollEvery is how often the disk is looked at where events tell of changes: they can be lost.
+const pollEvery = 30 * time.Second
+
+// movedEvery is how often the path of the root is followed: events do not tell that it leads elsewhere.
+const movedEvery = 500 * time.Millisecond
+
+// pollWithoutEvents is how often it is looked at where there are none, if looking takes no time.
+const pollWithoutEvents = time.Second
+
+// pollShare is which part of the time may be spent on looking: one in so many.
+const pollShare = 20
+
+// readingShare is the share of the time that may be spent on reading a tree that changes constantly: one in so many.
+const readingShare = 5
+
+// maxPause bounds what readingShare makes of settle in a large tree.
+const maxPause = 10 * time.Second
+
+// Tree follows a directory. It begins when it is started, or first asked. Close ends it.
+type Tree struct {
+	Config  Config
+	catalog atomic.Pointer[Catalog]
+	start   sync.Once
+	ctx     context.Context
+	ready   chan struct{} // closed when there is a first catalog
+	cancel  context.CancelFunc
+	done    chan struct{}
+	waiting *waiting
+
+	// what follows belongs to the goroutine of run
+	missing  map[string]time.Time // when a file that is still served was first gone
+	reported map[string]string    // what was said of a path, for as long as it is true
+	saying   map[string]string    // what was said of a path since this reading began
+	walked   walkedTree           // what was there when the current catalog was read
+	awaited  walkedTree           // the last walk, if it found changes that are not published; else nil
+	fresh    map[string]bool      // files that may have changed since, with nothing to show for it
+	changing bool                 // changes are not published yet
+	partial  bool                 // the current catalog is without files that keep changing
+	outside  map[string]bool      // directories out of the root that hold files
+	leaving  int                  // logged: how many links lead out of the root
+	looking  time.Duration        // how long the last walk took
+	reading  time.Duration        // how long it took to read and publish
+
+	unsettledSince  time.Time // since when the tree has not been quiet; zero: it is quiet
+	lastEvent       time.Time // of the changes that are not published; zero: none came
+	warnedUnsettled bool      // that files keep changing
+
+	unpromised []*File   // whose evidence does not count yet
+	promiseAt  time.Time // when to try them again; zero: there are none
+	forgetful  bool      // it was reported that promises cannot be written
+	unopened   bool      // it was said that the archive cannot be opened
+	renewed    time.Time // when what is current was put into the archives, or renewed there
+
+	followers followers
+
+	maker           *variants.Maker
+	stopCompressing context.CancelFunc
+	archiving       sync.Mutex
+	archiveWait     time.Duration
+	unkept          int // versions that the archive had no room for; under archiving
+	background      sync.WaitGroup
+}
+
+// OpenTree checks that the root is a directory, or does not exist yet. Nothing is read before [Tree.Start].
+func Open(config Config) (*Tree, error) {
+	dir, err := openDirectory(config.Root, config.FollowLinks)
+	switch {
+	case err == nil:
+		dir.close()
+	case !errors.Is(err, fs.ErrNotExist): // a directory that does not exist may appear
+		return nil, fmt.Errorf("opening the root: %w", err)
+	}
+	t := &Tree{
+		Config: config, ready: make(chan struct{}), done: make(chan struct{}), waiting: newWaiting(), archiveWait: archiveWait,
+		missing: make(map[string]time.Time), reported: make(map[string]string),
+	}
+	t.ctx, t.cancel = context.WithCancel(context.Background())
+	if t.Config.Memory == 0 {
+		t.Config.Memory = DefaultMemory
+	}
+	if t.Config.Settle == 0 {
+		t.Config.Settle = DefaultSettle
+	}
+	if t.Config.Vanished == 0 {
+		t.Config.Vanished = DefaultVanished
+	}
+	t.maker = variants.New(t.Config.maker())
+	return t, nil
+}
+
+// Start begins to read and to follow the directory, once.
+func (t *Tree) Start() { t.start.Do(func() { go t.run(t.ctx) }) }
+
+// Catalog is the current one. Until there is a first one it waits, as long as ctx lets it; then it is nil.
+func (t *Tree) Catalog(ctx context.Context) *Catalog {
+	if catalog := t.catalog.Load(); catalog != nil {
+		return catalog
+	}
+	t.Start()
+	t.waiting.enter()
+	defer t.waiting.leave()
+	select {
+	case <-t.ready:
+	case <-t.done:
+	case <-ctx.Done():
+	}
+	return t.catalog.Load()
+}
+
+// Current is the catalog that is there already, or nil. It has nothing read.
+func (t *Tree) Current() *Catalog { return t.catalog.Load() }
+
+// Close ends the following of the disk. The last catalog stays readable. Where somebody waits for the first it comes when that is
+// there.
+func (t *Tree) Close() {
+	t.cancel()
+	t.waiting.close()
+	t.start.Do(func() { close(t.done) })
+	<-t.done
+}
+
+func (t *Tree) run(ctx context.Context) {
+	defer close(t.done)
+	defer t.background.Wait()
+	w := NewWatcher(t.Config.Root, t.Config.Manifests, t.Config.Poll > 0)
+	defer w.Close()
+	t.openArchive()
+	w.Watch() // before it is read: what changes in between is then heard of
+	t.refresh(t.waiting.reading, false)
+	w.watchLinked(t.outside)
+	t.waiting.giveUp()
+	told := false
+	timer := time.NewTimer(t.afterScan(w))
+	defer timer.Stop()
+	moved := time.NewTicker(movedEvery)
+	defer moved.Stop()
+	for {
+		if !told && !w.working() && t.Config.Poll == 0 && !t.isEmpty() {
+			told = true
+			t.Config.Logger.Warn("the file system may not tell of changes; it is looked at again and again instead",
+				zap.String("root", t.Config.Root), zap.Error(w.err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case event := <-w.events():
+			if !w.follow(event) {
+				continue
+			}
+			t.lastEvent = t.Config.Now()
+			if t.unsettled(t.lastEvent) < maxUnsettled {
+				timer.Reset(t.pause())
+			}
+		case <-moved.C:
+			if t.Config.Poll == 0 && w.HasMoved() && t.lastEvent.IsZero() {
+				t.lastEvent = t.Config.Now()
+				timer.Reset(t.Config.Settle)
+			}
+		case err := <-w.errors():
+			t.Config.Logger.Warn("following a directory; it is read anew", zap.String("root", t.Config.Root), zap.Error(err))
+			timer.Reset(t.Config.Settle)
+		case <-timer.C:
+			w.Watch()
+			t.refresh(ctx, w.working() && !t.lastEvent.IsZero() && t.Config.Now().Sub(t.lastEvent) >= t.Config.Settle)
+			t.promiseWaiting(ctx)
+			w.watchLinked(t.outside)
+			t.renew(ctx)
+			timer.Reset(t.afterScan(w))
+		}
+	}
+}
+
+// pause is how long the tree must be quiet before it is read again: settle, or longer if reading takes long.
+func (t *Tree) pause() time.Duration {
+	return max(t.Config.Settle, min(readingShare*t.reading, maxPause))
+}
+
+// afterScan is when to look again if nothing is heard before.
+func (t *Tree) afterScan(w *watcher) time.Duration {
+	every := max(pollWithoutEvents, pollShare*t.looking)
+	if t.Config.Poll > 0 {
+		every = t.Config.Poll
+	}
+	if !t.promiseAt.IsZero() {
+		every = min(every, max(t.promiseAt.Sub(t.Config.Now()), 0))
+	}
+	switch {
+	case t.changing:
+		return max(t.Config.Settle, min(readingShare*t.looking, maxPause))
+	case len(t.missing) > 0, t.catalog.Load() == nil:
+		return min(every, t.Config.Vanished)
+	case !w.working():
+		return every
+	case !t.promiseAt.IsZero():
+		return min(every, pollEvery)
+	default:
+		return pollEvery
+	}
+}
+
+// publish makes a catalog the current one.
+func (t *Tree) publish(next *Catalog, started time.Time) {
+	current := t.catalog.Load()
+	if current != nil {
+		t.keepVanished(current, next, started)
+		if current.same(next) {
+			return
+		}
+	}
+	next.Published = started
+	next.shareVariants(current)
+	since := t.Config.Now()
+	if current != nil {
+		t.archiveReplaced(current, since)
+	}
+	t.promiseNext(current, next)
+	t.catalog.Store(next)
+	if current == nil {
+		close(t.ready)
+	}
+	t.renewed = t.Config.Now()
+	t.compress(t.ctx, current, next)
+	t.archive(t.ctx, next, since)
+	t.logPublished(current, next, started)
+	t.tellDoubts(next)
+	t.reportStaleNames(current, next)
+	t.noteReplaced(current, next)
+	t.tellFollowers()
+}
+
+// same reports whether two catalogs would give the same answers.
+func (c *Catalog) same(other *Catalog) bool {
+	return maps.Equal(c.Problems, other.Problems) && maps.EqualFunc(c.files, other.files, func(a, b *File) bool {
+		return a.digest == b.digest && a.circle == b.circle && a.identity == b.identity && a.Evidence == b.Evidence
+	})
+}

@@ -1,0 +1,52 @@
+package tree
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"go.uber.org/zap"
+)
+
+// Only what is served and cannot be followed has the whole tree looked at again and again.
+func TestUnheard(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		err   error
+		tells bool
+	}{
+		{"followed", nil, false},
+		{"gone", &fs.PathError{Op: "inotify", Path: "/srv/a", Err: syscall.ENOENT}, false},
+		{"lost+found", syscall.EACCES, false},
+		{"no more watches", syscall.ENOSPC, true},
+		{"too many files", syscall.EMFILE, true},
+	} {
+		if err := unheard("/srv/a", c.err); (err != nil) != c.tells {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// A directory that may not be read is told of, and the rest is followed by its events.
+func TestDirectoryThatMayNotBeRead(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() == 0 {
+		t.Skip("root may read everything")
+	}
+	s := NewStillTree(t, map[string]string{"a.js": "a", "lost+found/x": "x"}, func(c *Config) { c.Logger = zap.NewNop() })
+	if err := os.Chmod(filepath.Join(s.Root, "lost+found"), 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(filepath.Join(s.Root, "lost+found"), 0o700) })
+	w := NewWatcher(s.Root, nil, false)
+	defer w.Close()
+	if w.Watch(); !w.working() {
+		t.Errorf("not followed: %v", w.err)
+	}
+	if s.Read().Lookup("a.js") == nil {
+		t.Error("what can be read is not served")
+	}
+}
