@@ -60,6 +60,7 @@ type Handler struct {
 	app     *caddyhttp.App
 	place   string      // the addresses and hosts of its site
 	site    string      // tells its sockets from those of other gates, also after a reload
+	exposed bool        // other paths of the site can switch protocols
 	live    atomic.Bool // the configuration that this gate belongs to is in force
 	retired sync.Once
 	dropped droppedFields
@@ -99,6 +100,9 @@ func (g *Handler) Provision(ctx caddy.Context) error {
 	}
 	if g.gate, err = gate.New(config); err != nil {
 		return g.placed(err)
+	}
+	if g.exposed, err = g.checkInForce(); err != nil {
+		return err
 	}
 	if err := g.begin(ctx, known); err != nil {
 		return fmt.Errorf("websocket_gate: %w", err)
@@ -178,6 +182,7 @@ func (g *Handler) begin(ctx caddy.Context, known *keySet) error {
 // started looks at the configuration as a whole, which a gate that is being provisioned cannot.
 func (g *Handler) started(ctx caddy.Context) {
 	g.warnOfDebug(ctx)
+	g.warnOfExposed()
 	g.warnOfGenerations()
 }
 
@@ -229,13 +234,30 @@ func (g *Handler) Validate() error {
 	return nil
 }
 
-// ServeHTTP judges the request and hands it on, or answers it. It writes the access and error lines of the requests that may
+// ServeHTTP decides about the request, and hands it on or rejects it. It writes the access and error lines of the requests that may
 // hold a credential.
-func (g *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (err error) {
+func (g *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	d := g.gate.Decide(r)
+	isHandshake := gate.ReadHandshake(r) != gate.PlainHTTP
 	log := g.logs.Begin(w, r, d)
+	var err error
 	defer func() { log.End(err) }()
-	return statusError(g.serve(w, r, d, next))
+	if err = statusError(g.serve(w, r, d, next)); err != nil && isHandshake {
+		return withdrawHandshake(w, r, err)
+	}
+	return err
+}
+
+// withdrawHandshake makes plain HTTP of a handshake that failed, in place: the routes of handle_errors get this request, and must not
+// open a socket with it. Caddy gives them the method of an extended CONNECT back, so such a request is answered here.
+func withdrawHandshake(w http.ResponseWriter, r *http.Request, err error) error {
+	if r.Method == http.MethodConnect {
+		w.WriteHeader(request.ErrorStatus(err))
+		return nil
+	}
+	delete(r.Header, "Upgrade")
+	delete(r.Header, "Connection")
+	return err
 }
 
 func (g *Handler) serve(w http.ResponseWriter, r *http.Request, d *gate.Decision, next caddyhttp.Handler) error {

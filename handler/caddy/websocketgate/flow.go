@@ -1,0 +1,320 @@
+package websocketgate
+
+import (
+	"encoding/json"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
+)
+
+// flow answers what a request comes to in the routes of a server: a gate, or a handler that switches protocols without one. While
+// Caddy provisions a gate, some routes are loaded and others are JSON. flow reads both.
+type flow struct {
+	named map[string]*caddyhttp.Route
+	own   func(routes []string) bool // reports the gate in question by the names of its routes
+
+	// what was found
+	answered, mayBeAnswered bool
+}
+
+// location is the path of a request on its way through the routes. "" means any path.
+type location string
+
+// handlerJSON is what flow reads of a handler.
+type handlerJSON struct {
+	Handler     string                    `json:"handler"`
+	Name        string                    `json:"name"`              // of invoke
+	URI         string                    `json:"uri"`               // of rewrite
+	StripPrefix string                    `json:"strip_path_prefix"` // of rewrite
+	Method      string                    `json:"method"`            // of rewrite
+	Transport   struct{ Protocol string } `json:"transport"`         // of reverse_proxy
+	Rewrite     json.RawMessage           `json:"rewrite"`           // of reverse_proxy
+	Routes      json.RawMessage           `json:"routes"`            // of subroute and gate
+}
+
+// step is one handler.
+type step struct {
+	kind   stepKind
+	routes caddyhttp.RouteList
+	names  []string // of the routes of a gate
+	strip  string
+	uri    string
+}
+
+type stepKind uint8
+
+const (
+	passes   stepKind = iota // it calls the next handler, or is not known
+	answers                  // it answers itself and switches no protocol
+	switches                 // it may switch protocols
+	gates
+	nests
+	moves // it rewrites the path
+)
+
+// maxDepth ends the walk where named routes invoke each other.
+const maxDepth = 20
+
+// run reports whether the request ends in the routes. certain reports that the request comes to them.
+func (f *flow) run(routes caddyhttp.RouteList, at location, certain bool, depth int) (after location, ends bool) {
+	if depth > maxDepth {
+		return at, true
+	}
+	taken := make(map[string]bool)
+	for i := range routes {
+		route := &routes[i]
+		matched := matchRoute(route, at)
+		if matched == no || route.Group != "" && taken[route.Group] {
+			continue
+		}
+		if route.Group != "" && matched == yes {
+			taken[route.Group] = true
+		}
+		moved, ends := f.steps(stepsOf(route, f.named), at, certain && matched == yes, depth)
+		if matched != yes {
+			certain = certain && !ends
+			if moved != at {
+				at = ""
+			}
+			continue
+		}
+		at = moved
+		if ends || route.Terminal {
+			return at, true
+		}
+	}
+	return at, false
+}
+
+func (f *flow) steps(steps []step, at location, certain bool, depth int) (after location, ends bool) {
+	for _, s := range steps {
+		switch s.kind {
+		case gates, answers:
+			return at, true
+		case switches:
+			f.mayBeAnswered = true
+			f.answered = f.answered || certain
+			return at, true
+		case nests:
+			if at, ends = f.run(s.routes, at, certain, depth+1); ends {
+				return at, true
+			}
+		case moves:
+			at = at.moved(s)
+		}
+	}
+	return at, false
+}
+
+func (at location) moved(s step) location {
+	switch {
+	case at == "" || s.strip == "" && s.uri == "":
+		return ""
+	case s.uri != "":
+		uri, _, _ := strings.Cut(s.uri, "?")
+		if strings.Contains(uri, "{") || !strings.HasPrefix(uri, "/") {
+			return ""
+		}
+		return location(uri)
+	default:
+		stripped := strings.TrimPrefix(string(at), s.strip)
+		if !strings.HasPrefix(stripped, "/") {
+			stripped = "/" + stripped
+		}
+		return location(stripped)
+	}
+}
+
+// prefixOf returns what handle_path strips on the way to the gate. ok=false: it is not there.
+func (f *flow) prefixOf(routes caddyhttp.RouteList, depth int) (prefix string, ok bool) {
+	stripped := ""
+	for i := range routes {
+		if depth > maxDepth {
+			return "", false
+		}
+		for _, s := range stepsOf(&routes[i], f.named) {
+			switch s.kind {
+			case gates:
+				if f.own(s.names) {
+					return stripped, true
+				}
+			case moves:
+				stripped += s.strip
+			case nests:
+				if within, ok := f.prefixOf(s.routes, depth+1); ok {
+					return stripped + within, true
+				}
+			}
+		}
+	}
+	return "", false
+}
+
+// stepsOf returns the handlers of a route, loaded or not.
+func stepsOf(route *caddyhttp.Route, named map[string]*caddyhttp.Route) []step {
+	var steps []step
+	for _, raw := range route.HandlersRaw {
+		var h handlerJSON
+		if json.Unmarshal(raw, &h) == nil {
+			steps = append(steps, stepOfJSON(h, named))
+		}
+	}
+	for _, handler := range route.Handlers {
+		steps = append(steps, stepOfLoaded(handler, named))
+	}
+	return steps
+}
+
+func stepOfJSON(h handlerJSON, named map[string]*caddyhttp.Route) step {
+	switch h.Handler {
+	case "websocket_gate":
+		var routes []struct{ Name string }
+		_ = json.Unmarshal(h.Routes, &routes)
+		s := step{kind: gates}
+		for _, route := range routes {
+			s.names = append(s.names, route.Name)
+		}
+		return s
+	case "subroute":
+		s := step{kind: nests}
+		_ = json.Unmarshal(h.Routes, &s.routes)
+		return s
+	case "invoke":
+		return invoked(h.Name, named)
+	case "rewrite":
+		return step{kind: moves, strip: h.StripPrefix, uri: h.URI}
+	case "reverse_proxy":
+		if h.Transport.Protocol == "fastcgi" || len(h.Rewrite) > 0 {
+			return step{} // forward_auth rewrites its request, and the response goes to the next handler
+		}
+		return step{kind: switches}
+	default:
+		return stepOfName(h.Handler)
+	}
+}
+
+func stepOfLoaded(handler caddyhttp.MiddlewareHandler, named map[string]*caddyhttp.Route) step {
+	switch h := handler.(type) {
+	case *Handler:
+		return step{kind: gates, names: h.routeNames()}
+	case *caddyhttp.Subroute:
+		return step{kind: nests, routes: h.Routes}
+	case *caddyhttp.Invoke:
+		return invoked(h.Name, named)
+	case *rewrite.Rewrite:
+		return step{kind: moves, strip: h.StripPathPrefix, uri: h.URI}
+	case *reverseproxy.Handler:
+		transport, _ := h.Transport.(caddy.Module)
+		if h.Rewrite != nil || transport != nil && transport.CaddyModule().ID.Name() == "fastcgi" {
+			return step{}
+		}
+		return step{kind: switches}
+	case caddy.Module:
+		return stepOfName(h.CaddyModule().ID.Name())
+	default:
+		return step{}
+	}
+}
+
+func stepOfName(name string) step {
+	switch name {
+	case "websocket_tunnel":
+		return step{kind: switches}
+	case "static_response", "error", "file_server":
+		return step{kind: answers}
+	default:
+		return step{}
+	}
+}
+
+func invoked(name string, named map[string]*caddyhttp.Route) step {
+	if route := named[name]; route != nil {
+		return step{kind: nests, routes: caddyhttp.RouteList{*route}}
+	}
+	return step{}
+}
+
+// match tells whether a request comes to a route.
+type match uint8
+
+const (
+	no match = iota
+	maybe
+	yes
+)
+
+func matchRoute(route *caddyhttp.Route, at location) match {
+	best, sets := no, 0
+	for _, set := range route.MatcherSetsRaw {
+		best, sets = max(best, matchSet(pathsOfJSON(set), len(set), at)), sets+1
+	}
+	for _, set := range route.MatcherSets {
+		best, sets = max(best, matchSet(pathsOfLoaded(set), len(set), at)), sets+1
+	}
+	if sets == 0 {
+		return yes
+	}
+	return best
+}
+
+// matchSet considers the paths of a set of matchers; any other matcher may match or not.
+func matchSet(paths []string, matchers int, at location) match {
+	others := matchers
+	if paths != nil {
+		others--
+		switch {
+		case at == "":
+			if !slices.Contains(paths, "*") && !slices.Contains(paths, "/*") {
+				return maybe
+			}
+		case !slices.ContainsFunc(paths, func(pattern string) bool { return matchPath(pattern, string(at)) }):
+			return no
+		}
+	}
+	if others > 0 {
+		return maybe
+	}
+	return yes
+}
+
+func pathsOfJSON(set caddy.ModuleMap) (paths []string) {
+	_ = json.Unmarshal(set["path"], &paths)
+	return paths
+}
+
+func pathsOfLoaded(set caddyhttp.MatcherSet) []string {
+	for _, matcher := range set {
+		switch matcher := matcher.(type) {
+		case *caddyhttp.MatchPath:
+			return *matcher
+		case caddyhttp.MatchPath:
+			return matcher
+		}
+	}
+	return nil
+}
+
+// matchPath is Caddy's path matcher for a clean path.
+func matchPath(pattern, at string) bool {
+	pattern, at = strings.ToLower(pattern), strings.ToLower(at)
+	before, hasBefore := strings.CutPrefix(pattern, "*")
+	middle, hasAfter := strings.CutSuffix(before, "*")
+	switch {
+	case strings.Contains(middle, "*") || strings.ContainsAny(middle, "?["):
+		matched, _ := path.Match(pattern, at)
+		return matched
+	case hasBefore && hasAfter:
+		return strings.Contains(at, middle)
+	case hasBefore:
+		return strings.HasSuffix(at, before)
+	case hasAfter:
+		return strings.HasPrefix(at, middle)
+	default:
+		return at == pattern
+	}
+}

@@ -1,0 +1,113 @@
+package websocketgate
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+)
+
+// checkInForce returns an error if something answers the path of a route before the gate does, or if an error route can switch
+// protocols without a gate. exposed reports that requests for other paths can.
+func (g *Handler) checkInForce() (exposed bool, err error) {
+	if g.server == nil {
+		return false, nil
+	}
+	routes := g.siteRoutes()
+	f := g.newFlow()
+	prefix, found := f.prefixOf(routes, 0)
+	if !found {
+		return false, nil // another module holds the gate
+	}
+	for _, route := range g.Routes {
+		for _, p := range route.Paths {
+			f := g.newFlow()
+			f.run(routes, location(prefix+strings.Replace(p, "*", "x", 1)), true, 0)
+			if f.answered {
+				return false, route.errorf("path %s does not reach the gate: put websocket_gate before what answers this path", prefix+p)
+			}
+		}
+	}
+	f.run(routes, "", true, 0)
+	exposed = f.mayBeAnswered
+	f = g.newFlow()
+	if f.run(g.errorRoutes(), "", true, 0); f.mayBeAnswered {
+		return exposed, g.Routes[0].errorf("handle_errors can switch protocols without a gate: use respond or file_server there, not a proxy")
+	}
+	return exposed, nil
+}
+
+func (g *Handler) newFlow() *flow {
+	names := g.routeNames()
+	return &flow{named: g.server.NamedRoutes, own: func(routes []string) bool { return slices.Equal(routes, names) }}
+}
+
+// siteRoutes are the routes of the server that a request for the gate's site may come to.
+func (g *Handler) siteRoutes() caddyhttp.RouteList {
+	f := g.newFlow()
+	holds := func(route caddyhttp.Route) bool {
+		_, found := f.prefixOf(caddyhttp.RouteList{route}, 0)
+		return found
+	}
+	current := slices.IndexFunc(g.server.Routes, func(route caddyhttp.Route) bool { return len(route.HandlersRaw) > 0 })
+	var routes caddyhttp.RouteList
+	for i, route := range g.server.Routes {
+		switch {
+		case current >= 0 && i == current, current < 0 && holds(route):
+			route.MatcherSets = withoutHosts(route.MatcherSets)
+			routes = append(routes, route)
+		case !route.Terminal || len(hostsOfRoute(route)) == 0:
+			routes = append(routes, route)
+		}
+	}
+	return routes
+}
+
+// withoutHosts leaves out the matchers of hosts: the requests in question are for one of these.
+func withoutHosts(sets caddyhttp.MatcherSets) caddyhttp.MatcherSets {
+	var all caddyhttp.MatcherSets
+	for _, set := range sets {
+		all = append(all, slices.DeleteFunc(slices.Clone(set), func(matcher any) bool {
+			_, is := matcher.(*caddyhttp.MatchHost)
+			return is
+		}))
+	}
+	return all
+}
+
+// errorRoutes are the error routes of the gate's site. Those of other sites have other hosts.
+func (g *Handler) errorRoutes() caddyhttp.RouteList {
+	if g.server.Errors == nil {
+		return nil
+	}
+	own := hostsOf(g.server)
+	return slices.DeleteFunc(slices.Clone(g.server.Errors.Routes), func(route caddyhttp.Route) bool {
+		hosts := hostsOfRoute(route)
+		return len(own) > 0 && len(hosts) > 0 && !slices.ContainsFunc(hosts, func(host string) bool { return slices.Contains(own, host) })
+	})
+}
+
+func hostsOfRoute(route caddyhttp.Route) (hosts []string) {
+	for _, set := range route.MatcherSetsRaw {
+		var names []string
+		_ = json.Unmarshal(set["host"], &names)
+		hosts = append(hosts, names...)
+	}
+	for _, set := range route.MatcherSets {
+		for _, matcher := range set {
+			if host, ok := matcher.(*caddyhttp.MatchHost); ok {
+				hosts = append(hosts, *host...)
+			}
+		}
+	}
+	return hosts
+}
+
+// warnOfExposed reports, when the configuration has started, that the gate does not stand before every proxy of its site.
+func (g *Handler) warnOfExposed() {
+	if g.exposed {
+		g.logger.Warn("other paths can switch protocols without a gate", zap.String("source", g.Routes[0].Source))
+	}
+}
