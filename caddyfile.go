@@ -47,6 +47,7 @@ import (
 //			max_age <duration>
 //			idle_timeout <duration>
 //			handshake_timeout <duration>
+//			plain_http refuse|check|pass
 //			min_generation current|previous
 //		}
 //		reject status|close|auto
@@ -113,6 +114,7 @@ func parseRoute(d *caddyfile.Dispenser) (*websocketgate.Route, error) {
 		duration("max_age", &r.MaxAge),
 		duration("idle_timeout", &r.IdleTimeout),
 		duration("handshake_timeout", &r.HandshakeTimeout),
+		oneOf("plain_http", &r.PlainHTTP, "refuse", "check", "pass"),
 		oneOf("min_generation", &r.MinGeneration, "current", "previous"),
 	)
 }

@@ -11,6 +11,11 @@ import (
 // gateState is what is read off when somebody asks, and counted nowhere.
 type gauges struct{}
 
+// plainRequests counts the requests that stay HTTP and were checked by a route with plain_http check.
+var plainRequests = prometheus.NewCounterVec(prometheus.CounterOpts{
+	Name: "usher_websocket_plain_requests_total", Help: "Checked plain HTTP requests by route and outcome.",
+}, []string{"route", "outcome"})
+
 var (
 	darkDesc = prometheus.NewDesc("usher_websocket_route_dark",
 		"1 while handshakes are refused and none is accepted.", []string{"route"}, nil)

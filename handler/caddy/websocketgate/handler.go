@@ -156,7 +156,7 @@ func (g *Handler) coreConfig(ring *keys.Ring, server *caddyhttp.Server) (gate.Co
 
 // begin puts a gate that is complete into service.
 func (g *Handler) begin(ctx caddy.Context, known *keySet) error {
-	if err := lifecycle.RegisterMetrics(ctx, append(socketlog.Collectors(), gauges{})...); err != nil {
+	if err := lifecycle.RegisterMetrics(ctx, append(socketlog.Collectors(), gauges{}, plainRequests)...); err != nil {
 		return err
 	}
 	watch, err := newGateWatch(ctx, g)
@@ -266,6 +266,9 @@ func (g *Handler) serve(w http.ResponseWriter, r *http.Request, d *gate.Decision
 	}
 	if d.Outcome != gate.Passed {
 		setGatePlaceholders(r, d)
+	}
+	if d.Plain && d.Outcome == gate.Accepted {
+		plainRequests.WithLabelValues(d.Route.Name, string(d.Outcome)).Inc()
 	}
 	err := g.gate.ServeHTTP(w, r, d, next)
 	if d.Rejected() {

@@ -29,12 +29,23 @@ func (g *Handler) refused(r *http.Request, d *gate.Decision) {
 	route := ""
 	if d.Route != nil {
 		route = d.Route.Name
-		g.watch.routes[route].Rejected(d.Outcome)
 	}
-	g.owner.Count(route, d.Outcome)
+	g.count(route, d)
 	if entry := g.logger.Check(zapcore.WarnLevel, "WSREJECT"); entry != nil {
 		writeRefused(entry, r, route, g.gate.Redactor(r, d), d)
 	}
+}
+
+// count counts a rejection. Requests that stay HTTP are counted apart, and say nothing about an outage of sockets.
+func (g *Handler) count(route string, d *gate.Decision) {
+	if d.Plain {
+		plainRequests.WithLabelValues(route, string(d.Outcome)).Inc()
+		return
+	}
+	if d.Route != nil {
+		g.watch.routes[route].Rejected(d.Outcome)
+	}
+	g.owner.Count(route, d.Outcome)
 }
 
 // writeRefused writes WSREJECT. The query is not shown: it holds what was presented.
@@ -59,5 +70,6 @@ func writeRefused(entry *zapcore.CheckedEntry, r *http.Request, route string, re
 		zap.String("origin", redactor.Text(r.Header.Get("Origin"))),
 		zap.String("path", redactor.Path(r.URL.Path)),
 		zap.String("reason", why),
+		zap.Bool("plain_http", d.Plain),
 	)
 }

@@ -54,6 +54,10 @@ type Route struct {
 	// Default: all.
 	MinGeneration string `json:"min_generation,omitempty"`
 
+	// What happens to requests to the route's paths that stay HTTP, such as the polling of socket.io: `refuse` (default), `check`
+	// (they need the same key and origin) or `pass`.
+	PlainHTTP string `json:"plain_http,omitempty"`
+
 	// How long the application may take to answer the handshake before the client gets 504. Default: 10s.
 	HandshakeTimeout caddy.Duration `json:"handshake_timeout,omitempty"`
 
@@ -220,6 +224,12 @@ func (r *Route) core() (*gate.Route, error) {
 		route.Sources = append(route.Sources, source)
 	}
 	var err error
+	if route.Plain, err = gate.ParsePlainPolicy(r.PlainHTTP); err != nil {
+		return nil, fmt.Errorf("plain_http: %w", err)
+	}
+	if route.Plain == gate.PlainCheck && r.Ticket != nil && r.Ticket.Once {
+		return nil, errors.New("plain_http check: a ticket that is good once opens one socket and no request; remove once, or use pass")
+	}
 	if route.Origins, err = coreOrigins(r.Origins); err != nil {
 		return nil, err
 	}

@@ -14,6 +14,8 @@ type Decision struct {
 	Outcome Outcome
 	// Route is nil if the request asks for no route.
 	Route *Route
+	// Plain reports a request that stays HTTP and was checked, or passed to a route.
+	Plain bool
 	// Key is the label of the key that the request holds, if the gate knows the key; it is never the key itself.
 	Key string
 	// KeyID distinguishes the key from all others of the process. It serves to close the sockets that the key opened.
@@ -69,10 +71,12 @@ func (g *Gate) Decide(r *http.Request) *Decision {
 	switch {
 	case r.URL.Opaque != "":
 		return &Decision{Outcome: Malformed, Fault: &faultOpaque}
+	case handshake == PlainHTTP && route == nil && g.checks && g.table.hidesChecked(r.URL.Path):
+		return &Decision{Outcome: Unlisted, Plain: true, Fault: &faultDisguised}
 	case handshake == PlainHTTP && route == nil:
 		return g.decidePage(r)
 	case handshake == PlainHTTP:
-		return &Decision{Outcome: NotWebSocket, Route: route}
+		return g.decidePlain(r, route)
 	case hasTargetBytes(r):
 		return &Decision{Outcome: Malformed, Route: route, Fault: &faultTargetBytes}
 	case route == nil && fault == nil && g.config.PassUnlisted && !g.table.Disguised(r.URL) && !hasControlBytes(r.Header):

@@ -31,6 +31,8 @@ type Route struct {
 	// Outdated reports whether a page of this generation is too old to open the socket. The page sends its generation in the
 	// query; clients that do not send it are allowed. Nil: no page is too old.
 	Outdated func(generation string) bool
+	// Plain says what happens to requests that stay HTTP. Default: they are rejected.
+	Plain PlainPolicy
 	// HandshakeTimeout limits the application's response to the handshake. Default 10s; negative: no limit.
 	HandshakeTimeout time.Duration
 	// Limits are the numbers of open sockets. Default: no limit.
@@ -99,6 +101,7 @@ type Gate struct {
 	sources []Source // of all routes
 	cookies []string // of all tickets
 	issuers []*issuer
+	checks  bool // a route has PlainCheck
 	ring    atomic.Pointer[keys.Ring]
 
 	ofAnyRequest *Redactor
@@ -124,6 +127,7 @@ func New(config Config) (*Gate, error) {
 		}
 		route.challenge = []string{challenge(route)}
 		g.addSources(route)
+		g.checks = g.checks || route.Plain == PlainCheck
 	}
 	issuers, err := newIssuers(config.Routes)
 	if err != nil {

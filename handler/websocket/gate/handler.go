@@ -46,6 +46,9 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, d *Decision, ne
 		}
 		return pass(w, r, next)
 	case Accepted:
+		if d.Plain {
+			return servePlain(w, r, d, next)
+		}
 		return g.admit(w, r, d, next)
 	default:
 		g.reject(w, r, d)
@@ -180,6 +183,11 @@ func prepare(r *http.Request, d *Decision) {
 	} else if r.Header["Sec-Websocket-Version"] == nil {
 		r.Header["Sec-Websocket-Version"] = []string{"13"}
 	}
+	replaceCredential(r, d)
+}
+
+// replaceCredential removes the client's credential, or replaces it with the application's, if the route says so.
+func replaceCredential(r *http.Request, d *Decision) {
 	if d.Route.Hide || d.Route.Upstream != nil {
 		strip(r, d)
 	}

@@ -63,7 +63,7 @@ func (g *Gate) limitRejects(r *http.Request, d *Decision) bool {
 	}
 	ok, retry := g.config.Refusals.Allow(g.config.Client(r), g.config.Now())
 	if !ok {
-		*d = Decision{Outcome: TooMany, Route: d.Route, Key: d.Key, Detail: "this client was rejected too often", RetryAfter: retry}
+		*d = Decision{Outcome: TooMany, Route: d.Route, Plain: d.Plain, Key: d.Key, Detail: "this client was rejected too often", RetryAfter: retry}
 	}
 	return !ok
 }
@@ -71,7 +71,7 @@ func (g *Gate) limitRejects(r *http.Request, d *Decision) bool {
 // rejectWithClose completes the handshake and closes the socket with the code of the outcome. It returns false, and writes
 // nothing, if the request must be rejected with a status.
 func (g *Gate) rejectWithClose(w http.ResponseWriter, r *http.Request, d *Decision) bool {
-	if !g.config.Reject.usesClose(r, d.Outcome) {
+	if d.Plain || !g.config.Reject.usesClose(r, d.Outcome) {
 		return false
 	}
 	var sources []Source

@@ -47,7 +47,7 @@ func setStatusHeaders(header http.Header, r *http.Request, d *Decision) {
 	}
 	// The server must not read what follows the handshake as the next request: the client meant it for the socket.
 	switch {
-	case r.ProtoMajor != 1 || d.Outcome == NotWebSocket:
+	case r.ProtoMajor != 1 || d.Outcome == NotWebSocket || d.Plain:
 	case header["Upgrade"] != nil:
 		header["Connection"] = closeAndUpgrade // Upgrade is invalid without it (RFC 9110, 7.8)
 	default:
