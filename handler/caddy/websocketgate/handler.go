@@ -91,6 +91,8 @@ func (g *Handler) Provision(ctx caddy.Context) error {
 		return g.placed(err)
 	}
 	g.warnOfShared(ring)
+	g.warnOfExpired(ring, time.Now())
+	g.warnOfLabels(ring)
 	g.app, g.place = appOf(ctx), placeOf(g)
 	g.site = siteOf(g, slices.Collect(liveGates.All()))
 	g.owner = socketlog.NewOwner(g.logger, g.routeNames(), g.admitted)

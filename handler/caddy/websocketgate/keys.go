@@ -30,7 +30,9 @@ type keysFile struct {
 	route string
 	file  *keys.File
 	keys  []keys.Key
-	bad   atomic.Bool // what it holds now cannot be used
+	// pending is newer content that conflicts with the keys of another file
+	pending []keys.Key
+	bad     atomic.Bool // what it holds now cannot be used
 }
 
 // newGateKeys resolves every key of the configuration, and reads the files.
@@ -95,25 +97,60 @@ func (k *keySet) followFiles(g *gate.Gate) {
 	}
 }
 
-// replace puts the new keys of a file in force, and closes what the old ones opened.
+// replace puts the new keys of a file in force, and closes the sockets that the old ones opened. If the new keys conflict with
+// those of another file, they stay pending until a file changes: a key may move from one file to another.
 func (k *keySet) replace(g *gate.Gate, file *keysFile, found []keys.Key) {
 	k.mutex.Lock()
-	before := file.keys
-	file.keys = found
-	ring, err := k.ring()
-	if err != nil {
-		file.keys = before
-	} else {
-		g.SetRing(ring)
-	}
+	file.pending = found
+	applied, err := k.applyPending(g)
 	k.mutex.Unlock()
+	for _, changed := range applied {
+		changed.bad.Store(false)
+		k.logger.Info("a file of keys was read again", zap.String("route", changed.route), zap.Strings("keys", labelsOf(changed.keys)))
+	}
 	if err != nil {
 		k.keepLastGood(file, err)
-		return
 	}
-	file.bad.Store(false)
-	k.logger.Info("a file of keys was read again", zap.String("route", file.route), zap.Strings("keys", labelsOf(found)))
-	closeRevoked()
+	if len(applied) > 0 {
+		closeRevoked()
+	}
+}
+
+// applyPending puts all pending keys in force, or else those of as many files as possible. The mutex is held.
+func (k *keySet) applyPending(g *gate.Gate) (applied []*keysFile, err error) {
+	before := make([][]keys.Key, len(k.files))
+	for i, file := range k.files {
+		if before[i] = file.keys; file.pending != nil {
+			file.keys = file.pending
+			applied = append(applied, file)
+		}
+	}
+	ring, err := k.ring()
+	if err == nil {
+		for _, file := range applied {
+			file.pending = nil
+		}
+		g.SetRing(ring)
+		return applied, nil
+	}
+	for i, file := range k.files {
+		file.keys = before[i]
+	}
+	applied = nil
+	for i, file := range k.files {
+		if file.pending == nil {
+			continue
+		}
+		file.keys = file.pending
+		ring, conflict := k.ring()
+		if conflict != nil {
+			file.keys, err = before[i], conflict
+			continue
+		}
+		file.pending, applied = nil, append(applied, file)
+		g.SetRing(ring)
+	}
+	return applied, err
 }
 
 func (k *keySet) keepLastGood(file *keysFile, err error) {

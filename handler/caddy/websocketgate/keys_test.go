@@ -122,3 +122,51 @@ func TestKeysFileMustBeGoodAtStart(t *testing.T) {
 		t.Errorf("provisioning: %v, want an error that names the route and the file", err)
 	}
 }
+
+// A key that moves from one file of a route to the other is good afterwards, whichever file is read first.
+func TestKeyMovesBetweenFiles(t *testing.T) {
+	t.Parallel()
+	for _, first := range []string{"source", "target"} {
+		app := testsite.StartApplication(t)
+		source, target := filepath.Join(t.TempDir(), "source.keys"), filepath.Join(t.TempDir(), "target.keys")
+		replaceFile(t, source, "moved "+oldKey+"\nstays a-key-that-stays-0123456789\n")
+		replaceFile(t, target, "other "+newKey+"\n")
+		site := testsite.Start(t, fmt.Sprintf(`
+			http://localhost
+			websocket_gate {
+				route a /ws/a/ {
+					keys_file %s
+					keys_file %s
+				}
+			}
+			reverse_proxy %s
+		`, source, target, app.Addr))
+		moves := map[string]func(){
+			"source": func() { replaceFile(t, source, "stays a-key-that-stays-0123456789\n") },
+			"target": func() { replaceFile(t, target, "other "+newKey+"\nmoved "+oldKey+"\n") },
+		}
+		moves[first]()
+		delete(moves, first)
+		if first == "target" {
+			testsite.Eventually(t, "the conflict", func() bool {
+				return strings.Contains(site.Logs.String(), "are the same secret")
+			})
+		} else {
+			testsite.Eventually(t, "the key gone", func() bool {
+				return testsite.Exchange(t, site.Addr, testsite.Get("/ws/a/?key="+oldKey, testsite.Upgrade)).StatusCode == 401
+			})
+		}
+		for _, move := range moves {
+			move()
+		}
+		testsite.Eventually(t, "the moved key", func() bool {
+			return strings.Count(site.Logs.String(), `keys`) > 0 &&
+				testsite.Exchange(t, site.Addr, testsite.Get("/ws/a/?key="+oldKey, testsite.Upgrade)).StatusCode == 101
+		})
+		for _, key := range []string{newKey, "a-key-that-stays-0123456789"} {
+			if response := testsite.Exchange(t, site.Addr, testsite.Get("/ws/a/?key="+key, testsite.Upgrade)); response.StatusCode != 101 {
+				t.Errorf("%s first: status %d for another key, want 101", first, response.StatusCode)
+			}
+		}
+	}
+}

@@ -35,7 +35,7 @@ type Ticket struct {
 	// The cookie. Default: `__Host-usher`. Routes that issue by one cookie have the same tickets.
 	Cookie string `json:"cookie,omitempty"`
 
-	// How long an issued ticket is good. An open socket outlives its ticket. Default: 10m.
+	// How long an issued ticket is good, at most an hour with `once`. An open socket outlives its ticket. Default: 10m.
 	Lifetime caddy.Duration `json:"lifetime,omitempty"`
 
 	// `client`: a ticket is good from the IPv4 address or IPv6 /64 that it was issued to; `origin`: from pages of the

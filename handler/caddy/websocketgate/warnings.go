@@ -3,6 +3,7 @@ package websocketgate
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -46,6 +47,32 @@ func (g *Handler) sourceOf(route, label string) string {
 		return strings.Join(r.KeysFiles, ", ")
 	}
 	return ""
+}
+
+// warnOfExpired names the routes that no key opens any more.
+func (g *Handler) warnOfExpired(ring *keys.Ring, now time.Time) {
+	valid := make(map[string]bool)
+	ring.Keys(func(route string, key keys.Key) {
+		valid[route] = valid[route] || key.Until.IsZero() || now.Before(key.Until)
+	})
+	for _, route := range g.Routes {
+		if !valid[route.Name] && route.Ticket == nil {
+			g.logger.Warn("all keys of the route have expired", zap.String("route", route.Name), zap.String("source", route.Source))
+		}
+	}
+}
+
+// warnOfLabels names the labels that two keys of a route have: logs cannot distinguish them.
+func (g *Handler) warnOfLabels(ring *keys.Ring) {
+	type label struct{ route, name string }
+	keysOf := make(map[label]int)
+	ring.Keys(func(route string, key keys.Key) {
+		of := label{route, key.Label}
+		if keysOf[of]++; keysOf[of] == 2 {
+			g.logger.Warn("two keys have one label", zap.String("route", route), zap.String("key", key.Label),
+				zap.String("source", g.sourceOf(route, key.Label)))
+		}
+	})
 }
 
 // warnOfLiterals names the keys that stand in the configuration itself, where backups and the admin API show them.

@@ -69,8 +69,7 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, d *Decision, next N
 			socket.End()
 		}
 	}()
-	if !g.spend(d) {
-		d.Outcome, d.Detail = KeyExpired, "ticket was used before"
+	if g.spend(d); d.Rejected() {
 		g.reject(w, r, d)
 		return nil
 	}

@@ -72,10 +72,17 @@ func (g *Gate) decideTicket(r *http.Request, d *Decision, token string) {
 	d.use, d.until = verdict.Use, verdict.Until
 }
 
-// spend uses a ticket that is good once, and reports whether that is its first use. The ticket stays used even if the
-// application rejects the handshake.
-func (g *Gate) spend(d *Decision) bool {
-	return d.use == (keys.Use{}) || g.config.Spent.Spend(d.use, d.until, g.config.Now())
+// spend uses a ticket that is good once. The ticket stays used even if the application rejects the handshake.
+func (g *Gate) spend(d *Decision) {
+	if d.use == (keys.Use{}) {
+		return
+	}
+	switch g.config.Spent.Spend(d.use, d.until, g.config.Now()) {
+	case keys.UsedBefore:
+		d.Outcome, d.Detail = KeyExpired, "ticket was used before"
+	case keys.NoRoom:
+		d.Outcome, d.Detail = TooMany, "too many tickets that are good once are in use"
+	}
 }
 
 // issuer adds the tickets of one cookie to pages.

@@ -472,3 +472,22 @@ func TestPageIsServedWholeForATicket(t *testing.T) {
 		}
 	}
 }
+
+// Where no more uses can be remembered, the client learns that it may try again, and not that its ticket was used.
+func TestTooManyTicketsInUse(t *testing.T) {
+	t.Parallel()
+	g, tickets := ticketGate(t, keys.TicketConfig{Once: true}, nil)
+	g.config.Spent = keys.NewSpent(1)
+	for i, want := range []Outcome{UpstreamRefused, TooMany} {
+		r := handshake("/ws/0/")
+		r.Header.Set("Cookie", "__Host-usher="+issue(t, tickets, time.Now(), "", "0"))
+		w, d := httptest.NewRecorder(), g.Decide(r)
+		_ = g.ServeHTTP(w, r, d, nextFunc(func(w http.ResponseWriter, _ *http.Request) error {
+			w.WriteHeader(http.StatusForbidden)
+			return nil
+		}))
+		if d.Outcome != want {
+			t.Errorf("ticket %d: %s, want %s", i+1, d.Outcome, want)
+		}
+	}
+}

@@ -50,26 +50,27 @@ func (d *directory) close() {
 	}
 }
 
-// alarm rings when nothing happened for a while.
-type alarm struct {
-	pace  pace
-	timer *time.Timer
-	first time.Time // disturbance since it rang
+// delay fires once, some time after the first event. Later events do not postpone it: in some directories something changes all
+// the time.
+type delay struct {
+	timer   *time.Timer
+	quiet   time.Duration
+	pending bool
 }
 
-func newAlarm(pace pace) *alarm {
-	return &alarm{pace: pace, timer: time.NewTimer(pace.quiet)}
+func newDelay(quiet time.Duration) *delay {
+	return &delay{timer: time.NewTimer(quiet), quiet: quiet, pending: true}
 }
 
-// disturb puts the alarm off, but not for ever: in some directories something happens all the time.
-func (a *alarm) disturb() {
-	now := time.Now()
-	if a.first.IsZero() {
-		a.first = now
+// start starts the delay unless it is running.
+func (d *delay) start() { d.startFor(d.quiet) }
+
+func (d *delay) startFor(wait time.Duration) {
+	if !d.pending {
+		d.timer.Reset(wait)
+		d.pending = true
 	}
-	if now.Sub(a.first) < a.pace.poll {
-		a.timer.Reset(a.pace.quiet)
-	}
 }
 
-func (a *alarm) rang() { a.first = time.Time{} }
+// fired must be called after the timer fired.
+func (d *delay) fired() { d.pending = false }

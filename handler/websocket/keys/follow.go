@@ -74,23 +74,23 @@ func (f *File) Follow(ctx context.Context, onKeys func([]Key), onError func(erro
 	defer dir.close()
 	poll := time.NewTicker(f.pace.poll)
 	defer poll.Stop()
-	wake := newAlarm(f.pace) // it may have changed since it was opened
+	wake := newDelay(f.pace.quiet) // it may have changed since it was opened
 	defer wake.timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-dir.events():
-			wake.disturb()
+			wake.start()
 		case <-dir.errors(): // events were lost
-			wake.disturb()
+			wake.start()
 		case <-poll.C:
 			dir.add()
-			wake.disturb()
+			wake.start()
 		case <-wake.timer.C:
-			wake.rang()
+			wake.fired()
 			if r, again := f.look(time.Now()); again > 0 {
-				wake.timer.Reset(again)
+				wake.startFor(again)
 			} else if r != nil && ctx.Err() == nil {
 				f.tell(r, onKeys, onError)
 			}

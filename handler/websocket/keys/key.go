@@ -46,6 +46,9 @@ func NewKey(label, secret string, from, until time.Time) (Key, error) {
 		return Key{}, fmt.Errorf("key %s: want from before until, got %s and %s",
 			label, from.Format(time.RFC3339), until.Format(time.RFC3339))
 	}
+	if err := checkSecret(label, secret); err != nil {
+		return Key{}, err
+	}
 	digest, err := digestOf(label, secret)
 	if err != nil {
 		return Key{}, err
@@ -59,6 +62,20 @@ func NewKey(label, secret string, from, until time.Time) (Key, error) {
 
 // IsDigest reports whether a secret is configured by its digest alone.
 func IsDigest(secret string) bool { return strings.HasPrefix(secret, digestPrefix) }
+
+// checkSecret rejects what is a mistake rather than a secret.
+func checkSecret(label, secret string) error {
+	switch {
+	case strings.TrimSpace(secret) != secret:
+		return fmt.Errorf("key %s: the secret begins or ends with white space: remove it", label)
+	case exampleSecret.MatchString(secret):
+		return fmt.Errorf("key %s: the secret is that of an example: generate one, for example with openssl rand -hex 32", label)
+	}
+	return nil
+}
+
+// exampleSecret is what examples write in place of a secret.
+var exampleSecret = regexp.MustCompile(`(?i)^(<.*>|(.*[^a-z])?(change|replace)[-_ ]?(me|this)([^a-z].*)?|(your|example|insert)[-_].*(key|secret|token).*|x{16,}|\*{16,})$`)
 
 // otherDigest is what would be taken for the secret itself, to the surprise of who wrote it.
 var otherDigest = regexp.MustCompile(`^(?i:sha-?[0-9]+):`)

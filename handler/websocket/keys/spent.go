@@ -26,18 +26,34 @@ func NewSpent(maximum int) *Spent {
 	return &Spent{max: maximum, used: make(map[Use]struct{})}
 }
 
-// Spend uses a ticket that is good until then, and tells whether that is its first use: of all that ask, one is told yes.
-func (s *Spent) Spend(use Use, until, now time.Time) bool {
+// Spending is the result of using a ticket that is good once.
+type Spending uint8
+
+// The results. The zero value is the safe one.
+const (
+	// UsedBefore is every use but the first.
+	UsedBefore Spending = iota
+	// FirstUse is the use that opens a socket: of all that ask at once, one gets it.
+	FirstUse
+	// NoRoom means that too many tickets that have not ended were used: another use could not be remembered.
+	NoRoom
+)
+
+// Spend uses a ticket that ends at until.
+func (s *Spent) Spend(use Use, until, now time.Time) Spending {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.forget(now)
 	_, spent := s.used[use]
-	if spent || len(s.ends) >= s.max || !now.Before(until) || !s.forgotten.Before(until) {
-		return false
+	switch {
+	case spent || !now.Before(until) || !s.forgotten.Before(until):
+		return UsedBefore
+	case len(s.ends) >= s.max:
+		return NoRoom
 	}
 	s.used[use] = struct{}{}
 	heap.Push(&s.ends, ending{until, use})
-	return true
+	return FirstUse
 }
 
 // forget drops what has ended: two for each that comes, so that all go in time and nobody waits for thousands.

@@ -20,7 +20,7 @@ func TestSpend(t *testing.T) {
 	at := func(seconds int) time.Time { return noon.Add(time.Duration(seconds) * time.Second) }
 	type step struct {
 		use, until, now int
-		want            bool
+		want            Spending
 		why             string
 	}
 	for _, c := range []struct {
@@ -29,32 +29,32 @@ func TestSpend(t *testing.T) {
 		steps   []step
 	}{
 		{"twice", 9, []step{
-			{1, 10, 0, true, "the first"},
-			{1, 10, 0, false, "the second"},
-			{1, 10, 9, false, "not even later"},
-			{2, 10, 9, true, "another"},
+			{1, 10, 0, FirstUse, "the first"},
+			{1, 10, 0, UsedBefore, "the second"},
+			{1, 10, 9, UsedBefore, "not even later"},
+			{2, 10, 9, FirstUse, "another"},
 		}},
 		{"ended", 9, []step{
-			{1, 10, 10, false, "it has ended: nobody would remember it"},
-			{1, 10, 11, false, "long ended"},
+			{1, 10, 10, UsedBefore, "it has ended: nobody would remember it"},
+			{1, 10, 11, UsedBefore, "long ended"},
 		}},
 		{"clock goes back", 9, []step{
-			{1, 10, 0, true, "the first"},
-			{2, 30, 10, true, "the first has ended, and is forgotten"},
-			{1, 10, 9, false, "a request that was overtaken must not use it again"},
-			{3, 10, 9, false, "nor any that may have been forgotten with it"},
-			{4, 11, 9, true, "what ends later was never forgotten"},
+			{1, 10, 0, FirstUse, "the first"},
+			{2, 30, 10, FirstUse, "the first has ended, and is forgotten"},
+			{1, 10, 9, UsedBefore, "a request that was overtaken must not use it again"},
+			{3, 10, 9, UsedBefore, "nor any that may have been forgotten with it"},
+			{4, 11, 9, FirstUse, "what ends later was never forgotten"},
 		}},
 		{"full", 2, []step{
-			{1, 10, 0, true, "room for two"},
-			{2, 20, 0, true, "room for two"},
-			{3, 30, 0, false, "no room: it fails closed"},
-			{1, 10, 0, false, "full, and it still remembers"},
-			{3, 30, 10, true, "the first has ended and made room"},
-			{4, 40, 10, false, "full again"},
-			{2, 20, 10, false, "and it still remembers"},
+			{1, 10, 0, FirstUse, "room for two"},
+			{2, 20, 0, FirstUse, "room for two"},
+			{3, 30, 0, NoRoom, "it fails closed"},
+			{1, 10, 0, UsedBefore, "full, and it still remembers"},
+			{3, 30, 10, FirstUse, "the first has ended and made room"},
+			{4, 40, 10, NoRoom, "full again"},
+			{2, 20, 10, UsedBefore, "and it still remembers"},
 		}},
-		{"no room at all", 0, []step{{1, 10, 0, false, "it remembers nothing, so it admits nobody"}}},
+		{"no room at all", 0, []step{{1, 10, 0, NoRoom, "it remembers nothing, so it admits nobody"}}},
 	} {
 		spent := NewSpent(c.maximum)
 		for i, s := range c.steps {
@@ -70,13 +70,13 @@ func TestSpendForgetsWhatHasEnded(t *testing.T) {
 	const many = 1000
 	spent := NewSpent(many)
 	for i := range many {
-		if !spent.Spend(useNumber(i), noon.Add(time.Duration(1+i%7)*time.Second), noon) {
+		if spent.Spend(useNumber(i), noon.Add(time.Duration(1+i%7)*time.Second), noon) != FirstUse {
 			t.Fatalf("use %d was refused below the maximum", i)
 		}
 	}
 	later := noon.Add(time.Minute)
 	for i := range many {
-		if !spent.Spend(useNumber(many+i), later.Add(time.Second), later) {
+		if spent.Spend(useNumber(many+i), later.Add(time.Second), later) != FirstUse {
 			t.Fatalf("use %d was refused, though all before it have ended", i)
 		}
 	}
@@ -95,7 +95,7 @@ func TestSpendOnceOfThousands(t *testing.T) {
 	for range 1000 {
 		group.Go(func() {
 			verdict := tickets.Verify(token, "chat", "", noon)
-			if verdict.Status == Good && spent.Spend(verdict.Use, verdict.Until, noon) {
+			if verdict.Status == Good && spent.Spend(verdict.Use, verdict.Until, noon) == FirstUse {
 				admitted.Add(1)
 			}
 		})
@@ -120,7 +120,7 @@ func TestSpendNeverTwice(t *testing.T) {
 				number := random.IntN(uses)
 				now := noon.Add(time.Duration(step/25+random.IntN(20)-10) * time.Second)
 				until := noon.Add(time.Duration(number+5) * time.Second)
-				if now.Before(until) && spent.Spend(useNumber(number), until, now) {
+				if now.Before(until) && spent.Spend(useNumber(number), until, now) == FirstUse {
 					admitted[number].Add(1)
 				}
 			}
@@ -182,7 +182,7 @@ func BenchmarkSpend(b *testing.B) {
 	number := 0
 	for b.Loop() { // 100,000 a second, good for one: as many stay
 		now := noon.Add(time.Duration(number) * 10 * time.Microsecond)
-		if !spent.Spend(useNumber(number), now.Add(time.Second), now) {
+		if spent.Spend(useNumber(number), now.Add(time.Second), now) != FirstUse {
 			b.Fatal("refused")
 		}
 		number++

@@ -9,6 +9,10 @@ import (
 // DefaultTicketLifetime is how long an issued ticket is good. A page that stays open gets the next one before.
 const DefaultTicketLifetime = 10 * time.Minute
 
+// MaxOnceLifetime is the longest lifetime of a ticket that is good once. [Spent] must remember each use as long, and forgets them
+// with a restart.
+const MaxOnceLifetime = time.Hour
+
 // minTicketLifetime is the least that the dates of a JWT, which are whole seconds, can tell.
 const minTicketLifetime = time.Second
 
@@ -63,6 +67,8 @@ func NewTickets(config TicketConfig) (*Tickets, error) {
 		return nil, errors.New("tickets: want either secrets or a public key")
 	case t.lifetime < minTicketLifetime:
 		return nil, fmt.Errorf("tickets: want a lifetime of at least %s, got %s", minTicketLifetime, t.lifetime)
+	case t.once && t.lifetime > MaxOnceLifetime:
+		return nil, fmt.Errorf("tickets: want a lifetime of at most %s with once, got %s", MaxOnceLifetime, t.lifetime)
 	case t.bind > BindOrigin:
 		return nil, fmt.Errorf("tickets: want a known binding, got %d", t.bind)
 	case t.issues:

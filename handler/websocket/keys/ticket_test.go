@@ -168,3 +168,22 @@ func TestTicketsShowNothing(t *testing.T) {
 		}
 	}
 }
+
+// A use is remembered as long as the ticket is good, and no longer than an hour.
+func TestOnceLifetime(t *testing.T) {
+	t.Parallel()
+	if _, err := NewTickets(TicketConfig{Secrets: []string{ticketSecret}, Once: true, Lifetime: time.Hour + time.Second}); err == nil {
+		t.Error("once with a lifetime above an hour was taken")
+	}
+	tickets := mustTickets(t, TicketConfig{Secrets: []string{ticketSecret}, Once: true, Lifetime: time.Hour})
+	for _, c := range []struct {
+		name string
+		ends time.Time
+		want Status
+	}{{"an hour", noon.Add(time.Hour), Good}, {"two hours", noon.Add(2 * time.Hour), Unknown}} {
+		token := hs256(plainHeader, fmt.Sprintf(`{"aud":"chat","jti":"1","exp":%d}`, c.ends.Unix()), ticketSecret)
+		if got := tickets.Verify(token, "chat", "", noon); got.Status != c.want {
+			t.Errorf("%s: Verify = %+v, want %d", c.name, got, c.want)
+		}
+	}
+}

@@ -13,7 +13,7 @@ const (
 	// MaxTicketLength is the most bytes of a ticket: browsers keep no longer cookie.
 	MaxTicketLength = 4096
 	// TicketLeeway is how far the clock of an application that issues tickets may be ahead. It does not lengthen them.
-	TicketLeeway = 10 * time.Second
+	TicketLeeway = 30 * time.Second
 )
 
 // TicketVerdict is what is known of a presented ticket.
@@ -47,6 +47,7 @@ var (
 	errTicketBound     = errors.New("ticket is not bound to this client or origin")
 	errTicketRoute     = errors.New("ticket aud is another route")
 	errTicketEnded     = errors.New("ticket exp has passed")
+	errTicketTooLong   = errors.New("ticket exp is more than an hour away, and the ticket is good once")
 	errTicketNotYet    = errors.New("ticket nbf or iat is in the future")
 )
 
@@ -99,6 +100,9 @@ func (t *Tickets) Verify(token, route, binding string, now time.Time) TicketVerd
 	if err != nil {
 		verdict.Reason = err.Error()
 		return verdict
+	}
+	if t.once && claims.expires.Sub(now) > MaxOnceLifetime+TicketLeeway {
+		return TicketVerdict{Reason: errTicketTooLong.Error()}
 	}
 	if t.once {
 		verdict.Use = useOf(signer.id, route, claims.id)
