@@ -9,9 +9,10 @@ import (
 )
 
 // logOpened writes WSCONNECT, the message that Daphne's operators search for.
-func logOpened(logger *zap.Logger, info sockets.Info) {
+func logOpened(logger *zap.Logger, opened sockets.Snapshot) {
 	if entry := logger.Check(zapcore.InfoLevel, "WSCONNECT"); entry != nil {
-		entry.Write(append(socketFields(info), zap.String("outcome", string(gate.Accepted)))...)
+		entry.Write(append(socketFields(opened),
+			zap.String("path", opened.Path), zap.String("outcome", string(gate.Accepted)))...)
 	}
 }
 
@@ -21,7 +22,7 @@ func logEnded(logger *zap.Logger, ended sockets.Ended) {
 	if entry == nil {
 		return
 	}
-	entry.Write(append(socketFields(ended.Info),
+	entry.Write(append(socketFields(ended.Snapshot),
 		zap.Duration("duration", ended.Duration),
 		zap.Int64("bytes_in", ended.In),
 		zap.Int64("bytes_out", ended.Out),
@@ -30,8 +31,11 @@ func logEnded(logger *zap.Logger, ended sockets.Ended) {
 	)...)
 }
 
-func socketFields(info sockets.Info) []zap.Field {
+// socketFields are those of both lines of a socket. The ID connects them, and is unique in the process.
+func socketFields(info sockets.Snapshot) []zap.Field {
 	return []zap.Field{
+		zap.Uint64("id", info.ID),
+		zap.String("host", info.Host),
 		zap.String("route", info.Route),
 		zap.String("key", info.Key),
 		zap.String("client", info.Client.String()),

@@ -46,7 +46,7 @@ func (o *Owner) Opened(s *sockets.Socket) {
 	if o.admitted != nil {
 		o.admitted(info, time.Now())
 	}
-	logOpened(o.currentLogger(), info)
+	logOpened(o.currentLogger(), s.Snapshot())
 }
 
 // Ended implements sockets.Owner.

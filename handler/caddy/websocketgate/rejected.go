@@ -60,7 +60,13 @@ func writeRefused(entry *zapcore.CheckedEntry, r *http.Request, route string, re
 	if d.Detail != "" {
 		why += ": " + d.Detail
 	}
+	id := uint64(0) // the gate rejected the request before it had one
+	if d.Socket != nil {
+		id = d.Socket.Snapshot().ID
+	}
 	entry.Write(
+		zap.Uint64("id", id),
+		zap.String("host", redactor.Text(r.Host)),
 		zap.String("route", route),
 		zap.String("outcome", string(d.Outcome)),
 		zap.Int("status", d.Status()),

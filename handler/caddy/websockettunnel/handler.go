@@ -282,7 +282,7 @@ func (t *Handler) prepare(request, original *http.Request, upstream *tunnel.Upst
 
 // describeSocket returns the registry entry of a socket that no gate admitted.
 func (t *Handler) describeSocket(r *http.Request) sockets.Info {
-	info := sockets.Info{Client: request.Client(r), Protocol: r.Proto, Major: r.ProtoMajor, Origin: r.Header.Get("Origin"), Owner: t.owner}
+	info := sockets.Info{Host: r.Host, Client: request.Client(r), Protocol: r.Proto, Major: r.ProtoMajor, Origin: r.Header.Get("Origin"), Owner: t.owner}
 	if r.ProtoMajor == 3 {
 		info.Protocol = "HTTP/3.0" // r.Proto holds :protocol in HTTP/3
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/scan2food/usher/handler/websocket/sockets"
@@ -77,8 +78,17 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, d *Decision, next N
 	return g.forward(w, r, d, socket, next)
 }
 
+// maxLogged bounds what a client can have the registry hold for the lines of a socket.
+const maxLogged = 255
+
+// ofSocket copies a part of the request, since a socket lives longer than its request.
+func ofSocket(text string) string { return strings.Clone(text[:min(len(text), maxLogged)]) }
+
 func (g *Gate) info(r *http.Request, d *Decision) sockets.Info {
+	redactor := g.Redactor(r, d)
 	info := sockets.Info{
+		Host:     ofSocket(redactor.Text(r.Host)),
+		Path:     ofSocket(redactor.Path(r.URL.Path)),
 		Site:     g.config.Site,
 		Route:    d.Route.Name,
 		Key:      d.Key,
@@ -97,7 +107,7 @@ func (g *Gate) info(r *http.Request, d *Decision) sockets.Info {
 	if origin := r.Header["Origin"]; len(origin) > 0 {
 		info.Origin = origin[0]
 		if d.Route.Origins.Any { // any other origin is known to the configuration
-			info.Origin = g.Redactor(r, d).Text(info.Origin)
+			info.Origin = redactor.Text(info.Origin)
 		}
 	}
 	return info

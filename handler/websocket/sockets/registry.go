@@ -35,6 +35,8 @@ type Info struct {
 	Client netip.Addr
 	// Origin is the page's that opened it, cut at 255 bytes; "" for what is no browser.
 	Origin string
+	// Host and Path are those of the handshake, for logs.
+	Host, Path string
 	// Protocol is the HTTP version, for logs.
 	Protocol string
 	// Major is the major HTTP version of the handshake. Default: 1.
