@@ -2,7 +2,7 @@ package versionedassets
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -18,17 +18,20 @@ import (
 	"github.com/scan2food/usher/handler/static/promises"
 )
 
-// assetArchives are the archives of the process, by their directories: no two may have the same.
+// assetArchives are the archives of the process, by their directories. An archive outlives a reload.
 var assetArchives = caddy.NewUsagePool()
 
-// assetArchive is what is kept of a directory: earlier versions, and apart from them, so that neither drives out the other,
-// what files are once they are compressed.
-type assetArchive struct{ earlier, compressed *archive.Store }
+// assetArchive is the archive of a site and prefix: earlier versions, and apart from them, so that neither displaces the other,
+// compressed forms.
+type assetArchive struct {
+	earlier, compressed *archive.Store
+	logger              *currentLogger
+}
 
-// Destruct has nothing to do: what is kept is for the next process too.
-func (assetArchive) Destruct() error { return nil }
+// Destruct lets other processes remove the archive when it is old.
+func (a assetArchive) Destruct() error { return errors.Join(a.earlier.Close(), a.compressed.Close()) }
 
-// archives returns the archives of a served directory; nil with `keep off`. The tree opens them before it reads the directory.
+// archives returns the archives of a site and prefix; nil with `keep off`. The tree opens them before it reads the directory.
 func (a *Handler) archives(ctx caddy.Context, directory string, promised *promises.Store) (earlier, compressed tree.Archive, err error) {
 	if a.Keep < 0 {
 		return nil, nil, nil
@@ -38,21 +41,23 @@ func (a *Handler) archives(ctx caddy.Context, directory string, promised *promis
 		return nil, nil, err
 	}
 	pooled, err := a.uses.Load(assetArchives, directory, func() (caddy.Destructor, error) {
-		return newAssetArchive(directory, promised, ctx.Logger()), nil
+		return newAssetArchive(directory, promised), nil
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	kept := pooled.(assetArchive)
+	kept.logger.set(ctx.Logger())
 	for _, store := range []*archive.Store{kept.earlier, kept.compressed} {
 		store.Bound(time.Duration(a.Keep), size)
 	}
 	return kept.earlier, kept.compressed, nil
 }
 
-// newAssetArchive has the promises remember the versions that the archive drops.
-func newAssetArchive(directory string, promised *promises.Store, logger *zap.Logger) assetArchive {
-	log := &throttledLog{logger: logger, about: "keeping earlier versions of assets"}
+// newAssetArchive has the promises remember the versions that the archive removes.
+func newAssetArchive(directory string, promised *promises.Store) assetArchive {
+	logger := new(currentLogger)
+	log := &throttledLog{logger: logger.Logger(), about: "cannot archive earlier versions of assets"}
 	dropped := func(path, version string, digest [sha256.Size]byte) {
 		if version == "" {
 			return
@@ -65,34 +70,35 @@ func newAssetArchive(directory string, promised *promises.Store, logger *zap.Log
 		earlier: archive.New(archive.Config{Directory: directory, Now: time.Now, Dropped: dropped, Report: log.report}),
 		compressed: archive.New(archive.Config{
 			Directory: filepath.Join(directory, "compressed"), Now: time.Now,
-			Report: (&throttledLog{logger: logger, about: "keeping compressed assets"}).report,
+			Report: (&throttledLog{logger: logger.Logger(), about: "cannot store compressed assets"}).report,
 		}),
+		logger: logger,
 	}
 }
 
-// throttledLog logs what is true of many files at once, as when a directory is removed, once a minute.
+// throttledLog logs once a minute: if a directory is removed, every file in it is missing.
 type throttledLog struct {
 	logger *zap.Logger
 	about  string
 
-	mutex  sync.Mutex
-	last   time.Time
-	untold int
+	mutex      sync.Mutex
+	last       time.Time
+	suppressed int
 }
 
 func (s *throttledLog) report(err error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if now := time.Now(); now.Sub(s.last) >= time.Minute {
-		s.logger.Warn(s.about, zap.Error(err), zap.Int("untold_before", s.untold))
-		s.last, s.untold = now, 0
+		s.logger.Warn(s.about, zap.Error(err), zap.Int("suppressed", s.suppressed))
+		s.last, s.suppressed = now, 0
 		return
 	}
-	s.untold++
+	s.suppressed++
 }
 
-// keepDirectory is where it is kept what was served of a directory, which may depend on a scope.
-func (a *Handler) keepDirectory(root, scope string) (string, error) {
+// keepDirectory is where the archives of all sites are.
+func (a *Handler) keepDirectory() (string, error) {
 	directory, err := caddy.NewReplacer().ReplaceOrErr(a.KeepDirectory, true, true)
 	if err != nil {
 		return "", err
@@ -100,8 +106,33 @@ func (a *Handler) keepDirectory(root, scope string) (string, error) {
 	if directory == "" {
 		directory = filepath.Join(caddy.AppDataDir(), "usher", "archive")
 	}
-	sum := sha256.Sum256([]byte(root + "\n" + scope))
-	return filepath.Join(directory, hex.EncodeToString(sum[:8])), nil
+	return directory, nil
+}
+
+// removeAbandoned removes the archives of sites that are no longer served, when they have not been used for `keep`.
+func (a *Handler) removeAbandoned(ctx caddy.Context) {
+	directory, err := a.keepDirectory()
+	if err != nil {
+		return // Provision has reported it
+	}
+	keep := time.Duration(a.Keep)
+	if keep <= 0 {
+		keep = archive.DefaultKeep
+	}
+	for {
+		removed, err := archive.RemoveAbandoned(directory, keep, promises.Lifetime, time.Now())
+		if err != nil {
+			ctx.Logger().Warn("cannot remove old archives", zap.String("directory", directory), zap.Error(err))
+		}
+		if len(removed) > 0 {
+			ctx.Logger().Info("removed archives of sites that are gone", zap.String("directory", directory), zap.Strings("archives", removed))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(keep):
+		}
+	}
 }
 
 func (a *Handler) KeepBytes() (int64, error) {

@@ -131,21 +131,23 @@ func TestEarlierVersionsByOtherDigests(t *testing.T) {
 		{"md5, not kept", "keep off", testsite.MD5Name(first), true, second, noStore, "it was asked for"},
 		{"md5, not kept and not asked for", "keep off", testsite.MD5Name(first), false, second, revalidate, "nobody knows"},
 	} {
-		root := testsite.WriteTree(t, map[string]string{"main.js": first})
-		site := keptSite(t, root, c.words)
-		versioned := "/static/main.js?v=" + c.version
-		asked := "/static/main.js"
-		if c.asked {
-			asked = versioned
-		}
-		if response, _ := testsite.Fetch(t, site, "GET", asked); response.StatusCode != 200 {
-			t.Fatalf("%s: %d", c.name, response.StatusCode)
-		}
-		testsite.WriteFile(t, root, "main.js", second)
-		testsite.Eventually(t, "the second", func() bool { _, body := testsite.Fetch(t, site, "GET", "/static/main.js"); return body == second })
-		testsite.Eventually(t, c.name+": the answer that is due, since "+c.why, func() bool {
-			response, body := testsite.Fetch(t, site, "GET", versioned)
-			return body == c.want && response.Header.Get("Cache-Control") == c.cache
+		t.Run(c.name, func(t *testing.T) { // a site of its own
+			root := testsite.WriteTree(t, map[string]string{"main.js": first})
+			site := keptSite(t, root, c.words)
+			versioned := "/static/main.js?v=" + c.version
+			asked := "/static/main.js"
+			if c.asked {
+				asked = versioned
+			}
+			if response, _ := testsite.Fetch(t, site, "GET", asked); response.StatusCode != 200 {
+				t.Fatalf("%s: %d", c.name, response.StatusCode)
+			}
+			testsite.WriteFile(t, root, "main.js", second)
+			testsite.Eventually(t, "the second", func() bool { _, body := testsite.Fetch(t, site, "GET", "/static/main.js"); return body == second })
+			testsite.Eventually(t, c.name+": the answer that is due, since "+c.why, func() bool {
+				response, body := testsite.Fetch(t, site, "GET", versioned)
+				return body == c.want && response.Header.Get("Cache-Control") == c.cache
+			})
 		})
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// Sites that serve one directory share what is read of it, and a reload keeps that.
-func TestAssetsOfOneRootAreShared(t *testing.T) {
+// A reload that changes nothing of a tree keeps it. A site and prefix has a tree and an archive of its own.
+func TestReloadKeepsTrees(t *testing.T) {
 	t.Parallel()
 	root := testsite.WriteTree(t, map[string]string{"main.js": "alert(1)"})
 	keep := "keep_directory " + t.TempDir()
@@ -27,8 +27,16 @@ func TestAssetsOfOneRootAreShared(t *testing.T) {
 	}
 	first, second := provision("/static/", ""), provision("/media/", "explain")
 	tree := versionedassets.TreesOf(first.Server)[0]
-	if versionedassets.TreesOf(second.Server)[0] != tree {
-		t.Error("another prefix has a tree of its own")
+	if versionedassets.TreesOf(second.Server)[0] == tree {
+		t.Error("another prefix shares the tree, and with it the archive")
+	}
+	if versionedassets.TreesOf(provision("/static/", "explain").Server)[0] != tree {
+		t.Error("a reload that changes nothing of the tree has another")
+	}
+	for _, words := range []string{"memory 1MiB", "keep off", "immutable *.woff2"} {
+		if versionedassets.TreesOf(provision("/static/", words).Server)[0] == tree {
+			t.Errorf("a reload with %s has no effect on the tree", words)
+		}
 	}
 	if versionedassets.TreesOf(provision("/static/", "poll 1s").Server)[0] == tree {
 		t.Error("another way of following shares the tree")

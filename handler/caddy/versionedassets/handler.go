@@ -172,6 +172,9 @@ func (a *Handler) provisionEncodings() error {
 // Cleanup lets go of the directories. Those that the next configuration serves too stay open.
 func (a *Handler) Cleanup() error {
 	generation.Remove(a.server, a.generations)
+	for _, served := range a.served {
+		servedRoots.Remove(served.server, served)
+	}
 	return a.uses.Release()
 }
 

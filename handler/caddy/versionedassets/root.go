@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
 	"github.com/scan2food/usher/handler/static/assets/tree"
@@ -26,20 +27,28 @@ type Root struct {
 }
 
 type servedRoot struct {
-	server *caddyhttp.Server
-	prefix string // of URLs
-	root   string
-	tree   *tree.Tree
-	key    string // of the tree, in its pool
+	app     *caddyhttp.App // of its configuration
+	server  *caddyhttp.Server
+	prefix  string // of URLs
+	root    string
+	archive string // the directory
+	tree    *tree.Tree
+	key     string // of the tree, in its pool
 
 	versions *staleVersions
 	promises *promises.Store
 }
 
-// assetTrees are the directories that are followed. A reload finds the one it had, and two sites with one root share it.
+// servedRoots are the roots of all loaded configurations.
+var servedRoots lifecycle.PerServer[*servedRoot]
+
+// assetTrees are the trees of the process. A tree outlives a reload that does not change it.
 var assetTrees = caddy.NewUsagePool()
 
-type assetTree struct{ *tree.Tree }
+type assetTree struct {
+	*tree.Tree
+	logger *currentLogger
+}
 
 // Destruct ends the following of the directory.
 func (t assetTree) Destruct() error {
@@ -49,14 +58,19 @@ func (t assetTree) Destruct() error {
 
 // open opens a directory, or finds it where the configuration before has it open.
 func (a *Handler) open(ctx caddy.Context, r *Root, memory int64) (*servedRoot, error) {
-	config, err := a.treeConfig(ctx, r, memory)
+	logger := new(currentLogger)
+	logger.set(ctx.Logger())
+	config, err := a.treeConfig(r, memory, logger.Logger())
 	if err != nil {
 		return nil, err
 	}
-	directory, err := a.keepDirectory(config.Root, a.scopeOf(r))
+	kept, err := a.keepDirectory()
 	if err != nil {
 		return nil, fmt.Errorf("keep_directory: %w", err)
 	}
+	served := &servedRoot{app: lifecycle.HTTPApp(ctx), server: lifecycle.Server(ctx), prefix: r.Prefix, root: config.Root}
+	served.archive = filepath.Join(kept, archiveName(served))
+	directory := served.archive
 	if err := a.checkKept(directory); err != nil {
 		return nil, err
 	}
@@ -64,29 +78,29 @@ func (a *Handler) open(ctx caddy.Context, r *Root, memory int64) (*servedRoot, e
 	if err != nil {
 		return nil, err
 	}
-	served := &servedRoot{
-		server: lifecycle.Server(ctx), prefix: r.Prefix, root: config.Root,
-		versions: newStaleVersions(history.ledger, r.Prefix, ctx.Logger()), promises: history.promises,
-	}
-	config.Ledger, config.Promises = served.versions, history.promises
+	served.versions, served.promises = newStaleVersions(history.ledger, r.Prefix, ctx.Logger()), history.promises
+	config.Ledger, config.Promises = newStaleVersions(history.ledger, r.Prefix, config.Logger), history.promises
 	if config.Archive, config.Variants, err = a.archives(ctx, directory, history.promises); err != nil {
 		return nil, fmt.Errorf("keep: %w", err)
 	}
-	served.key = a.treeKey(r, config)
-	tree, err := a.uses.Load(assetTrees, served.key, func() (caddy.Destructor, error) {
-		tree, err := tree.Open(config)
-		return assetTree{tree}, err
+	served.key = a.treeKey(directory, config)
+	pooled, err := a.uses.Load(assetTrees, served.key, func() (caddy.Destructor, error) {
+		opened, err := tree.Open(config)
+		return assetTree{opened, logger}, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	served.tree = tree.(assetTree).Tree
+	opened := pooled.(assetTree)
+	opened.logger.set(ctx.Logger())
+	served.tree = opened.Tree
 	a.served = append(a.served, served)
+	servedRoots.Add(served.server, served)
 	return served, nil
 }
 
 // treeConfig is how a directory is followed and served, but for what is kept of it.
-func (a *Handler) treeConfig(ctx caddy.Context, r *Root, memory int64) (tree.Config, error) {
+func (a *Handler) treeConfig(r *Root, memory int64, logger *zap.Logger) (tree.Config, error) {
 	root, err := servedDirectory(r.Root)
 	if err != nil {
 		return tree.Config{}, err
@@ -98,37 +112,26 @@ func (a *Handler) treeConfig(ctx caddy.Context, r *Root, memory int64) (tree.Con
 	config := tree.Config{
 		Root: root, Manifests: manifests, Memory: memory,
 		Settle: time.Duration(a.Settle), Vanished: time.Duration(a.Vanished), Poll: time.Duration(a.Poll),
-		Encode: a.handler.Encode, Logger: ctx.Logger(), Now: time.Now,
+		Encode: a.handler.Encode, Logger: logger, Now: time.Now,
 		Prefix: r.Prefix, Immutable: a.Immutable, FollowLinks: a.Symlinks == linksFollow,
 	}
 	if len(a.Stamp) > 0 {
 		rewriter := &tree.Rewriter{
-			Prefix: r.Prefix, VersionQuery: a.VersionQuery, Styles: a.Stamps(StampCSS), Scripts: a.Stamps(StampJS), Logger: ctx.Logger(),
+			Prefix: r.Prefix, VersionQuery: a.VersionQuery, Styles: a.Stamps(StampCSS), Scripts: a.Stamps(StampJS), Logger: logger,
 		}
 		config.Rewrite = rewriter.Rewrite
 	}
 	return config, nil
 }
 
-// treeKey tells trees apart of which not the same would be served.
-func (a *Handler) treeKey(r *Root, config tree.Config) string {
-	key := fmt.Sprintf("%s %q %d %d %d %d %v %q %t %t", config.Root, config.Manifests, config.Memory, a.Settle, a.Vanished, a.Poll,
-		config.Encode, a.scopeOf(r), config.Archive != nil, config.FollowLinks)
-	if len(a.Immutable) > 0 {
-		key += fmt.Sprintf(" %s %q", r.Prefix, a.Immutable)
-	}
+// treeKey tells apart trees that would serve something else, or keep it elsewhere.
+func (a *Handler) treeKey(directory string, config tree.Config) string {
+	key := fmt.Sprintf("%s %q %q %d %d %d %d %v %q %t %t", directory, config.Root, config.Manifests, config.Memory, a.Settle, a.Vanished,
+		a.Poll, config.Encode, a.Immutable, config.Archive != nil, config.FollowLinks)
 	if len(a.Stamp) > 0 {
 		key += fmt.Sprintf(" %q %q", a.Stamp, a.VersionQuery)
 	}
 	return key
-}
-
-// scopeOf is where a directory is served, if what is served depends on it: if it is rewritten.
-func (a *Handler) scopeOf(r *Root) string {
-	if len(a.Stamp) == 0 {
-		return ""
-	}
-	return r.Prefix
 }
 
 // manifests are the manifests with their placeholders replaced.

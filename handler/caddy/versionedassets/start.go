@@ -20,6 +20,7 @@ func (a *Handler) start(ctx caddy.Context) {
 		served.tree.Start()
 	}
 	a.warnOfLeakedKeys(ctx)
+	go a.removeAbandoned(ctx)
 	if a.Fallback != "" {
 		go a.tellFallback(ctx)
 	}

@@ -93,7 +93,7 @@ func (g *Handler) Provision(ctx caddy.Context) error {
 	g.warnOfShared(ring)
 	g.warnOfExpired(ring, time.Now())
 	g.warnOfLabels(ring)
-	g.app, g.place = appOf(ctx), placeOf(g)
+	g.app, g.place = lifecycle.HTTPApp(ctx), placeOf(g)
 	g.site = siteOf(g, slices.Collect(liveGates.All()))
 	g.owner = socketlog.NewOwner(g.logger, g.routeNames(), g.admitted)
 	config, err := g.coreConfig(ring, g.server)

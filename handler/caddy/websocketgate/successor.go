@@ -6,8 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/scan2food/usher/handler/caddy/lifecycle"
 )
 
 // siteOf names the gate so that its successor after a reload has the same name, and no other gate has. The predecessor is
@@ -55,16 +54,6 @@ func sameWords(g, other *Handler) bool {
 	})
 }
 
-// appOf tells one configuration from another.
-func appOf(ctx caddy.Context) *caddyhttp.App {
-	for _, module := range ctx.Modules() {
-		if app, ok := module.(*caddyhttp.App); ok {
-			return app
-		}
-	}
-	return nil
-}
-
 func routesInCommon(g, other *Handler) (common int) {
 	for _, route := range g.Routes {
 		if slices.ContainsFunc(other.Routes, func(theirs *Route) bool {
@@ -81,26 +70,5 @@ func placeOf(g *Handler) string {
 	if g.server == nil {
 		return ""
 	}
-	return strings.Join(append(slices.Clone(g.server.Listen), hostsOf(g.server)...), "\n")
-}
-
-// hostsOf is the hosts of the route whose handlers are being provisioned: Caddy has the matchers of all routes of a server
-// by then, and provisions the handlers of one route after the other. None for a route of every host.
-func hostsOf(server *caddyhttp.Server) []string {
-	current := slices.IndexFunc(server.Routes, func(route caddyhttp.Route) bool {
-		return len(route.Handlers) == 0 && len(route.HandlersRaw) > 0
-	})
-	if current < 0 {
-		return nil // a named route, which any of the others may invoke
-	}
-	var hosts []string
-	for _, set := range server.Routes[current].MatcherSets {
-		for _, matcher := range set {
-			if host, ok := matcher.(*caddyhttp.MatchHost); ok {
-				hosts = append(hosts, *host...)
-			}
-		}
-	}
-	slices.Sort(hosts)
-	return hosts
+	return strings.Join(append(slices.Clone(g.server.Listen), lifecycle.Hosts(g.server)...), "\n")
 }

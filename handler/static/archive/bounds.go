@@ -41,6 +41,9 @@ func (s *Store) Sweep() {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	s.sweep()
+	if s.lock != nil {
+		s.markUsed()
+	}
 }
 
 // sweep removes the oldest entries until the rest is within the bounds.

@@ -37,7 +37,7 @@ type Config struct {
 	Report func(error)
 }
 
-// Store is safe for concurrent use. It has no goroutine and need not be closed.
+// Store is safe for concurrent use. It has no goroutine.
 type Store struct {
 	config  Config
 	kept    atomic.Int64 // Keep, see Bound
@@ -47,7 +47,7 @@ type Store struct {
 
 	// changing guards changes of files, and is held longer than index.
 	changing sync.Mutex
-	open     bool
+	lock     *os.File  // held while the store is open
 	adopted  time.Time // the time of change of the directory of entries when it was last read
 
 	index sync.RWMutex // guards the fields below; not held while the disk is used
@@ -109,7 +109,7 @@ func New(config Config) *Store {
 func (s *Store) Open() error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	if s.open {
+	if s.lock != nil {
 		return nil
 	}
 	for _, directory := range []string{s.entries, s.blobs} {
@@ -118,12 +118,37 @@ func (s *Store) Open() error {
 			return fmt.Errorf("opening the archive: %w", err)
 		}
 	}
+	lock, err := lockShared(s.config.Directory)
+	if err != nil {
+		return fmt.Errorf("opening the archive: %w", err)
+	}
 	if err := s.load(); err != nil {
+		_ = lock.Close()
 		return fmt.Errorf("reading the archive: %w", err)
 	}
-	s.open = true
+	s.lock = lock
 	s.sweep()
+	s.markUsed()
 	return nil
+}
+
+// Close lets other processes remove the store when it is old. It may be opened again.
+func (s *Store) Close() error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	if s.lock == nil {
+		return nil
+	}
+	s.markUsed()
+	err := s.lock.Close()
+	s.lock = nil
+	return err
+}
+
+// markUsed records in the change time of the directory that the store is in use.
+func (s *Store) markUsed() {
+	now := s.config.Now()
+	_ = os.Chtimes(s.config.Directory, now, now) // then it is only removed too early
 }
 
 // Put stores content under a name, which is a URL path, and a version. The version is "" if the name contains it. An entry with the
