@@ -109,7 +109,7 @@ func TestAssetsPoll(t *testing.T) {
 		_, body := testsite.Fetch(t, site, "GET", "/static/main.js")
 		return body == "new"
 	})
-	if lines := site.Logs.With("the file system may not tell of changes; it is looked at again and again instead"); len(lines) > 0 {
+	if lines := site.Logs.With("file system events unreliable; polling instead"); len(lines) > 0 {
 		t.Errorf("the operator is told what the configuration says: %v", lines)
 	}
 }

@@ -1,9 +1,10 @@
-// Package assets knows which bytes answer a URL, and how long they may be kept.
+// Package assets serves static files, and chooses how long each response may be cached.
 //
-// A [Tree] follows a directory on disk. What it holds at one moment is a [Catalog], which never changes once it is
-// published: a request reads one pointer and one map, and never the disk, but for files that are too large for memory.
-// A change on disk becomes a catalog of its own when the tree has been quiet for a while, so that nobody gets half a
-// file, or a new page with old scripts.
+// A [Handler] answers a request in three steps. It finds the file that the URL names (find.go): in the catalog, in the archive,
+// or on disk. It decides on status, caching and content coding (decide.go). It writes the response (write.go), with net/http
+// for ranges and preconditions (conditional.go), and from disk if the file is not in memory (send.go). [Handler.Explain]
+// prints the decision.
 //
-// [Policy] says how long an answer may be kept, from the [Evidence] that its URL names its bytes. [Handler] answers.
+// Package tree follows a directory and publishes its files as a catalog. Package variants compresses contents. Neither knows
+// of requests.
 package assets

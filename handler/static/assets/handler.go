@@ -9,49 +9,47 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
-// Next is the handler behind the assets. Caddy's handlers fit it.
+// Next is the next handler. Caddy's handlers implement it.
 type Next interface {
 	ServeHTTP(http.ResponseWriter, *http.Request) error
 }
 
-// Site is one URL prefix and the tree that answers it.
+// Site is a URL prefix and its tree.
 type Site struct {
 	// Prefix begins and ends with a slash.
 	Prefix string
 	Tree   *tree.Tree
 	// Ledger observes versions that nothing proves. Nil: none are observed.
 	Ledger tree.Ledger
-	// Promises is the tree's. Nil: none are remembered.
+	// Promises are the promises of the tree. Nil: none are remembered.
 	Promises tree.Promises
 }
 
-// Handler answers requests for assets. Build it once; it is safe for concurrent use.
+// Handler answers requests for assets. It is safe for concurrent use.
 type Handler struct {
 	// Sites, the longest prefix first.
 	Sites []Site
-	// VersionQuery are the words of a query that carry a version. Default: v.
+	// VersionQuery are the query parameters that carry versions.
 	VersionQuery []string
-	// Hide is what is answered 404, by URL path.
+	// Hide matches the URL paths that are 404.
 	Hide tree.Patterns
-	// Fallback is the URL path that navigations get where there is no file; "" for none.
+	// Fallback is the URL path of the page for navigations without a file, or "".
 	Fallback string
-	// PassThru hands what names no file to the next handler, instead of answering 404 or 405.
+	// PassThru hands requests that name no file to the next handler, instead of answering 404 or 405.
 	PassThru bool
-	// Encode are the codings that are offered, beside identity.
+	// Encode are the content codings to offer.
 	Encode []variants.Coding
-	// Explained has every response say in Cache-Status (RFC 9211) which file it is, and why it may be kept for how long.
+	// Explained adds Cache-Status (RFC 9211) to every response: the file, and why it may be cached for how long.
 	Explained bool
-	// KernelCopies is called before so many bytes of a file are copied from disk to a connection, and what it returns afterwards. It has the
-	// kernel copy where the writer keeps it from that. A copy that ends early, without an error, is taken up again. Nil:
-	// nothing is done.
+	// KernelCopies is called before length bytes are copied from a file to a connection, and restore after it. It may let the
+	// kernel copy where the writer prevents that. A copy that ends early without an error is continued. Nil: it is not called.
 	KernelCopies func(r *http.Request, length int64) (restore func())
-	// Asked is the URL that the client asked for, where what is in front of this handler took a part of it away. Nil: it is that
-	// of the request.
+	// Asked returns the URL that the client requested, before other handlers changed it. Nil: the URL of the request.
 	Asked func(*http.Request) *url.URL
 }
 
-// ServeHTTP answers everything below the prefixes of the sites, errors too, and hands on the rest. It returns the
-// errors of next alone: an error page made elsewhere could be kept for long, and these must not be.
+// ServeHTTP answers all requests below the prefixes of the sites, with errors too, and hands other requests to next. It returns
+// only errors of next: an error page of another handler might be cached for long.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) error {
 	t, ok := h.target(r.URL.Path)
 	if !ok {

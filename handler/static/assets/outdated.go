@@ -22,7 +22,7 @@ func (h *Handler) outdatedVersion(r *http.Request, site *Site, file *tree.File) 
 	return tree.Evidence{}
 }
 
-// noteVersion notes the version of a request, which nothing proves.
+// noteVersion records the version of a request that nothing proves.
 func (h *Handler) noteVersion(r *http.Request, site *Site, file *tree.File) {
 	if site.Ledger == nil || !file.HasVersionInQuery() {
 		return
@@ -40,7 +40,7 @@ func (h *Handler) noteVersion(r *http.Request, site *Site, file *tree.File) {
 	}
 }
 
-// pageOf is the path of the page of this site that a request comes from, or "". A query may hold secrets: it is left out.
+// pageOf is the path of the page of this site that a request comes from, or "". The query is left out, since it may hold secrets.
 func pageOf(r *http.Request) string {
 	referrer := r.Header["Referer"]
 	if len(referrer) != 1 {

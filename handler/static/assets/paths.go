@@ -7,7 +7,7 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
-// hidesTarget reports a link to what a pattern hides.
+// hidesTarget reports a link to a file that a pattern hides.
 func (h *Handler) hidesTarget(site *Site, file *tree.File) bool {
 	return len(h.Hide) > 0 && file.Disk != file.Path && file.Disk != "" && h.Hide.Match(site.Prefix+file.Disk)
 }

@@ -8,8 +8,7 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
-// send sends length bytes of content. The last one follows when it is known that all are of one version: before it the answer
-// is not whole.
+// send sends length bytes of content. It sends the last byte when it knows that all bytes are of one version.
 func (h *Handler) send(w http.ResponseWriter, r *http.Request, content *tree.OpenFile, length int64) {
 	if content.OnDisk == nil || length == 0 {
 		_ = h.copy(w, r, content.ReaderAt, length)
@@ -17,8 +16,8 @@ func (h *Handler) send(w http.ResponseWriter, r *http.Request, content *tree.Ope
 	}
 	var err error
 	if isForever(w.Header()) {
-		// What the kernel copies it only refers to: what is written in its place later is sent too, until the client has it. Where a
-		// client asks again, that mends itself.
+		// The kernel sends pages of the file, and with them what is written there until the client has them. A response that
+		// is revalidated corrects that; an immutable one does not.
 		err = copyThrough(w, content.ReaderAt, length-1)
 	} else {
 		err = h.copy(w, r, content.ReaderAt, length-1)
@@ -33,8 +32,8 @@ func (h *Handler) send(w http.ResponseWriter, r *http.Request, content *tree.Ope
 	}
 }
 
-// copy sends length bytes of content. Over HTTP/1.1 without TLS the kernel copies them from a file into the connection,
-// if every writer on the way lets it; elsewhere they pass through a buffer that is used again.
+// copy sends length bytes of content. Over HTTP/1.1 without TLS the kernel copies from the file to the connection, if every writer
+// in between allows it. Otherwise the bytes pass through a pooled buffer.
 func (h *Handler) copy(w http.ResponseWriter, r *http.Request, content io.Reader, length int64) error {
 	if r.ProtoMajor == 1 && r.TLS == nil {
 		if h.KernelCopies != nil {
@@ -42,7 +41,7 @@ func (h *Handler) copy(w http.ResponseWriter, r *http.Request, content io.Reader
 		}
 		for {
 			n, err := io.CopyN(w, content, length)
-			if length -= n; err != io.EOF || n == 0 { // at its end it may only have been interrupted
+			if length -= n; err != io.EOF || n == 0 { // an early EOF is an interruption
 				return err
 			}
 		}
@@ -58,7 +57,7 @@ func copyThrough(w io.Writer, content io.Reader, length int64) error {
 	return err
 }
 
-// copyBufferSize is two frames of HTTP/2, in bytes. A reader that stalls holds one.
+// copyBufferSize is two frames of HTTP/2, in bytes. A client that stalls holds one buffer.
 const copyBufferSize = 32 << 10
 
 var copyBuffers = sync.Pool{New: func() any { return new([copyBufferSize]byte) }}

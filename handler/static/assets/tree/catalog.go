@@ -12,11 +12,11 @@ import (
 	"github.com/scan2food/usher/handler/static/archive"
 )
 
-// Catalog is what a tree holds at one moment. It is immutable.
+// Catalog is the content of a tree at one moment. It is immutable.
 type Catalog struct {
-	// Generation identifies the content: the hash of a Django manifest, or a digest of all paths and bytes.
+	// Generation identifies the content: the hash in a Django manifest, or a digest of all paths and bytes.
 	Generation string
-	// Published is when it became the current one.
+	// Published is when the catalog became the current one.
 	Published time.Time
 
 	files       map[string]*File // by path
@@ -26,17 +26,17 @@ type Catalog struct {
 	manifests   []manifestFile
 	Dir         *directory        // for files that are not in memory; nil if it does not exist
 	Problems    map[string]string // why files are not served, by path
-	archive     Archive           // for files that are neither in memory nor on the disk any more; nil: there is none
-	Lost        atomic.Bool       // a variant that was kept on disk could not be read
+	archive     Archive           // for files that are gone from the disk; may be nil
+	Lost        atomic.Bool       // a stored variant could not be read
 }
 
-// Lookup finds the file of a path that is relative to the root, or nil.
+// Lookup returns the file of a path below the root, or nil.
 func (c *Catalog) Lookup(path string) *File { return c.files[path] }
 
 // IsDirectory reports whether the path (without a final slash; "" is the root) is a directory that holds files.
 func (c *Catalog) IsDirectory(path string) bool { return c.directories[path] }
 
-// Files is how many files there are.
+// Files returns the number of files.
 func (c *Catalog) Files() int { return len(c.files) }
 
 // All yields the files in the order of their paths.
@@ -61,14 +61,14 @@ func (c *Catalog) forms() iter.Seq[*File] {
 	}
 }
 
-// finish computes what follows from the files.
+// finish derives the other fields from the files.
 func (c *Catalog) finish() {
 	c.index()
 	c.state = c.digest()
 	c.Generation = c.generation()
 }
 
-// index computes what follows from their paths.
+// index derives the sorted paths and the directories.
 func (c *Catalog) index() {
 	c.paths = slices.Sorted(maps.Keys(c.files))
 	c.directories = map[string]bool{"": true}
@@ -79,10 +79,10 @@ func (c *Catalog) index() {
 	}
 }
 
-// stateLength is that of [Catalog.State].
+// stateLength is the length of [Catalog.State].
 const stateLength = 12
 
-// State identifies all paths, and the bytes that are served under them.
+// State identifies all paths and their bytes.
 func (c *Catalog) State() string { return c.state }
 
 func (c *Catalog) generation() string {
@@ -104,7 +104,7 @@ func (c *Catalog) digest() string {
 	return hex.EncodeToString(sum.Sum(nil)[:stateLength/2])
 }
 
-// kept finds the bytes of a file that is not in memory, and not on the disk any more.
+// kept opens the archived bytes of a file that is gone from the disk.
 func (c *Catalog) kept(f *File) (*archive.Content, bool) {
 	if c.archive == nil {
 		return nil, false

@@ -8,32 +8,32 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
-// TreeConfig is what a [Tree] is made of.
+// TreeConfig configures a [Tree].
 type Config struct {
 	// Root is the directory.
 	Root string
-	// Manifests are the build manifests, absolute or relative to the root. None: they are recognised below the root, by
-	// name and shape.
+	// Manifests are the build manifests, absolute or relative to the root. Default: manifests are detected below the
+	// root, by name and shape.
 	Manifests []string
 	// FollowLinks is true if links may lead out of the root.
 	FollowLinks bool
 	// Memory is how many bytes of content are held in memory. Default 256 MiB.
 	Memory int64
-	// Settle is how long the tree must be quiet before a change counts. Default 1s.
+	// Settle is how long the tree must be quiet before changes are published. Default 1s.
 	Settle time.Duration
 	// Vanished is how long a file that is gone from the disk is still served. Default 10s.
 	Vanished time.Duration
-	// Encode are the codings that files are put into. Nil: none.
+	// Encode are the codings of variants. Default: no variants.
 	Encode []variants.Coding
-	// Poll is how often to look for changes, instead of waiting for the file system to tell of them. Zero: it is waited,
-	// and looked where that does not work.
+	// Poll is how often to walk the directory instead of using events. Default: events, and polling where they are
+	// unreliable.
 	Poll time.Duration
-	// Rewrite has files refer to the versions of others. Nil: they are served as they are.
+	// Rewrite adds versions to the references in files. Default: references stay as they are.
 	Rewrite Rewrite
-	// Archive keeps what is replaced. Nil: it is gone.
+	// Archive keeps replaced files. Default: they are not kept.
 	Archive Archive
-	// Variants keeps what files are in other codings, so that it is made once. Nil: it is made by each process, for as much as
-	// there is memory.
+	// Variants keeps variants on disk, so that they are made once. Default: each process makes them, as far as memory
+	// allows.
 	Variants variants.Archive
 	// Ledger observes names that hold the hash of other content. Nil: none are observed.
 	Ledger Ledger
@@ -44,9 +44,8 @@ type Config struct {
 	Prefix string
 	// Immutable matches the URL paths whose content never changes, as the operator says.
 	Immutable Patterns
-	// Logger is told of generations, and of what could not be read.
-	Logger *zap.Logger
-	Now    func() time.Time
+	Logger    *zap.Logger
+	Now       func() time.Time
 }
 
 // maker configures the maker of variants.

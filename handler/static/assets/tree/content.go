@@ -9,9 +9,8 @@ import (
 	"github.com/scan2food/usher/handler/static/fingerprint"
 )
 
-// readContent reads the bytes, unless they are too many, and computes their digest. They are kept only if they are held;
-// the others are in scratch. Where one of some files in memory has the same bytes, those are not held again, nor is their digest
-// computed: to compare them takes a tenth of the time.
+// readContent reads the bytes and computes their digest. Bytes that are not held in memory are in scratch. If one of the files in
+// alike has the same bytes, it shares bytes and digest: to compare takes a tenth of the time.
 func (f *File) readContent(r io.Reader, held bool, alike []*File, scratch *[]byte) error {
 	if f.Size > maxProved {
 		digest, size, err := sumReader(r)
@@ -48,7 +47,7 @@ func (f *File) readContent(r io.Reader, held bool, alike []*File, scratch *[]byt
 	return nil
 }
 
-// prove holds the name against the bytes, while they are here.
+// prove compares the name with the bytes while they are in memory.
 func (f *File) prove() {
 	if f.fingerprint == nil {
 		return
@@ -56,8 +55,8 @@ func (f *File) prove() {
 	f.proof, _ = f.fingerprint.ProveName(f.Path)
 }
 
-// alike are the files in memory that one probably has the bytes of: itself, as it was, since most deployments write anew what
-// has not changed, and for Django's versioned files what they are copies of, if that has been read.
+// alike returns files in memory that probably have the same bytes: the file of the previous catalog, since most deployments write
+// unchanged files again, and for Django's versioned files their originals.
 func (s *scanner) alike(e *entry) (alike []*File) {
 	if old := s.before(e.path); old.mayBe(e) {
 		alike = append(alike, old)

@@ -27,27 +27,28 @@ type Archive interface {
 	Sweep()
 }
 
-// openArchive opens what is not opened when a configuration is only checked. Where that fails it is said, the assets are served
-// without, and it is tried again with the next generation, or within the hour.
+// openArchive opens the archive. It is not open before, since a configuration may only be validated. If it fails, the assets are
+// served without an archive; the next generation, or the next hour, tries again.
 func (t *Tree) openArchive() (opened bool) {
 	if t.Config.Archive == nil {
 		return false
 	}
 	err := t.Config.Archive.Open()
 	if err != nil && !t.unopened {
-		t.Config.Logger.Warn("earlier versions of assets are not kept", zap.String("root", t.Config.Root), zap.Error(err))
+		t.Config.Logger.Warn("cannot open archive; replaced assets are not kept", zap.String("root", t.Config.Root), zap.Error(err))
 	}
 	t.unopened = err != nil
 	return !t.unopened
 }
 
-// renewEvery is how often what is current is renewed: were it not, it would be too old on the day that it is replaced.
+// renewEvery is how often the archive renews current files. Otherwise they would be too old on the day that they are replaced.
 const renewEvery = time.Hour
 
-// renewLost is how soon that is done where something kept was found to be gone, or damaged.
+// renewLost is how soon it does so after a stored variant was found damaged or gone.
 const renewLost = time.Minute
 
-// Earlier opens the bytes that a path had under a version, or under no version if its name is one. Close them.
+// Earlier opens the archived bytes of a path and a version. The version is "" if the name is a version. The caller must close
+// them.
 func (t *Tree) Earlier(path, version string) (*archive.Content, bool) {
 	if t.Config.Archive == nil {
 		return nil, false
@@ -96,7 +97,7 @@ func (t *Tree) archive(ctx context.Context, catalog *Catalog, since time.Time) {
 	})
 }
 
-// renew is for a tree that does not change.
+// renew archives and compresses the current catalog again, since a tree may not change for long.
 func (t *Tree) renew(ctx context.Context) {
 	catalog := t.catalog.Load()
 	if catalog == nil {
@@ -110,15 +111,15 @@ func (t *Tree) renew(ctx context.Context) {
 	}
 }
 
-// keeping is a file under one of its versions.
+// keeping is a file and one of its versions.
 type keeping struct {
 	file    *File
 	version string
 }
 
-// put keeps or renews every file that a URL may name by version, and drops for them nothing that was kept or renewed since some
-// time. What there is no room for beside that is left out, the largest first: were it put nevertheless, a tree larger than the
-// archive would be written anew each time, and its files drive out each other. It returns how many versions were left out.
+// put archives or renews every file that a URL may name by version. It drops nothing that was archived or renewed since some time.
+// Files without room are left out, the largest first. Otherwise the files of a tree larger than the archive would replace each
+// other with each generation. put returns how many versions were left out.
 func (t *Tree) put(ctx context.Context, catalog *Catalog, since time.Time) (left int) {
 	missing, err := t.renewKept(ctx, catalog)
 	if err != nil {
@@ -135,15 +136,15 @@ func (t *Tree) put(ctx context.Context, catalog *Catalog, since time.Time) (left
 			break
 		}
 		if err != nil {
-			t.Config.Logger.Warn("an asset cannot be kept for those who ask for it after it is replaced",
+			t.Config.Logger.Warn("cannot archive asset",
 				zap.String("root", t.Config.Root), zap.String("path", m.file.Path), zap.Error(err))
-			return t.unkept // the next would fail alike: the disk is full, or not ours
+			return t.unkept // the next file would fail too: the disk is full, or read-only
 		}
 	}
 	return left
 }
 
-// renewKept renews what is kept already, and returns what is not. The error is that of the context.
+// renewKept renews the files that are archived already, and returns the others. Its error is the error of the context.
 func (t *Tree) renewKept(ctx context.Context, catalog *Catalog) (missing []keeping, err error) {
 	for file := range catalog.forms() {
 		if err := ctx.Err(); err != nil {
@@ -156,7 +157,7 @@ func (t *Tree) renewKept(ctx context.Context, catalog *Catalog) (missing []keepi
 			if evidence, _ := file.GivenOut(); version == "" && evidence.Kind == NoEvidence {
 				continue // browsers do not keep it
 			}
-			// A digest names these bytes and no others; what a manifest or an operator vouches for may have been replaced.
+			// A digest names these bytes and no others. Other evidence may hold for replaced bytes.
 			if (version != "" || file.Evidence.Kind == ByDigest) && t.Config.Archive.Renew(file.Path, version) {
 				continue
 			}
@@ -166,16 +167,17 @@ func (t *Tree) renewKept(ctx context.Context, catalog *Catalog) (missing []keepi
 	return missing, nil
 }
 
-// reportFull says once how many versions of files the archive has no room for, and again when their number changes.
+// reportFull logs how many versions have no room in the archive, whenever the number changes.
 func (t *Tree) reportFull(left int) {
 	if left > 0 && left != t.unkept {
-		t.Config.Logger.Warn("not every asset can be kept for those who ask for it after it is replaced: want a larger size in keep",
+		t.Config.Logger.Warn("archive full; raise the size in keep",
 			zap.String("root", t.Config.Root), zap.Int("left_out", left))
 	}
 	t.unkept = left
 }
 
-// mayBeKept leaves out what is always the current one, and names that the archive cannot write down.
+// mayBeKept reports a file that is worth archiving: manifests and pages are always served in their current form. The archive takes
+// only names in UTF-8.
 func (f *File) mayBeKept() bool {
 	return !f.IsManifest && !strings.HasPrefix(f.ContentType[0], "text/html") && utf8.ValidString(f.Path)
 }
@@ -205,7 +207,7 @@ func (t *Tree) putFile(catalog *Catalog, k keeping, since time.Time) error {
 	}
 	content, err := k.file.Open(catalog)
 	if err != nil {
-		return nil // it was replaced meanwhile: too late for these bytes
+		return nil // replaced on disk meanwhile
 	}
 	defer content.Close()
 	err = t.Config.Archive.PutSparing(k.file.Path, k.version, &wholeReader{io.NewSectionReader(content, 0, k.file.Size), content}, since)

@@ -68,7 +68,7 @@ func TestTreeLargerThanTheArchive(t *testing.T) {
 			t.Errorf("%s is not kept any more", path)
 		}
 	}
-	if lines := s.Logs.FilterMessageSnippet("want a larger size in keep").Len(); lines != 1 {
+	if lines := s.Logs.FilterMessageSnippet("archive full; raise the size in keep").Len(); lines != 1 {
 		t.Errorf("it was said %d times, want once", lines)
 	}
 }

@@ -24,12 +24,12 @@ type manifestFile struct {
 	manifest *fingerprint.Manifest
 }
 
-// isManifest reports what a build wrote for servers to read. A script is for browsers, what it says of the others apart.
+// isManifest reports a build manifest for servers. A manifest that is a script is for browsers.
 func (e *entry) isManifest() bool {
 	return path.Ext(e.path) != ".js" && (e.manifest || fingerprint.IsManifestName(e.path))
 }
 
-// walkedTree is the files of a walk, for the manifests to be held against.
+// walkedTree is the result of a walk, in the order of the paths.
 type walkedTree []entry
 
 func (t walkedTree) Has(path string) bool {
@@ -37,7 +37,7 @@ func (t walkedTree) Has(path string) bool {
 	return found != nil && !found.hidden
 }
 
-// find looks a path up. The files are in the order of their paths.
+// find returns the entry of a path, or nil.
 func (t walkedTree) find(path string) *entry {
 	i, found := slices.BinarySearchFunc(t, path, func(e entry, path string) int { return strings.Compare(e.path, path) })
 	if !found {
@@ -56,7 +56,7 @@ func (t walkedTree) Files() iter.Seq2[string, time.Time] {
 	}
 }
 
-// readManifests reads what looks like a manifest. One that cannot be read is reported, and is no evidence.
+// readManifests reads the files that look like manifests. A manifest that cannot be read is reported, and is no evidence.
 func (s *scanner) readManifests(entries []entry) error {
 	var placed []fingerprint.ManifestFile
 	for i := range entries {
@@ -74,7 +74,7 @@ func (s *scanner) readManifests(entries []entry) error {
 			continue
 		}
 		if m.manifest.Escapes > 0 {
-			s.report(m.path, fmt.Errorf("%d paths of the manifest leave its directory, and are not believed", m.manifest.Escapes))
+			s.report(m.path, fmt.Errorf("%d paths of the manifest leave its directory; ignored", m.manifest.Escapes))
 		}
 		s.manifests = append(s.manifests, m)
 		placed = append(placed, fingerprint.ManifestFile{Manifest: m.manifest, Path: m.path, Written: m.written, Named: s.named})
@@ -85,7 +85,7 @@ func (s *scanner) readManifests(entries []entry) error {
 
 func (s *scanner) readManifest(e *entry) (manifestFile, error) {
 	if e.identity.size > fingerprint.MaxManifest {
-		return manifestFile{}, fmt.Errorf("want a manifest of at most %d bytes, got %d", fingerprint.MaxManifest, e.identity.size)
+		return manifestFile{}, fmt.Errorf("manifest too large: want at most %d bytes, got %d", fingerprint.MaxManifest, e.identity.size)
 	}
 	f, err := s.openManifest(e)
 	if err != nil {
@@ -103,14 +103,14 @@ func (s *scanner) readManifest(e *entry) (manifestFile, error) {
 	return manifestFile{e.path, sha256.Sum256(content), e.identity.modTime, manifest}, err
 }
 
-// openManifest opens a manifest in the tree through the root, and one that the operator named elsewhere by its path.
+// openManifest opens a manifest below the root, or by its absolute path if the operator named it.
 func (s *scanner) openManifest(e *entry) (*os.File, error) {
 	if e.outside == "" {
 		return s.open(e)
 	}
 	f, err := os.OpenFile(e.outside, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, errChanging // it was there a moment ago
+		return nil, errChanging // removed since the walk
 	}
 	return f, nil
 }
@@ -121,8 +121,7 @@ func sameManifests(a, b []manifestFile) bool {
 	})
 }
 
-// noteChange remembers the manifests under which bytes were changed in place while they stayed the same: they know
-// nothing of the new bytes.
+// noteChange notes the manifests that stayed the same while the bytes of the file changed. They say nothing of the new bytes.
 func (s *scanner) noteChange(f *File) {
 	old := s.before(f.Path)
 	if old == nil {
@@ -143,7 +142,7 @@ func (m manifestFile) is(other manifestFile) bool {
 	return m.path == other.path && m.digest == other.digest
 }
 
-// judgement is what a file's path, or a version that a manifest gives it, proves of its bytes.
+// judgement is the evidence of a file's path, and the versions that manifests give it.
 type judgement struct {
 	evidence Evidence
 	denied   fingerprint.Finding
@@ -157,7 +156,7 @@ func (s *scanner) judge(f *File) judgement {
 	}
 	finding := s.survey.Judge(known)
 	if f.fingerprint == nil && f.Denied.Doubt == fingerprint.OtherBytes && len(s.survey.ListedBy(f.Path)) > 0 {
-		finding = f.Denied // found while the bytes were here
+		finding = f.Denied // found when the bytes were in memory
 	}
 	if finding.Doubt != fingerprint.NoDoubt {
 		return judgement{denied: finding}
@@ -171,18 +170,18 @@ func (s *scanner) judge(f *File) judgement {
 	return judged
 }
 
-// judged is the file with a judgement.
+// judged sets the judgement of a file.
 func (f *File) judged(j judgement) *File {
 	f.Evidence, f.Denied, f.listedVersions = j.evidence, j.denied, j.versions
 	return f
 }
 
-// is reports that the file was judged so already.
+// is reports whether the file has this judgement already.
 func (j judgement) is(f *File) bool {
 	return j.evidence == f.Evidence && j.denied == f.Denied && slices.Equal(j.versions, f.listedVersions)
 }
 
-// unaware are the manifests that know nothing of the file's present bytes, by path.
+// unaware returns the paths of the manifests that say nothing of the file's current bytes.
 func (s *scanner) unaware(f *File) []string {
 	if len(f.changedUnder) == 0 {
 		return nil

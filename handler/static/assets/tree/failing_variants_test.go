@@ -259,7 +259,7 @@ func TestArchivesThatCannotBeOpened(t *testing.T) {
 	k.settle()
 	k.look()
 	k.encoded("main.js", variants.Brotli, tree.Text(5000))
-	for _, what := range []string{"earlier versions of assets are not kept", "cannot open archive of compressed assets; using memory"} {
+	for _, what := range []string{"cannot open archive; replaced assets are not kept", "cannot open archive of compressed assets; using memory"} {
 		if k.Logs.FilterMessage(what).Len() != 1 {
 			t.Errorf("not said once: %s", what)
 		}

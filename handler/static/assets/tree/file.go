@@ -13,23 +13,23 @@ import (
 	"github.com/scan2food/usher/handler/static/fingerprint"
 )
 
-// EvidenceKind is why a URL may be trusted to name its bytes; the strongest first.
+// EvidenceKind is the kind of evidence that a URL names its bytes.
 type EvidenceKind string
 
-// The kinds of evidence.
+// The kinds of evidence, strongest first.
 const (
 	NoEvidence EvidenceKind = ""
 	// ByDigest: a token in the URL is a digest of the bytes.
 	ByDigest EvidenceKind = "digest"
 	// ByManifest: a build manifest lists the file as a versioned output.
 	ByManifest EvidenceKind = "manifest"
-	// ByDirectory: a framework's own rule for the directory.
+	// ByDirectory: a framework puts only versioned files into the directory.
 	ByDirectory EvidenceKind = "directory"
-	// ByOperator: the operator's promise in the configuration.
+	// ByOperator: the configuration says so.
 	ByOperator EvidenceKind = "operator"
 )
 
-// Evidence is why a URL may be trusted to name its bytes. The zero value is none.
+// Evidence is why a URL is trusted to name its bytes. The zero value is no evidence.
 type Evidence struct {
 	Kind   EvidenceKind
 	Detail string
@@ -40,45 +40,45 @@ type File struct {
 	// Path is relative to the root, with slashes.
 	Path string
 	Size int64
-	// ModTime is the date of the bytes, in whole seconds; zero where the one on the disk does not tell them from others.
+	// ModTime is the modification time in whole seconds. It is zero if the time on disk says nothing of the bytes.
 	ModTime time.Time
-	// Evidence is what the path alone proves.
+	// Evidence is the evidence of the path alone.
 	Evidence Evidence
-	// Content is the bytes; nil if they are served from disk.
+	// Content is nil if the file is served from disk.
 	Content []byte
-	// IsManifest is true of build manifests.
+	// IsManifest is true for build manifests.
 	IsManifest bool
 
-	fingerprint      *fingerprint.Content // nil where the bytes are not in memory
+	fingerprint      *fingerprint.Content // nil if the bytes are not in memory
 	digest           [32]byte
 	identity         identity
-	Disk             string                   // where it is below the root, with links resolved
-	proof            fingerprint.Proof        // what the bytes prove of the name
-	Denied           fingerprint.Finding      // why what looked like evidence is none
-	changedUnder     [][sha256.Size]byte      // digests of the manifests that stayed the same while the bytes were changed
-	listedVersions   []string                 // versions for the query that a manifest gives these bytes
+	Disk             string                   // its place in the directory
+	proof            fingerprint.Proof        // what the bytes prove about the name
+	Denied           fingerprint.Finding      // why apparent evidence does not count
+	changedUnder     [][sha256.Size]byte      // digests of manifests that stayed the same while the bytes changed
+	listedVersions   []string                 // query versions that a manifest gives the file
 	Variants         *variants.Set            // nil: it is not compressed
 	read             time.Time                // when the content was read
 	since            time.Time                // since when the path has this content; zero: it had it at the first reading
 	standing         atomic.Pointer[standing] // of evidence that does not come from the bytes; nil: there is none
 	PromisedVersions atomic.Pointer[[]string] // those of listedVersions that count
 	integrity        atomic.Pointer[string]
-	asked            atomic.Pointer[[]string] // digests of the bytes that stood in a query, and are not the file's version
-	earlier          ReaderAt                 // bytes that were replaced
+	asked            atomic.Pointer[[]string] // digests of the bytes that requests named, other than the file's version
+	earlier          ReaderAt                 // the bytes of an archived file
 	StampedForm      *File                    // the file with the versions of what it refers to; nil if it refers to nothing
 	circle           string                   // the version of a stamped file in a cycle of references: no digest of its bytes
 
-	// header values, made once
+	// Header values.
 	EntityTag, ContentType, ContentLength, LastModified []string
 }
 
-// Digest is the SHA-256 of the bytes.
+// Digest returns the SHA-256 of the bytes.
 func (f *File) Digest() [32]byte { return f.digest }
 
-// ETag is the strong entity tag of the bytes as they are.
+// ETag returns the strong entity tag of the bytes without a coding.
 func (f *File) ETag() string { return f.EntityTag[0] }
 
-// VersionEvidence tells whether a version in the query speaks of these bytes.
+// VersionEvidence returns the evidence that a version in the query names these bytes.
 func (f *File) VersionEvidence(token string) Evidence {
 	if f.circle != "" && token == f.circle {
 		return Evidence{ByDigest, "the version is the stamp of all that refer to each other in a circle"}
@@ -96,8 +96,8 @@ func (f *File) VersionEvidence(token string) Evidence {
 	return Evidence{}
 }
 
-// provesToken reports a digest of the bytes, and by which convention it is one. Of bytes that are not in memory only SHA-256 is
-// known.
+// provesToken reports whether a token is a digest of the bytes, and by which convention. For bytes that are not in memory only
+// SHA-256 is known.
 func (f *File) provesToken(token string) (convention string, ok bool) {
 	if f.fingerprint != nil {
 		proof, ok := f.fingerprint.ProveToken(token)
@@ -106,11 +106,11 @@ func (f *File) provesToken(token string) (convention string, ok bool) {
 	return "sha256", fingerprint.IsSHA256(token, f.digest)
 }
 
-// maxAsked is how many versions of a file are noted: a client could ask for each length of each digest.
+// maxAsked bounds the versions that are noted for a file. A client could ask for each length of each digest.
 const maxAsked = 4
 
-// noteAsked notes a digest of the bytes that is not the file's own version: pages ask for the bytes by it after they are replaced
-// too. One that is lost to another request is noted with the next.
+// noteAsked notes a digest of the bytes, other than the file's own version, that a request named. Pages use it after the file is
+// replaced too. Of two requests at once one may be lost; the next request notes it.
 func (f *File) noteAsked(version string) {
 	var known []string
 	if noted := f.asked.Load(); noted != nil {
@@ -123,8 +123,8 @@ func (f *File) noteAsked(version string) {
 	f.asked.Store(&noted)
 }
 
-// keptUnder are the versions by which a file is found after it is replaced: its own, or "" where its name is one, and the other
-// digests of its bytes that somebody asked for, or that a manifest lists.
+// keptUnder returns the versions under which the file is archived: its own, or "" if its name is a version, and other digests of
+// its bytes that requests named or a manifest lists.
 func (f *File) keptUnder() []string {
 	versions := []string{f.archived()}
 	if f.Evidence.Kind != NoEvidence {
@@ -141,7 +141,7 @@ func (f *File) keptUnder() []string {
 	return versions
 }
 
-// archived is the version under which a file is kept: "" where its name is one.
+// archived is the version under which the file is archived, or "" if its name is a version.
 func (f *File) archived() string {
 	if f.Evidence.Kind != NoEvidence {
 		return ""
@@ -149,7 +149,7 @@ func (f *File) archived() string {
 	return f.version()
 }
 
-// prepare makes the header values.
+// prepare sets the header values.
 func (f *File) prepare() {
 	f.EntityTag = []string{variants.Tag(f.digest, "")}
 	f.ContentType = []string{ContentType(f.Path)}
@@ -179,7 +179,7 @@ func (f *File) date(now time.Time, before *File) time.Time {
 	}
 }
 
-// again is the file with nothing that depends on other files. The bytes have not changed.
+// again copies a file whose bytes have not changed, without the fields that depend on other files.
 func (f *File) again(held bool) *File {
 	next := &File{
 		Path: f.Path, Size: f.Size, ModTime: f.ModTime, IsManifest: f.IsManifest,

@@ -2,13 +2,13 @@ package tree
 
 import "sync"
 
-// followers are called after each new catalog. The zero value has none.
+// followers are the functions to call after each new catalog. The zero value has none.
 type followers struct {
 	mutex sync.Mutex
 	calls map[*func()]bool
 }
 
-// OnPublish has a function called after each new catalog, until unfollow is. It must not wait for the tree.
+// OnPublish calls a function after each new catalog, until unfollow is called. The function must not wait for the tree.
 func (t *Tree) OnPublish(call func()) (unfollow func()) {
 	t.followers.mutex.Lock()
 	defer t.followers.mutex.Unlock()

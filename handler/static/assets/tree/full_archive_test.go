@@ -19,7 +19,7 @@ func TestFullArchiveIsToldOfOnce(t *testing.T) {
 	})
 	told := func() []int64 {
 		var left []int64
-		for _, line := range s.Logs.FilterMessageSnippet("want a larger size in keep").All() {
+		for _, line := range s.Logs.FilterMessageSnippet("archive full; raise the size in keep").All() {
 			left = append(left, line.ContextMap()["left_out"].(int64))
 		}
 		return left

@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// identity is what the file system says of a file, for noticing that it is another one. The change time moves also
-// where a tool puts the old modification time back.
+// identity tells one state of a file from another. The change time changes even if a tool restores the modification time.
 type identity struct {
 	size    int64
 	modTime time.Time
@@ -20,7 +19,7 @@ func identify(info fs.FileInfo) identity {
 	return id
 }
 
-// latest is when the file was last changed, as the file system's clock tells.
+// latest is the time of the last change, by the clock of the file system.
 func (id identity) latest() time.Time {
 	if id.change.IsZero() {
 		return id.modTime

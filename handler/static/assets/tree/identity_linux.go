@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// systemIdentity is the change time and inode number.
+// systemIdentity returns the change time and the inode number.
 func systemIdentity(info fs.FileInfo) (time.Time, uint64) {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

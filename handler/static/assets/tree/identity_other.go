@@ -7,6 +7,5 @@ import (
 	"time"
 )
 
-// systemIdentity is not known here: a file that is replaced with its size and time preserved is noticed by its events
-// alone.
+// systemIdentity is unknown here: only events show that a file was replaced by one with the same size and time.
 func systemIdentity(fs.FileInfo) (time.Time, uint64) { return time.Time{}, 0 }

@@ -18,18 +18,18 @@ type Ledger interface {
 	IsStale(path, version string) bool
 }
 
-// Outdated is what is known of a version in the query that was proved of other bytes, which are not kept any more. It is the
-// opposite of evidence.
+// Outdated says that a version in the query was proved of other bytes, which are not archived any more. It is the opposite of
+// evidence.
 const Outdated EvidenceKind = "outdated"
 
 var OutdatedEvidence = Evidence{Outdated, "the version was that of other bytes, which are not kept any more"}
 
-// hasVersionInQuery reports a file whose version, if there is one, stands in the query.
+// HasVersionInQuery reports a file whose version, if any, is in the query.
 func (f *File) HasVersionInQuery() bool {
 	return f.Evidence.Kind == NoEvidence && !f.IsManifest && !strings.HasPrefix(f.ContentType[0], "text/html")
 }
 
-// reportStaleNames notes the files whose names hold the version of other bytes: a manifest says so, or they had it before.
+// reportStaleNames records files whose names hold the hash of other content: a manifest says so, or the file had it before.
 func (t *Tree) reportStaleNames(previous, next *Catalog) {
 	if t.Config.Ledger == nil {
 		return
@@ -56,7 +56,7 @@ func (t *Tree) otherContent(previous *Catalog, file *File) (why string) {
 	}
 }
 
-// wasProvedOf reports a file that is kept with other bytes under its name alone: as one whose name is a version.
+// wasProvedOf reports a file that is archived with other bytes under its name alone, as a file whose name is a version.
 func (t *Tree) wasProvedOf(file *File) bool {
 	if t.Config.Archive == nil || t.Config.Ledger.IsStale(file.Path, "") {
 		return false

@@ -8,11 +8,11 @@ import (
 	"os"
 )
 
-// opened is the bytes of a file, for as long as they are sent or copied.
+// opened is an open file.
 type OpenFile struct {
 	ReaderAt
-	Closer io.Closer // nil: they are not ours to close
-	OnDisk *os.File  // nil: in memory or in the archive, where nobody writes to them
+	Closer io.Closer // nil: the bytes are in memory, or another closes them
+	OnDisk *os.File  // nil: in memory or in the archive, where bytes do not change
 	of     *File
 }
 
@@ -21,7 +21,7 @@ type ReaderAt interface {
 	io.ReaderAt
 }
 
-// Close closes what was opened.
+// Close closes the file.
 func (o *OpenFile) Close() {
 	if o.Closer != nil {
 		_ = o.Closer.Close()
@@ -31,11 +31,10 @@ func (o *OpenFile) Close() {
 // errNotRegular is for a FIFO or a device in the place of a file.
 var ErrNotRegular = errors.New("not a regular file")
 
-var ErrOtherContent = errors.New("the file on disk is not the one that was catalogued")
+var ErrOtherContent = errors.New("the file on disk has changed")
 
-// check tells whether the bytes that were read are still those that were catalogued: others may have been written in their place.
-// Where size and date say that they are the same, the time of change may tell of a rename or of a link less, as when a deployment
-// puts another file in this one's place, or of other bytes with the same size and date.
+// check returns an error if the file has changed since it was read into the catalog. If only the change time differs, the file
+// may have been renamed, have lost a link, or have other bytes of the same size and date: then the digest decides.
 func (o *OpenFile) check() error {
 	if o.OnDisk == nil {
 		return nil
@@ -58,7 +57,7 @@ func (o *OpenFile) check() error {
 	return err
 }
 
-// abortIfChanged ends an answer so that nobody takes it for whole: the bytes may be of two versions.
+// AbortIfChanged aborts a response whose bytes may be of two versions, so that the client does not take it for complete.
 func (o *OpenFile) AbortIfChanged() {
 	if o.check() != nil {
 		panic(http.ErrAbortHandler)
@@ -67,7 +66,7 @@ func (o *OpenFile) AbortIfChanged() {
 
 func InMemory(content []byte) *OpenFile { return &OpenFile{ReaderAt: bytes.NewReader(content)} }
 
-// open gives the bytes that were catalogued, or an error where the disk holds others by now. Close them.
+// Open opens the bytes of the catalog, or returns an error if the disk has others by now. The caller must close them.
 func (f *File) Open(catalog *Catalog) (*OpenFile, error) {
 	if f.Content != nil {
 		return InMemory(f.Content), nil
@@ -105,7 +104,7 @@ func (f *File) openOnDisk(catalog *Catalog) (*OpenFile, error) {
 	return &OpenFile{ReaderAt: file, Closer: file, OnDisk: file, of: f}, nil
 }
 
-// wholeReader comes to its end only if all that was read is of one version.
+// wholeReader returns EOF only if all bytes are of one version.
 type wholeReader struct {
 	io.ReadSeeker
 	content *OpenFile

@@ -132,7 +132,7 @@ func TestChangedWhileItIsKept(t *testing.T) {
 	if _, kept := store.Find(name, ""); kept {
 		t.Error("other bytes are kept under the version of those before")
 	}
-	if s.Logged("cannot be kept") {
+	if s.Logged("cannot archive asset") {
 		t.Error("an ordinary deployment is told of as an error")
 	}
 }

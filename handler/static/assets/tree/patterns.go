@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Patterns matches paths as a configuration writes them: /admin/* is all below /admin/, *.map every file that ends so;
-// any other pattern is a whole path in which a * stands for a part of one segment.
+// Patterns match URL paths. /admin/* matches every path below /admin/, and *.map every path that ends in .map. Any other pattern
+// is a whole path, in which * stands for a part of one segment.
 type Patterns []string
 
 // Check reports a pattern that can never match.
@@ -18,7 +18,7 @@ func (p Patterns) Check() error {
 			return fmt.Errorf("pattern %q: %w", pattern, err)
 		}
 		if pattern == "" {
-			return errors.New("want a pattern such as /static/vendor/* or *.map, got an empty one")
+			return errors.New("empty pattern: use one such as /static/vendor/* or *.map")
 		}
 	}
 	return nil
@@ -49,13 +49,13 @@ func matchPattern(pattern, urlPath string) bool {
 	return matched
 }
 
-// hiddenSegment reports a segment of a path that is never served: dotfiles, but for /.well-known (RFC 8615).
+// hiddenSegment reports a segment of a path that is never served: a dotfile, except .well-known (RFC 8615).
 func hiddenSegment(segment string) bool {
 	return strings.HasPrefix(segment, ".") && segment != ".well-known"
 }
 
-// hiddenPlace reports a place below a root that is never served, under whatever name. In directories whose names begin with two
-// dots Kubernetes has the files of a volume, and names them by links outside of these.
+// hiddenPlace reports a place below a root that is never served, whatever link leads to it. Kubernetes puts the files of a volume
+// into directories whose names begin with two dots, and links lead there.
 func hiddenPlace(place string) bool {
 	directory, name := path.Split(place)
 	if hiddenSegment(name) {
@@ -72,7 +72,7 @@ func hiddenPlace(place string) bool {
 // maxPath is longer than any file system's path.
 const maxPath = 4096
 
-// isPlain reports a decoded path below a prefix that a file below the root may have: clean, not hidden, and without bytes
+// IsPlain reports a decoded path below a prefix that a file below the root may have: clean, not hidden, and without bytes
 // that some file systems treat specially.
 func IsPlain(name string) bool {
 	if len(name) > maxPath || strings.ContainsAny(name, "\x00\\") {

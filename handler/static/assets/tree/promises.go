@@ -212,7 +212,7 @@ func (t *Tree) allow(f *File) {
 	f.standing.Store(next)
 }
 
-// givenOut is the evidence of a file's URL, of the name or of what vouches for it, as far as it counts.
+// GivenOut is the evidence of a file's URL, of the name or of what vouches for it, as far as it counts.
 func (f *File) GivenOut() (evidence Evidence, why string) {
 	if f.Evidence.Kind == ByDigest {
 		return f.Evidence, ""

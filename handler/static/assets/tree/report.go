@@ -11,10 +11,10 @@ import (
 	"github.com/scan2food/usher/handler/static/fingerprint"
 )
 
-// aboutTree is the path under which it is reported what is true of the whole tree.
+// aboutTree is the path of reports on the whole tree.
 const aboutTree = "."
 
-// keepReports keeps what was said of files that are not read again: it is still true.
+// keepReports keeps the reports on files that are not read again.
 func (t *Tree) keepReports(entries walkedTree) {
 	for path, said := range t.reported {
 		if entries.find(path) != nil {
@@ -23,7 +23,7 @@ func (t *Tree) keepReports(entries walkedTree) {
 	}
 }
 
-// report logs what could not be read, once for as long as it stays so.
+// report logs why a path cannot be read, once as long as it lasts.
 func (t *Tree) report(path string, err error) {
 	if errors.Is(err, fs.ErrNotExist) && path != aboutTree && !slices.Contains(t.Config.Manifests, path) {
 		return
@@ -34,27 +34,27 @@ func (t *Tree) report(path string, err error) {
 		return
 	}
 	t.reported[path] = err.Error()
-	level := zap.WarnLevel // all others are served
+	level := zap.WarnLevel // the other files are served
 	if path == aboutTree {
-		level = zap.ErrorLevel // nothing new is
+		level = zap.ErrorLevel // no change is served
 	}
 	t.Config.Logger.Log(level, "reading assets", zap.String("root", t.Config.Root), zap.String("path", path), zap.Error(err))
 }
 
-// tellDoubts says of which files the names, or their manifests, are not believed.
+// tellDoubts logs files whose names look like versions and are not trusted.
 func (t *Tree) tellDoubts(catalog *Catalog) {
 	const examples = 5
 	doubted, paths := 0, []string(nil)
 	for file := range catalog.All() {
 		if file.Denied.Doubt == fingerprint.NoDoubt || file.Denied.Doubt == fingerprint.OtherBytes && t.Config.Ledger != nil {
-			continue // the ledger tells of other bytes, once
+			continue // the ledger reports these, once
 		}
 		if doubted++; doubted <= examples {
 			paths = append(paths, file.Path+": "+file.Denied.Detail)
 		}
 	}
 	if doubted > 0 {
-		t.Config.Logger.Warn("versions in the names of assets are not believed; browsers ask each time",
+		t.Config.Logger.Warn("unproved versions in file names; serving no-cache",
 			zap.String("root", t.Config.Root), zap.Int("files", doubted), zap.Strings("for_example", paths))
 	}
 }

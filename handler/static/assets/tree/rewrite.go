@@ -20,12 +20,12 @@ type Rewritable struct {
 // Rewritten is the stamped form of such a file.
 type Rewritten struct {
 	Content []byte
-	// Version is the file's version where that is no digest of Content: the file is in a circle of references. Else "".
+	// Version is the version of a file in a cycle of references, which is no digest of Content. Otherwise it is "".
 	Version string
 }
 
-// Rewrite gives the references in files their versions. version tells that of a file of the same tree; a file whose name
-// is a version has none. What is not in the result stays as it is.
+// Rewrite adds versions to the references in files. version returns the version of a file of the same tree; a file whose name is a
+// version has none. Files that are not in the result have no stamped form.
 type Rewrite func(files []Rewritable, version func(path string) (string, bool)) map[string]Rewritten
 
 // stamp gives the stylesheets and scripts of the catalog that refer to other files a stamped form. Files whose name is a version
@@ -89,7 +89,7 @@ func (f *File) version() string {
 	return hex.EncodeToString(f.digest[:fingerprint.StampLength/2])
 }
 
-// Integrity is the value of an integrity attribute that pins the bytes; "" where they are not in memory.
+// Integrity returns the value of an integrity attribute for the bytes, or "" if they are not in memory.
 func (f *File) Integrity() string {
 	if f.Content == nil {
 		return ""

@@ -18,42 +18,42 @@ import (
 // maxInMemory is the largest file whose content is held in memory, in bytes.
 const maxInMemory = 1 << 20
 
-// maxProved is the largest file whose name is held against its bytes, in bytes.
+// maxProved is the largest file whose name is compared with its bytes, in bytes.
 const maxProved = 32 << 20
 
-// tooFresh is how long after a change the file system's clock may give another change the same time.
+// tooFresh is how long after a change another change may get the same time from the file system.
 const tooFresh = time.Second
 
-// progressEvery is how often a long scan says how far it is.
+// progressEvery is how often a long scan logs its progress.
 const progressEvery = 5 * time.Second
 
-// errChanging is a tree that was written to while it was read: the next scan will see it whole.
+// errChanging is the error for a tree that changes while it is read. A later scan reads it.
 var errChanging = errors.New("the tree is being written")
 
-// scanner reads a root once.
+// scanner reads the files of one walk.
 type scanner struct {
 	dir       *directory
 	previous  *Catalog
 	memory    int64
 	report    func(path string, err error)
-	rewrite   Rewrite // nil: files are served as they are
+	rewrite   Rewrite // nil: no stamped forms
 	named     bool    // the operator named the manifests
 	now       time.Time
-	fresh     map[string]bool // what was read too soon after it was changed: it may have changed again
+	fresh     map[string]bool // files that were read too soon after a change, and may have changed again
 	partial   bool            // a file that is being written stays as it was, instead of stopping the scan
 	progress  func(files, of int, bytes, ofBytes int64)
-	every     time.Duration // how often progress is told
+	every     time.Duration // how often to log progress
 	manifests []manifestFile
 	survey    *fingerprint.Survey
 
 	mutex    sync.Mutex
 	files    map[string]*File
 	newFresh map[string]bool
-	// what is read so far
+	// Progress.
 	readFiles, readBytes atomic.Int64
 }
 
-// scan reads the files of a walk. Those that look the same as in the previous catalog are taken from it.
+// scan reads the files of a walk. Unchanged files are taken from the previous catalog.
 func (s *scanner) scan(ctx context.Context, entries []entry) (*Catalog, error) {
 	s.files, s.newFresh = make(map[string]*File, len(entries)), make(map[string]bool)
 	if err := s.readManifests(entries); err != nil {
@@ -71,7 +71,7 @@ func (s *scanner) scan(ctx context.Context, entries []entry) (*Catalog, error) {
 	return catalog, nil
 }
 
-// readFilesOf reads Django's versioned files when those that they are mostly copies of have been read.
+// readFilesOf reads the files. Django's versioned files come last, since most are copies of others.
 func (s *scanner) readFilesOf(ctx context.Context, entries []entry) error {
 	held := heldInMemory(entries, s.memory)
 	sources, copies := copiesApart(entries)
@@ -82,7 +82,7 @@ func (s *scanner) readFilesOf(ctx context.Context, entries []entry) error {
 	return s.readEach(ctx, entries, held, copies)
 }
 
-// readEach reads some of the entries with as many goroutines as there are processors.
+// readEach reads some of the entries, with one goroutine for each processor.
 func (s *scanner) readEach(ctx context.Context, entries []entry, held []bool, order []int) error {
 	group, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
@@ -113,7 +113,7 @@ func (s *scanner) readEach(ctx context.Context, entries []entry, held []bool, or
 	return group.Wait()
 }
 
-// copiesApart sorts the entries into Django's versioned files and all others.
+// copiesApart separates Django's versioned files from the others.
 func copiesApart(entries []entry) (others, copies []int) {
 	others = make([]int, 0, len(entries))
 	for i := range entries {
@@ -129,7 +129,7 @@ func copiesApart(entries []entry) (others, copies []int) {
 	return others, copies
 }
 
-// tell reports progress until the function that it returns is called.
+// tell logs progress until stop is called.
 func (s *scanner) tell(entries []entry) (stop func()) {
 	if s.progress == nil {
 		return func() {}
@@ -155,7 +155,7 @@ func (s *scanner) tell(entries []entry) (stop func()) {
 	return func() { close(done); <-stopped }
 }
 
-// read adds one file.
+// read reads one file, or takes it from the previous catalog.
 func (s *scanner) read(e *entry, held bool, scratch *[]byte) error {
 	old := s.known(e)
 	if old != nil && !s.mustReread(old, held) {
@@ -184,20 +184,20 @@ func (s *scanner) read(e *entry, held bool, scratch *[]byte) error {
 	s.noteChange(file)
 	file.judged(s.judge(file))
 	if !held {
-		file.fingerprint = nil // it would hold the bytes
+		file.fingerprint = nil // it refers to the bytes
 	}
 	s.add(file, s.now.Sub(e.identity.latest()).Abs() < tooFresh)
 	return nil
 }
 
-// keepBefore has a path be what it was in the previous catalog, or nothing.
+// keepBefore takes a path from the previous catalog, if it has it.
 func (s *scanner) keepBefore(path string) {
 	if old := s.before(path); old != nil {
 		s.add(s.again(old, old.Content != nil), true)
 	}
 }
 
-// before is what the path held in the previous catalog.
+// before returns the file that the path had in the previous catalog, or nil.
 func (s *scanner) before(path string) *File {
 	if s.previous == nil {
 		return nil
@@ -217,7 +217,7 @@ func (s *scanner) since(file *File) time.Time {
 	}
 }
 
-// known is the file of the previous catalog, if it is still the same.
+// known returns the file of the previous catalog if it is unchanged, or nil.
 func (s *scanner) known(e *entry) *File {
 	if old := s.before(e.path); old != nil && old.identity == e.identity && old.Disk == e.disk {
 		return old
@@ -225,8 +225,8 @@ func (s *scanner) known(e *entry) *File {
 	return nil
 }
 
-// mustReread reports a file whose bytes are wanted again: for memory, to hold another manifest against them, or because
-// they may have changed with all that is known of the file staying the same.
+// mustReread reports an unchanged file that must be read again: to hold it in memory, to compare it with a changed manifest, or
+// because it may have changed within the resolution of the file system's clock.
 func (s *scanner) mustReread(old *File, held bool) bool {
 	if s.fresh[old.Path] || held && old.Content == nil {
 		return true
@@ -234,7 +234,7 @@ func (s *scanner) mustReread(old *File, held bool) bool {
 	return old.Content == nil && !sameManifests(s.manifests, s.previous.manifests) && len(s.survey.ListedBy(old.Path)) > 0
 }
 
-// open opens the file that was seen, and no other.
+// open opens the file of an entry. It fails if another file has taken its place.
 func (s *scanner) open(e *entry) (*os.File, error) {
 	f, err := s.dir.open(e.disk)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -250,7 +250,7 @@ func (s *scanner) open(e *entry) (*os.File, error) {
 	return f, nil
 }
 
-// again is a file of the previous catalog for this one: the very same, unless its evidence has changed.
+// again returns a file of the previous catalog for this one: the same, or a copy if its evidence changed.
 func (s *scanner) again(old *File, held bool) *File {
 	if held == (old.Content != nil) && s.judge(old).is(old) {
 		return old

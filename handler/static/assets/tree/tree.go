@@ -23,25 +23,25 @@ const (
 	DefaultVanished = 10 * time.Second
 )
 
-// pollEvery is how often the disk is looked at where events tell of changes: they can be lost.
+// pollEvery is how often the disk is walked although events report changes. Events can be lost.
 const pollEvery = 30 * time.Second
 
-// movedEvery is how often the path of the root is followed: events do not tell that it leads elsewhere.
+// movedEvery is how often the path of the root is resolved. No event reports that it leads to another directory.
 const movedEvery = 500 * time.Millisecond
 
-// pollWithoutEvents is how often it is looked at where there are none, if looking takes no time.
+// pollWithoutEvents is how often the disk is walked if there are no events and the walk is quick.
 const pollWithoutEvents = time.Second
 
-// pollShare is which part of the time may be spent on looking: one in so many.
+// pollShare is the share of the time that walks may take without events: one in so many.
 const pollShare = 20
 
-// readingShare is the share of the time that may be spent on reading a tree that changes constantly: one in so many.
+// readingShare is the share of the time that reading may take while the tree changes: one in so many.
 const readingShare = 5
 
-// maxPause bounds what readingShare makes of settle in a large tree.
+// maxPause bounds the pause that readingShare asks for.
 const maxPause = 10 * time.Second
 
-// Tree follows a directory. It begins when it is started, or first asked. Close ends it.
+// Tree follows a directory. It reads the directory after Start, or after the first call of Catalog. The caller must close it.
 type Tree struct {
 	Config  Config
 	catalog atomic.Pointer[Catalog]
@@ -52,13 +52,13 @@ type Tree struct {
 	done    chan struct{}
 	waiting *waiting
 
-	// what follows belongs to the goroutine of run
-	missing  map[string]time.Time // when a file that is still served was first gone
-	reported map[string]string    // what was said of a path, for as long as it is true
-	saying   map[string]string    // what was said of a path since this reading began
-	walked   walkedTree           // what was there when the current catalog was read
+	// The goroutine of run alone uses the fields below.
+	missing  map[string]time.Time // since when a file that is still served is gone
+	reported map[string]string    // what was logged of a path, while it is true
+	saying   map[string]string    // what was reported of a path in this reading
+	walked   walkedTree           // the walk that the current catalog was read from
 	awaited  walkedTree           // the last walk, if it found changes that are not published; else nil
-	fresh    map[string]bool      // files that may have changed since, with nothing to show for it
+	fresh    map[string]bool      // files that were read too soon after a change, and may have changed again
 	changing bool                 // changes are not published yet
 	partial  bool                 // the current catalog is without files that keep changing
 	outside  map[string]bool      // directories out of the root that hold files
@@ -72,9 +72,9 @@ type Tree struct {
 
 	unpromised []*File   // whose evidence does not count yet
 	promiseAt  time.Time // when to try them again; zero: there are none
-	forgetful  bool      // it was reported that promises cannot be written
-	unopened   bool      // it was said that the archive cannot be opened
-	renewed    time.Time // when what is current was put into the archives, or renewed there
+	forgetful  bool      // logged: promises cannot be written
+	unopened   bool      // logged: the archive cannot be opened
+	renewed    time.Time // when the archives got the current catalog, or renewed it
 
 	followers followers
 
@@ -82,11 +82,11 @@ type Tree struct {
 	stopCompressing context.CancelFunc
 	archiving       sync.Mutex
 	archiveWait     time.Duration
-	unkept          int // versions that the archive had no room for; under archiving
+	unkept          int // versions without room in the archive; guarded by archiving
 	background      sync.WaitGroup
 }
 
-// OpenTree checks that the root is a directory, or does not exist yet. Nothing is read before [Tree.Start].
+// Open checks that the root is a directory, or does not exist yet. Nothing is read before [Tree.Start].
 func Open(config Config) (*Tree, error) {
 	dir, err := openDirectory(config.Root, config.FollowLinks)
 	switch {
@@ -113,10 +113,10 @@ func Open(config Config) (*Tree, error) {
 	return t, nil
 }
 
-// Start begins to read and to follow the directory, once.
+// Start starts reading and following the directory. Later calls do nothing.
 func (t *Tree) Start() { t.start.Do(func() { go t.run(t.ctx) }) }
 
-// Catalog is the current one. Until there is a first one it waits, as long as ctx lets it; then it is nil.
+// Catalog returns the current catalog. It waits for the first one, and returns nil if ctx ends before that.
 func (t *Tree) Catalog(ctx context.Context) *Catalog {
 	if catalog := t.catalog.Load(); catalog != nil {
 		return catalog
@@ -132,11 +132,11 @@ func (t *Tree) Catalog(ctx context.Context) *Catalog {
 	return t.catalog.Load()
 }
 
-// Current is the catalog that is there already, or nil. It has nothing read.
+// Current returns the current catalog, or nil before the first one. It does not start the tree.
 func (t *Tree) Current() *Catalog { return t.catalog.Load() }
 
-// Close ends the following of the disk. The last catalog stays readable. Where somebody waits for the first it comes when that is
-// there.
+// Close stops following the directory. The last catalog stays readable. If requests wait for the first catalog, Close returns
+// when they have it.
 func (t *Tree) Close() {
 	t.cancel()
 	t.waiting.close()
@@ -150,7 +150,7 @@ func (t *Tree) run(ctx context.Context) {
 	w := NewWatcher(t.Config.Root, t.Config.Manifests, t.Config.Poll > 0)
 	defer w.Close()
 	t.openArchive()
-	w.Watch() // before it is read: what changes in between is then heard of
+	w.Watch() // before the first reading, so that no change is missed
 	t.refresh(t.waiting.reading, false)
 	w.watchLinked(t.outside)
 	t.waiting.giveUp()
@@ -162,7 +162,7 @@ func (t *Tree) run(ctx context.Context) {
 	for {
 		if !told && !w.working() && t.Config.Poll == 0 && !t.isEmpty() {
 			told = true
-			t.Config.Logger.Warn("the file system may not tell of changes; it is looked at again and again instead",
+			t.Config.Logger.Warn("file system events unreliable; polling instead",
 				zap.String("root", t.Config.Root), zap.Error(w.err))
 		}
 		select {
@@ -182,7 +182,7 @@ func (t *Tree) run(ctx context.Context) {
 				timer.Reset(t.Config.Settle)
 			}
 		case err := <-w.errors():
-			t.Config.Logger.Warn("following a directory; it is read anew", zap.String("root", t.Config.Root), zap.Error(err))
+			t.Config.Logger.Warn("file system events lost; reading again", zap.String("root", t.Config.Root), zap.Error(err))
 			timer.Reset(t.Config.Settle)
 		case <-timer.C:
 			w.Watch()
@@ -200,7 +200,7 @@ func (t *Tree) pause() time.Duration {
 	return max(t.Config.Settle, min(readingShare*t.reading, maxPause))
 }
 
-// afterScan is when to look again if nothing is heard before.
+// afterScan is how long to wait for the next reading if no event comes.
 func (t *Tree) afterScan(w *watcher) time.Duration {
 	every := max(pollWithoutEvents, pollShare*t.looking)
 	if t.Config.Poll > 0 {
@@ -223,7 +223,7 @@ func (t *Tree) afterScan(w *watcher) time.Duration {
 	}
 }
 
-// publish makes a catalog the current one.
+// publish makes a catalog the current one, unless it equals the current one.
 func (t *Tree) publish(next *Catalog, started time.Time) {
 	current := t.catalog.Load()
 	if current != nil {
@@ -253,7 +253,7 @@ func (t *Tree) publish(next *Catalog, started time.Time) {
 	t.tellFollowers()
 }
 
-// same reports whether two catalogs would give the same answers.
+// same reports whether two catalogs give the same responses.
 func (c *Catalog) same(other *Catalog) bool {
 	return maps.Equal(c.Problems, other.Problems) && maps.EqualFunc(c.files, other.files, func(a, b *File) bool {
 		return a.digest == b.digest && a.circle == b.circle && a.identity == b.identity && a.Evidence == b.Evidence

@@ -145,7 +145,7 @@ func typesByExtension(extensions map[string]string) map[string]string {
 	return types
 }
 
-// compressible reports a type that is worth compressing: text, and binary formats that are not compressed already.
+// Compressible reports a type that is worth compressing: text, and binary formats that are not compressed already.
 func Compressible(contentType string) bool {
 	media, _, _ := strings.Cut(contentType, ";")
 	switch media {

@@ -2,8 +2,8 @@ package tree
 
 import "time"
 
-// keepVanished has files that are gone from the disk stay for a while: a deployment that empties the directory before it
-// fills it again must not be seen.
+// keepVanished adds files that are gone from the disk to the next catalog, for a while. Some deployments empty the directory
+// before they fill it again.
 func (t *Tree) keepVanished(current, next *Catalog, now time.Time) {
 	stays := false
 	for path, file := range current.files {
@@ -28,7 +28,7 @@ func (t *Tree) keepVanished(current, next *Catalog, now time.Time) {
 	}
 }
 
-// isKept reports a file whose bytes are neither on the disk nor in memory, and in the archive.
+// isKept reports a file whose bytes are in the archive.
 func (t *Tree) isKept(file *File) bool {
 	if t.Config.Archive == nil {
 		return false

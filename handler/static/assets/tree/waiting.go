@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// waiting are the requests that wait for the first catalog. A tree that is closed, as by a reload of the configuration, reads on for
-// them: they came before.
+// waiting counts the requests that wait for the first catalog. A tree that is closed by a reload of the configuration reads on
+// for requests that came before.
 type waiting struct {
 	reading context.Context // of the first catalog
 	giveUp  context.CancelFunc
@@ -42,7 +42,7 @@ func (w *waiting) close() {
 	w.end()
 }
 
-// end gives up the reading for which nobody waits any more.
+// end cancels the first reading if no request waits for it.
 func (w *waiting) end() {
 	if w.closed && w.number == 0 {
 		w.giveUp()

@@ -15,25 +15,25 @@ import (
 	"github.com/scan2food/usher/handler/static/fingerprint"
 )
 
-// maxFiles bounds a tree: links inside it can lead to one file by as many paths as there are orders of directories.
+// maxFiles bounds the number of files. Links can give one file many paths.
 const maxFiles = 1 << 20
 
-// entry is a file as the file system describes it, before it is read.
+// entry describes a file before it is read.
 type entry struct {
-	path     string // in the tree; of a manifest outside of it, where that is
-	disk     string // where it is below the root, with links resolved
-	outside  string // where a manifest is that the operator named, and that is not served
+	path     string // below the root; absolute for a manifest out of the root
+	disk     string // its place in the directory
+	outside  string // the absolute path of a manifest that the operator named and that is not served
 	identity identity
 	manifest bool // it may be a build manifest
-	hidden   bool // it is not served: a manifest, or of interest only while it changes
+	hidden   bool // not served: a manifest, or a file that only shows that a transfer goes on
 }
 
 func byPath(a, b entry) int { return cmp.Compare(a.path, b.path) }
 
-// walker lists what is below a root. It reads no file.
+// walker lists the files below a root. It reads none.
 type walker struct {
 	dir    *directory
-	named  []string // the manifests that the operator named; nil: they are recognised
+	named  []string // the manifests that the operator named; nil: they are detected
 	report func(path string, err error)
 
 	entries []entry
@@ -47,8 +47,7 @@ type walker struct {
 // there are orders of packages.
 const MaxPaths = 16
 
-// walk lists every file below the root, and every file that a link below it leads to inside the root, by path. What is in a dot
-// directory is left out.
+// walk lists the files below the root by path, links followed, without the content of dot directories.
 func (w *walker) walk(ctx context.Context) ([]entry, error) {
 	if err := w.directory(ctx, ".", ".", nil); err != nil {
 		return nil, err
@@ -58,7 +57,7 @@ func (w *walker) walk(ctx context.Context) ([]entry, error) {
 	return w.entries, nil
 }
 
-// directory lists dir. Its path in the tree and its place below the root differ behind links.
+// directory lists dir. Behind links its path and its place differ.
 func (w *walker) directory(ctx context.Context, dir, disk string, above []fs.FileInfo) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -88,12 +87,12 @@ func (w *walker) directory(ctx context.Context, dir, disk string, above []fs.Fil
 	return nil
 }
 
-// child lists what is in a directory. The error is one that ends the walk.
+// child lists one child of a directory. Its error ends the walk.
 func (w *walker) child(ctx context.Context, dir, disk string, child fs.DirEntry, above []fs.FileInfo) error {
 	name := path.Join(dir, child.Name())
 	isManifest := fingerprint.IsManifestName(name)
 	hidden := hiddenSegment(child.Name()) || underVite(name)
-	place := name // most are where their path says: it is held once
+	place := name // mostly the path itself, which is then in memory once
 	if disk != dir {
 		place = w.dir.child(disk, child.Name())
 	}
@@ -125,22 +124,22 @@ func (w *walker) child(ctx context.Context, dir, disk string, child fs.DirEntry,
 	return nil
 }
 
-// hiddenChild lists a file that is not served, for the time that it is written to: rsync gives what it transfers a name with a dot
-// until that is whole, and what it has transferred before is half of a deployment.
+// hiddenChild lists a dotfile, which is not served but shows that a transfer goes on: rsync writes to a name with a dot until a
+// file is complete.
 func (w *walker) hiddenChild(name, place string, child fs.DirEntry) error {
 	if !child.Type().IsRegular() {
 		return nil
 	}
 	info, err := child.Info()
 	if err != nil {
-		return nil //nolint:nilerr // it has its name by now
+		return nil //nolint:nilerr // it was renamed
 	}
 	return w.add(entry{path: name, disk: place, identity: identify(info), hidden: true})
 }
 
 func (w *walker) add(e entry) error {
 	if len(w.entries) == maxFiles {
-		return fmt.Errorf("want at most %d files, got more", maxFiles)
+		return fmt.Errorf("too many files: want at most %d below a root", maxFiles)
 	}
 	w.entries = append(w.entries, e)
 	return nil
@@ -150,7 +149,7 @@ func underVite(name string) bool {
 	return strings.HasPrefix(name, ".vite/") || strings.Contains(name, "/.vite/")
 }
 
-// failed stops the walk where the root itself cannot be read, and goes on without a directory below it.
+// failed ends the walk if the root cannot be read, and skips other directories.
 func (w *walker) failed(dir string, err error) error {
 	if dir == "." {
 		return err
@@ -170,8 +169,8 @@ func (w *walker) follow(place string, child fs.DirEntry) (fs.FileInfo, string, e
 	return info, place, err
 }
 
-// addNamed makes manifests of what the operator named, and of nothing else. What is outside the root, or hidden in it, is
-// read and not served.
+// addNamed marks the files that the operator named as manifests, and no others. Those out of the root, or hidden in it, are read
+// and not served.
 func (w *walker) addNamed() {
 	if len(w.named) == 0 {
 		return
@@ -189,7 +188,7 @@ func (w *walker) addNamed() {
 		}
 		info, err := os.Stat(w.absolute(name))
 		if err == nil && !info.Mode().IsRegular() {
-			err = errors.New("want a regular file, got something else")
+			err = errors.New("want a regular file")
 		}
 		if err != nil {
 			w.report(name, fmt.Errorf("the manifest: %w", err))
@@ -201,7 +200,7 @@ func (w *walker) addNamed() {
 	}
 }
 
-// inside is the path of a named manifest in the tree, or where it is outside.
+// inside is the path of a named manifest below the root, or its absolute path.
 func (w *walker) inside(name string) string {
 	place := w.absolute(name)
 	if resolved, err := filepath.EvalSymlinks(place); err == nil {

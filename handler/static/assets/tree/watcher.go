@@ -13,19 +13,19 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// watcher hears of changes below a root, where the file system tells of them.
+// watcher reports changes below a root, as far as the file system reports events.
 type watcher struct {
 	root      string
 	base      string // the root with its links resolved
 	notifier  *fsnotify.Watcher
-	err       error           // why it cannot be relied on
+	err       error           // why events are unreliable; nil: they are not
 	info      fs.FileInfo     // of the root that is followed; nil: there is none
 	manifests []string        // some of them may be out of the root
 	linked    map[string]bool // directories out of the root that links lead to
 	single    map[string]bool // files out of the root
 }
 
-// newWatcher makes a watcher of a root, and of files outside of it; one that is deaf hears of nothing.
+// NewWatcher returns a watcher of a root and of manifests out of it. If deaf is true, it reports nothing.
 func NewWatcher(root string, manifests []string, deaf bool) *watcher {
 	w := &watcher{root: root, manifests: manifests, linked: make(map[string]bool), single: make(map[string]bool)}
 	if deaf {
@@ -38,14 +38,13 @@ func NewWatcher(root string, manifests []string, deaf bool) *watcher {
 	return w
 }
 
-// errDeaf is a watcher that is not wanted.
-var errDeaf = errors.New("changes are looked for")
+// errDeaf is the error of a watcher that is switched off by poll.
+var errDeaf = errors.New("poll is configured")
 
-// working reports that every change is heard of.
+// working reports whether every change gives an event.
 func (w *watcher) working() bool { return w.err == nil }
 
-// watch follows every directory below the root, and the links that lead to it. Those that are followed already cost
-// little.
+// Watch watches every directory below the root. A directory that is watched already costs little.
 func (w *watcher) Watch() {
 	if w.notifier == nil {
 		return
@@ -63,12 +62,12 @@ func (w *watcher) Watch() {
 	w.err = errors.Join(w.add(base, following), w.addSingle(following))
 	for _, dir := range w.notifier.WatchList() {
 		if !following[dir] {
-			_ = w.notifier.Remove(dir) // it is no longer below the root
+			_ = w.notifier.Remove(dir) // no longer below the root
 		}
 	}
 }
 
-// watchLinked follows the directories out of the root that links lead to.
+// watchLinked watches the directories out of the root that links lead to.
 func (w *watcher) watchLinked(dirs map[string]bool) {
 	if !maps.Equal(w.linked, dirs) {
 		w.linked = dirs
@@ -76,13 +75,13 @@ func (w *watcher) watchLinked(dirs map[string]bool) {
 	}
 }
 
-// add follows dir and what is below it.
+// add watches dir and the directories below it.
 func (w *watcher) add(dir string, following map[string]bool) error {
 	var silent error
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			return nil // it went away, or cannot be read: there is nothing to follow
+			return nil // gone, or not readable: nothing in it is served
 		case !entry.IsDir():
 			return nil
 		case path != dir && hiddenSegment(entry.Name()) && entry.Name() != ".vite":
@@ -100,20 +99,19 @@ func (w *watcher) add(dir string, following map[string]bool) error {
 	return errors.Join(err, silent)
 }
 
-// unheard is why changes in a directory would not be heard of. Of one that is gone, or that may not be read, as lost+found,
-// nothing is served, and its parent tells when that changes.
+// unheard returns why a directory cannot be watched. A directory that is gone or not readable, as lost+found, is no error: nothing
+// in it is served, and its parent reports when that changes.
 func unheard(dir string, err error) error {
 	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return nil
 	}
 	if errors.Is(err, syscall.ENOSPC) {
-		return fmt.Errorf("following %s: %w: raise the sysctl fs.inotify.max_user_watches", dir, err)
+		return fmt.Errorf("watching %s: %w: raise the sysctl fs.inotify.max_user_watches", dir, err)
 	}
-	return fmt.Errorf("following %s: %w", dir, err)
+	return fmt.Errorf("watching %s: %w", dir, err)
 }
 
-// addSingle follows the files out of the root, and the directories that links lead to. The directory of a file reports its
-// changes.
+// addSingle watches the directories of manifests out of the root, and the directories that links lead to.
 func (w *watcher) addSingle(following map[string]bool) error {
 	clear(w.single)
 	for _, path := range w.manifests {
@@ -137,8 +135,8 @@ func (w *watcher) addSingle(following map[string]bool) error {
 	return nil
 }
 
-// hasMoved reports that the path of the root leads to another directory than the one that is followed, as after a deployment
-// that renames directories or points a link elsewhere. No event tells of that.
+// HasMoved reports whether the path of the root leads to another directory than the watched one, as after a deployment that renames
+// directories or changes a link. No event reports that.
 func (w *watcher) HasMoved() bool {
 	if w.notifier == nil {
 		return false
@@ -150,7 +148,7 @@ func (w *watcher) HasMoved() bool {
 	return w.info == nil || !os.SameFile(w.info, info)
 }
 
-// follow reports whether an event is of the tree, and has a directory that has just been made followed too.
+// follow reports whether an event belongs to the tree. It watches a directory that was just made.
 func (w *watcher) follow(event fsnotify.Event) bool {
 	if w.single[event.Name] || w.linked[filepath.Dir(event.Name)] {
 		return true
@@ -174,7 +172,7 @@ func (w *watcher) events() <-chan fsnotify.Event {
 	return w.notifier.Events
 }
 
-// errors tells of events that were lost.
+// errors reports lost events.
 func (w *watcher) errors() <-chan error {
 	if w.notifier == nil {
 		return nil
