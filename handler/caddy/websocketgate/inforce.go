@@ -7,6 +7,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/scan2food/usher/handler/caddy/lifecycle"
 )
 
 // checkInForce returns an error if something answers the path of a route before the gate does, or if an error route can switch
@@ -82,7 +84,7 @@ func (g *Handler) errorRoutes() caddyhttp.RouteList {
 	if g.server.Errors == nil {
 		return nil
 	}
-	own := hostsOf(g.server)
+	own := lifecycle.Hosts(g.server)
 	return slices.DeleteFunc(slices.Clone(g.server.Errors.Routes), func(route caddyhttp.Route) bool {
 		hosts := hostsOfRoute(route)
 		return len(own) > 0 && len(hosts) > 0 && !slices.ContainsFunc(hosts, func(host string) bool { return slices.Contains(own, host) })
