@@ -20,7 +20,9 @@ type direction struct {
 	came atomic.Uint32
 	went atomic.Uint32
 
-	over       atomic.Bool // run has returned
+	over atomic.Bool // run has returned
+	// closeSent is set when a Close frame of the source goes to the sink
+	closeSent  atomic.Bool
 	stackGrown atomic.Bool // bytes went through since its goroutine was started
 
 	// touch records activity of the socket. Nil without ping: then the socket sees it by itself.
@@ -116,6 +118,9 @@ func (d *direction) send(chunk []byte) error {
 	end, err := d.frames.skip(chunk)
 	if err != nil {
 		chunk = chunk[:max(end, 0)]
+	}
+	if d.frames.closed && !d.closeSent.Load() {
+		d.closeSent.Store(true) // before the write, since the other side may respond at once
 	}
 	if len(chunk) > 0 {
 		if err := d.write(chunk); err != nil {

@@ -24,7 +24,10 @@ func (e *Error) Malformed() bool {
 	return false
 }
 
-// statusClientGone is what access logs have for a client that left before it was answered. No client sees it.
+// ClientGone reports whether the client left before it was answered.
+func (e *Error) ClientGone() bool { return e.Status == statusClientGone }
+
+// statusClientGone is the status in access logs of a client that left before it was answered. No client sees it.
 const statusClientGone = 499
 
 // asError gives a failed exchange the status that tells of it. client ends when the client leaves, handshake when the

@@ -133,6 +133,7 @@ type testSite struct {
 	*httptest.Server
 	pool     *Pool
 	registry *sockets.Registry
+	owner    *countingOwner
 	errs     chan error // what the handler returned, if not nil
 }
 
@@ -180,7 +181,7 @@ func startSiteBehind(t testing.TB, config Config, secure bool, wrap func(net.Con
 		if describe != nil {
 			info = describe(r)
 		}
-		info.Owner = owner
+		info.Owner, info.Major = owner, r.ProtoMajor
 		return info
 	}
 	config.NewSource = newTestSource
@@ -188,7 +189,7 @@ func startSiteBehind(t testing.TB, config Config, secure bool, wrap func(net.Con
 	if err != nil {
 		t.Fatal(err)
 	}
-	site := &testSite{pool: config.Pool, registry: config.Registry, errs: make(chan error, 100)}
+	site := &testSite{pool: config.Pool, registry: config.Registry, owner: owner, errs: make(chan error, 100)}
 	site.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := handler.ServeHTTP(w, r, nextHandler{}); err != nil {
 			site.errs <- err
@@ -345,9 +346,15 @@ func withHeader(lines ...string) string {
 	return strings.Replace(plainHandshake, "\r\n\r\n", "\r\n"+strings.Join(lines, "\r\n")+"\r\n\r\n", 1)
 }
 
-// countingOwner counts the sockets that were opened and those that ended.
-type countingOwner struct{ opened, ended atomic.Int64 }
+// countingOwner counts the sockets that were opened and those that ended, and keeps the last that ended.
+type countingOwner struct {
+	opened, ended atomic.Int64
+	last          atomic.Pointer[sockets.Ended]
+}
 
 func (o *countingOwner) Opened(*sockets.Socket) { o.opened.Add(1) }
 
-func (o *countingOwner) Ended(sockets.Ended) { o.ended.Add(1) }
+func (o *countingOwner) Ended(ended sockets.Ended) {
+	o.last.Store(&ended)
+	o.ended.Add(1)
+}

@@ -168,8 +168,8 @@ func TestHalfOpen(t *testing.T) {
 			}
 		}
 	}()
-	if got, _ := io.ReadAll(client); closeCode(got) != 1011 {
-		t.Errorf("read %q, want close code 1011", clip(got))
+	if got, _ := io.ReadAll(client); closeCode(got) != 1013 {
+		t.Errorf("read %q, want close code 1013", clip(got))
 	}
 }
 

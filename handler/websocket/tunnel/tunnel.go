@@ -16,7 +16,11 @@ const (
 	codeTooBig    = 1009
 	codeInternal  = 1011
 	codeRestart   = 1012
+	codeTryLater  = 1013
 )
+
+// retryAfter is in the reason of codeTryLater, in the words that the gate has for a limit.
+const retryAfter = "retry after 10 s"
 
 // lingerTimeout is how long one direction may outlive the other when that has failed. A socket that is being closed needs up
 // to a second of it.
@@ -149,6 +153,13 @@ func (t *tunnel) downEnded(err error) {
 		t.shut()
 	case isFrameError(err):
 		t.fail(codeInternal, "the application sent a frame that is too long")
+	case t.up.closeSent.Load():
+		// The client's Close frame was passed on. Daphne drops the connection then, and sends none. The end of the stream tells
+		// the client that it was heard (RFC 6455, 5.5.1).
+		t.linger()
+		if t.client.CloseWrite() != nil {
+			t.shut()
+		}
 	case errors.Is(err, io.EOF) && (t.down.frames.closed || t.said.Load()):
 		t.linger()
 		if t.client.CloseWrite() != nil {

@@ -95,6 +95,31 @@ func TestApplicationGone(t *testing.T) {
 	}
 }
 
+// TestApplicationDropsAfterClientsClose has the application end the connection after the client's Close frame without one of its
+// own, as Daphne does: the stream ends, and the client is not told of a restart.
+func TestApplicationDropsAfterClientsClose(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*appConn){
+		"FIN": func(*appConn) {}, "reset": (*appConn).reset,
+	} {
+		app := startApp(t, "tcp", func(c *appConn) {
+			c.accept()
+			_, _ = io.ReadFull(c.Reader, make([]byte, len(frame(finClose, true, []byte{0x0f, 0xa1}))))
+			end(c)
+		})
+		site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}}, false)
+		client := site.open(t)
+		_, _ = client.Write(frame(finClose, true, []byte{0x0f, 0xa1}))
+		if got, err := io.ReadAll(client); len(got) > 0 || err != nil {
+			t.Errorf("%s: read %x, %v, want EOF alone", name, got, err)
+		}
+		waitFor(t, "the socket to end", func() bool { return site.owner.ended.Load() == 1 })
+		if e := site.owner.last.Load(); e.By != "client" || e.Code != 4001 {
+			t.Errorf("%s: ended by %s with %d, want client, 4001", name, e.By, e.Code)
+		}
+	}
+}
+
 // TestApplicationRestarts asks again after the application was killed: no state is kept that would stand in the way.
 func TestApplicationRestarts(t *testing.T) {
 	t.Parallel()
@@ -244,8 +269,9 @@ func TestSlowApplication(t *testing.T) {
 			}
 		}
 	}()
-	if got, _ := io.ReadAll(client); closeCode(got) != 1011 {
-		t.Errorf("read %q, want close code 1011", clip(got))
+	got, _ := io.ReadAll(client)
+	if closeCode(got) != 1013 || !bytes.Contains(got, []byte("retry after 10 s")) {
+		t.Errorf("read %q, want close code 1013 and when to retry", clip(got))
 	}
 }
 

@@ -30,7 +30,7 @@ func (t *tunnel) look() {
 	case t.overstays(), t.watch.down.stuck >= t.rules.stuckTicks:
 		go t.shut()
 	case t.watch.up.stuck >= t.rules.stuckTicks:
-		go t.fail(codeInternal, "the application does not read")
+		go t.fail(codeTryLater, "the application does not read: "+retryAfter)
 	case t.rules.pingTicks > 0:
 		t.lookForSilence()
 	}
@@ -100,7 +100,7 @@ func (t *tunnel) lookForSilence() {
 	}
 	if t.watch.down.silent >= limit {
 		if t.gaveUp(&t.watch.down, &t.watch.up, t.up.to) {
-			go t.fail(codeInternal, "the application does not answer")
+			go t.fail(codeTryLater, "the application does not answer: "+retryAfter)
 			return
 		}
 		t.pingThrough(&t.up)
