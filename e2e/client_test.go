@@ -30,10 +30,11 @@ var closings = map[string]struct {
 	"/ws/4400":         {4400, "the key was sent twice"},
 	"/ws/4401":         {4401, "no such key"},
 	"/ws/4403":         {4403, "the key of another route"},
-	"/ws/4429":         {4429, "too many"},
-	"/ws/4429-seconds": {4429, "too many, retry after 17s"},
-	"/ws/4429-soon":    {4429, "too many, retry after 1s"},
-	"/ws/4429-never":   {4429, "too many, retry after 99999999999s"},
+	"/ws/1013":         {1013, "too many"},
+	"/ws/1013-seconds": {1013, "too many, retry after 17s"},
+	"/ws/1013-soon":    {1013, "too many, retry after 1s"},
+	"/ws/1013-never":   {1013, "too many, retry after 99999999999s"},
+	"/ws/4429":         {4429, "too many, retry after 12s"},
 	"/ws/1001":         {1001, "the server stops"},
 	"/ws/1012":         {1012, "the server restarts"},
 	"/ws/outdated":     {4408, "the build is out of date"},
@@ -182,7 +183,7 @@ func TestClient(t *testing.T) {
 	script[bool](t, ctx, `
 		window.refusals = [4400, 4401, 4403].map((code) => follow("/ws/" + code + "?key=a-secret", { minDelay: 10, maxDelay: 10 }));
 		for (const one of refusals) await one.until("refused");
-		window.tooMany = follow("/ws/4429", { minDelay: 10, random: () => 0 });
+		window.tooMany = follow("/ws/1013", { minDelay: 10, random: () => 0 });
 		await tooMany.until("waiting");
 		return true`)
 	began := time.Now()
@@ -251,10 +252,11 @@ func TestClient(t *testing.T) {
 			name, why, path string
 			least, most     float64 // for a random number of 0 and of nearly 1
 		}{
-			{"4429", "ten seconds without a number", "4429", 10_000, 20_000},
-			{"4429 with seconds", "the server knows", "4429-seconds", 17_000, 34_000},
-			{"4429 with few seconds", "ten are the least", "4429-soon", 10_000, 20_000},
-			{"4429 for ever", "a timer of more than 2^31 ms fires at once", "4429-never", 3_600_000, 7_200_000},
+			{"1013", "ten seconds without a number", "1013", 10_000, 20_000},
+			{"1013 with seconds", "the server knows", "1013-seconds", 17_000, 34_000},
+			{"1013 with few seconds", "ten are the least", "1013-soon", 10_000, 20_000},
+			{"1013 for ever", "a timer of more than 2^31 ms fires at once", "1013-never", 3_600_000, 7_200_000},
+			{"4429", "of earlier servers", "4429", 12_000, 24_000},
 			{"1001", "all clients at once", "1001", 0, 5_000},
 			{"1012", "all clients at once", "1012", 0, 5_000},
 		} {
@@ -278,7 +280,7 @@ func TestClient(t *testing.T) {
 	t.Run("online", func(t *testing.T) {
 		got := script[map[string]int](t, ctx, `
 			const slow = follow("/ws/drop-online", { minDelay: 60000, maxDelay: 60000, random: () => 0.9 });
-			const asked = follow("/ws/4429-seconds", { minDelay: 10 });
+			const asked = follow("/ws/1013-seconds", { minDelay: 10 });
 			await slow.until("waiting"), await asked.until("waiting");
 			dispatchEvent(new Event("online"));
 			await slow.until("open", 2);
@@ -450,11 +452,11 @@ func TestClient(t *testing.T) {
 		}
 	})
 
-	t.Run("4429 comes back", func(t *testing.T) {
+	t.Run("1013 comes back", func(t *testing.T) {
 		// The tests of its delays opened two more, and closed them.
-		before := site.times("/ws/4429")
-		waitFor(t, "the handshake after ten seconds", func() bool { return site.count("/ws/4429") > len(before) })
-		now := site.times("/ws/4429")
+		before := site.times("/ws/1013")
+		waitFor(t, "the handshake after ten seconds", func() bool { return site.count("/ws/1013") > len(before) })
+		now := site.times("/ws/1013")
 		if took := now[len(now)-1].Sub(before[0]); took < 9900*time.Millisecond {
 			t.Errorf("back after %v, want 10 s", took)
 		}

@@ -6,7 +6,7 @@ export interface UsherSocketOptions {
   protocols?: string | string[];
   /** The first reconnect comes within so many milliseconds, and each further one within twice as many. Default 500. */
   minDelay?: number;
-  /** No back-off is longer, in milliseconds. A wait that the server asked for (4429) may be. Default 30000. */
+  /** No back-off is longer, in milliseconds. A wait that the server asked for (1013) may be. Default 30000. */
   maxDelay?: number;
   /** Fetches `url` every so many milliseconds, so that a page which stays open has a fresh cookie. */
   renew?: { url: string | URL; every: number };

@@ -1,13 +1,14 @@
 /** Closed with one of these, the same handshake would be refused again: trying it is of no use. */
 const REFUSED = new Set([4400, 4401, 4403]);
 const OUTDATED = 4408;
-const TOO_MANY = 4429;
+/** The server asks for a wait: 1013 is Try Again Later, and 4429 what usher sent before it. */
+const TRY_LATER = new Set([1013, 4429]);
 /** The server goes away or restarts, and every client of it learns so in the same moment. */
 const LEAVING = new Set([1001, 1012]);
 
 const STEADY = 10_000; // a socket that lasted this long was no accident
 const SPREAD = 5_000; // over which the clients of a server that went away come back
-const TOO_MANY_WAIT = 10_000;
+const TRY_LATER_WAIT = 10_000;
 const RELOAD_MEMORY = 60_000;
 const RENEWAL_LIMIT = 10_000; // a renewal that hangs must not keep the socket from coming back
 const HOUR = 3_600_000;
@@ -226,7 +227,7 @@ export class UsherSocket extends EventTarget {
 
   #wait(code, reason) {
     const delay = Math.min(this.#delay(code, reason), LONGEST_TIMER);
-    this.#asked = code === TOO_MANY;
+    this.#asked = TRY_LATER.has(code);
     this.#timer = setTimeout(() => this.#reconnect(), delay);
     this.#tell("waiting", { delay, code }); // last: a listener may call close()
   }
@@ -234,9 +235,9 @@ export class UsherSocket extends EventTarget {
   #delay(code, reason) {
     const { minDelay, maxDelay, random } = this.#options;
     const backoff = Math.min(maxDelay, minDelay * 2 ** this.#attempts++);
-    if (code === TOO_MANY) {
+    if (TRY_LATER.has(code)) {
       const asked = Number(/retry after (\d+) ?s/i.exec(reason)?.[1] ?? 0) * 1000;
-      const least = Math.max(TOO_MANY_WAIT, Math.min(asked, HOUR));
+      const least = Math.max(TRY_LATER_WAIT, Math.min(asked, HOUR));
       return least + random() * Math.max(least, backoff); // more, not less: those who were told the same number differ
     }
     // From 0 on, so that clients which lost their sockets together do not come back together.

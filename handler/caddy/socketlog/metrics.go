@@ -52,7 +52,7 @@ func countEnded(ended sockets.Ended) {
 // codeLabel maps a close code to a closed list, since peers may send any code.
 func codeLabel(code sockets.Code) string {
 	switch {
-	case 1000 <= code && code <= 1015, code == 4400, code == 4401, code == 4403, code == 4408, code == 4429:
+	case 1000 <= code && code <= 1015, code == 4400, code == 4401, code == 4403, code == 4408:
 		return strconv.Itoa(int(code))
 	case 4000 <= code && code <= 4999:
 		return "4xxx"

@@ -47,8 +47,6 @@ var refusals = []refusal{
 		"the token on the second line"},
 	{"A9", "POST " + testsite.Keyed + " HTTP/1.1\r\n" + testsite.Base + testsite.Upgrade + "Content-Length: 0\r\n\r\n", 405, "malformed", "not a GET"},
 	{"A10", "GET " + testsite.Keyed + " HTTP/1.0\r\n" + testsite.Base + testsite.Upgrade + "\r\n", 400, "malformed", "HTTP/1.0 cannot switch"},
-	{"A11", testsite.Get("/", "Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\nUpgrade: h2c\r\n"),
-		403, "unlisted", "h2c smuggling"},
 	{"A11 route", testsite.Get(testsite.Keyed, "Connection: Upgrade\r\nUpgrade: h2c\r\n"), 403, "unlisted", "h2c on a route, with its key"},
 	{"A13", strings.Replace(testsite.Get(testsite.Keyed, testsite.Upgrade), "Version: 13", "Version: 12", 1), 426, "malformed", "version 12"},
 	{"A13 absent", withoutVersion(""), 426, "malformed", "no version"},

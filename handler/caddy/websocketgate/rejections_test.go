@@ -63,7 +63,7 @@ func TestRejectClose(t *testing.T) {
 		t.Errorf("the application saw %d refused handshakes", len(seen))
 	}
 	testsite.OpenSocket(t, site, newKey)
-	if code, reason := dial("?key="+newKey, browser); code != 4429 || reason != "too_many: retry after 10 s" {
+	if code, reason := dial("?key="+newKey, browser); code != 1013 || reason != "too_many: retry after 10 s" {
 		t.Errorf("one too many: %d %q", code, reason)
 	}
 	// The line is written when the closing is over, which the browser need not wait for.

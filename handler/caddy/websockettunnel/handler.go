@@ -251,6 +251,8 @@ func outcomeOf(err *tunnel.Error) gate.Outcome {
 	switch {
 	case err.Status == http.StatusGatewayTimeout:
 		return gate.UpstreamTimeout
+	case err.ClientGone():
+		return gate.ClientGone
 	case err.Malformed():
 		return gate.Malformed
 	default:

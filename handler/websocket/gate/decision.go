@@ -44,6 +44,8 @@ type Decision struct {
 	use           keys.Use
 	until         time.Time
 	dropLineBytes bool
+	// the request offers another protocol, which the server need not accept (RFC 9110, 7.8)
+	ignoresUpgrade bool
 	// the tickets that the response to a page may carry
 	issuers []*issuer
 }
@@ -86,6 +88,10 @@ func (g *Gate) Decide(r *http.Request) *Decision {
 		return passed
 	case handshake == Tunnel:
 		return &Decision{Outcome: Malformed, Route: route, Fault: &faultTunnel}
+	case handshake == OtherProtocol && route == nil && fault == nil && offersUpgrade(r):
+		d := *g.decidePage(r)
+		d.ignoresUpgrade = true
+		return &d
 	case handshake == OtherProtocol:
 		return &Decision{Outcome: Unlisted, Route: route, Fault: &faultProtocol}
 	case route == nil:
@@ -103,6 +109,8 @@ func (g *Gate) Decide(r *http.Request) *Decision {
 		d.Outcome, d.Detail = OriginDenied, g.originDetail(r, route)
 	case route.Outdated != nil && isOutdated(r, route):
 		d.Outcome = PageOutdated
+	case fromBrowser(r) && offersCredential(r, route.Sources) && otherSubprotocol(r, route.Sources) == "":
+		d.Outcome, d.Fault = Malformed, &faultSubprotocol
 	}
 	return d
 }

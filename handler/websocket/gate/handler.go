@@ -41,6 +41,9 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, d *Decision, ne
 	}
 	switch d.Outcome {
 	case Passed:
+		if d.ignoresUpgrade {
+			ignoreUpgrade(r.Header)
+		}
 		if len(d.issuers) > 0 {
 			requireWholePage(r)
 			w = &pageWriter{ResponseWriter: w, gate: g, request: r, decision: d}
@@ -135,6 +138,7 @@ func (g *Gate) forward(w http.ResponseWriter, r *http.Request, d *Decision, sock
 		ResponseWriter: socket.ResponseWriter(w),
 		sources:        d.Route.Sources,
 		other:          otherSubprotocol(r, d.Route.Sources),
+		offered:        offersCredential(r, d.Route.Sources),
 	}
 	if r.ProtoMajor == 1 {
 		response.accept = sockets.AcceptOf(r)
@@ -155,6 +159,10 @@ func (g *Gate) forward(w http.ResponseWriter, r *http.Request, d *Decision, sock
 	}
 	if response.invalid && err == nil {
 		err = &StatusError{http.StatusBadGateway, fmt.Errorf("route %s: %w", d.Route.Name, errAccept)}
+	}
+	if _, closed := socket.Closed(); r.Context().Err() != nil && !closed && !errors.Is(context.Cause(ctx), errHandshakeTimeout) {
+		d.Outcome = ClientGone
+		return &StatusError{statusClientGone, fmt.Errorf("route %s: %s", d.Route.Name, reasons[ClientGone])}
 	}
 	return g.conclude(d, socket.Status(), context.Cause(ctx), err)
 }

@@ -73,6 +73,28 @@ func hasWebSocketToken(upgrade []string) bool {
 	return httpguts.HeaderValuesContainsToken(upgrade, "websocket")
 }
 
+// offersUpgrade reports whether a request would stay HTTP/1.1 if the server ignored Upgrade. curl --http2 and Java's client
+// offer h2c with every request.
+func offersUpgrade(r *http.Request) bool {
+	return r.ProtoMajor == 1 && r.Method != http.MethodConnect && r.Header[protocolHeader] == nil
+}
+
+// ignoreUpgrade deletes the offer, so that no later handler accepts it.
+func ignoreUpgrade(header http.Header) {
+	var kept []string
+	elements(header["Connection"], func(option string) {
+		if !strings.EqualFold(option, "upgrade") && !strings.EqualFold(option, "http2-settings") {
+			kept = append(kept, option)
+		}
+	})
+	delete(header, "Upgrade")
+	delete(header, "Http2-Settings")
+	delete(header, "Connection")
+	if len(kept) > 0 {
+		header["Connection"] = []string{strings.Join(kept, ", ")}
+	}
+}
+
 // Fault says why a handshake is invalid: the status, and the sentence for the log and the response.
 type Fault struct {
 	Status int
@@ -104,9 +126,11 @@ var (
 	faultOrigin      = Fault{http.StatusBadRequest, "more than one Origin"}
 	faultQuery       = Fault{http.StatusBadRequest, "the key's query parameter holds an invalid % escape or a semicolon"}
 	faultParameters  = Fault{http.StatusBadRequest, "the query has more than 1,000 parameters"}
-	faultTunnel      = Fault{http.StatusMethodNotAllowed, "CONNECT needs the protocol websocket"}
-	faultOpaque      = Fault{http.StatusBadRequest, "the request target must begin with a slash or be an absolute URL"}
-	faultProtocol    = Fault{http.StatusForbidden, "this site switches to WebSocket only"}
+	faultSubprotocol = Fault{http.StatusBadRequest,
+		"a browser must offer a second subprotocol beside the credential, and gets that one back"}
+	faultTunnel   = Fault{http.StatusMethodNotAllowed, "CONNECT needs the protocol websocket"}
+	faultOpaque   = Fault{http.StatusBadRequest, "the request target must begin with a slash or be an absolute URL"}
+	faultProtocol = Fault{http.StatusForbidden, "this site switches to WebSocket only"}
 )
 
 func checkUpgrade(r *http.Request) *Fault {

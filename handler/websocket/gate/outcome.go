@@ -24,6 +24,8 @@ const (
 	Unlisted        Outcome = "unlisted"
 	UpstreamFailed  Outcome = "upstream_failed"
 	UpstreamTimeout Outcome = "upstream_timeout"
+	// ClientGone is an admitted handshake whose client left before the application responded. It says nothing about the route.
+	ClientGone Outcome = "client_gone"
 	// UpstreamRefused is an admitted handshake that the application rejected. Its response is relayed unchanged.
 	UpstreamRefused Outcome = "upstream_refused"
 )
@@ -32,7 +34,11 @@ const (
 var Outcomes = []Outcome{
 	Accepted, KeyMissing, KeyUnknown, KeyExpired, KeyAmbiguous, KeyOtherRoute, OriginDenied, PageOutdated, TooMany,
 	Malformed, NotWebSocket, Unlisted, UpstreamFailed, UpstreamTimeout, UpstreamRefused,
+	ClientGone,
 }
+
+// statusClientGone is the status in logs of a client that left before it got a response.
+const statusClientGone = 499
 
 // Status is the HTTP status of the outcome. A malformed handshake may have another status (405, 426): see [Decision.Status].
 func (o Outcome) Status() int {
@@ -53,6 +59,8 @@ func (o Outcome) Status() int {
 		return http.StatusBadGateway
 	case UpstreamTimeout:
 		return http.StatusGatewayTimeout
+	case ClientGone:
+		return statusClientGone
 	default:
 		return http.StatusSwitchingProtocols
 	}
@@ -71,7 +79,7 @@ func (o Outcome) CloseCode() uint16 {
 	case PageOutdated:
 		return 4408
 	case TooMany:
-		return 4429
+		return 1013 // Try Again Later: client libraries retry
 	default:
 		return 0
 	}
@@ -95,4 +103,5 @@ var reasons = map[Outcome]string{
 	UpstreamFailed:  "the application could not be reached",
 	UpstreamTimeout: "the application did not respond in time",
 	UpstreamRefused: "the application rejected the handshake",
+	ClientGone:      "the client left before the application responded",
 }

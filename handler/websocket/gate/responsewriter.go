@@ -17,6 +17,7 @@ type responseWriter struct {
 	other    string // an offered subprotocol that is no credential
 	accept   string // the expected Sec-WebSocket-Accept; "" where the proxy sends a key of its own
 	invalid  bool   // the response had another one
+	offered  bool   // the handshake offers a credential as a subprotocol
 	deadline *time.Timer
 }
 
@@ -33,6 +34,9 @@ func (w *responseWriter) WriteHeader(status int) {
 			w.deadline.Stop()
 		}
 		w.stripSubprotocol()
+		if status < 300 {
+			w.selectSubprotocol()
+		}
 	}
 	if status == http.StatusSwitchingProtocols && w.accept != "" && !w.accepts() {
 		w.invalid = true
@@ -79,6 +83,20 @@ func (w *responseWriter) stripSubprotocol() {
 	}
 }
 
+// selectSubprotocol selects an offered subprotocol if the application selected none. The client had to offer subprotocols for
+// the sake of the credential, and browsers fail without one of them.
+func (w *responseWriter) selectSubprotocol() {
+	if !w.offered || w.other == "" {
+		return
+	}
+	for name := range w.Header() {
+		if strings.EqualFold(name, "Sec-WebSocket-Protocol") {
+			return
+		}
+	}
+	w.Header()["Sec-WebSocket-Protocol"] = []string{w.other}
+}
+
 func (w *responseWriter) isCredential(element string) bool {
 	return isSubprotocolCredential(w.sources, element)
 }
@@ -93,6 +111,14 @@ func isSubprotocolCredential(sources []Source, element string) bool {
 		}
 	}
 	return false
+}
+
+// offersCredential reports whether the handshake offers a credential as a subprotocol.
+func offersCredential(r *http.Request, sources []Source) (offers bool) {
+	elements(r.Header["Sec-Websocket-Protocol"], func(element string) {
+		offers = offers || isSubprotocolCredential(sources, element)
+	})
+	return offers
 }
 
 // otherSubprotocol returns the first offered subprotocol that is no credential.
