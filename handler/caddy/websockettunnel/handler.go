@@ -104,8 +104,9 @@ func (t *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("websocket_tunnel: %w", err)
 	}
+	logger := ctx.Logger(t)
 	t.owner = socketlog.NewOwner(lifecycle.Logger(ctx, "http.handlers.websocket_gate"), nil, nil)
-	if err := lifecycle.RegisterMetrics(ctx, socketlog.Collectors()...); err != nil {
+	if err := lifecycle.RegisterMetrics(ctx, append(socketlog.Collectors(), upstreamUp)...); err != nil {
 		return fmt.Errorf("websocket_tunnel: %w", err)
 	}
 	t.handler, err = tunnel.New(tunnel.Config{
@@ -122,6 +123,7 @@ func (t *Handler) Provision(ctx caddy.Context) error {
 		Ping:             time.Duration(t.Ping),
 		MaxFrame:         t.MaxFrame,
 		NewSource:        t.newSource(),
+		UpstreamChanged:  func(u *tunnel.Upstream, cause error) { logUpstream(logger, u, cause) },
 	})
 	if err != nil {
 		return fmt.Errorf("websocket_tunnel: %w", err)

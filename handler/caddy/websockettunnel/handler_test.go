@@ -243,3 +243,39 @@ func TestTunnelPolicies(t *testing.T) {
 		}
 	}
 }
+
+// TestUpstreamDown: the log names the upstream and the cause once, not for each handshake, and says when it is back.
+func TestUpstreamDown(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := listener.Addr().String()
+	listener.Close()
+	site := testsite.Start(t, "http://example.com\nwebsocket_gate {\nroute a /ws/ {\nkey "+testsite.GoodKey+"\n}\n}\nwebsocket_tunnel "+addr)
+	handshake := strings.Replace(tunnelHandshake, "a=1", "key="+testsite.GoodKey, 1)
+	for range 3 {
+		if got := testsite.Exchange(t, site.Addr, handshake).StatusCode; got != http.StatusBadGateway {
+			t.Fatalf("status %d, want 502", got)
+		}
+	}
+	down := site.Logs.With("upstream down; trying others first")
+	if len(down) != 1 || down[0]["upstream"] != "tcp/"+addr || !strings.Contains(fmt.Sprint(down[0]["error"]), "connection refused") {
+		t.Errorf("logged %v, want the upstream and the cause, once", down)
+	}
+	for _, line := range site.Logs.With("WSREJECT") {
+		if reason := fmt.Sprint(line["reason"]); !strings.Contains(reason, addr) || !strings.Contains(reason, "connection refused") {
+			t.Errorf("WSREJECT with reason %q, want the upstream and the cause", reason)
+		}
+	}
+	if listener, err = net.Listen("tcp", addr); err != nil {
+		t.Skipf("the port was taken: %v", err)
+	}
+	go func() { _ = http.Serve(listener, http.NotFoundHandler()) }()
+	t.Cleanup(func() { listener.Close() })
+	testsite.Exchange(t, site.Addr, handshake)
+	if up := site.Logs.With("upstream up again"); len(up) != 1 || up[0]["upstream"] != "tcp/"+addr {
+		t.Errorf("logged %v, want that the upstream is up again", up)
+	}
+}

@@ -34,6 +34,7 @@ func takeHost(address address, spread time.Duration) (*host, error) {
 	}
 	host := value.(*host)
 	host.spread.Store(int64(spread))
+	setUpstreamUp(key, !host.Down())
 	return host, nil
 }
 
@@ -45,6 +46,7 @@ func releaseHost(host *host) error {
 // Destruct closes the sockets to an upstream that no configuration names any more. A process that stops waits until they
 // are closed. A reload does not wait.
 func (h *host) Destruct() error {
+	upstreamUp.DeleteLabelValues(h.key)
 	h.drain()
 	if caddy.Exiting() {
 		<-h.drained

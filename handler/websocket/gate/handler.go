@@ -164,7 +164,7 @@ func (g *Gate) forward(w http.ResponseWriter, r *http.Request, d *Decision, sock
 		d.Outcome = ClientGone
 		return &StatusError{statusClientGone, fmt.Errorf("route %s: %s", d.Route.Name, reasons[ClientGone])}
 	}
-	return g.conclude(d, socket.Status(), context.Cause(ctx), err)
+	return g.conclude(r, d, socket.Status(), context.Cause(ctx), err)
 }
 
 var faultNoResponse = Fault{
@@ -172,7 +172,7 @@ var faultNoResponse = Fault{
 }
 
 // conclude sets the outcome of an admitted handshake that opened no socket.
-func (g *Gate) conclude(d *Decision, status int, cause, err error) error {
+func (g *Gate) conclude(r *http.Request, d *Decision, status int, cause, err error) error {
 	switch {
 	case errors.Is(cause, errHandshakeTimeout):
 		d.Outcome = UpstreamTimeout
@@ -186,7 +186,7 @@ func (g *Gate) conclude(d *Decision, status int, cause, err error) error {
 		d.Outcome, d.Fault = UpstreamFailed, &faultNoResponse
 		err = &StatusError{http.StatusBadGateway, fmt.Errorf("route %s: %s", d.Route.Name, faultNoResponse.Why)}
 	default:
-		d.Outcome = UpstreamFailed
+		d.Outcome, d.Detail = UpstreamFailed, g.Redactor(r, d).Text(err.Error()) // names the upstream and the cause
 	}
 	return err
 }

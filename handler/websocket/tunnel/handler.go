@@ -35,6 +35,9 @@ type Config struct {
 	Describe func(r *http.Request) sockets.Info
 	// Refused is told of a handshake that the application answered otherwise than by a switch. Nil is told nothing.
 	Refused func(r *http.Request)
+	// UpstreamChanged is called when an upstream can no longer be reached, with the cause, and with nil when it responds again.
+	// Nil does nothing.
+	UpstreamChanged func(upstream *Upstream, cause error)
 
 	// DialTimeout bounds a connection to one upstream, TLS included. Default 3s.
 	DialTimeout time.Duration
@@ -93,6 +96,9 @@ func New(config Config) (*Handler, error) {
 	}
 	if config.Refused == nil {
 		config.Refused = func(*http.Request) {}
+	}
+	if config.UpstreamChanged == nil {
+		config.UpstreamChanged = func(*Upstream, error) {}
 	}
 	if config.Dial == nil {
 		config.Dial = new(net.Dialer).DialContext
@@ -182,11 +188,15 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request, hand *handshake) (
 		tried = append(tried, upstream)
 		answer, err := h.exchange(ctx, upstream, hand.prepared(h.config.Prepare, r, upstream))
 		if err == nil {
-			upstream.Host.reached()
+			if upstream.Host.reached() {
+				h.config.UpstreamChanged(upstream, nil)
+			}
 			return answer, upstream, nil
 		}
 		if ctx.Err() == nil && retriable(err) {
-			upstream.Host.failed(now)
+			if upstream.Host.failed(now) {
+				h.config.UpstreamChanged(upstream, err)
+			}
 			if len(tried) < len(h.config.Upstreams) {
 				continue
 			}

@@ -343,9 +343,17 @@ func TestUpstreamHealth(t *testing.T) {
 	var dialed []string
 	dead := map[string]bool{"first": true}
 	app := startApp(t, "tcp", echo)
+	var changes []string
 	site := startSite(t, Config{
 		Upstreams: []*Upstream{first, second},
 		Now:       func() time.Time { return now },
+		UpstreamChanged: func(u *Upstream, cause error) {
+			if cause != nil {
+				changes = append(changes, u.Address+": "+cause.Error())
+			} else {
+				changes = append(changes, u.Address+" is back")
+			}
+		},
 		Dial: func(ctx context.Context, _, address string) (net.Conn, error) {
 			dialed = append(dialed, address)
 			if dead[address] {
@@ -378,6 +386,13 @@ func TestUpstreamHealth(t *testing.T) {
 		if !slices.Equal(dialed, step.want) {
 			t.Fatalf("%s: dialed %v, want %v (%s)", step.name, dialed, step.want, step.why)
 		}
+	}
+	wantChanges := []string{
+		"first: dialing first: nobody there", "second: dialing second: nobody there", "first is back",
+		"first: dialing first: nobody there", "second is back",
+	}
+	if !slices.Equal(changes, wantChanges) {
+		t.Errorf("reported %q, want %q", changes, wantChanges)
 	}
 	waitFor(t, "the counts of open tunnels to fall", func() bool { return first.Host.Open() == 0 && second.Host.Open() == 0 })
 }

@@ -35,6 +35,7 @@ func (u *Upstream) String() string {
 type Host struct {
 	open        atomic.Int64
 	failedUntil atomic.Int64 // Unix time in nanoseconds
+	down        atomic.Bool  // the last handshake could not reach it
 	leaving     atomic.Bool  // it has been drained: what is opened now is closed at once
 }
 
@@ -44,8 +45,23 @@ func (h *Host) Open() int { return int(h.open.Load()) }
 // Up reports whether the host is not known to be unreachable.
 func (h *Host) Up(now time.Time) bool { return now.UnixNano() >= h.failedUntil.Load() }
 
-func (h *Host) failed(now time.Time) { h.failedUntil.Store(now.Add(failedFor).UnixNano()) }
-func (h *Host) reached()             { h.failedUntil.Store(0) }
+// failed records that the host could not be reached. It reports whether that is new.
+func (h *Host) failed(now time.Time) (wentDown bool) {
+	h.failedUntil.Store(now.Add(failedFor).UnixNano())
+	return !h.down.Swap(true)
+}
+
+// reached records that the host responded. It reports whether the host was down before.
+func (h *Host) reached() (cameBack bool) {
+	if !h.down.Load() {
+		return false
+	}
+	h.failedUntil.Store(0)
+	return h.down.Swap(false)
+}
+
+// Down reports whether the last handshake could not reach the host.
+func (h *Host) Down() bool { return h.down.Load() }
 
 // DialFunc makes a connection, as [net.Dialer.DialContext] does.
 type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
