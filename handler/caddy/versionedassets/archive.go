@@ -18,11 +18,11 @@ import (
 	"github.com/scan2food/usher/handler/static/promises"
 )
 
-// assetArchives are the archives of the process, by their directories. An archive outlives a reload.
+// assetArchives holds the archives of the process, by directory. An archive survives reloads.
 var assetArchives = caddy.NewUsagePool()
 
-// assetArchive is the archive of a site and prefix: earlier versions, and apart from them, so that neither displaces the other,
-// compressed forms.
+// assetArchive is the archive of a site and prefix. Earlier versions and compressed files have a store each, so that neither
+// displaces the other.
 type assetArchive struct {
 	earlier, compressed *archive.Store
 	logger              *currentLogger
@@ -31,7 +31,8 @@ type assetArchive struct {
 // Destruct lets other processes remove the archive when it is old.
 func (a assetArchive) Destruct() error { return errors.Join(a.earlier.Close(), a.compressed.Close()) }
 
-// archives returns the archives of a site and prefix; nil with `keep off`. The tree opens them before it reads the directory.
+// archives returns the archives of a site and prefix, or nil with `keep off`. The tree opens them before it reads the
+// directory.
 func (a *Handler) archives(ctx caddy.Context, directory string, promised *promises.Store) (earlier, compressed tree.Archive, err error) {
 	if a.Keep < 0 {
 		return nil, nil, nil
@@ -40,24 +41,24 @@ func (a *Handler) archives(ctx caddy.Context, directory string, promised *promis
 	if err != nil {
 		return nil, nil, err
 	}
-	pooled, err := a.uses.Load(assetArchives, directory, func() (caddy.Destructor, error) {
+	pooled, err := a.pooled.Load(assetArchives, directory, func() (caddy.Destructor, error) {
 		return newAssetArchive(directory, promised), nil
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	kept := pooled.(assetArchive)
-	kept.logger.set(ctx.Logger())
-	for _, store := range []*archive.Store{kept.earlier, kept.compressed} {
+	stores := pooled.(assetArchive)
+	stores.logger.set(ctx.Logger())
+	for _, store := range []*archive.Store{stores.earlier, stores.compressed} {
 		store.Bound(time.Duration(a.Keep), size)
 	}
-	return kept.earlier, kept.compressed, nil
+	return stores.earlier, stores.compressed, nil
 }
 
-// newAssetArchive has the promises remember the versions that the archive removes.
+// newAssetArchive returns an archive that adds a promise for each version that it removes.
 func newAssetArchive(directory string, promised *promises.Store) assetArchive {
 	logger := new(currentLogger)
-	log := &throttledLog{logger: logger.Logger(), about: "cannot archive earlier versions of assets"}
+	log := &throttledLog{logger: logger.Logger(), message: "archive error; earlier versions may be missing"}
 	dropped := func(path, version string, digest [sha256.Size]byte) {
 		if version == "" {
 			return
@@ -70,34 +71,34 @@ func newAssetArchive(directory string, promised *promises.Store) assetArchive {
 		earlier: archive.New(archive.Config{Directory: directory, Now: time.Now, Dropped: dropped, Report: log.report}),
 		compressed: archive.New(archive.Config{
 			Directory: filepath.Join(directory, "compressed"), Now: time.Now,
-			Report: (&throttledLog{logger: logger.Logger(), about: "cannot store compressed assets"}).report,
+			Report: (&throttledLog{logger: logger.Logger(), message: "archive error; assets may be compressed again"}).report,
 		}),
 		logger: logger,
 	}
 }
 
-// throttledLog logs once a minute: if a directory is removed, every file in it is missing.
+// throttledLog logs at most one error a minute. If the archive directory is removed, each file has an error.
 type throttledLog struct {
-	logger *zap.Logger
-	about  string
+	logger  *zap.Logger
+	message string
 
 	mutex      sync.Mutex
 	last       time.Time
 	suppressed int
 }
 
-func (s *throttledLog) report(err error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if now := time.Now(); now.Sub(s.last) >= time.Minute {
-		s.logger.Warn(s.about, zap.Error(err), zap.Int("suppressed", s.suppressed))
-		s.last, s.suppressed = now, 0
+func (l *throttledLog) report(err error) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	if now := time.Now(); now.Sub(l.last) >= time.Minute {
+		l.logger.Warn(l.message, zap.Error(err), zap.Int("suppressed", l.suppressed))
+		l.last, l.suppressed = now, 0
 		return
 	}
-	s.suppressed++
+	l.suppressed++
 }
 
-// keepDirectory is where the archives of all sites are.
+// keepDirectory returns the directory of all archives.
 func (a *Handler) keepDirectory() (string, error) {
 	directory, err := caddy.NewReplacer().ReplaceOrErr(a.KeepDirectory, true, true)
 	if err != nil {
@@ -113,7 +114,7 @@ func (a *Handler) keepDirectory() (string, error) {
 func (a *Handler) removeAbandoned(ctx caddy.Context) {
 	directory, err := a.keepDirectory()
 	if err != nil {
-		return // Provision has reported it
+		return // reported by Provision
 	}
 	keep := time.Duration(a.Keep)
 	if keep <= 0 {
@@ -135,29 +136,30 @@ func (a *Handler) removeAbandoned(ctx caddy.Context) {
 	}
 }
 
+// KeepBytes returns KeepSize as a number of bytes.
 func (a *Handler) KeepBytes() (int64, error) {
 	return parseSize(a.KeepSize, archive.DefaultSize)
 }
 
-// parseSize takes what is written of memory or disk; nothing stands for the default.
-func parseSize(written string, byDefault int64) (int64, error) {
-	if written == "" {
+// parseSize parses a size of memory or disk. An empty text is the default.
+func parseSize(text string, byDefault int64) (int64, error) {
+	if text == "" {
 		return byDefault, nil
 	}
-	if strings.Trim(written, "0123456789") == "" {
-		return 0, fmt.Errorf("want a size with a unit, such as %sMiB, got %q", written, written)
+	if strings.Trim(text, "0123456789") == "" {
+		return 0, fmt.Errorf("want a size with a unit, such as %sMiB, got %q", text, text)
 	}
-	size, err := humanize.ParseBytes(written)
+	size, err := humanize.ParseBytes(text)
 	if err != nil || size == 0 || size > 1<<50 {
-		return 0, fmt.Errorf("want a size such as 256MiB, got %q", written)
+		return 0, fmt.Errorf("want a size such as 256MiB, got %q", text)
 	}
 	return int64(size), nil
 }
 
-// KeepTime is how long earlier versions are kept. In JSON it is a duration, or "off".
+// KeepTime is how long earlier versions are archived. In JSON it is a duration or "off".
 type KeepTime caddy.Duration
 
-// UnmarshalJSON parses a duration, or "off".
+// UnmarshalJSON implements json.Unmarshaler.
 func (k *KeepTime) UnmarshalJSON(text []byte) error {
 	if string(text) == `"off"` {
 		*k = -1

@@ -2,7 +2,7 @@ package versionedassets
 
 import "syscall"
 
-// cork has the kernel send no segment that is not full, until uncork is called.
+// cork makes the kernel send full segments only, until uncork is called.
 func cork(conn syscall.Conn) (uncork func()) {
 	raw, err := conn.SyscallConn()
 	if err != nil {

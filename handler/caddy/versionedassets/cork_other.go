@@ -1,8 +1,8 @@
 //go:build !linux
 
-package usher
+package versionedassets
 
 import "syscall"
 
-// cork does nothing: elsewhere taking such an option back does not send what is held, or there is none.
+// cork does nothing. Other systems have no such option, or do not send the held bytes when it is cleared.
 func cork(syscall.Conn) (uncork func()) { return func() {} }

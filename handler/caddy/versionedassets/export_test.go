@@ -27,10 +27,10 @@ func treesIn(routes caddyhttp.RouteList) (trees []*tree.Tree) {
 }
 
 // CorkedLength, KernelCopies and StaleVersions are for tests.
-const CorkedLength = corkedLength
+const CorkedLength = minCorked
 
 var (
-	KernelCopies  = kernelCopies
+	KernelCopies  = enableKernelCopy
 	StaleVersions = staleVersionsTotal
 )
 

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// checkForget rejects a time that is still to come: browsers would clear their caches before there is anything to clear.
+// checkForget rejects a time in the future. Browsers would clear their caches before the correction.
 func (a *Handler) checkForget(now time.Time) error {
 	switch {
 	case a.ForgetBefore.IsZero():

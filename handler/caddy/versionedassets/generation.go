@@ -10,17 +10,16 @@ import (
 	"github.com/scan2food/usher/handler/static/pages"
 )
 
-// siteGenerations are the generations of the process, by the keys of their directories. They outlive configurations, as the
-// directories do.
+// siteGenerations holds the generations of the process, by the keys of their trees. They survive reloads, as the trees do.
 var siteGenerations = caddy.NewUsagePool()
 
-// followGenerations follows the generation of the site, and shares it with the gates of the server.
+// followGenerations follows the generation of the site and registers it for the gates of the server.
 func (a *Handler) followGenerations(ctx caddy.Context) error {
 	var keys []string
 	for _, served := range a.served {
 		keys = append(keys, served.key)
 	}
-	pooled, err := a.uses.Load(siteGenerations, strings.Join(keys, "\n"), func() (caddy.Destructor, error) {
+	pooled, err := a.pooled.Load(siteGenerations, strings.Join(keys, "\n"), func() (caddy.Destructor, error) {
 		return pages.Follow(a.handler.Sites), nil
 	})
 	if err != nil {

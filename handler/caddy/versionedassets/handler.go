@@ -20,89 +20,95 @@ import (
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
-// VersionedAssets serves static files, each with the caching that its URL has earned: a year and `immutable` where a
-// version in the URL provably names these bytes, `no-cache` everywhere else. It answers everything under its prefixes,
-// errors too; nothing of it reaches a later handler.
+// Handler serves static files. A response is `immutable` for a year if the version in its URL is verified to be that of
+// its content. All other responses are revalidated (`no-cache`). The handler responds to all requests under its prefixes,
+// with errors too. Later handlers do not see these requests, unless PassThru is set.
 type Handler struct {
-	// The URL prefixes and the directories that answer them. At least one.
+	// The URL prefixes, and the directory of each. At least one is required.
 	Serve []*Root `json:"serve,omitempty"`
 
-	// The words of a query that carry a version. Default: `v`.
+	// The query parameters that carry a version. Default: `v`.
 	VersionQuery []string `json:"version_query,omitempty"`
 
-	// The build manifests, absolute or relative to the directory that is served. Default: they are recognised below it, by
-	// name and shape.
+	// The build manifests, as absolute paths or relative to the served directory. Default: manifests are found below the
+	// served directory, by name and format.
 	Manifest []string `json:"manifest,omitempty"`
 
-	// Paths that the operator vouches for: under one path, always the same bytes. `/static/vendor/*`, `*.woff2`.
+	// URL paths whose content never changes, according to the operator, such as `/static/vendor/*` or `*.woff2`. They are
+	// `immutable`. Default: none.
 	Immutable []string `json:"immutable,omitempty"`
 
-	// Paths that are answered 404, beside dotfiles, which always are (`.well-known` apart).
+	// URL paths that get status 404. Dotfiles always do, but for `.well-known`. Default: none.
 	Hide []string `json:"hide,omitempty"`
 
-	// The page that a navigation gets where there is no file, for single-page applications. Default: none.
+	// The URL path of the page for navigations to a path without a file, for single-page applications. Default: none.
 	Fallback string `json:"fallback,omitempty"`
 
-	// Whether requests that name no file go to the next handler: paths without a file, and methods other than GET and HEAD.
-	// Archived files are found first. Default: they are answered here, with 404 and 405.
+	// Whether requests without a file go to the next handler: other paths, and methods other than GET and HEAD. Archived
+	// files count as files. Default: these requests get status 404 and 405.
 	PassThru bool `json:"pass_thru,omitempty"`
 
-	// Whether links are served that lead out of the directory: `inside` (default) does not serve them, `follow` does.
+	// Whether symbolic links to targets outside of the directory are served: `inside` does not serve them, `follow` does.
+	// Default: `inside`.
 	Symlinks string `json:"symlinks,omitempty"`
 
-	// How long the bytes of earlier versions stay reachable under their old URLs. Default: 72h; `off` or negative: not at all.
+	// How long earlier versions are archived and served under their old URLs. Default: 72h. `off`, or a negative value,
+	// disables the archive.
 	Keep KeepTime `json:"keep,omitempty"`
 
-	// How much disk they may take, such as `256MiB` (default). Compressed forms, of what is current and of what was, may take as
-	// much again, apart from them: neither drives out the other.
+	// The disk space of the archive, such as `256MiB` (default). Compressed files have a second limit of the same size.
+	// Neither displaces the other.
 	KeepSize string `json:"keep_size,omitempty"`
 
-	// Where they are; not below a directory that is served. Default: `usher/archive` in Caddy's data directory.
+	// The directory of the archive. It must be outside of the served directories. Default: `usher/archive` in Caddy's data
+	// directory.
 	KeepDirectory string `json:"keep_directory,omitempty"`
 
-	// How many bytes of content are held in memory, such as `256MiB` (default); a quarter of it is for compressed forms. What
-	// does not fit, and every file above 1 MiB, is sent from disk; compressed forms only if something is kept there.
+	// The memory for file contents, such as `256MiB` (default). A quarter of it is for compressed files. Other files, and all
+	// files above 1 MiB, are sent from disk. Compressed files are sent from disk only if there is an archive.
 	Memory string `json:"memory,omitempty"`
 
-	// How long a tree must be quiet before it becomes the current one. Default: 1s. Files that keep changing, as logs and uploads
-	// do, delay the others by at most 30 s.
+	// How long a directory must be unchanged before its new content is published. Default: 1s. Files that keep changing, such
+	// as logs and uploads, delay the others by at most 30 s.
 	Settle caddy.Duration `json:"settle,omitempty"`
 
-	// How long a file that vanished from the disk is still served. Default: 10s.
+	// How long a deleted file is still served. Default: 10s.
 	Vanished caddy.Duration `json:"vanished,omitempty"`
 
-	// How often to look for changes, instead of waiting for the file system to tell of them. Default: it is waited, and
-	// looked every second where that cannot be relied on: on network file systems, and on overlays.
+	// The interval for reading the directories, instead of watching them. Default: directories are watched. Network file
+	// systems and overlays report changes unreliably, so that directories there are read every second.
 	Poll caddy.Duration `json:"poll,omitempty"`
 
-	// The codings that are offered: `gzip`, `br`, `zstd`. Default: all three. They are made once for each content, in the
-	// background, and kept on disk, unless nothing is kept: then each process makes them. A compressed file beside a file takes
-	// their place if it decodes to the very bytes.
+	// The content codings: `gzip`, `br`, `zstd`. Default: all three. Files are compressed in the background and stored with
+	// the archive. Without an archive, each process compresses them again. A compressed file beside the original is used
+	// instead if it decodes to the same content.
 	Encode []string `json:"encode,omitempty"`
 
-	// What has its references to assets given the version of their present content: `html` (pages that pass, from any
-	// handler), `css` and `js` (files that are served here). Default: nothing is rewritten.
+	// Where references to assets get the version of the current content: in `html` (pages of all handlers of the site), `css`
+	// and `js` (served files). Default: nothing is stamped.
 	Stamp []string `json:"stamp,omitempty"`
 
-	// Whether stamped pages get an `integrity` attribute where there is none.
+	// Whether stamped references in pages get an `integrity` attribute. Existing attributes stay. Default: false.
 	Integrity bool `json:"integrity,omitempty"`
 
-	// Whether every response says in `Cache-Status` which file it is, and why it may be kept for how long. For debugging.
+	// Whether each response has a `Cache-Status` header with its file and the reason for its caching. For debugging.
+	// Default: false.
 	Explain bool `json:"explain,omitempty"`
 
-	// Pages tell each browser once to clear its cache of this site (`Clear-Site-Data`), for the day on which something wrong was
-	// sent with a long lifetime. A later time tells every browser again. Needs `stamp html`. Default: nothing.
+	// When a wrong response with a long lifetime was corrected. Since then, pages tell each browser once to clear its cache
+	// of the site (`Clear-Site-Data`). Change it to the current time to clear all caches again. It needs `stamp html`.
+	// Default: never.
 	ForgetBefore time.Time `json:"forget_before,omitzero"`
 
 	handler     *assets.Handler
-	pages       *pages.Stamper // nil: pages pass as they are
+	pages       *pages.Stamper // nil without `stamp html`
 	server      *caddyhttp.Server
 	generations *pages.Generations
 	served      []*servedRoot
-	uses        lifecycle.Pooled
+	pooled      lifecycle.Pooled
 }
 
-// CaddyModule tells Caddy of the module.
+// CaddyModule implements caddy.Module.
 func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "http.handlers.versioned_assets",
@@ -110,21 +116,21 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision opens the directories. They are read in the background, from the start of the configuration on; requests wait
-// for the first reading.
+// Provision opens the directories. Their content is read in the background once the configuration has started. Requests
+// wait for the first reading.
 func (a *Handler) Provision(ctx caddy.Context) error {
 	if err := a.Check(time.Now()); err != nil {
 		return fmt.Errorf("versioned_assets: %w", err)
 	}
 	a.handler = &assets.Handler{
 		VersionQuery: a.VersionQuery, Hide: a.Hide, Fallback: a.Fallback, PassThru: a.PassThru,
-		Explained: a.Explain, KernelCopies: kernelCopies, Asked: request.OriginalURL,
+		Explained: a.Explain, KernelCopies: enableKernelCopy, Asked: request.OriginalURL,
 	}
 	if len(a.VersionQuery) == 0 {
 		a.VersionQuery = []string{"v"}
 		a.handler.VersionQuery = a.VersionQuery
 	}
-	if err := registerAssetMetrics(ctx); err != nil {
+	if err := lifecycle.RegisterMetrics(ctx, staleVersionsTotal); err != nil {
 		return fmt.Errorf("versioned_assets: %w", err)
 	}
 	if err := a.provisionEncodings(); err != nil {
@@ -152,6 +158,7 @@ func (a *Handler) Provision(ctx caddy.Context) error {
 	return nil
 }
 
+// MemoryBytes returns Memory as a number of bytes.
 func (a *Handler) MemoryBytes() (int64, error) { return parseSize(a.Memory, tree.DefaultMemory) }
 
 func (a *Handler) provisionEncodings() error {
@@ -169,17 +176,17 @@ func (a *Handler) provisionEncodings() error {
 	return nil
 }
 
-// Cleanup lets go of the directories. Those that the next configuration serves too stay open.
+// Cleanup closes the directories that no other configuration serves.
 func (a *Handler) Cleanup() error {
 	generation.Remove(a.server, a.generations)
 	for _, served := range a.served {
 		servedRoots.Remove(served.server, served)
 	}
-	return a.uses.Release()
+	return a.pooled.Release()
 }
 
-// ServeHTTP answers what is under a prefix, and the generation, and hands on the rest. So it does with handshakes that a gate has
-// admitted: no file is meant by them, also where a site serves files under / and has its sockets below.
+// ServeHTTP responds to requests under the prefixes and to requests for the generation, and calls next for others. It
+// calls next for handshakes that a gate has admitted, too: a site may serve files under / and sockets below.
 func (a *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if sockets.FromContext(r.Context()) != nil {
 		return next.ServeHTTP(w, r)

@@ -13,7 +13,7 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
-// leakedKeys warns of keys of a server's gates in the files of one directory. Everybody can read a key in a public file.
+// leakedKeys logs keys of the server's gates that it finds in the files of one directory. The files are public.
 type leakedKeys struct {
 	server   *caddyhttp.Server
 	served   *servedRoot
@@ -22,7 +22,7 @@ type leakedKeys struct {
 	warned   map[string]bool     // by label and URL
 }
 
-// warnOfLeakedKeys searches the text files that are in memory, in the background and once a generation.
+// warnOfLeakedKeys searches the text files in memory for keys: in the background, once a generation.
 func (a *Handler) warnOfLeakedKeys(ctx caddy.Context) {
 	for _, served := range a.served {
 		keys := &leakedKeys{server: lifecycle.Server(ctx), served: served, logger: ctx.Logger(), warned: make(map[string]bool)}
@@ -51,7 +51,7 @@ func (l *leakedKeys) follow(ctx context.Context) {
 	}
 }
 
-// search skips the files of the generation before: an unchanged file keeps its pointer.
+// search skips files that the previous generation had, too: an unchanged file keeps its pointer.
 func (l *leakedKeys) search(catalog *tree.Catalog) {
 	before := l.searched
 	l.searched = make(map[*tree.File]bool)

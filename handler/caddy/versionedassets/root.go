@@ -14,7 +14,7 @@ import (
 	"github.com/scan2food/usher/handler/static/promises"
 )
 
-// AssetRoot is a directory and the URL prefix under which it is served.
+// Root is a served directory and its URL prefix.
 type Root struct {
 	// The URL prefix, such as `/static/`.
 	Prefix string `json:"prefix"`
@@ -22,10 +22,11 @@ type Root struct {
 	// The directory. Placeholders are replaced when the configuration loads.
 	Root string `json:"root"`
 
-	// Where it stands in a configuration file, for error messages.
+	// The file and line of the configuration, for error messages.
 	Source string `json:"source,omitempty"`
 }
 
+// servedRoot is a Root that is open.
 type servedRoot struct {
 	app     *caddyhttp.App // of its configuration
 	server  *caddyhttp.Server
@@ -33,7 +34,7 @@ type servedRoot struct {
 	root    string
 	archive string // the directory
 	tree    *tree.Tree
-	key     string // of the tree, in its pool
+	key     string // of the tree in assetTrees
 
 	versions *staleVersions
 	promises *promises.Store
@@ -42,7 +43,7 @@ type servedRoot struct {
 // servedRoots are the roots of all loaded configurations.
 var servedRoots lifecycle.PerServer[*servedRoot]
 
-// assetTrees are the trees of the process. A tree outlives a reload that does not change it.
+// assetTrees holds the trees of the process, by treeKey. A tree survives reloads that do not change it.
 var assetTrees = caddy.NewUsagePool()
 
 type assetTree struct {
@@ -50,13 +51,13 @@ type assetTree struct {
 	logger *currentLogger
 }
 
-// Destruct ends the following of the directory.
+// Destruct implements caddy.Destructor.
 func (t assetTree) Destruct() error {
 	t.Close()
 	return nil
 }
 
-// open opens a directory, or finds it where the configuration before has it open.
+// open opens a directory, or returns the tree of an earlier configuration.
 func (a *Handler) open(ctx caddy.Context, r *Root, memory int64) (*servedRoot, error) {
 	logger := new(currentLogger)
 	logger.set(ctx.Logger())
@@ -71,7 +72,7 @@ func (a *Handler) open(ctx caddy.Context, r *Root, memory int64) (*servedRoot, e
 	served := &servedRoot{app: lifecycle.HTTPApp(ctx), server: lifecycle.Server(ctx), prefix: r.Prefix, root: config.Root}
 	served.archive = filepath.Join(kept, archiveName(served))
 	directory := served.archive
-	if err := a.checkKept(directory); err != nil {
+	if err := a.checkArchiveDirectory(directory); err != nil {
 		return nil, err
 	}
 	history, err := a.openHistory(directory)
@@ -84,7 +85,7 @@ func (a *Handler) open(ctx caddy.Context, r *Root, memory int64) (*servedRoot, e
 		return nil, fmt.Errorf("keep: %w", err)
 	}
 	served.key = a.treeKey(directory, config)
-	pooled, err := a.uses.Load(assetTrees, served.key, func() (caddy.Destructor, error) {
+	pooled, err := a.pooled.Load(assetTrees, served.key, func() (caddy.Destructor, error) {
 		opened, err := tree.Open(config)
 		return assetTree{opened, logger}, err
 	})
@@ -99,7 +100,7 @@ func (a *Handler) open(ctx caddy.Context, r *Root, memory int64) (*servedRoot, e
 	return served, nil
 }
 
-// treeConfig is how a directory is followed and served, but for what is kept of it.
+// treeConfig returns the configuration of a tree, but for its archive and history.
 func (a *Handler) treeConfig(r *Root, memory int64, logger *zap.Logger) (tree.Config, error) {
 	root, err := servedDirectory(r.Root)
 	if err != nil {
@@ -124,7 +125,7 @@ func (a *Handler) treeConfig(r *Root, memory int64, logger *zap.Logger) (tree.Co
 	return config, nil
 }
 
-// treeKey tells apart trees that would serve something else, or keep it elsewhere.
+// treeKey returns the key of a tree. Trees with different content or archives have different keys.
 func (a *Handler) treeKey(directory string, config tree.Config) string {
 	key := fmt.Sprintf("%s %q %q %d %d %d %d %v %q %t %t", directory, config.Root, config.Manifests, config.Memory, a.Settle, a.Vanished,
 		a.Poll, config.Encode, a.Immutable, config.Archive != nil, config.FollowLinks)
@@ -134,7 +135,7 @@ func (a *Handler) treeKey(directory string, config tree.Config) string {
 	return key
 }
 
-// manifests are the manifests with their placeholders replaced.
+// manifests returns the paths of the manifests without placeholders.
 func (a *Handler) manifests() ([]string, error) {
 	var names []string
 	for _, written := range a.Manifest {
@@ -147,7 +148,7 @@ func (a *Handler) manifests() ([]string, error) {
 	return names, nil
 }
 
-// servedDirectory is the directory that a root names, whole.
+// servedDirectory returns the absolute path of a root without placeholders.
 func servedDirectory(root string) (string, error) {
 	directory, err := lifecycle.Resolve(root)
 	if err != nil {

@@ -14,21 +14,21 @@ import (
 
 type connectionKey struct{}
 
-// withConnection remembers the connection of a request, for the options of its socket.
+// withConnection adds the connection to the context of its requests, for socket options.
 func withConnection(ctx context.Context, conn net.Conn) context.Context {
 	if _, isSocket := conn.(syscall.Conn); !isSocket || ctx.Value(connectionKey{}) != nil {
-		return ctx // it is TLS, or another handler of the same server was first
+		return ctx // TLS, or set by another handler of the server
 	}
 	return context.WithValue(ctx, connectionKey{}, conn)
 }
 
-// kernelCopies lets the kernel copy a file into the connection, many bytes at a time, until restore is called. Of a large one
-// it holds back what fills no segment: header and content then leave together, and more of the work is done while the client
-// reads. A small one would have its last segment leave late.
-func kernelCopies(r *http.Request, length int64) (restore func()) {
-	restoreTimeout := copyManyAtOnce(r.Context())
+// enableKernelCopy makes large copies from a file to the connection in the kernel (sendfile), until restore is called. For a
+// large file it also corks the socket, so that header and content share segments. Small files are not corked: their last
+// segment would be late.
+func enableKernelCopy(r *http.Request, length int64) (restore func()) {
+	restoreTimeout := enlargeChunks(r.Context())
 	socket, _ := r.Context().Value(connectionKey{}).(syscall.Conn)
-	if socket == nil || length < corkedLength {
+	if socket == nil || length < minCorked {
 		return restoreTimeout
 	}
 	uncork := cork(socket)
@@ -38,56 +38,57 @@ func kernelCopies(r *http.Request, length int64) (restore func()) {
 	}
 }
 
-// corkedLength is from how many bytes on segments are filled: at 13 KB it takes a third of the speed of segments of 1,500 bytes, at
-// 100 KB it makes no difference.
-const corkedLength = 1 << 20
+// minCorked is the length of the smallest file that is corked. With segments of 1,500 bytes, corking costs a third of the
+// throughput at 13 KB and makes no difference at 100 KB.
+const minCorked = 1 << 20
 
-// copyManyAtOnce is for Caddy's idle timeout, which is set for each 64 KiB of a response. To do so Caddy wraps what is copied
-// in a limit, which is one already, since the length of an answer is fixed: package net looks through a single one.
-func copyManyAtOnce(ctx context.Context) (restore func()) {
+// enlargeChunks makes Caddy's idle timeout apply to chunks of kernelCopy bytes. By default it applies to 64 KiB, and each
+// chunk is a copy of its own. Caddy reads a chunk through an io.LimitedReader, and the content is in another already, for
+// the length of the response. Package net uses sendfile for a file in one of them, but not in two. kernelCopier merges them.
+func enlargeChunks(ctx context.Context) (restore func()) {
 	_, idle := caddyhttp.IdleTimeoutsFromContext(ctx)
 	if idle == nil {
 		return func() {}
 	}
-	below, least := idle.ResponseWriterWrapper, idle.MaxChunk
-	if least <= 0 {
-		least = caddyhttp.DefaultMaxWriteChunk
+	wrapped, chunk := idle.ResponseWriterWrapper, idle.MaxChunk
+	if chunk <= 0 {
+		chunk = caddyhttp.DefaultMaxWriteChunk
 	}
-	idle.ResponseWriterWrapper = &caddyhttp.ResponseWriterWrapper{ResponseWriter: kernelCopier{below, int64(least)}}
-	restoreChunk := idle.Override(idle.Deadline.Timeout, idle.Deadline.MinRate, max(least, kernelCopy))
+	idle.ResponseWriterWrapper = &caddyhttp.ResponseWriterWrapper{ResponseWriter: kernelCopier{wrapped, int64(chunk)}}
+	restoreChunk := idle.Override(idle.Deadline.Timeout, idle.Deadline.MinRate, max(chunk, kernelCopy))
 	return func() {
 		restoreChunk()
-		idle.ResponseWriterWrapper = below
+		idle.ResponseWriterWrapper = wrapped
 	}
 }
 
-// kernelCopy is how much the kernel is asked to copy at once, in bytes: as much as it holds for a connection (tcp_wmem).
+// kernelCopy is the size of one copy in the kernel, in bytes: the send buffer of a connection (tcp_wmem).
 const kernelCopy = 4 << 20
 
-// kernelCopier stands below Caddy's idle timeout.
+// kernelCopier is the writer below Caddy's idle timeout.
 type kernelCopier struct {
 	*caddyhttp.ResponseWriterWrapper
-	least int64
+	chunk int64 // Caddy's
 }
 
-// ReadFrom makes one limit of two. Where the timeout strikes a copy in which as many bytes were sent as Caddy itself would have
-// set it for, it only ends the copy: the reader is slow, and no slower than it may be. The rest gets a timeout of its own.
+// ReadFrom merges two limits into one. A timeout after at least one of Caddy's chunks is no error: the client is slow, but
+// within Caddy's limit. The copy ends, and Caddy starts another with a new timeout.
 func (w kernelCopier) ReadFrom(r io.Reader) (int64, error) {
-	outer, inner := limits(r)
+	outer, inner := splitLimits(r)
 	if inner == nil {
 		return w.ResponseWriterWrapper.ReadFrom(r)
 	}
 	n, err := w.ResponseWriterWrapper.ReadFrom(io.LimitReader(inner.R, min(outer.N, inner.N)))
 	outer.N -= n
 	inner.N -= n
-	if n >= w.least && errors.Is(err, os.ErrDeadlineExceeded) {
+	if n >= w.chunk && errors.Is(err, os.ErrDeadlineExceeded) {
 		err = nil
 	}
 	return n, err
 }
 
-// limits are the two that a reader is wrapped in; nil where they are not two.
-func limits(r io.Reader) (outer, inner *io.LimitedReader) {
+// splitLimits returns the two limits around a reader. inner is nil if there are not two.
+func splitLimits(r io.Reader) (outer, inner *io.LimitedReader) {
 	if outer, _ = r.(*io.LimitedReader); outer != nil {
 		inner, _ = outer.R.(*io.LimitedReader)
 	}

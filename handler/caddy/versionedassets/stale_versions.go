@@ -1,7 +1,6 @@
 package versionedassets
 
 import (
-	"errors"
 	"path/filepath"
 	"time"
 
@@ -14,10 +13,10 @@ import (
 	"github.com/scan2food/usher/handler/static/promises"
 )
 
-// assetHistories are the histories of the process, by the directory of their archive. A history outlives a reload.
+// assetHistories holds the histories of the process, by the directory of their archive. A history survives reloads.
 var assetHistories = caddy.NewUsagePool()
 
-// assetHistory is what is remembered of the URLs of a served directory.
+// assetHistory records earlier content of the URLs of a served directory.
 type assetHistory struct {
 	ledger   *ledger.Ledger  // in memory
 	promises *promises.Store // on disk
@@ -26,9 +25,9 @@ type assetHistory struct {
 // Destruct does nothing: each promise is written when it is given.
 func (assetHistory) Destruct() error { return nil }
 
-// openHistory returns the history of a served directory. It is stored with the archive, also with `keep off`.
+// openHistory returns the history of a served directory. Promises are stored with the archive, with `keep off` too.
 func (a *Handler) openHistory(directory string) (assetHistory, error) {
-	pooled, err := a.uses.Load(assetHistories, directory, func() (caddy.Destructor, error) {
+	pooled, err := a.pooled.Load(assetHistories, directory, func() (caddy.Destructor, error) {
 		return assetHistory{
 			ledger.New(time.Now, time.Duration(a.Vanished)), promises.New(filepath.Join(directory, "promises"), time.Now),
 		}, nil
@@ -41,24 +40,11 @@ func (a *Handler) openHistory(directory string) (assetHistory, error) {
 	return history, nil
 }
 
-// staleVersionsTotal counts stale versions. The values of its labels come from the configuration, and from a closed list.
+// staleVersionsTotal counts stale versions. Label values come from the configuration and a fixed list.
 var staleVersionsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 	Name: "usher_assets_lying_versions_total",
 	Help: "Stale versions of assets: in the query, still requested after the content changed; in the file name, of other content.",
 }, []string{"prefix", "place"})
-
-// registerAssetMetrics registers the metrics with a configuration. Another handler may have done so.
-func registerAssetMetrics(ctx caddy.Context) error {
-	registry := ctx.GetMetricsRegistry()
-	if registry == nil {
-		return nil
-	}
-	var already prometheus.AlreadyRegisteredError
-	if err := registry.Register(staleVersionsTotal); err != nil && !errors.As(err, &already) {
-		return err
-	}
-	return nil
-}
 
 // staleVersions is the ledger of one site. It logs and counts what the ledger finds.
 type staleVersions struct {
@@ -75,7 +61,7 @@ func newStaleVersions(versions *ledger.Ledger, prefix string, logger *zap.Logger
 	}
 }
 
-// Observe records a request by a version that nothing proves, and reports a stale version.
+// Observe records a request with an unverified version, and reports a stale version.
 func (s *staleVersions) Observe(o ledger.Observation) {
 	if stale, found := s.Ledger.Observe(o); found {
 		s.inQuery.Inc()
@@ -87,7 +73,7 @@ func (s *staleVersions) Observe(o ledger.Observation) {
 	}
 }
 
-// ObserveName records a file whose name holds the hash of other content, and reports it.
+// ObserveName records and reports a file whose name contains the hash of different content.
 func (s *staleVersions) ObserveName(path string, digest ledger.Digest, why string) {
 	if stale, found := s.Ledger.ObserveName(path, digest, why); found {
 		s.inName.Inc()

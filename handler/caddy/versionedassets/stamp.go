@@ -9,29 +9,30 @@ import (
 	"github.com/scan2food/usher/handler/static/pages"
 )
 
-// What may be stamped.
+// The values of Stamp.
 const (
 	StampHTML = "html"
 	StampCSS  = "css"
 	StampJS   = "js"
 )
 
-// checkStamp is for JSON configurations; a Caddyfile says more of where it is wrong.
+// CheckStamp validates the stamp options.
 func (a *Handler) CheckStamp() error {
-	for _, word := range a.Stamp {
-		if word != StampHTML && word != StampCSS && word != StampJS {
-			return fmt.Errorf("stamp: want html, css or js, got %q", word)
+	for _, kind := range a.Stamp {
+		if kind != StampHTML && kind != StampCSS && kind != StampJS {
+			return fmt.Errorf("stamp: want html, css or js, got %q", kind)
 		}
 	}
 	if a.Integrity && !slices.Contains(a.Stamp, StampHTML) {
-		return fmt.Errorf("stamp: want html beside integrity, got %q", a.Stamp)
+		return fmt.Errorf("stamp: integrity needs html, got %q", a.Stamp)
 	}
 	return nil
 }
 
-func (a *Handler) Stamps(word string) bool { return slices.Contains(a.Stamp, word) }
+// Stamps reports whether a kind is stamped: [StampHTML], [StampCSS] or [StampJS].
+func (a *Handler) Stamps(kind string) bool { return slices.Contains(a.Stamp, kind) }
 
-// newPages makes the Stamper of the site's pages, or nil if pages pass as they are.
+// newPages returns the Stamper of pages, or nil if pages are not stamped.
 func (a *Handler) newPages() *pages.Stamper {
 	if !a.Stamps(StampHTML) {
 		return nil

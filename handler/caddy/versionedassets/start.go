@@ -9,8 +9,8 @@ import (
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
 )
 
-// startWithSite has the directories read when the configuration starts: one that is only checked (`caddy validate`) reads
-// none. A request that comes before is a start too.
+// startWithSite reads the directories once the configuration has started. `caddy validate` reads none. A request before
+// then starts its tree, too.
 func (a *Handler) startWithSite(ctx caddy.Context) error {
 	return lifecycle.OnStarted(ctx, func() { a.start(ctx) })
 }
@@ -22,21 +22,20 @@ func (a *Handler) start(ctx caddy.Context) {
 	a.warnOfLeakedKeys(ctx)
 	go a.removeAbandoned(ctx)
 	if a.Fallback != "" {
-		go a.tellFallback(ctx)
+		go a.warnOfMissingFallback(ctx)
 	}
 }
 
-// tellFallback says of a page that is not there, once it is known what is: a name with a mistake in it looks like any 404. It may
-// come with the next deployment: that is no error.
-func (a *Handler) tellFallback(ctx caddy.Context) {
+// warnOfMissingFallback waits for the first reading and logs a fallback page that does not exist. A missing page is no error
+// at load, since the next deploy may add it.
+func (a *Handler) warnOfMissingFallback(ctx caddy.Context) {
 	for _, site := range a.handler.Sites { // the longest prefix first
 		rest, below := strings.CutPrefix(a.Fallback, site.Prefix)
 		if !below {
 			continue
 		}
 		if catalog := site.Tree.Catalog(ctx); catalog != nil && catalog.Lookup(rest) == nil {
-			ctx.Logger().Warn("fallback: there is no such file, and navigations get 404",
-				zap.String("path", a.Fallback))
+			ctx.Logger().Warn("fallback page missing; navigations get 404", zap.String("path", a.Fallback))
 		}
 		return
 	}

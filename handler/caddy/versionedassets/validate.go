@@ -12,8 +12,8 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
-// check is for what a JSON configuration can be wrong in as a Caddyfile can, and for words that do not go together. A Caddyfile
-// says of one word where it stands.
+// Check validates the configuration. The Caddyfile grammar validates most options first, to report their line; JSON
+// configurations are validated here alone.
 func (a *Handler) Check(now time.Time) error {
 	return errors.Join(a.checkServe(), a.CheckVersionQuery(), a.checkPatterns(), a.CheckStamp(), a.checkForget(now), a.checkSettle(),
 		a.CheckPoll(), a.checkFallback(), a.CheckSymlinks())
@@ -21,7 +21,7 @@ func (a *Handler) Check(now time.Time) error {
 
 func (a *Handler) checkServe() error {
 	if len(a.Serve) == 0 {
-		return errors.New("want at least one serve")
+		return errors.New("serve is missing: write serve <URL prefix> <root>")
 	}
 	for _, root := range a.Serve {
 		if err := CheckPrefix(root.Prefix); err != nil {
@@ -31,8 +31,8 @@ func (a *Handler) checkServe() error {
 	return nil
 }
 
-// checkPrefix wants what a decoded path can begin with, and nothing that was meant as a pattern, a placeholder or a query: it would
-// match no request, and nobody would be told.
+// CheckPrefix rejects a prefix that no decoded URL path can begin with, and patterns, placeholders and queries. Such a prefix
+// would match no request.
 func CheckPrefix(prefix string) error {
 	clean := strings.TrimSuffix(path.Clean(prefix), "/") + "/"
 	if prefix != clean || prefix[0] != '/' || strings.ContainsAny(prefix, `*?#%{}\`) {
@@ -41,11 +41,11 @@ func CheckPrefix(prefix string) error {
 	return nil
 }
 
-// checkVersionQuery wants words as they stand in a query, undecoded.
+// CheckVersionQuery rejects names that would be encoded in a query. Parameters are compared without decoding.
 func (a *Handler) CheckVersionQuery() error {
-	for _, word := range a.VersionQuery {
-		if word == "" || strings.ContainsAny(word, "&=#%+{} ") {
-			return fmt.Errorf("version_query: want a word of the query such as v, got %q", word)
+	for _, name := range a.VersionQuery {
+		if name == "" || strings.ContainsAny(name, "&=#%+{} ") {
+			return fmt.Errorf("version_query: want the name of a query parameter such as v, got %q", name)
 		}
 	}
 	return nil
@@ -70,9 +70,10 @@ func (a *Handler) checkSettle() error {
 	return nil
 }
 
-// minPoll is how often a tree may be looked at: there is work in it.
+// minPoll limits the work of reading a directory again and again.
 const minPoll = 100 * time.Millisecond
 
+// CheckPoll validates the poll interval.
 func (a *Handler) CheckPoll() error {
 	if a.Poll != 0 && time.Duration(a.Poll) < minPoll {
 		return fmt.Errorf("poll: want at least %s, got %s", minPoll, time.Duration(a.Poll))
@@ -91,7 +92,7 @@ func (a *Handler) CheckSymlinks() error {
 	return nil
 }
 
-// checkFallback wants a page that is served here: no other could be found.
+// checkFallback rejects a page that is under none of the prefixes.
 func (a *Handler) checkFallback() error {
 	if a.Fallback == "" {
 		return nil
@@ -109,9 +110,9 @@ func (a *Handler) checkFallback() error {
 	return fmt.Errorf("fallback: want the path of a page below %s, got %q", strings.Join(prefixes, " or "), a.Fallback)
 }
 
-// checkKept wants what is kept to be outside of what is served: it would be published, and each generation would be kept in the
-// next one, until the disk is full.
-func (a *Handler) checkKept(directory string) error {
+// checkArchiveDirectory rejects an archive in a served directory. Its content would be published and archived again, until the
+// disk is full.
+func (a *Handler) checkArchiveDirectory(directory string) error {
 	directory, err := filepath.Abs(directory)
 	if err != nil {
 		return err
@@ -121,28 +122,28 @@ func (a *Handler) checkKept(directory string) error {
 		if err != nil {
 			return err
 		}
-		below, err := filepath.Rel(resolved(root), resolved(directory))
+		below, err := filepath.Rel(resolveLinks(root), resolveLinks(directory))
 		if err == nil && filepath.IsLocal(below) && !hasHiddenSegment(below) {
-			return fmt.Errorf("keep_directory: want a directory that is not served, got %s, which is in %s", directory, root)
+			return fmt.Errorf("keep_directory: want a directory outside %s, which is served, got %s", root, directory)
 		}
 	}
 	return nil
 }
 
-// resolved is a path behind its links, as far as it is there.
-func resolved(name string) string {
-	place, err := filepath.EvalSymlinks(name)
+// resolveLinks resolves the symbolic links in the part of the path that exists.
+func resolveLinks(name string) string {
+	target, err := filepath.EvalSymlinks(name)
 	switch {
 	case err == nil:
-		return place
+		return target
 	case filepath.Dir(name) == name:
 		return name
 	default:
-		return filepath.Join(resolved(filepath.Dir(name)), filepath.Base(name))
+		return filepath.Join(resolveLinks(filepath.Dir(name)), filepath.Base(name))
 	}
 }
 
-// hasHiddenSegment reports a path that is not served, since it is in a dot directory.
+// hasHiddenSegment reports a path in a dot directory. Dot directories are not served.
 func hasHiddenSegment(name string) bool {
 	for segment := range strings.SplitSeq(filepath.ToSlash(name), "/") {
 		if strings.HasPrefix(segment, ".") && segment != "." && segment != ".well-known" {

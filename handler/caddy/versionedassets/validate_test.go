@@ -26,12 +26,12 @@ func TestAssetsCheck(t *testing.T) {
 	}{
 		{"plain", versionedassets.Handler{Serve: static}, ""},
 		{"whole site", versionedassets.Handler{Serve: []*versionedassets.Root{{Prefix: "/"}}, Fallback: "/index.html"}, ""},
-		{"nothing served", versionedassets.Handler{}, "want at least one serve"},
+		{"nothing served", versionedassets.Handler{}, "serve is missing: write serve <URL prefix> <root>"},
 		{"no slash", versionedassets.Handler{Serve: []*versionedassets.Root{{Prefix: "/static", Source: "Caddyfile:3"}}}, `serve: want a URL prefix such as /static/, got "/static", at Caddyfile:3`},
 		{"no prefix", versionedassets.Handler{Serve: []*versionedassets.Root{{}}}, `got ""`},
 		{"two slashes", versionedassets.Handler{Serve: []*versionedassets.Root{{Prefix: "//"}}}, `got "//"`},
 		{"pattern", versionedassets.Handler{Serve: []*versionedassets.Root{{Prefix: "/*/"}}}, `got "/*/"`},
-		{"version_query", versionedassets.Handler{Serve: static, VersionQuery: []string{"v", ""}}, `version_query: want a word of the query such as v, got ""`},
+		{"version_query", versionedassets.Handler{Serve: static, VersionQuery: []string{"v", ""}}, `version_query: want the name of a query parameter such as v, got ""`},
 		{"immutable", versionedassets.Handler{Serve: static, Immutable: []string{"["}}, `immutable: pattern "["`},
 		{"hide", versionedassets.Handler{Serve: static, Hide: []string{"["}}, `hide: pattern "["`},
 		{"settle", versionedassets.Handler{Serve: static, Settle: -1}, "settle: want a duration such as 1s, got -1ns"},
@@ -56,9 +56,9 @@ func TestAssetsKeepOutsideOfWhatIsServed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ name, directory, want string }{
-		{"the root", root, "keep_directory: want a directory that is not served"},
+		{"the root", root, "keep_directory: want a directory outside " + root + ", which is served"},
 		{"below it", root + "/a/b", "Caddyfile:3"},
-		{"below it by a link", link + "/kept", "keep_directory: want a directory that is not served"},
+		{"below it by a link", link + "/kept", "keep_directory: want a directory outside " + root + ", which is served"},
 		{"beside it", root + "-kept", ""},
 		{"below it, in a directory that is never served", root + "/.usher", ""},
 	} {
