@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command tunnel measures what a WebSocket costs behind usher's tunnel, Caddy's own reverse_proxy, nginx and HAProxy, in
 // one run: resident memory of an idle socket, handshakes, and echoes of short and long messages. Each server has one
 // core, the application and the clients have the others. Work is counted by the second of the server's own processor

@@ -1,3 +1,5 @@
+//go:build linux
+
 //lint:file-ignore SA1019 only x/net/http2's client asks for an extended CONNECT
 
 package main

@@ -1,3 +1,5 @@
+//go:build unix
+
 package websocketgate_test
 
 import (

@@ -1,3 +1,5 @@
+//go:build unix
+
 package websockettunnel_test
 
 import (
