@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 const separator = "----------\n"
 
-// Each golden holds a Caddyfile, a line of hyphens, and the JSON it becomes or the error it ends in.
+// Each golden file holds a Caddyfile, a line of hyphens, and the adapted JSON or the error.
 func TestAdapt(t *testing.T) {
 	t.Parallel()
 	names, err := filepath.Glob("testdata/caddyfile/*/*.caddyfiletest")
@@ -58,8 +58,8 @@ func adaptedOrError(t *testing.T, source string) string {
 	return indented.String() + "\n"
 }
 
-// What adapts and must not load: every error names route, word, file and line, and never the secret.
-func TestConfigurationsThatMustNotLoad(t *testing.T) {
+// Invalid secrets do not load. Each error names the route, the file and the line, and never contains the secret.
+func TestInvalidSecretsDoNotLoad(t *testing.T) {
 	t.Setenv("USHER_TEST_EMPTY", "")
 	t.Setenv("USHER_TEST_SHORT", "short-secret")
 	for _, c := range []struct{ name, key, want, why string }{
@@ -70,12 +70,12 @@ func TestConfigurationsThatMustNotLoad(t *testing.T) {
 		{"file", "{file./nowhere/at/all}", "is empty", "an unreadable file must not become the key"},
 		{"digest", "sha256:abc", "64 hex digits", "half a digest"},
 		{"other digest", "SHA512:" + strings.Repeat("a1", 64), "got another digest", "the digest itself would be the key"},
-		{"not closed", "{env.LIVE_ORDERS_WS_KEY", "looks like one and is none", "the name of the variable would be the key"},
-		{"no braces", "env.LIVE_ORDERS_WS_KEY", "looks like one and is none", "the name of the variable would be the key"},
-		{"of a shell", "$LIVE_ORDERS_WS_KEY", "looks like one and is none", "the name of the variable would be the key"},
+		{"not closed", "{env.LIVE_ORDERS_WS_KEY", "malformed placeholder", "the name of the variable would be the key"},
+		{"no braces", "env.LIVE_ORDERS_WS_KEY", "malformed placeholder", "the name of the variable would be the key"},
+		{"of a shell", "$LIVE_ORDERS_WS_KEY", "malformed placeholder", "the name of the variable would be the key"},
 		{"of a shell, in braces", "${LIVE_ORDERS_WS_KEY}", "unrecognized placeholder", "the name of the variable would be the key"},
-		{"a line for two", "the-first-key-0123 {env.LIVE_ORDERS_WS_KEY}", "a line of its own", "the second is no key, and looks like one"},
-		{"a line for two literals", "the-first-key-0123 " + strings.Repeat("a1", 16), "a line of its own", "labels are logged"},
+		{"a line for two", "the-first-key-0123 {env.LIVE_ORDERS_WS_KEY}", "its own line", "the second is no key, and looks like one"},
+		{"a line for two literals", "the-first-key-0123 " + strings.Repeat("a1", 16), "its own line", "labels are logged"},
 	} {
 		_, err := testsite.Provision(t, "http://localhost\nwebsocket_gate {\n\troute chat /ws/chat/ {\n\t\tkey "+c.key+"\n\t}\n}")
 		if err == nil {
@@ -88,35 +88,35 @@ func TestConfigurationsThatMustNotLoad(t *testing.T) {
 			}
 		}
 		if strings.Contains(err.Error(), "short-secret") || strings.Contains(err.Error(), "fifteen-letters") {
-			t.Errorf("%s: error %q tells the secret", c.name, err)
+			t.Errorf("%s: error %q contains the secret", c.name, err)
 		}
 	}
 }
 
-// What else adapts and must not load says which line is meant: a configuration has many routes.
-func TestRoutesThatMustNotLoad(t *testing.T) {
+// Invalid routes do not load. Each error names the line.
+func TestInvalidRoutesDoNotLoad(t *testing.T) {
 	const good = "key the-first-key-0123"
 	for _, c := range []struct{ name, route, words, line, want, why string }{
 		{"name twice", "chat /else/", good, ":7", "route chat: duplicate name", "one of the two would be forgotten"},
 		{"path twice", "orders /ws/chat/", good, ":7", "already belongs to route chat", "one of the two would be forgotten"},
 		{"path", "orders ws/orders/", good, ":7", "begins with a slash", "nothing could match it"},
 		{"key twice", "orders /ws/orders/", good + "\n" + good, ":9", "are the same secret", "which label would be logged?"},
-		{"header", "orders /ws/orders/", good + "\ncredential header Host", ":7", "does not need", "it is not the client's to choose"},
-		{"header of the handshake", "orders /ws/orders/", good + "\ncredential header sec-websocket-key", ":7", "does not need", "it is the handshake's"},
-		{"header Cookie", "orders /ws/orders/", good + "\ncredential header Cookie", ":7", "want credential cookie", "no browser sends a key there"},
+		{"header", "orders /ws/orders/", good + "\ncredential header Host", ":7", "is used by HTTP or the handshake", "it is not the client's to choose"},
+		{"header of the handshake", "orders /ws/orders/", good + "\ncredential header sec-websocket-key", ":7", "is used by HTTP or the handshake", "it is the handshake's"},
+		{"header Cookie", "orders /ws/orders/", good + "\ncredential header Cookie", ":7", "write credential cookie", "no browser sends a key there"},
 		{"no header's name", "orders /ws/orders/", good + "\ncredential header \"X Key\"", ":7", "want a name of letters", "no client could send it"},
 		{"no cookie's name", "orders /ws/orders/", good + "\ncredential cookie a=b", ":7", "want a name of letters", "no client could send it"},
 		{"no subprotocol", "orders /ws/orders/", good + "\ncredential subprotocol a,b", ":7", "want a name of letters", "no client could send it"},
-		{"placeholder", "orders /ws/orders/", good + "\ncredential query {env.NAME}", ":7", "no placeholder", "it would be the name itself"},
+		{"placeholder", "orders /ws/orders/", good + "\ncredential query {env.NAME}", ":7", "placeholders do not work", "it would be the name itself"},
 		{"dropped header", "orders /ws/orders/", good + "\ncredential header X_Key", ":7", "expected_underscore_headers", "Caddy takes it away before the gate"},
 		{"dropped header with a dot", "orders /ws/orders/", good + "\ncredential header X.Key", ":7", "expected_dot_headers", "Caddy takes it away before the gate"},
-		{"upstream Host", "orders /ws/orders/", good + "\nupstream_credential header Host the-upstream-key", ":7", "does not need", "it would not be sent"},
+		{"upstream Host", "orders /ws/orders/", good + "\nupstream_credential header Host the-upstream-key", ":7", "is used by HTTP or the handshake", "it would not be sent"},
 		{"upstream header", "orders /ws/orders/", good + "\nupstream_credential header \"X Key\" the-upstream-key", ":7", "want a name of letters", "every handshake would be 502"},
 		{"upstream value", "orders /ws/orders/", good + "\nupstream_credential header X-Key `two\nlines`", ":7", "control characters", "every handshake would be 502"},
-		{"upstream digest", "orders /ws/orders/", good + "\nupstream_credential query key sha256:" + strings.Repeat("a1", 32), ":7", "want the secret itself", "the application does not know it"},
-		{"place twice", "orders /ws/orders/", good + "\ncredential header X-Key\ncredential header x-key", ":7", "want it once", "each key would be two"},
-		{"bearer twice", "orders /ws/orders/", good + "\ncredential bearer\ncredential bearer", ":7", "credential bearer: want it once", "each key would be two"},
-		{"one place by two names", "orders /ws/orders/", good + "\ncredential bearer\ncredential header Authorization", ":7", "one place", "each key would be two"},
+		{"upstream digest", "orders /ws/orders/", good + "\nupstream_credential query key sha256:" + strings.Repeat("a1", 32), ":7", "needs the secret itself", "the application does not know it"},
+		{"place twice", "orders /ws/orders/", good + "\ncredential header X-Key\ncredential header x-key", ":7", "duplicate; write it once", "each key would be two"},
+		{"bearer twice", "orders /ws/orders/", good + "\ncredential bearer\ncredential bearer", ":7", "credential bearer: duplicate", "each key would be two"},
+		{"one place by two names", "orders /ws/orders/", good + "\ncredential bearer\ncredential header Authorization", ":7", "the same field", "each key would be two"},
 		{"query of pages", "orders /ws/orders/", "ticket {\nsecret " + strings.Repeat("secret", 6) + "\nissue_on /a/?b\n}", ":8", "decoded path", "it would match no page"},
 		{"pages", "orders /ws/orders/", "ticket {\nsecret " + strings.Repeat("secret", 6) + "\nissue_on /a/*/b\n}", ":8", "last segment", "it would match no page"},
 	} {
@@ -135,18 +135,18 @@ func TestRoutesThatMustNotLoad(t *testing.T) {
 	}
 }
 
-// What no Caddyfile becomes and JSON can hold ends in an error, not in a panic and not in silence.
-func TestJSONThatMustNotLoad(t *testing.T) {
+// Invalid values that only JSON can hold are errors.
+func TestInvalidJSONDoesNotLoad(t *testing.T) {
 	for _, c := range []struct{ name, gate, want string }{
-		{"route", `"routes":[null]`, "got null in route 1"},
-		{"key", `"routes":[{"name":"chat","paths":["/ws/chat/"],"keys":[null]}]`, "got null in route 1"},
-		{"dark_after", `"dark_after":-1,"routes":[GOOD]`, "dark_after"},
-		{"dark_lasting", `"dark_lasting":-1,"routes":[GOOD]`, "dark_after"},
+		{"route", `"routes":[null]`, "route 1 is null or has a null key"},
+		{"key", `"routes":[{"name":"chat","paths":["/ws/chat/"],"keys":[null]}]`, "route 1 is null or has a null key"},
+		{"dark_after", `"dark_after":-1,"routes":[GOOD]`, "dark_after: negative"},
+		{"dark_lasting", `"dark_lasting":-1,"routes":[GOOD]`, "dark_after: negative"},
 		{"unlisted", `"unlisted":"deny","routes":[GOOD]`, "unlisted: want refuse or pass"},
-		{"max_age", `"routes":[{"max_age":-1,GOOD]`, "not negative"},
-		{"idle_timeout", `"routes":[{"idle_timeout":-1,GOOD]`, "not negative"},
-		{"handshake_timeout", `"routes":[{"handshake_timeout":-1,GOOD]`, "not negative"},
-		{"max_open", `"routes":[{"max_open":-1,GOOD]`, "not negative"},
+		{"max_age", `"routes":[{"max_age":-1,GOOD]`, "negative"},
+		{"idle_timeout", `"routes":[{"idle_timeout":-1,GOOD]`, "negative"},
+		{"handshake_timeout", `"routes":[{"handshake_timeout":-1,GOOD]`, "negative"},
+		{"max_open", `"routes":[{"max_open":-1,GOOD]`, "negative"},
 	} {
 		const good = `{"name":"chat","paths":["/ws/chat/"],"keys":[{"secret":"the-chat-key-012345"}]}`
 		gate := strings.Replace(strings.Replace(c.gate, ",GOOD", ","+good[1:], 1), "GOOD", good, 1)

@@ -6,10 +6,10 @@ import (
 	"go.uber.org/zap"
 )
 
-// maxDroppedFields bounds the names that are remembered: clients choose them.
+// maxDroppedFields limits the remembered names, since clients choose them.
 const maxDroppedFields = 32
 
-// droppedFields logs each header field that the application does not get, once.
+// droppedFields logs each removed header field once.
 type droppedFields struct {
 	mutex  sync.Mutex
 	logged map[string]bool

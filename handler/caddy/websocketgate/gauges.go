@@ -8,7 +8,7 @@ import (
 	"github.com/scan2food/usher/handler/websocket/keys"
 )
 
-// gateState is what is read off when somebody asks, and counted nowhere.
+// gauges reads the state of the gates when the metrics are collected.
 type gauges struct{}
 
 // plainRequests counts the requests that stay HTTP and were checked by a route with plain_http check.
@@ -18,82 +18,82 @@ var plainRequests = prometheus.NewCounterVec(prometheus.CounterOpts{
 
 var (
 	darkDesc = prometheus.NewDesc("usher_websocket_route_dark",
-		"1 while handshakes are refused and none is accepted.", []string{"route"}, nil)
+		"1 during an outage: handshakes are rejected and none is accepted.", []string{"route"}, nil)
 	sinceDesc = prometheus.NewDesc("usher_websocket_seconds_since_accepted",
-		"Seconds since the last accepted handshake; absent until there was one.", []string{"route"}, nil)
+		"Seconds since the last accepted handshake. Absent before the first.", []string{"route"}, nil)
 	keyDesc = prometheus.NewDesc("usher_websocket_key_last_use_timestamp_seconds",
-		"When a key was last accepted; absent until it was.", []string{"route", "key"}, nil)
+		"Time when a key was last accepted. Absent before the first time.", []string{"route", "key"}, nil)
 	badFileDesc = prometheus.NewDesc("usher_websocket_keys_file_bad",
-		"1 while a file of keys cannot be used, and the last good keys stay in force.", []string{"route"}, nil)
+		"1 while a keys file is invalid and the previous keys stay in force.", []string{"route"}, nil)
 )
 
-// Describe is prometheus.Collector's.
+// Describe implements prometheus.Collector.
 func (gauges) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{darkDesc, sinceDesc, keyDesc, badFileDesc} {
 		descs <- desc
 	}
 }
 
-// Collect is prometheus.Collector's.
+// Collect implements prometheus.Collector.
 func (gauges) Collect(metrics chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
-	now := readGauges()
-	for route, is := range now.dark {
-		gauge(darkDesc, is, route)
+	values := readGauges()
+	for route, dark := range values.dark {
+		gauge(darkDesc, dark, route)
 	}
-	for route, last := range now.accepted {
+	for route, last := range values.accepted {
 		gauge(sinceDesc, time.Since(last).Seconds(), route)
 	}
-	for route, is := range now.badFile {
-		gauge(badFileDesc, is, route)
+	for route, bad := range values.badFile {
+		gauge(badFileDesc, bad, route)
 	}
-	for key, last := range now.used {
+	for key, last := range values.used {
 		gauge(keyDesc, float64(last.UnixNano())/1e9, key.route, key.label)
 	}
 }
 
-// gateGauges is the state of all gates in force, by route. Routes of one name in several sites are one.
+// gaugeValues holds the state of all gates in force, by route. Routes of the same name on several sites are merged.
 type gaugeValues struct {
 	dark, badFile map[string]float64
-	accepted      map[string]time.Time // the last handshake
-	used          map[labelledKey]time.Time
+	accepted      map[string]time.Time      // when a handshake was last accepted
+	used          map[labelledKey]time.Time // when a key was last accepted
 }
 
 type labelledKey struct{ route, label string }
 
 func readGauges() gaugeValues {
-	gauges := gaugeValues{
+	values := gaugeValues{
 		make(map[string]float64), make(map[string]float64),
 		make(map[string]time.Time), make(map[labelledKey]time.Time),
 	}
 	for g := range liveGates.All() {
-		gauges.add(g)
+		values.add(g)
 	}
-	return gauges
+	return values
 }
 
-func (s gaugeValues) add(g *Handler) {
-	for route, darkness := range g.watch.routes {
-		s.dark[route] = max(s.dark[route], asFloat(darkness.Active()))
-		if last := darkness.LastAccepted(); last.After(s.accepted[route]) {
-			s.accepted[route] = last
+func (v gaugeValues) add(g *Handler) {
+	for route, outage := range g.watch.outages {
+		v.dark[route] = max(v.dark[route], asFloat(outage.Active()))
+		if last := outage.LastAccepted(); last.After(v.accepted[route]) {
+			v.accepted[route] = last
 		}
 	}
 	for _, file := range g.keys.files {
-		s.badFile[file.route] = max(s.badFile[file.route], asFloat(file.bad.Load()))
+		v.badFile[file.route] = max(v.badFile[file.route], asFloat(file.bad.Load()))
 	}
 	g.gate.Ring().Keys(func(route string, key keys.Key) {
 		labelled := labelledKey{route, key.Label}
-		if last, ever := keys.Accepted.Last(key.ID()); ever && last.After(s.used[labelled]) {
-			s.used[labelled] = last
+		if last, found := keys.Accepted.Last(key.ID()); found && last.After(v.used[labelled]) {
+			v.used[labelled] = last
 		}
 	})
 }
 
-func asFloat(is bool) float64 {
-	if is {
+func asFloat(value bool) float64 {
+	if value {
 		return 1
 	}
 	return 0

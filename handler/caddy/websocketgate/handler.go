@@ -23,31 +23,30 @@ import (
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
-// WebSocketGate decides which requests may open a WebSocket. It refuses, at once and in words, whatever does not present
-// exactly one good key of the route that it asks for, and every other attempt to leave HTTP. Plain requests to other
-// paths pass it untouched.
+// Handler decides which requests may open a WebSocket. It rejects handshakes without exactly one valid key of the route, and
+// all other attempts to switch protocols. Plain requests to other paths pass unchanged.
 //
-// Put it in front of everything that could answer; the Caddyfile directive orders itself so.
+// Put it before every handler that could respond. The Caddyfile directive does so by default.
 type Handler struct {
 	// The sockets that the site offers. At least one.
 	Routes []*Route `json:"routes,omitempty"`
 
-	// What becomes of an attempt to switch protocols that no route lists: `refuse` (default) or `pass`. With `pass` an
-	// attempt that is a route's path in disguise (other case, encoded, doubled slashes) is refused all the same.
+	// What to do with an attempt to switch protocols that matches no route: `refuse` (default) or `pass`. Variants of a
+	// route's path (other case, percent-encoded, doubled slashes) are rejected with `pass` too.
 	Unlisted string `json:"unlisted,omitempty"`
 
-	// Whether the application gets header fields that hold the byte 0x85, at which Daphne before 4.2.2 splits lines. Default:
-	// they are left out, of Cookie the pairs alone, and the log names them once.
+	// Whether header fields with the byte 0x85 are forwarded. Daphne before 4.2.2 splits lines at this byte. Default: such
+	// fields, or such pairs of Cookie, are removed, and the log names each field once.
 	ForwardNEL bool `json:"forward_nel,omitempty"`
 
-	// How a refusal is told: by `status` (default), by `close` (the handshake is completed, then closed with a code that
-	// scripts in a browser can read), or `auto`: by `close` to browsers, by `status` to everybody else.
+	// How to reject a handshake: `status` (default) sends an HTTP status; `close` completes the handshake and sends a close
+	// code, which scripts in a browser can read; `auto` is `close` for browsers and `status` for all other clients.
 	Reject string `json:"reject,omitempty"`
 
-	// After how many refusals in a row a route is reported as dark. Default: 20.
+	// How many rejections without an accepted handshake make an outage of the route. Default: 20.
 	DarkAfter int `json:"dark_after,omitempty"`
 
-	// How long no handshake must have been accepted for that. Default: 1m.
+	// How long no handshake was accepted before an outage is reported. Default: 1m.
 	DarkLasting caddy.Duration `json:"dark_lasting,omitempty"`
 
 	gate    *gate.Gate
@@ -58,15 +57,15 @@ type Handler struct {
 	server  *caddyhttp.Server
 	logs    *redact.Logs
 	app     *caddyhttp.App
-	place   string      // the addresses and hosts of its site
-	site    string      // tells its sockets from those of other gates, also after a reload
+	siteKey string      // listen addresses and hosts of the site
+	site    string      // ID of the site, stable across reloads
 	exposed bool        // other paths of the site can switch protocols
-	live    atomic.Bool // the configuration that this gate belongs to is in force
+	live    atomic.Bool // the gate's configuration is in force
 	retired sync.Once
 	dropped droppedFields
 }
 
-// CaddyModule tells Caddy of the module.
+// CaddyModule implements caddy.Module.
 func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "http.handlers.websocket_gate",
@@ -74,7 +73,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision resolves the keys and builds the gate. A key that resolves to nothing, or to too little, is an error.
+// Provision resolves the keys and builds the gate. An empty or short key is an error.
 func (g *Handler) Provision(ctx caddy.Context) error {
 	g.logger = ctx.Logger()
 	if err := g.checkNulls(); err != nil {
@@ -82,31 +81,31 @@ func (g *Handler) Provision(ctx caddy.Context) error {
 	}
 	g.server, g.logs = lifecycle.Server(ctx), redact.New(ctx)
 	g.warnOfSecrets()
-	known, err := newGateKeys(g)
+	known, err := newKeySet(g)
 	if err != nil {
 		return err
 	}
-	ring, err := known.ring()
+	ring, err := known.buildRing()
 	if err != nil {
-		return g.placed(err)
+		return g.withSource(err)
 	}
 	g.warnOfShared(ring)
 	g.warnOfExpired(ring, time.Now())
 	g.warnOfLabels(ring)
-	g.app, g.place = lifecycle.HTTPApp(ctx), placeOf(g)
+	g.app, g.siteKey = lifecycle.HTTPApp(ctx), siteKeyOf(g)
 	g.site = siteOf(g, slices.Collect(liveGates.All()))
 	g.owner = socketlog.NewOwner(g.logger, g.routeNames(), g.admitted)
-	config, err := g.coreConfig(ring, g.server)
+	config, err := g.buildConfig(ring, g.server)
 	if err != nil {
 		return err
 	}
 	if g.gate, err = gate.New(config); err != nil {
-		return g.placed(err)
+		return g.withSource(err)
 	}
 	if g.exposed, err = g.checkInForce(); err != nil {
 		return err
 	}
-	if err := g.begin(ctx, known); err != nil {
+	if err := g.start(ctx, known); err != nil {
 		return fmt.Errorf("websocket_gate: %w", err)
 	}
 	return nil
@@ -120,16 +119,16 @@ func (g *Handler) routeNames() []string {
 	return names
 }
 
-// coreConfig turns the configuration into that of the core.
-func (g *Handler) coreConfig(ring *keys.Ring, server *caddyhttp.Server) (gate.Config, error) {
-	routes, err := g.coreRoutes()
+// buildConfig returns the configuration of the gate.
+func (g *Handler) buildConfig(ring *keys.Ring, server *caddyhttp.Server) (gate.Config, error) {
+	routes, err := g.buildRoutes()
 	if err != nil {
 		return gate.Config{}, err
 	}
-	if err := g.coreGenerations(routes, server); err != nil {
+	if err := g.addGenerations(routes, server); err != nil {
 		return gate.Config{}, err
 	}
-	if err := g.coreTickets(routes); err != nil {
+	if err := g.addTickets(routes); err != nil {
 		return gate.Config{}, err
 	}
 	reject, err := gate.ParseReject(g.Reject)
@@ -141,8 +140,8 @@ func (g *Handler) coreConfig(ring *keys.Ring, server *caddyhttp.Server) (gate.Co
 		Ring:         ring,
 		Site:         g.site,
 		Reject:       reject,
-		Closer:       refusalCloser,
-		Refusals:     refusalBound,
+		Closer:       rejectionCloser,
+		Refusals:     rejectionLimit,
 		PassUnlisted: g.Unlisted == "pass",
 		ForwardNEL:   g.ForwardNEL,
 		Registry:     socketlog.Registry(),
@@ -156,16 +155,16 @@ func (g *Handler) coreConfig(ring *keys.Ring, server *caddyhttp.Server) (gate.Co
 	}, nil
 }
 
-// begin puts a gate that is complete into service.
-func (g *Handler) begin(ctx caddy.Context, known *keySet) error {
+// start puts the gate into service.
+func (g *Handler) start(ctx caddy.Context, known *keySet) error {
 	if err := lifecycle.RegisterMetrics(ctx, append(socketlog.Collectors(), gauges{}, plainRequests)...); err != nil {
 		return err
 	}
-	watch, err := newGateWatch(ctx, g)
+	watch, err := newWatch(ctx, g)
 	if err != nil {
 		return err
 	}
-	if err := lifecycle.OnStarted(ctx, func() { g.started(ctx) }); err != nil {
+	if err := lifecycle.OnStarted(ctx, func() { g.warnWhenStarted(ctx) }); err != nil {
 		return err
 	}
 	g.keys, g.watch = known, watch
@@ -181,17 +180,17 @@ func (g *Handler) begin(ctx caddy.Context, known *keySet) error {
 	return nil
 }
 
-// started looks at the configuration as a whole, which a gate that is being provisioned cannot.
-func (g *Handler) started(ctx caddy.Context) {
+// warnWhenStarted checks what needs the whole configuration, of which Provision sees only a part.
+func (g *Handler) warnWhenStarted(ctx caddy.Context) {
 	g.warnOfDebug(ctx)
 	g.warnOfExposed()
 	g.warnOfGenerations()
 }
 
-// Cleanup leaves the sockets that live on to the newest gate.
+// Cleanup takes the gate out of service. Open sockets pass to the newest gate.
 func (g *Handler) Cleanup() error {
 	if g.keys == nil {
-		return nil // it was never complete
+		return nil // Provision failed
 	}
 	g.retire()
 	g.keys.close()
@@ -200,10 +199,10 @@ func (g *Handler) Cleanup() error {
 	return nil
 }
 
-// retire is called when the server begins to shut down, because a new configuration is in force or because the process
-// ends. It closes the sockets that the new one would not admit, and those within streams of HTTP/2 and 3 that no tunnel
-// keeps: the server waits for its streams, for ever if no grace period is set. At the end of the process it closes all that a
-// proxy holds: at a boundary between frames, and before the proxy breaks them off.
+// retire runs when the server shuts down, after a reload or when the process stops. It closes the sockets that the new
+// configuration does not admit. It closes sockets over HTTP/2 and 3 that no tunnel keeps, since the server waits for its
+// streams, without end if there is no grace period. When the process stops, it also closes the sockets of a proxy, between
+// two frames, before the proxy cuts them.
 func (g *Handler) retire() {
 	g.retired.Do(func() {
 		const reason = "the server is going away"
@@ -225,19 +224,19 @@ func (g *Handler) retire() {
 	})
 }
 
-// Validate checks what a JSON configuration could hold and a Caddyfile could not.
+// Validate rejects values that only a JSON configuration can hold.
 func (g *Handler) Validate() error {
 	if g.Unlisted != "" && g.Unlisted != "refuse" && g.Unlisted != "pass" {
 		return fmt.Errorf("websocket_gate: unlisted: want refuse or pass, got %q", g.Unlisted)
 	}
 	if g.DarkAfter < 0 || g.DarkLasting < 0 {
-		return errors.New("websocket_gate: dark_after: want a number and a duration that are not negative")
+		return errors.New("websocket_gate: dark_after: negative value; write zero or more")
 	}
 	return nil
 }
 
-// ServeHTTP decides about the request, and hands it on or rejects it. It writes the access and error lines of the requests that may
-// hold a credential.
+// ServeHTTP decides about the request, then forwards or rejects it. It writes the access and error log lines of requests that
+// may contain a credential.
 func (g *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	d := g.gate.Decide(r)
 	isHandshake := gate.ReadHandshake(r) != gate.PlainHTTP
@@ -250,8 +249,8 @@ func (g *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return err
 }
 
-// withdrawHandshake makes plain HTTP of a handshake that failed, in place: the routes of handle_errors get this request, and must not
-// open a socket with it. Caddy gives them the method of an extended CONNECT back, so such a request is answered here.
+// withdrawHandshake turns a failed handshake into plain HTTP, so that the routes of handle_errors cannot open a socket with it.
+// Caddy restores the method of an extended CONNECT for these routes, so withdrawHandshake responds to such a request itself.
 func withdrawHandshake(w http.ResponseWriter, r *http.Request, err error) error {
 	if r.Method == http.MethodConnect {
 		w.WriteHeader(request.ErrorStatus(err))
@@ -267,28 +266,28 @@ func (g *Handler) serve(w http.ResponseWriter, r *http.Request, d *gate.Decision
 		defer request.SuspendIdleTimeouts(r.Context())()
 	}
 	if d.Outcome != gate.Passed {
-		setGatePlaceholders(r, d)
+		setPlaceholders(r, d)
 	}
 	if d.Plain && d.Outcome == gate.Accepted {
 		plainRequests.WithLabelValues(d.Route.Name, string(d.Outcome)).Inc()
 	}
 	err := g.gate.ServeHTTP(w, r, d, next)
 	if d.Rejected() {
-		g.refused(r, d)
+		g.logRejected(r, d)
 	}
 	if d.Dropped != nil {
 		g.dropped.log(g.logger, d.Dropped)
 	}
 	if d.NotIssued != nil {
-		g.notIssued(r, d.NotIssued)
+		g.logNotIssued(r, d.NotIssued)
 	}
 	return err
 }
 
-// What outlives configurations, as sockets do.
+// Values that outlive a configuration.
 var (
-	refusalCloser = sockets.NewCloser(0)
-	refusalBound  = sockets.NewRefusals(1000, 10*time.Millisecond) // of one client: a thousand at once, then 100 a second
+	rejectionCloser = sockets.NewCloser(0)
+	rejectionLimit  = sockets.NewRefusals(1000, 10*time.Millisecond) // per client: 1000 at once, then 100 per second
 )
 
 var (

@@ -14,35 +14,35 @@ import (
 	"github.com/scan2food/usher/handler/websocket/keys"
 )
 
-// gateKeys is which keys a gate knows at the moment: those of its configuration, and those of the files that it follows.
+// keySet holds the keys of one gate: the keys of its configuration, and the keys of the files that it watches.
 type keySet struct {
 	logger *zap.Logger
 	stop   context.CancelFunc
 	follow sync.WaitGroup
 
 	mutex sync.Mutex
-	fixed map[string][]keys.Key // by route; those of the configuration
+	fixed map[string][]keys.Key // keys of the configuration, by route
 	files []*keysFile
 }
 
-// gateKeysFile is one file of keys, and what it held when it was last good.
+// keysFile is one keys file and its last valid content.
 type keysFile struct {
 	route string
 	file  *keys.File
 	keys  []keys.Key
 	// pending is newer content that conflicts with the keys of another file
 	pending []keys.Key
-	bad     atomic.Bool // what it holds now cannot be used
+	bad     atomic.Bool // the current content is invalid
 }
 
-// newGateKeys resolves every key of the configuration, and reads the files.
-func newGateKeys(g *Handler) (*keySet, error) {
+// newKeySet resolves the keys of the configuration and reads the keys files.
+func newKeySet(g *Handler) (*keySet, error) {
 	k := &keySet{logger: g.logger, fixed: make(map[string][]keys.Key), stop: func() {}}
 	for _, route := range g.Routes {
 		if len(route.Keys) == 0 && len(route.KeysFiles) == 0 && route.Ticket == nil {
-			return nil, route.errorf("want at least one key, a keys_file or a ticket")
+			return nil, route.errorf("no credentials; write at least one key, keys_file or ticket")
 		}
-		k.fixed[route.Name] = nil // a route of a file alone has a place in the ring too
+		k.fixed[route.Name] = nil // the ring needs an entry for routes without keys too
 		for i, key := range route.Keys {
 			resolved, err := key.resolve(route.labelOf(i))
 			if err != nil {
@@ -59,6 +59,7 @@ func newGateKeys(g *Handler) (*keySet, error) {
 	return k, nil
 }
 
+// open reads a keys file for the first time.
 func (k *keySet) open(route *Route, path string) error {
 	resolved, err := caddy.NewReplacer().ReplaceOrErr(path, true, true)
 	if err != nil {
@@ -72,8 +73,8 @@ func (k *keySet) open(route *Route, path string) error {
 	return nil
 }
 
-// ring is all keys as they are now. The mutex is held, or nobody else has k yet.
-func (k *keySet) ring() (*keys.Ring, error) {
+// buildRing returns a ring of all current keys. The caller holds the mutex, or k is not shared yet.
+func (k *keySet) buildRing() (*keys.Ring, error) {
 	byRoute := make(map[string][]keys.Key, len(k.fixed))
 	for route, fixed := range k.fixed {
 		byRoute[route] = slices.Clone(fixed)
@@ -84,7 +85,7 @@ func (k *keySet) ring() (*keys.Ring, error) {
 	return keys.NewRing(byRoute)
 }
 
-// followFiles has the gate take over what the files hold, until stop is called.
+// followFiles reloads the keys of the gate when a file changes, until close is called.
 func (k *keySet) followFiles(g *gate.Gate) {
 	ctx, cancel := context.WithCancel(context.Background())
 	k.stop = cancel
@@ -92,7 +93,7 @@ func (k *keySet) followFiles(g *gate.Gate) {
 		k.follow.Go(func() {
 			file.file.Follow(ctx,
 				func(found []keys.Key) { k.replace(g, file, found) },
-				func(err error) { k.keepLastGood(file, err) })
+				func(err error) { k.keepPrevious(file, err) })
 		})
 	}
 }
@@ -106,10 +107,10 @@ func (k *keySet) replace(g *gate.Gate, file *keysFile, found []keys.Key) {
 	k.mutex.Unlock()
 	for _, changed := range applied {
 		changed.bad.Store(false)
-		k.logger.Info("a file of keys was read again", zap.String("route", changed.route), zap.Strings("keys", labelsOf(changed.keys)))
+		k.logger.Info("keys file reloaded", zap.String("route", changed.route), zap.Strings("keys", labelsOf(changed.keys)))
 	}
 	if err != nil {
-		k.keepLastGood(file, err)
+		k.keepPrevious(file, err)
 	}
 	if len(applied) > 0 {
 		closeRevoked()
@@ -118,14 +119,14 @@ func (k *keySet) replace(g *gate.Gate, file *keysFile, found []keys.Key) {
 
 // applyPending puts all pending keys in force, or else those of as many files as possible. The mutex is held.
 func (k *keySet) applyPending(g *gate.Gate) (applied []*keysFile, err error) {
-	before := make([][]keys.Key, len(k.files))
+	previous := make([][]keys.Key, len(k.files))
 	for i, file := range k.files {
-		if before[i] = file.keys; file.pending != nil {
+		if previous[i] = file.keys; file.pending != nil {
 			file.keys = file.pending
 			applied = append(applied, file)
 		}
 	}
-	ring, err := k.ring()
+	ring, err := k.buildRing()
 	if err == nil {
 		for _, file := range applied {
 			file.pending = nil
@@ -134,7 +135,7 @@ func (k *keySet) applyPending(g *gate.Gate) (applied []*keysFile, err error) {
 		return applied, nil
 	}
 	for i, file := range k.files {
-		file.keys = before[i]
+		file.keys = previous[i]
 	}
 	applied = nil
 	for i, file := range k.files {
@@ -142,9 +143,9 @@ func (k *keySet) applyPending(g *gate.Gate) (applied []*keysFile, err error) {
 			continue
 		}
 		file.keys = file.pending
-		ring, conflict := k.ring()
+		ring, conflict := k.buildRing()
 		if conflict != nil {
-			file.keys, err = before[i], conflict
+			file.keys, err = previous[i], conflict
 			continue
 		}
 		file.pending, applied = nil, append(applied, file)
@@ -153,9 +154,9 @@ func (k *keySet) applyPending(g *gate.Gate) (applied []*keysFile, err error) {
 	return applied, err
 }
 
-func (k *keySet) keepLastGood(file *keysFile, err error) {
+func (k *keySet) keepPrevious(file *keysFile, err error) {
 	file.bad.Store(true)
-	k.logger.Error("a file of keys cannot be used; the last good keys stay in force",
+	k.logger.Error("keys file invalid; keeping previous keys",
 		zap.String("route", file.route), zap.Error(err))
 }
 

@@ -59,7 +59,7 @@ func TestKeysFile(t *testing.T) {
 
 	replaceFile(t, path, "new short\n")
 	testsite.Eventually(t, "the broken file reported", func() bool {
-		return len(site.Logs.With("a file of keys cannot be used; the last good keys stay in force")) > 0
+		return len(site.Logs.With("keys file invalid; keeping previous keys")) > 0
 	})
 	if !testsite.StillOpen(t, byOld) || !testsite.StillOpen(t, byNew) {
 		t.Fatal("a broken file closed a socket")

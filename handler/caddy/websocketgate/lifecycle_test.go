@@ -19,11 +19,7 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// The lifecycle cases that have no test here: L2 and L8 are TestKeysFile and TestTicketSecretRotates; L4
-// TestCloseAtAFrameBoundary and TestCloseAmongConcurrentWrites; L6 TestRefusalsUnderAFlood and bench/gate; L7 TestHalfOpen; L9
-// BenchmarkDecide, and the comparison of keys.Ring; L11 TestRejectClose and, in a browser, e2e's TestClient.
-
-// keysFileSite has one route, whose keys are those of a file.
+// keysFileSite starts a site with one route that has its keys in a file.
 func keysFileSite(t *testing.T, words string) (*testsite.Site, string) {
 	t.Helper()
 	app := testsite.StartApplication(t)
@@ -42,7 +38,7 @@ func keysFileSite(t *testing.T, words string) (*testsite.Site, string) {
 	`, path, words, app.Addr)), path
 }
 
-// echoesOver reports whether the application answers on a socket.
+// echoesOver reports whether the application echoes a message on a socket.
 func echoesOver(conn io.ReadWriter, text string) bool {
 	frame, got := testsite.Masked(text), make([]byte, len(testsite.Masked(text)))
 	if _, err := io.WriteString(conn, frame); err != nil {
@@ -52,9 +48,8 @@ func echoesOver(conn io.ReadWriter, text string) bool {
 	return err == nil && string(got) == frame
 }
 
-// TestL1RevokeEveryProtocol: a key that leaves its file closes its sockets within a second, over HTTP/1.1, 2 and 3, with the
-// code, and no socket of another key; neither the new one's arrival nor the old one's end drops another (L2).
-func TestL1RevokeEveryProtocol(t *testing.T) {
+// Removing a key from its file closes the key's sockets over HTTP/1.1, 2 and 3 with 4401. Sockets of other keys stay open.
+func TestRemovedKeyClosesItsSockets(t *testing.T) {
 	testsite.WithExtendedConnect(t, func() {
 		site, path := keysFileSite(t, "")
 		over2, over3 := testsite.OverHTTP2(t, site), testsite.OverHTTP3(t, site)
@@ -73,11 +68,11 @@ func TestL1RevokeEveryProtocol(t *testing.T) {
 		old, other := open(oldKey), open(newKey)
 		for name, conn := range old {
 			if !echoesOver(conn, "before") {
-				t.Fatalf("%s: the application does not answer", name)
+				t.Fatalf("%s: the application does not echo", name)
 			}
 		}
 		replaceFile(t, path, "new "+newKey+"\n")
-		testsite.Eventually(t, "the file read again", func() bool { return len(site.Logs.With("a file of keys was read again")) > 0 })
+		testsite.Eventually(t, "the keys file is reloaded", func() bool { return len(site.Logs.With("keys file reloaded")) > 0 })
 		for name, conn := range old {
 			got := make([]byte, 4)
 			if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got[2:], []byte{0x11, 0x31}) || got[0] != 0x88 {
@@ -91,12 +86,12 @@ func TestL1RevokeEveryProtocol(t *testing.T) {
 			}
 		}
 		if strings.Contains(testsite.LogWithoutProxy(site.Logs), oldKey) {
-			t.Error("a key stands in the logs")
+			t.Error("the logs contain a key")
 		}
 	})
 }
 
-// Any minor version of HTTP/1 opens a socket that is registered: its key closes it.
+// A socket of any minor version of HTTP/1 is registered, so that revoking its key closes it.
 func TestHTTP12SocketIsRevoked(t *testing.T) {
 	t.Parallel()
 	site, path := keysFileSite(t, "")
@@ -107,19 +102,19 @@ func TestHTTP12SocketIsRevoked(t *testing.T) {
 		t.Fatalf("status %d, want 101", response.StatusCode)
 	}
 	if !echoesOver(conn, "before") {
-		t.Fatal("the application does not answer")
+		t.Fatal("the application does not echo")
 	}
 	replaceFile(t, path, "new "+newKey+"\n")
 	got := make([]byte, 4)
 	if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got[2:], []byte{0x11, 0x31}) || got[0] != 0x88 {
 		t.Errorf("read % x, %v, want a Close frame with 4401", got, err)
 	}
-	testsite.Eventually(t, "the end logged", func() bool { return len(site.Logs.With("WSDISCONNECT")) > 0 })
+	testsite.Eventually(t, "the end is logged", func() bool { return len(site.Logs.With("WSDISCONNECT")) > 0 })
 }
 
-// TestL3ManyReloads: 500 sockets, 100 reloads of a configuration that changes elsewhere, no socket lost, nothing left behind.
-// Not parallel: it counts the goroutines of the process.
-func TestL3ManyReloads(t *testing.T) {
+// Reloads that change other parts of the configuration close no socket and leak no goroutine. The test is not parallel, since
+// it counts the goroutines of the process.
+func TestReloadsKeepSockets(t *testing.T) {
 	const sockets, reloads = 500, 100
 	app := testsite.StartApplication(t)
 	config := func(i int) string {
@@ -160,14 +155,14 @@ func TestL3ManyReloads(t *testing.T) {
 		}
 		conn.Close()
 	}
-	testsite.Eventually(t, "all of them ended", func() bool { return websocketgate.OpenOn(site.Server, "a") == 0 })
-	// A listener for each configuration stays until the end of the test, with one goroutine or two.
-	testsite.Eventually(t, "the goroutines gone", func() bool { return runtime.NumGoroutine() < before+4*reloads })
+	testsite.Eventually(t, "all sockets have ended", func() bool { return websocketgate.OpenOn(site.Server, "a") == 0 })
+	// The listener of each configuration stays until the end of the test, with one or two goroutines.
+	testsite.Eventually(t, "the goroutines have ended", func() bool { return runtime.NumGoroutine() < before+4*reloads })
 }
 
 func init() { caddy.RegisterModule(panicking{}) }
 
-// panicking is a handler that panics where the query says so.
+// panicking is a handler that panics if the query contains "panic".
 type panicking struct{}
 
 func (panicking) CaddyModule() caddy.ModuleInfo {
@@ -187,8 +182,8 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("usher_test_panic", httpcaddyfile.Before, "reverse_proxy")
 }
 
-// TestL5PlaceIsFreeAgain: the one place of a route is free after every kind of end.
-func TestL5PlaceIsFreeAgain(t *testing.T) {
+// A socket that has ended does not count for max_open, however it ended.
+func TestEndedSocketsFreeTheLimit(t *testing.T) {
 	t.Parallel()
 	app := testsite.StartApplication(t)
 	app.Answer(func(w http.ResponseWriter, r *http.Request) bool {
@@ -218,7 +213,7 @@ func TestL5PlaceIsFreeAgain(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name, why string
-		want      int // the status that the end shows; 0: none
+		want      int // the status that the client gets; 0: none
 		end       func() (status int)
 	}{
 		{"client resets", "no Close frame, no FIN", 101, func() int {
@@ -256,16 +251,16 @@ func TestL5PlaceIsFreeAgain(t *testing.T) {
 			return stream.Status
 		}},
 	} {
-		// The place of the socket before may be freed a moment after its end was seen here.
+		// The previous socket may count for a moment after the client has seen its end.
 		got := 0
-		testsite.Eventually(t, "the place free for: "+c.name, func() bool {
+		testsite.Eventually(t, "max_open admits a socket for: "+c.name, func() bool {
 			got = c.end()
 			return got != http.StatusTooManyRequests
 		})
 		if got != c.want {
 			t.Errorf("%s: got %d, want %d (%s)", c.name, got, c.want, c.why)
 		}
-		testsite.Eventually(t, "the place free after: "+c.name, func() bool {
+		testsite.Eventually(t, "max_open admits a socket after: "+c.name, func() bool {
 			conn, response := testsite.ExchangeOpen(t, site.Addr, testsite.Get(testsite.Keyed, testsite.Upgrade))
 			defer conn.Close()
 			if response.StatusCode != http.StatusSwitchingProtocols {
@@ -273,15 +268,15 @@ func TestL5PlaceIsFreeAgain(t *testing.T) {
 			}
 			second := testsite.Exchange(t, site.Addr, testsite.Get(testsite.Keyed, testsite.Upgrade))
 			if second.StatusCode != http.StatusTooManyRequests {
-				t.Errorf("%s: beside an open one %d, want 429 (%s)", c.name, second.StatusCode, c.why)
+				t.Errorf("%s: status %d while a socket is open, want 429 (%s)", c.name, second.StatusCode, c.why)
 			}
 			return true
 		})
 	}
 }
 
-// TestL10NoHeadOfLine: an application that hangs on one route keeps no other from opening.
-func TestL10NoHeadOfLine(t *testing.T) {
+// An application that hangs on one route does not delay handshakes on other routes.
+func TestHangingRouteDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	app := testsite.StartApplication(t)
 	release := make(chan struct{})
@@ -318,20 +313,20 @@ func TestL10NoHeadOfLine(t *testing.T) {
 		conn.Close()
 		hanging <- response.StatusCode
 	}()
-	testsite.Eventually(t, "the application asked", func() bool { return len(app.Seen()) > 0 })
+	testsite.Eventually(t, "the application has the handshake", func() bool { return len(app.Seen()) > 0 })
 	for _, target := range []string{testsite.Keyed, "/ws/b/?key=" + testsite.OtherKey} {
 		conn, response := testsite.ExchangeOpen(t, site.Addr, testsite.Get(target, testsite.Upgrade))
 		conn.Close()
 		if response.StatusCode != 101 {
-			t.Errorf("%s beside a route that hangs: %d, want 101", target[:6], response.StatusCode)
+			t.Errorf("%s while another route hangs: %d, want 101", target[:6], response.StatusCode)
 		}
 		select {
 		case status := <-hanging:
-			t.Fatalf("%s was answered after the route that hangs, which got %d", target[:6], status)
+			t.Fatalf("%s got its response after the hanging route, which got %d", target[:6], status)
 		default:
 		}
 	}
 	if status := <-hanging; status != http.StatusGatewayTimeout {
-		t.Errorf("the route that hangs: %d, want 504", status)
+		t.Errorf("the hanging route: %d, want 504", status)
 	}
 }

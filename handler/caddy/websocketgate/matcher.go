@@ -9,14 +9,14 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// handshakeFields are the fields by which Caddy's documentation matches handshakes.
+// handshakeFields are the fields that Caddy's documentation uses to match handshakes.
 var handshakeFields = []string{"upgrade", "connection", ":protocol"}
 
 // handshakeExpression finds a CEL expression that matches handshakes.
 var handshakeExpression = regexp.MustCompile(`(?is)header(_regexp)?\(.*(upgrade|connection|sec-websocket|:protocol)`)
 
-// MatchesHandshakes reports matchers that look for a handshake by its header fields. Such a matcher misses handshakes that a
-// proxy accepts, and the handshakes that it misses pass the gate by.
+// MatchesHandshakes reports matchers that recognize handshakes by header fields. Such a matcher misses handshakes that a proxy
+// accepts, and the missed handshakes bypass the gate.
 func MatchesHandshakes(matchers caddy.ModuleMap) bool {
 	for name, raw := range matchers {
 		switch name {

@@ -10,17 +10,17 @@ import (
 	"github.com/scan2food/usher/handler/websocket/gate"
 )
 
-// statusError makes Caddy's error of one of the gate's, so that handle_errors and the error log understand it.
+// statusError converts an error of the gate to Caddy's type, which handle_errors and the error log use.
 func statusError(err error) error {
-	var own *gate.StatusError
-	if errors.As(err, &own) {
-		return caddyhttp.Error(own.Status, own.Err)
+	var rejected *gate.StatusError
+	if errors.As(err, &rejected) {
+		return caddyhttp.Error(rejected.Status, rejected.Err)
 	}
 	return err
 }
 
-// setGatePlaceholders lets later handlers and logs name what was admitted or refused.
-func setGatePlaceholders(r *http.Request, d *gate.Decision) {
+// setPlaceholders sets the placeholders {http.websocket_gate.*} for later handlers and logs.
+func setPlaceholders(r *http.Request, d *gate.Decision) {
 	replacer, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {
 		return

@@ -13,10 +13,10 @@ import (
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
-// admitted is called for each opened socket of this gate. The socket's key or route may have gone during the handshake.
+// admitted records an opened socket. A reload during the handshake may have removed its key or route.
 func (g *Handler) admitted(info sockets.Info, now time.Time) {
 	keys.Accepted.Touch(info.KeyID, now)
-	if outage := g.watch.routes[info.Route]; outage != nil {
+	if outage := g.watch.outages[info.Route]; outage != nil {
 		outage.Accepted(now)
 	}
 	if standing(info, now) != gate.Accepted {
@@ -24,15 +24,15 @@ func (g *Handler) admitted(info sockets.Info, now time.Time) {
 	}
 }
 
-// refused is called for each request that the gate or the application rejected.
-func (g *Handler) refused(r *http.Request, d *gate.Decision) {
+// logRejected counts and logs a request that the gate or the application rejected.
+func (g *Handler) logRejected(r *http.Request, d *gate.Decision) {
 	route := ""
 	if d.Route != nil {
 		route = d.Route.Name
 	}
 	g.count(route, d)
 	if entry := g.logger.Check(zapcore.WarnLevel, "WSREJECT"); entry != nil {
-		writeRefused(entry, r, route, g.gate.Redactor(r, d), d)
+		writeRejected(entry, r, route, g.gate.Redactor(r, d), d)
 	}
 }
 
@@ -43,22 +43,22 @@ func (g *Handler) count(route string, d *gate.Decision) {
 		return
 	}
 	if d.Route != nil {
-		g.watch.routes[route].Rejected(d.Outcome)
+		g.watch.outages[route].Rejected(d.Outcome)
 	}
 	g.owner.Count(route, d.Outcome)
 }
 
-// writeRefused writes WSREJECT. The query is not shown: it holds what was presented.
-func writeRefused(entry *zapcore.CheckedEntry, r *http.Request, route string, redactor *gate.Redactor, d *gate.Decision) {
-	why, code := d.Outcome.Reason(), uint16(0)
+// writeRejected writes WSREJECT. It omits the query, which may contain a credential.
+func writeRejected(entry *zapcore.CheckedEntry, r *http.Request, route string, redactor *gate.Redactor, d *gate.Decision) {
+	reason, code := d.Outcome.Reason(), uint16(0)
 	if d.Closed {
 		code = d.Outcome.CloseCode()
 	}
 	if d.Fault != nil {
-		why = d.Fault.Why
+		reason = d.Fault.Why
 	}
 	if d.Detail != "" {
-		why += ": " + d.Detail
+		reason += ": " + d.Detail
 	}
 	id := uint64(0) // the gate rejected the request before it had one
 	if d.Socket != nil {
@@ -70,12 +70,12 @@ func writeRefused(entry *zapcore.CheckedEntry, r *http.Request, route string, re
 		zap.String("route", route),
 		zap.String("outcome", string(d.Outcome)),
 		zap.Int("status", d.Status()),
-		zap.Uint16("close_code", code), // 0: told by status
+		zap.Uint16("close_code", code), // 0: rejected by status
 		zap.String("key", d.Key),
 		zap.String("client", request.Client(r).String()),
 		zap.String("origin", redactor.Text(r.Header.Get("Origin"))),
 		zap.String("path", redactor.Path(r.URL.Path)),
-		zap.String("reason", why),
+		zap.String("reason", reason),
 		zap.Bool("plain_http", d.Plain),
 	)
 }

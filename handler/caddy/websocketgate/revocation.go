@@ -32,7 +32,7 @@ func closeRevoked() {
 	for _, outcome := range slices.Sorted(maps.Keys(byOutcome)) {
 		code, reason := sockets.Code(outcome.CloseCode()), outcome.Reason()
 		if outcome == gate.Unlisted {
-			code, reason = sockets.CodeGoingAway, "this site does not offer the socket any more"
+			code, reason = sockets.CodeGoingAway, "this site no longer offers the socket"
 		}
 		for id := range byOutcome[outcome] {
 			socketlog.Registry().CloseID(id, code, reason)
@@ -50,12 +50,12 @@ func standing(info sockets.Info, now time.Time) gate.Outcome {
 	}
 	outcome := gate.Unlisted
 	for g := range liveGates.All() {
-		of := g.gate.Standing(info.Route, info.KeyID, now)
+		standing := g.gate.Standing(info.Route, info.KeyID, now)
 		if g.site == info.Site {
-			return of
+			return standing
 		}
-		if of == gate.Accepted || outcome == gate.Unlisted {
-			outcome = of
+		if standing == gate.Accepted || outcome == gate.Unlisted {
+			outcome = standing
 		}
 	}
 	return outcome

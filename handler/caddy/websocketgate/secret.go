@@ -8,16 +8,17 @@ import (
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
 )
 
-// resolveSecret replaces placeholders. What resolves to nothing is an error: an unset variable must not become the key.
-// So is what was meant as a placeholder and is none: everybody who knows the name of the variable would have the key.
+// resolveSecret replaces placeholders. An empty result is an error. So is a malformed placeholder: its text, the name of a
+// variable, would become the key.
 func resolveSecret(secret string) (string, error) {
-	if missedPlaceholder.MatchString(secret) {
-		return "", errors.New("want a placeholder such as {env.NAME} or {file./run/secrets/name}, got what looks like one and is none")
+	if malformedPlaceholder.MatchString(secret) {
+		return "", errors.New("malformed placeholder: write {env.NAME} or {file./run/secrets/name}")
 	}
 	return lifecycle.Resolve(secret)
 }
 
-// missedPlaceholder is a placeholder without its braces, with one of them, or in the words of a shell.
-var missedPlaceholder = regexp.MustCompile(`^(env\.|file\.|\$[A-Z_][A-Z0-9_]*$|\$?\{[^{}]*$)`)
+// malformedPlaceholder matches placeholders without a brace and variables in shell notation.
+var malformedPlaceholder = regexp.MustCompile(`^(env\.|file\.|\$[A-Z_][A-Z0-9_]*$|\$?\{[^{}]*$)`)
 
+// isLiteral reports a secret without a placeholder.
 func isLiteral(secret string) bool { return !strings.Contains(secret, "{") }

@@ -9,22 +9,22 @@ import (
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
 )
 
-// siteOf names the gate so that its successor after a reload has the same name, and no other gate has. The predecessor is
-// the gate on the same addresses and hosts with which it has the most routes in common: a route that comes or goes changes
-// nothing for the others, nor does a site that does.
+// siteOf returns an ID that is stable across reloads and unique per site. A gate takes the ID of its predecessor: the gate on
+// the same addresses and hosts with the most routes in common. Adding or removing a route or a site does not change the IDs
+// of the others.
 //
-// A site on several addresses (http://example.com, https://example.com) has several servers, for each of which Caddy makes
-// a gate of the same words. They have one name: a route is what somebody wrote, once.
+// Caddy makes several gates of one directive if its site has several servers (http://example.com, https://example.com).
+// These gates share an ID.
 func siteOf(g *Handler, all []*Handler) string {
 	site, most := "", 0
 	for _, other := range all {
 		if other.app == g.app {
-			if sameWords(g, other) {
+			if sameDirective(g, other) {
 				return other.site
 			}
 			continue
 		}
-		if other.place != g.place || takenOver(all, other, g) {
+		if other.siteKey != g.siteKey || hasSuccessor(all, other, g) {
 			continue
 		}
 		if common := routesInCommon(g, other); common > most {
@@ -32,28 +32,30 @@ func siteOf(g *Handler, all []*Handler) string {
 		}
 	}
 	if site == "" {
-		site = fmt.Sprintf("%s\n#%d", g.place, sitesNamed.Add(1))
+		site = fmt.Sprintf("%s\n#%d", g.siteKey, siteCount.Add(1))
 	}
 	return site
 }
 
-// sitesNamed counts the gates of the process that had no predecessor.
-var sitesNamed atomic.Int64
+// siteCount counts the gates of the process that had no predecessor.
+var siteCount atomic.Int64
 
-// takenOver reports whether another gate of g's configuration is the successor of other.
-func takenOver(all []*Handler, other, g *Handler) bool {
+// hasSuccessor reports whether another gate of g's configuration is the successor of other.
+func hasSuccessor(all []*Handler, other, g *Handler) bool {
 	return slices.ContainsFunc(all, func(sibling *Handler) bool {
 		return sibling.app == g.app && sibling.site == other.site
 	})
 }
 
-// sameWords reports whether two gates of one configuration come of the same directive of a Caddyfile. Of JSON nobody can tell.
-func sameWords(g, other *Handler) bool {
+// sameDirective reports whether two gates of one configuration come from the same directive of a Caddyfile. Routes from JSON
+// have no source, and are never the same.
+func sameDirective(g, other *Handler) bool {
 	return slices.EqualFunc(g.Routes, other.Routes, func(route, theirs *Route) bool {
 		return route.Source != "" && route.Source == theirs.Source
 	})
 }
 
+// routesInCommon counts the routes with the same name and paths.
 func routesInCommon(g, other *Handler) (common int) {
 	for _, route := range g.Routes {
 		if slices.ContainsFunc(other.Routes, func(theirs *Route) bool {
@@ -65,8 +67,8 @@ func routesInCommon(g, other *Handler) (common int) {
 	return common
 }
 
-// placeOf is what the gate's server listens on, and the hosts that the gate is for.
-func placeOf(g *Handler) string {
+// siteKeyOf returns the listen addresses and the hosts of the gate's site.
+func siteKeyOf(g *Handler) string {
 	if g.server == nil {
 		return ""
 	}

@@ -17,55 +17,54 @@ import (
 	"github.com/scan2food/usher/handler/websocket/keys"
 )
 
-// GateTicket is which tickets open a route: JSON Web Tokens that end soon. Exactly one of `secrets` and `public_key` is
-// set. A ticket names the routes that it opens in `aud`, and its end in `exp`. It stands in the cookie, or where the
-// route's key may stand.
+// Ticket configures the tickets of a route: JSON Web Tokens with a short lifetime. Exactly one of `secrets` and `public_key`
+// is set. A ticket lists its routes in `aud` and its expiry in `exp`. Clients send it in the cookie or like the route's key.
 type Ticket struct {
-	// Secrets for HS256, each of at least 32 bytes, written as a key's. The first signs, all verify: a new one goes in
-	// front, and the old one away after the lifetime of its tickets.
+	// Secrets for HS256, each of at least 32 bytes, in the same notation as a key. The first signs, all verify. To rotate,
+	// put the new secret first, and remove the old secret after the lifetime of its tickets.
 	Secrets []string `json:"secrets,omitempty"`
 
-	// A file of public keys, PEM: Ed25519 for EdDSA, P-256 for ES256. The application signs.
+	// A PEM file of public keys: Ed25519 for EdDSA, P-256 for ES256. The application signs the tickets.
 	PublicKey string `json:"public_key,omitempty"`
 
-	// Paths of pages, with a final `/*` all below them: their successful HTML carries a ticket in the cookie. Whoever may
-	// see the page may open the route. Needs secrets.
+	// Paths of pages. A final `/*` includes all pages below. Successful HTML responses set a ticket in the cookie, so
+	// every client that may see the page may open the route. Requires secrets.
 	IssueOn []string `json:"issue_on,omitempty"`
 
-	// The cookie. Default: `__Host-usher`. Routes that issue by one cookie have the same tickets.
+	// The name of the cookie. Default: `__Host-usher`. Routes that issue with the same cookie must have the same tickets.
 	Cookie string `json:"cookie,omitempty"`
 
-	// How long an issued ticket is good, at most an hour with `once`. An open socket outlives its ticket. Default: 10m.
+	// Lifetime of an issued ticket, at most an hour with `once`. An open socket outlives its ticket. Default: 10m.
 	Lifetime caddy.Duration `json:"lifetime,omitempty"`
 
-	// `client`: a ticket is good from the IPv4 address or IPv6 /64 that it was issued to; `origin`: from pages of the
-	// origin that it was issued to. Default: from anywhere.
+	// Where a ticket is valid. `client`: only from the IPv4 address or IPv6 /64 that got it. `origin`: only from pages of the
+	// origin that got it. Default: everywhere.
 	Bind string `json:"bind,omitempty"`
 
-	// A ticket opens one socket of each of its routes, and no second one. Handshakes in TLS early data get 425.
+	// Whether a ticket opens only one socket of each of its routes. Handshakes in TLS early data then get 425.
 	Once bool `json:"once,omitempty"`
 
-	// Where it stands in a configuration file, for error messages.
+	// Position in the configuration file, for error messages.
 	Source string `json:"source,omitempty"`
 }
 
-// maxPublicKeyFile is more than any sensible number of public keys.
+// maxPublicKeyFile limits the size of a file of public keys, in bytes.
 const maxPublicKeyFile = 1 << 20
 
-// coreTickets builds the tickets of all routes. Routes of one configuration of tickets share what it makes: the gate puts
-// one ticket for all of them on a page.
-func (g *Handler) coreTickets(routes []*gate.Route) error {
-	made := make(map[*Ticket]*keys.Tickets)
+// addTickets adds the tickets to the routes of the gate. Routes with equal ticket options share their tickets, so that a page
+// gets one ticket for all of them.
+func (g *Handler) addTickets(routes []*gate.Route) error {
+	built := make(map[*Ticket]*keys.Tickets)
 	for i, route := range g.Routes {
 		ticket := route.Ticket
 		if ticket == nil {
 			continue
 		}
-		tickets := ticket.sharedWith(made)
+		tickets := ticket.equalIn(built)
 		var err error
 		if tickets == nil {
-			tickets, err = ticket.core()
-			made[ticket] = tickets
+			tickets, err = ticket.build()
+			built[ticket] = tickets
 		}
 		if err != nil {
 			return fmt.Errorf("websocket_gate: route %s: ticket: %w%s", route.Name, err, lifecycle.AtSource(ticket.Source))
@@ -79,10 +78,11 @@ func (g *Handler) coreTickets(routes []*gate.Route) error {
 	return nil
 }
 
-func (t *Ticket) sharedWith(made map[*Ticket]*keys.Tickets) *keys.Tickets {
+// equalIn returns the tickets that were built from equal options, nil if there are none.
+func (t *Ticket) equalIn(built map[*Ticket]*keys.Tickets) *keys.Tickets {
 	ours := *t
 	ours.Source = ""
-	for other, tickets := range made {
+	for other, tickets := range built {
 		theirs := *other
 		theirs.Source = ""
 		if reflect.DeepEqual(ours, theirs) {
@@ -92,23 +92,24 @@ func (t *Ticket) sharedWith(made map[*Ticket]*keys.Tickets) *keys.Tickets {
 	return nil
 }
 
-func (t *Ticket) core() (*keys.Tickets, error) {
+// build returns the tickets of the options.
+func (t *Ticket) build() (*keys.Tickets, error) {
 	if t.Cookie != "" && (&http.Cookie{Name: t.Cookie, Value: "x"}).Valid() != nil {
-		return nil, fmt.Errorf("cookie: want a cookie's name, got %q", t.Cookie)
+		return nil, fmt.Errorf("cookie: want a cookie name, got %q", t.Cookie)
 	}
 	for _, page := range t.IssueOn {
 		if !strings.HasPrefix(page, "/") {
-			return nil, fmt.Errorf("issue_on: want paths that begin with a slash, got %q", page)
+			return nil, fmt.Errorf("issue_on: want a path that begins with a slash, got %q", page)
 		}
 		if strings.Contains(strings.TrimSuffix(page, "/*"), "*") {
-			return nil, fmt.Errorf("issue_on: want a * only as the last segment, as in /screens/*, got %q", page)
+			return nil, fmt.Errorf("issue_on: want * only as the last segment, as in /screens/*, got %q", page)
 		}
 		if strings.ContainsAny(page, "?#%{}") {
-			return nil, fmt.Errorf("issue_on: want a decoded path, without ?, #, %% and placeholders, got %q", page)
+			return nil, fmt.Errorf("issue_on: want a decoded path without ?, #, %% and placeholders, got %q", page)
 		}
 	}
 	if len(t.IssueOn) > 0 && t.PublicKey != "" {
-		return nil, errors.New("issue_on: want a secret to sign with, got a public key")
+		return nil, errors.New("issue_on: a public key cannot sign tickets; write a secret")
 	}
 	bind, err := parseBind(t.Bind)
 	if err != nil {
@@ -130,6 +131,7 @@ func (t *Ticket) core() (*keys.Tickets, error) {
 	return keys.NewTickets(config)
 }
 
+// readPublicKey reads a file of public keys.
 func readPublicKey(path string) ([]byte, error) {
 	resolved, err := caddy.NewReplacer().ReplaceOrErr(path, true, true)
 	if err != nil {
@@ -140,15 +142,15 @@ func readPublicKey(path string) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s: want a regular file, got something else", resolved)
+		return nil, fmt.Errorf("%s is not a regular file; write the path of a PEM file", resolved)
 	case info.Size() > maxPublicKeyFile:
 		return nil, fmt.Errorf("%s: want at most %d bytes, got %d", resolved, maxPublicKeyFile, info.Size())
 	}
 	return os.ReadFile(resolved)
 }
 
-func parseBind(word string) (keys.Bind, error) {
-	switch word {
+func parseBind(bind string) (keys.Bind, error) {
+	switch bind {
 	case "":
 		return keys.BindNone, nil
 	case "client":
@@ -156,14 +158,14 @@ func parseBind(word string) (keys.Bind, error) {
 	case "origin":
 		return keys.BindOrigin, nil
 	default:
-		return keys.BindNone, fmt.Errorf("bind: want client or origin, got %q", word)
+		return keys.BindNone, fmt.Errorf("bind: want client or origin, got %q", bind)
 	}
 }
 
-// notIssued says that a page goes without its ticket: its sockets will be refused.
-func (g *Handler) notIssued(r *http.Request, err error) {
-	g.logger.Error("a page carries no ticket", zap.String("path", r.URL.Path), zap.Error(err))
+// logNotIssued logs a page that was sent without its ticket. The gate will reject the sockets of the page.
+func (g *Handler) logNotIssued(r *http.Request, err error) {
+	g.logger.Error("page sent without ticket", zap.String("path", r.URL.Path), zap.Error(err))
 }
 
-// spentTickets is the process's: no reload gives a ticket a second use. It takes up to 25 MB.
+// spentTickets records the used tickets of the process, so that a reload does not permit a second use. It needs up to 25 MB.
 var spentTickets = keys.NewSpent(1 << 18)

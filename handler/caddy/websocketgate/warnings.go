@@ -14,26 +14,25 @@ import (
 	"github.com/scan2food/usher/handler/websocket/keys"
 )
 
-// warnOfSecrets tells, when a configuration loads, of what makes its keys less secret than they should be, and of what
-// makes them hard to present.
+// warnOfSecrets warns, when a configuration loads, of keys that are less secret than they should be or hard to send.
 func (g *Handler) warnOfSecrets() {
 	g.warnOfLiterals()
 	g.warnOfPluses()
 }
 
-// warnOfShared says which secrets open more than one route.
+// warnOfShared warns of secrets that open more than one route.
 func (g *Handler) warnOfShared(ring *keys.Ring) {
 	for _, shared := range ring.Shared() {
 		var sources []string
 		for i, name := range shared.Routes {
 			sources = append(sources, g.sourceOf(name, shared.Labels[i]))
 		}
-		g.logger.Warn("one key opens two routes; whoever has it for the one has it for the other",
+		g.logger.Warn("same key opens two routes",
 			zap.Stringer("keys", shared), zap.Strings("sources", sources))
 	}
 }
 
-// sourceOf is where a key stands: a line of a configuration file, or else the files of keys of its route.
+// sourceOf returns the configuration line of a key, or else the keys files of its route.
 func (g *Handler) sourceOf(route, label string) string {
 	for _, r := range g.Routes {
 		if r.Name != route {
@@ -49,7 +48,7 @@ func (g *Handler) sourceOf(route, label string) string {
 	return ""
 }
 
-// warnOfExpired names the routes that no key opens any more.
+// warnOfExpired warns of routes whose keys have all expired.
 func (g *Handler) warnOfExpired(ring *keys.Ring, now time.Time) {
 	valid := make(map[string]bool)
 	ring.Keys(func(route string, key keys.Key) {
@@ -62,7 +61,7 @@ func (g *Handler) warnOfExpired(ring *keys.Ring, now time.Time) {
 	}
 }
 
-// warnOfLabels names the labels that two keys of a route have: logs cannot distinguish them.
+// warnOfLabels warns of labels that two keys of a route share, since logs cannot distinguish such keys.
 func (g *Handler) warnOfLabels(ring *keys.Ring) {
 	type label struct{ route, name string }
 	keysOf := make(map[label]int)
@@ -75,7 +74,8 @@ func (g *Handler) warnOfLabels(ring *keys.Ring) {
 	})
 }
 
-// warnOfLiterals names the keys that stand in the configuration itself, where backups and the admin API show them.
+// warnOfLiterals warns of secrets that are written in the configuration. Backups, `caddy adapt` and the admin API show such
+// secrets.
 func (g *Handler) warnOfLiterals() {
 	for _, route := range g.Routes {
 		if route.Ticket != nil {
@@ -85,50 +85,51 @@ func (g *Handler) warnOfLiterals() {
 			if !isLiteral(key.Secret) || keys.IsDigest(key.Secret) {
 				continue
 			}
-			g.logger.Warn("a key stands in the configuration itself; a placeholder such as {env.NAME} keeps it out of backups, "+
-				"`caddy adapt` and the admin API", zap.String("route", route.Name), zap.String("key", route.labelOf(i)),
-				zap.String("source", key.Source))
+			g.logger.Warn("literal key in configuration; use a placeholder",
+				zap.String("route", route.Name), zap.String("key", route.labelOf(i)), zap.String("source", key.Source))
 		}
 	}
 }
 
 func (r *Route) warnOfLiteralTicketSecrets(logger *zap.Logger) {
 	if slices.ContainsFunc(r.Ticket.Secrets, isLiteral) {
-		logger.Warn("a secret of tickets stands in the configuration itself; a placeholder such as {env.NAME} keeps it out of "+
-			"backups, `caddy adapt` and the admin API", zap.String("route", r.Name), zap.String("source", r.Ticket.Source))
+		logger.Warn("literal ticket secret in configuration; use a placeholder",
+			zap.String("route", r.Name), zap.String("source", r.Ticket.Source))
 	}
 }
 
-// warnOfPluses names the keys that a query must not hold as they are: there a + is a space.
+// warnOfPluses warns of keys with a plus sign on routes that read the query. A query decodes + to a space, so clients must
+// write %2B.
 func (g *Handler) warnOfPluses() {
 	for _, route := range g.Routes {
-		if !route.reads(gate.InQuery) {
+		if !route.readsFrom(gate.InQuery) {
 			continue
 		}
 		for i, key := range route.Keys {
 			if secret, err := resolveSecret(key.Secret); err != nil || !strings.Contains(secret, "+") {
 				continue
 			}
-			g.logger.Warn("a key holds a +, which is a space in a query: clients must write it as %2B",
+			g.logger.Warn("key contains +; clients must send %2B",
 				zap.String("route", route.Name), zap.String("key", route.labelOf(i)), zap.String("source", key.Source))
 		}
 	}
 }
 
-// warnOfGenerations names, when the configuration has started, the routes whose min_generation refuses nobody.
+// warnOfGenerations warns, when the configuration has started, of routes whose min_generation has no effect: pages carry
+// a generation only with versioned_assets and stamp html on the same server.
 func (g *Handler) warnOfGenerations() {
 	if g.server == nil || generation.Carried(g.server) {
 		return
 	}
 	for _, route := range g.Routes {
 		if route.MinGeneration != "" {
-			g.logger.Warn("min_generation refuses nobody, for no page is told its generation: want versioned_assets with stamp html "+
-				"on the same server", zap.String("route", route.Name), zap.String("source", route.Source))
+			g.logger.Warn("min_generation has no effect; pages carry no generation",
+				zap.String("route", route.Name), zap.String("source", route.Source))
 		}
 	}
 }
 
-// warnOfDebug names, when the configuration has started, the loggers at DEBUG that show credentials.
+// warnOfDebug warns, when the configuration has started, of loggers at level DEBUG that show credentials.
 func (g *Handler) warnOfDebug(ctx caddy.Context) {
 	forwards := slices.ContainsFunc(g.Routes, (*Route).sendsCredentials)
 	if loggers := redact.StillShowing(ctx, g, forwards); len(loggers) > 0 {
@@ -137,13 +138,13 @@ func (g *Handler) warnOfDebug(ctx caddy.Context) {
 	}
 }
 
-// sendsCredentials reports whether the application gets any: a key of the query may be in a Referer too.
+// sendsCredentials reports whether the application gets a credential.
 func (r *Route) sendsCredentials() bool {
 	return !r.HideCredentials || r.UpstreamCredential != nil
 }
 
-// reads reports whether a key may stand there.
-func (r *Route) reads(in gate.Location) bool {
+// readsFrom reports whether the route reads keys from a location.
+func (r *Route) readsFrom(in gate.Location) bool {
 	if len(r.Credentials) == 0 {
 		return in == gate.DefaultSource.In
 	}

@@ -25,17 +25,17 @@ func TestWarnings(t *testing.T) {
 		}`, nil, "a digest is no secret"},
 		{"literal", `route a /ws/a/ {
 			key a-key-that-is-literal label
-		}`, []string{"a key stands in the configuration itself", `"route":"a"`, `"key":"label"`, "Caddyfile:4"}, "backups have it"},
+		}`, []string{"literal key in configuration; use a placeholder", `"route":"a"`, `"key":"label"`, "Caddyfile:4"}, "backups have it"},
 		{"shared", `route a /ws/a/ {
 			key {env.USHER_TEST_WARNED} first
 		}
 		route b /ws/b/ {
 			key {env.USHER_TEST_WARNED}
-		}`, []string{"one key opens two routes", "first of route a and b of route b", "Caddyfile:4", "Caddyfile:7"},
+		}`, []string{"same key opens two routes", "first of route a and b of route b", "Caddyfile:4", "Caddyfile:7"},
 			"who has it for the one has it for the other"},
 		{"plus", `route a /ws/a/ {
 			key {env.USHER_TEST_PLUS}
-		}`, []string{"a key holds a +", `"key":"a"`, "Caddyfile:4"}, "a form parser reads it as a space"},
+		}`, []string{"key contains +", `"key":"a"`, "Caddyfile:4"}, "a form parser reads it as a space"},
 		{"plus in a header", `route a /ws/a/ {
 			key {env.USHER_TEST_PLUS}
 			credential header X-Api-Key
@@ -71,7 +71,7 @@ func TestWarnings(t *testing.T) {
 }
 
 // Which handlers of Caddy show a credential at DEBUG is told when the configuration has started, and only those that do.
-func TestWarnsOfDebug(t *testing.T) {
+func TestWarnsOfDebugLogs(t *testing.T) {
 	t.Parallel()
 	const (
 		gated = "websocket_gate {\nroute a /ws/a/ {\nkey {env.USHER_TEST_WARNED}\ncredential header X-Api-Key\n}\n}\n"
@@ -143,7 +143,7 @@ func TestWarnsOfGenerations(t *testing.T) {
 	} {
 		site := testsite.Start(t, "http://localhost {\nwebsocket_gate {\nroute a /ws/a/ {\nkey "+testsite.GoodKey+"\n"+c.word+"\n}\n}\n"+c.assets+"}")
 		told := ""
-		for _, line := range site.Logs.With("min_generation refuses nobody, for no page is told its generation: want versioned_assets with stamp html on the same server") {
+		for _, line := range site.Logs.With("min_generation has no effect; pages carry no generation") {
 			told += fmt.Sprint(line["source"])
 		}
 		if !strings.HasSuffix(told, c.want) || (told == "") != (c.want == "") {

@@ -14,41 +14,40 @@ import (
 	"github.com/scan2food/usher/handler/websocket/keys"
 )
 
-// watchEvery is how late the end of a key or a dark route may be noticed.
-const watchEvery = 500 * time.Millisecond
+// watchInterval bounds the delay in noticing an expired key or an outage.
+const watchInterval = 500 * time.Millisecond
 
-// gateWatch looks now and then for what no request brings about: keys that end, routes that are dark, keys that nobody
-// uses any more.
+// watch checks periodically for changes that no request causes: keys that expire, outages of routes, and unused keys.
 type watch struct {
-	gate   *Handler
-	ctx    caddy.Context
-	events *caddyevents.App
-	routes map[string]*gate.Outage // by name
+	gate    *Handler
+	ctx     caddy.Context
+	events  *caddyevents.App
+	outages map[string]*gate.Outage // by route name
 
 	stop    chan struct{}
 	stopped sync.WaitGroup
 }
 
-func newGateWatch(ctx caddy.Context, g *Handler) (*watch, error) {
+func newWatch(ctx caddy.Context, g *Handler) (*watch, error) {
 	events, err := lifecycle.Events(ctx)
 	if err != nil {
 		return nil, err
 	}
 	w := &watch{
 		gate: g, ctx: ctx, events: events,
-		routes: make(map[string]*gate.Outage), stop: make(chan struct{}),
+		outages: make(map[string]*gate.Outage), stop: make(chan struct{}),
 	}
-	before := predecessor(g)
+	previous := predecessor(g)
 	for _, route := range g.Routes {
-		w.routes[route.Name] = before.darkness(g, route.Name)
-		if w.routes[route.Name] == nil {
-			w.routes[route.Name] = gate.NewOutage(g.DarkAfter, time.Duration(g.DarkLasting), time.Now())
+		w.outages[route.Name] = previous.inheritOutage(g, route.Name)
+		if w.outages[route.Name] == nil {
+			w.outages[route.Name] = gate.NewOutage(g.DarkAfter, time.Duration(g.DarkLasting), time.Now())
 		}
 	}
 	return w, nil
 }
 
-// predecessor is the gate of the same site in the configuration before; nil if there is none.
+// predecessor returns the gate of the same site in the previous configuration, nil if there is none.
 func predecessor(g *Handler) *Handler {
 	for other := range liveGates.All() {
 		if other != g && other.site == g.site && other.watch != nil {
@@ -58,29 +57,30 @@ func predecessor(g *Handler) *Handler {
 	return nil
 }
 
-// darkness is what a reload goes on with: a route that is dark stays so, and its refusals are not forgotten.
-func (g *Handler) darkness(successor *Handler, route string) *gate.Outage {
+// inheritOutage returns the outage detector that a successor continues with, so that a reload ends no outage and loses no
+// count. It returns nil if the successor has other limits.
+func (g *Handler) inheritOutage(successor *Handler, route string) *gate.Outage {
 	if g == nil || g.DarkAfter != successor.DarkAfter || g.DarkLasting != successor.DarkLasting {
 		return nil
 	}
-	return g.watch.routes[route]
+	return g.watch.outages[route]
 }
 
 func (w *watch) start() {
 	w.stopped.Go(func() {
-		ticker := time.NewTicker(watchEvery)
+		ticker := time.NewTicker(watchInterval)
 		defer ticker.Stop()
-		before, told := time.Now(), time.Now()
+		last, lastUnused := time.Now(), time.Now()
 		for {
 			select {
 			case <-w.stop:
 				return
 			case now := <-ticker.C:
-				w.look(before, now)
-				before = now
-				if now.Sub(told) >= 24*time.Hour {
-					told = now
-					w.tellUnused(now)
+				w.check(last, now)
+				last = now
+				if now.Sub(lastUnused) >= 24*time.Hour {
+					lastUnused = now
+					w.logUnused(now)
 				}
 			}
 		}
@@ -92,22 +92,23 @@ func (w *watch) close() {
 	w.stopped.Wait()
 }
 
-func (w *watch) look(before, now time.Time) {
+// check handles the changes between two times.
+func (w *watch) check(last, now time.Time) {
 	if !w.gate.live.Load() {
-		return // its successor looks
+		return // the successor checks
 	}
-	if w.gate.gate.Ring().EndedBetween(before.Round(0), now.Round(0)) {
+	if w.gate.gate.Ring().EndedBetween(last.Round(0), now.Round(0)) {
 		closeRevoked()
 	}
-	for route, darkness := range w.routes {
-		if report, changed := darkness.Check(now); changed {
-			w.tell(route, report)
+	for route, outage := range w.outages {
+		if report, changed := outage.Check(now); changed {
+			w.report(route, report)
 		}
 	}
 }
 
-// tell says once that a route is dark, or that it is lit again.
-func (w *watch) tell(route string, report gate.OutageReport) {
+// report logs the beginning or the end of an outage and emits its event.
+func (w *watch) report(route string, report gate.OutageReport) {
 	fields := []zap.Field{
 		zap.String("route", route),
 		zap.Duration("for", report.For),
@@ -135,10 +136,11 @@ func openOf(site, route string) int {
 	return 0
 }
 
-// processStarted is from when on it would have been noticed that a key is used.
+// processStarted is the beginning of the record of used keys.
 var processStarted = time.Now()
 
-func (w *watch) tellUnused(now time.Time) {
+// logUnused logs the keys that no client has used for a long time.
+func (w *watch) logUnused(now time.Time) {
 	w.gate.gate.Ring().Keys(func(route string, key keys.Key) {
 		last, _ := keys.Accepted.Last(key.ID())
 		if sentence, unused := keys.Unused(key.Label, last, processStarted, now); unused {
