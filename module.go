@@ -1,6 +1,6 @@
-// Package usher plugs three handlers into Caddy: a gate that decides who may open a WebSocket, a tunnel that carries
-// the admitted sockets to the application, and a server of static assets that keeps each for as long as its URL has
-// earned. The work itself is in handler/..., which knows nothing of Caddy.
+// Package usher registers Caddy modules: a gate that decides which requests may open a WebSocket, a tunnel that carries
+// admitted sockets to the application, and a server for versioned static assets. Packages below handler/caddy hold the
+// modules. Packages below handler/websocket and handler/static do the work and do not import Caddy.
 package usher
 
 import (
@@ -13,23 +13,23 @@ import (
 	"github.com/scan2food/usher/handler/caddy/websockettunnel"
 )
 
-// Everything that is plugged into Caddy.
+// init registers all modules and directives.
 func init() {
 	caddy.RegisterModule(new(websocketgate.Handler))
 	httpcaddyfile.RegisterDirective("websocket_gate", parseWebSocketGate)
-	// tracing is the first of Caddy's own directives: nothing answers before the gate.
+	// tracing is the first of Caddy's own directives, so no handler responds before the gate.
 	httpcaddyfile.RegisterDirectiveOrder("websocket_gate", httpcaddyfile.Before, "tracing")
 
 	caddy.RegisterModule(new(redact.Encoder))
 
 	caddy.RegisterModule(new(versionedassets.Handler))
 	httpcaddyfile.RegisterHandlerDirective("versioned_assets", parseVersionedAssets)
-	// After encode, so that what the site compresses is compressed once; before everything that could answer.
+	// After encode, so that responses are compressed only once. Before every handler that could respond.
 	httpcaddyfile.RegisterDirectiveOrder("versioned_assets", httpcaddyfile.After, "encode")
 
 	caddy.RegisterModule(new(websockettunnel.Handler))
 	caddy.RegisterModule(new(websockettunnel.ListenerWrapper))
 	httpcaddyfile.RegisterHandlerDirective("websocket_tunnel", parseWebSocketTunnel)
-	// It passes everything but handshakes on, most often to reverse_proxy.
+	// It passes other requests to the next handler, usually reverse_proxy.
 	httpcaddyfile.RegisterDirectiveOrder("websocket_tunnel", httpcaddyfile.Before, "reverse_proxy")
 }

@@ -58,35 +58,35 @@ func importsBelow(t *testing.T, directory string) map[string][]string {
 	return imports
 }
 
-// addsToCaddy are the modules that a build of Caddy has because of this one, and what for.
+// addsToCaddy lists the Go modules that usher adds to a build of Caddy, with the reason.
 var addsToCaddy = map[string]string{
 	"github.com/scan2food/usher":    "itself",
 	"github.com/andybalholm/brotli": "Caddy has no br",
-	"github.com/fsnotify/fsnotify":  "files of keys, and served directories, are followed",
+	"github.com/fsnotify/fsnotify":  "watches keys files and served directories",
 	"github.com/golang-jwt/jwt/v5":  "tickets",
-	"github.com/joho/godotenv":      "a file of keys may be the application's .env",
+	"github.com/joho/godotenv":      "a keys file may be a dotenv file",
 	"github.com/tdewolff/parse/v2":  "the tokens of stylesheets and scripts",
-	"github.com/zeebo/xxh3":         "the digest that Vite, Rollup and Parcel put into names",
+	"github.com/zeebo/xxh3":         "hash in the file names of Vite, Rollup and Parcel",
 }
 
-// What xcaddy builds is the root package and what it imports: nothing for tests, benchmarks or examples.
+// xcaddy builds the root package and its imports, without code for tests, benchmarks and examples.
 func TestProductionBuildAddsLittleToCaddy(t *testing.T) {
 	t.Parallel()
 	caddys := modulesOf(t, "github.com/caddyserver/caddy/v2/cmd", "github.com/caddyserver/caddy/v2/modules/standard")
 	ours := modulesOf(t, ".")
 	for path := range ours {
 		if !caddys[path] && addsToCaddy[path] == "" {
-			t.Errorf("a production build holds %s, of which nothing says what for", path)
+			t.Errorf("a production build contains %s; add it to addsToCaddy with a reason", path)
 		}
 	}
 	for path := range addsToCaddy {
 		if !ours[path] || caddys[path] {
-			t.Errorf("%s is not added to Caddy any more", path)
+			t.Errorf("usher no longer adds %s to Caddy; remove it from addsToCaddy", path)
 		}
 	}
 	for dependency := range dependencies(t, "{{.ImportPath}}", ".") {
 		if strings.HasPrefix(dependency, module) && !strings.HasPrefix(dependency, module+"handler/") || dependency == "testing" {
-			t.Errorf("a production build holds %s", dependency)
+			t.Errorf("a production build contains %s", dependency)
 		}
 	}
 }
@@ -96,10 +96,10 @@ func modulesOf(t *testing.T, packages ...string) map[string]bool {
 	return dependencies(t, "{{with .Module}}{{.Path}}{{end}}", packages...)
 }
 
-// dependencies are what has a part in a build of the packages, in the form that the go command is asked for.
-func dependencies(t *testing.T, form string, packages ...string) map[string]bool {
+// dependencies returns the dependencies of packages in a format of go list.
+func dependencies(t *testing.T, format string, packages ...string) map[string]bool {
 	t.Helper()
-	out, err := exec.Command("go", append([]string{"list", "-deps", "-f", form}, packages...)...).Output()
+	out, err := exec.Command("go", append([]string{"list", "-deps", "-f", format}, packages...)...).Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
@@ -112,7 +112,7 @@ func dependencies(t *testing.T, form string, packages ...string) map[string]bool
 
 var codeBlock = regexp.MustCompile("(?s)```caddyfile\n(.*?)```")
 
-// Every Caddyfile that a user may copy adapts.
+// Every Caddyfile of the README and of the examples adapts.
 func TestCaddyfilesOfDocsAndExamplesAdapt(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("README.md")
@@ -134,7 +134,7 @@ func TestCaddyfilesOfDocsAndExamplesAdapt(t *testing.T) {
 		}
 		source := string(content)
 		if strings.Contains(name, "quickstart") {
-			// The embedded application is part of cmd/caddy, not of this test.
+			// This test does not import the embedded application.
 			source = regexp.MustCompile(`(?m)^\tquickstart .*$`).ReplaceAllString(source, "")
 		}
 		sources[name] = source

@@ -1,5 +1,5 @@
-// Command caddy is Caddy with usher built in, for `go run ./cmd/caddy`. It also holds the quickstart's embedded
-// application; a production build is made with xcaddy, which takes the module alone.
+// Command caddy is Caddy with usher and the embedded application of the quickstart, for `go run ./cmd/caddy`. Use xcaddy for
+// production builds, which contain only the module.
 package main
 
 import (

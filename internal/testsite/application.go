@@ -16,8 +16,7 @@ import (
 	"github.com/scan2food/usher/internal/testwait"
 )
 
-// application stands behind the gate in tests: it notes every request that reaches it, accepts every handshake, and
-// echoes what it gets.
+// Application is a backend for tests. It records every request, accepts every handshake, and echoes all bytes.
 type Application struct {
 	Addr string
 
@@ -26,6 +25,7 @@ type Application struct {
 	answer   func(http.ResponseWriter, *http.Request) bool
 }
 
+// StartApplication starts an application until the test ends.
 func StartApplication(t testing.TB) *Application {
 	t.Helper()
 	app := new(Application)
@@ -35,7 +35,7 @@ func StartApplication(t testing.TB) *Application {
 	return app
 }
 
-// Answer has the application answer in another way than with a 101, as long as f returns true.
+// Answer sets a function that may respond instead of the application. It returns false for requests it leaves alone.
 func (a *Application) Answer(f func(http.ResponseWriter, *http.Request) bool) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
@@ -51,6 +51,7 @@ func (a *Application) Seen() []*http.Request {
 	return seen
 }
 
+// ServeHTTP implements http.Handler.
 func (a *Application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mutex.Lock()
 	a.requests = append(a.requests, r)
@@ -79,7 +80,7 @@ func (a *Application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(conn, buffered)
 }
 
-// exchange writes raw bytes to a server, and reads the head and body of its answer.
+// Exchange sends raw bytes to a server and reads its response.
 func Exchange(t testing.TB, addr, raw string) *http.Response {
 	t.Helper()
 	conn, response := ExchangeOpen(t, addr, raw)
@@ -91,7 +92,7 @@ func Exchange(t testing.TB, addr, raw string) *http.Response {
 	return response
 }
 
-// exchangeOpen is exchange, with the connection left open.
+// ExchangeOpen is Exchange without closing the connection. It does not read the body.
 func ExchangeOpen(t testing.TB, addr, raw string) (net.Conn, *http.Response) {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
@@ -105,7 +106,7 @@ func ExchangeOpen(t testing.TB, addr, raw string) (net.Conn, *http.Response) {
 	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: http.MethodGet})
 	if err != nil {
 		conn.Close()
-		t.Fatalf("reading the answer to %q: %v", raw, err)
+		t.Fatalf("reading the response to %q: %v", raw, err)
 	}
 	return conn, response
 }

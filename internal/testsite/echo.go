@@ -12,7 +12,7 @@ import (
 	"github.com/scan2food/usher/internal/testwait"
 )
 
-// openSocket opens a socket of the chat route with a key.
+// OpenSocket opens a socket at /ws/chat/ with a key.
 func OpenSocket(t *testing.T, site *Site, key string) *websocket.Conn {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), testwait.Limit)
@@ -25,7 +25,7 @@ func OpenSocket(t *testing.T, site *Site, key string) *websocket.Conn {
 	return conn
 }
 
-// closedWith waits for the end of a socket.
+// CloseCode waits for the end of a socket and returns its close code.
 func CloseCode(t *testing.T, conn *websocket.Conn) websocket.StatusCode {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), testwait.Limit)
@@ -34,7 +34,7 @@ func CloseCode(t *testing.T, conn *websocket.Conn) websocket.StatusCode {
 	return websocket.CloseStatus(err)
 }
 
-// startEcho is an application that speaks WebSocket and echoes messages.
+// StartEcho starts an application that echoes WebSocket messages, and returns its address.
 func StartEcho(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(EchoMessages))
@@ -42,6 +42,7 @@ func StartEcho(t *testing.T) string {
 	return strings.TrimPrefix(server.URL, "http://")
 }
 
+// EchoMessages accepts a WebSocket and echoes its messages.
 func EchoMessages(w http.ResponseWriter, r *http.Request) {
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 	if err != nil {
@@ -56,7 +57,7 @@ func EchoMessages(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// stillOpen has the application echo.
+// StillOpen reports whether the application echoes a message on a socket.
 func StillOpen(t *testing.T, conn *websocket.Conn) bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), testwait.Limit)

@@ -15,7 +15,7 @@ import (
 	"github.com/scan2food/usher/internal/testwait"
 )
 
-// writeTree makes files below a new directory.
+// WriteTree writes files below a new directory and returns the directory.
 func WriteTree(t testing.TB, files map[string]string) string {
 	t.Helper()
 	root := t.TempDir()
@@ -25,24 +25,25 @@ func WriteTree(t testing.TB, files map[string]string) string {
 	return root
 }
 
-// writeFile puts a file where it belongs when it is whole: on a busy machine one that is truncated and then written can be
-// empty for longer than the settle times of these tests, which is a generation of its own.
+// WriteFile writes a complete file and then renames it. On a busy machine a truncated file could stay empty for longer than
+// the settle times of the tests, which would publish a generation.
 func WriteFile(t testing.TB, root, name, content string) {
 	t.Helper()
 	path := filepath.Join(root, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	whole := filepath.Join(t.TempDir(), "whole")
-	if err := os.WriteFile(whole, []byte(content), 0o644); err != nil {
+	complete := filepath.Join(t.TempDir(), "complete")
+	if err := os.WriteFile(complete, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(whole, path); err != nil {
+	if err := os.Rename(complete, path); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func StartAssets(t testing.TB, root, words string) *Site {
+// StartAssets starts a site that serves root at /static/, with more options.
+func StartAssets(t testing.TB, root, options string) *Site {
 	t.Helper()
 	return Start(t, fmt.Sprintf(`
 		http://127.0.0.1 http://localhost
@@ -52,10 +53,10 @@ func StartAssets(t testing.TB, root, words string) *Site {
 			%s
 		}
 		respond "the application" 200
-	`, root, words))
+	`, root, options))
 }
 
-// fetch asks for a path with headers (name, value, ...), without decoding or following anything.
+// Fetch requests a path with header fields (name, value, ...). It does not decode bodies or follow redirects.
 func Fetch(t testing.TB, site *Site, method, path string, headers ...string) (*http.Response, string) {
 	t.Helper()
 	request, err := http.NewRequest(method, site.URL+path, nil)
@@ -79,17 +80,19 @@ func Fetch(t testing.TB, site *Site, method, path string, headers ...string) (*h
 	return response, string(body)
 }
 
+// MD5Name returns the hash that Django's ManifestStaticFilesStorage puts into file names.
 func MD5Name(content string) string {
 	sum := md5.Sum([]byte(content))
 	return hex.EncodeToString(sum[:])[:12]
 }
 
+// Version returns the version that usher gives to content.
 func Version(content string) string {
 	sum := sha256.Sum256([]byte(content))
 	return hex.EncodeToString(sum[:8])
 }
 
-// eventually asks until the answer satisfies. The limit is far above what an idle machine needs: CI's is not idle.
+// Eventually waits until a condition is true, and fails the test after testwait.Limit.
 func Eventually(t *testing.T, what string, satisfied func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(testwait.Limit); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {

@@ -26,7 +26,7 @@ import (
 	"github.com/scan2food/usher/internal/testwait"
 )
 
-// processConfig names the file that holds the configuration of a process which is started by a test.
+// processConfig is the environment variable with the name of a process's configuration file.
 const processConfig = "USHER_TEST_CONFIG"
 
 // Main runs the tests of a package. In a process that StartTunnelProcess or StartSecureProcess started it runs Caddy instead.
@@ -60,7 +60,7 @@ func runTests(m *testing.M) int {
 	return m.Run()
 }
 
-// transcript is what a process has written so far. It may be read while the process writes.
+// transcript records the output of a process. It can be read while the process writes.
 type transcript struct {
 	mutex sync.Mutex
 	text  bytes.Buffer
@@ -78,30 +78,30 @@ func (t *transcript) String() string {
 	return t.text.String()
 }
 
-// caddyProcess is Caddy with its own process.
+// Process is Caddy in a process of its own.
 type Process struct {
 	Command *exec.Cmd
 	Addr    string
 	Admin   string
-	Config  func(words string) string
+	Config  func(options string) string
 	Stderr  transcript
 	Stopped chan error
 }
 
-// startCaddy runs a site that is a tunnel to the application and no more, on a port of its own. Words are what reloads change.
-func StartTunnelProcess(t *testing.T, application, words string) *Process {
+// StartTunnelProcess starts a process with only a tunnel to the application, on a free port. Reloads change the options.
+func StartTunnelProcess(t *testing.T, application, options string) *Process {
 	t.Helper()
 	p := &Process{Addr: FreeAddress(t), Admin: FreeAddress(t), Stopped: make(chan error, 1)}
-	p.Config = func(words string) string {
+	p.Config = func(options string) string {
 		_, port, _ := net.SplitHostPort(p.Addr)
 		return fmt.Sprintf("{\nadmin %s\npersist_config off\n}\nhttp://example.com:%s {\nbind 127.0.0.1\nwebsocket_tunnel /ws/* %s {\n%s\n}\n}",
-			p.Admin, port, application, words)
+			p.Admin, port, application, options)
 	}
-	p.Run(t, p.Adapted(t, words))
+	p.Run(t, p.Adapted(t, options))
 	return p
 }
 
-// run starts the process with a configuration, and waits until it listens.
+// Run starts the process with a configuration and waits until it listens.
 func (p *Process) Run(t *testing.T, config []byte, env ...string) {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "config.json")
@@ -126,10 +126,10 @@ func (p *Process) Run(t *testing.T, config []byte, env ...string) {
 	})
 }
 
-// nextPort counts through the ports below those that the kernel gives away: a test beside this one, which asks the kernel for
-// any, does not get the one that a process is about to listen at.
+// nextPort counts ports below the kernel's ephemeral range, so that no other test gets the port of a process that is starting.
 var nextPort atomic.Uint32
 
+// FreeAddress returns a loopback address that nothing listens on.
 func FreeAddress(t *testing.T) string {
 	t.Helper()
 	const first, ports = 16_384, 16_384
@@ -143,28 +143,29 @@ func FreeAddress(t *testing.T) string {
 		listener.Close()
 		return addr
 	}
-	t.Fatalf("want a port of %d that nobody listens at", ports)
+	t.Fatalf("none of %d ports is free", ports)
 	return ""
 }
 
-func (p *Process) Adapted(t *testing.T, words string) []byte {
+// Adapted returns the JSON configuration with options.
+func (p *Process) Adapted(t *testing.T, options string) []byte {
 	t.Helper()
-	adapted, err := Adapt(p.Config(words))
+	adapted, err := Adapt(p.Config(options))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return adapted
 }
 
-// reload is `caddy reload`.
-func (p *Process) Reload(t *testing.T, words string) {
+// Reload loads the configuration with other options, like `caddy reload`.
+func (p *Process) Reload(t *testing.T, options string) {
 	t.Helper()
-	p.ask(t, http.MethodPost, "/load", p.Adapted(t, words))
+	p.admin(t, http.MethodPost, "/load", p.Adapted(t, options))
 }
 
-// ask is a request to the admin endpoint, which has to answer 200. Each configuration has an endpoint of its own, and that of
-// the one before closes after a reload was answered: who is still in the queue of its listener is reset, and asks again.
-func (p *Process) ask(t *testing.T, method, path string, body []byte) []byte {
+// admin sends a request to the admin endpoint, which must respond with 200. A reload closes the previous endpoint and resets
+// the connections in its queue. admin retries then.
+func (p *Process) admin(t *testing.T, method, path string, body []byte) []byte {
 	t.Helper()
 	for attempt := 1; ; attempt++ {
 		request, err := http.NewRequest(method, "http://"+p.Admin+path, bytes.NewReader(body))
@@ -180,22 +181,23 @@ func (p *Process) ask(t *testing.T, method, path string, body []byte) []byte {
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", path, err, p.Stderr.String())
 		}
-		answer, err := io.ReadAll(response.Body)
+		content, err := io.ReadAll(response.Body)
 		response.Body.Close()
 		if err != nil || response.StatusCode != http.StatusOK {
-			t.Fatalf("%s: %s %s %v", path, response.Status, answer, err)
+			t.Fatalf("%s: %s %s %v", path, response.Status, content, err)
 		}
-		return answer
+		return content
 	}
 }
 
-// stop ends the process as systemd does, and waits until it has ended.
+// Stop terminates the process and waits until it has ended.
 func (p *Process) Stop(t *testing.T) {
 	t.Helper()
 	p.Terminate(t)
 	p.ExpectStopped(t)
 }
 
+// Terminate sends SIGTERM, like systemd.
 func (p *Process) Terminate(t *testing.T) {
 	t.Helper()
 	if err := p.Command.Process.Signal(syscall.SIGTERM); err != nil {
@@ -203,6 +205,7 @@ func (p *Process) Terminate(t *testing.T) {
 	}
 }
 
+// ExpectStopped waits until the process has ended, without an error and without a data race in usher.
 func (p *Process) ExpectStopped(t *testing.T) {
 	t.Helper()
 	select {
@@ -210,25 +213,26 @@ func (p *Process) ExpectStopped(t *testing.T) {
 		if err != nil {
 			t.Errorf("Caddy ended with %v\n%s", err, p.Stderr.String())
 		}
-		if said := p.Stderr.String(); strings.Contains(said, "DATA RACE") && strings.Contains(said, "usher/") {
-			t.Errorf("a race of ours:\n%s", said)
+		if output := p.Stderr.String(); strings.Contains(output, "DATA RACE") && strings.Contains(output, "usher/") {
+			t.Errorf("a data race in usher:\n%s", output)
 		}
 	case <-time.After(testwait.Limit):
 		t.Errorf("Caddy does not stop\n%s", p.Stderr.String())
 	}
 }
 
-// usage is what a process holds.
+// Usage holds the resources of a process.
 type Usage struct {
 	Goroutines, Descriptors int
 	Heap                    uint64 // bytes, after a collection
 }
 
+// Usage measures the resources of the process.
 func (p *Process) Usage(t *testing.T) Usage {
 	t.Helper()
 	var u Usage
 	p.Get(t, "/debug/pprof/heap?gc=1")
-	p.Get(t, "/debug/pprof/heap?gc=1") // what a sync.Pool holds survives one
+	p.Get(t, "/debug/pprof/heap?gc=1") // values in a sync.Pool survive one collection
 	var vars struct{ Memstats struct{ HeapAlloc uint64 } }
 	if err := json.Unmarshal(p.Get(t, "/debug/vars"), &vars); err != nil {
 		t.Fatal(err)
@@ -245,7 +249,8 @@ func (p *Process) Usage(t *testing.T) Usage {
 	return u
 }
 
+// Get returns a resource of the admin endpoint.
 func (p *Process) Get(t *testing.T, path string) []byte {
 	t.Helper()
-	return p.ask(t, http.MethodGet, path, nil)
+	return p.admin(t, http.MethodGet, path, nil)
 }

@@ -7,20 +7,20 @@ import (
 	"testing"
 )
 
-// pythonWithPyJWT is Debian's interpreter, with the packages of examples/django.
+// Python returns Debian's interpreter. It skips the test if PyJWT, which examples/django needs, is missing.
 func Python(t *testing.T) string {
 	t.Helper()
 	const python = "/usr/bin/python3"
 	if err := exec.Command(python, "-c", "import jwt").Run(); err != nil {
 		if os.Getenv("USHER_E2E") != "" {
-			t.Fatalf("want %s with PyJWT (Debian: python3-jwt): %v", python, err)
+			t.Fatalf("%s has no PyJWT; install python3-jwt: %v", python, err)
 		}
-		t.Skipf("skipped: %s with PyJWT is not here (Debian: python3-jwt)", python)
+		t.Skipf("%s has no PyJWT (Debian: python3-jwt)", python)
 	}
 	return python
 }
 
-// runPython runs a program beside the modules of examples/django.
+// RunPython runs a program in examples/django and returns its output.
 func RunPython(t *testing.T, python, program string, args ...string) string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), python, append([]string{"-c", program}, args...)...)

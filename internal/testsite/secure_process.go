@@ -16,8 +16,8 @@ import (
 	"github.com/scan2food/usher/internal/testwait"
 )
 
-// startSecureCaddy runs a site of https://localhost, with HTTP/2 and 3, and extended CONNECT on both. PORT, ADMIN and, by
-// reloads, WORDS in the configuration are replaced.
+// StartSecureProcess starts a process for https://localhost with HTTP/2, HTTP/3 and extended CONNECT. It replaces PORT, ADMIN
+// and WORDS in the Caddyfile. Reloads change WORDS.
 func StartSecureProcess(t *testing.T, caddyfile string, env ...string) *Process {
 	t.Helper()
 	p := &Process{Addr: FreeAddress(t), Admin: FreeAddress(t), Stopped: make(chan error, 1)}
@@ -26,7 +26,7 @@ func StartSecureProcess(t *testing.T, caddyfile string, env ...string) *Process 
 		return strings.NewReplacer("PORT", port, "ADMIN", p.Admin, "WORDS", words).Replace(caddyfile)
 	}
 	p.Run(t, p.Adapted(t, "first"), append(env, "GODEBUG=http2xconnect=1")...)
-	Eventually(t, "the certificate", func() bool {
+	Eventually(t, "the server has a certificate", func() bool {
 		conn, err := p.dialTLS(t.Context(), "http/1.1")
 		if err == nil {
 			conn.Close()
@@ -41,11 +41,12 @@ func (p *Process) dialTLS(ctx context.Context, protocol string) (net.Conn, error
 	return dialer.DialContext(ctx, "tcp", p.Addr)
 }
 
+// OverHTTP2 opens one HTTP/2 connection to the process.
 func (p *Process) OverHTTP2(t *testing.T) Opener {
 	return dialHTTP2(t, func(ctx context.Context) (net.Conn, error) { return p.dialTLS(ctx, "h2") })
 }
 
-// exchange is the exchange of tests, over TLS.
+// Exchange is ExchangeOpen over TLS. It returns nil if the connection ends without a response.
 func (p *Process) Exchange(t *testing.T, raw string) (net.Conn, *http.Response) {
 	t.Helper()
 	conn, err := p.dialTLS(t.Context(), "http/1.1")
@@ -59,11 +60,12 @@ func (p *Process) Exchange(t *testing.T, raw string) (net.Conn, *http.Response) 
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		conn.Close()
-		return nil, nil // a panic
+		return nil, nil // the handler panicked
 	}
 	return conn, response
 }
 
+// SecureGlobal holds the global options of a secure process.
 const SecureGlobal = `{
 	admin ADMIN
 	persist_config off

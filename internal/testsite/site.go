@@ -1,5 +1,5 @@
-// Package testsite is the test harness: a provisioned Caddy on a free port, Caddy in a process of its own, an application behind
-// them, and clients of HTTP/1.1, 2 and 3.
+// Package testsite is the test harness: a provisioned Caddy on a free port, Caddy in a process of its own, an application as
+// backend, and clients for HTTP/1.1, 2 and 3.
 package testsite
 
 import (
@@ -19,24 +19,24 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 )
 
-// testSite is a provisioned Caddy whose first server answers on a free port of the loopback interface.
+// Site is a provisioned Caddy whose first server listens on a free loopback port.
 type Site struct {
 	URL    string // http://127.0.0.1:port
 	Addr   string // 127.0.0.1:port
 	Server *caddyhttp.Server
-	Others []*caddyhttp.Server // of the configuration, which nobody listens for
+	Others []*caddyhttp.Server // the other servers, without a listener
 	Config []byte              // the adapted JSON
 	Logs   *Logs
 
-	// Unload ends what the configuration holds, as a reload does to the old one. The end of the test does it otherwise.
+	// Unload unloads the configuration, as a reload does. Without a call, the end of the test unloads it.
 	Unload func()
 
-	// Started tells the configuration that it has started, as Caddy does after all apps have.
+	// Started emits the event that Caddy emits after all apps have started.
 	Started func()
 }
 
-// startSite adapts a Caddyfile, provisions it and serves its first server until the test ends. Every log line of the
-// configuration, down to DEBUG, is caught in Logs. Listeners, TLS and apps other than http are not started.
+// Start adapts a Caddyfile, provisions it and serves its first server until the test ends. Logs captures all log lines, down
+// to DEBUG. Listeners, TLS and apps other than http are not started.
 func Start(t testing.TB, caddyfile string) *Site {
 	t.Helper()
 	site, err := Provision(t, caddyfile)
@@ -51,16 +51,15 @@ func Start(t testing.TB, caddyfile string) *Site {
 	return site
 }
 
-// provisionSite is startSite without a listener, for configurations that must not load. The site of a configuration
-// that does not load has its Logs.
+// Provision is Start without a listener, for configurations that must not load. The site of a failed configuration has Logs.
 func Provision(t testing.TB, caddyfile string) (*Site, error) {
 	t.Helper()
 	adapted, err := Adapt(caddyfile)
 	if err != nil {
 		return nil, err
 	}
-	site := &Site{Config: adapted, Logs: newLogLines(t)}
-	app, started, unload, err := ProvisionHTTP(site.Logs.catch(t, adapted))
+	site := &Site{Config: adapted, Logs: newLogs(t)}
+	app, started, unload, err := ProvisionHTTP(site.Logs.capture(t, adapted))
 	if err != nil {
 		return site, err
 	}
@@ -75,19 +74,19 @@ func Provision(t testing.TB, caddyfile string) (*Site, error) {
 	return site, nil
 }
 
-// adaptCaddyfile turns a Caddyfile into JSON. Warnings about its formatting are no matter here.
+// Adapt returns the JSON of a Caddyfile. It ignores warnings about formatting.
 func Adapt(caddyfile string) ([]byte, error) {
 	adapted, _, err := caddyconfig.GetAdapter("caddyfile").
 		Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
 	return adapted, err
 }
 
-// provisioning is held while Caddy provisions and cleans up: it sets globals (its storage, its default logger, the cache
-// of certificates, which two may not stop at a time).
+// provisioning serializes provisioning and cleanup, since Caddy changes global variables then: storage, default logger and
+// certificate cache.
 var provisioning sync.Mutex
 
-// provisionHTTP loads the http app in a context of its own below that of the configuration: the one way to have its
-// modules cleaned up without making the configuration the process's active one.
+// ProvisionHTTP loads the http app in a child context of the configuration. Its modules can be cleaned up without making the
+// configuration the active one of the process.
 func ProvisionHTTP(adapted []byte) (app *caddyhttp.App, started, unload func(), err error) {
 	provisioning.Lock()
 	defer provisioning.Unlock()
@@ -124,27 +123,27 @@ func ProvisionHTTP(adapted []byte) (app *caddyhttp.App, started, unload func(), 
 	return loaded.(*caddyhttp.App), started, unload, nil
 }
 
-// logLines catches what a configuration logs.
+// Logs captures the log lines of a configuration.
 type Logs struct {
 	name  string
 	mutex sync.Mutex
 	lines []string
 }
 
-// catchers maps the name in a configuration to the lines that are caught for it.
-var catchers sync.Map
+// captures maps names in configurations to their Logs.
+var captures sync.Map
 
-func newLogLines(t testing.TB) *Logs {
+func newLogs(t testing.TB) *Logs {
 	l := &Logs{name: fmt.Sprintf("%s-%p", t.Name(), t)}
 	l.name = fmt.Sprintf("%s-%p", l.name, l)
-	catchers.Store(l.name, l)
-	t.Cleanup(func() { catchers.Delete(l.name) })
+	captures.Store(l.name, l)
+	t.Cleanup(func() { captures.Delete(l.name) })
 	return l
 }
 
-// catch has every log of the adapted configuration written to l, beside the default one at DEBUG. Logs that the
-// configuration names itself keep their encoders and filters.
-func (l *Logs) catch(t testing.TB, adapted []byte) []byte {
+// capture returns the configuration with all logs written to l. The default log gets level DEBUG. Logs of the configuration
+// keep their encoders and filters.
+func (l *Logs) capture(t testing.TB, adapted []byte) []byte {
 	t.Helper()
 	var config map[string]any
 	if err := json.Unmarshal(adapted, &config); err != nil {
@@ -167,20 +166,20 @@ func (l *Logs) catch(t testing.TB, adapted []byte) []byte {
 			"writer": writer, "level": "DEBUG", "encoder": map[string]any{"format": "json"},
 		}
 	}
-	listenAlone(t, config)
+	addUniqueListener(t, config)
 	logging["logs"] = logs
 	config["logging"] = logging
 	config["admin"] = map[string]any{"disabled": true, "config": map[string]any{"persist": false}}
-	caught, err := json.Marshal(config)
+	captured, err := json.Marshal(config)
 	if err != nil {
 		t.Fatalf("encoding the configuration: %v", err)
 	}
-	return caught
+	return captured
 }
 
-// listenAlone gives the servers of a test an address that those of other tests do not have, as two servers of one process
-// never have one: gates are told apart by it. Configurations of one test are each other's reloads.
-func listenAlone(t testing.TB, config map[string]any) {
+// addUniqueListener adds an address to the servers that no other test has. Gates are identified by their addresses. All
+// configurations of one test have the same address, as reloads do.
+func addUniqueListener(t testing.TB, config map[string]any) {
 	apps, _ := config["apps"].(map[string]any)
 	http, _ := apps["http"].(map[string]any)
 	servers, _ := http["servers"].(map[string]any)
@@ -193,6 +192,7 @@ func listenAlone(t testing.TB, config map[string]any) {
 	}
 }
 
+// Write implements io.Writer.
 func (l *Logs) Write(p []byte) (int, error) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
@@ -200,14 +200,14 @@ func (l *Logs) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String is everything logged so far, as it was written.
+// String returns all log lines so far.
 func (l *Logs) String() string {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	return strings.Join(l.lines, "")
 }
 
-// With returns the JSON lines with this message, decoded.
+// With returns the decoded JSON lines with a message.
 func (l *Logs) With(message string) []map[string]any {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
@@ -225,7 +225,7 @@ func init() {
 	caddy.RegisterModule(new(testLogWriter))
 }
 
-// testLogWriter is the Caddy module through which a configuration writes to a logLines.
+// testLogWriter is a Caddy module that writes a log to Logs.
 type testLogWriter struct {
 	Name string `json:"name"`
 }
@@ -241,9 +241,9 @@ func (w *testLogWriter) String() string    { return w.Name }
 func (w *testLogWriter) WriterKey() string { return "usher_test:" + w.Name }
 
 func (w *testLogWriter) OpenWriter() (io.WriteCloser, error) {
-	lines, found := catchers.Load(w.Name)
+	lines, found := captures.Load(w.Name)
 	if !found {
-		return nil, fmt.Errorf("no test catches the log %q", w.Name)
+		return nil, fmt.Errorf("no test captures the log %q", w.Name)
 	}
 	return openLog{lines.(*Logs)}, nil
 }

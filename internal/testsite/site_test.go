@@ -8,7 +8,7 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-func TestStartSite(t *testing.T) {
+func TestStart(t *testing.T) {
 	t.Parallel()
 	site := testsite.Start(t, `
 		:80

@@ -27,15 +27,15 @@ import (
 	"github.com/scan2food/usher/internal/testwait"
 )
 
-// stream is an extended CONNECT that was answered.
+// Stream is an extended CONNECT with its response.
 type Stream struct {
 	Status  int
-	Outcome string // the first word of a refusal's body
+	Outcome string // first word of the body of a rejection
 	io.ReadWriter
 	Close func()
 }
 
-// opener tries an extended CONNECT with a :protocol.
+// Opener sends an extended CONNECT with a :protocol.
 type Opener func(t *testing.T, target, protocol string, header http.Header) *Stream
 
 func outcomeIn(body io.Reader) string {
@@ -44,7 +44,7 @@ func outcomeIn(body io.Reader) string {
 	return outcome
 }
 
-// overHTTP3 serves the site over HTTP/3 too, on one connection.
+// OverHTTP3 serves the site over HTTP/3 too and opens one connection.
 func OverHTTP3(t *testing.T, site *Site) Opener {
 	t.Helper()
 	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -61,7 +61,7 @@ func OverHTTP3(t *testing.T, site *Site) Opener {
 	return open
 }
 
-// dialHTTP3 opens one connection to a server of localhost.
+// DialHTTP3 opens one connection to a server of localhost.
 func DialHTTP3(t *testing.T, addr string) (open Opener, leave func()) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), testwait.Limit)
@@ -108,7 +108,7 @@ func DialHTTP3(t *testing.T, addr string) (open Opener, leave func()) {
 	return open, leave
 }
 
-// withExtendedConnect runs a test in a process in which HTTP/2 has extended CONNECT.
+// WithExtendedConnect runs a test in a process with extended CONNECT for HTTP/2.
 func WithExtendedConnect(t *testing.T, test func()) {
 	t.Helper()
 	if strings.Contains(os.Getenv("GODEBUG"), "http2xconnect=1") {
@@ -123,7 +123,7 @@ func WithExtendedConnect(t *testing.T, test func()) {
 	}
 }
 
-// overHTTP2 serves the site over HTTP/2 too, on one connection.
+// OverHTTP2 serves the site over HTTP/2 too and opens one connection.
 func OverHTTP2(t *testing.T, site *Site) Opener {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -187,7 +187,7 @@ func dialHTTP2(t *testing.T, dial func(context.Context) (net.Conn, error)) Opene
 	}
 }
 
-// selfSigned is a certificate for localhost, made for the test.
+// selfSigned returns a certificate for localhost.
 func selfSigned(t *testing.T) *tls.Config {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

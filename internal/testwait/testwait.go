@@ -1,7 +1,7 @@
-// Package testwait says how long a test waits for an event.
+// Package testwait holds the time limit of waits in tests.
 package testwait
 
 import "time"
 
-// Limit bounds the wait for what normally takes milliseconds. It is long, since the machine may be busy.
+// Limit bounds waits that normally take milliseconds. It is long because the machine may be busy.
 const Limit = time.Minute

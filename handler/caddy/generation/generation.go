@@ -1,5 +1,5 @@
-// Package generation answers whether a page of a server is older than the latest deploy. Assets handlers follow their
-// generations, and the gates of the same server ask.
+// Package generation tells whether a page is older than the latest deployment of its server. Assets handlers register here,
+// and the gates of the same server check pages.
 package generation
 
 import (

@@ -7,7 +7,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// Resolve replaces the placeholders of a text. An unknown placeholder is an error, and so is an empty result.
+// Resolve replaces the placeholders in a text. An unknown placeholder is an error, and so is an empty result.
 func Resolve(text string) (string, error) {
 	resolved, err := caddy.NewReplacer().ReplaceOrErr(text, true, true)
 	if err != nil {
@@ -19,7 +19,7 @@ func Resolve(text string) (string, error) {
 	return resolved, nil
 }
 
-// AtSource is the end of an error message: the file and line of the configuration, if they are known.
+// AtSource returns the end of an error message: the file and line of the configuration, if they are known.
 func AtSource(source string) string {
 	if source == "" {
 		return ""

@@ -1,4 +1,4 @@
-// Package request answers what Caddy knows of a request: its client, its external origin, its original URL, its status
+// Package request returns what Caddy knows about a request: its client, its external origin, its original URL, its status
 // after an error, and its idle timeouts.
 package request
 
@@ -24,8 +24,8 @@ func Client(r *http.Request) netip.Addr {
 	return address
 }
 
-// ExternalOrigin returns scheme and host as the client sees them. X-Forwarded fields count only from a trusted proxy. Of
-// several elements the first is the client's. Traefik writes wss as the scheme of a handshake.
+// ExternalOrigin returns scheme and host as the client sees them. It uses X-Forwarded fields only from a trusted proxy, and
+// their first element. Traefik sends wss as the scheme of a handshake.
 func ExternalOrigin(r *http.Request) (scheme, host string) {
 	scheme, host = "http", r.Host
 	if r.TLS != nil {
@@ -69,7 +69,7 @@ func ErrorStatus(err error) int {
 }
 
 // SuspendIdleTimeouts suspends the server's idle timeouts for the stream of an extended CONNECT (RFC 8441, RFC 9220).
-// Caddy takes a WebSocket that is silent for a minute for a stalled request body. The returned function restores them.
+// Caddy treats a WebSocket without data for a minute as a stalled request body. The returned function restores them.
 func SuspendIdleTimeouts(ctx context.Context) (restore func()) {
 	const never = 10 * 365 * 24 * time.Hour
 	reader, writer := caddyhttp.IdleTimeoutsFromContext(ctx)
