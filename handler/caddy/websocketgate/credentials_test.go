@@ -19,7 +19,7 @@ const everywhere = `
 
 var encodedKey = base64.RawURLEncoding.EncodeToString([]byte(testsite.GoodKey))
 
-func TestCredentialsInEveryPlace(t *testing.T) {
+func TestCredentialSources(t *testing.T) {
 	t.Parallel()
 	site, app := testsite.StartGate(t, everywhere)
 	for _, c := range []struct {
@@ -36,21 +36,21 @@ func TestCredentialsInEveryPlace(t *testing.T) {
 		{"subprotocol lines", "/ws/a/", "Sec-WebSocket-Protocol: app.v1\r\nSec-WebSocket-Protocol: key." + encodedKey, 101,
 			"on the second line"},
 		{"basic", "/ws/a/", "Authorization: Basic " + encodedKey, 401, "another scheme"},
-		{"Q12 both good", testsite.Keyed, "X-Api-Key: " + testsite.GoodKey, 400, "in two places"},
-		{"Q12 bad query", "/ws/a/?key=bad", "X-Api-Key: " + testsite.GoodKey, 400, "in two places"},
-		{"Q12 bad header", testsite.Keyed, "X-Api-Key: bad", 400, "in two places"},
+		{"query and header, both good", testsite.Keyed, "X-Api-Key: " + testsite.GoodKey, 400, "two credentials"},
+		{"bad query, good header", "/ws/a/?key=bad", "X-Api-Key: " + testsite.GoodKey, 400, "two credentials"},
+		{"good query, bad header", testsite.Keyed, "X-Api-Key: bad", 400, "two credentials"},
 		{"header twice", "/ws/a/", "X-Api-Key: " + testsite.GoodKey + "\r\nX-Api-Key: " + testsite.GoodKey, 400, "two lines"},
-		{"A12", "/ws/a/", "X-Api-Key: " + testsite.GoodKey + "\r\nConnection: X-Api-Key", 101, "Connection cannot take it away"},
-		{"Q15 twice", "/ws/a/", "Cookie: key=" + testsite.GoodKey + "; key=bad", 400, "one line, two cookies"},
-		{"Q15 lines", "/ws/a/", "Cookie: key=" + testsite.GoodKey + "\r\nCookie: key=" + testsite.GoodKey, 400, "two lines"},
-		{"Q15 case", "/ws/a/", "Cookie: Key=" + testsite.GoodKey, 401, "cookies have case"},
-		{"Q15 quoted", "/ws/a/", `Cookie: key="` + testsite.GoodKey + `"`, 401, "quotes belong to the value"},
-		{"Q14 twice", "/ws/a/", "Sec-WebSocket-Protocol: key." + testsite.GoodKey + ", key." + encodedKey, 400, "two elements"},
-		{"Q14 case", "/ws/a/", "Sec-WebSocket-Protocol: KEY." + testsite.GoodKey, 401, "another name"},
-		{"Q14 padded", "/ws/a/", "Sec-WebSocket-Protocol: key." + base64.URLEncoding.EncodeToString([]byte(testsite.GoodKey)) + "=", 401,
+		{"header that Connection lists", "/ws/a/", "X-Api-Key: " + testsite.GoodKey + "\r\nConnection: X-Api-Key", 101, "Connection does not remove a credential"},
+		{"two cookies in one line", "/ws/a/", "Cookie: key=" + testsite.GoodKey + "; key=bad", 400, "ambiguous"},
+		{"two Cookie lines", "/ws/a/", "Cookie: key=" + testsite.GoodKey + "\r\nCookie: key=" + testsite.GoodKey, 400, "two lines"},
+		{"cookie name in another case", "/ws/a/", "Cookie: Key=" + testsite.GoodKey, 401, "cookie names are case-sensitive"},
+		{"quoted cookie value", "/ws/a/", `Cookie: key="` + testsite.GoodKey + `"`, 401, "quotes belong to the value"},
+		{"two subprotocols with a key", "/ws/a/", "Sec-WebSocket-Protocol: key." + testsite.GoodKey + ", key." + encodedKey, 400, "two elements"},
+		{"subprotocol prefix in upper case", "/ws/a/", "Sec-WebSocket-Protocol: KEY." + testsite.GoodKey, 401, "another name"},
+		{"padded subprotocol", "/ws/a/", "Sec-WebSocket-Protocol: key." + base64.URLEncoding.EncodeToString([]byte(testsite.GoodKey)) + "=", 401,
 			"padding is no part of it"},
-		{"Q14 quoted", "/ws/a/", `Sec-WebSocket-Protocol: "key.` + testsite.GoodKey + `"`, 401, "no token is quoted"},
-		{"Q14 key first", "/ws/a/", "Sec-WebSocket-Protocol: key." + encodedKey + "\r\nSec-WebSocket-Protocol: app.v1", 101, "in any order"},
+		{"quoted subprotocol", "/ws/a/", `Sec-WebSocket-Protocol: "key.` + testsite.GoodKey + `"`, 401, "no token is quoted"},
+		{"subprotocol with the key first", "/ws/a/", "Sec-WebSocket-Protocol: key." + encodedKey + "\r\nSec-WebSocket-Protocol: app.v1", 101, "in any order"},
 		{"underscore", "/ws/a/", "X_Api_Key: " + testsite.GoodKey, 401, "Caddy drops such headers"},
 	} {
 		response := testsite.Exchange(t, site.Addr, testsite.Get(c.target, testsite.Upgrade+c.headers+"\r\n"))

@@ -53,8 +53,8 @@ func headerBlock(t *testing.T, server http.Handler, fields ...string) string {
 	}
 }
 
-// Rows of the corpus that no client library of HTTP/2 can write.
-func TestCorpusOfFrames(t *testing.T) {
+// Header blocks that no HTTP/2 client library can send.
+func TestHeaderBlocks(t *testing.T) {
 	testsite.WithExtendedConnect(t, func() {
 		site, app := testsite.StartGate(t, everywhere)
 		connect := []string{":method", "CONNECT", ":protocol", "websocket", ":scheme", "http", ":path", "/ws/a/", ":authority", "localhost",
@@ -65,13 +65,13 @@ func TestCorpusOfFrames(t *testing.T) {
 			status string
 			why    string
 		}{
-			{"A24", []string{":method", "GET", ":scheme", "http", ":path", testsite.Keyed, ":authority", "localhost",
+			{"Upgrade over HTTP/2", []string{":method", "GET", ":scheme", "http", ":path", testsite.Keyed, ":authority", "localhost",
 				"upgrade", "websocket", "connection", "upgrade"}, "400", "HTTP/2 has no Upgrade (RFC 9113, 8.2.2)"},
-			{"A23", []string{":method", "CONNECT", ":authority", "localhost"}, "405", "a tunnel"},
-			{"Q15 one crumb", append(connect, "cookie", "a=b", "cookie", "key="+testsite.GoodKey), "200", "crumbs are one Cookie (RFC 9113, 8.2.3)"},
-			{"Q15 two crumbs", append(connect, "cookie", "key="+testsite.GoodKey, "cookie", "key="+testsite.GoodKey), "400", "presented twice"},
-			{"H6", append(connect, "x-api-key", testsite.GoodKey, "host", "evil.example"), "reset", "two hosts"},
-			{"H5 two", append(connect, "x-api-key", testsite.GoodKey, "origin", "http://localhost", "origin", "http://localhost"), "400", "two origins"},
+			{"CONNECT without :protocol", []string{":method", "CONNECT", ":authority", "localhost"}, "405", "a tunnel"},
+			{"key in one of two Cookie fields", append(connect, "cookie", "a=b", "cookie", "key="+testsite.GoodKey), "200", "Cookie fields are joined (RFC 9113, 8.2.3)"},
+			{"key in two Cookie fields", append(connect, "cookie", "key="+testsite.GoodKey, "cookie", "key="+testsite.GoodKey), "400", "two credentials"},
+			{":authority and another Host", append(connect, "x-api-key", testsite.GoodKey, "host", "evil.example"), "reset", "two hosts"},
+			{"two Origin fields", append(connect, "x-api-key", testsite.GoodKey, "origin", "http://localhost", "origin", "http://localhost"), "400", "two origins"},
 			{"header twice", append(connect, "x-api-key", testsite.GoodKey, "x-api-key", "bad"), "400", "two lines"},
 			{"version", append(connect[:len(connect)-1:len(connect)-1], "12", "x-api-key", testsite.GoodKey), "426", "version 12"},
 		} {

@@ -19,13 +19,13 @@ func extendedConnects(t *testing.T, site *testsite.Site, app *testsite.Applicati
 		status                 int
 		outcome, why           string
 	}{
-		{"A20 no key", "/ws/a/", "websocket", 401, "key_missing", "the same rules as on HTTP/1.1"},
-		{"A20 wrong key", "/ws/a/?key=wrong", "websocket", 401, "key_unknown", "the same rules as on HTTP/1.1"},
+		{"no key", "/ws/a/", "websocket", 401, "key_missing", "the same rules as on HTTP/1.1"},
+		{"wrong key", "/ws/a/?key=wrong", "websocket", 401, "key_unknown", "the same rules as on HTTP/1.1"},
 		{"other route", "/ws/a/?key=" + testsite.OtherKey, "websocket", 403, "key_other_route", "the same rules as on HTTP/1.1"},
 		{"unlisted", "/elsewhere/?key=" + testsite.GoodKey, "websocket", 403, "unlisted", "the same rules as on HTTP/1.1"},
-		{"A22 case", testsite.Keyed, "WebSocket", 403, "unlisted", "the token has case"},
-		{"A22 other", testsite.Keyed, "connect-udp", 403, "unlisted", "another protocol"},
-		{"A22 webtransport", "/", "webtransport", 403, "unlisted", "another protocol, anywhere"},
+		{"protocol in mixed case", testsite.Keyed, "WebSocket", 403, "unlisted", "the token is case-sensitive"},
+		{"connect-udp", testsite.Keyed, "connect-udp", 403, "unlisted", "another protocol"},
+		{"webtransport", "/", "webtransport", 403, "unlisted", "another protocol, on any path"},
 	} {
 		s := open(t, c.target, c.protocol, nil)
 		if s.Status != c.status || s.Outcome != c.outcome {
@@ -53,9 +53,9 @@ func extendedConnects(t *testing.T, site *testsite.Site, app *testsite.Applicati
 	if len(seen) != 1 || seen[0].Header.Get("Daphne-Root-Path") != "" {
 		t.Errorf("the application saw %v", seen)
 	}
-	testsite.Eventually(t, "the end logged", func() bool { return len(site.Logs.With("WSDISCONNECT")) > 0 })
+	testsite.Eventually(t, "the end is logged", func() bool { return len(site.Logs.With("WSDISCONNECT")) > 0 })
 	if strings.Contains(testsite.LogWithoutProxy(site.Logs), testsite.GoodKey) {
-		t.Error("a key stands in the logs")
+		t.Error("the logs contain a key")
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// What operators leave out or write twice loads, since it may be meant; the log says why no socket opens.
-func TestMistakesAreTold(t *testing.T) {
+// Suspicious configurations load, since they may be intended. The log gives the reason why no socket opens.
+func TestRejectionsNameTheMistake(t *testing.T) {
 	t.Parallel()
 	app := testsite.StartApplication(t)
 	gateOf := func(route string) string {
@@ -51,7 +51,7 @@ func TestMistakesAreTold(t *testing.T) {
 }
 
 // A page that forgets the question mark puts its key into the path, which the log of the refusal shows.
-func TestKeyInThePathIsNotTold(t *testing.T) {
+func TestKeyInThePathIsNotLogged(t *testing.T) {
 	t.Parallel()
 	site, _ := testsite.StartGate(t, "")
 	for _, target := range []string{"/ws/a/key=" + testsite.GoodKey, "/ws/b/" + testsite.GoodKey} {

@@ -57,7 +57,7 @@ func TestMaxOpen(t *testing.T) {
 }
 
 // A route is what somebody wrote once, on however many addresses its site is; another site's of that name is another one.
-func TestMaxOpenOfSites(t *testing.T) {
+func TestMaxOpenPerSite(t *testing.T) {
 	t.Parallel()
 	address := testsite.StartEcho(t)
 	block := fmt.Sprintf("websocket_gate {\nroute chat /ws/chat/ {\nkey %s\nmax_open 1\n}\n}\nreverse_proxy %s\n", testsite.GoodKey, address)
@@ -89,7 +89,7 @@ func TestMaxOpenOfSites(t *testing.T) {
 }
 
 // A socket is closed when its key ends, when it is old enough, and when nothing is said on it.
-func TestSocketsEnd(t *testing.T) {
+func TestMaxAgeAndIdleTimeout(t *testing.T) {
 	t.Parallel()
 	app := testsite.StartApplication(t)
 	for name, c := range map[string]struct {

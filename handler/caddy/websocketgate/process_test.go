@@ -76,8 +76,8 @@ func TestStreamsInAProcess(t *testing.T) {
 	}
 }
 
-// Nothing of any key, ticket or cookie is in the log of a process at DEBUG, access and error lines of a site without any log
-// configuration of its own included, in the configuration, in what the admin API tells, or in the metrics (H8, H9).
+// No log line at DEBUG, configuration, response of the admin API, or metric contains a key, a ticket or a cookie. This includes
+// the access and error lines of a site without log configuration.
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
 	app := testsite.StartApplication(t)

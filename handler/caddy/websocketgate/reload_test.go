@@ -12,7 +12,7 @@ import (
 )
 
 // A reload that no longer has the key, or the route, closes what it opened; one that has both closes nothing of it.
-func TestReloadClosesTheRevoked(t *testing.T) {
+func TestReloadClosesRevokedSockets(t *testing.T) {
 	address := testsite.StartEcho(t)
 	config := func(key, route string) string {
 		return fmt.Sprintf(`
@@ -88,7 +88,7 @@ func TestReloadKeepsCounting(t *testing.T) {
 }
 
 // Sites that differ in nothing but their hosts and keys keep their sockets, whatever sites come, go, or change places.
-func TestReloadTellsSitesApart(t *testing.T) {
+func TestReloadKeepsSitesApart(t *testing.T) {
 	const thirdKey = "the-third-key-0123456789"
 	address := testsite.StartEcho(t)
 	config := func(sites ...string) string {
