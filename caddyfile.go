@@ -357,6 +357,7 @@ func parseMaxFrame(d *caddyfile.Dispenser, t *websockettunnel.Handler) error {
 //		manifest <file>...
 //		immutable <path pattern>...
 //		stamp html|css|js ... [integrity]
+//		unstamped <path pattern>...
 //		forget_before <RFC 3339 time>
 //		keep <duration> [<size>]
 //		keep_directory <path>
@@ -382,6 +383,7 @@ func parseVersionedAssets(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, 
 		list("manifest", "at least one value", &a.Manifest, nil),
 		list("immutable", "at least one path pattern, such as /static/vendor/* or *.woff2", &a.Immutable, checkPatterns("immutable")),
 		once("stamp", func(d *caddyfile.Dispenser) error { return parseStamp(d, a) }),
+		list("unstamped", "at least one path pattern, such as /static/leaflet/*", &a.Unstamped, checkPatterns("unstamped")),
 		once("forget_before", func(d *caddyfile.Dispenser) error { return parseForgetBefore(d, a) }),
 		once("keep", func(d *caddyfile.Dispenser) error { return parseKeep(d, a) }),
 		value("keep_directory", &a.KeepDirectory),

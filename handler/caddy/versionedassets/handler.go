@@ -91,6 +91,11 @@ type Handler struct {
 	// Whether stamped references in pages get an `integrity` attribute. Existing attributes stay. Default: false.
 	Integrity bool `json:"integrity,omitempty"`
 
+	// URL paths that are never stamped: references to them keep their URL, and pages under them pass unchanged. Scripts that
+	// look for a file by its name need this. Example: `/static/leaflet/*`. Files that an `ngsw.json` lists need no pattern.
+	// Requires `stamp`. Default: none.
+	Unstamped []string `json:"unstamped,omitempty"`
+
 	// Whether each response has a `Cache-Status` header with its file and the reason for its caching. For debugging.
 	// Default: false.
 	Explain bool `json:"explain,omitempty"`

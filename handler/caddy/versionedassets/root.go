@@ -114,7 +114,7 @@ func (a *Handler) treeConfig(r *Root, memory int64, logger *zap.Logger) (tree.Co
 		Root: root, Manifests: manifests, Memory: memory,
 		Settle: time.Duration(a.Settle), Vanished: time.Duration(a.Vanished), Poll: time.Duration(a.Poll),
 		Encode: a.handler.Encode, Logger: logger, Now: time.Now,
-		Prefix: r.Prefix, Immutable: a.Immutable, FollowLinks: a.Symlinks == linksFollow,
+		Prefix: r.Prefix, Immutable: a.Immutable, Unstamped: a.Unstamped, FollowLinks: a.Symlinks == linksFollow,
 	}
 	if len(a.Stamp) > 0 {
 		rewriter := &tree.Rewriter{
@@ -130,7 +130,7 @@ func (a *Handler) treeKey(directory string, config tree.Config) string {
 	key := fmt.Sprintf("%s %q %q %d %d %d %d %v %q %t %t", directory, config.Root, config.Manifests, config.Memory, a.Settle, a.Vanished,
 		a.Poll, config.Encode, a.Immutable, config.Archive != nil, config.FollowLinks)
 	if len(a.Stamp) > 0 {
-		key += fmt.Sprintf(" %q %q", a.Stamp, a.VersionQuery)
+		key += fmt.Sprintf(" %q %q %q %s", a.Stamp, a.VersionQuery, a.Unstamped, config.Prefix)
 	}
 	return key
 }

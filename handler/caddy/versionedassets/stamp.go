@@ -1,6 +1,7 @@
 package versionedassets
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -26,6 +27,9 @@ func (a *Handler) CheckStamp() error {
 	if a.Integrity && !slices.Contains(a.Stamp, StampHTML) {
 		return fmt.Errorf("stamp: integrity needs html, got %q", a.Stamp)
 	}
+	if len(a.Unstamped) > 0 && len(a.Stamp) == 0 {
+		return errors.New("unstamped has no effect without stamp: add `stamp html`, or remove it")
+	}
 	return nil
 }
 
@@ -39,7 +43,7 @@ func (a *Handler) newPages() *pages.Stamper {
 	}
 	return pages.New(pages.Config{
 		Sites: a.handler.Sites, VersionQuery: a.VersionQuery, Styles: a.Stamps(StampCSS), Scripts: a.Stamps(StampJS),
-		AddIntegrity: a.Integrity, ForgetBefore: a.ForgetBefore,
+		AddIntegrity: a.Integrity, Unstamped: a.Unstamped, ForgetBefore: a.ForgetBefore,
 		OriginalURL: request.OriginalURL,
 		Scheme:      func(r *http.Request) string { scheme, _ := request.ExternalOrigin(r); return scheme },
 	})

@@ -55,6 +55,9 @@ func (a *Handler) checkPatterns() error {
 	if err := tree.Patterns(a.Immutable).Check(); err != nil {
 		return fmt.Errorf("immutable: %w", err)
 	}
+	if err := tree.Patterns(a.Unstamped).Check(); err != nil {
+		return fmt.Errorf("unstamped: %w", err)
+	}
 	if err := tree.Patterns(a.Hide).Check(); err != nil {
 		return fmt.Errorf("hide: %w", err)
 	}

@@ -63,6 +63,16 @@ func isRelated(output string, names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { _, ok := inserted(output, name); return ok })
 }
 
+// LooksVersioned reports a name that seems to hold the hash of a build tool. It is no evidence of that.
+func LooksVersioned(name string) bool {
+	for token := range nameTokens(name) {
+		if standsOut(token) {
+			return true
+		}
+	}
+	return false
+}
+
 // inserted is what stands between the stem that an output has of its source and the extension: "12c19cb3.chunk" of
 // main.12c19cb3.chunk.js, for main.ts. It is false of an output of another name.
 func inserted(output, name string) (string, bool) {

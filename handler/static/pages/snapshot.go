@@ -94,10 +94,11 @@ func (s *snapshot) integrity(urlPath, present string, add bool) (string, bool) {
 		return "", false
 	}
 	stamped := file.Stamped()
-	if present == "" {
-		return stamped.Integrity(), add
+	if present == "" { // a URL that pins no bytes may have other bytes when the browser requests it
+		_, isVersioned := catalog.Version(rest)
+		return stamped.Integrity(), add && (isVersioned || file.Evidence.Kind == tree.ByDigest)
 	}
-	if stamped == file || present == stamped.Integrity() || !stamp.Pins(present, file.Content) {
+	if _, isVersioned := catalog.Version(rest); !isVersioned || stamped == file || present == stamped.Integrity() || !stamp.Pins(present, file.Content) {
 		return "", false
 	}
 	return stamped.Integrity(), true

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
 // Config configures a [Stamper].
@@ -20,6 +21,8 @@ type Config struct {
 	Styles, Scripts bool
 	// AddIntegrity adds an integrity attribute to stamped scripts and stylesheets without one.
 	AddIntegrity bool
+	// Unstamped matches the URL paths of pages that pass as they are.
+	Unstamped tree.Patterns
 	// ForgetBefore is when browsers last had to clear their caches. Zero: never.
 	ForgetBefore time.Time
 	// OriginalURL returns the URL that the client requested, before any rewrite.
@@ -58,6 +61,15 @@ func (s *Stamper) await(ctx context.Context) {
 	}
 }
 
+// isUnstamped reports a page that must pass as it is.
+func (s *Stamper) isUnstamped(now *snapshot, r *http.Request) bool {
+	if len(s.Unstamped) > 0 && s.Unstamped.Match(s.OriginalURL(r).Path) {
+		return true
+	}
+	catalog, rest := now.find(r.URL.Path)
+	return catalog != nil && catalog.IsUnstamped(rest)
+}
+
 // Serve calls handle and stamps its response if that is a page. It panics with [http.ErrAbortHandler] if a page could not be
 // written to its end: the client must not take a part of it for the whole.
 func (s *Stamper) Serve(w http.ResponseWriter, r *http.Request, handle func(http.ResponseWriter, *http.Request) error) error {
@@ -68,6 +80,9 @@ func (s *Stamper) Serve(w http.ResponseWriter, r *http.Request, handle func(http
 	if !current.complete() {
 		s.await(r.Context())
 		current = s.now()
+	}
+	if s.isUnstamped(current, r) {
+		return handle(w, r)
 	}
 	page := &writer{ResponseWriter: w, stamper: s, request: r, snapshot: current, forgets: s.mustForget(r)}
 	defer page.abandon()

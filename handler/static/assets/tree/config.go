@@ -44,6 +44,8 @@ type Config struct {
 	Prefix string
 	// Immutable matches the URL paths whose content never changes, as the operator says.
 	Immutable Patterns
+	// Unstamped matches the URL paths that references must name without a version.
+	Unstamped Patterns
 	Logger    *zap.Logger
 	Now       func() time.Time
 }

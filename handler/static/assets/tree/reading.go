@@ -139,7 +139,8 @@ func (t *Tree) scan(ctx context.Context, dir *directory, entries walkedTree, par
 	var reporting sync.Mutex
 	s := &scanner{
 		dir: dir, previous: t.catalog.Load(), memory: t.Config.Memory, rewrite: t.Config.Rewrite,
-		named: len(t.Config.Manifests) > 0, now: t.Config.Now(), fresh: t.fresh, partial: partial, progress: t.progress, every: progressEvery,
+		unstamped: unstamped{prefix: t.Config.Prefix, patterns: t.Config.Unstamped},
+		named:     len(t.Config.Manifests) > 0, now: t.Config.Now(), fresh: t.fresh, partial: partial, progress: t.progress, every: progressEvery,
 		report: func(path string, err error) {
 			reporting.Lock()
 			defer reporting.Unlock()

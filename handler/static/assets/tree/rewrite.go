@@ -73,10 +73,10 @@ func (f *File) Stamped() *File {
 	return f
 }
 
-// Version is the version of a file, for references to it. A file whose name is a version has none.
+// Version is the version of a file, for references to it. A file whose name holds a version has none.
 func (c *Catalog) Version(path string) (string, bool) {
 	file := c.files[path]
-	if file == nil || file.Evidence.Kind != NoEvidence {
+	if file == nil || !c.isStampable(file) {
 		return "", false
 	}
 	return file.Stamped().version(), true

@@ -37,7 +37,8 @@ type scanner struct {
 	memory    int64
 	report    func(path string, err error)
 	rewrite   Rewrite // nil: no stamped forms
-	named     bool    // the operator named the manifests
+	unstamped unstamped
+	named     bool // the operator named the manifests
 	now       time.Time
 	fresh     map[string]bool // files that were read too soon after a change, and may have changed again
 	partial   bool            // a file that is being written stays as it was, instead of stopping the scan
@@ -62,9 +63,10 @@ func (s *scanner) scan(ctx context.Context, entries []entry) (*Catalog, error) {
 	if err := s.readFilesOf(ctx, entries); err != nil {
 		return nil, err
 	}
-	catalog := &Catalog{files: s.files, Dir: s.dir, manifests: s.manifests}
+	catalog := &Catalog{files: s.files, Dir: s.dir, manifests: s.manifests, unstamped: s.unstamped}
+	catalog.index()
+	catalog.readHashTables()
 	if s.rewrite != nil {
-		catalog.index()
 		catalog.stamp(s.rewrite)
 	}
 	catalog.finish()
