@@ -1,6 +1,6 @@
 //go:build !linux
 
-package assets
+package tree
 
 // silentFileSystem is not known here: `poll` is for directories that others write to.
 func silentFileSystem(string) (string, bool) { return "", false }

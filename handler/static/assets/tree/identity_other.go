@@ -1,6 +1,6 @@
 //go:build !linux && !darwin && !freebsd && !netbsd
 
-package assets
+package tree
 
 import (
 	"io/fs"
