@@ -7,11 +7,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/scan2food/usher/handler/static/pages"
 	"github.com/scan2food/usher/internal/testsite"
-	"github.com/scan2food/usher/internal/testwait"
 )
 
 const generationSite = `
@@ -150,14 +148,4 @@ func TestGenerationEndpoint(t *testing.T) {
 		response, generation := read("If-None-Match", etag)
 		return response.StatusCode == 200 && generation != first
 	})
-}
-
-func receive[T any](t *testing.T, from chan T) (value T) {
-	t.Helper()
-	select {
-	case value = <-from:
-	case <-time.After(testwait.Limit):
-		t.Fatalf("nothing came in %s", testwait.Limit)
-	}
-	return value
 }
