@@ -29,12 +29,12 @@ var loaded lifecycle.PerServer[*Logs]
 // New returns the logs of a gate that is being provisioned. It has the server consult the request's list of loggers for the
 // error log too. Without an access log the server would not.
 func New(ctx caddy.Context) *Logs {
-	l := &Logs{errorLog: ctx.Logger(logName("http.log.error")), server: lifecycle.Server(ctx)}
+	l := &Logs{errorLog: lifecycle.Logger(ctx, "http.log.error"), server: lifecycle.Server(ctx)}
 	if l.server == nil {
 		return l
 	}
 	if hasAccessLog(l.server) {
-		l.accessLog = ctx.Logger(logName("http.log.access"))
+		l.accessLog = lifecycle.Logger(ctx, "http.log.access")
 	}
 	if l.server.Logs == nil {
 		l.server.Logs = new(caddyhttp.ServerLogConfig)
@@ -68,12 +68,4 @@ func GatesOf(server *caddyhttp.Server) iter.Seq[*gate.Gate] {
 			}
 		}
 	}
-}
-
-// logName is a module of that ID and nothing else: Caddy routes logs by module.
-type logName string
-
-// CaddyModule implements caddy.Module.
-func (n logName) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: caddy.ModuleID(n), New: func() caddy.Module { return n }}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy/fastcgi"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
+
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
 )
 
@@ -21,7 +22,7 @@ func StillShowing(ctx caddy.Context, own caddyhttp.MiddlewareHandler, forwards b
 	showing := showingLoggers{gate: own, forwards: forwards}
 	showing.collect(server.Routes)
 	return slices.DeleteFunc(showing.names, func(name string) bool {
-		return !showsCredentials(ctx.Logger(logName(name)))
+		return !showsCredentials(lifecycle.Logger(ctx, caddy.ModuleID(name)))
 	})
 }
 
