@@ -29,6 +29,9 @@ import (
 // processConfig is the environment variable with the name of a process's configuration file.
 const processConfig = "USHER_TEST_CONFIG"
 
+// loadedMessage is printed when a process has loaded its configuration.
+const loadedMessage = "test configuration loaded"
+
 // Main runs the tests of a package. In a process that StartTunnelProcess or StartSecureProcess started it runs Caddy instead.
 // TestMain must call it.
 func Main(m *testing.M) {
@@ -45,6 +48,7 @@ func Main(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	fmt.Fprintln(os.Stderr, loadedMessage)
 	select {}
 }
 
@@ -101,7 +105,8 @@ func StartTunnelProcess(t *testing.T, application, options string) *Process {
 	return p
 }
 
-// Run starts the process with a configuration and waits until it listens.
+// Run starts the process with a configuration and waits until Caddy has started. Caddy listens earlier, but its own start races
+// with a TLS handshake.
 func (p *Process) Run(t *testing.T, config []byte, env ...string) {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "config.json")
@@ -110,20 +115,14 @@ func (p *Process) Run(t *testing.T, config []byte, env ...string) {
 	}
 	p.Command = exec.Command(os.Args[0])
 	p.Command.Env = append(append(os.Environ(), processConfig+"="+name, "XDG_DATA_HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir()), env...)
-	p.Command.Env = append(p.Command.Env, "GORACE=exitcode=0") // Caddy's own start races with the first TLS handshake
+	p.Command.Env = append(p.Command.Env, "GORACE=exitcode=0") // a reload of Caddy races with TLS handshakes
 	p.Command.Stderr = &p.Stderr
 	if err := p.Command.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() { p.Stopped <- p.Command.Wait() }()
 	t.Cleanup(func() { _ = p.Command.Process.Kill() })
-	Eventually(t, "Caddy listens", func() bool {
-		conn, err := net.Dial("tcp", p.Addr)
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	})
+	Eventually(t, "Caddy has started", func() bool { return strings.Contains(p.Stderr.String(), loadedMessage) })
 }
 
 // nextPort counts ports below the kernel's ephemeral range, so that no other test gets the port of a process that is starting.

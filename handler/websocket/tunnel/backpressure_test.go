@@ -13,15 +13,27 @@ import (
 // answerPings is an application that answers pings, and passes all other frames to a channel.
 func answerPings(c *appConn) {
 	for {
-		got := make([]byte, 6+tokenLength)
-		if _, err := io.ReadFull(c.Reader, got); err != nil {
+		if _, err := io.ReadFull(c.Reader, make([]byte, 2)); err != nil {
 			return
 		}
-		for i := range tokenLength {
-			got[6+i] ^= got[2+i%4]
+		if err := answerPing(c); err != nil {
+			return
 		}
-		_, _ = c.Conn.Write(frame(finPong, false, got[6:]))
 	}
+}
+
+// answerPing reads a ping whose first two bytes were read, and writes the pong.
+func answerPing(c *appConn) error {
+	var rest [4 + tokenLength]byte
+	if _, err := io.ReadFull(c.Reader, rest[:]); err != nil {
+		return err
+	}
+	mask, token := rest[:4], rest[4:]
+	for i := range token {
+		token[i] ^= mask[i%4]
+	}
+	_, err := c.Conn.Write(frame(finPong, false, token))
+	return err
 }
 
 // TestPingSparesPausedClients has a client pause while the application sends more than the connections hold. The application cannot
@@ -53,7 +65,13 @@ func TestPingSparesPausedClients(t *testing.T) {
 				break
 			}
 			pings++
-			_, _ = io.ReadFull(client, make([]byte, tokenLength))
+			token := make([]byte, tokenLength)
+			if _, err := io.ReadFull(client, token); err != nil {
+				t.Fatalf("the ping did not come: %v", err)
+			}
+			if _, err := client.Write(frame(finPong, true, token)); err != nil {
+				t.Fatalf("the socket ended: %v", err)
+			}
 		}
 		rest := make([]byte, len(message)-2)
 		if _, err := io.ReadFull(client, rest); err != nil || !bytes.Equal(rest, message[2:]) {
@@ -82,7 +100,10 @@ func TestPingSparesPausedApplications(t *testing.T) {
 				if head[0] != finPing {
 					break
 				}
-				_, _ = io.ReadFull(c.Reader, make([]byte, 4+tokenLength))
+				if err := answerPing(c); err != nil {
+					came <- err
+					return
+				}
 			}
 			if _, err := io.ReadFull(c.Reader, make([]byte, len(message)-2)); err != nil {
 				came <- err

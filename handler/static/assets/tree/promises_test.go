@@ -75,6 +75,7 @@ func (v *vouchedTree) restart(t *testing.T) { v.start(t, v.StillTree) }
 // readQuiet reads the tree, and again after the second time of settle.
 func (v *vouchedTree) readQuiet() {
 	v.Read()
+	v.Background().Wait()
 	v.Now = v.Now.Add(tree.DefaultVanished)
 	v.PromiseWaiting(context.Background())
 }
@@ -306,6 +307,7 @@ func TestArchivedNames(t *testing.T) {
 	v.Now = v.Now.Add(time.Minute)
 	for range 2 {
 		v.Read()
+		v.Background().Wait()
 		v.Now = v.Now.Add(time.Minute)
 	}
 	if got := v.cacheControl(byManifest); got != cacheForever {
@@ -318,6 +320,7 @@ func TestArchivedNames(t *testing.T) {
 	for range 2 {
 		v.Now = v.Now.Add(time.Minute)
 		v.Read()
+		v.Background().Wait()
 	}
 	if got := v.cacheControl(byManifest); got != "no-cache" {
 		t.Errorf("from the archive, after other content: %q, want no-cache", got)
