@@ -117,12 +117,14 @@ func (p *Process) Run(t *testing.T, config []byte, env ...string) {
 	p.Command.Env = append(append(os.Environ(), processConfig+"="+name, "XDG_DATA_HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir()), env...)
 	p.Command.Env = append(p.Command.Env, "GORACE=exitcode=0") // a reload of Caddy races with TLS handshakes
 	p.Command.Stderr = &p.Stderr
+	starts := func() int { return strings.Count(p.Stderr.String(), loadedMessage) }
+	before := starts()
 	if err := p.Command.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() { p.Stopped <- p.Command.Wait() }()
 	t.Cleanup(func() { _ = p.Command.Process.Kill() })
-	Eventually(t, "Caddy has started", func() bool { return strings.Contains(p.Stderr.String(), loadedMessage) })
+	Eventually(t, "Caddy has started", func() bool { return starts() > before })
 }
 
 // nextPort counts ports below the kernel's ephemeral range, so that no other test gets the port of a process that is starting.

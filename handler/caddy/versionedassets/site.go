@@ -27,17 +27,16 @@ func archiveName(r *servedRoot) string {
 	return name
 }
 
-// siteOf is what URLs of a site begin with: its hosts, and its ports unless they are those of HTTP and HTTPS. A site of every host
-// has its ports alone.
+// siteOf identifies a site by its hosts, on whatever port: two processes of one site behind a load balancer share an archive. A site
+// of every host is identified by its ports, unless they are those of HTTP and HTTPS.
 func siteOf(server *caddyhttp.Server) string {
 	if server == nil {
 		return "any"
 	}
-	hosts := lifecycle.Hosts(server)
-	if len(hosts) == 0 {
-		hosts = []string{"any"}
+	if hosts := lifecycle.Hosts(server); len(hosts) > 0 {
+		return strings.Join(hosts, "+")
 	}
-	site := strings.Join(hosts, "+")
+	site := "any"
 	for _, listen := range slices.Sorted(slices.Values(server.Listen)) {
 		address, err := caddy.ParseNetworkAddress(listen)
 		switch {

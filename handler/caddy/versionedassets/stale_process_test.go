@@ -5,7 +5,6 @@ package versionedassets_test
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -21,9 +20,8 @@ func assetProcess(t *testing.T, root string) *testsite.Process {
 	t.Helper()
 	p := &testsite.Process{Addr: testsite.FreeAddress(t), Admin: testsite.FreeAddress(t), Stopped: make(chan error, 1)}
 	p.Config = func(words string) string {
-		_, port, _ := net.SplitHostPort(p.Addr)
-		return fmt.Sprintf("{\nadmin %s\npersist_config off\nmetrics\n}\nhttp://:%s {\nbind 127.0.0.1\nversioned_assets {\nserve /static/ %s\n"+
-			"settle 50ms 100ms\n%s\n}\n}", p.Admin, port, root, words)
+		return fmt.Sprintf("{\nadmin %s\npersist_config off\nmetrics\n}\nhttp://%s {\nversioned_assets {\nserve /static/ %s\n"+
+			"settle 50ms 100ms\n%s\n}\n}", p.Admin, p.Addr, root, words)
 	}
 	return p
 }
@@ -81,8 +79,8 @@ func TestStaleVersionOverReload(t *testing.T) {
 	}
 }
 
-// In a rolling restart two processes serve one directory and keep what is replaced in another. Whoever is asked, before and
-// after, has the chunks of all releases.
+// In a rolling restart two processes of a site listen on different ports, and share an archive. Both serve the chunks of all
+// releases, before and after the restart.
 func TestRollingRestart(t *testing.T) {
 	t.Parallel()
 	root, data := filepath.Join(t.TempDir(), "static"), t.TempDir()

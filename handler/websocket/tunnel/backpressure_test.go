@@ -51,9 +51,9 @@ func TestPingSparesPausedClients(t *testing.T) {
 		}
 		_, _ = io.Copy(io.Discard, c.Reader)
 	})
-	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Ping: 10 * testTick, WriteTimeout: time.Minute}, false)
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Ping: 60 * testTick, WriteTimeout: time.Minute}, false)
 	client := site.open(t)
-	time.Sleep(60 * testTick)
+	time.Sleep(150 * testTick)
 	pings := 0
 	for range messages {
 		got := make([]byte, 2)
@@ -89,7 +89,7 @@ func TestPingSparesPausedApplications(t *testing.T) {
 	came := make(chan error, 1)
 	app := startApp(t, "tcp", func(c *appConn) {
 		c.accept()
-		time.Sleep(60 * testTick)
+		time.Sleep(150 * testTick)
 		for range messages {
 			head := make([]byte, 2)
 			for {
@@ -112,7 +112,7 @@ func TestPingSparesPausedApplications(t *testing.T) {
 		}
 		came <- nil
 	})
-	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Ping: 10 * testTick, WriteTimeout: time.Minute}, false)
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Ping: 60 * testTick, WriteTimeout: time.Minute}, false)
 	client := site.open(t)
 	for range messages {
 		if _, err := client.Write(message); err != nil {
