@@ -48,7 +48,7 @@ func refusing(t *testing.T, closer *Closer) (dial func() (net.Conn, *http.Respon
 func TestCloser(t *testing.T) {
 	t.Parallel()
 	want := closeFrame(4401, "key_missing: no key")
-	const never, soonOver = time.Hour, 20 * time.Millisecond
+	const never, soonOver = time.Hour, 500 * time.Millisecond
 	for _, c := range []struct {
 		name    string
 		answer  []byte // what the client sends after the Close frame
