@@ -19,7 +19,7 @@ type snapshot struct {
 	catalogs []*tree.Catalog // of the sites; nil for a directory that has not been read yet
 	// generation identifies the catalogs. It is a part of the entity tags of pages, since other assets make another page.
 	generation string
-	rewriter   *stamp.Stamper
+	rewriter   *stamp.Rewriter
 }
 
 // now returns the present snapshot.

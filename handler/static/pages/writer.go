@@ -22,10 +22,10 @@ type writer struct {
 
 	state   state
 	status  int
-	page    *stamp.Page // of a response that is stamped
-	decoder *decoder    // of a compressed response that may be a page
-	seen    []byte      // the first bytes of the body, while they do not tell what it is
-	raw     []byte      // the same, as the handler wrote them, if they are compressed
+	page    *stamp.PageWriter // of a response that is stamped
+	decoder *decoder          // of a compressed response that may be a page
+	seen    []byte            // the first bytes of the body, while they do not tell what it is
+	raw     []byte            // the same, as the handler wrote them, if they are compressed
 }
 
 // state is how far a response was decided.
@@ -227,7 +227,7 @@ func (w *writer) begin(isPage bool) error {
 	w.state = stamping
 	w.changeHeader(w.Header())
 	w.ResponseWriter.WriteHeader(w.status)
-	w.page = w.snapshot.rewriter.Page(w.ResponseWriter, w.location())
+	w.page = w.snapshot.rewriter.PageWriter(w.ResponseWriter, w.location())
 	_, err := w.page.Write(seen)
 	return err
 }

@@ -1,7 +1,9 @@
-// Package stamp knows which version each reference in a page, a stylesheet or a script names, and puts it there.
+// Package stamp adds the version of the referenced file to references in HTML, CSS and JavaScript.
 //
-// A [Stamper] is told which version a path has. [Page] rewrites HTML as it passes, in bounded memory;
-// [Stamper.Style] and [Stamper.Script] rewrite files that are held in memory; [Stamper.Files] does so for all files of a
-// site, in such an order that a file's version covers what it refers to. Every byte that is not part of a reference to a
-// served asset stays as it was, and where it is not certain what a reader will make of the bytes, they stay too.
+// A [Rewriter] takes the versions from a function. [Rewriter.PageWriter] rewrites HTML while it is written, in bounded memory.
+// [Rewriter.Style] and [Rewriter.Script] rewrite one file in memory. [Rewriter.Files] rewrites all files of a site, so that the
+// version of a file changes with the files that it refers to.
+//
+// Bytes that are no part of a reference to a served file stay unchanged. A reference also stays unchanged if its meaning is
+// uncertain, for example because the markup around it is ambiguous.
 package stamp

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestOrder(t *testing.T) {
+func TestDependencyGroups(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name       string
@@ -18,23 +18,23 @@ func TestOrder(t *testing.T) {
 		{"none", nil, "[]", "no files"},
 		{"chain", map[string][]string{"a": {"b"}, "b": {"c"}, "c": nil}, "[[c] [b] [a]]", "what is referred to comes first"},
 		{"diamond", map[string][]string{"a": {"b", "c"}, "b": {"d"}, "c": {"d"}, "d": nil}, "[[d] [b] [c] [a]]", "once each"},
-		{"circle", map[string][]string{"a": {"b"}, "b": {"c"}, "c": {"b"}}, "[[b c] [a]]", "one group"},
-		{"two circles", map[string][]string{"a": {"b"}, "b": {"a", "c"}, "c": {"d"}, "d": {"c"}}, "[[c d] [a b]]", "one after the other"},
+		{"cycle", map[string][]string{"a": {"b"}, "b": {"c"}, "c": {"b"}}, "[[b c] [a]]", "one group"},
+		{"two cycles", map[string][]string{"a": {"b"}, "b": {"a", "c"}, "c": {"d"}, "d": {"c"}}, "[[c d] [a b]]", "one after the other"},
 		{"others", map[string][]string{"a": {"x", "a"}}, "[[a]]", "only files count"},
 	} {
-		if got := fmt.Sprint(Order(c.references)); got != c.want {
-			t.Errorf("Order(%s) = %s, want %s (%s)", c.name, got, c.want, c.why)
+		if got := fmt.Sprint(dependencyGroups(c.references)); got != c.want {
+			t.Errorf("dependencyGroups(%s) = %s, want %s (%s)", c.name, got, c.want, c.why)
 		}
 	}
 }
 
-func TestOrderOfALongChain(t *testing.T) {
+func TestDependencyGroupsOfALongChain(t *testing.T) {
 	t.Parallel()
 	references := map[string][]string{}
 	for i := range 50_000 {
 		references[fmt.Sprintf("%06d", i)] = []string{fmt.Sprintf("%06d", i+1)}
 	}
-	if groups := Order(references); len(groups) != 50_000 || groups[0][0] != "049999" {
+	if groups := dependencyGroups(references); len(groups) != 50_000 || groups[0][0] != "049999" {
 		t.Errorf("%d groups, first %v", len(groups), groups[0])
 	}
 }
@@ -65,7 +65,7 @@ func TestFiles(t *testing.T) {
 	t.Parallel()
 	before, after := site("1"), site("2")
 	for path, stamped := range before {
-		if !stamped.Circle && stamped.Version != digest(stamped.Content) {
+		if !stamped.InCycle && stamped.Version != digest(stamped.Content) {
 			t.Errorf("the version of %s is not the digest of what is served", path)
 		}
 		changes := strings.HasSuffix(path, ".css") && path != "/static/plain.css"
@@ -75,15 +75,15 @@ func TestFiles(t *testing.T) {
 	}
 	for _, c := range []struct {
 		path, content string
-		circle        bool
+		cycle         bool
 	}{
 		{"/static/main.css", "@import 'part.css?v=" + before["/static/part.css"].Version + "';", false},
 		{"/static/one.css", "@import 'two.css?v=" + before["/static/two.css"].Version + "';", true},
 		{"/static/two.css", "@import 'one.css?v=" + before["/static/two.css"].Version + "';a{b:url(logo.png?v=1)}", true},
 		{"/static/worker.js", "importScripts('/static/worker.js?v=" + before["/static/worker.js"].Version + "')", true},
 	} {
-		if got := before[c.path]; string(got.Content) != c.content || got.Circle != c.circle {
-			t.Errorf("%s = %s (circle: %v), want %s", c.path, got.Content, got.Circle, c.content)
+		if got := before[c.path]; string(got.Content) != c.content || got.InCycle != c.cycle {
+			t.Errorf("%s = %s (cycle: %v), want %s", c.path, got.Content, got.InCycle, c.content)
 		}
 	}
 }

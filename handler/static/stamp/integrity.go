@@ -1,34 +1,83 @@
 package stamp
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
 	"strings"
+
+	"github.com/scan2food/usher/handler/static/stamp/ascii"
+	"github.com/scan2food/usher/handler/static/stamp/markup"
 )
 
-// Pins reports whether the value of an integrity attribute is true of content: of the hashes with the strongest
-// algorithm, one is (Subresource Integrity, 3.3.4). A value without any hash pins nothing.
+// integrity is the change of an element's integrity attribute.
+type integrity struct {
+	value          string
+	replaces, adds bool
+}
+
+// integrityOf returns the change for an element with a src or href attribute. An attribute is added only if the URL names no
+// host. A URL that names a host may be of another origin, where a script with integrity needs crossorigin and a CORS response.
+func (p *PageWriter) integrityOf(tag *markup.Tag, resource resource) integrity {
+	if p.rewriter.Integrity == nil || !resource.hasIntegrity {
+		return integrity{}
+	}
+	source, ok := tag.Find(markup.SrcAttribute)
+	if !ok {
+		source, ok = tag.Find(markup.HrefAttribute)
+	}
+	if !ok {
+		return integrity{}
+	}
+	value := tag.Value(source)
+	if value == nil {
+		return integrity{}
+	}
+	ref, ok := p.rewriter.resolve(value.Text, p.base, &p.memory)
+	if !ok {
+		return integrity{}
+	}
+	namesHost := p.base.namesHost || len(bytes.TrimLeft(value.Text[:ref.pathStart], whitespace)) > 0
+	_, has := tag.Find(markup.IntegrityAttribute)
+	path, present := string(ref.path), string(ascii.TrimSpace(tag.Text(markup.IntegrityAttribute)))
+	wanted, ok := p.rewriter.Integrity(path, present)
+	if !ok || wanted == present || !isHash(wanted) {
+		return integrity{}
+	}
+	return integrity{value: wanted, replaces: has, adds: !has && !namesHost}
+}
+
+// replaceIntegrity replaces the value of an integrity attribute.
+func (p *PageWriter) replaceIntegrity(a markup.Attribute, data []byte, value string) {
+	if a.Bare {
+		value = `="` + value + `"`
+	}
+	p.apply(data, edit{a.Start, a.End, []byte(value)})
+}
+
+// Pins reports whether content matches the value of an integrity attribute: one of the hashes with the strongest algorithm
+// must match. A value without a known hash matches no content here, although browsers accept any (Subresource Integrity, 3.3.4).
 func Pins(integrity string, content []byte) bool {
-	strongest, pinned := 0, false
-	for _, word := range strings.Fields(integrity) {
-		word, _, _ = strings.Cut(word, "?")
-		algorithm, digest, _ := strings.Cut(word, "-")
-		strength, sum := hash(algorithm, content)
+	strongest, matches := 0, false
+	for _, hash := range strings.Fields(integrity) {
+		hash, _, _ = strings.Cut(hash, "?")
+		algorithm, digest, _ := strings.Cut(hash, "-")
+		strength, sum := sumOf(algorithm, content)
 		if strength == 0 || strength < strongest {
 			continue
 		}
 		if strength > strongest {
-			strongest, pinned = strength, false
+			strongest, matches = strength, false
 		}
 		digest = strings.NewReplacer("-", "+", "_", "/").Replace(digest)
-		pinned = pinned || strings.TrimRight(digest, "=") == base64.RawStdEncoding.EncodeToString(sum)
+		matches = matches || strings.TrimRight(digest, "=") == base64.RawStdEncoding.EncodeToString(sum)
 	}
-	return pinned
+	return matches
 }
 
-// hash is the digest by an algorithm that browsers know, and its rank among them.
-func hash(algorithm string, content []byte) (strength int, sum []byte) {
+// sumOf returns the digest of content and the rank of the algorithm. Strength is 0 for an algorithm that browsers do not know.
+func sumOf(algorithm string, content []byte) (strength int, sum []byte) {
 	switch strings.ToLower(algorithm) {
 	case "sha256":
 		sum := sha256.Sum256(content)
@@ -43,11 +92,11 @@ func hash(algorithm string, content []byte) (strength int, sum []byte) {
 	return 0, nil
 }
 
-// isPin reports whether a value is one hash, which needs no quotes.
-func isPin(value string) bool {
+// isHash reports whether a value is a single hash, which needs no quotes in HTML.
+func isHash(value string) bool {
 	for i := range len(value) {
 		switch c := value[i]; {
-		case isLetter(c), isDigit(c), c == '-', c == '+', c == '/', c == '=':
+		case ascii.IsLetter(c), ascii.IsDigit(c), c == '-', c == '+', c == '/', c == '=':
 		default:
 			return false
 		}

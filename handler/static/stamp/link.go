@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Link is the value of a Link header field (RFC 8288) of the page that is served at a URL, with the versions of what it
-// preloads: what is preloaded must be asked for under the URL that the page names. What it cannot read stays.
-func (s *Stamper) Link(value string, at *url.URL) string {
+// Link stamps the value of a Link header field (RFC 8288) of the page that is served at a URL. A preload must name the URL that
+// the page requests, so it gets the same version. Parts of the value that cannot be parsed stay unchanged.
+func (r *Rewriter) Link(value string, at *url.URL) string {
 	var out strings.Builder
 	var memory scratch
 	location := locationOf(at)
@@ -23,12 +23,11 @@ func (s *Stamper) Link(value string, at *url.URL) string {
 		}
 		target, after := rest[start+1:start+length], rest[start+length:]
 		out.WriteString(rest[:start+1])
-		edit, ok := edit{}, false
-		if s.linkLoads(parametersOf(after)) {
-			edit, ok = s.stamp([]byte(target), location, plainAmpersand, &memory)
-		}
-		if ok {
-			target = target[:edit.start] + string(edit.with) + target[edit.end:]
+		parameters, _, _ := strings.Cut(after, "<")
+		if r.isLoadedLink(parameters) {
+			if e, ok := r.stamp([]byte(target), location, plainAmpersand, &memory); ok {
+				target = target[:e.start] + string(e.with) + target[e.end:]
+			}
 		}
 		out.WriteString(target)
 		rest = after
@@ -40,28 +39,22 @@ func (s *Stamper) Link(value string, at *url.URL) string {
 	return out.String()
 }
 
-// parametersOf is what stands between a target and the next one.
-func parametersOf(after string) string {
-	parameters, _, _ := strings.Cut(after, "<")
-	return parameters
-}
-
-// linkLoads reports a link that names what pages ask for under a version.
-func (s *Stamper) linkLoads(parameters string) bool {
-	var preload, stylesheet bool
+// isLoadedLink reports whether a link with these parameters names a file that pages request with a version.
+func (r *Rewriter) isLoadedLink(parameters string) bool {
+	var isPreload, isStylesheet bool
 	destination := ""
 	for parameter := range strings.SplitSeq(parameters, ";") {
 		name, value, _ := strings.Cut(strings.Trim(parameter, " \t>,"), "=")
 		value = strings.ToLower(strings.Trim(value, `"`))
 		switch strings.ToLower(name) {
 		case "rel":
-			for word := range strings.FieldsSeq(value) {
-				preload = preload || word == "preload" || word == "prefetch"
-				stylesheet = stylesheet || word == "stylesheet"
+			for rel := range strings.FieldsSeq(value) {
+				isPreload = isPreload || rel == "preload" || rel == "prefetch"
+				isStylesheet = isStylesheet || rel == "stylesheet"
 			}
 		case "as":
 			destination = value
 		}
 	}
-	return stylesheet || preload && s.preloads([]byte(destination))
+	return isStylesheet || isPreload && r.preloads([]byte(destination))
 }

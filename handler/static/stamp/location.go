@@ -4,19 +4,21 @@ import (
 	"bytes"
 	"net/url"
 	"strings"
+
+	"github.com/scan2food/usher/handler/static/stamp/ascii"
 )
 
-// maxReference is the longest URL that is looked at.
+// maxReference is the length of the longest URL that is stamped.
 const maxReference = 4 << 10
 
-// location is where relative references start from.
+// location is the base URL of references.
 type location struct {
-	host string // of this site, without a default port; "" if it is not known
-	path string // still percent-encoded, begins with a slash
-	// foreign is set where a base element points elsewhere, or nowhere that could be made out.
+	host string // the host of this site without a default port, or "" if unknown
+	path string // percent-encoded, begins with a slash
+	// foreign is true if a base element names another site, or a URL that cannot be parsed.
 	foreign bool
-	// named is set where it names a host: with another scheme, it would be another origin.
-	named bool
+	// namesHost is true if a base element names the host of this site. Its scheme may still make it another origin.
+	namesHost bool
 }
 
 func locationOf(u *url.URL) location {
@@ -29,25 +31,22 @@ func locationOf(u *url.URL) location {
 
 func pathURL(path string) *url.URL { return &url.URL{Path: path} }
 
-// withoutDefaultPort compares hosts alone: behind a proxy that ends TLS, a page may not know its own scheme.
+// withoutDefaultPort removes the default ports of both schemes: behind a proxy that ends TLS, the scheme of a page is unknown.
 func withoutDefaultPort(host string) string {
 	host = strings.ToLower(host)
 	return strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ":80")
 }
 
-// reference is a URL that was taken apart.
+// reference is a parsed URL of this site.
 type reference struct {
-	// path is decoded, without dot segments. It belongs to the scratch that it was resolved in.
-	path []byte
-	// Where its parts stand in the text: the path, and then the query with its question mark, up to the fragment.
+	path []byte // decoded, without dot segments
+	// The positions of the path in the text, and of the end of the query. The query includes its question mark.
 	pathStart, pathEnd, queryEnd int
-	// absolute: the path begins with a slash.
-	absolute bool
 }
 
-// resolve takes a URL apart as browsers do (URL Standard, 4.4), if it is of this site. Spellings that nobody writes on
-// purpose, such as backslashes and line ends within, are not ours.
-func (l location) resolve(text []byte, scratch []byte) (reference, bool) {
+// resolve parses a URL as browsers do (URL Standard, 4.4). It returns false for URLs of other sites, and for unusual spellings,
+// such as backslashes and line ends within a URL. The path of the reference uses the memory of scratch.
+func (l location) resolve(text, scratch []byte) (reference, bool) {
 	if len(text) > maxReference {
 		return reference{}, false
 	}
@@ -68,39 +67,38 @@ func (l location) resolve(text []byte, scratch []byte) (reference, bool) {
 		return reference{}, false
 	}
 	raw := text[ref.pathStart:ref.pathEnd]
-	ref.absolute = raw[0] == '/'
 	ref.path, ok = l.join(raw, scratch[:0])
 	return ref, ok
 }
 
-// moved is where references start from after a base element.
-func (l location) moved(text []byte) location {
+// withBase returns the location after a base element with the given href.
+func (l location) withBase(text []byte) location {
 	start, end := trim(text)
 	text = text[start:end]
-	elsewhere := location{host: l.host, path: "/", foreign: true}
+	foreign := location{host: l.host, path: "/", foreign: true}
 	start, ok := l.skipHost(text)
 	if !ok || len(text) > maxReference || bytes.ContainsAny(text, "\t\n\r") {
-		return elsewhere
+		return foreign
 	}
-	l.named = start > 0
+	l.namesHost = start > 0
 	path := text[start:]
 	if end := bytes.IndexAny(path, "?#"); end >= 0 {
 		path = path[:end]
 	}
 	switch {
 	case bytes.IndexByte(path, '\\') >= 0:
-		return elsewhere
+		return foreign
 	case len(path) > 0 && path[0] == '/':
 		l.path = string(path)
 	case len(path) > 0:
 		l.path = l.path[:strings.LastIndexByte(l.path, '/')+1] + string(path)
-	case l.named:
+	case l.namesHost:
 		l.path = "/"
 	}
 	return l
 }
 
-// trim leaves out the C0 controls and blanks around a URL.
+// trim returns the bounds of a URL without the surrounding spaces and C0 controls.
 func trim(text []byte) (start, end int) {
 	end = len(text)
 	for start < end && text[start] <= ' ' {
@@ -112,17 +110,17 @@ func trim(text []byte) (start, end int) {
 	return start, end
 }
 
-// skipHost is where the path begins, if the URL names no host or the host of this site.
+// skipHost returns where the path begins. It returns false if the URL names another host or another kind of scheme.
 func (l location) skipHost(text []byte) (int, bool) {
-	hostStart, named := 0, bytes.HasPrefix(text, []byte("//"))
+	hostStart, namesHost := 0, bytes.HasPrefix(text, []byte("//"))
 	if scheme := schemeLength(text); scheme > 0 {
 		name := text[:scheme]
-		if !foldEqual(name, "http:") && !foldEqual(name, "https:") || !bytes.HasPrefix(text[scheme:], []byte("//")) {
+		if !ascii.EqualFold(name, "http:") && !ascii.EqualFold(name, "https:") || !bytes.HasPrefix(text[scheme:], []byte("//")) {
 			return 0, false
 		}
-		hostStart, named = scheme, true
+		hostStart, namesHost = scheme, true
 	}
-	if !named {
+	if !namesHost {
 		return 0, !l.foreign
 	}
 	hostStart += len("//")
@@ -137,13 +135,13 @@ func (l location) skipHost(text []byte) (int, bool) {
 	return end, l.host != "" && withoutDefaultPort(string(text[hostStart:end])) == l.host
 }
 
-// schemeLength is the length of a scheme with its colon, or 0.
+// schemeLength returns the length of a URL's scheme with its colon, or 0.
 func schemeLength(text []byte) int {
 	for i, c := range text {
 		switch {
 		case c == ':':
 			return i + 1
-		case isLetter(c), i > 0 && (isDigit(c) || c == '+' || c == '-' || c == '.'):
+		case ascii.IsLetter(c), i > 0 && (ascii.IsDigit(c) || c == '+' || c == '-' || c == '.'):
 		default:
 			return 0
 		}
@@ -151,7 +149,7 @@ func schemeLength(text []byte) int {
 	return 0
 }
 
-// join appends the path that raw is, seen from here, decoded.
+// join appends the decoded path of a URL to path. A relative path starts at the directory of the location.
 func (l location) join(raw, path []byte) ([]byte, bool) {
 	if raw[0] != '/' {
 		directory := l.path[:strings.LastIndexByte(l.path, '/')+1]
@@ -176,7 +174,7 @@ func (l location) join(raw, path []byte) ([]byte, bool) {
 	return decodePath(path)
 }
 
-// appendSegment adds a segment, still encoded, and obeys one of dots.
+// appendSegment appends an encoded segment, or applies a dot segment.
 func appendSegment(path, segment []byte) []byte {
 	switch dots(segment) {
 	case 1:
@@ -187,14 +185,14 @@ func appendSegment(path, segment []byte) []byte {
 	return append(append(path, '/'), segment...)
 }
 
-// dots is 1 for "." and 2 for "..", which may be percent-encoded.
+// dots returns 1 for ".", 2 for ".." and 0 for other segments. Dots may be percent-encoded.
 func dots(segment []byte) int {
 	count := 0
 	for len(segment) > 0 {
 		switch {
 		case segment[0] == '.':
 			segment = segment[1:]
-		case len(segment) >= 3 && foldEqual(segment[:3], "%2e"):
+		case len(segment) >= 3 && ascii.EqualFold(segment[:3], "%2e"):
 			segment = segment[3:]
 		default:
 			return 0
@@ -207,17 +205,17 @@ func dots(segment []byte) int {
 	return count
 }
 
-// decodePath decodes in place. A slash or a backslash that is encoded is no path of a file, and neither is what cannot be
-// decoded.
+// decodePath decodes a path in place. It returns false for invalid encodings, and for paths that no file can have: with an encoded
+// slash, a backslash or a NUL.
 func decodePath(path []byte) ([]byte, bool) {
 	decoded := path[:0]
 	for i := 0; i < len(path); i++ {
 		c := path[i]
 		if c == '%' {
-			if i+2 >= len(path) || !isHex(path[i+1]) || !isHex(path[i+2]) {
+			if i+2 >= len(path) || !ascii.IsHex(path[i+1]) || !ascii.IsHex(path[i+2]) {
 				return nil, false
 			}
-			c = unhex(path[i+1])<<4 | unhex(path[i+2])
+			c = ascii.Unhex(path[i+1])<<4 | ascii.Unhex(path[i+2])
 			if c == '/' {
 				return nil, false
 			}

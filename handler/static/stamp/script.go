@@ -6,39 +6,28 @@ import (
 	"strings"
 )
 
-// Script rewrites the script that is served under a URL path: literals that are the URL of an asset, where a classic worker or
-// a resource is loaded by them. Modules and service workers are not: their URL is their identity. Content that holds nothing to
-// rewrite is returned as it is.
-func (s *Stamper) Script(content []byte, path string) []byte {
-	var out []byte
+// Script rewrites the script that is served under a URL path: string literals that load a classic worker, a script or a resource.
+// It never rewrites references to modules and service workers, since their URL is their identity. It returns content itself if
+// nothing is rewritten.
+func (r *Rewriter) Script(content []byte, path string) []byte {
+	var edits edits
 	var memory scratch
-	from := 0
-	s.scriptEdits(content, locationOf(pathURL(path)), &memory, func(e edit) {
-		out = append(append(out, content[from:e.start]...), e.with...)
-		from = e.end
-	})
-	if out == nil {
-		return content
-	}
-	return append(out, content[from:]...)
-}
-
-func (s *Stamper) scriptEdits(content []byte, at location, memory *scratch, change func(edit)) {
-	for _, l := range literals(content) {
+	at := locationOf(pathURL(path))
+	for _, l := range literalsOf(content) {
 		text := content[l.start:l.end]
-		if !l.takesVersion(text) {
+		if !l.mayHaveVersion(text) {
 			continue
 		}
-		if e, ok := s.stamp(text, at, plainAmpersand, memory); ok {
-			change(edit{l.start + e.start, l.start + e.end, e.with})
+		if e, ok := r.stamp(text, at, plainAmpersand, &memory); ok {
+			edits.add(content, edit{l.start + e.start, l.start + e.end, e.with})
 		}
 	}
+	return edits.finish(content)
 }
 
-// takesVersion reports a literal that can name a version. A relative URL can do so only where it is resolved against the
-// script: that of a worker is resolved against the page, which is not known here. What new URL makes of the URL of a script may
-// be imported as a module.
-func (l literal) takesVersion(text []byte) bool {
+// mayHaveVersion reports whether a literal can name a version. A relative URL of a worker cannot: it is resolved against the page,
+// which is unknown here. Neither can a script URL in new URL: the program may import the result as a module.
+func (l literal) mayHaveVersion(text []byte) bool {
 	switch {
 	case l.kind == importLiteral, l.worker == moduleWorker, l.worker == unknownWorker:
 		return false
@@ -49,64 +38,68 @@ func (l literal) takesVersion(text []byte) bool {
 	}
 }
 
-// isScriptURL reports the URL of a file that is a script by its name.
+// isScriptURL reports whether the path of a URL has the extension of a script.
 func isScriptURL(text []byte) bool {
 	if end := bytes.IndexAny(text, "?#"); end >= 0 {
 		text = text[:end]
 	}
-	return IsScript(string(text))
+	switch strings.ToLower(path.Ext(string(text))) {
+	case ".js", ".mjs", ".cjs":
+		return true
+	}
+	return false
 }
 
-// literal is a string in a script that is loaded as what its kind says.
+// literal is a string literal that a script loads.
 type literal struct {
 	start, end int // without quotes
 	kind       literalKind
-	worker     workerKind // that it starts
+	worker     workerKind // the kind of worker that the literal starts
 }
 
+// literalKind is how a script loads a literal.
 type literalKind byte
 
 const (
-	workerLiteral  literalKind = iota // new Worker("x"), importScripts("x")
-	importLiteral                     // import "x", import("x"), export … from "x"
-	addressLiteral                    // new URL("x", import.meta.url)
+	workerLiteral literalKind = iota // new Worker("x"), importScripts("x")
+	importLiteral                    // import "x", import("x"), export … from "x"
+	urlLiteral                       // new URL("x", import.meta.url)
 )
 
-// workerKind is what a worker is made of.
 type workerKind byte
 
 const (
 	noWorker workerKind = iota
 	classicWorker
 	moduleWorker
-	unknownWorker // it cannot be told
+	unknownWorker // the kind depends on a value that is unknown here
 )
 
-// literals finds those of a script.
-func literals(content []byte) []literal {
-	loads := bytes.Contains(content, []byte("import")) || bytes.Contains(content, []byte("Worker"))
-	if !loads || len(content) > maxScript {
+// literalsOf finds the literals that a script loads.
+func literalsOf(content []byte) []literal {
+	mayLoad := bytes.Contains(content, []byte("import")) || bytes.Contains(content, []byte("Worker"))
+	if !mayLoad || len(content) > maxScript {
 		return nil
 	}
 	t := tokensOf(content, maxTokens)
 	var found []literal
 	for i, token := range t.list {
-		if !t.isText(i) {
+		if !t.isString(i) {
 			continue
 		}
 		l := literal{start: int(token.start) + 1, end: int(token.end) - 1}
 		if l.end <= l.start || bytes.IndexByte(content[l.start:l.end], '\\') >= 0 {
 			continue
 		}
-		if t.describe(&l, i) {
+		if t.classify(&l, i) {
 			found = append(found, l)
 		}
 	}
 	return found
 }
 
-// describe tells what is loaded by the literal at i.
-func (t *tokens) describe(l *literal, i int) bool {
+// classify sets the kind of the literal at i. It returns false if the script does not load the literal.
+func (t *tokens) classify(l *literal, i int) bool {
 	switch {
 	case t.is(i-1, "import"), t.is(i-1, "from"):
 		l.kind = importLiteral
@@ -117,7 +110,7 @@ func (t *tokens) describe(l *literal, i int) bool {
 		l.kind = importLiteral
 		return true
 	case t.are(i-3, "new", "URL", "("):
-		return t.describeAddress(l, i)
+		return t.classifyURL(l, i)
 	case t.constructsWorker(i - 1):
 		l.worker = t.workerKind(i + 1)
 		return true
@@ -128,19 +121,20 @@ func (t *tokens) describe(l *literal, i int) bool {
 	return false
 }
 
-func (t *tokens) describeAddress(l *literal, i int) bool {
-	const after = 7 // the comma, five of import.meta.url, and the bracket
+// classifyURL sets the kind of the literal at i, which is the first argument of new URL.
+func (t *tokens) classifyURL(l *literal, i int) bool {
+	const arguments = 7 // the tokens after the literal: a comma, import.meta.url and a parenthesis
 	if !t.are(i+1, ",", "import", ".", "meta", ".", "url", ")") || t.are(i-5, "register", "(") {
 		return false
 	}
-	l.kind = addressLiteral
+	l.kind = urlLiteral
 	if t.constructsWorker(i - 4) {
-		l.worker = t.workerKind(i + 1 + after)
+		l.worker = t.workerKind(i + 1 + arguments)
 	}
 	return true
 }
 
-// constructsWorker reports whether the bracket at i opens the arguments of a worker.
+// constructsWorker reports whether the parenthesis at i opens the arguments of a worker constructor.
 func (t *tokens) constructsWorker(i int) bool {
 	if !t.is(i, "(") || !t.is(i-1, "Worker") && !t.is(i-1, "SharedWorker") {
 		return false
@@ -148,10 +142,10 @@ func (t *tokens) constructsWorker(i int) bool {
 	return t.is(i-2, "new") || t.is(i-2, ".") && t.is(i-4, "new")
 }
 
-// workerKind reads the options behind the URL of a worker; at i is what follows it.
+// workerKind reads the options of a worker. They begin at i, after the URL of the worker.
 func (t *tokens) workerKind(i int) workerKind {
 	switch {
-	case t.is(i, ")"), t.are(i, ",", ")"), t.is(i, ",") && t.isText(i+1) && t.is(i+2, ")"): // a text is a name
+	case t.is(i, ")"), t.are(i, ",", ")"), t.is(i, ",") && t.isString(i+1) && t.is(i+2, ")"): // a string is the worker's name
 		return classicWorker
 	case !t.are(i, ",", "{"):
 		return unknownWorker
@@ -173,19 +167,4 @@ func (t *tokens) workerKind(i int) workerKind {
 		}
 	}
 	return unknownWorker
-}
-
-// IsScript reports a name that scripts have.
-func IsScript(name string) bool {
-	switch strings.ToLower(path.Ext(name)) {
-	case ".js", ".mjs", ".cjs":
-		return true
-	}
-	return false
-}
-
-// isSpecifier reports a specifier that is a URL, and no bare name.
-func isSpecifier(text []byte) bool {
-	return bytes.HasPrefix(text, []byte("/")) || bytes.HasPrefix(text, []byte("./")) ||
-		bytes.HasPrefix(text, []byte("../")) || schemeLength(text) > 0
 }

@@ -1,142 +1,90 @@
 package stamp
 
-import "bytes"
-
-// tagEnd finds the ">" that ends a tag, which may come in pieces (HTML, 13.2.5.8 and what follows it).
-type tagEnd struct{ state tagState }
-
-type tagState byte
-
-const (
-	tagName tagState = iota
-	beforeAttribute
-	inAttributeName
-	afterAttribute
-	beforeValue
-	doubleQuoted
-	singleQuoted
-	unquoted
+import (
+	"github.com/scan2food/usher/handler/static/stamp/markup"
 )
 
-// find returns the length up to the end of the tag, with its ">", or -1.
-func (t *tagEnd) find(data []byte) int {
-	if t.state == tagName {
-		// Most tags hold no quotes: then the first ">" is the end.
-		if end := bytes.IndexByte(data, '>'); end >= 0 && bytes.IndexByte(data[:end], '=') < 0 {
-			return end + 1
-		}
+// rewriteTag stamps the references of a start tag in data, in their order.
+func (p *PageWriter) rewriteTag(tag *markup.Tag, data []byte) {
+	if tag.Element == markup.BaseElement {
+		p.setBase(tag)
 	}
-	for i := 0; i < len(data); i++ {
-		switch t.state {
-		case doubleQuoted, singleQuoted:
-			quote := byte('"')
-			if t.state == singleQuoted {
-				quote = '\''
-			}
-			end := bytes.IndexByte(data[i:], quote)
-			if end < 0 {
-				return -1
-			}
-			i += end
-			t.state = beforeAttribute
-		default:
-			if data[i] == '>' {
-				return i + 1
-			}
-			t.state = t.state.after(data[i])
-		}
-	}
-	return -1
-}
-
-// after is the state behind a byte that is outside of quotes and not ">".
-func (s tagState) after(c byte) tagState {
-	switch {
-	case isBlank(c):
-		switch s {
-		case inAttributeName:
-			return afterAttribute
-		case afterAttribute, beforeValue:
-			return s
-		}
-		return beforeAttribute
-	case s == unquoted:
-		return unquoted
-	case s == beforeValue:
-		switch c {
-		case '"':
-			return doubleQuoted
-		case '\'':
-			return singleQuoted
-		}
-		return unquoted
-	case c == '/':
-		return beforeAttribute
-	case c == '=' && (s == inAttributeName || s == afterAttribute):
-		return beforeValue
-	case s == tagName:
-		return tagName
-	}
-	return inAttributeName
-}
-
-// inTag finds the end of a tag and does what it asks for.
-func (p *Page) inTag(data []byte, i int, final bool) (int, bool) {
-	length := p.tag.find(data[i+p.scanned:])
-	if length < 0 {
-		p.scanned = len(data) - i
+	resource := p.rewriter.resourceOf(tag)
+	integrity := p.integrityOf(tag, resource)
+	for _, a := range tag.Attributes() {
 		switch {
-		case p.mode == inLongTag, final:
-			p.scanned = 0
-			return len(data), true
-		case p.scanned <= maxHeld:
-			return i, false
+		case a.Name == markup.IntegrityAttribute:
+			if integrity.replaces {
+				p.replaceIntegrity(a, data, integrity.value)
+			}
+		case isSrcset(tag.Element, a.Name):
+			p.stampSrcset(tag, a, data)
+		case isReference(tag.Element, a.Name, resource):
+			p.stampAttribute(tag, a, data)
+			if integrity.adds {
+				p.apply(data, edit{a.Next, a.Next, []byte(` integrity="` + integrity.value + `"`)})
+			}
 		}
-		p.longTag(data[i:])
-		return len(data), true
 	}
-	end := i + p.scanned + length
-	switch {
-	case p.mode == inLongTag:
-		p.afterLongTag()
-	case end-i > maxHeld:
-		p.longTag(data[i:end])
-		p.afterLongTag()
-	default:
-		p.enter(inText)
-		p.wholeTag(data, i, end)
-	}
-	return end, true
 }
 
-// wholeTag is for a tag that stands in data from i to end.
-func (p *Page) wholeTag(data []byte, i, end int) {
-	if data[i+1] == '/' {
-		if len(p.foreign.open) > 0 || p.templates > 0 {
-			p.endTag(elementOf(data[i+2 : end]))
-		}
+// setBase applies the first base element with an href (HTML, 4.2.3).
+func (p *PageWriter) setBase(tag *markup.Tag) {
+	href, ok := tag.Find(markup.HrefAttribute)
+	if p.hasBase || !ok || tag.InTemplate || tag.InForeign {
 		return
 	}
-	p.startTag(elementOf(data[i+1:end]), data, i, end)
-}
-
-// longTag is for a tag that is too long to be held: it passes, but what follows it depends on its name.
-func (p *Page) longTag(tag []byte) {
-	p.enter(inLongTag)
-	p.longEnd = tag[1] == '/'
-	if p.longEnd {
-		tag = tag[1:]
-	}
-	p.long = elementOf(tag[1:])
-}
-
-func (p *Page) afterLongTag() {
-	p.enter(inText)
-	if p.longEnd {
-		p.endTag(p.long)
+	p.hasBase = true
+	value := tag.Value(href)
+	if value == nil {
+		p.base.foreign = true
 		return
 	}
-	p.attributes.forget()
-	p.foreign.start(p.long, false, false)
-	p.contents(p.long & itself)
+	p.base = p.base.withBase(value.Text)
+}
+
+func isSrcset(element markup.Element, name markup.AttributeName) bool {
+	switch element {
+	case markup.ImgElement, markup.SourceElement:
+		return name == markup.SrcsetAttribute
+	case markup.LinkElement:
+		return name == markup.ImagesrcsetAttribute
+	}
+	return false
+}
+
+// isReference reports whether an attribute holds the URL of a file that is loaded with the page.
+func isReference(element markup.Element, name markup.AttributeName, resource resource) bool {
+	switch element {
+	case markup.ImgElement, markup.SourceElement, markup.AudioElement, markup.TrackElement, markup.EmbedElement:
+		return name == markup.SrcAttribute
+	case markup.VideoElement:
+		return name == markup.SrcAttribute || name == markup.PosterAttribute
+	case markup.LinkElement:
+		return name == markup.HrefAttribute && resource.isLoaded
+	case markup.ScriptElement, markup.InputElement:
+		return name == markup.SrcAttribute && resource.isLoaded
+	case markup.ObjectElement:
+		return name == markup.DataAttribute
+	case markup.ImageElement: // outside SVG, HTML turns an image element into an img
+		return name == markup.HrefAttribute || name == markup.XlinkHrefAttribute || name == markup.SrcAttribute
+	case markup.UseElement:
+		return name == markup.HrefAttribute || name == markup.XlinkHrefAttribute
+	}
+	return false
+}
+
+func (p *PageWriter) stampAttribute(tag *markup.Tag, a markup.Attribute, data []byte) {
+	if value := tag.Value(a); value != nil {
+		p.stampURL(value, 0, len(value.Text), a, data)
+	}
+}
+
+// stampURL stamps the URL that stands in an attribute's value from start to end.
+func (p *PageWriter) stampURL(value *markup.Value, start, end int, a markup.Attribute, data []byte) {
+	e, ok := p.rewriter.stamp(value.Text[start:end], p.base, markupAmpersand, &p.memory)
+	if !ok || value.JoinsReference(start+e.start) && e.with[0] != '?' && e.with[0] != '&' {
+		return
+	}
+	p.apply(data, edit{a.Start + value.Origin(start+e.start), a.Start + value.Origin(start+e.end), e.with})
 }

@@ -5,15 +5,14 @@ import (
 	"github.com/tdewolff/parse/v2/js"
 )
 
-// tokens are those of a script that mean something: no blanks, no comments.
+// tokens are the tokens of a script without whitespace and comments.
 type tokens struct {
 	content []byte
 	list    []token
-	// conditions are the brackets that are open; true where what follows them is a statement, as behind if.
-	conditions []bool
-	statement  bool // of the bracket that was closed last
-	imported   int  // the last argument of importScripts that was found
-	whole      bool // it was read to its end
+	// parentheses are the open parentheses. True: a statement follows the closing one, as in if (a) b.
+	parentheses []bool
+	statement   bool // a statement follows the parenthesis that was closed last
+	imported    int  // the index of the last argument of importScripts
 }
 
 type token struct {
@@ -21,13 +20,13 @@ type token struct {
 	start, end uint32
 }
 
-// maxScript is larger than scripts are. With maxTokens it bounds the memory that one takes.
+// maxScript is the size of the largest script that is rewritten. maxTokens bounds the memory of its tokens.
 const (
 	maxScript = 16 << 20
 	maxTokens = maxScript
 )
 
-// tokensOf reads a script, up to a number of tokens.
+// tokensOf reads up to limit tokens of a script.
 func tokensOf(content []byte, limit int) *tokens {
 	t := &tokens{content: content, list: make([]token, 0, min(limit, len(content)/4))}
 	lexer := js.NewLexer(parse.NewInputString(string(content)))
@@ -35,11 +34,10 @@ func tokensOf(content []byte, limit int) *tokens {
 	for {
 		kind, data := lexer.Next()
 		if (kind == js.DivToken || kind == js.DivEqToken) && t.expressionBegins() {
-			// Where this fails, a division was taken for one. The lexer has lost its place then: kind ends the list.
+			// An error means that the slash was a division after all. The lexer has lost its position then, so the list ends.
 			kind, data = lexer.RegExp()
 		}
 		if kind == js.ErrorToken {
-			t.whole = at == len(content)
 			return t
 		}
 		end := at + len(data)
@@ -59,16 +57,16 @@ func (t *tokens) add(next token) {
 	switch next.kind {
 	case js.OpenParenToken:
 		last := len(t.list) - 1
-		t.conditions = append(t.conditions, t.is(last, "if") || t.is(last, "while") || t.is(last, "for") || t.is(last, "with"))
+		t.parentheses = append(t.parentheses, t.is(last, "if") || t.is(last, "while") || t.is(last, "for") || t.is(last, "with"))
 	case js.CloseParenToken:
-		if last := len(t.conditions) - 1; last >= 0 {
-			t.statement, t.conditions = t.conditions[last], t.conditions[:last]
+		if last := len(t.parentheses) - 1; last >= 0 {
+			t.statement, t.parentheses = t.parentheses[last], t.parentheses[:last]
 		}
 	}
 	t.list = append(t.list, next)
 }
 
-// expressionBegins reports whether a slash at the end of the list begins a regular expression, and is no division.
+// expressionBegins reports whether a slash after the last token begins a regular expression. Otherwise the slash is a division.
 func (t *tokens) expressionBegins() bool {
 	if len(t.list) == 0 {
 		return true
@@ -88,20 +86,20 @@ func (t *tokens) expressionBegins() bool {
 	return true
 }
 
-// isText reports whether the token at i is a string.
-func (t *tokens) isText(i int) bool {
+// isString reports whether the token at i is a string or a template without substitutions.
+func (t *tokens) isString(i int) bool {
 	return i < len(t.list) && (t.list[i].kind == js.StringToken || t.list[i].kind == js.TemplateToken)
 }
 
-// is reports whether the token at i is a word.
-func (t *tokens) is(i int, word string) bool {
-	return i >= 0 && i < len(t.list) && string(t.content[t.list[i].start:t.list[i].end]) == word
+// is reports whether the token at i has the given text.
+func (t *tokens) is(i int, text string) bool {
+	return i >= 0 && i < len(t.list) && string(t.content[t.list[i].start:t.list[i].end]) == text
 }
 
-// are reports whether the tokens from i on are words.
-func (t *tokens) are(i int, words ...string) bool {
-	for n, word := range words {
-		if !t.is(i+n, word) {
+// are reports whether the tokens from i on have the given texts.
+func (t *tokens) are(i int, texts ...string) bool {
+	for n, text := range texts {
+		if !t.is(i+n, text) {
 			return false
 		}
 	}

@@ -35,7 +35,7 @@ type reference struct{ script, asset string }
 
 // Rewrite implements [Rewrite].
 func (r *Rewriter) Rewrite(files []Rewritable, version func(path string) (string, bool)) map[string]Rewritten {
-	stamper := stamp.New(stamp.Config{
+	rewriter := stamp.New(stamp.Config{
 		Prefixes: []string{r.Prefix}, VersionQuery: r.VersionQuery, Styles: r.Styles, Scripts: r.Scripts,
 		Version: func(urlPath string) (string, bool) { return version(strings.TrimPrefix(urlPath, r.Prefix)) },
 		Digest: func(content []byte) string {
@@ -52,14 +52,14 @@ func (r *Rewriter) Rewrite(files []Rewritable, version func(path string) (string
 			sources = append(sources, source)
 			original[source.Path] = source.Content
 		case source.Kind == stamp.JavaScript:
-			r.logUnversioned(stamper, source)
+			r.logUnversioned(rewriter, source)
 		}
 	}
 	rewritten := make(map[string]Rewritten)
-	for urlPath, stamped := range stamper.Files(sources) {
+	for urlPath, stamped := range rewriter.Files(sources) {
 		name := strings.TrimPrefix(urlPath, r.Prefix)
 		switch {
-		case stamped.Circle:
+		case stamped.InCycle:
 			rewritten[name] = Rewritten{Content: stamped.Content, Version: stamped.Version}
 		case !bytes.Equal(stamped.Content, original[urlPath]):
 			rewritten[name] = Rewritten{Content: stamped.Content}
@@ -76,10 +76,10 @@ func kindOf(name string) stamp.Kind {
 }
 
 // logUnversioned logs each asset that a script requests without a version, once. Browsers revalidate these assets on each use.
-func (r *Rewriter) logUnversioned(stamper *stamp.Stamper, script stamp.Source) {
+func (r *Rewriter) logUnversioned(rewriter *stamp.Rewriter, script stamp.Source) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	for _, child := range stamper.Children(script) {
+	for _, child := range rewriter.Children(script) {
 		found := reference{script.Path, child.Path}
 		if r.logged[found] {
 			continue

@@ -1,4 +1,4 @@
-package stamp
+package markup
 
 import (
 	"bytes"
@@ -20,42 +20,42 @@ func TestValue(t *testing.T) {
 		{"&quest;v&equals;1", "?v=1", "names for what needs none"},
 		{"&NotEqualTilde;x&fjlig;", "≂̸xfj", "more than one character"},
 	} {
-		var v value
-		if !v.read([]byte(c.raw)) || string(v.text) != c.want {
-			t.Errorf("read(%q) = %q, want %q (%s)", c.raw, v.text, c.want, c.why)
+		var v Value
+		if !v.decode([]byte(c.raw)) || string(v.Text) != c.want {
+			t.Errorf("decode(%q) = %q, want %q (%s)", c.raw, v.Text, c.want, c.why)
 		}
 	}
-	var v value
-	if v.read([]byte(strings.Repeat("&", maxValue+1))) {
-		t.Error("a value was read that is longer than the memory for it")
+	var v Value
+	if v.decode([]byte(strings.Repeat("&", MaxReferences+1))) {
+		t.Error("decode accepted a value that is longer than MaxReferences")
 	}
 }
 
-// What we read is what x/net/html reads, and each byte that was not decoded comes from itself.
+// FuzzValue compares decoded values with x/net/html, and checks that the origin of each unchanged byte is that byte.
 func FuzzValue(f *testing.F) {
 	for _, seed := range []string{"a&amp;b", "&notit;&not", "&#x80;&#55555555555;&#0", "&ampx=&amp=", "&#100000000000000000000000000000001", "&&#x&#xz", "é&eacute"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		if strings.ContainsAny(raw, "\"\r\x00") || len(raw) > maxValue {
+		if strings.ContainsAny(raw, "\"\r\x00") || len(raw) > MaxReferences {
 			return
 		}
-		var v value
-		v.read([]byte(raw))
+		var v Value
+		v.decode([]byte(raw))
 		tokens := html.NewTokenizer(strings.NewReader(`<a b="` + raw + `">`))
 		tokens.Next()
 		tokens.TagName()
 		_, want, _ := tokens.TagAttr()
-		if !bytes.Equal(v.text, want) {
-			t.Errorf("read(%q) = %q, x/net/html reads %q", raw, v.text, want)
+		if !bytes.Equal(v.Text, want) {
+			t.Errorf("decode(%q) = %q, x/net/html reads %q", raw, v.Text, want)
 		}
-		for i := range v.text {
-			if at := v.origin(i); raw[at] != '&' && raw[at] != v.text[i] {
-				t.Errorf("read(%q): byte %d comes from %q", raw, i, raw[at])
+		for i := range v.Text {
+			if at := v.Origin(i); raw[at] != '&' && raw[at] != v.Text[i] {
+				t.Errorf("decode(%q): byte %d has the origin %q", raw, i, raw[at])
 			}
 		}
-		if v.origin(len(v.text)) != len(raw) {
-			t.Errorf("read(%q) ends at %d", raw, v.origin(len(v.text)))
+		if v.Origin(len(v.Text)) != len(raw) {
+			t.Errorf("decode(%q) ends at %d", raw, v.Origin(len(v.Text)))
 		}
 	})
 }

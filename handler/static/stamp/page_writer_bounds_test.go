@@ -6,13 +6,15 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/scan2food/usher/handler/static/stamp/markup"
 )
 
 // What is decided passes at once, in its order; only a tag that has not ended is withheld.
 func TestPageWithholdsNothingThatIsDecided(t *testing.T) {
 	t.Parallel()
 	var out flushed
-	p := New(testConfig()).Page(&out, testPage)
+	p := New(testConfig()).PageWriter(&out, testPage)
 	for _, c := range []struct{ write, sofar, why string }{
 		{"<p>one", "<p>one", "text"},
 		{" two <", "<p>one two ", "it may begin a tag"},
@@ -41,7 +43,7 @@ func TestPageWithholdsNothingThatIsDecided(t *testing.T) {
 func TestPageKeepsOrder(t *testing.T) {
 	t.Parallel()
 	var page, want strings.Builder
-	for length := 1; length < 3*maxReady; length += 97 {
+	for length := 1; length < 3*maxGathered; length += 97 {
 		text := strings.Repeat(string(rune('a'+length%26)), length)
 		page.WriteString(text + "<img src=/static/a.png>")
 		want.WriteString(text + "<img src=/static/a.png?v=D>")
@@ -64,14 +66,14 @@ func TestPageTooLongToHold(t *testing.T) {
 	t.Parallel()
 	config := testConfig()
 	config.Scripts = true
-	long := strings.Repeat("x", maxHeld)
+	long := strings.Repeat("x", markup.MaxTag)
 	for _, c := range []struct{ name, page, want, why string }{
 		{"tag", `<img alt="` + long + `" src="/static/a.png"><img src="/static/b.png">`, `<img alt="` + long + `" src="/static/a.png"><img src="/static/b.png?v=D">`, "it passes, and the next does not"},
 		{"script tag", `<script alt="` + long + `" >"<img src=/static/a.png>"</script><img src=/static/b.png>`, `<script alt="` + long + `" >"<img src=/static/a.png>"</script><img src=/static/b.png?v=D>`, "its content is known for what it is"},
 		{"nearly", `<img src="/static/a.png" alt="` + long[40:] + `">`, `<img src="/static/a.png?v=D" alt="` + long[40:] + `">`, "it just fits"},
 		{"URL", `<img src="/static/` + long[:maxReference] + `">`, `<img src="/static/` + long[:maxReference] + `">`, "no URL is that long"},
-		{"references", `<img alt=x src="/static/a.png?x&amp;` + long[:maxValue] + `">`, `<img alt=x src="/static/a.png?x&amp;` + long[:maxValue] + `">`, "nor with references"},
-		{"deep", strings.Repeat("<svg>", maxForeign+1) + "<img src=/static/a.png>", strings.Repeat("<svg>", maxForeign+1) + "<img src=/static/a.png>", "nobody draws that"},
+		{"references", `<img alt=x src="/static/a.png?x&amp;` + long[:markup.MaxReferences] + `">`, `<img alt=x src="/static/a.png?x&amp;` + long[:markup.MaxReferences] + `">`, "nor with references"},
+		{"deep", strings.Repeat("<svg>", 65) + "<img src=/static/a.png>", strings.Repeat("<svg>", 65) + "<img src=/static/a.png>", "nobody draws that"},
 	} {
 		for _, size := range []int{len(c.page), 1, 1000} {
 			if got := stamped(config, c.page, size); got != c.want {
@@ -91,14 +93,14 @@ func TestPageMemory(t *testing.T) {
 		"<style>@import ", "<?", "</p ", "<style>/*", "<style>a{b:url( ",
 	} {
 		for _, more := range []string{"<", "x", "-", "]", " ", "&#x61;", "a='&amp;b' ", "\\", "/* ", "@"} {
-			p := New(config).Page(io.Discard, testPage)
+			p := New(config).PageWriter(io.Discard, testPage)
 			_, _ = p.Write([]byte(begin))
 			for range 3 {
 				_, _ = p.Write([]byte(strings.Repeat(more, 40<<10/len(more))))
 			}
 			_, _ = p.Write([]byte("'></style></script><img src=x>"))
-			held := cap(p.held) + cap(p.ready) + cap(p.value.decoded) + 2*cap(p.value.origins) + cap(p.memory.path) + cap(p.memory.with)
-			if held > 64<<10 {
+			held := cap(p.held) + cap(p.gathered) + cap(p.memory.path) + cap(p.memory.with)
+			if held > 44<<10 {
 				t.Errorf("%s and many %q: %d bytes are held", begin, more, held)
 			}
 		}
@@ -108,7 +110,7 @@ func TestPageMemory(t *testing.T) {
 func TestPageErrors(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken pipe")
-	p := New(testConfig()).Page(failing{broken}, testPage)
+	p := New(testConfig()).PageWriter(failing{broken}, testPage)
 	if _, err := p.Write([]byte("<p>")); !errors.Is(err, broken) {
 		t.Errorf("Write = %v, want what the writer said", err)
 	}
@@ -118,7 +120,7 @@ func TestPageErrors(t *testing.T) {
 	if err := p.Close(); !errors.Is(err, broken) {
 		t.Errorf("Close = %v, want what the writer said", err)
 	}
-	p = New(testConfig()).Page(io.Discard, testPage)
+	p = New(testConfig()).PageWriter(io.Discard, testPage)
 	if err := errors.Join(p.Close(), p.Close()); err != nil {
 		t.Errorf("Close twice: %v", err)
 	}
@@ -151,7 +153,7 @@ func BenchmarkPage(b *testing.B) {
 			b.SetBytes(int64(len(page)))
 			b.ReportAllocs()
 			for b.Loop() {
-				p := s.Page(io.Discard, testPage)
+				p := s.PageWriter(io.Discard, testPage)
 				for rest := page; len(rest) > 0; {
 					n := min(32<<10, len(rest))
 					_, _ = p.Write(rest[:n])
@@ -167,7 +169,7 @@ func BenchmarkPage(b *testing.B) {
 func TestPageWithoutReferencesAllocatesNothing(t *testing.T) {
 	page := pageOf("/media/icons/tea.png")
 	page = page[:bytes.LastIndexByte(page, '\n')+1]
-	p := New(testConfig()).Page(io.Discard, testPage)
+	p := New(testConfig()).PageWriter(io.Discard, testPage)
 	_, _ = p.Write(page)
 	if allocations := testing.AllocsPerRun(20, func() { _, _ = p.Write(page) }); allocations > 0 {
 		t.Errorf("Write makes %v allocations, want none", allocations)

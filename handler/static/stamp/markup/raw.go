@@ -1,19 +1,23 @@
-package stamp
+package markup
 
-import "bytes"
+import (
+	"bytes"
 
-// raw finds the end of an element whose content is no markup (HTML, 13.2.5.9 and what follows it).
+	"github.com/scan2food/usher/handler/static/stamp/ascii"
+)
+
+// raw finds the end tag of an element whose content is no markup (HTML, 13.2.5.9 to 13.2.5.31).
 type raw struct {
 	name string
-	// escape is how deep a script is in what looks like a comment: 1 within "<!--", 2 within "<script" in that, where
-	// "</script" ends only the latter.
+	// escape is 1 in a script after "<!--", and 2 after "<script" within that. At 2, "</script" only returns to 1: it does not
+	// end the element.
 	escape byte
-	dashes int
+	dashes int // how many dashes precede the current byte
 }
 
 func (r *raw) begin(name string) { *r = raw{name: name} }
 
-// find returns how much of data is content for certain, and whether the end tag follows it.
+// find returns how many bytes of data are certainly content, and whether the end tag follows them.
 func (r *raw) find(data []byte, final bool) (length int, found bool) {
 	for i := 0; i < len(data); {
 		if r.escape == 0 {
@@ -24,11 +28,11 @@ func (r *raw) find(data []byte, final bool) (length int, found bool) {
 			i += start
 		}
 		if data[i] != '<' {
-			r.escaped(data[i])
+			r.scanEscaped(data[i])
 			i++
 			continue
 		}
-		step, decided := r.markup(data[i:], final)
+		step, decided := r.scanMarkup(data[i:], final)
 		switch {
 		case !decided:
 			return i, false
@@ -40,8 +44,8 @@ func (r *raw) find(data []byte, final bool) (length int, found bool) {
 	return len(data), false
 }
 
-// escaped follows the end of what looks like a comment.
-func (r *raw) escaped(c byte) {
+// scanEscaped leaves the escaped part of a script after "-->".
+func (r *raw) scanEscaped(c byte) {
 	switch {
 	case c == '-':
 		r.dashes++
@@ -52,8 +56,8 @@ func (r *raw) escaped(c byte) {
 	}
 }
 
-// markup tells what a "<" is: 0 for the end of the element, otherwise how much to go on.
-func (r *raw) markup(data []byte, final bool) (length int, decided bool) {
+// scanMarkup returns the length of the construct that a "<" begins, or 0 for the end tag of the element.
+func (r *raw) scanMarkup(data []byte, final bool) (length int, decided bool) {
 	ends, decided := isTag(data, "</", r.name, final)
 	if !decided {
 		return 0, false
@@ -69,7 +73,7 @@ func (r *raw) markup(data []byte, final bool) (length int, decided bool) {
 		return 1, true
 	}
 	if r.escape == 0 {
-		return r.comment(data, final)
+		return r.startEscape(data, final)
 	}
 	r.dashes = 0
 	begins, decided := isTag(data, "<", r.name, final)
@@ -83,19 +87,20 @@ func (r *raw) markup(data []byte, final bool) (length int, decided bool) {
 	return 1, true
 }
 
-func (r *raw) comment(data []byte, final bool) (length int, decided bool) {
+// startEscape enters the escaped part of a script if data begins with "<!--".
+func (r *raw) startEscape(data []byte, final bool) (length int, decided bool) {
 	const mark = "<!--"
 	switch {
 	case bytes.HasPrefix(data, []byte(mark)):
 		r.escape, r.dashes = 1, 2
 		return len(mark), true
-	case beginsWith(mark, data) && !final:
+	case mayBecome(data, mark) && !final:
 		return 0, false
 	}
 	return 1, true
 }
 
-// isTag reports whether data begins with a tag of that name.
+// isTag reports whether data begins with a tag of the given name.
 func isTag(data []byte, opening, name string, final bool) (is, decided bool) {
 	length := len(opening) + len(name)
 	for i := range min(len(data), length) {
@@ -105,7 +110,7 @@ func isTag(data []byte, opening, name string, final bool) (is, decided bool) {
 		} else {
 			want = name[i-len(opening)]
 		}
-		if lower(data[i]) != want {
+		if ascii.Lower(data[i]) != want {
 			return false, true
 		}
 	}
@@ -113,16 +118,5 @@ func isTag(data []byte, opening, name string, final bool) (is, decided bool) {
 		return false, final
 	}
 	c := data[length]
-	return isBlank(c) || c == '/' || c == '>', true
-}
-
-// inRaw goes on in such an element.
-func (p *Page) inRaw(data []byte, i int, final bool) (int, bool) {
-	length, found := p.raw.find(data[i:], final)
-	end := i + length
-	if found {
-		p.enter(inMarkup)
-		return end, true
-	}
-	return end, end == len(data)
+	return ascii.IsSpace(c) || c == '/' || c == '>', true
 }

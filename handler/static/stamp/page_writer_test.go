@@ -36,7 +36,7 @@ var testPage = mustParse("https://example.com/shop/page.html")
 // stamped is a page in pieces of a size.
 func stamped(config Config, page string, size int) string {
 	var out bytes.Buffer
-	p := New(config).Page(&out, testPage)
+	p := New(config).PageWriter(&out, testPage)
 	for rest := []byte(page); len(rest) > 0; rest = rest[min(size, len(rest)):] {
 		if _, err := p.Write(bytes.Clone(rest[:min(size, len(rest))])); err != nil {
 			panic(err)
@@ -160,7 +160,7 @@ func TestPageCutAnywhere(t *testing.T) {
 		whole := stamped(config, page, len(page))
 		for cut := range len(page) {
 			var out bytes.Buffer
-			p := New(config).Page(&out, testPage)
+			p := New(config).PageWriter(&out, testPage)
 			for _, part := range []string{page[:cut], page[cut:]} {
 				if _, err := p.Write([]byte(part)); err != nil {
 					t.Fatal(err)

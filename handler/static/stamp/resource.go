@@ -1,0 +1,79 @@
+package stamp
+
+import (
+	"bytes"
+
+	"github.com/scan2food/usher/handler/static/stamp/ascii"
+	"github.com/scan2food/usher/handler/static/stamp/markup"
+)
+
+// resource is what a script, a link or an input element loads.
+type resource struct {
+	// isLoaded is true if the file is loaded with the page under its stamped URL.
+	isLoaded bool
+	// hasIntegrity is true if browsers check the integrity attribute of the element.
+	hasIntegrity bool
+}
+
+func (r *Rewriter) resourceOf(tag *markup.Tag) resource {
+	switch tag.Element {
+	case markup.ScriptElement:
+		return scriptResource(tag)
+	case markup.LinkElement:
+		return r.linkResource(tag)
+	case markup.InputElement:
+		return resource{isLoaded: ascii.EqualFold(tag.Text(markup.TypeAttribute), "image")}
+	}
+	return resource{}
+}
+
+// scriptResource excludes modules. The URL of a module is its identity: under a second URL the module would run a second time.
+func scriptResource(tag *markup.Tag) resource {
+	isClassic := !ascii.EqualFold(ascii.TrimSpace(tag.Text(markup.TypeAttribute)), "module")
+	return resource{isLoaded: isClassic, hasIntegrity: isClassic}
+}
+
+// linkResource excludes links to pages, such as rel=canonical, since pages are not loaded with the page.
+func (r *Rewriter) linkResource(tag *markup.Tag) resource {
+	var link resource
+	isPreload := false
+	for rest := tag.Text(markup.RelAttribute); len(rest) > 0; {
+		var rel []byte
+		rest = bytes.TrimLeft(rest, whitespace)
+		if end := bytes.IndexAny(rest, whitespace); end >= 0 {
+			rel, rest = rest[:end], rest[end:]
+		} else {
+			rel, rest = rest, nil
+		}
+		switch {
+		case ascii.EqualFold(rel, "stylesheet"):
+			link.isLoaded, link.hasIntegrity = true, true
+		case ascii.EqualFold(rel, "preload"), ascii.EqualFold(rel, "prefetch"):
+			link.isLoaded, isPreload = true, true
+		case ascii.EqualFold(rel, "icon"), ascii.EqualFold(rel, "mask-icon"), ascii.EqualFold(rel, "manifest"),
+			ascii.EqualFold(rel, "fluid-icon"), ascii.HasPrefixFold(rel, "apple-touch-"):
+			link.isLoaded = true
+		}
+	}
+	if isPreload {
+		as := tag.Text(markup.AsAttribute)
+		link.isLoaded = link.isLoaded && r.preloads(as)
+		link.hasIntegrity = link.hasIntegrity || ascii.EqualFold(as, "script") || ascii.EqualFold(as, "style")
+	}
+	return link
+}
+
+// whitespace is the whitespace of HTML.
+const whitespace = " \t\n\r\f"
+
+// preloads reports whether a preloaded file will be requested under its stamped URL. If not, a stamped preload would load the
+// file twice.
+func (r *Rewriter) preloads(as []byte) bool {
+	switch {
+	case ascii.EqualFold(as, "font"): // only stylesheets request fonts
+		return r.Styles
+	case ascii.EqualFold(as, "fetch"), ascii.EqualFold(as, "worker"), ascii.EqualFold(as, "sharedworker"): // scripts request these
+		return false
+	}
+	return true
+}

@@ -1,0 +1,51 @@
+package stamp
+
+import (
+	"github.com/scan2food/usher/handler/static/stamp/ascii"
+	"github.com/scan2food/usher/handler/static/stamp/markup"
+)
+
+// stampSrcset stamps the URLs of a srcset (HTML, 4.8.4.2.1).
+func (p *PageWriter) stampSrcset(tag *markup.Tag, a markup.Attribute, data []byte) {
+	value := tag.Value(a)
+	if value == nil {
+		return
+	}
+	text := value.Text
+	for i := 0; i < len(text); {
+		if ascii.IsSpace(text[i]) || text[i] == ',' {
+			i++
+			continue
+		}
+		start := i
+		for i < len(text) && !ascii.IsSpace(text[i]) {
+			i++
+		}
+		end := i
+		for end > start && text[end-1] == ',' {
+			end--
+		}
+		p.stampURL(value, start, end, a, data)
+		if end == i {
+			i = skipDescriptors(text, i)
+		}
+	}
+}
+
+// skipDescriptors returns the position of the comma after the descriptors of an image candidate.
+func skipDescriptors(text []byte, i int) int {
+	parentheses := 0
+	for ; i < len(text); i++ {
+		switch text[i] {
+		case '(':
+			parentheses++
+		case ')':
+			parentheses = max(parentheses-1, 0)
+		case ',':
+			if parentheses == 0 {
+				return i
+			}
+		}
+	}
+	return i
+}
