@@ -105,6 +105,7 @@ type Handler struct {
 	// Default: never.
 	ForgetBefore time.Time `json:"forget_before,omitzero"`
 
+	place       place
 	handler     *assets.Handler
 	pages       *pages.Stamper // nil without `stamp html`
 	server      *caddyhttp.Server
@@ -148,6 +149,7 @@ func (a *Handler) Provision(ctx caddy.Context) error {
 	if server := lifecycle.Server(ctx); server != nil {
 		server.RegisterConnContext(withConnection)
 	}
+	a.place, _ = findPlace(lifecycle.Server(ctx), a.isOwn)
 	for _, root := range a.Serve {
 		served, err := a.open(ctx, root, memory)
 		if err != nil {

@@ -30,7 +30,9 @@ type Root struct {
 type servedRoot struct {
 	app     *caddyhttp.App // of its configuration
 	server  *caddyhttp.Server
+	site    string // see siteOf
 	prefix  string // of URLs
+	stamped bool   // in pages
 	root    string
 	archive string // the directory
 	tree    *tree.Tree
@@ -70,6 +72,7 @@ func (a *Handler) open(ctx caddy.Context, r *Root, memory int64) (*servedRoot, e
 		return nil, fmt.Errorf("keep_directory: %w", err)
 	}
 	served := &servedRoot{app: lifecycle.HTTPApp(ctx), server: lifecycle.Server(ctx), prefix: r.Prefix, root: config.Root}
+	served.site, served.stamped = siteOf(served.server), a.Stamps(StampHTML)
 	served.archive = filepath.Join(kept, archiveName(served))
 	directory := served.archive
 	if err := a.checkArchiveDirectory(directory); err != nil {
@@ -118,7 +121,7 @@ func (a *Handler) treeConfig(r *Root, memory int64, logger *zap.Logger) (tree.Co
 	}
 	if len(a.Stamp) > 0 {
 		rewriter := &tree.Rewriter{
-			Prefix: r.Prefix, VersionQuery: a.VersionQuery, Styles: a.Stamps(StampCSS), Scripts: a.Stamps(StampJS), Logger: logger,
+			Prefix: a.place.mounts()[0] + r.Prefix, VersionQuery: a.VersionQuery, Styles: a.Stamps(StampCSS), Scripts: a.Stamps(StampJS), Logger: logger,
 		}
 		config.Rewrite = rewriter.Rewrite
 	}
@@ -130,7 +133,7 @@ func (a *Handler) treeKey(directory string, config tree.Config) string {
 	key := fmt.Sprintf("%s %q %q %d %d %d %d %v %q %t %t", directory, config.Root, config.Manifests, config.Memory, a.Settle, a.Vanished,
 		a.Poll, config.Encode, a.Immutable, config.Archive != nil, config.FollowLinks)
 	if len(a.Stamp) > 0 {
-		key += fmt.Sprintf(" %q %q %q %s", a.Stamp, a.VersionQuery, a.Unstamped, config.Prefix)
+		key += fmt.Sprintf(" %q %q %q %s%s", a.Stamp, a.VersionQuery, a.Unstamped, a.place.mounts()[0], config.Prefix)
 	}
 	return key
 }

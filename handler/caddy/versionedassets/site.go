@@ -17,7 +17,7 @@ import (
 // archiveName names the archive of a root after its site and prefix: a release in another directory has the same. If two roots of
 // one configuration have the same site and prefix, for example behind different matchers, each has an archive of its own.
 func archiveName(r *servedRoot) string {
-	site := siteOf(r.server)
+	site := r.site
 	name := directoryName(site+r.prefix, site+"\n"+r.prefix)
 	for other := range servedRoots.All() {
 		if other.app == r.app && other.root != r.root && filepath.Base(other.archive) == name {

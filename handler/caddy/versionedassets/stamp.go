@@ -42,7 +42,7 @@ func (a *Handler) newPages() *pages.Stamper {
 		return nil
 	}
 	return pages.New(pages.Config{
-		Sites: a.handler.Sites, VersionQuery: a.VersionQuery, Styles: a.Stamps(StampCSS), Scripts: a.Stamps(StampJS),
+		Sites: a.handler.Sites, Mounts: a.place.mounts(), VersionQuery: a.VersionQuery, Styles: a.Stamps(StampCSS), Scripts: a.Stamps(StampJS),
 		AddIntegrity: a.Integrity, Unstamped: a.Unstamped, ForgetBefore: a.ForgetBefore,
 		OriginalURL: request.OriginalURL,
 		Scheme:      func(r *http.Request) string { scheme, _ := request.ExternalOrigin(r); return scheme },

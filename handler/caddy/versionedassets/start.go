@@ -21,6 +21,8 @@ func (a *Handler) start(ctx caddy.Context) {
 	}
 	a.warnOfLeakedKeys(ctx)
 	go a.removeAbandoned(ctx)
+	a.warnOfOtherBlocks(ctx)
+	go a.warnOfUnstampedPages(ctx)
 	if a.Fallback != "" {
 		go a.warnOfMissingFallback(ctx)
 	}

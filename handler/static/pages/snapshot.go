@@ -15,7 +15,8 @@ import (
 // snapshot is the state of the assets that one page is stamped with. It is immutable: while assets change, a page names versions
 // of one generation.
 type snapshot struct {
-	sites    []assets.Site   // the longest prefix first
+	sites    []assets.Site // the longest prefix first
+	mounts   []string
 	catalogs []*tree.Catalog // of the sites; nil for a directory that has not been read yet
 	// generation identifies the catalogs. It is a part of the entity tags of pages, since other assets make another page.
 	generation string
@@ -27,7 +28,7 @@ func (s *Stamper) now() *snapshot {
 	if current := s.current.Load(); current != nil && current.isCurrent() {
 		return current
 	}
-	next := &snapshot{sites: s.Sites}
+	next := &snapshot{sites: s.Sites, mounts: s.Mounts}
 	for _, site := range s.Sites {
 		next.catalogs = append(next.catalogs, site.Tree.Current())
 	}
@@ -74,8 +75,20 @@ func (s *snapshot) find(urlPath string) (catalog *tree.Catalog, rest string) {
 	return nil, ""
 }
 
+// findReference is find for a URL path that a page names.
+func (s *snapshot) findReference(urlPath string) (catalog *tree.Catalog, rest string) {
+	for _, mount := range s.mounts {
+		if below, ok := strings.CutPrefix(urlPath, mount); ok {
+			if catalog, rest = s.find(below); catalog != nil {
+				return catalog, rest
+			}
+		}
+	}
+	return nil, ""
+}
+
 func (s *snapshot) version(urlPath string) (string, bool) {
-	catalog, rest := s.find(urlPath)
+	catalog, rest := s.findReference(urlPath)
 	if catalog == nil {
 		return "", false
 	}
@@ -85,7 +98,7 @@ func (s *snapshot) version(urlPath string) (string, bool) {
 // integrity keeps a valid integrity attribute valid if the file is served rewritten. An invalid attribute is the page's own error
 // and stays.
 func (s *snapshot) integrity(urlPath, present string, add bool) (string, bool) {
-	catalog, rest := s.find(urlPath)
+	catalog, rest := s.findReference(urlPath)
 	if catalog == nil {
 		return "", false
 	}

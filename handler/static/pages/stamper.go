@@ -15,6 +15,9 @@ import (
 type Config struct {
 	// Sites are the served directories, the longest prefix first.
 	Sites []assets.Site
+	// Mounts are what clients write before the prefixes of the sites, since an earlier handler removes it: `/shop`, or "" for
+	// nothing. Default: "" alone.
+	Mounts []string
 	// VersionQuery are the query parameters that carry a version.
 	VersionQuery []string
 	// Styles and Scripts are true if stylesheets and scripts are rewritten too.
@@ -42,8 +45,13 @@ type Stamper struct {
 // New makes a Stamper.
 func New(config Config) *Stamper {
 	s := &Stamper{Config: config, notPages: newPathTable()}
-	for _, site := range config.Sites {
-		s.prefixes = append(s.prefixes, site.Prefix)
+	if len(s.Mounts) == 0 {
+		s.Mounts = []string{""}
+	}
+	for _, mount := range s.Mounts {
+		for _, site := range config.Sites {
+			s.prefixes = append(s.prefixes, mount+site.Prefix)
+		}
 	}
 	return s
 }
@@ -84,7 +92,7 @@ func (s *Stamper) Serve(w http.ResponseWriter, r *http.Request, handle func(http
 	if s.isUnstamped(current, r) {
 		return handle(w, r)
 	}
-	page := &writer{ResponseWriter: w, stamper: s, request: r, snapshot: current, forgets: s.mustForget(r)}
+	page := &writer{ResponseWriter: w, stamper: s, request: r, path: r.URL.Path, snapshot: current, forgets: s.mustForget(r)}
 	defer page.abandon()
 	if err := handle(page, page.conditions(s.restoreMatch(r))); err != nil {
 		return err

@@ -16,6 +16,7 @@ type writer struct {
 	http.ResponseWriter
 	stamper  *Stamper
 	request  *http.Request
+	path     string // of the request, before handlers rewrite it
 	snapshot *snapshot
 	restored bool // the request has the entity tag of the page as it would be stamped now
 	forgets  bool // the browser is told to clear its cache
@@ -68,7 +69,7 @@ func (w *writer) WriteHeader(status int) {
 	}
 	header := w.Header()
 	w.status = status
-	w.stamper.notPages.note(w.request.URL.Path, status, header)
+	w.stamper.notPages.note(w.path, status, header)
 	switch {
 	case status == http.StatusNotModified && w.restored:
 		w.notModified(header)

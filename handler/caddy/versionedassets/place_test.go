@@ -1,0 +1,213 @@
+package versionedassets_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
+)
+
+const (
+	bypassWarning = "pages bypass versioned_assets and are not stamped"
+	blockWarning  = "files of another versioned_assets block are not stamped"
+)
+
+// startPages starts an application whose pages all have this body.
+func startPages(t *testing.T, page string) (addr string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		if target := r.URL.Query().Get("accel"); target != "" {
+			w.Header().Set("X-Accel-Redirect", target)
+		}
+		_, _ = io.WriteString(w, page)
+	}))
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
+}
+
+// Wherever versioned_assets stands among the routes of a site, pages are stamped, or a WARN names the mend.
+func TestPlaceAmongRoutes(t *testing.T) {
+	t.Parallel()
+	root := testsite.WriteTree(t, map[string]string{"a.js": "x", "media/b.js": "y"})
+	assets := "versioned_assets {\nserve /static/ " + root + "\nsettle 50ms 400ms\nstamp html\n}\n"
+	for _, c := range []struct {
+		name, site string
+		path, page string // of a page
+		stamped    bool
+		warning    string
+		remedy     string
+		why        string
+	}{
+		{
+			name: "site", site: assets + "reverse_proxy %s", path: "/", page: `<img src="/static/a.js">`, stamped: true, why: "the plain case",
+		},
+		{
+			name: "handle_path", site: "handle_path /shop/* {\n" + assets + "reverse_proxy %s\n}", path: "/shop/",
+			page: `<img src="/shop/static/a.js">`, stamped: true, why: "clients write what handle_path removes",
+		},
+		{
+			name: "handle_path, path outside of it", site: "handle_path /shop/* {\n" + assets + "reverse_proxy %s\n}", path: "/shop/",
+			page: `<img src="/static/a.js">`, stamped: false, why: "another file has this URL",
+		},
+		{
+			name: "handle_path, relative", site: "handle_path /shop/* {\n" + assets + "reverse_proxy %s\n}", path: "/shop/x/",
+			page: `<img src="../static/a.js">`, stamped: true, why: "relative to the URL that the client requested",
+		},
+		{
+			name: "nested handle_path", site: "handle_path /a/* {\nhandle_path /b/* {\n" + assets + "reverse_proxy %s\n}\n}", path: "/a/b/",
+			page: `<img src="/a/b/static/a.js">`, stamped: true, why: "both parts are removed",
+		},
+		{
+			name: "strip_prefix for all paths", site: "uri strip_prefix /de\n" + assets + "reverse_proxy %s", path: "/de/x",
+			page: `<img src="/static/a.js">`, stamped: true, why: "the prefix is optional",
+		},
+		{
+			name: "strip_prefix for all paths, with the prefix", site: "uri strip_prefix /de\n" + assets + "reverse_proxy %s", path: "/de/x",
+			page: `<img src="/de/static/a.js">`, stamped: true, why: "the prefix is optional",
+		},
+		{
+			name: "path matcher", site: strings.Replace(assets, " {", " /static/* {", 1) + "reverse_proxy %s", path: "/", page: `<img src="/static/a.js">`,
+			warning: bypassWarning, remedy: "put versioned_assets outside of handle blocks, without a matcher", why: "pages do not match",
+		},
+		{
+			name: "handle", site: "handle /static/* {\n" + assets + "}\nhandle {\nreverse_proxy %s\n}", path: "/", page: `<img src="/static/a.js">`,
+			warning: bypassWarning, remedy: "put versioned_assets outside of handle blocks, without a matcher", why: "pages have a block of their own",
+		},
+		{
+			name: "handle with its application", site: "handle /app/* {\n" + assets + "reverse_proxy %[1]s\n}\nhandle {\nreverse_proxy %[1]s\n}",
+			path: "/app/", page: `<img src="/static/a.js">`, stamped: true, why: "pages of this application pass",
+		},
+		{
+			name: "file matcher", site: "root * " + root + "\n@file file\nhandle @file {\n" + strings.Replace(assets, "/static/", "/", 1) + "}\nreverse_proxy %s",
+			path: "/", page: `<img src="/a.js">`, warning: bypassWarning,
+			remedy: "put versioned_assets outside of handle blocks, without a matcher, and add pass_thru", why: "nginx's try_files, written with Caddy's means",
+		},
+		{
+			name: "all paths without pass_thru", site: strings.Replace(assets, "/static/", "/", 1) + "reverse_proxy %s",
+			path: "/none", page: "Not Found\n", warning: bypassWarning, remedy: "add pass_thru", why: "the application is hidden",
+		},
+		{
+			name: "all paths with pass_thru", site: strings.Replace(assets, "/static/", "/", 1)[:len(assets)-9] + "\npass_thru\n}\nreverse_proxy %s",
+			path: "/none", page: `<img src="/a.js">`, stamped: true, why: "the documented way",
+		},
+		{
+			name: "another block without stamp", site: assets + "versioned_assets {\nserve /media/ " + root + "/media\n}\nreverse_proxy %s",
+			path: "/", page: `<img src="/media/b.js">`, warning: blockWarning,
+			remedy: "write all serve lines in one block, or add stamp html to the other block", why: "a block knows its own files",
+		},
+		{
+			name: "two blocks with stamp", site: assets + "versioned_assets {\nserve /media/ " + root + "/media\nstamp html\n}\nreverse_proxy %s",
+			path: "/", page: `<img src="/media/b.js">`, stamped: true, why: "pages pass both",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			site := testsite.Start(t, "http://127.0.0.1\n"+fmt.Sprintf(c.site, startPages(t, c.page)))
+			_, body := testsite.Fetch(t, site, "GET", c.path)
+			if got := strings.Contains(body, "?v="); got != c.stamped || !got && body != c.page {
+				t.Errorf("the page is %q, want stamped: %v (%s)", body, c.stamped, c.why)
+			}
+			if c.warning == "" {
+				for _, warning := range []string{bypassWarning, blockWarning} {
+					if lines := site.Logs.With(warning); len(lines) > 0 {
+						t.Errorf("%v, want no warning (%s)", lines, c.why)
+					}
+				}
+				return
+			}
+			testsite.Eventually(t, c.warning, func() bool { return len(site.Logs.With(c.warning)) > 0 })
+			if lines := site.Logs.With(c.warning); len(lines) != 1 || lines[0]["remedy"] != c.remedy {
+				t.Errorf("%v, want one line with the remedy %q", lines, c.remedy)
+			}
+		})
+	}
+}
+
+// A directory of pages below a path needs no other pages stamped.
+func TestPlaceOfServedPages(t *testing.T) {
+	t.Parallel()
+	root := testsite.WriteTree(t, map[string]string{"index.html": `<img src="a.js">`, "a.js": "x"})
+	site := testsite.Start(t, fmt.Sprintf(`
+		http://127.0.0.1
+		handle /docs/* {
+			versioned_assets {
+				serve /docs/ %s
+				stamp html
+			}
+		}
+		reverse_proxy %s
+	`, root, startPages(t, "")))
+	if _, body := testsite.Fetch(t, site, "GET", "/docs/"); !strings.Contains(body, "?v=") {
+		t.Errorf("the page is %q, want it stamped", body)
+	}
+	if lines := site.Logs.With(bypassWarning); len(lines) > 0 {
+		t.Errorf("%v, want no warning", lines)
+	}
+}
+
+// Two blocks that both stamp a page revalidate it together.
+func TestConditionsBehindTwoBlocks(t *testing.T) {
+	t.Parallel()
+	root := testsite.WriteTree(t, map[string]string{"a.js": "x", "media/b.js": "y"})
+	pages := testsite.WriteTree(t, map[string]string{"index.html": `<img src="/static/a.js"><img src="/media/b.js">`})
+	site := testsite.Start(t, fmt.Sprintf(`
+		http://127.0.0.1
+		versioned_assets {
+			serve /static/ %[1]s
+			stamp html
+		}
+		versioned_assets {
+			serve /media/ %[1]s/media
+			stamp html
+		}
+		root * %[2]s
+		file_server
+	`, root, pages))
+	first, body := testsite.Fetch(t, site, "GET", "/", navigation...)
+	if strings.Count(body, "?v=") != 2 {
+		t.Fatalf("the page is %q, want both references stamped", body)
+	}
+	again, _ := testsite.Fetch(t, site, "GET", "/", append(navigation, "If-None-Match", first.Header.Get("Etag"))...)
+	if again.StatusCode != 304 || again.Header.Get("Etag") != first.Header.Get("Etag") {
+		t.Errorf("%d with %q, want 304 with %q", again.StatusCode, again.Header.Get("Etag"), first.Header.Get("Etag"))
+	}
+}
+
+// X-Accel-Redirect works through a stamping handler: the file that handle_response sends keeps its status, ranges and type.
+func TestAccelRedirect(t *testing.T) {
+	t.Parallel()
+	root := testsite.WriteTree(t, map[string]string{"a.js": "x"})
+	private := testsite.WriteTree(t, map[string]string{"private/report.pdf": "%PDF-1.7 report", "private/page.html": `<img src="/static/a.js">`})
+	site := testsite.Start(t, fmt.Sprintf(`
+		http://127.0.0.1
+		versioned_assets {
+			serve /static/ %s
+			stamp html
+		}
+		reverse_proxy %s {
+			@accel header X-Accel-Redirect *
+			handle_response @accel {
+				root * %s
+				rewrite * {rp.header.X-Accel-Redirect}
+				method * GET
+				file_server
+			}
+		}
+	`, root, startPages(t, ""), private))
+	whole, body := testsite.Fetch(t, site, "GET", "/orders/5?accel=/private/report.pdf")
+	if whole.StatusCode != 200 || body != "%PDF-1.7 report" || whole.Header.Get("Content-Type") != "application/pdf" {
+		t.Errorf("%d %q as %q, want the report", whole.StatusCode, body, whole.Header.Get("Content-Type"))
+	}
+	part, body := testsite.Fetch(t, site, "GET", "/orders/5?accel=/private/report.pdf", append(navigation, "Range", "bytes=0-3")...)
+	if part.StatusCode != 206 || body != "%PDF" {
+		t.Errorf("%d %q, want a part of the report", part.StatusCode, body)
+	}
+	if _, body := testsite.Fetch(t, site, "GET", "/orders/5?accel=/private/page.html"); !strings.Contains(body, "/static/a.js?v=") {
+		t.Errorf("the page is %q, want it stamped", body)
+	}
+}
