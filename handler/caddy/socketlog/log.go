@@ -17,7 +17,7 @@ func logOpened(logger *zap.Logger, opened sockets.Snapshot) {
 }
 
 // logEnded writes WSDISCONNECT.
-func logEnded(logger *zap.Logger, ended sockets.Ended) {
+func logEnded(logger *zap.Logger, ended sockets.EndedEvent) {
 	entry := logger.Check(zapcore.InfoLevel, "WSDISCONNECT")
 	if entry == nil {
 		return

@@ -42,7 +42,7 @@ func countersOf(routes []string) counters {
 	return all
 }
 
-func countEnded(ended sockets.Ended) {
+func countEnded(ended sockets.EndedEvent) {
 	socketSeconds.WithLabelValues(ended.Route).Observe(ended.Duration.Seconds())
 	socketBytes.WithLabelValues(ended.Route, "in").Add(float64(ended.In))
 	socketBytes.WithLabelValues(ended.Route, "out").Add(float64(ended.Out))
@@ -79,7 +79,7 @@ func (openGauge) Collect(metrics chan<- prometheus.Metric) {
 			}
 		}
 	}
-	for _, route := range registry.Routes() {
+	for _, route := range registry.OpenByRoute() {
 		open[route.Route] += route.Open
 	}
 	for route, count := range open {

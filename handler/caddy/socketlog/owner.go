@@ -50,7 +50,7 @@ func (o *Owner) Opened(s *sockets.Socket) {
 }
 
 // Ended implements sockets.Owner.
-func (o *Owner) Ended(ended sockets.Ended) {
+func (o *Owner) Ended(ended sockets.EndedEvent) {
 	countEnded(ended)
 	logEnded(o.currentLogger(), ended)
 }

@@ -86,7 +86,7 @@ func (v gaugeValues) add(g *Handler) {
 	}
 	g.gate.Ring().Keys(func(route string, key keys.Key) {
 		labelled := labelledKey{route, key.Label}
-		if last, found := keys.Accepted.Last(key.ID()); found && last.After(v.used[labelled]) {
+		if last, found := lastUse.Last(key.ID()); found && last.After(v.used[labelled]) {
 			v.used[labelled] = last
 		}
 	})

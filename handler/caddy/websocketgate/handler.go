@@ -136,22 +136,22 @@ func (g *Handler) buildConfig(ring *keys.Ring, server *caddyhttp.Server) (gate.C
 		return gate.Config{}, fmt.Errorf("websocket_gate: reject: %w", err)
 	}
 	return gate.Config{
-		Routes:       routes,
-		Ring:         ring,
-		Site:         g.site,
-		Reject:       reject,
-		Closer:       rejectionCloser,
-		Refusals:     rejectionLimit,
-		PassUnlisted: g.Unlisted == "pass",
-		ForwardNEL:   g.ForwardNEL,
-		Registry:     socketlog.Registry(),
-		Owner:        g.owner,
-		External:     request.ExternalOrigin,
-		Client:       request.Client,
-		StatusOf:     request.ErrorStatus,
-		Spent:        spentTickets,
-		Random:       rand.Reader,
-		Now:          time.Now,
+		Routes:           routes,
+		Ring:             ring,
+		Site:             g.site,
+		Reject:           reject,
+		Rejecter:         rejecter,
+		RejectionLimiter: rejectionLimiter,
+		PassUnlisted:     g.Unlisted == "pass",
+		ForwardNEL:       g.ForwardNEL,
+		Registry:         socketlog.Registry(),
+		Owner:            g.owner,
+		External:         request.ExternalOrigin,
+		Client:           request.Client,
+		StatusOf:         request.ErrorStatus,
+		UsedTickets:      usedTickets,
+		Random:           rand.Reader,
+		Now:              time.Now,
 	}, nil
 }
 
@@ -209,7 +209,7 @@ func (g *Handler) retire() {
 		g.live.Store(false)
 		g.owner.Stop()
 		liveGates.Remove(g.server, g)
-		socketlog.Registry().CloseUnkept(func(info sockets.Info) bool {
+		socketlog.Registry().CloseOnReload(func(info sockets.Info) bool {
 			return info.Owner == g.owner && info.Major > 1
 		}, sockets.CodeGoingAway, reason)
 		if !caddy.Exiting() {
@@ -217,7 +217,7 @@ func (g *Handler) retire() {
 			return
 		}
 		for _, open := range socketlog.Registry().List() {
-			if open.Owner == g.owner && !open.Kept {
+			if open.Owner == g.owner && !open.SurvivesReloads {
 				socketlog.Registry().CloseID(open.ID, sockets.CodeGoingAway, reason)
 			}
 		}
@@ -286,8 +286,8 @@ func (g *Handler) serve(w http.ResponseWriter, r *http.Request, d *gate.Decision
 
 // Values that outlive a configuration.
 var (
-	rejectionCloser = sockets.NewCloser(0)
-	rejectionLimit  = sockets.NewRefusals(1000, 10*time.Millisecond) // per client: 1000 at once, then 100 per second
+	rejecter         = sockets.NewRejecter(0)
+	rejectionLimiter = sockets.NewRejectionLimiter(1000, 10*time.Millisecond) // per client: 1000 at once, then 100 per second
 )
 
 var (

@@ -147,6 +147,6 @@ func awaitEnds(t *testing.T, site *testsite.Site) {
 	t.Helper()
 	name := websocketgate.SiteOn(site.Server)
 	testsite.Eventually(t, "every socket ended", func() bool {
-		return !slices.ContainsFunc(socketlog.Registry().Routes(), func(route sockets.Route) bool { return route.Site == name })
+		return !slices.ContainsFunc(socketlog.Registry().OpenByRoute(), func(route sockets.OpenSockets) bool { return route.Site == name })
 	})
 }

@@ -9,13 +9,12 @@ import (
 
 	"github.com/scan2food/usher/handler/caddy/request"
 	"github.com/scan2food/usher/handler/websocket/gate"
-	"github.com/scan2food/usher/handler/websocket/keys"
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
 // admitted records an opened socket. A reload during the handshake may have removed its key or route.
 func (g *Handler) admitted(info sockets.Info, now time.Time) {
-	keys.Accepted.Touch(info.KeyID, now)
+	lastUse.Touch(info.KeyID, now)
 	if outage := g.watch.outages[info.Route]; outage != nil {
 		outage.Accepted(now)
 	}

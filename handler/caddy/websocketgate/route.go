@@ -135,7 +135,7 @@ func (r *Route) keyErrorf(key *Key, err error) error {
 func (g *Handler) withSource(err error) error {
 	source := ""
 	var routeErr *gate.RouteError
-	var duplicate *keys.TwiceError
+	var duplicate *keys.DuplicateSecretError
 	switch {
 	case errors.As(err, &routeErr):
 		for _, route := range g.Routes { // the last route of a name is the duplicate
@@ -144,7 +144,7 @@ func (g *Handler) withSource(err error) error {
 			}
 		}
 	case errors.As(err, &duplicate):
-		source = g.sourceOf(duplicate.Route, duplicate.Again)
+		source = g.sourceOf(duplicate.Route, duplicate.SecondLabel)
 	}
 	return fmt.Errorf("websocket_gate: %w%s", err, lifecycle.AtSource(source))
 }

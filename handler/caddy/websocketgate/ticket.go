@@ -167,5 +167,5 @@ func (g *Handler) logNotIssued(r *http.Request, err error) {
 	g.logger.Error("page sent without ticket", zap.String("path", r.URL.Path), zap.Error(err))
 }
 
-// spentTickets records the used tickets of the process, so that a reload does not permit a second use. It needs up to 25 MB.
-var spentTickets = keys.NewSpent(1 << 18)
+// usedTickets records the used tickets of the process, so that a reload does not permit a second use. It needs up to 25 MB.
+var usedTickets = keys.NewUsedTickets(1 << 18)

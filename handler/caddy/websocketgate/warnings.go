@@ -22,7 +22,7 @@ func (g *Handler) warnOfSecrets() {
 
 // warnOfShared warns of secrets that open more than one route.
 func (g *Handler) warnOfShared(ring *keys.Ring) {
-	for _, shared := range ring.Shared() {
+	for _, shared := range ring.SharedSecrets() {
 		var sources []string
 		for i, name := range shared.Routes {
 			sources = append(sources, g.sourceOf(name, shared.Labels[i]))

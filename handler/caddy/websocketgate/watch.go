@@ -97,7 +97,7 @@ func (w *watch) check(last, now time.Time) {
 	if !w.gate.live.Load() {
 		return // the successor checks
 	}
-	if w.gate.gate.Ring().EndedBetween(last.Round(0), now.Round(0)) {
+	if w.gate.gate.Ring().ExpiredBetween(last.Round(0), now.Round(0)) {
 		closeRevoked()
 	}
 	for route, outage := range w.outages {
@@ -128,7 +128,7 @@ func (w *watch) report(route string, report gate.OutageReport) {
 }
 
 func openOf(site, route string) int {
-	for _, counted := range socketlog.Registry().Routes() {
+	for _, counted := range socketlog.Registry().OpenByRoute() {
 		if counted.Site == site && counted.Route == route {
 			return counted.Open
 		}
@@ -136,14 +136,18 @@ func openOf(site, route string) int {
 	return 0
 }
 
-// processStarted is the beginning of the record of used keys.
+// lastUse records when each key of the process was last accepted. It outlives configurations: otherwise every reload would
+// make all keys look unused.
+var lastUse keys.LastUse
+
+// processStarted is the beginning of that record.
 var processStarted = time.Now()
 
 // logUnused logs the keys that no client has used for a long time.
 func (w *watch) logUnused(now time.Time) {
 	w.gate.gate.Ring().Keys(func(route string, key keys.Key) {
-		last, _ := keys.Accepted.Last(key.ID())
-		if sentence, unused := keys.Unused(key.Label, last, processStarted, now); unused {
+		last, _ := lastUse.Last(key.ID())
+		if sentence, unused := keys.UnusedWarning(key.Label, last, processStarted, now); unused {
 			w.gate.logger.Info(sentence, zap.String("route", route))
 		}
 	})

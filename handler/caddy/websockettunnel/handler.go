@@ -113,10 +113,10 @@ func (t *Handler) Provision(ctx caddy.Context) error {
 		Upstreams:        upstreams,
 		Select:           t.choose,
 		Prepare:          t.prepare,
-		Pool:             openTunnels,
+		Tunnels:          openTunnels,
 		Registry:         socketlog.Registry(),
 		Describe:         t.describeSocket,
-		Refused:          func(r *http.Request) { t.count(r, gate.UpstreamRefused) },
+		Rejected:         func(r *http.Request) { t.count(r, gate.UpstreamRefused) },
 		DialTimeout:      time.Duration(t.DialTimeout),
 		HandshakeTimeout: time.Duration(t.HandshakeTimeout),
 		WriteTimeout:     time.Duration(t.WriteTimeout),
@@ -294,7 +294,7 @@ func (t *Handler) describeSocket(r *http.Request) sockets.Info {
 }
 
 // openTunnels holds the tunnels of the process. A tunnel outlives the configuration that opened it.
-var openTunnels = tunnel.NewPool(0)
+var openTunnels = tunnel.NewSet(0)
 
 // directReads makes the sources of all tunnels of the process.
 var directReads directread.Reader

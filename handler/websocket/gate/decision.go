@@ -41,7 +41,7 @@ type Decision struct {
 	// the credential of the request, to remove it
 	value, decoded string
 	// one use of a ticket that is good once, and the end of the ticket; zero for all other credentials
-	use           keys.Use
+	use           keys.UseID
 	until         time.Time
 	dropLineBytes bool
 	// the request offers another protocol, which the server need not accept (RFC 9110, 7.8)

@@ -60,10 +60,10 @@ type Config struct {
 	Site string
 	// Reject is the way in which handshakes are rejected. Default: with a status.
 	Reject Reject
-	// Closer sends close codes. It must be set unless Reject is [RejectStatus].
-	Closer *sockets.Closer
-	// Refusals limits the rejections of one client. Default: nil, no limit.
-	Refusals *sockets.Refusals
+	// Rejecter sends close codes. It must be set unless Reject is [RejectStatus].
+	Rejecter *sockets.Rejecter
+	// RejectionLimiter limits the rejections of one client. Default: nil, no limit.
+	RejectionLimiter *sockets.RejectionLimiter
 	// PassUnlisted passes requests for other protocols whose path no route lists. Default: they are rejected.
 	PassUnlisted bool
 	// ForwardNEL forwards header fields that hold this byte. Default: they are dropped, since some applications split lines at it.
@@ -78,8 +78,8 @@ type Config struct {
 	Client func(*http.Request) netip.Addr
 	// StatusOf returns the HTTP status of an error of a later handler.
 	StatusOf func(error) int
-	// Spent records used tickets. It must be set if a route has tickets that are good once.
-	Spent *keys.Spent
+	// UsedTickets records used tickets. It must be set if a route has tickets that are good once.
+	UsedTickets *keys.UsedTickets
 	// Random is the source of the IDs of issued tickets. It must be set if a route issues tickets.
 	Random io.Reader
 	Now    func() time.Time
@@ -179,5 +179,5 @@ func (g *Gate) Standing(route string, id keys.ID, now time.Time) Outcome {
 	if tickets := g.config.Routes[i].Tickets; tickets != nil && tickets.Tickets.Has(id) {
 		return Accepted
 	}
-	return outcomeOf(g.Ring().Standing(route, id, now))
+	return outcomeOf(g.Ring().StatusOf(route, id, now))
 }

@@ -90,17 +90,17 @@ func ofSocket(text string) string { return strings.Clone(text[:min(len(text), ma
 func (g *Gate) info(r *http.Request, d *Decision) sockets.Info {
 	redactor := g.Redactor(r, d)
 	info := sockets.Info{
-		Host:     ofSocket(redactor.Text(r.Host)),
-		Path:     ofSocket(redactor.Path(r.URL.Path)),
-		Site:     g.config.Site,
-		Route:    d.Route.Name,
-		Key:      d.Key,
-		KeyID:    d.KeyID,
-		Client:   g.config.Client(r),
-		Protocol: protocolOf(r),
-		Major:    r.ProtoMajor,
-		Idle:     d.Route.Idle,
-		Owner:    g.config.Owner,
+		Host:        ofSocket(redactor.Text(r.Host)),
+		Path:        ofSocket(redactor.Path(r.URL.Path)),
+		Site:        g.config.Site,
+		Route:       d.Route.Name,
+		Key:         d.Key,
+		KeyID:       d.KeyID,
+		Client:      g.config.Client(r),
+		Protocol:    protocolOf(r),
+		Major:       r.ProtoMajor,
+		IdleTimeout: d.Route.Idle,
+		Owner:       g.config.Owner,
 	}
 	// The end of the key is not copied, since it may change while the socket is open.
 	if d.Route.MaxAge > 0 {
@@ -141,7 +141,7 @@ func (g *Gate) forward(w http.ResponseWriter, r *http.Request, d *Decision, sock
 		offered:        offersCredential(r, d.Route.Sources),
 	}
 	if r.ProtoMajor == 1 {
-		response.accept = sockets.AcceptOf(r)
+		response.accept = sockets.AcceptValue(r)
 	}
 	if timeout := d.Route.HandshakeTimeout; timeout > 0 {
 		response.deadline = time.AfterFunc(timeout, func() { cancel(errHandshakeTimeout) })

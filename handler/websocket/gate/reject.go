@@ -58,10 +58,10 @@ func (g *Gate) reject(w http.ResponseWriter, r *http.Request, d *Decision) {
 // limitRejects changes the outcome to [TooMany] if the client was rejected too often. The response is a status then, since the
 // places for close codes are limited.
 func (g *Gate) limitRejects(r *http.Request, d *Decision) bool {
-	if g.config.Refusals == nil || d.Outcome == NotWebSocket {
+	if g.config.RejectionLimiter == nil || d.Outcome == NotWebSocket {
 		return false
 	}
-	ok, retry := g.config.Refusals.Allow(g.config.Client(r), g.config.Now())
+	ok, retry := g.config.RejectionLimiter.Allow(g.config.Client(r), g.config.Now())
 	if !ok {
 		*d = Decision{Outcome: TooMany, Route: d.Route, Plain: d.Plain, Key: d.Key, Detail: "this client was rejected too often", RetryAfter: retry}
 	}
@@ -78,7 +78,7 @@ func (g *Gate) rejectWithClose(w http.ResponseWriter, r *http.Request, d *Decisi
 	if d.Route != nil {
 		sources = d.Route.Sources
 	}
-	d.Closed = g.config.Closer.Close(w, r, otherSubprotocol(r, sources), sockets.Code(d.Outcome.CloseCode()), closeReason(d))
+	d.Closed = g.config.Rejecter.Reject(w, r, otherSubprotocol(r, sources), sockets.Code(d.Outcome.CloseCode()), closeReason(d))
 	return d.Closed
 }
 

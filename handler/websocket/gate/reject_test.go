@@ -20,7 +20,7 @@ func TestRefusalsOfOneClient(t *testing.T) {
 	g := newGate(t, 1, nil)
 	now := time.Date(2026, 2, 11, 8, 0, 0, 0, time.UTC)
 	g.config.Now = func() time.Time { return now }
-	g.config.Refusals = sockets.NewRefusals(2, time.Minute)
+	g.config.RejectionLimiter = sockets.NewRejectionLimiter(2, time.Minute)
 	g.config.Client = func(r *http.Request) netip.Addr { return netip.MustParseAddrPort(r.RemoteAddr).Addr() }
 	for i, c := range []struct {
 		name, target, client string

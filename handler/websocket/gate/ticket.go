@@ -69,18 +69,18 @@ func (g *Gate) decideTicket(r *http.Request, d *Decision, token string) {
 	if verdict.Status != keys.Unknown {
 		d.Key, d.KeyID = TicketLabel, verdict.ID
 	}
-	d.use, d.until = verdict.Use, verdict.Until
+	d.use, d.until = verdict.UseID, verdict.Until
 }
 
 // spend uses a ticket that is good once. The ticket stays used even if the application rejects the handshake.
 func (g *Gate) spend(d *Decision) {
-	if d.use == (keys.Use{}) {
+	if d.use == (keys.UseID{}) {
 		return
 	}
-	switch g.config.Spent.Spend(d.use, d.until, g.config.Now()) {
-	case keys.UsedBefore:
+	switch g.config.UsedTickets.MarkUsed(d.use, d.until, g.config.Now()) {
+	case keys.AlreadyUsed:
 		d.Outcome, d.Detail = KeyExpired, "ticket was used before"
-	case keys.NoRoom:
+	case keys.NoCapacity:
 		d.Outcome, d.Detail = TooMany, "too many tickets that are good once are in use"
 	}
 }

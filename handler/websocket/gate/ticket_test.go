@@ -34,7 +34,7 @@ func ticketGate(t testing.TB, config keys.TicketConfig, edit func(*RouteTickets)
 			edit(route.Tickets)
 		}
 	})
-	g.config.Spent = keys.NewSpent(1000)
+	g.config.UsedTickets = keys.NewUsedTickets(1000)
 	g.config.Random = rand.Reader
 	return g, tickets
 }
@@ -477,7 +477,7 @@ func TestPageIsServedWholeForATicket(t *testing.T) {
 func TestTooManyTicketsInUse(t *testing.T) {
 	t.Parallel()
 	g, tickets := ticketGate(t, keys.TicketConfig{Once: true}, nil)
-	g.config.Spent = keys.NewSpent(1)
+	g.config.UsedTickets = keys.NewUsedTickets(1)
 	for i, want := range []Outcome{UpstreamRefused, TooMany} {
 		r := handshake("/ws/0/")
 		r.Header.Set("Cookie", "__Host-usher="+issue(t, tickets, time.Now(), "", "0"))

@@ -13,9 +13,6 @@ const UnusedAfter = 7 * 24 * time.Hour
 // maxLastUses bounds a process that is given new keys for years. It is more than any file holds.
 const maxLastUses = 1 << 16
 
-// Accepted is when the keys of this process were accepted: a reload of the configuration must not make all look unused.
-var Accepted LastUse
-
 // LastUse remembers when each key was last accepted. The zero value is empty and ready; it is safe for concurrent use.
 // A request with a key that is known waits for no lock.
 type LastUse struct {
@@ -86,9 +83,9 @@ func (l *LastUse) Last(id ID) (time.Time, bool) {
 	return time.Unix(0, last.(*atomic.Int64).Load()), true
 }
 
-// Unused says that a key may go if nobody has presented it for [UnusedAfter]. Last is when it was last accepted, zero:
+// UnusedWarning says that a key may go if nobody has presented it for [UnusedAfter]. Last is when it was last accepted, zero:
 // never; since is from when on that would have been noticed, zero: it would not.
-func Unused(label string, last, since, now time.Time) (string, bool) {
+func UnusedWarning(label string, last, since, now time.Time) (string, bool) {
 	if since.After(last) {
 		last = since
 	}

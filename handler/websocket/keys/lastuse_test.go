@@ -103,7 +103,7 @@ func TestUnused(t *testing.T) {
 		{"nothing known", time.Time{}, time.Time{}, "", "no beginning, no week"},
 		{"clock set back", noon.Add(day), ago(30 * day), "", "it was used in what is the future now"},
 	} {
-		got, unused := Unused("old", c.last, c.since, noon)
+		got, unused := UnusedWarning("old", c.last, c.since, noon)
 		if got != c.want || unused != (c.want != "") {
 			t.Errorf("Unused(%s) = %q %v, want %q (%s)", c.name, got, unused, c.want, c.why)
 		}

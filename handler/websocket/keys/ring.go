@@ -25,8 +25,8 @@ const (
 	OtherRoute
 )
 
-// Verdict is what a ring says of a presented secret.
-type Verdict struct {
+// CheckResult is what a ring says of a presented secret.
+type CheckResult struct {
 	Status Status
 	// Label and ID are of the key; zero where it is unknown.
 	Label string
@@ -69,14 +69,14 @@ func (w *words) equal(other *words) int {
 	return int(1 ^ (difference|-difference)>>63)
 }
 
-// TwiceError is one secret twice on one route: which label would be the right one?
-type TwiceError struct{ Route, Label, Again string }
+// DuplicateSecretError is one secret twice on one route: which label would be the right one?
+type DuplicateSecretError struct{ Route, FirstLabel, SecondLabel string }
 
-func (e *TwiceError) Error() string {
-	return fmt.Sprintf("route %s: keys %s and %s are the same secret", e.Route, e.Label, e.Again)
+func (e *DuplicateSecretError) Error() string {
+	return fmt.Sprintf("route %s: keys %s and %s are the same secret", e.Route, e.FirstLabel, e.SecondLabel)
 }
 
-// NewRing makes a ring. One secret twice on one route is a [TwiceError].
+// NewRing makes a ring. One secret twice on one route is a [DuplicateSecretError].
 func NewRing(byRoute map[string][]Key) (*Ring, error) {
 	ring := &Ring{routes: make(map[string]int, len(byRoute)), patterns: make(map[window][]pattern)}
 	for number, route := range slices.Sorted(maps.Keys(byRoute)) {
@@ -85,7 +85,7 @@ func NewRing(byRoute map[string][]Key) (*Ring, error) {
 		labels := make(map[ID]string)
 		for _, key := range byRoute[route] {
 			if label, taken := labels[key.id]; taken {
-				return nil, &TwiceError{route, label, key.Label}
+				return nil, &DuplicateSecretError{route, label, key.Label}
 			}
 			labels[key.id] = key.Label
 			ring.add(number, key)
@@ -107,7 +107,7 @@ func (r *Ring) add(route int, key Key) {
 
 // Check says what the ring knows of a secret that was presented on a route. It compares the secret with every key, in
 // constant time, so that how long it takes tells nothing of any of them.
-func (r *Ring) Check(route, secret string, now time.Time) Verdict {
+func (r *Ring) Check(route, secret string, now time.Time) CheckResult {
 	digest := toWords(sha256.Sum256([]byte(secret)))
 	number, found := r.routes[route]
 	if !found {
@@ -123,17 +123,17 @@ func (r *Ring) Check(route, secret string, now time.Time) Verdict {
 	switch {
 	case own >= 0:
 		key := &r.entries[own].key
-		return Verdict{key.at(now), key.Label, key.id, key.Until}
+		return CheckResult{key.at(now), key.Label, key.id, key.Until}
 	case other >= 0:
 		key := &r.entries[other].key
-		return Verdict{OtherRoute, key.Label, key.id, key.Until}
+		return CheckResult{OtherRoute, key.Label, key.id, key.Until}
 	default:
-		return Verdict{}
+		return CheckResult{}
 	}
 }
 
-// Standing is what the ring would say now of the key that opened a socket of a route: Good, Expired, or Unknown.
-func (r *Ring) Standing(route string, id ID, now time.Time) Status {
+// StatusOf is what the ring would say now of the key that opened a socket of a route: Good, Expired, or Unknown.
+func (r *Ring) StatusOf(route string, id ID, now time.Time) Status {
 	number, found := r.routes[route]
 	for i := range r.entries {
 		if e := &r.entries[i]; found && e.route == number && e.key.id == id {
@@ -143,8 +143,8 @@ func (r *Ring) Standing(route string, id ID, now time.Time) Status {
 	return Unknown
 }
 
-// EndedBetween reports whether a key ended after one time and up to another.
-func (r *Ring) EndedBetween(after, upTo time.Time) bool {
+// ExpiredBetween reports whether a key ended after one time and up to another.
+func (r *Ring) ExpiredBetween(after, upTo time.Time) bool {
 	for i := range r.entries {
 		if until := r.entries[i].key.Until; !until.IsZero() && until.After(after) && !until.After(upTo) {
 			return true
@@ -160,20 +160,20 @@ func (r *Ring) Keys(visit func(route string, key Key)) {
 	}
 }
 
-// Shared is one secret that stands under two routes, by label.
-type Shared struct {
+// SharedSecret is one secret that stands under two routes, by label.
+type SharedSecret struct {
 	Routes [2]string
 	Labels [2]string
 }
 
 // String names both places.
-func (s Shared) String() string {
+func (s SharedSecret) String() string {
 	return fmt.Sprintf("%s of route %s and %s of route %s", s.Labels[0], s.Routes[0], s.Labels[1], s.Routes[1])
 }
 
-// Shared lists the secrets that open more than one route, each with the first other route that has it.
-func (r *Ring) Shared() []Shared {
-	var shared []Shared
+// SharedSecrets lists the secrets that open more than one route, each with the first other route that has it.
+func (r *Ring) SharedSecrets() []SharedSecret {
+	var shared []SharedSecret
 	first := make(map[ID]entry)
 	for _, e := range r.entries {
 		before, taken := first[e.key.id]
@@ -181,7 +181,7 @@ func (r *Ring) Shared() []Shared {
 			first[e.key.id] = e
 			continue
 		}
-		shared = append(shared, Shared{
+		shared = append(shared, SharedSecret{
 			Routes: [2]string{r.names[before.route], r.names[e.route]},
 			Labels: [2]string{before.key.Label, e.key.Label},
 		})

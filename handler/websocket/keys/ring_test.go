@@ -82,13 +82,13 @@ func TestStanding(t *testing.T) {
 	relabelled := mustRing(t, map[string][]Key{"chat": {mustKey(t, "b", "a-secret-that-goes", time.Time{}, time.Time{})}})
 	id := ring.Check("chat", "a-secret-that-goes", noon.Add(-1)).ID
 	switch {
-	case ring.Standing("chat", id, noon.Add(-1)) != Good:
+	case ring.StatusOf("chat", id, noon.Add(-1)) != Good:
 		t.Error("a key that is good is not had")
-	case ring.Standing("chat", id, noon) != Expired:
+	case ring.StatusOf("chat", id, noon) != Expired:
 		t.Error("a key that ended is not expired")
-	case ring.Standing("orders", id, noon.Add(-1)) != Unknown:
+	case ring.StatusOf("orders", id, noon.Add(-1)) != Unknown:
 		t.Error("a key is had by another route")
-	case relabelled.Standing("chat", id, noon) != Good:
+	case relabelled.StatusOf("chat", id, noon) != Good:
 		t.Error("the same secret under another label is another key")
 	}
 }
@@ -108,7 +108,7 @@ func TestEndedBetween(t *testing.T) {
 		{"over it", -1, 1, true},
 		{"after", 0, 1, false},
 	} {
-		if got := ring.EndedBetween(noon.Add(c.after), noon.Add(c.until)); got != c.want {
+		if got := ring.ExpiredBetween(noon.Add(c.after), noon.Add(c.until)); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
@@ -154,7 +154,7 @@ func TestShared(t *testing.T) {
 		"orders": {mustKey(t, "b", "the-very-same-secret", time.Time{}, time.Time{})},
 	})
 	want := "[a of route chat and b of route orders]"
-	if got := fmt.Sprint(ring.Shared()); got != want {
+	if got := fmt.Sprint(ring.SharedSecrets()); got != want {
 		t.Errorf("Shared() = %s, want %s", got, want)
 	}
 }

@@ -9,7 +9,7 @@ import (
 // DefaultTicketLifetime is how long an issued ticket is good. A page that stays open gets the next one before.
 const DefaultTicketLifetime = 10 * time.Minute
 
-// MaxOnceLifetime is the longest lifetime of a ticket that is good once. [Spent] must remember each use as long, and forgets them
+// MaxOnceLifetime is the longest lifetime of a ticket that is good once. [UsedTickets] must remember each use as long, and forgets them
 // with a restart.
 const MaxOnceLifetime = time.Hour
 
@@ -27,7 +27,7 @@ type TicketConfig struct {
 	Lifetime time.Duration
 	// Bind is what a ticket is bound to. Default: nothing, whoever holds it may use it.
 	Bind Bind
-	// Once has each ticket open one socket of each of its routes. It needs a jti, and whoever admits the socket asks [Spent].
+	// Once has each ticket open one socket of each of its routes. It needs a jti, and whoever admits the socket asks [UsedTickets].
 	Once bool
 }
 

@@ -371,7 +371,7 @@ func TestWhoEnded(t *testing.T) {
 		{"client without a code", "1005 says that there was none", func(_ *Socket, client, app net.Conn) {
 			_, _ = client.Write(masked(opcodeClose, nil))
 			readFrame(app)
-		}, "client", CodeNone},
+		}, "client", CodeNoStatus},
 		{"application", "its Close frame comes first", func(_ *Socket, client, app net.Conn) {
 			_, _ = app.Write(closeFrame(1011, "error"))
 			_, _ = client.Write(maskedClose(1011, ""))

@@ -13,7 +13,7 @@ type Code uint16
 const (
 	CodeNormal    Code = 1000
 	CodeGoingAway Code = 1001
-	CodeNone      Code = 1005 // a Close frame without a code; never sent (RFC 6455, 7.4.1)
+	CodeNoStatus  Code = 1005 // a Close frame without a code; never sent (RFC 6455, 7.4.1)
 	CodeAbnormal  Code = 1006 // no Close frame at all; never sent
 	codeTLS       Code = 1015 // never sent
 )
@@ -21,7 +21,7 @@ const (
 // Sendable reports whether the code may stand in a Close frame (RFC 6455, 7.4.1 and 7.4.2).
 func (c Code) Sendable() bool {
 	switch c {
-	case 1004, CodeNone, CodeAbnormal, codeTLS:
+	case 1004, CodeNoStatus, CodeAbnormal, codeTLS:
 		return false
 	}
 	return c >= 1000 && c < 5000

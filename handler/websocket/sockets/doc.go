@@ -8,6 +8,6 @@
 // A socket costs no goroutine and less than a kilobyte. One goroutine serves the whole registry while any socket is
 // open; a socket that is being closed has one of its own, for at most a second.
 //
-// What never becomes a socket is here too: a [Closer] refuses a handshake by a Close frame that a browser can read, and
-// [Refusals] bounds how often one client is refused at length.
+// What never becomes a socket is here too: a [Rejecter] refuses a handshake by a Close frame that a browser can read, and
+// [RejectionLimiter] bounds how often one client is refused at length.
 package sockets

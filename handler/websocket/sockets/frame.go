@@ -130,13 +130,13 @@ func (f *frames) readCode(p []byte) {
 	}
 }
 
-// closeCode is the code of the Close frame that went by: [CodeNone] if it has none, [CodeAbnormal] if none went by.
+// closeCode is the code of the Close frame that went by: [CodeNoStatus] if it has none, [CodeAbnormal] if none went by.
 func (f *frames) closeCode() Code {
 	switch {
 	case !f.closed:
 		return CodeAbnormal
 	case f.coded < 2:
-		return CodeNone
+		return CodeNoStatus
 	}
 	return Code(binary.BigEndian.Uint16(f.code[:]))
 }

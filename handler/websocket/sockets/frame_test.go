@@ -30,8 +30,8 @@ func TestFrames(t *testing.T) {
 		{"length that cannot be", "the first bit must be 0", []byte{0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0}, false, CodeAbnormal},
 		{"Close", "", closeFrame(4401, "gone"), true, 4401},
 		{"client's Close", "unmasked", maskedClose(1001, ""), true, CodeGoingAway},
-		{"Close without a code", "", frame(opcodeClose, nil), true, CodeNone},
-		{"Close with half a code", "malformed, and no code", frame(opcodeClose, []byte{3}), true, CodeNone},
+		{"Close without a code", "", frame(opcodeClose, nil), true, CodeNoStatus},
+		{"Close with half a code", "malformed, and no code", frame(opcodeClose, []byte{3}), true, CodeNoStatus},
 		{"half a Close", "it has not gone by", closeFrame(4401, "gone")[:5], false, CodeAbnormal},
 		{"two Closes", "the first counts", append(closeFrame(4401, ""), closeFrame(4403, "")...), true, 4401},
 		{"Close behind data", "", append(frame(1, []byte{0x88, 2, 3, 232}), closeFrame(4408, "")...), true, 4408},
@@ -115,9 +115,9 @@ func TestCloseFrame(t *testing.T) {
 		{"cut in a character", "the reason is UTF-8", 4403, strings.Repeat("€", 42), 4403, strings.Repeat("€", 41)},
 		{"cut in a pair", "", 4403, "x" + strings.Repeat("ü", 70), 4403, "x" + strings.Repeat("ü", 61)},
 		{"no UTF-8", "a browser fails the connection over it", 4403, "a\xffb", 4403, "ab"},
-		{"code that is never sent", "RFC 6455, 7.4.1", CodeAbnormal, "lost", CodeNone, ""},
-		{"no code", "the zero value", 0, "nothing", CodeNone, ""},
-		{"code out of range", "", 5000, "nothing", CodeNone, ""},
+		{"code that is never sent", "RFC 6455, 7.4.1", CodeAbnormal, "lost", CodeNoStatus, ""},
+		{"no code", "the zero value", 0, "nothing", CodeNoStatus, ""},
+		{"code out of range", "", 5000, "nothing", CodeNoStatus, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -91,11 +91,11 @@ func upgraded(t testing.TB, s *Socket, server net.Conn) net.Conn {
 }
 
 // endings is an Owner that reports what ended.
-type endings chan Ended
+type endings chan EndedEvent
 
 func (endings) Opened(*Socket) {}
 
-func (e endings) Ended(ended Ended) { e <- ended }
+func (e endings) Ended(ended EndedEvent) { e <- ended }
 
 // soon fails the test if the event does not come in time.
 func soon[T any](t testing.TB, what string, event <-chan T) (got T) {

@@ -85,19 +85,19 @@ func clientNetwork(client netip.Addr) netip.Prefix {
 	return network
 }
 
-// Route is how many sockets of one route are open.
-type Route struct {
+// OpenSockets is how many sockets of one route are open.
+type OpenSockets struct {
 	Site, Route string
 	Open        int
 }
 
-// Routes counts the open sockets of each route that has any socket, in no order.
-func (r *Registry) Routes() []Route {
+// OpenByRoute counts the open sockets of each route that has any socket, in no order.
+func (r *Registry) OpenByRoute() []OpenSockets {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	routes := make([]Route, 0, len(r.routes))
+	routes := make([]OpenSockets, 0, len(r.routes))
 	for name, count := range r.routes {
-		routes = append(routes, Route{name.site, name.route, count.open})
+		routes = append(routes, OpenSockets{name.site, name.route, count.open})
 	}
 	return routes
 }

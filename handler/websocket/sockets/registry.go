@@ -45,8 +45,8 @@ type Info struct {
 	Until       time.Time
 	UntilCode   Code
 	UntilReason string
-	// Idle is how long it may be silent both ways before it is closed, to about a second. Zero: for ever.
-	Idle time.Duration
+	// IdleTimeout is how long it may be silent both ways before it is closed, to about a second. Zero: for ever.
+	IdleTimeout time.Duration
 	// Owner admitted the socket, and is notified of it. May be nil.
 	Owner Owner
 }
@@ -57,7 +57,7 @@ type Owner interface {
 	// Opened is called when the handshake has succeeded.
 	Opened(*Socket)
 	// Ended is called when a socket that was opened has ended.
-	Ended(Ended)
+	Ended(EndedEvent)
 }
 
 // NewRegistry makes an empty registry. now is the clock.
@@ -144,8 +144,8 @@ func (r *Registry) CloseWhere(match func(Info) bool, code Code, reason string) i
 	return r.closeWhere(func(s *Socket) bool { return match(s.info) }, code, reason)
 }
 
-// CloseUnkept is CloseWhere for those that nobody keeps (see [Socket.Keep]).
-func (r *Registry) CloseUnkept(match func(Info) bool, code Code, reason string) int {
+// CloseOnReload is CloseWhere for those that nobody keeps (see [Socket.SurviveReloads]).
+func (r *Registry) CloseOnReload(match func(Info) bool, code Code, reason string) int {
 	return r.closeWhere(func(s *Socket) bool { return !s.kept.Load() && match(s.info) }, code, reason)
 }
 

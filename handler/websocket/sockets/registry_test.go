@@ -199,7 +199,7 @@ func TestListAndCloseID(t *testing.T) {
 	if want := (Snapshot{Info: info, ID: s.id, Started: now, Out: 7, Active: now.Local()}); len(list) != 1 || list[0] != want {
 		t.Fatalf("List() = %+v, want %+v", list, want)
 	}
-	if routes := r.Routes(); !slices.Equal(routes, []Route{{"", "chat", 1}}) {
+	if routes := r.OpenByRoute(); !slices.Equal(routes, []OpenSockets{{"", "chat", 1}}) {
 		t.Errorf("Routes() = %v, want one open socket of chat", routes)
 	}
 	if r.CloseID(s.id+1, 4401, "") {
@@ -216,8 +216,8 @@ func TestListAndCloseID(t *testing.T) {
 	if e := soon(t, "the end", ended); e.Duration != time.Minute || e.ID != list[0].ID || e.By != "gate" {
 		t.Errorf("ended %+v, want after a minute, by the gate", e)
 	}
-	if len(r.Routes()) > 0 {
-		t.Errorf("Routes() = %v without sockets", r.Routes())
+	if len(r.OpenByRoute()) > 0 {
+		t.Errorf("Routes() = %v without sockets", r.OpenByRoute())
 	}
 }
 
@@ -268,7 +268,7 @@ func TestSocketsAreSmall(t *testing.T) {
 	for i := range sockets {
 		client := netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
 		s, err := r.Open(Info{
-			Route: "chat", Key: "screens", Client: client, Protocol: "HTTP/1.1", Idle: time.Hour, Until: time.Now().Add(time.Hour),
+			Route: "chat", Key: "screens", Client: client, Protocol: "HTTP/1.1", IdleTimeout: time.Hour, Until: time.Now().Add(time.Hour),
 		}, Limits{sockets, 1, sockets})
 		if err != nil {
 			t.Fatal(err)

@@ -72,15 +72,15 @@ type Snapshot struct {
 	In, Out int64
 	// Active is when bytes last went either way, to about a second.
 	Active time.Time
-	// Kept says that whoever carries it closes it when the process stops.
-	Kept bool
+	// SurvivesReloads says that whoever carries it closes it when the process stops.
+	SurvivesReloads bool
 }
 
-// Ended is a socket that is over.
-type Ended struct {
+// EndedEvent is a socket that is over.
+type EndedEvent struct {
 	Snapshot
 	Duration time.Duration
-	// Code is that of the first Close frame that either side sent, [CodeNone] if it had none, and [CodeAbnormal] if no
+	// Code is that of the first Close frame that either side sent, [CodeNoStatus] if it had none, and [CodeAbnormal] if no
 	// side sent any. Applications and clients may send what they like: it is no label for a metric as it is.
 	Code Code
 	// By is who ended it: client, application, gate, or transport where a connection broke off without a Close frame.
@@ -104,7 +104,7 @@ func (s *Socket) Info() Info { return s.info }
 func (s *Socket) Snapshot() Snapshot {
 	return Snapshot{
 		Info: s.info, ID: s.id, Started: s.started,
-		In: s.in.Load(), Out: s.out.Load(), Active: time.Unix(0, s.active.Load()), Kept: s.kept.Load(),
+		In: s.in.Load(), Out: s.out.Load(), Active: time.Unix(0, s.active.Load()), SurvivesReloads: s.kept.Load(),
 	}
 }
 
@@ -134,13 +134,13 @@ func (s *Socket) Detach() {
 // Detached reports whether Detach was called.
 func (s *Socket) Detached() bool { return s.detached.Load() }
 
-// Keep says that the socket, once it is open, is kept through changes of the configuration, and closed when the process
-// stops, by whoever carries it: [Registry.CloseUnkept] leaves it alone.
-func (s *Socket) Keep() { s.kept.Store(true) }
+// SurviveReloads says that the socket, once it is open, is kept through changes of the configuration, and closed when the process
+// stops, by whoever carries it: [Registry.CloseOnReload] leaves it alone.
+func (s *Socket) SurviveReloads() { s.kept.Store(true) }
 
-// OnlyTouch makes [Socket.Touch] the only activity that [Info.Idle] counts. A carrier that sends pings of its own calls it,
+// IgnoreTraffic makes [Socket.Touch] the only activity that [Info.IdleTimeout] counts. A carrier that sends pings of its own calls it,
 // since neither these pings nor the answers to them are activity.
-func (s *Socket) OnlyTouch() { s.touched.Store(true) }
+func (s *Socket) IgnoreTraffic() { s.touched.Store(true) }
 
 // Touch records activity.
 func (s *Socket) Touch() { s.active.Store(s.registry.clock.Load()) }
@@ -233,10 +233,10 @@ func (s *Socket) End() {
 	}
 }
 
-func (s *Socket) obituary() Ended {
+func (s *Socket) obituary() EndedEvent {
 	s.endedBy(byTransport, CodeAbnormal)
 	ending := s.ending.Load()
-	return Ended{
+	return EndedEvent{
 		Snapshot: s.Snapshot(),
 		Duration: s.registry.now().Sub(s.started),
 		Code:     Code(ending),

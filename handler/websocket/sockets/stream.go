@@ -123,12 +123,12 @@ func (w *streamWriter) interrupt(setDeadline func(*http.ResponseController, time
 	w.socket.state.Lock()
 	defer w.socket.state.Unlock()
 	if !w.socket.over {
-		_ = setDeadline(http.NewResponseController(Innermost(w.ResponseWriter)), time.Unix(1, 0))
+		_ = setDeadline(http.NewResponseController(InnermostWriter(w.ResponseWriter)), time.Unix(1, 0))
 	}
 }
 
-// Innermost is the server's own writer, below all that wrap it.
-func Innermost(w http.ResponseWriter) http.ResponseWriter {
+// InnermostWriter is the server's own writer, below all that wrap it.
+func InnermostWriter(w http.ResponseWriter) http.ResponseWriter {
 	for {
 		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
 		if !ok {

@@ -41,7 +41,7 @@ func (h *dueHeap) Pop() any {
 
 // watch has the sweeper look at a new socket, and start if it is the first. The mutex is held.
 func (r *Registry) watch(s *Socket) {
-	if s.info.Idle > 0 || !s.info.Until.IsZero() {
+	if s.info.IdleTimeout > 0 || !s.info.Until.IsZero() {
 		s.due = s.nextDue()
 		heap.Push(&r.due, s)
 	}
@@ -83,7 +83,7 @@ func (r *Registry) sweep() {
 		if s.past(now) {
 			s.Close(s.info.UntilCode, s.info.UntilReason)
 		} else {
-			s.Close(CodeGoingAway, "nothing was said for "+s.info.Idle.String())
+			s.Close(CodeGoingAway, "nothing was said for "+s.info.IdleTimeout.String())
 		}
 	}
 }
@@ -128,8 +128,8 @@ func (s *Socket) idle(now time.Time) bool {
 // idleAfter is how long after its last activity the socket is idle, in nanoseconds. The time of that may be told as
 // earlier than it was by one round of the sweeper.
 func (s *Socket) idleAfter() int64 {
-	if s.info.Idle <= 0 || s.info.Idle > math.MaxInt64-sweepEvery {
+	if s.info.IdleTimeout <= 0 || s.info.IdleTimeout > math.MaxInt64-sweepEvery {
 		return math.MaxInt64
 	}
-	return int64(s.info.Idle + sweepEvery)
+	return int64(s.info.IdleTimeout + sweepEvery)
 }

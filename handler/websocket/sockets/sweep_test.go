@@ -22,14 +22,14 @@ func TestSweep(t *testing.T) {
 		{"until", "", Info{Until: in(10 * time.Second), UntilCode: 4401}, 0, true, 10 * time.Second, 4401},
 		{"until in the past", "at once", Info{Until: in(-time.Hour), UntilCode: 4401}, 0, true, 0, 4401},
 		{"until of a handshake", "a key that ends admits nobody", Info{Until: in(5 * time.Second), UntilCode: 4401}, 0, false, 5 * time.Second, 4401},
-		{"idle", "", Info{Idle: 5 * time.Second}, 0, true, 5 * time.Second, CodeGoingAway},
-		{"idle after words", "they put it off", Info{Idle: 5 * time.Second}, 20 * time.Second, true, 23 * time.Second, CodeGoingAway},
-		{"idle after a handshake", "that took its time", Info{Idle: 5 * time.Second}, -7 * time.Second, true, 12 * time.Second, CodeGoingAway},
-		{"until while idle", "whichever is first", Info{Idle: 50 * time.Second, Until: in(10 * time.Second), UntilCode: 4401}, 0, true, 10 * time.Second, 4401},
-		{"idle before until", "", Info{Idle: 5 * time.Second, Until: in(time.Hour), UntilCode: 4401}, 0, true, 5 * time.Second, CodeGoingAway},
-		{"idle handshake", "it has its own time", Info{Idle: time.Second}, 0, false, 0, 0},
+		{"idle", "", Info{IdleTimeout: 5 * time.Second}, 0, true, 5 * time.Second, CodeGoingAway},
+		{"idle after words", "they put it off", Info{IdleTimeout: 5 * time.Second}, 20 * time.Second, true, 23 * time.Second, CodeGoingAway},
+		{"idle after a handshake", "that took its time", Info{IdleTimeout: 5 * time.Second}, -7 * time.Second, true, 12 * time.Second, CodeGoingAway},
+		{"until while idle", "whichever is first", Info{IdleTimeout: 50 * time.Second, Until: in(10 * time.Second), UntilCode: 4401}, 0, true, 10 * time.Second, 4401},
+		{"idle before until", "", Info{IdleTimeout: 5 * time.Second, Until: in(time.Hour), UntilCode: 4401}, 0, true, 5 * time.Second, CodeGoingAway},
+		{"idle handshake", "it has its own time", Info{IdleTimeout: time.Second}, 0, false, 0, 0},
 		{"never", "no time is set", Info{}, 0, true, 0, 0},
-		{"in a thousand years", "no clock overflows", Info{Until: in(0).AddDate(1000, 0, 0), Idle: 1<<63 - 1}, 0, true, 0, 0},
+		{"in a thousand years", "no clock overflows", Info{Until: in(0).AddDate(1000, 0, 0), IdleTimeout: 1<<63 - 1}, 0, true, 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -71,10 +71,10 @@ func TestSweep(t *testing.T) {
 func TestOnlyTouchIsActivity(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := open(t, NewRegistry(time.Now), Info{Idle: 5 * time.Second})
+		s := open(t, NewRegistry(time.Now), Info{IdleTimeout: 5 * time.Second})
 		client, server := net.Pipe()
 		conn := upgraded(t, s, server)
-		s.OnlyTouch()
+		s.IgnoreTraffic()
 		go func() { _, _ = io.Copy(io.Discard, client) }()
 		for range 3 {
 			time.Sleep(4 * time.Second)

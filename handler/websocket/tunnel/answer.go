@@ -16,7 +16,7 @@ func (h *Handler) relay(w http.ResponseWriter, r *http.Request, answer *answer) 
 		// To an extended CONNECT any 2xx says that the tunnel stands (RFC 8441, 5).
 		return &Error{Status: http.StatusBadGateway, Err: errNoSwitch}
 	}
-	h.config.Refused(r)
+	h.config.Rejected(r)
 	header := w.Header()
 	upgrade := answer.Header["Upgrade"]
 	removeHopByHop(answer.Header)

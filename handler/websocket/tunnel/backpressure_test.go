@@ -133,7 +133,7 @@ func TestIdleTimeoutWithPing(t *testing.T) {
 	})
 	site := startSite(t, Config{
 		Upstreams: []*Upstream{app.Upstream}, Ping: longPing,
-		Describe: func(r *http.Request) sockets.Info { return sockets.Info{Protocol: r.Proto, Idle: time.Second} },
+		Describe: func(r *http.Request) sockets.Info { return sockets.Info{Protocol: r.Proto, IdleTimeout: time.Second} },
 	}, false)
 	client := site.open(t)
 	for {

@@ -15,7 +15,7 @@ import (
 // bytes end with the handshake. Kept for hours, they would hold the request, its header and both of net/http's buffers. The
 // socket's own wrapper is put around the connection again.
 func takeOver(w http.ResponseWriter, socket *sockets.Socket) (*connClient, error) {
-	conn, buffered, err := http.NewResponseController(sockets.Innermost(w)).Hijack()
+	conn, buffered, err := http.NewResponseController(sockets.InnermostWriter(w)).Hijack()
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ type streamClient struct {
 func newStreamClient(w http.ResponseWriter, body io.ReadCloser, socket *sockets.Socket) *streamClient {
 	return &streamClient{
 		body: body, writer: w, socket: socket, controller: http.NewResponseController(w),
-		innermost: http.NewResponseController(sockets.Innermost(w)),
+		innermost: http.NewResponseController(sockets.InnermostWriter(w)),
 	}
 }
 

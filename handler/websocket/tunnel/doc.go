@@ -6,6 +6,6 @@
 // wait for bytes without holding a buffer, and the socket's entry in the registry. On HTTP/2 and 3 the tunnel lives as
 // long as its stream, and so does the handler.
 //
-// A [Pool] knows the tunnels of the process. It outlives every configuration, looks once a second for connections that
+// A [Set] knows the tunnels of the process. It outlives every configuration, looks once a second for connections that
 // are stuck or silent, and closes what is open when the process stops.
 package tunnel

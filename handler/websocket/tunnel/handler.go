@@ -27,14 +27,14 @@ type Config struct {
 	// changes nothing.
 	Prepare func(request, original *http.Request, upstream *Upstream)
 
-	// Pool holds the tunnels of the process.
-	Pool *Pool
+	// Tunnels holds the tunnels of the process.
+	Tunnels *Set
 	// Registry is where a socket is opened that no gate has opened before.
 	Registry *sockets.Registry
 	// Describe says what to write into the registry about such a socket.
 	Describe func(r *http.Request) sockets.Info
-	// Refused is told of a handshake that the application answered otherwise than by a switch. Nil is told nothing.
-	Refused func(r *http.Request)
+	// Rejected is told of a handshake that the application answered otherwise than by a switch. Nil is told nothing.
+	Rejected func(r *http.Request)
 	// UpstreamChanged is called when an upstream can no longer be reached, with the cause, and with nil when it responds again.
 	// Nil does nothing.
 	UpstreamChanged func(upstream *Upstream, cause error)
@@ -74,7 +74,7 @@ func New(config Config) (*Handler, error) {
 	switch {
 	case len(config.Upstreams) == 0:
 		return nil, errors.New("want at least one upstream")
-	case config.Pool == nil || config.Registry == nil:
+	case config.Tunnels == nil || config.Registry == nil:
 		return nil, errors.New("want a pool and a registry")
 	}
 	for _, upstream := range config.Upstreams {
@@ -94,8 +94,8 @@ func New(config Config) (*Handler, error) {
 	if config.Describe == nil {
 		config.Describe = func(r *http.Request) sockets.Info { return sockets.Info{Protocol: r.Proto, Major: r.ProtoMajor} }
 	}
-	if config.Refused == nil {
-		config.Refused = func(*http.Request) {}
+	if config.Rejected == nil {
+		config.Rejected = func(*http.Request) {}
 	}
 	if config.UpstreamChanged == nil {
 		config.UpstreamChanged = func(*Upstream, error) {}
@@ -110,9 +110,9 @@ func New(config Config) (*Handler, error) {
 		config.Now = time.Now
 	}
 	return &Handler{config: config, rules: &rules{
-		pingTicks:  config.Pool.ticks(config.Ping),
-		stuckTicks: config.Pool.ticks(config.WriteTimeout),
-		lastTicks:  config.Pool.ticks(lingerTimeout),
+		pingTicks:  config.Tunnels.ticks(config.Ping),
+		stuckTicks: config.Tunnels.ticks(config.WriteTimeout),
+		lastTicks:  config.Tunnels.ticks(lingerTimeout),
 		maxFrame:   config.MaxFrame,
 	}}, nil
 }
@@ -158,7 +158,7 @@ func (h *Handler) serveUngated(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, socket *sockets.Socket) error {
-	socket.Keep()
+	socket.SurviveReloads()
 	hand, err := newHandshake(r, h.config.Random)
 	if err != nil {
 		return &Error{Status: http.StatusInternalServerError, Err: err}
@@ -210,7 +210,7 @@ func (h *Handler) open(
 	w http.ResponseWriter, r *http.Request, socket *sockets.Socket, upstream *Upstream, answer *answer,
 ) error {
 	t := &tunnel{
-		pool: h.config.Pool, socket: socket, host: upstream.Host, rules: h.rules, app: answer.conn,
+		pool: h.config.Tunnels, socket: socket, host: upstream.Host, rules: h.rules, app: answer.conn,
 	}
 	t.down.early = answer.early()
 	t.down.source = h.newSource(answer.conn, answer.conn)

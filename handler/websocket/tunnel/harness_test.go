@@ -131,7 +131,7 @@ func echo(c *appConn) {
 // testSite is a server whose every request goes through a Handler.
 type testSite struct {
 	*httptest.Server
-	pool     *Pool
+	pool     *Set
 	registry *sockets.Registry
 	owner    *countingOwner
 	errs     chan error // what the handler returned, if not nil
@@ -168,8 +168,8 @@ func (l layering) start(t testing.TB, config Config) *testSite {
 // startSiteBehind does so with something wrapped around every connection.
 func startSiteBehind(t testing.TB, config Config, secure bool, wrap func(net.Conn) net.Conn) *testSite {
 	t.Helper()
-	if config.Pool == nil {
-		config.Pool = NewPool(testTick)
+	if config.Tunnels == nil {
+		config.Tunnels = NewSet(testTick)
 	}
 	if config.Registry == nil {
 		config.Registry = sockets.NewRegistry(time.Now)
@@ -189,7 +189,7 @@ func startSiteBehind(t testing.TB, config Config, secure bool, wrap func(net.Con
 	if err != nil {
 		t.Fatal(err)
 	}
-	site := &testSite{pool: config.Pool, registry: config.Registry, owner: owner, errs: make(chan error, 100)}
+	site := &testSite{pool: config.Tunnels, registry: config.Registry, owner: owner, errs: make(chan error, 100)}
 	site.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := handler.ServeHTTP(w, r, nextHandler{}); err != nil {
 			site.errs <- err
@@ -208,7 +208,7 @@ func startSiteBehind(t testing.TB, config Config, secure bool, wrap func(net.Con
 	t.Cleanup(func() {
 		site.CloseClientConnections()
 		site.Close()
-		waitFor(t, "every tunnel to end", func() bool { return config.Pool.Len() == 0 })
+		waitFor(t, "every tunnel to end", func() bool { return config.Tunnels.Len() == 0 })
 		waitFor(t, "every socket to be ended", func() bool { return owner.ended.Load() >= owner.opened.Load() })
 		if opened, ended := owner.opened.Load(), owner.ended.Load(); opened != ended {
 			t.Errorf("%d sockets were opened and %d ended", opened, ended)
@@ -349,12 +349,12 @@ func withHeader(lines ...string) string {
 // countingOwner counts the sockets that were opened and those that ended, and keeps the last that ended.
 type countingOwner struct {
 	opened, ended atomic.Int64
-	last          atomic.Pointer[sockets.Ended]
+	last          atomic.Pointer[sockets.EndedEvent]
 }
 
 func (o *countingOwner) Opened(*sockets.Socket) { o.opened.Add(1) }
 
-func (o *countingOwner) Ended(ended sockets.Ended) {
+func (o *countingOwner) Ended(ended sockets.EndedEvent) {
 	o.last.Store(&ended)
 	o.ended.Add(1)
 }

@@ -184,8 +184,8 @@ func TestPingAtBoundary(t *testing.T) {
 		_, _ = c.Conn.Write(append(message[100:], fromApp("next")...))
 		_, _ = io.Copy(io.Discard, c.Reader)
 	})
-	pool := NewPool(testTick)
-	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Pool: pool, Ping: longPing}, false)
+	pool := NewSet(testTick)
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Tunnels: pool, Ping: longPing}, false)
 	client := site.open(t)
 	client.expect(t, message[:100])
 	waitFor(t, "a ping to be due", func() bool {

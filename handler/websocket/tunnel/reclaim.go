@@ -9,7 +9,7 @@ package tunnel
 //
 // KB of an idle socket, of 3,000, with and without: 9.1 and 12.0 in cleartext, 17.8 and 32.4 with TLS. The price is two
 // collections. With 6,000 sockets over TLS each takes about 30 ms, mostly beside other work; a message that is under way at
-// that moment came up to 30 ms late on two cores, and 65 ms on one. [Pool.FreeMemory] switches it off.
+// that moment came up to 30 ms late on two cores, and 65 ms on one. [Set.FreeMemory] switches it off.
 type reclaimer struct {
 	started int // tunnels since memory was last freed
 	calm    int // ticks in a row with few new tunnels

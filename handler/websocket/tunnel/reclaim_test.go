@@ -50,10 +50,10 @@ func TestReclaimer(t *testing.T) {
 // TestMemoryIsFreedAfterABurst: memory is given back twice, and in between every goroutine is begun anew, under which no byte is lost.
 func TestMemoryIsFreedAfterABurst(t *testing.T) {
 	t.Parallel()
-	pool := NewPool(testTick)
+	pool := NewSet(testTick)
 	var freed atomic.Int32
 	pool.FreeMemory = func() { freed.Add(1) }
-	site := startSite(t, Config{Upstreams: []*Upstream{startApp(t, "unix", echo).Upstream}, Pool: pool}, true)
+	site := startSite(t, Config{Upstreams: []*Upstream{startApp(t, "unix", echo).Upstream}, Tunnels: pool}, true)
 	clients := []*wsClient{site.open(t), site.open(t)}
 	talk := func() {
 		message := frame(0x82, true, []byte("hello"))
@@ -83,7 +83,7 @@ func TestMemoryIsFreedAfterABurst(t *testing.T) {
 }
 
 // countGrown is how many directions have a goroutine that is to be replaced.
-func countGrown(pool *Pool) (n int) {
+func countGrown(pool *Set) (n int) {
 	for _, t := range pool.all() {
 		for _, d := range []*direction{&t.up, &t.down} {
 			if d.stackGrown.Load() {

@@ -24,8 +24,8 @@ func TestShrinkStack(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			app := startApp(t, c.network, echo)
-			pool := NewPool(tick)
-			site := c.layers.start(t, Config{Upstreams: []*Upstream{app.Upstream}, Pool: pool})
+			pool := NewSet(tick)
+			site := c.layers.start(t, Config{Upstreams: []*Upstream{app.Upstream}, Tunnels: pool})
 			client := site.open(t)
 			const rounds, enough = 200, 20
 			shrunk := 0
@@ -48,7 +48,7 @@ func TestShrinkStack(t *testing.T) {
 	}
 }
 
-func isShrunk(pool *Pool) bool {
+func isShrunk(pool *Set) bool {
 	pool.mutex.Lock()
 	defer pool.mutex.Unlock()
 	return len(pool.tunnels) == 1 && !pool.tunnels[0].up.stackGrown.Load() && !pool.tunnels[0].down.stackGrown.Load()

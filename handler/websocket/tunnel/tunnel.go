@@ -37,7 +37,7 @@ type client interface {
 
 // tunnel is one open socket: two ends, two directions, and what its keeper has seen of them.
 type tunnel struct {
-	pool   *Pool
+	pool   *Set
 	socket *sockets.Socket
 	host   *Host
 	rules  *rules
@@ -73,7 +73,7 @@ func (t *tunnel) connect() {
 		t.up.to, t.up.from = toApp, toClient
 		t.down.to, t.down.from = toClient, toApp
 		t.up.touch, t.down.touch = t.socket.Touch, t.socket.Touch
-		t.socket.OnlyTouch()
+		t.socket.IgnoreTraffic()
 	}
 }
 

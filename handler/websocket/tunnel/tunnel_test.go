@@ -357,9 +357,9 @@ func TestDrain(t *testing.T) {
 	t.Parallel()
 	app := startApp(t, "tcp", echo)
 	other := startApp(t, "tcp", echo)
-	pool := NewPool(testTick)
-	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Pool: pool}, false)
-	stays := startSite(t, Config{Upstreams: []*Upstream{other.Upstream}, Pool: pool}, false).open(t)
+	pool := NewSet(testTick)
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Tunnels: pool}, false)
+	stays := startSite(t, Config{Upstreams: []*Upstream{other.Upstream}, Tunnels: pool}, false).open(t)
 	var clients []*wsClient
 	for range 20 {
 		clients = append(clients, site.open(t))
@@ -393,7 +393,7 @@ func TestDrain(t *testing.T) {
 }
 
 // countLeaving is how many tunnels to the host have been told to close, or have ended since.
-func countLeaving(pool *Pool, host *Host) int {
+func countLeaving(pool *Set, host *Host) int {
 	n := 20
 	for _, t := range pool.all() {
 		if t.host == host && !t.leaving.Load() {

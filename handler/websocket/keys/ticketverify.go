@@ -16,16 +16,16 @@ const (
 	TicketLeeway = 30 * time.Second
 )
 
-// TicketVerdict is what is known of a presented ticket.
-type TicketVerdict struct {
+// TicketResult is what is known of a presented ticket.
+type TicketResult struct {
 	// Status is Good, or Expired before it begins or after it ends, or OtherRoute; Unknown is everything else.
 	Status Status
 	// ID is of the secret or public key that signed it; zero where the ticket is unknown.
 	ID ID
 	// Until is when it ends; zero where the ticket is unknown.
 	Until time.Time
-	// Use is what [Spent] knows it by on this route. Set where it is good, and good once.
-	Use Use
+	// UseID is what [UsedTickets] knows it by on this route. Set where it is good, and good once.
+	UseID UseID
 	// Reason says for logs why it is not good, in words of a closed list; empty where it is good.
 	Reason string
 }
@@ -86,26 +86,26 @@ func isBase64URL(part string) bool {
 }
 
 // Verify says what is known of a ticket that was presented on a route, by what [BindingOf] tells. A ticket that is good
-// once may have been used before: that is for [Spent] to say.
-func (t *Tickets) Verify(token, route, binding string, now time.Time) TicketVerdict {
+// once may have been used before: that is for [UsedTickets] to say.
+func (t *Tickets) Verify(token, route, binding string, now time.Time) TicketResult {
 	signer, claims, err := t.open(token)
 	if err == nil {
 		err = t.demand(signer, &claims, binding)
 	}
 	if err != nil {
-		return TicketVerdict{Reason: err.Error()}
+		return TicketResult{Reason: err.Error()}
 	}
-	verdict := TicketVerdict{ID: signer.id, Until: claims.expires}
+	verdict := TicketResult{ID: signer.id, Until: claims.expires}
 	verdict.Status, err = claims.at(route, now)
 	if err != nil {
 		verdict.Reason = err.Error()
 		return verdict
 	}
 	if t.once && claims.expires.Sub(now) > MaxOnceLifetime+TicketLeeway {
-		return TicketVerdict{Reason: errTicketTooLong.Error()}
+		return TicketResult{Reason: errTicketTooLong.Error()}
 	}
 	if t.once {
-		verdict.Use = useOf(signer.id, route, claims.id)
+		verdict.UseID = useOf(signer.id, route, claims.id)
 	}
 	return verdict
 }
@@ -163,14 +163,14 @@ func (t *Tickets) demand(signer *signer, claims *ticketClaims, binding string) e
 	return nil
 }
 
-// Use is one use of a ticket that is good once: of this ticket, by its jti and its signer, on one route.
-type Use [16]byte
+// UseID is one use of a ticket that is good once: of this ticket, by its jti and its signer, on one route.
+type UseID [16]byte
 
-func useOf(signer ID, route, id string) Use {
+func useOf(signer ID, route, id string) UseID {
 	digest := sha256.New()
 	digest.Write(signer[:])
 	name := sha256.Sum256([]byte(route)) // of fixed length: no two pairs make the same bytes
 	digest.Write(name[:])
 	digest.Write([]byte(id))
-	return Use(digest.Sum(nil)[:16])
+	return UseID(digest.Sum(nil)[:16])
 }

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-func TestRefusals(t *testing.T) {
+func TestRejectionLimiter(t *testing.T) {
 	t.Parallel()
 	start := time.Unix(1_770_000_000, 0)
-	f := NewRefusals(3, 10*time.Second)
+	f := NewRejectionLimiter(3, 10*time.Second)
 	for _, step := range []struct {
 		at        time.Duration
 		client    string
@@ -45,10 +45,10 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestRefusalsOfOddLimits(t *testing.T) {
+func TestRejectionLimiterOddLimits(t *testing.T) {
 	t.Parallel()
 	client := netip.MustParseAddr("192.0.2.1")
-	for _, f := range []*Refusals{NewRefusals(0, 0), NewRefusals(-1, -1), NewRefusals(1<<62, 1<<62), NewRefusals(1, 1<<62)} {
+	for _, f := range []*RejectionLimiter{NewRejectionLimiter(0, 0), NewRejectionLimiter(-1, -1), NewRejectionLimiter(1<<62, 1<<62), NewRejectionLimiter(1, 1<<62)} {
 		if ok, _ := f.Allow(client, time.Now()); !ok {
 			t.Errorf("the first refusal of %d by %d is not allowed", f.tolerance, f.every)
 		}
@@ -60,9 +60,9 @@ func TestRefusalsOfOddLimits(t *testing.T) {
 }
 
 // No flood of addresses gives a client its burst back, and memory stays what it was.
-func TestRefusalsUnderAFlood(t *testing.T) {
+func TestRejectionLimiterUnderAFlood(t *testing.T) {
 	t.Parallel()
-	f := NewRefusals(5, time.Minute)
+	f := NewRejectionLimiter(5, time.Minute)
 	now := time.Unix(1_770_000_000, 0)
 	attacker := netip.MustParseAddr("2001:db8::1")
 	for range 5 {
@@ -92,8 +92,8 @@ func TestRefusalsUnderAFlood(t *testing.T) {
 	}
 }
 
-func TestRefusalsDoNotAllocate(t *testing.T) {
-	f := NewRefusals(5, time.Second)
+func TestRejectionLimiterDoesNotAllocate(t *testing.T) {
+	f := NewRejectionLimiter(5, time.Second)
 	client, now := netip.MustParseAddr("2001:db8::1"), time.Now()
 	if allocs := testing.AllocsPerRun(1000, func() { f.Allow(client, now) }); allocs > 0 {
 		t.Errorf("Allow allocates %v times, want 0", allocs)
@@ -102,9 +102,9 @@ func TestRefusalsDoNotAllocate(t *testing.T) {
 }
 
 // Many at once never get more than a burst for each that came at the very same moment.
-func TestRefusalsConcurrently(t *testing.T) {
+func TestRejectionLimiterConcurrently(t *testing.T) {
 	t.Parallel()
-	f := NewRefusals(10, time.Hour)
+	f := NewRejectionLimiter(10, time.Hour)
 	client, now := netip.MustParseAddr("192.0.2.1"), time.Now()
 	const workers = 8
 	allowed := make(chan int, workers)

@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-func useNumber(number int) (use Use) {
+func useNumber(number int) (use UseID) {
 	binary.BigEndian.PutUint64(use[:], uint64(number))
 	return use
 }
 
-func TestSpend(t *testing.T) {
+func TestMarkUsed(t *testing.T) {
 	t.Parallel()
 	at := func(seconds int) time.Time { return noon.Add(time.Duration(seconds) * time.Second) }
 	type step struct {
 		use, until, now int
-		want            Spending
+		want            UseResult
 		why             string
 	}
 	for _, c := range []struct {
@@ -30,53 +30,53 @@ func TestSpend(t *testing.T) {
 	}{
 		{"twice", 9, []step{
 			{1, 10, 0, FirstUse, "the first"},
-			{1, 10, 0, UsedBefore, "the second"},
-			{1, 10, 9, UsedBefore, "not even later"},
+			{1, 10, 0, AlreadyUsed, "the second"},
+			{1, 10, 9, AlreadyUsed, "not even later"},
 			{2, 10, 9, FirstUse, "another"},
 		}},
 		{"ended", 9, []step{
-			{1, 10, 10, UsedBefore, "it has ended: nobody would remember it"},
-			{1, 10, 11, UsedBefore, "long ended"},
+			{1, 10, 10, AlreadyUsed, "it has ended: nobody would remember it"},
+			{1, 10, 11, AlreadyUsed, "long ended"},
 		}},
 		{"clock goes back", 9, []step{
 			{1, 10, 0, FirstUse, "the first"},
 			{2, 30, 10, FirstUse, "the first has ended, and is forgotten"},
-			{1, 10, 9, UsedBefore, "a request that was overtaken must not use it again"},
-			{3, 10, 9, UsedBefore, "nor any that may have been forgotten with it"},
+			{1, 10, 9, AlreadyUsed, "a request that was overtaken must not use it again"},
+			{3, 10, 9, AlreadyUsed, "nor any that may have been forgotten with it"},
 			{4, 11, 9, FirstUse, "what ends later was never forgotten"},
 		}},
 		{"full", 2, []step{
 			{1, 10, 0, FirstUse, "room for two"},
 			{2, 20, 0, FirstUse, "room for two"},
-			{3, 30, 0, NoRoom, "it fails closed"},
-			{1, 10, 0, UsedBefore, "full, and it still remembers"},
+			{3, 30, 0, NoCapacity, "it fails closed"},
+			{1, 10, 0, AlreadyUsed, "full, and it still remembers"},
 			{3, 30, 10, FirstUse, "the first has ended and made room"},
-			{4, 40, 10, NoRoom, "full again"},
-			{2, 20, 10, UsedBefore, "and it still remembers"},
+			{4, 40, 10, NoCapacity, "full again"},
+			{2, 20, 10, AlreadyUsed, "and it still remembers"},
 		}},
-		{"no room at all", 0, []step{{1, 10, 0, NoRoom, "it remembers nothing, so it admits nobody"}}},
+		{"no room at all", 0, []step{{1, 10, 0, NoCapacity, "it remembers nothing, so it admits nobody"}}},
 	} {
-		spent := NewSpent(c.maximum)
+		spent := NewUsedTickets(c.maximum)
 		for i, s := range c.steps {
-			if got := spent.Spend(useNumber(s.use), at(s.until), at(s.now)); got != s.want {
+			if got := spent.MarkUsed(useNumber(s.use), at(s.until), at(s.now)); got != s.want {
 				t.Errorf("%s: step %d: Spend = %v, want %v (%s)", c.name, i+1, got, s.want, s.why)
 			}
 		}
 	}
 }
 
-func TestSpendForgetsWhatHasEnded(t *testing.T) {
+func TestMarkUsedForgetsEndedTickets(t *testing.T) {
 	t.Parallel()
 	const many = 1000
-	spent := NewSpent(many)
+	spent := NewUsedTickets(many)
 	for i := range many {
-		if spent.Spend(useNumber(i), noon.Add(time.Duration(1+i%7)*time.Second), noon) != FirstUse {
+		if spent.MarkUsed(useNumber(i), noon.Add(time.Duration(1+i%7)*time.Second), noon) != FirstUse {
 			t.Fatalf("use %d was refused below the maximum", i)
 		}
 	}
 	later := noon.Add(time.Minute)
 	for i := range many {
-		if spent.Spend(useNumber(many+i), later.Add(time.Second), later) != FirstUse {
+		if spent.MarkUsed(useNumber(many+i), later.Add(time.Second), later) != FirstUse {
 			t.Fatalf("use %d was refused, though all before it have ended", i)
 		}
 	}
@@ -85,17 +85,17 @@ func TestSpendForgetsWhatHasEnded(t *testing.T) {
 	}
 }
 
-func TestSpendOnceOfThousands(t *testing.T) {
+func TestMarkUsedOnceOfThousands(t *testing.T) {
 	t.Parallel()
 	tickets := mustTickets(t, TicketConfig{Secrets: []string{ticketSecret}, Once: true})
 	token := mustIssue(t, tickets, "", "chat", "orders")
-	spent := NewSpent(1 << 10)
+	spent := NewUsedTickets(1 << 10)
 	var admitted atomic.Int32
 	var group sync.WaitGroup
 	for range 1000 {
 		group.Go(func() {
 			verdict := tickets.Verify(token, "chat", "", noon)
-			if verdict.Status == Good && spent.Spend(verdict.Use, verdict.Until, noon) == FirstUse {
+			if verdict.Status == Good && spent.MarkUsed(verdict.UseID, verdict.Until, noon) == FirstUse {
 				admitted.Add(1)
 			}
 		})
@@ -107,10 +107,10 @@ func TestSpendOnceOfThousands(t *testing.T) {
 }
 
 // A store that is shared by handshakes in any order, with clocks that disagree, never admits one ticket twice.
-func TestSpendNeverTwice(t *testing.T) {
+func TestMarkUsedNeverTwice(t *testing.T) {
 	t.Parallel()
 	const uses = 200
-	spent := NewSpent(50)
+	spent := NewUsedTickets(50)
 	var admitted [uses]atomic.Int32
 	var group sync.WaitGroup
 	for worker := range 8 {
@@ -120,7 +120,7 @@ func TestSpendNeverTwice(t *testing.T) {
 				number := random.IntN(uses)
 				now := noon.Add(time.Duration(step/25+random.IntN(20)-10) * time.Second)
 				until := noon.Add(time.Duration(number+5) * time.Second)
-				if now.Before(until) && spent.Spend(useNumber(number), until, now) == FirstUse {
+				if now.Before(until) && spent.MarkUsed(useNumber(number), until, now) == FirstUse {
 					admitted[number].Add(1)
 				}
 			}
@@ -145,12 +145,12 @@ func TestVerifyOnce(t *testing.T) {
 	often := mustTickets(t, TicketConfig{Secrets: []string{ticketSecret}})
 	claims := `{"aud":["chat","orders"],"exp":1770811260,"jti":"a"}`
 	first := once.Verify(hs256(plainHeader, claims, ticketSecret), "chat", "", noon)
-	if first.Status != Good || first.Use == (Use{}) {
+	if first.Status != Good || first.UseID == (UseID{}) {
 		t.Fatalf("Verify = %+v, want a good ticket with its use", first)
 	}
 	for _, c := range []struct {
 		name string
-		got  TicketVerdict
+		got  TicketResult
 		same bool
 		why  string
 	}{
@@ -162,7 +162,7 @@ func TestVerifyOnce(t *testing.T) {
 		{"another signer", once.Verify(hs256(plainHeader, claims, oldTicketSecret), "chat", "", noon), false, "who signs chooses its jti"},
 		{"another jti", once.Verify(hs256(plainHeader, strings.Replace(claims, `"a"`, `"b"`, 1), ticketSecret), "chat", "", noon), false, "another ticket"},
 	} {
-		if c.got.Status != Good || (c.got.Use == first.Use) != c.same {
+		if c.got.Status != Good || (c.got.UseID == first.UseID) != c.same {
 			t.Errorf("Verify(%s) = %+v, want good, and the same use %v (%s)", c.name, c.got, c.same, c.why)
 		}
 	}
@@ -170,19 +170,19 @@ func TestVerifyOnce(t *testing.T) {
 		if got := once.Verify(hs256(plainHeader, claims, ticketSecret), "chat", "", noon); got.Status != Unknown || got.Reason != errTicketNoID.Error() {
 			t.Errorf("Verify(%s) = %+v, want unknown: nothing tells it from others", claims, got)
 		}
-		if got := often.Verify(hs256(plainHeader, claims, ticketSecret), "chat", "", noon); got.Status != Good || got.Use != (Use{}) {
+		if got := often.Verify(hs256(plainHeader, claims, ticketSecret), "chat", "", noon); got.Status != Good || got.UseID != (UseID{}) {
 			t.Errorf("Verify(%s) = %+v, want good: nobody asks for its jti", claims, got)
 		}
 	}
 }
 
 func BenchmarkSpend(b *testing.B) {
-	spent := NewSpent(1 << 18)
+	spent := NewUsedTickets(1 << 18)
 	b.ReportAllocs()
 	number := 0
 	for b.Loop() { // 100,000 a second, good for one: as many stay
 		now := noon.Add(time.Duration(number) * 10 * time.Microsecond)
-		if spent.Spend(useNumber(number), now.Add(time.Second), now) != FirstUse {
+		if spent.MarkUsed(useNumber(number), now.Add(time.Second), now) != FirstUse {
 			b.Fatal("refused")
 		}
 		number++

@@ -6,50 +6,50 @@ import (
 	"time"
 )
 
-// Spent remembers the tickets that are good once and were used, until they end. There is one a process: it outlives
+// UsedTickets remembers the tickets that are good once and were used, until they end. There is one a process: it outlives
 // configurations, so that a reload gives no ticket a second use. A restart does. It is safe for concurrent use.
 //
 // It never holds more than its maximum. When it is full of tickets that have not ended it fails closed: what it cannot
 // remember is not used, and refused, until the first of them ends.
-type Spent struct {
+type UsedTickets struct {
 	max   int
 	mutex sync.Mutex
-	used  map[Use]struct{} // those of ends
+	used  map[UseID]struct{} // those of ends
 	ends  endings
 	// forgotten is the latest end of those that were dropped: what ends no later may be one of them. Requests overtake
 	// each other and clocks are set back, so that a ticket has ended for one and not for the next.
 	forgotten time.Time
 }
 
-// NewSpent remembers at most so many uses, each about 100 bytes.
-func NewSpent(maximum int) *Spent {
-	return &Spent{max: maximum, used: make(map[Use]struct{})}
+// NewUsedTickets remembers at most so many uses, each about 100 bytes.
+func NewUsedTickets(maximum int) *UsedTickets {
+	return &UsedTickets{max: maximum, used: make(map[UseID]struct{})}
 }
 
-// Spending is the result of using a ticket that is good once.
-type Spending uint8
+// UseResult is the result of using a ticket that is good once.
+type UseResult uint8
 
 // The results. The zero value is the safe one.
 const (
-	// UsedBefore is every use but the first.
-	UsedBefore Spending = iota
+	// AlreadyUsed is every use but the first.
+	AlreadyUsed UseResult = iota
 	// FirstUse is the use that opens a socket: of all that ask at once, one gets it.
 	FirstUse
-	// NoRoom means that too many tickets that have not ended were used: another use could not be remembered.
-	NoRoom
+	// NoCapacity means that too many tickets that have not ended were used: another use could not be remembered.
+	NoCapacity
 )
 
-// Spend uses a ticket that ends at until.
-func (s *Spent) Spend(use Use, until, now time.Time) Spending {
+// MarkUsed uses a ticket that ends at until.
+func (s *UsedTickets) MarkUsed(use UseID, until, now time.Time) UseResult {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.forget(now)
 	_, spent := s.used[use]
 	switch {
 	case spent || !now.Before(until) || !s.forgotten.Before(until):
-		return UsedBefore
+		return AlreadyUsed
 	case len(s.ends) >= s.max:
-		return NoRoom
+		return NoCapacity
 	}
 	s.used[use] = struct{}{}
 	heap.Push(&s.ends, ending{until, use})
@@ -57,7 +57,7 @@ func (s *Spent) Spend(use Use, until, now time.Time) Spending {
 }
 
 // forget drops what has ended: two for each that comes, so that all go in time and nobody waits for thousands.
-func (s *Spent) forget(now time.Time) {
+func (s *UsedTickets) forget(now time.Time) {
 	for range 2 {
 		if len(s.ends) == 0 || now.Before(s.ends[0].until) {
 			return
@@ -73,7 +73,7 @@ func (s *Spent) forget(now time.Time) {
 // ending is when a use may be forgotten.
 type ending struct {
 	until time.Time
-	use   Use
+	use   UseID
 }
 
 // endings is a heap, the first to end first.

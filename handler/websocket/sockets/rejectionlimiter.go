@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Refusals bounds how often one client is refused at length: so many times in a burst, then once in a while. A client is
+// RejectionLimiter bounds how often one client is refused at length: so many times in a burst, then once in a while. A client is
 // an IPv4 address or an IPv6 /64.
 //
 // It keeps no client. A table of fixed size (256 KiB) holds times, four of which, in places that a secret hash of the
@@ -16,7 +16,7 @@ import (
 // make room, and no flood of addresses resets anybody's count. What a flood can do, once it goes on with as many refusals
 // a second as the table has places in a row, is have clients bounded that did nothing: they lose the length of their
 // refusals, and only if they are refused at all. It is safe for concurrent use, takes no lock and does not allocate.
-type Refusals struct {
+type RejectionLimiter struct {
 	seed      maphash.Seed
 	every     int64 // nanoseconds
 	tolerance int64 // nanoseconds that a client may be ahead of its time
@@ -30,17 +30,17 @@ const (
 	longestRefusal = math.MaxInt64 / 4 // nanoseconds; so that no sum overflows
 )
 
-// NewRefusals allows burst refusals at once, and one more each time every has passed. Burst is at least 1.
-func NewRefusals(burst int, every time.Duration) *Refusals {
+// NewRejectionLimiter allows burst refusals at once, and one more each time every has passed. Burst is at least 1.
+func NewRejectionLimiter(burst int, every time.Duration) *RejectionLimiter {
 	every = min(max(every, 1), longestRefusal)
 	ahead := min(int64(max(burst, 1)-1), longestRefusal/int64(every))
-	return &Refusals{seed: maphash.MakeSeed(), every: int64(every), tolerance: ahead * int64(every)}
+	return &RejectionLimiter{seed: maphash.MakeSeed(), every: int64(every), tolerance: ahead * int64(every)}
 }
 
 // Allow counts a refusal of the client, if there is room for one, and else says when there will be. Refusals that are
 // not allowed do not count. (It is the generic cell rate algorithm: a place holds the time up to which the refusals so
 // far have used up the rate.) Refusals at the very same moment may pass together.
-func (f *Refusals) Allow(client netip.Addr, now time.Time) (ok bool, retryAfter time.Duration) {
+func (f *RejectionLimiter) Allow(client netip.Addr, now time.Time) (ok bool, retryAfter time.Duration) {
 	hash := f.hash(client)
 	var places [refusalRows]*atomic.Int64
 	used := int64(math.MaxInt64)
@@ -58,7 +58,7 @@ func (f *Refusals) Allow(client netip.Addr, now time.Time) (ok bool, retryAfter 
 	return true, 0
 }
 
-func (f *Refusals) hash(client netip.Addr) uint64 {
+func (f *RejectionLimiter) hash(client netip.Addr) uint64 {
 	network := clientNetwork(client).Addr().As16()
 	return maphash.Bytes(f.seed, network[:])
 }

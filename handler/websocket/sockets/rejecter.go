@@ -8,34 +8,34 @@ import (
 	"time"
 )
 
-// Closer refuses handshakes in a way that scripts in a browser can read: it completes the handshake, sends a Close frame,
+// Rejecter refuses handshakes in a way that scripts in a browser can read: it completes the handshake, sends a Close frame,
 // and ends the connection. The status of a refused handshake they never see.
-type Closer struct {
+type Rejecter struct {
 	places  chan struct{}
 	timeout time.Duration // how long one closing may take
 }
 
-// Defaults of a [Closer].
+// Defaults of a [Rejecter].
 const (
-	// DefaultClosings is how many closings there may be at a time.
-	DefaultClosings = 1000
+	// DefaultMaxRejections is how many closings there may be at a time.
+	DefaultMaxRejections = 1000
 	// closerTimeout is how long one may take: the client has that long to answer the Close frame.
 	closerTimeout = 2 * time.Second
 )
 
-// NewCloser makes a Closer that holds at most so many connections at a time; 0 means [DefaultClosings].
-func NewCloser(most int) *Closer {
+// NewRejecter returns a Rejecter that holds at most so many connections at a time; 0 means [DefaultMaxRejections].
+func NewRejecter(most int) *Rejecter {
 	if most <= 0 {
-		most = DefaultClosings
+		most = DefaultMaxRejections
 	}
-	return &Closer{places: make(chan struct{}, most), timeout: closerTimeout}
+	return &Rejecter{places: make(chan struct{}, most), timeout: closerTimeout}
 }
 
-// Close completes the WebSocket handshake r with the subprotocol, if it is not empty, and closes with code and reason. It
+// Reject completes the WebSocket handshake r with the subprotocol, if it is not empty, and closes with code and reason. It
 // returns when the connection is over, after two seconds at the latest. False means that nothing was written, because
 // there are too many closings already or the handshake cannot be completed: it is to be refused by status. r must have
 // been found to be a valid handshake.
-func (c *Closer) Close(w http.ResponseWriter, r *http.Request, subprotocol string, code Code, reason string) (done bool) {
+func (c *Rejecter) Reject(w http.ResponseWriter, r *http.Request, subprotocol string, code Code, reason string) (done bool) {
 	select {
 	case c.places <- struct{}{}:
 		defer func() { <-c.places }()
@@ -52,13 +52,13 @@ func (c *Closer) Close(w http.ResponseWriter, r *http.Request, subprotocol strin
 }
 
 func closeUpgrade(w http.ResponseWriter, r *http.Request, subprotocol string, frame []byte, until time.Time) (done bool) {
-	if _, ok := Innermost(w).(http.Hijacker); !ok || r.Header.Get("Sec-WebSocket-Key") == "" {
+	if _, ok := InnermostWriter(w).(http.Hijacker); !ok || r.Header.Get("Sec-WebSocket-Key") == "" {
 		return false
 	}
 	header := w.Header()
 	header["Connection"] = []string{"Upgrade"}
 	header["Upgrade"] = []string{"websocket"}
-	header["Sec-WebSocket-Accept"] = []string{AcceptOf(r)}
+	header["Sec-WebSocket-Accept"] = []string{AcceptValue(r)}
 	selectSubprotocol(header, subprotocol)
 	w.WriteHeader(http.StatusSwitchingProtocols)
 	conn, buffered, err := http.NewResponseController(w).Hijack()
@@ -107,8 +107,8 @@ func readToClose(from io.Reader) {
 	}
 }
 
-// AcceptOf is the Sec-WebSocket-Accept that answers a handshake (RFC 6455, 4.2.2).
-func AcceptOf(r *http.Request) string {
+// AcceptValue is the Sec-WebSocket-Accept that answers a handshake (RFC 6455, 4.2.2).
+func AcceptValue(r *http.Request) string {
 	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }

@@ -9,7 +9,7 @@ import (
 // tick may come first.
 func TestOneKeeper(t *testing.T) {
 	t.Parallel()
-	p := NewPool(time.Hour)
+	p := NewSet(time.Hour)
 	first, second := new(tunnel), new(tunnel)
 	p.add(first)
 	before := p.stop

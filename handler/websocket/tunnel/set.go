@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Pool knows the open tunnels of a process. One goroutine looks at all of them once a tick while there are any: for
+// Set knows the open tunnels of a process. One goroutine looks at all of them once a tick while there are any: for
 // writes that are stuck, sides that have gone silent, and ends that linger.
-type Pool struct {
+type Set struct {
 	// FreeMemory is called when a burst of handshakes is over: see reclaimer. Default: [debug.FreeOSMemory]. Nil switches
 	// reclaiming off. It must not be changed once there are tunnels.
 	FreeMemory func()
@@ -25,31 +25,31 @@ type Pool struct {
 	stop    chan struct{} // ends the keeper; nil while none runs
 }
 
-// NewPool makes an empty pool that looks at its tunnels once a tick; 0 means once a second. All times that a [Config]
+// NewSet makes an empty pool that looks at its tunnels once a tick; 0 means once a second. All times that a [Config]
 // gives are counted in ticks.
-func NewPool(tick time.Duration) *Pool {
+func NewSet(tick time.Duration) *Set {
 	if tick <= 0 {
 		tick = time.Second
 	}
-	return &Pool{tick: tick, FreeMemory: debug.FreeOSMemory, now: time.Now, sleep: time.Sleep}
+	return &Set{tick: tick, FreeMemory: debug.FreeOSMemory, now: time.Now, sleep: time.Sleep}
 }
 
 // Len is the number of open tunnels.
-func (p *Pool) Len() int {
+func (p *Set) Len() int {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	return len(p.tunnels)
 }
 
 // ticks is a duration in looks of the keeper, at least one.
-func (p *Pool) ticks(d time.Duration) int {
+func (p *Set) ticks(d time.Duration) int {
 	if d <= 0 {
 		return 0
 	}
 	return max(1, int((d+p.tick-1)/p.tick))
 }
 
-func (p *Pool) add(t *tunnel) {
+func (p *Set) add(t *tunnel) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	t.place = len(p.tunnels)
@@ -61,7 +61,7 @@ func (p *Pool) add(t *tunnel) {
 	}
 }
 
-func (p *Pool) remove(t *tunnel) {
+func (p *Set) remove(t *tunnel) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	last := len(p.tunnels) - 1
@@ -76,7 +76,7 @@ func (p *Pool) remove(t *tunnel) {
 	}
 }
 
-func (p *Pool) keep(stop chan struct{}) {
+func (p *Set) keep(stop chan struct{}) {
 	ticker := time.NewTicker(p.tick)
 	defer ticker.Stop()
 	var batch []*tunnel
@@ -108,7 +108,7 @@ func (p *Pool) keep(stop chan struct{}) {
 
 // kept are the tunnels that the keeper with this stop is to look at, and how many were begun since it last asked: none where
 // another has taken its place since the tick. What it remembers of a tunnel is no more than one keeper's to touch.
-func (p *Pool) kept(into []*tunnel, stop chan struct{}) (tunnels []*tunnel, begun int) {
+func (p *Set) kept(into []*tunnel, stop chan struct{}) (tunnels []*tunnel, begun int) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	if p.stop != stop {
@@ -118,7 +118,7 @@ func (p *Pool) kept(into []*tunnel, stop chan struct{}) (tunnels []*tunnel, begu
 	return append(into, p.tunnels...), begun
 }
 
-func (p *Pool) all() []*tunnel {
+func (p *Set) all() []*tunnel {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	return slices.Clone(p.tunnels)
@@ -130,7 +130,7 @@ const EndTimeout = 1200 * time.Millisecond
 // Drain closes the tunnels to the host with the code 1001, in random order and spread evenly over the time, so that their
 // clients do not all come back at once. A handshake that is under way and succeeds later is closed as it opens. Drain returns
 // when all tunnels have ended, and at the latest EndTimeout after it has closed the last one.
-func (p *Pool) Drain(host *Host, over time.Duration) {
+func (p *Set) Drain(host *Host, over time.Duration) {
 	host.leaving.Store(true)
 	var leaving []*tunnel
 	for _, t := range p.all() {

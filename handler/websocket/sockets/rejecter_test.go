@@ -16,11 +16,11 @@ import (
 const closerHandshake = "GET /ws/ HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
-// refusing is a server that refuses by closing, and by 403 where the Closer does not.
-func refusing(t *testing.T, closer *Closer) (dial func() (net.Conn, *http.Response, *bufio.Reader)) {
+// refusing is a server that refuses by closing, and by 403 where the Rejecter does not.
+func refusing(t *testing.T, closer *Rejecter) (dial func() (net.Conn, *http.Response, *bufio.Reader)) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !closer.Close(w, r, "chat.v2", 4401, "key_missing: no key") {
+		if !closer.Reject(w, r, "chat.v2", 4401, "key_missing: no key") {
 			w.WriteHeader(http.StatusForbidden)
 		}
 	}))
@@ -45,7 +45,7 @@ func refusing(t *testing.T, closer *Closer) (dial func() (net.Conn, *http.Respon
 }
 
 // TestCloser checks what a rejected client receives, and what ends its connection.
-func TestCloser(t *testing.T) {
+func TestRejecter(t *testing.T) {
 	t.Parallel()
 	want := closeFrame(4401, "key_missing: no key")
 	const never, soonOver = time.Hour, 500 * time.Millisecond
@@ -64,7 +64,7 @@ func TestCloser(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			closer := NewCloser(1)
+			closer := NewRejecter(1)
 			closer.timeout = c.timeout
 			conn, response, reader := refusing(t, closer)()
 			if response.StatusCode != http.StatusSwitchingProtocols || response.Header.Get("Sec-WebSocket-Protocol") != "chat.v2" ||
@@ -91,9 +91,9 @@ func TestCloser(t *testing.T) {
 }
 
 // One closing too many is refused by status, and a place is free again after the others.
-func TestCloserBounded(t *testing.T) {
+func TestRejecterLimitsConnections(t *testing.T) {
 	t.Parallel()
-	closer := NewCloser(2)
+	closer := NewRejecter(2)
 	dial := refusing(t, closer)
 	first, response, _ := dial()
 	if response.StatusCode != http.StatusSwitchingProtocols {
@@ -115,13 +115,13 @@ func TestCloserBounded(t *testing.T) {
 }
 
 // Without a connection to take over, or a key to answer, it says so and writes nothing.
-func TestCloserCannot(t *testing.T) {
+func TestRejecterWithoutHijacker(t *testing.T) {
 	t.Parallel()
-	closer := NewCloser(0)
+	closer := NewRejecter(0)
 	r := httptest.NewRequest(http.MethodGet, "/ws/", nil)
 	r.Header.Set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
 	w := httptest.NewRecorder() // no Hijacker
-	if closer.Close(w, r, "", 4401, "") || w.Result().StatusCode != http.StatusOK || len(w.Header()) > 0 {
+	if closer.Reject(w, r, "", 4401, "") || w.Result().StatusCode != http.StatusOK || len(w.Header()) > 0 {
 		t.Errorf("without a Hijacker it wrote %v", w.Header())
 	}
 	if len(closer.places) != 0 {
