@@ -10,14 +10,14 @@ import (
 // directory hears of changes around a file, where the file system tells of them. The file itself is not watched: editors
 // replace it, and below a Kubernetes mount it is a link through another link, which is what is replaced there.
 type directory struct {
-	path     string
-	notifier *fsnotify.Watcher // nil: there are none to be had
+	path    string
+	watcher *fsnotify.Watcher // nil: there are none to be had
 }
 
 func (f *File) watchDirectory() *directory {
 	d := &directory{path: filepath.Dir(f.path)}
 	if notifier, err := f.watch(); err == nil {
-		d.notifier = notifier
+		d.watcher = notifier
 	}
 	d.add()
 	return d
@@ -25,28 +25,28 @@ func (f *File) watchDirectory() *directory {
 
 // add watches the directory. That costs nothing if it is watched already, and it may be another one than it was.
 func (d *directory) add() {
-	if d.notifier != nil {
-		_ = d.notifier.Add(d.path) // polling remains
+	if d.watcher != nil {
+		_ = d.watcher.Add(d.path) // polling remains
 	}
 }
 
 func (d *directory) events() <-chan fsnotify.Event {
-	if d.notifier == nil {
+	if d.watcher == nil {
 		return nil
 	}
-	return d.notifier.Events
+	return d.watcher.Events
 }
 
 func (d *directory) errors() <-chan error {
-	if d.notifier == nil {
+	if d.watcher == nil {
 		return nil
 	}
-	return d.notifier.Errors
+	return d.watcher.Errors
 }
 
 func (d *directory) close() {
-	if d.notifier != nil {
-		_ = d.notifier.Close()
+	if d.watcher != nil {
+		_ = d.watcher.Close()
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 // MaxFileSize is the most that a file of keys may hold: more is some other file.
 const MaxFileSize = 1 << 20
 
-// notShown stands in errors for a label that could be a secret.
-const notShown = "(not shown)"
+// hiddenLabel stands in errors for a label that could be a secret.
+const hiddenLabel = "(not shown)"
 
 var (
 	labelShape = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
@@ -40,7 +40,7 @@ func ParseFile(data []byte) ([]Key, error) {
 	number := 0
 	for line := range bytes.Lines(bytes.TrimPrefix(data, []byte("\ufeff"))) {
 		number++
-		if err := p.line(number, string(line)); err != nil {
+		if err := p.parseLine(number, string(line)); err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
 	}
@@ -58,8 +58,8 @@ type fileParser struct {
 	secrets map[ID]int
 }
 
-func (p *fileParser) line(number int, line string) error {
-	line, err := cleaned(line)
+func (p *fileParser) parseLine(number int, line string) error {
+	line, err := cleanLine(line)
 	if err != nil || line == "" || line[0] == '#' {
 		return err
 	}
@@ -81,8 +81,8 @@ func (p *fileParser) line(number int, line string) error {
 	return p.add(number, &entry)
 }
 
-// cleaned is a line without what surrounds it. Control characters are refused: no client can send them in a header.
-func cleaned(line string) (string, error) {
+// cleanLine is a line without what surrounds it. Control characters are refused: no client can send them in a header.
+func cleanLine(line string) (string, error) {
 	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
 	if !utf8.ValidString(line) {
 		return "", errors.New("want UTF-8, got other bytes")
@@ -94,7 +94,7 @@ func cleaned(line string) (string, error) {
 }
 
 func (p *fileParser) add(number int, entry *fileEntry) error {
-	shown := entry.shown()
+	shown := entry.safeLabel()
 	key, err := NewKey(shown, entry.secret, entry.from, entry.until)
 	if err != nil {
 		return err
@@ -117,13 +117,13 @@ type fileEntry struct {
 	from, until   time.Time
 }
 
-// shown is the label as an error may tell it. Where label and secret are swapped the label is the secret: then it is the
+// safeLabel is the label as an error may tell it. Where label and secret are swapped the label is the secret: then it is the
 // longer of the two, or as long as a secret must be.
-func (e *fileEntry) shown() string {
+func (e *fileEntry) safeLabel() string {
 	if len(e.label) < min(MinSecretLength, len(e.secret)) {
 		return e.label
 	}
-	return notShown
+	return hiddenLabel
 }
 
 // parseLabelled reads a label, a secret, and when it is good. As long as it is not certain which word is the secret,
@@ -141,26 +141,26 @@ func parseLabelled(line string) (fileEntry, error) {
 	}
 	entry := fileEntry{label: words[0], secret: words[1]}
 	for words = words[2:]; len(words) > 0; words = words[2:] {
-		if err := entry.limit(words[0], words[1]); err != nil {
+		if err := entry.setTime(words[0], words[1]); err != nil {
 			return fileEntry{}, err
 		}
 	}
 	return entry, nil
 }
 
-// limit sets from or until.
-func (e *fileEntry) limit(name, value string) error {
+// setTime sets from or until.
+func (e *fileEntry) setTime(name, value string) error {
 	limits := map[string]*time.Time{"from": &e.from, "until": &e.until}
 	limit, known := limits[name]
 	if !known {
 		return errors.New("want from or until behind the secret, got something else")
 	}
 	if !limit.IsZero() {
-		return fmt.Errorf("key %s: want one %s, got two", e.shown(), name)
+		return fmt.Errorf("key %s: want one %s, got two", e.safeLabel(), name)
 	}
 	parsed, err := time.Parse(time.RFC3339, value)
 	if err != nil || parsed.IsZero() { // the error quotes the value; the zero time would mean no limit
-		return fmt.Errorf("key %s: want a time like 2006-01-02T15:04:05Z behind %s, got something else", e.shown(), name)
+		return fmt.Errorf("key %s: want a time like 2006-01-02T15:04:05Z behind %s, got something else", e.safeLabel(), name)
 	}
 	*limit = parsed
 	return nil

@@ -22,14 +22,14 @@ func (r *Ring) Find(text string, visit func(Match)) {
 	var w window
 	for end := range len(text) {
 		w.advance(text, end)
-		if end < windowLength-1 || !r.windows.mayHold(w) {
+		if end < windowLength-1 || !r.windows.mayContain(w) {
 			continue
 		}
 		r.findAt(text, end-(windowLength-1), w, visit)
 	}
-	if r.opaque {
-		r.findWords(text, &narrowWord, visit)
-		r.findWords(text, &wideWord, visit)
+	if r.hasDigestOnly {
+		r.findTokens(text, &narrowAlphabet, visit)
+		r.findTokens(text, &wideAlphabet, visit)
 	}
 }
 
@@ -118,18 +118,18 @@ type windowSet [1 << 10]uint64
 
 func (s *windowSet) add(w window) { s[w>>54] |= 1 << (w >> 48 & 63) }
 
-func (s *windowSet) mayHold(w window) bool { return s[w>>54]>>(w>>48&63)&1 != 0 }
+func (s *windowSet) mayContain(w window) bool { return s[w>>54]>>(w>>48&63)&1 != 0 }
 
-// maxWordLength is the length of the longest key that is known by its digest alone and found in a text.
-const maxWordLength = 256
+// maxTokenLength is the length of the longest key that is known by its digest alone and found in a text.
+const maxTokenLength = 256
 
 // alphabet holds the bytes that words consist of.
 type alphabet [256]bool
 
-// narrowWord is the alphabet of hexadecimal digits, UUIDs and base64url; wideWord adds what other keys are made of.
+// narrowAlphabet is the alphabet of hexadecimal digits, UUIDs and base64url; wideWord adds what other keys are made of.
 var (
-	narrowWord = alphabetOf("-_")
-	wideWord   = alphabetOf("-_.~+/=")
+	narrowAlphabet = alphabetOf("-_")
+	wideAlphabet   = alphabetOf("-_.~+/=")
 )
 
 func alphabetOf(marks string) (a alphabet) {
@@ -140,15 +140,15 @@ func alphabetOf(marks string) (a alphabet) {
 	return a
 }
 
-// findWords hashes the words of an alphabet and compares them with the keys that are known by their digest alone.
-func (r *Ring) findWords(text string, of *alphabet, visit func(Match)) {
+// findTokens hashes the words of an alphabet and compares them with the keys that are known by their digest alone.
+func (r *Ring) findTokens(text string, of *alphabet, visit func(Match)) {
 	for start := 0; start < len(text); {
 		end := start
 		for end < len(text) && of[text[end]] {
 			end++
 		}
-		if length := end - start; length >= MinSecretLength && length <= maxWordLength {
-			digest := toWords(sha256.Sum256([]byte(text[start:end])))
+		if length := end - start; length >= MinSecretLength && length <= maxTokenLength {
+			digest := newDigestWords(sha256.Sum256([]byte(text[start:end])))
 			for i := range r.digests {
 				if len(r.entries[i].key.patterns) == 0 && digest.equal(&r.digests[i]) == 1 {
 					visit(r.match(i, start, end, false))

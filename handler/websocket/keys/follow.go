@@ -13,24 +13,24 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// pace is how patiently a file is followed.
-type pace struct {
+// intervals is how patiently a file is followed.
+type intervals struct {
 	poll   time.Duration // between readings that no event asked for: network file systems and some mounts tell of nothing
 	quiet  time.Duration // without events before a reading, and between the two readings of something new
 	settle time.Duration // between these two if the first looks like a half-written file
 }
 
-var usualPace = pace{poll: 5 * time.Second, quiet: 100 * time.Millisecond, settle: time.Second}
+var defaultIntervals = intervals{poll: 5 * time.Second, quiet: 100 * time.Millisecond, settle: time.Second}
 
 // File is a file of keys that may change.
 type File struct {
-	path  string
-	pace  pace
-	watch func() (*fsnotify.Watcher, error)
+	path      string
+	intervals intervals
+	watch     func() (*fsnotify.Watcher, error)
 
-	known state // what was told last
-	seen  state // what is different now, and must be so for a while
-	since time.Time
+	reported     state // what was told last
+	pending      state // what is different now, and must be so for a while
+	pendingSince time.Time
 }
 
 // state tells what a reading found from every other finding: a digest of the content, or why there is none.
@@ -46,23 +46,23 @@ type reading struct {
 
 // OpenFile reads a file of keys for the first time. If it was written within the last second and ends inside a line, it
 // takes that second to see whether it grows.
-func OpenFile(path string) (*File, []Key, error) { return openFile(path, usualPace) }
+func OpenFile(path string) (*File, []Key, error) { return openFile(path, defaultIntervals) }
 
-func openFile(path string, pace pace) (*File, []Key, error) {
-	f := &File{path: path, pace: pace, watch: fsnotify.NewWatcher}
+func openFile(path string, pace intervals) (*File, []Key, error) {
+	f := &File{path: path, intervals: pace, watch: fsnotify.NewWatcher}
 	r := f.read()
-	if r.err == nil && !whole(r.data) && time.Since(r.modified) < pace.settle {
+	if r.err == nil && !endsWithNewline(r.data) && time.Since(r.modified) < pace.settle {
 		time.Sleep(pace.settle)
 		before := r.state
-		if r = f.read(); r.err == nil && r.state != before && !whole(r.data) {
-			return nil, nil, f.failed(errors.New("want a whole file, got one that is being written"))
+		if r = f.read(); r.err == nil && r.state != before && !endsWithNewline(r.data) {
+			return nil, nil, f.wrapError(errors.New("want a whole file, got one that is being written"))
 		}
 	}
 	keys, err := f.parse(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	f.known = r.state
+	f.reported = r.state
 	return f, keys, nil
 }
 
@@ -72,9 +72,9 @@ func openFile(path string, pace pace) (*File, []Key, error) {
 func (f *File) Follow(ctx context.Context, onKeys func([]Key), onError func(error)) {
 	dir := f.watchDirectory()
 	defer dir.close()
-	poll := time.NewTicker(f.pace.poll)
+	poll := time.NewTicker(f.intervals.poll)
 	defer poll.Stop()
-	wake := newDelay(f.pace.quiet) // it may have changed since it was opened
+	wake := newDelay(f.intervals.quiet) // it may have changed since it was opened
 	defer wake.timer.Stop()
 	for {
 		select {
@@ -89,42 +89,42 @@ func (f *File) Follow(ctx context.Context, onKeys func([]Key), onError func(erro
 			wake.start()
 		case <-wake.timer.C:
 			wake.fired()
-			if r, again := f.look(time.Now()); again > 0 {
+			if r, again := f.check(time.Now()); again > 0 {
 				wake.startFor(again)
 			} else if r != nil && ctx.Err() == nil {
-				f.tell(r, onKeys, onError)
+				f.notify(r, onKeys, onError)
 			}
 		}
 	}
 }
 
-// look reads the file. It returns what is to be told, if anything, or after what time to look again.
-func (f *File) look(now time.Time) (*reading, time.Duration) {
+// check reads the file. It returns what is to be told, if anything, or after what time to look again.
+func (f *File) check(now time.Time) (*reading, time.Duration) {
 	r := f.read()
-	if r.state == f.known {
-		f.seen = ""
+	if r.state == f.reported {
+		f.pending = ""
 		return nil, 0
 	}
-	if r.state != f.seen {
-		f.seen, f.since = r.state, now
+	if r.state != f.pending {
+		f.pending, f.pendingSince = r.state, now
 	}
-	if left := f.patience(r) - now.Sub(f.since); left > 0 {
+	if left := f.settleTime(r) - now.Sub(f.pendingSince); left > 0 {
 		return nil, left
 	}
-	f.known, f.seen = r.state, ""
+	f.reported, f.pending = r.state, ""
 	return r, 0
 }
 
-// patience is how long something new must stay as it is before it is believed. A file that is missing, broken or ends
+// settleTime is how long something new must stay as it is before it is believed. A file that is missing, broken or ends
 // inside a line is most often one that is being written, and half a secret may be long enough for one.
-func (f *File) patience(r *reading) time.Duration {
-	if _, err := f.parse(r); err != nil || !whole(r.data) {
-		return f.pace.settle
+func (f *File) settleTime(r *reading) time.Duration {
+	if _, err := f.parse(r); err != nil || !endsWithNewline(r.data) {
+		return f.intervals.settle
 	}
-	return f.pace.quiet
+	return f.intervals.quiet
 }
 
-func (f *File) tell(r *reading, onKeys func([]Key), onError func(error)) {
+func (f *File) notify(r *reading, onKeys func([]Key), onError func(error)) {
 	keys, err := f.parse(r)
 	if err != nil {
 		onError(err)
@@ -135,19 +135,19 @@ func (f *File) tell(r *reading, onKeys func([]Key), onError func(error)) {
 
 func (f *File) parse(r *reading) ([]Key, error) {
 	if r.err != nil {
-		return nil, f.failed(r.err)
+		return nil, f.wrapError(r.err)
 	}
 	keys, err := ParseFile(r.data)
 	if err != nil {
-		return nil, f.failed(err)
+		return nil, f.wrapError(err)
 	}
 	return keys, nil
 }
 
-func (f *File) failed(err error) error { return fmt.Errorf("keys_file %s: %w", f.path, err) }
+func (f *File) wrapError(err error) error { return fmt.Errorf("keys_file %s: %w", f.path, err) }
 
-// whole tells whether the last line is ended.
-func whole(data []byte) bool { return len(data) > 0 && data[len(data)-1] == '\n' }
+// endsWithNewline tells whether the last line is ended.
+func endsWithNewline(data []byte) bool { return len(data) > 0 && data[len(data)-1] == '\n' }
 
 func (f *File) read() *reading {
 	data, modified, err := readRegular(f.path)

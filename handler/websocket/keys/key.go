@@ -53,7 +53,7 @@ func NewKey(label, secret string, from, until time.Time) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	key := Key{Label: label, From: from, Until: until, digest: digest, id: identify(digest)}
+	key := Key{Label: label, From: from, Until: until, digest: digest, id: newID(digest)}
 	if !IsDigest(secret) {
 		key.patterns = patternsOf(secret)
 	}
@@ -77,13 +77,13 @@ func checkSecret(label, secret string) error {
 // exampleSecret is what examples write in place of a secret.
 var exampleSecret = regexp.MustCompile(`(?i)^(<.*>|(.*[^a-z])?(change|replace)[-_ ]?(me|this)([^a-z].*)?|(your|example|insert)[-_].*(key|secret|token).*|x{16,}|\*{16,})$`)
 
-// otherDigest is what would be taken for the secret itself, to the surprise of who wrote it.
-var otherDigest = regexp.MustCompile(`^(?i:sha-?[0-9]+):`)
+// unsupportedDigest is what would be taken for the secret itself, to the surprise of who wrote it.
+var unsupportedDigest = regexp.MustCompile(`^(?i:sha-?[0-9]+):`)
 
 func digestOf(label, secret string) ([sha256.Size]byte, error) {
 	encoded, isDigest := strings.CutPrefix(secret, digestPrefix)
 	if !isDigest {
-		if otherDigest.MatchString(secret) {
+		if unsupportedDigest.MatchString(secret) {
 			return [sha256.Size]byte{}, fmt.Errorf("key %s: want a secret, or %s and the digest, got another digest", label, digestPrefix)
 		}
 		if len(secret) < MinSecretLength {
@@ -107,22 +107,22 @@ func (k Key) String() string { return "key(" + k.Label + ")" }
 // GoString is String: %#v must not show the digest either.
 func (k Key) GoString() string { return k.String() }
 
-// at tells whether the key is good at a time.
-func (k *Key) at(now time.Time) Status {
+// statusAt tells whether the key is good at a time.
+func (k *Key) statusAt(now time.Time) Status {
 	if !k.From.IsZero() && now.Before(k.From) || !k.Until.IsZero() && !now.Before(k.Until) {
 		return Expired
 	}
 	return Good
 }
 
-// identity is the key with which digests become IDs: one a process, so that an ID is of no use outside it.
-var identity = func() (drawn [32]byte) {
+// idKey is the key with which digests become IDs: one a process, so that an ID is of no use outside it.
+var idKey = func() (drawn [32]byte) {
 	_, _ = rand.Read(drawn[:])
 	return drawn
 }()
 
-func identify(digest [sha256.Size]byte) ID {
-	mac := hmac.New(sha256.New, identity[:])
+func newID(digest [sha256.Size]byte) ID {
+	mac := hmac.New(sha256.New, idKey[:])
 	mac.Write(digest[:])
 	return ID(mac.Sum(nil)[:16])
 }

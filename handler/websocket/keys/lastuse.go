@@ -16,9 +16,9 @@ const maxLastUses = 1 << 16
 // LastUse remembers when each key was last accepted. The zero value is empty and ready; it is safe for concurrent use.
 // A request with a key that is known waits for no lock.
 type LastUse struct {
-	times sync.Map // ID to *atomic.Int64, Unix nanoseconds
-	grow  sync.Mutex
-	size  int // guarded by grow
+	times    sync.Map // ID to *atomic.Int64, Unix nanoseconds
+	addMutex sync.Mutex
+	size     int // guarded by grow
 }
 
 // ID is what [LastUse] knows the key by.
@@ -30,11 +30,11 @@ func (l *LastUse) Touch(id ID, now time.Time) {
 	if !known {
 		last = l.add(id, now)
 	}
-	latest(last.(*atomic.Int64), now.UnixNano())
+	storeLatest(last.(*atomic.Int64), now.UnixNano())
 }
 
-// latest keeps the later time: requests that overtake each other must not turn a key older.
-func latest(last *atomic.Int64, now int64) {
+// storeLatest keeps the later time: requests that overtake each other must not turn a key older.
+func storeLatest(last *atomic.Int64, now int64) {
 	for {
 		before := last.Load()
 		if before >= now || last.CompareAndSwap(before, now) {
@@ -44,8 +44,8 @@ func latest(last *atomic.Int64, now int64) {
 }
 
 func (l *LastUse) add(id ID, now time.Time) any {
-	l.grow.Lock()
-	defer l.grow.Unlock()
+	l.addMutex.Lock()
+	defer l.addMutex.Unlock()
 	first := new(atomic.Int64)
 	first.Store(now.UnixNano())
 	last, known := l.times.LoadOrStore(id, first)

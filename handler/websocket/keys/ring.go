@@ -38,14 +38,14 @@ type CheckResult struct {
 // Ring is all keys of a gate, by route. It is immutable and safe for concurrent use.
 type Ring struct {
 	entries []entry
-	digests []words // of the entries
+	digests []digestWords // of the entries
 	routes  map[string]int
 	names   []string // of the routes
 
 	// for Find
-	patterns map[window][]pattern // by window
-	windows  windowSet
-	opaque   bool // there are keys without patterns
+	patterns      map[window][]pattern // by window
+	windows       windowSet
+	hasDigestOnly bool // there are keys without patterns
 }
 
 type entry struct {
@@ -53,10 +53,10 @@ type entry struct {
 	key   Key
 }
 
-// words is a digest as four machine words: a hundred of them are compared in a fifth of a microsecond.
-type words [4]uint64
+// digestWords is a digest as four machine words: a hundred of them are compared in a fifth of a microsecond.
+type digestWords [4]uint64
 
-func toWords(digest [sha256.Size]byte) (w words) {
+func newDigestWords(digest [sha256.Size]byte) (w digestWords) {
 	for i := range w {
 		w[i] = binary.LittleEndian.Uint64(digest[8*i:])
 	}
@@ -64,7 +64,7 @@ func toWords(digest [sha256.Size]byte) (w words) {
 }
 
 // equal is 1 if the digests are, else 0, and takes the same time for both: crypto/subtle's comparison, word by word.
-func (w *words) equal(other *words) int {
+func (w *digestWords) equal(other *digestWords) int {
 	difference := w[0] ^ other[0] | w[1] ^ other[1] | w[2] ^ other[2] | w[3] ^ other[3]
 	return int(1 ^ (difference|-difference)>>63)
 }
@@ -100,15 +100,15 @@ func (r *Ring) add(route int, key Key) {
 		r.patterns[p.window] = append(r.patterns[p.window], p)
 		r.windows.add(p.window)
 	}
-	r.opaque = r.opaque || len(key.patterns) == 0
+	r.hasDigestOnly = r.hasDigestOnly || len(key.patterns) == 0
 	r.entries = append(r.entries, entry{route, key})
-	r.digests = append(r.digests, toWords(key.digest))
+	r.digests = append(r.digests, newDigestWords(key.digest))
 }
 
 // Check says what the ring knows of a secret that was presented on a route. It compares the secret with every key, in
 // constant time, so that how long it takes tells nothing of any of them.
 func (r *Ring) Check(route, secret string, now time.Time) CheckResult {
-	digest := toWords(sha256.Sum256([]byte(secret)))
+	digest := newDigestWords(sha256.Sum256([]byte(secret)))
 	number, found := r.routes[route]
 	if !found {
 		number = -1
@@ -123,7 +123,7 @@ func (r *Ring) Check(route, secret string, now time.Time) CheckResult {
 	switch {
 	case own >= 0:
 		key := &r.entries[own].key
-		return CheckResult{key.at(now), key.Label, key.id, key.Until}
+		return CheckResult{key.statusAt(now), key.Label, key.id, key.Until}
 	case other >= 0:
 		key := &r.entries[other].key
 		return CheckResult{OtherRoute, key.Label, key.id, key.Until}
@@ -137,7 +137,7 @@ func (r *Ring) StatusOf(route string, id ID, now time.Time) Status {
 	number, found := r.routes[route]
 	for i := range r.entries {
 		if e := &r.entries[i]; found && e.route == number && e.key.id == id {
-			return e.key.at(now)
+			return e.key.statusAt(now)
 		}
 	}
 	return Unknown

@@ -47,9 +47,9 @@ func clientNetwork(client netip.Addr) netip.Prefix {
 	return network
 }
 
-// bound is the claim. The words hold a blank, which no token does: what is hashed here is never what a ticket's signature
+// boundClaim is the claim. The words hold a blank, which no token does: what is hashed here is never what a ticket's signature
 // stands for.
-func (s *signer) bound(binding string) string {
+func (s *signer) boundClaim(binding string) string {
 	mac := hmac.New(sha256.New, s.binding)
 	mac.Write([]byte(binding))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])

@@ -107,8 +107,8 @@ func readDate(member json.RawMessage, into *time.Time) error {
 	return nil
 }
 
-// at returns the status of the ticket on a route. As with keys, the route is compared before the time.
-func (c *ticketClaims) at(route string, now time.Time) (Status, error) {
+// statusAt returns the status of the ticket on a route. As with keys, the route is compared before the time.
+func (c *ticketClaims) statusAt(route string, now time.Time) (Status, error) {
 	latest := now.Add(TicketLeeway)
 	switch {
 	case !slices.Contains(c.routes, route):

@@ -39,7 +39,7 @@ func (t *Tickets) Issue(routes []string, binding string, now time.Time, random i
 	}}
 	first := &t.signers[0]
 	if t.bind != BindNone {
-		claims.Bound = first.bound(binding)
+		claims.Bound = first.boundClaim(binding)
 	}
 	token, err := jwt.NewWithClaims(first.method, claims).SignedString(first.key)
 	switch {

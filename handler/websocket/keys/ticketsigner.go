@@ -29,10 +29,10 @@ type signer struct {
 	id      ID
 }
 
-// identifyTicketKey keeps the IDs apart from those of keys: with the same secret, the key may go and the ticket stay.
-func identifyTicketKey(key []byte) ID {
+// newTicketKeyID keeps the IDs apart from those of keys: with the same secret, the key may go and the ticket stay.
+func newTicketKeyID(key []byte) ID {
 	digest := sha256.Sum256(key)
-	return identify(sha256.Sum256(append([]byte("ticket "), digest[:]...)))
+	return newID(sha256.Sum256(append([]byte("ticket "), digest[:]...)))
 }
 
 func secretSigners(secrets []string) ([]signer, error) {
@@ -42,7 +42,7 @@ func secretSigners(secrets []string) ([]signer, error) {
 			return nil, fmt.Errorf("secret %d: %w", i+1, err)
 		}
 		key := []byte(secret)
-		signers = append(signers, signer{jwt.SigningMethodHS256, key, key, identifyTicketKey(key)})
+		signers = append(signers, signer{jwt.SigningMethodHS256, key, key, newTicketKeyID(key)})
 	}
 	return signers, nil
 }
@@ -83,7 +83,7 @@ func publicSigner(block *pem.Block) (signer, error) {
 	if err != nil {
 		return signer{}, fmt.Errorf("reading it: %w", err)
 	}
-	made := signer{key: public, binding: block.Bytes, id: identifyTicketKey(block.Bytes)}
+	made := signer{key: public, binding: block.Bytes, id: newTicketKeyID(block.Bytes)}
 	switch key := public.(type) {
 	case ed25519.PublicKey:
 		made.method = jwt.SigningMethodEdDSA

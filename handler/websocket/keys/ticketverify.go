@@ -88,15 +88,15 @@ func isBase64URL(part string) bool {
 // Verify says what is known of a ticket that was presented on a route, by what [BindingOf] tells. A ticket that is good
 // once may have been used before: that is for [UsedTickets] to say.
 func (t *Tickets) Verify(token, route, binding string, now time.Time) TicketResult {
-	signer, claims, err := t.open(token)
+	signer, claims, err := t.parse(token)
 	if err == nil {
-		err = t.demand(signer, &claims, binding)
+		err = t.checkRequired(signer, &claims, binding)
 	}
 	if err != nil {
 		return TicketResult{Reason: err.Error()}
 	}
 	verdict := TicketResult{ID: signer.id, Until: claims.expires}
-	verdict.Status, err = claims.at(route, now)
+	verdict.Status, err = claims.statusAt(route, now)
 	if err != nil {
 		verdict.Reason = err.Error()
 		return verdict
@@ -105,15 +105,15 @@ func (t *Tickets) Verify(token, route, binding string, now time.Time) TicketResu
 		return TicketResult{Reason: errTicketTooLong.Error()}
 	}
 	if t.once {
-		verdict.UseID = useOf(signer.id, route, claims.id)
+		verdict.UseID = newUseID(signer.id, route, claims.id)
 	}
 	return verdict
 }
 
-// open reads a ticket. The signature comes first, under the algorithm of the configuration, so that no stranger chooses
+// parse reads a ticket. The signature comes first, under the algorithm of the configuration, so that no stranger chooses
 // the algorithm, and none of his JSON is ever parsed. The library's own parser works the other way round,
 // twice, in other letters, and dates in quotes, and ignores crit: of it we use the signatures.
-func (t *Tickets) open(token string) (*signer, ticketClaims, error) {
+func (t *Tickets) parse(token string) (*signer, ticketClaims, error) {
 	if len(token) > MaxTicketLength {
 		return nil, ticketClaims{}, errTicketLength
 	}
@@ -121,7 +121,7 @@ func (t *Tickets) open(token string) (*signer, ticketClaims, error) {
 	if !ok {
 		return nil, ticketClaims{}, errTicketShape
 	}
-	signer := t.signerOf(parts)
+	signer := t.findSigner(parts)
 	if signer == nil {
 		return nil, ticketClaims{}, errTicketSignature
 	}
@@ -135,8 +135,8 @@ func (t *Tickets) open(token string) (*signer, ticketClaims, error) {
 // strictBase64 refuses bits behind the last byte.
 var strictBase64 = base64.RawURLEncoding.Strict()
 
-// signerOf finds who signed a ticket. Each comparison takes constant time; which secret it was is none.
-func (t *Tickets) signerOf(parts ticketParts) *signer {
+// findSigner finds who signed a ticket. Each comparison takes constant time; which secret it was is none.
+func (t *Tickets) findSigner(parts ticketParts) *signer {
 	signature, err := strictBase64.DecodeString(parts.signature)
 	if err != nil {
 		return nil
@@ -149,15 +149,15 @@ func (t *Tickets) signerOf(parts ticketParts) *signer {
 	return nil
 }
 
-// demand looks for what a configuration demands of tickets beyond the claims that all have.
-func (t *Tickets) demand(signer *signer, claims *ticketClaims, binding string) error {
+// checkRequired looks for what a configuration demands of tickets beyond the claims that all have.
+func (t *Tickets) checkRequired(signer *signer, claims *ticketClaims, binding string) error {
 	if t.once && claims.id == "" {
 		return errTicketNoID
 	}
 	if t.bind == BindNone {
 		return nil
 	}
-	if binding == "" || !hmac.Equal([]byte(claims.bound), []byte(signer.bound(binding))) {
+	if binding == "" || !hmac.Equal([]byte(claims.bound), []byte(signer.boundClaim(binding))) {
 		return errTicketBound
 	}
 	return nil
@@ -166,7 +166,7 @@ func (t *Tickets) demand(signer *signer, claims *ticketClaims, binding string) e
 // UseID is one use of a ticket that is good once: of this ticket, by its jti and its signer, on one route.
 type UseID [16]byte
 
-func useOf(signer ID, route, id string) UseID {
+func newUseID(signer ID, route, id string) UseID {
 	digest := sha256.New()
 	digest.Write(signer[:])
 	name := sha256.Sum256([]byte(route)) // of fixed length: no two pairs make the same bytes

@@ -12,13 +12,13 @@ import (
 // It never holds more than its maximum. When it is full of tickets that have not ended it fails closed: what it cannot
 // remember is not used, and refused, until the first of them ends.
 type UsedTickets struct {
-	max   int
-	mutex sync.Mutex
-	used  map[UseID]struct{} // those of ends
-	ends  endings
-	// forgotten is the latest end of those that were dropped: what ends no later may be one of them. Requests overtake
+	max      int
+	mutex    sync.Mutex
+	used     map[UseID]struct{} // those of ends
+	expiries expiryHeap
+	// lastForgotten is the latest end of those that were dropped: what ends no later may be one of them. Requests overtake
 	// each other and clocks are set back, so that a ticket has ended for one and not for the next.
-	forgotten time.Time
+	lastForgotten time.Time
 }
 
 // NewUsedTickets remembers at most so many uses, each about 100 bytes.
@@ -46,48 +46,48 @@ func (s *UsedTickets) MarkUsed(use UseID, until, now time.Time) UseResult {
 	s.forget(now)
 	_, spent := s.used[use]
 	switch {
-	case spent || !now.Before(until) || !s.forgotten.Before(until):
+	case spent || !now.Before(until) || !s.lastForgotten.Before(until):
 		return AlreadyUsed
-	case len(s.ends) >= s.max:
+	case len(s.expiries) >= s.max:
 		return NoCapacity
 	}
 	s.used[use] = struct{}{}
-	heap.Push(&s.ends, ending{until, use})
+	heap.Push(&s.expiries, expiry{until, use})
 	return FirstUse
 }
 
 // forget drops what has ended: two for each that comes, so that all go in time and nobody waits for thousands.
 func (s *UsedTickets) forget(now time.Time) {
 	for range 2 {
-		if len(s.ends) == 0 || now.Before(s.ends[0].until) {
+		if len(s.expiries) == 0 || now.Before(s.expiries[0].until) {
 			return
 		}
-		ended := heap.Pop(&s.ends).(ending)
+		ended := heap.Pop(&s.expiries).(expiry)
 		delete(s.used, ended.use)
-		if s.forgotten.Before(ended.until) {
-			s.forgotten = ended.until
+		if s.lastForgotten.Before(ended.until) {
+			s.lastForgotten = ended.until
 		}
 	}
 }
 
-// ending is when a use may be forgotten.
-type ending struct {
+// expiry is when a use may be forgotten.
+type expiry struct {
 	until time.Time
 	use   UseID
 }
 
-// endings is a heap, the first to end first.
-type endings []ending
+// expiryHeap is a heap, the first to end first.
+type expiryHeap []expiry
 
-func (e endings) Len() int           { return len(e) }
-func (e endings) Less(i, j int) bool { return e[i].until.Before(e[j].until) }
-func (e endings) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
+func (e expiryHeap) Len() int           { return len(e) }
+func (e expiryHeap) Less(i, j int) bool { return e[i].until.Before(e[j].until) }
+func (e expiryHeap) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
 
 // Push is for package heap.
-func (e *endings) Push(last any) { *e = append(*e, last.(ending)) }
+func (e *expiryHeap) Push(last any) { *e = append(*e, last.(expiry)) }
 
 // Pop is for package heap.
-func (e *endings) Pop() any {
+func (e *expiryHeap) Pop() any {
 	last := len(*e) - 1
 	popped := (*e)[last]
 	*e = (*e)[:last]

@@ -80,8 +80,8 @@ func TestMarkUsedForgetsEndedTickets(t *testing.T) {
 			t.Fatalf("use %d was refused, though all before it have ended", i)
 		}
 	}
-	if len(spent.ends) != many || len(spent.used) != many {
-		t.Errorf("%d ends and %d uses are held, want the last %d", len(spent.ends), len(spent.used), many)
+	if len(spent.expiries) != many || len(spent.used) != many {
+		t.Errorf("%d ends and %d uses are held, want the last %d", len(spent.expiries), len(spent.used), many)
 	}
 }
 

@@ -137,8 +137,8 @@ func closeAmongConcurrentWrites(t *testing.T) {
 		before, ok := bytes.CutSuffix(all, last)
 		var f frames
 		f.advance(before)
-		if !ok || !f.boundary() || f.closed {
-			t.Fatalf("the client got %d bytes: Close frame at the end %v, at a boundary %v", len(all), ok, f.boundary())
+		if !ok || !f.atBoundary() || f.closed {
+			t.Fatalf("the client got %d bytes: Close frame at the end %v, at a boundary %v", len(all), ok, f.atBoundary())
 		}
 		conn.Close()
 		s.End()
@@ -417,12 +417,12 @@ func TestWhoEnded(t *testing.T) {
 func readFrame(c net.Conn) {
 	var f frames
 	buffer := make([]byte, 1)
-	for f.advance(nil); !f.boundary() || f == (frames{}); {
+	for f.advance(nil); !f.atBoundary() || f == (frames{}); {
 		if _, err := c.Read(buffer); err != nil {
 			return
 		}
 		f.advance(buffer)
-		if f.boundary() {
+		if f.atBoundary() {
 			return
 		}
 	}

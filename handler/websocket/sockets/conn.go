@@ -14,7 +14,7 @@ import (
 // through [Socket.ResponseWriter], else behind the head of the response that is written to it. Half-close is offered only
 // where the connection has it. ReadFrom and WriteTo are not: every frame must pass by.
 func (s *Socket) Conn(c net.Conn) Conn {
-	s.head.underWay = s.Status() == 0
+	s.head.active = s.Status() == 0
 	if half, ok := c.(closeWriter); ok {
 		wrapped := &halfConn{conn{c, s}, half}
 		s.attach(&wrapped.conn)
@@ -53,7 +53,7 @@ func (c *conn) TryRead(from io.Reader, p []byte) (int, error) { return c.socket.
 // Close ends the connection. While the gate is closing it, that comes first, within a second.
 func (c *conn) Close() error {
 	if closing := c.socket.closing.Load(); closing != nil {
-		wait(closing.done, closing.end().Add(abortAfter))
+		waitUntil(closing.done, closing.deadline().Add(abortDelay))
 	}
 	return c.Conn.Close()
 }
@@ -68,48 +68,48 @@ type halfConn struct {
 
 // CloseWrite ends what goes to the client, which a Close by the gate does itself.
 func (c *halfConn) CloseWrite() error {
-	if closing := c.socket.closing.Load(); closing != nil && closing.decided() {
+	if closing := c.socket.closing.Load(); closing != nil && closing.hasResult() {
 		return nil
 	}
 	return c.half.CloseWrite()
 }
 
-func (c *conn) sendSome(p []byte) (int, error) { return c.Conn.Write(p) }
+func (c *conn) writeRaw(p []byte) (int, error) { return c.Conn.Write(p) }
 
-func (c *conn) send(p []byte) error {
+func (c *conn) writeAndFlush(p []byte) error {
 	_, err := c.Conn.Write(p)
 	return err
 }
 
-// abortAfter is how long after its time a connection may take to end by itself.
-const abortAfter = 50 * time.Millisecond
+// abortDelay is how long after its time a connection may take to end by itself.
+const abortDelay = 50 * time.Millisecond
 
-// end closes the connection as RFC 6455, 7.1.1 asks: the write side first, so that the Close frame arrives. A browser
+// finishClose closes the connection as RFC 6455, 7.1.1 asks: the write side first, so that the Close frame arrives. A browser
 // tells of it when it sees that end, not when it sees the frame.
-func (c *conn) end(closing *closing) {
-	s, until := c.socket, closing.end()
-	abort := time.AfterFunc(time.Until(until)+abortAfter, c.abort) // TLS takes 5 s to tell a client that does not read
+func (c *conn) finishClose(closing *closing) {
+	s, deadline := c.socket, closing.deadline()
+	abort := time.AfterFunc(time.Until(deadline)+abortDelay, c.abort) // TLS takes 5 s to tell a client that does not read
 	defer abort.Stop()
-	if closing.sent() {
-		shutWrite(c.Conn)
-		s.release()
-		_ = c.SetReadDeadline(until)
-		s.discard(closing, c.Conn, nil, nil)
-		wait(closing.answered, until)
+	if closing.frameWasSent() {
+		closeWriteAll(c.Conn)
+		s.callOnClose()
+		_ = c.SetReadDeadline(deadline)
+		s.discardInput(closing, c.Conn, nil, nil)
+		waitUntil(closing.clientDone, deadline)
 	} else {
-		s.release()
+		s.callOnClose()
 	}
 	_ = c.Conn.Close()
 }
 
-// shutWrite ends what goes to the client on every layer: below a TLS close_notify, the TCP connection's half.
-func shutWrite(c net.Conn) {
+// closeWriteAll ends what goes to the client on every layer: below a TLS close_notify, the TCP connection's half.
+func closeWriteAll(c net.Conn) {
 	for {
 		half, ok := c.(closeWriter)
 		if !ok || half.CloseWrite() != nil {
 			return
 		}
-		layered, ok := c.(netConner)
+		layered, ok := c.(netConnGetter)
 		if !ok {
 			return
 		}
@@ -117,13 +117,13 @@ func shutWrite(c net.Conn) {
 	}
 }
 
-type netConner interface{ NetConn() net.Conn }
+type netConnGetter interface{ NetConn() net.Conn }
 
 // abort resets the connection, past any layer that would still want to say something.
 func (c *conn) abort() {
 	inner := c.Conn
 	for {
-		layered, ok := inner.(netConner)
+		layered, ok := inner.(netConnGetter)
 		if !ok {
 			break
 		}
@@ -144,12 +144,12 @@ type upgradeWriter struct {
 func (w *upgradeWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *upgradeWriter) WriteHeader(status int) {
-	w.socket.noteStatus(status)
+	w.socket.recordStatus(status)
 	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *upgradeWriter) Write(p []byte) (int, error) {
-	w.socket.noteStatus(http.StatusOK)
+	w.socket.recordStatus(http.StatusOK)
 	return w.ResponseWriter.Write(p)
 }
 
@@ -176,5 +176,5 @@ func (w *upgradeWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 func (s *Socket) Received(p []byte) {
 	s.reading.Lock()
 	defer s.reading.Unlock()
-	s.received(p)
+	s.followReceived(p)
 }

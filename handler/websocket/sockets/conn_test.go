@@ -29,8 +29,8 @@ func TestEarlyBytes(t *testing.T) {
 		got := make([]byte, 11+9)
 		_, _ = io.ReadFull(buffered, got)
 		read <- string(got[6:11])
-		if in := s.Snapshot().In; in != 20 || !s.fromClient.boundary() {
-			t.Errorf("%d bytes came in, at a boundary %v, want 20, true", in, s.fromClient.boundary())
+		if in := s.Snapshot().In; in != 20 || !s.fromClient.atBoundary() {
+			t.Errorf("%d bytes came in, at a boundary %v, want 20, true", in, s.fromClient.atBoundary())
 		}
 	}))
 	t.Cleanup(server.Close)

@@ -40,9 +40,9 @@ func TestFrames(t *testing.T) {
 			t.Parallel()
 			var f frames
 			f.advance(c.stream)
-			if f.boundary() != c.boundary || f.closeCode() != c.code {
+			if f.atBoundary() != c.boundary || f.closeCode() != c.code {
 				t.Errorf("advance(%x): boundary %v, code %d, want %v, %d (%s)",
-					c.stream, f.boundary(), f.closeCode(), c.boundary, c.code, c.why)
+					c.stream, f.atBoundary(), f.closeCode(), c.boundary, c.code, c.why)
 			}
 		})
 	}
@@ -53,11 +53,11 @@ func TestToBoundary(t *testing.T) {
 	stream := append(frame(2, make([]byte, 300)), frame(1, []byte("next"))...)
 	var f frames
 	f.advance(stream[:10])
-	if n := f.toBoundary(stream[10:]); n != 304-10 || !f.boundary() {
-		t.Errorf("toBoundary = %d, boundary %v, want the %d bytes that end the frame", n, f.boundary(), 304-10)
+	if n := f.advanceToBoundary(stream[10:]); n != 304-10 || !f.atBoundary() {
+		t.Errorf("toBoundary = %d, boundary %v, want the %d bytes that end the frame", n, f.atBoundary(), 304-10)
 	}
-	if n := f.toBoundary(stream[304:307]); n != 3 || f.boundary() {
-		t.Errorf("toBoundary = %d, boundary %v, want all of a frame that goes on", n, f.boundary())
+	if n := f.advanceToBoundary(stream[304:307]); n != 3 || f.atBoundary() {
+		t.Errorf("toBoundary = %d, boundary %v, want all of a frame that goes on", n, f.atBoundary())
 	}
 }
 
@@ -84,12 +84,12 @@ func FuzzFrames(f *testing.F) {
 		}
 		var boundaries, jumps []int
 		for i := range stream {
-			if single.advance(stream[i : i+1]); single.boundary() {
+			if single.advance(stream[i : i+1]); single.atBoundary() {
 				boundaries = append(boundaries, i+1)
 			}
 		}
 		for at := 0; at < len(stream); {
-			if at += jumping.toBoundary(stream[at:]); jumping.boundary() {
+			if at += jumping.advanceToBoundary(stream[at:]); jumping.atBoundary() {
 				jumps = append(jumps, at)
 			}
 		}
@@ -124,7 +124,7 @@ func TestCloseFrame(t *testing.T) {
 			encoded := closeFrame(c.code, c.reason)
 			var f frames
 			f.advance(encoded)
-			if reason := string(encoded[min(4, len(encoded)):]); f.closeCode() != c.wantCode || reason != c.want || !f.boundary() {
+			if reason := string(encoded[min(4, len(encoded)):]); f.closeCode() != c.wantCode || reason != c.want || !f.atBoundary() {
 				t.Errorf("closeFrame(%d, %q) = %d %q, want %d %q (%s)",
 					c.code, c.reason, f.closeCode(), reason, c.wantCode, c.want, c.why)
 			}
@@ -142,7 +142,7 @@ func FuzzCloseFrame(f *testing.F) {
 		encoded := closeFrame(Code(code), reason)
 		var followed frames
 		followed.advance(encoded)
-		if !followed.boundary() || !followed.closed || len(encoded) > 127 || followed.toBoundary(encoded) != len(encoded) {
+		if !followed.atBoundary() || !followed.closed || len(encoded) > 127 || followed.advanceToBoundary(encoded) != len(encoded) {
 			t.Fatalf("closeFrame(%d, %q) = %x: no single Close frame", code, reason, encoded)
 		}
 		if !Code(code).Sendable() {
@@ -169,13 +169,13 @@ func TestHead(t *testing.T) {
 		{"bare CR", "ends no line", "HTTP/1.1 101 x\r\nA: \r\r\nB: c\r\n\r\n", 101},
 	} {
 		for cut := 1; cut <= len(c.head); cut++ {
-			h := head{underWay: true}
+			h := head{active: true}
 			stream := []byte(c.head + "frames")
 			n := h.skip(stream[:cut])
-			if h.underWay {
+			if h.active {
 				n += h.skip(stream[n:])
 			}
-			if n != len(c.head) || h.underWay || h.status != c.status {
+			if n != len(c.head) || h.active || h.status != c.status {
 				t.Errorf("%s, cut at %d: skipped %d, %+v, want %d and %d (%s)", c.name, cut, n, h, len(c.head), c.status, c.why)
 			}
 		}

@@ -86,7 +86,7 @@ func open(t testing.TB, r *Registry, info Info) *Socket {
 // upgraded is an open socket over the connection.
 func upgraded(t testing.TB, s *Socket, server net.Conn) net.Conn {
 	t.Helper()
-	s.noteStatus(http.StatusSwitchingProtocols)
+	s.recordStatus(http.StatusSwitchingProtocols)
 	return s.Conn(server)
 }
 

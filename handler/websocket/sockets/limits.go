@@ -21,26 +21,26 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("at most %d sockets may be open per %s", e.Max, e.By)
 }
 
-type routeName struct{ site, route string }
+type routeKey struct{ site, route string }
 
 // routeCount is what is there of one route. The registry's mutex guards it.
 type routeCount struct {
-	all     int
+	total   int
 	open    int // of all, those whose handshake has succeeded
 	clients map[netip.Prefix]int32
 	keys    map[[16]byte]int32
 }
 
-// take counts one more socket, unless a limit is met. The mutex is held.
-func (r *Registry) take(info *Info, limits Limits) (*routeCount, error) {
-	name := routeName{info.Site, info.Route}
+// reserve counts one more socket, unless a limit is met. The mutex is held.
+func (r *Registry) reserve(info *Info, limits Limits) (*routeCount, error) {
+	name := routeKey{info.Site, info.Route}
 	route := r.routes[name]
 	if route == nil {
 		route = &routeCount{clients: make(map[netip.Prefix]int32), keys: make(map[[16]byte]int32)}
 	}
 	client := clientNetwork(info.Client)
 	switch {
-	case limits.Route > 0 && route.all >= limits.Route:
+	case limits.Route > 0 && route.total >= limits.Route:
 		return nil, &LimitError{"route", limits.Route}
 	case limits.Client > 0 && int(route.clients[client]) >= limits.Client:
 		return nil, &LimitError{"client", limits.Client}
@@ -48,20 +48,20 @@ func (r *Registry) take(info *Info, limits Limits) (*routeCount, error) {
 		return nil, &LimitError{"key", limits.Key}
 	}
 	r.routes[name] = route
-	route.all++
+	route.total++
 	route.clients[client]++
 	route.keys[info.KeyID]++
 	return route, nil
 }
 
-// give counts one socket less. The mutex is held.
-func (r *Registry) give(s *Socket) {
+// release counts one socket less. The mutex is held.
+func (r *Registry) release(s *Socket) {
 	route := s.route
 	if s.Opened() {
 		route.open--
 	}
-	if route.all--; route.all == 0 {
-		delete(r.routes, routeName{s.info.Site, s.info.Route}) // with its maps, which would never shrink
+	if route.total--; route.total == 0 {
+		delete(r.routes, routeKey{s.info.Site, s.info.Route}) // with its maps, which would never shrink
 		return
 	}
 	decrease(route.clients, clientNetwork(s.info.Client))

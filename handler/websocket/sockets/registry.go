@@ -18,7 +18,7 @@ type Registry struct {
 	mutex   sync.Mutex
 	sockets map[uint64]*Socket
 	lastID  uint64
-	routes  map[routeName]*routeCount
+	routes  map[routeKey]*routeCount
 	due     dueHeap
 	stop    chan struct{} // ends the sweeper; nil while none runs
 }
@@ -62,7 +62,7 @@ type Owner interface {
 
 // NewRegistry makes an empty registry. now is the clock.
 func NewRegistry(now func() time.Time) *Registry {
-	return &Registry{now: now, sockets: make(map[uint64]*Socket), routes: make(map[routeName]*routeCount)}
+	return &Registry{now: now, sockets: make(map[uint64]*Socket), routes: make(map[routeKey]*routeCount)}
 }
 
 // maxOrigin bounds what a client can have the registry keep.
@@ -78,21 +78,21 @@ func (r *Registry) Open(info Info, limits Limits) (*Socket, error) {
 	now := r.now()
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	route, err := r.take(&info, limits)
+	route, err := r.reserve(&info, limits)
 	if err != nil {
 		return nil, err
 	}
 	r.lastID++
-	s := &Socket{registry: r, info: info, id: r.lastID, started: now, route: route, place: noPlace}
+	s := &Socket{registry: r, info: info, id: r.lastID, started: now, route: route, heapIndex: notInHeap}
 	s.active.Store(now.UnixNano())
 	r.clock.Store(now.UnixNano())
 	r.sockets[s.id] = s
-	r.watch(s)
+	r.schedule(s)
 	return s, nil
 }
 
-// opened counts a socket whose handshake has succeeded.
-func (r *Registry) opened(s *Socket) {
+// setOpened counts a socket whose handshake has succeeded.
+func (r *Registry) setOpened(s *Socket) {
 	r.mutex.Lock()
 	_, there := r.sockets[s.id]
 	if there {
@@ -111,12 +111,12 @@ func (r *Registry) remove(s *Socket) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	delete(r.sockets, s.id)
-	r.give(s)
-	r.unwatch(s)
+	r.release(s)
+	r.unschedule(s)
 }
 
-// all is the sockets of this moment, oldest first.
-func (r *Registry) all() []*Socket {
+// allSockets is the sockets of this moment, oldest first.
+func (r *Registry) allSockets() []*Socket {
 	r.mutex.Lock()
 	sockets := make([]*Socket, 0, len(r.sockets))
 	for _, s := range r.sockets {
@@ -130,7 +130,7 @@ func (r *Registry) all() []*Socket {
 // List tells of every open socket, oldest first.
 func (r *Registry) List() []Snapshot {
 	var list []Snapshot
-	for _, s := range r.all() {
+	for _, s := range r.allSockets() {
 		if s.Opened() {
 			list = append(list, s.Snapshot())
 		}
@@ -146,13 +146,13 @@ func (r *Registry) CloseWhere(match func(Info) bool, code Code, reason string) i
 
 // CloseOnReload is CloseWhere for those that nobody keeps (see [Socket.SurviveReloads]).
 func (r *Registry) CloseOnReload(match func(Info) bool, code Code, reason string) int {
-	return r.closeWhere(func(s *Socket) bool { return !s.kept.Load() && match(s.info) }, code, reason)
+	return r.closeWhere(func(s *Socket) bool { return !s.survivesReloads.Load() && match(s.info) }, code, reason)
 }
 
 func (r *Registry) closeWhere(match func(*Socket) bool, code Code, reason string) int {
 	closed := 0
-	for _, s := range r.all() {
-		if match(s) && s.closeSoon(code, reason) {
+	for _, s := range r.allSockets() {
+		if match(s) && s.startClose(code, reason) {
 			closed++
 		}
 	}
@@ -164,5 +164,5 @@ func (r *Registry) CloseID(id uint64, code Code, reason string) bool {
 	r.mutex.Lock()
 	s := r.sockets[id]
 	r.mutex.Unlock()
-	return s != nil && s.closeSoon(code, reason)
+	return s != nil && s.startClose(code, reason)
 }

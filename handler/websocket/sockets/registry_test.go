@@ -54,7 +54,7 @@ func TestLimits(t *testing.T) {
 			s.End() // frees one place, not two
 		}
 	}
-	if got := len(r.all()); got != 2 {
+	if got := len(r.allSockets()); got != 2 {
 		t.Errorf("%d sockets are left, want the first two", got)
 	}
 }
@@ -161,7 +161,7 @@ func TestPlaceIsFreeAfterEveryEnd(t *testing.T) {
 				}
 				conn.Close()
 				soon(t, "the end of the handler", free)
-				for deadline := time.Now().Add(testwait.Limit); len(r.all()) > 0; {
+				for deadline := time.Now().Add(testwait.Limit); len(r.allSockets()) > 0; {
 					if time.Now().After(deadline) {
 						t.Fatal("the place is still taken")
 					}
@@ -284,7 +284,7 @@ func TestSocketsAreSmall(t *testing.T) {
 	if more := runtime.NumGoroutine() - goroutines; more > 2 {
 		t.Errorf("%d sockets cost %d goroutines, want one", sockets, more)
 	}
-	for _, s := range r.all() {
+	for _, s := range r.allSockets() {
 		s.End()
 	}
 	runtime.KeepAlive(kept)

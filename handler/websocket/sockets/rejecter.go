@@ -11,7 +11,7 @@ import (
 // Rejecter refuses handshakes in a way that scripts in a browser can read: it completes the handshake, sends a Close frame,
 // and ends the connection. The status of a refused handshake they never see.
 type Rejecter struct {
-	places  chan struct{}
+	slots   chan struct{}
 	timeout time.Duration // how long one closing may take
 }
 
@@ -19,8 +19,8 @@ type Rejecter struct {
 const (
 	// DefaultMaxRejections is how many closings there may be at a time.
 	DefaultMaxRejections = 1000
-	// closerTimeout is how long one may take: the client has that long to answer the Close frame.
-	closerTimeout = 2 * time.Second
+	// rejectTimeout is how long one may take: the client has that long to answer the Close frame.
+	rejectTimeout = 2 * time.Second
 )
 
 // NewRejecter returns a Rejecter that holds at most so many connections at a time; 0 means [DefaultMaxRejections].
@@ -28,7 +28,7 @@ func NewRejecter(most int) *Rejecter {
 	if most <= 0 {
 		most = DefaultMaxRejections
 	}
-	return &Rejecter{places: make(chan struct{}, most), timeout: closerTimeout}
+	return &Rejecter{slots: make(chan struct{}, most), timeout: rejectTimeout}
 }
 
 // Reject completes the WebSocket handshake r with the subprotocol, if it is not empty, and closes with code and reason. It
@@ -37,21 +37,21 @@ func NewRejecter(most int) *Rejecter {
 // been found to be a valid handshake.
 func (c *Rejecter) Reject(w http.ResponseWriter, r *http.Request, subprotocol string, code Code, reason string) (done bool) {
 	select {
-	case c.places <- struct{}{}:
-		defer func() { <-c.places }()
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
 	default:
 		return false
 	}
 	frame := closeFrame(code, reason)
-	until := time.Now().Add(c.timeout)
+	deadline := time.Now().Add(c.timeout)
 	if r.ProtoMajor > 1 {
-		closeStream(w, r, subprotocol, frame, until)
+		rejectStream(w, r, subprotocol, frame, deadline)
 		return true
 	}
-	return closeUpgrade(w, r, subprotocol, frame, until)
+	return rejectUpgrade(w, r, subprotocol, frame, deadline)
 }
 
-func closeUpgrade(w http.ResponseWriter, r *http.Request, subprotocol string, frame []byte, until time.Time) (done bool) {
+func rejectUpgrade(w http.ResponseWriter, r *http.Request, subprotocol string, frame []byte, deadline time.Time) (done bool) {
 	if _, ok := InnermostWriter(w).(http.Hijacker); !ok || r.Header.Get("Sec-WebSocket-Key") == "" {
 		return false
 	}
@@ -66,26 +66,26 @@ func closeUpgrade(w http.ResponseWriter, r *http.Request, subprotocol string, fr
 		return true // 101 may be out already
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(until)
+	_ = conn.SetDeadline(deadline)
 	if _, err := conn.Write(frame); err != nil {
 		return true
 	}
-	shutWrite(conn)
-	readToClose(buffered)
+	closeWriteAll(conn)
+	readUntilClose(buffered)
 	return true
 }
 
-func closeStream(w http.ResponseWriter, r *http.Request, subprotocol string, frame []byte, until time.Time) {
+func rejectStream(w http.ResponseWriter, r *http.Request, subprotocol string, frame []byte, deadline time.Time) {
 	controller := http.NewResponseController(w)
-	_ = controller.SetWriteDeadline(until)
+	_ = controller.SetWriteDeadline(deadline)
 	selectSubprotocol(w.Header(), subprotocol)
 	w.WriteHeader(http.StatusOK)
 	if _, err := w.Write(frame); err != nil || controller.Flush() != nil {
 		return
 	}
 	_ = controller.SetWriteDeadline(time.Time{}) // on HTTP/2 it would reset the stream
-	_ = controller.SetReadDeadline(until)
-	readToClose(r.Body)
+	_ = controller.SetReadDeadline(deadline)
+	readUntilClose(r.Body)
 }
 
 func selectSubprotocol(header http.Header, subprotocol string) {
@@ -94,8 +94,8 @@ func selectSubprotocol(header http.Header, subprotocol string) {
 	}
 }
 
-// readToClose drops what the client sends until its own Close frame, its end, or the deadline.
-func readToClose(from io.Reader) {
+// readUntilClose drops what the client sends until its own Close frame, its end, or the deadline.
+func readUntilClose(from io.Reader) {
 	var client frames
 	buffer := make([]byte, 512)
 	for !client.closed {

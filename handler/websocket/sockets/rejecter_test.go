@@ -82,7 +82,7 @@ func TestRejecter(t *testing.T) {
 			}
 			free := make(chan struct{})
 			go func() {
-				closer.places <- struct{}{} // free when the closing is over
+				closer.slots <- struct{}{} // free when the closing is over
 				close(free)
 			}()
 			soon(t, "the end of the closing ("+c.why+")", free)
@@ -106,7 +106,7 @@ func TestRejecterLimitsConnections(t *testing.T) {
 		t.Errorf("the third: %d, want 403", response.StatusCode)
 	}
 	first.Close()
-	for deadline := time.Now().Add(testwait.Limit); len(closer.places) == 2 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(testwait.Limit); len(closer.slots) == 2 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	if _, response, _ = dial(); response.StatusCode != http.StatusSwitchingProtocols {
@@ -124,7 +124,7 @@ func TestRejecterWithoutHijacker(t *testing.T) {
 	if closer.Reject(w, r, "", 4401, "") || w.Result().StatusCode != http.StatusOK || len(w.Header()) > 0 {
 		t.Errorf("without a Hijacker it wrote %v", w.Header())
 	}
-	if len(closer.places) != 0 {
+	if len(closer.slots) != 0 {
 		t.Error("a place is lost")
 	}
 }

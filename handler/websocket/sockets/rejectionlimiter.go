@@ -18,23 +18,23 @@ import (
 // refusals, and only if they are refused at all. It is safe for concurrent use, takes no lock and does not allocate.
 type RejectionLimiter struct {
 	seed      maphash.Seed
-	every     int64 // nanoseconds
+	interval  int64 // nanoseconds
 	tolerance int64 // nanoseconds that a client may be ahead of its time
-	rows      [refusalRows][refusalPlaces]atomic.Int64
+	rows      [limiterRows][limiterCells]atomic.Int64
 }
 
 const (
-	refusalRows    = 4
-	refusalBits    = 13 // of the hash for each row
-	refusalPlaces  = 1 << refusalBits
-	longestRefusal = math.MaxInt64 / 4 // nanoseconds; so that no sum overflows
+	limiterRows  = 4
+	limiterBits  = 13 // of the hash for each row
+	limiterCells = 1 << limiterBits
+	maxInterval  = math.MaxInt64 / 4 // nanoseconds; so that no sum overflows
 )
 
 // NewRejectionLimiter allows burst refusals at once, and one more each time every has passed. Burst is at least 1.
-func NewRejectionLimiter(burst int, every time.Duration) *RejectionLimiter {
-	every = min(max(every, 1), longestRefusal)
-	ahead := min(int64(max(burst, 1)-1), longestRefusal/int64(every))
-	return &RejectionLimiter{seed: maphash.MakeSeed(), every: int64(every), tolerance: ahead * int64(every)}
+func NewRejectionLimiter(burst int, interval time.Duration) *RejectionLimiter {
+	interval = min(max(interval, 1), maxInterval)
+	ahead := min(int64(max(burst, 1)-1), maxInterval/int64(interval))
+	return &RejectionLimiter{seed: maphash.MakeSeed(), interval: int64(interval), tolerance: ahead * int64(interval)}
 }
 
 // Allow counts a refusal of the client, if there is room for one, and else says when there will be. Refusals that are
@@ -42,18 +42,18 @@ func NewRejectionLimiter(burst int, every time.Duration) *RejectionLimiter {
 // far have used up the rate.) Refusals at the very same moment may pass together.
 func (f *RejectionLimiter) Allow(client netip.Addr, now time.Time) (ok bool, retryAfter time.Duration) {
 	hash := f.hash(client)
-	var places [refusalRows]*atomic.Int64
+	var cells [limiterRows]*atomic.Int64
 	used := int64(math.MaxInt64)
-	for row := range places {
-		places[row] = &f.rows[row][hash>>(row*refusalBits)%refusalPlaces]
-		used = min(used, places[row].Load())
+	for row := range cells {
+		cells[row] = &f.rows[row][hash>>(row*limiterBits)%limiterCells]
+		used = min(used, cells[row].Load())
 	}
 	used = max(used, now.UnixNano())
 	if ahead := used - now.UnixNano(); ahead > f.tolerance {
 		return false, time.Duration(ahead - f.tolerance)
 	}
-	for _, place := range places {
-		raise(place, used+f.every)
+	for _, cell := range cells {
+		storeMax(cell, used+f.interval)
 	}
 	return true, 0
 }
@@ -63,11 +63,11 @@ func (f *RejectionLimiter) hash(client netip.Addr) uint64 {
 	return maphash.Bytes(f.seed, network[:])
 }
 
-// raise sets the place to at least that, and leaves what others have raised higher.
-func raise(place *atomic.Int64, least int64) {
+// storeMax sets the place to at least that, and leaves what others have raised higher.
+func storeMax(cell *atomic.Int64, value int64) {
 	for {
-		present := place.Load()
-		if present >= least || place.CompareAndSwap(present, least) {
+		present := cell.Load()
+		if present >= value || cell.CompareAndSwap(present, value) {
 			return
 		}
 	}

@@ -50,7 +50,7 @@ func TestRejectionLimiterOddLimits(t *testing.T) {
 	client := netip.MustParseAddr("192.0.2.1")
 	for _, f := range []*RejectionLimiter{NewRejectionLimiter(0, 0), NewRejectionLimiter(-1, -1), NewRejectionLimiter(1<<62, 1<<62), NewRejectionLimiter(1, 1<<62)} {
 		if ok, _ := f.Allow(client, time.Now()); !ok {
-			t.Errorf("the first refusal of %d by %d is not allowed", f.tolerance, f.every)
+			t.Errorf("the first refusal of %d by %d is not allowed", f.tolerance, f.interval)
 		}
 		f.Allow(client, time.Now())
 		if ok, wait := f.Allow(netip.Addr{}, time.Now()); !ok || wait < 0 {

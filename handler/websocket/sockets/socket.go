@@ -19,19 +19,19 @@ type Socket struct {
 	started  time.Time
 
 	// The registry's mutex guards these.
-	route *routeCount
-	due   int64 // when the sweeper must look at it, in Unix nanoseconds
-	place int   // in the registry's heap
+	route     *routeCount
+	due       int64 // when the sweeper must look at it, in Unix nanoseconds
+	heapIndex int   // in the registry's heap
 
-	in, out  atomic.Int64
-	active   atomic.Int64 // when bytes last went either way, in Unix nanoseconds
-	ending   atomic.Uint32
-	status   atomic.Int32
-	opened   atomic.Bool
-	detached atomic.Bool
-	kept     atomic.Bool
-	touched  atomic.Bool             // only Touch is activity
-	closing  atomic.Pointer[closing] // nil until the gate closes it
+	in, out         atomic.Int64
+	active          atomic.Int64 // when bytes last went either way, in Unix nanoseconds
+	endedBy         atomic.Uint32
+	status          atomic.Int32
+	opened          atomic.Bool
+	detached        atomic.Bool
+	survivesReloads atomic.Bool
+	ignoresTraffic  atomic.Bool             // only Touch is activity
+	closing         atomic.Pointer[closing] // nil until the gate closes it
 
 	// writing is held while bytes go to the client, reading while they come, so that frames are followed in order.
 	writing    sync.Mutex
@@ -42,21 +42,21 @@ type Socket struct {
 
 	// state guards what follows, and is never held while bytes go anywhere. Over is changed only while writing is held
 	// too.
-	state    sync.Mutex
-	link     link // nil until the handshake is answered
-	onClose  func()
-	released bool
-	over     bool
+	state       sync.Mutex
+	link        link // nil until the handshake is answered
+	onClose     func()
+	closeCalled bool
+	ended       bool
 }
 
 // link is what carries the socket: a hijacked connection, or the stream of an extended CONNECT.
 type link interface {
-	// send writes bytes as they are, and out with them.
-	send(p []byte) error
-	// sendSome writes bytes as they are.
-	sendSome(p []byte) (int, error)
-	// end ends the link after its Close frame, or without one, and returns at about c.until.
-	end(c *closing)
+	// writeAndFlush writes bytes as they are, and out with them.
+	writeAndFlush(p []byte) error
+	// writeRaw writes bytes as they are.
+	writeRaw(p []byte) (int, error)
+	// finishClose ends the link after its Close frame, or without one, and returns at about c.until.
+	finishClose(c *closing)
 	// abort ends it at once, also under a write that the client holds up.
 	abort()
 }
@@ -89,13 +89,13 @@ type EndedEvent struct {
 
 // Who may end a socket.
 const (
-	byClient = iota + 1
-	byApplication
-	byGate
-	byTransport
+	endedByClient = iota + 1
+	endedByApplication
+	endedByGate
+	endedByTransport
 )
 
-var enders = [...]string{byClient: "client", byApplication: "application", byGate: "gate", byTransport: "transport"}
+var endedByNames = [...]string{endedByClient: "client", endedByApplication: "application", endedByGate: "gate", endedByTransport: "transport"}
 
 // Info is what is known of the socket since its handshake.
 func (s *Socket) Info() Info { return s.info }
@@ -104,7 +104,7 @@ func (s *Socket) Info() Info { return s.info }
 func (s *Socket) Snapshot() Snapshot {
 	return Snapshot{
 		Info: s.info, ID: s.id, Started: s.started,
-		In: s.in.Load(), Out: s.out.Load(), Active: time.Unix(0, s.active.Load()), SurvivesReloads: s.kept.Load(),
+		In: s.in.Load(), Out: s.out.Load(), Active: time.Unix(0, s.active.Load()), SurvivesReloads: s.survivesReloads.Load(),
 	}
 }
 
@@ -136,18 +136,18 @@ func (s *Socket) Detached() bool { return s.detached.Load() }
 
 // SurviveReloads says that the socket, once it is open, is kept through changes of the configuration, and closed when the process
 // stops, by whoever carries it: [Registry.CloseOnReload] leaves it alone.
-func (s *Socket) SurviveReloads() { s.kept.Store(true) }
+func (s *Socket) SurviveReloads() { s.survivesReloads.Store(true) }
 
 // IgnoreTraffic makes [Socket.Touch] the only activity that [Info.IdleTimeout] counts. A carrier that sends pings of its own calls it,
 // since neither these pings nor the answers to them are activity.
-func (s *Socket) IgnoreTraffic() { s.touched.Store(true) }
+func (s *Socket) IgnoreTraffic() { s.ignoresTraffic.Store(true) }
 
 // Touch records activity.
 func (s *Socket) Touch() { s.active.Store(s.registry.clock.Load()) }
 
-// transferred records activity because bytes went either way.
-func (s *Socket) transferred() {
-	if !s.touched.Load() {
+// touchByTraffic records activity because bytes went either way.
+func (s *Socket) touchByTraffic() {
+	if !s.ignoresTraffic.Load() {
 		s.Touch()
 	}
 }
@@ -156,8 +156,8 @@ func (s *Socket) transferred() {
 // is given up: it should end whatever still holds the connection to the application, such as the request's context.
 func (s *Socket) OnClose(f func()) {
 	s.state.Lock()
-	late := s.released
-	if !late && !s.over {
+	late := s.closeCalled
+	if !late && !s.ended {
 		s.onClose = f
 	}
 	s.state.Unlock()
@@ -166,11 +166,11 @@ func (s *Socket) OnClose(f func()) {
 	}
 }
 
-// release calls what OnClose has set.
-func (s *Socket) release() {
+// callOnClose calls what OnClose has set.
+func (s *Socket) callOnClose() {
 	s.state.Lock()
 	f := s.onClose
-	s.onClose, s.released = nil, true
+	s.onClose, s.closeCalled = nil, true
 	s.state.Unlock()
 	if f != nil {
 		f()
@@ -180,22 +180,22 @@ func (s *Socket) release() {
 // attach gives the socket its link.
 func (s *Socket) attach(l link) {
 	s.state.Lock()
-	if s.over {
+	if s.ended {
 		s.state.Unlock()
 		return
 	}
 	s.link = l
 	s.state.Unlock()
-	if s.framed() {
-		s.registry.opened(s)
+	if s.isWebSocket() {
+		s.registry.setOpened(s)
 	}
 	if c := s.closing.Load(); c != nil {
-		go s.carryOut(c, l) // it was closed while the application made up its mind
+		go s.runClose(c, l) // it was closed while the application made up its mind
 	}
 }
 
-// framed reports whether the status is one that begins a WebSocket: 101, or 2xx on HTTP/2 and 3 (RFC 8441, 5).
-func (s *Socket) framed() bool {
+// isWebSocket reports whether the status is one that begins a WebSocket: 101, or 2xx on HTTP/2 and 3 (RFC 8441, 5).
+func (s *Socket) isWebSocket() bool {
 	status := s.Status()
 	if s.overHTTP1() {
 		return status == http.StatusSwitchingProtocols
@@ -205,8 +205,8 @@ func (s *Socket) framed() bool {
 
 func (s *Socket) overHTTP1() bool { return s.info.Major <= 1 }
 
-// noteStatus notes the final status.
-func (s *Socket) noteStatus(status int) {
+// recordStatus notes the final status.
+func (s *Socket) recordStatus(status int) {
 	if status >= 200 || status == http.StatusSwitchingProtocols {
 		s.status.CompareAndSwap(0, int32(status))
 	}
@@ -217,53 +217,53 @@ func (s *Socket) noteStatus(status int) {
 func (s *Socket) End() {
 	s.writing.Lock()
 	s.state.Lock()
-	ended := s.over
-	s.over, s.link, s.onClose = true, nil, nil
+	wasEnded := s.ended
+	s.ended, s.link, s.onClose = true, nil, nil
 	s.state.Unlock()
 	s.writing.Unlock()
-	if ended {
+	if wasEnded {
 		return
 	}
 	if c := s.closing.Load(); c != nil {
-		c.finish()
+		c.setDone()
 	}
 	s.registry.remove(s)
 	if s.Opened() && s.info.Owner != nil {
-		s.info.Owner.Ended(s.obituary())
+		s.info.Owner.Ended(s.endedEvent())
 	}
 }
 
-func (s *Socket) obituary() EndedEvent {
-	s.endedBy(byTransport, CodeAbnormal)
-	ending := s.ending.Load()
+func (s *Socket) endedEvent() EndedEvent {
+	s.recordEnd(endedByTransport, CodeAbnormal)
+	ending := s.endedBy.Load()
 	return EndedEvent{
 		Snapshot: s.Snapshot(),
 		Duration: s.registry.now().Sub(s.started),
 		Code:     Code(ending),
-		By:       enders[ending>>16],
+		By:       endedByNames[ending>>16],
 	}
 }
 
-// endedBy notes who ended the socket, if it is the first to be noted.
-func (s *Socket) endedBy(who uint32, code Code) { s.ending.CompareAndSwap(0, who<<16|uint32(code)) }
+// recordEnd notes who ended the socket, if it is the first to be noted.
+func (s *Socket) recordEnd(who uint32, code Code) { s.endedBy.CompareAndSwap(0, who<<16|uint32(code)) }
 
 // read passes bytes of the client to the application. Once the gate's Close frame is out, what still comes is dropped.
 func (s *Socket) read(from io.Reader, p []byte) (int, error) {
-	n, err := s.readSome(from, p)
-	if s.saidLast() {
-		s.discard(s.closing.Load(), from, p, err)
+	n, err := s.readUnlessClosed(from, p)
+	if s.closeFrameSent() {
+		s.discardInput(s.closing.Load(), from, p, err)
 		return 0, io.EOF
 	}
 	return n, err
 }
 
-func (s *Socket) readSome(from io.Reader, p []byte) (int, error) {
+func (s *Socket) readUnlessClosed(from io.Reader, p []byte) (int, error) {
 	s.reading.Lock()
 	defer s.reading.Unlock()
 	if s.fromClient.closed && s.closing.Load() != nil {
 		return 0, io.EOF // the last that is waited for came with an earlier read
 	}
-	return s.readOnce(from, p)
+	return s.readLocked(from, p)
 }
 
 // tryRead is read for a reader that does not block. It never waits for another goroutine either.
@@ -271,86 +271,86 @@ func (s *Socket) tryRead(from io.Reader, p []byte) (int, error) {
 	if s.closing.Load() != nil || !s.reading.TryLock() {
 		return 0, ErrClosing
 	}
-	n, err := s.readOnce(from, p)
+	n, err := s.readLocked(from, p)
 	s.reading.Unlock()
-	if s.saidLast() {
+	if s.closeFrameSent() {
 		return 0, ErrClosing // what came is dropped
 	}
 	return n, err
 }
 
-// saidLast reports whether the gate's Close frame is out.
-func (s *Socket) saidLast() bool {
+// closeFrameSent reports whether the gate's Close frame is out.
+func (s *Socket) closeFrameSent() bool {
 	c := s.closing.Load()
-	return c != nil && c.sent()
+	return c != nil && c.frameWasSent()
 }
 
-// readOnce reads with reading held.
-func (s *Socket) readOnce(from io.Reader, p []byte) (int, error) {
+// readLocked reads with reading held.
+func (s *Socket) readLocked(from io.Reader, p []byte) (int, error) {
 	n, err := from.Read(p)
-	s.received(p[:n])
+	s.followReceived(p[:n])
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-		s.endedBy(byTransport, CodeAbnormal)
+		s.recordEnd(endedByTransport, CodeAbnormal)
 	}
 	return n, err
 }
 
-// received follows bytes that came from the client. Reading is held.
-func (s *Socket) received(p []byte) {
+// followReceived follows bytes that came from the client. Reading is held.
+func (s *Socket) followReceived(p []byte) {
 	if len(p) == 0 {
 		return
 	}
 	s.in.Add(int64(len(p)))
-	s.transferred()
+	s.touchByTraffic()
 	s.fromClient.advance(p)
 	if s.fromClient.closed {
-		s.endedBy(byClient, s.fromClient.closeCode())
+		s.recordEnd(endedByClient, s.fromClient.closeCode())
 	}
 }
 
 // write passes bytes of the application to the client, and a Close frame that is due behind the frame under way.
 func (s *Socket) write(l link, p []byte) (int, error) {
-	n, err := s.writeSome(l, p)
+	n, err := s.writeLocked(l, p)
 	if c := s.closing.Load(); c != nil {
-		s.sendClose(c, l) // its goroutine found writing held
+		s.trySendClose(c, l) // its goroutine found writing held
 	}
 	return n, err
 }
 
-func (s *Socket) writeSome(l link, p []byte) (int, error) {
+func (s *Socket) writeLocked(l link, p []byte) (int, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	if c := s.closing.Load(); c != nil {
-		return s.writeLast(c, l, p)
+		return s.writeClosing(c, l, p)
 	}
-	n, err := l.sendSome(p)
-	s.sent(p[:n])
+	n, err := l.writeRaw(p)
+	s.followSent(p[:n])
 	return n, err
 }
 
-// sent follows bytes that went to the client. Writing is held.
-func (s *Socket) sent(p []byte) {
-	if s.head.underWay {
+// followSent follows bytes that went to the client. Writing is held.
+func (s *Socket) followSent(p []byte) {
+	if s.head.active {
 		p = p[s.head.skip(p):]
-		if s.head.underWay {
+		if s.head.active {
 			return
 		}
-		s.noteStatus(s.head.status)
-		if s.framed() {
-			s.registry.opened(s)
+		s.recordStatus(s.head.status)
+		if s.isWebSocket() {
+			s.registry.setOpened(s)
 		}
 	}
 	if len(p) == 0 {
 		return
 	}
 	s.out.Add(int64(len(p)))
-	s.transferred()
+	s.touchByTraffic()
 	if !s.Opened() {
 		return // a refusal
 	}
 	s.toClient.advance(p)
 	if s.toClient.closed {
-		s.endedBy(byApplication, s.toClient.closeCode())
+		s.recordEnd(endedByApplication, s.toClient.closeCode())
 	}
 }
 

@@ -39,8 +39,8 @@ func (w *streamWriter) WriteHeader(status int) {
 		return // answered already, and the gate may be writing
 	}
 	w.ResponseWriter.WriteHeader(status)
-	w.socket.noteStatus(status)
-	if w.socket.framed() {
+	w.socket.recordStatus(status)
+	if w.socket.isWebSocket() {
 		w.socket.attach(w)
 	}
 }
@@ -49,7 +49,7 @@ func (w *streamWriter) Write(p []byte) (int, error) {
 	if w.socket.Status() == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
-	if !w.socket.framed() {
+	if !w.socket.isWebSocket() {
 		return w.ResponseWriter.Write(p)
 	}
 	return w.socket.write(w, p)
@@ -68,17 +68,17 @@ func (w *streamWriter) Flush() { _ = w.FlushError() }
 
 // flush flushes, and sends a Close frame that found writing held by it.
 func (s *Socket) flush(w *streamWriter) error {
-	err := s.flushSome(w)
+	err := s.flushLocked(w)
 	if c := s.closing.Load(); c != nil {
-		s.sendClose(c, w)
+		s.trySendClose(c, w)
 	}
 	return err
 }
 
-func (s *Socket) flushSome(w *streamWriter) error {
+func (s *Socket) flushLocked(w *streamWriter) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if c := s.closing.Load(); c != nil && c.decided() {
+	if c := s.closing.Load(); c != nil && c.hasResult() {
 		return nil
 	}
 	return w.flushNow()
@@ -86,27 +86,27 @@ func (s *Socket) flushSome(w *streamWriter) error {
 
 func (w *streamWriter) flushNow() error { return http.NewResponseController(w.ResponseWriter).Flush() }
 
-func (w *streamWriter) sendSome(p []byte) (int, error) { return w.ResponseWriter.Write(p) }
+func (w *streamWriter) writeRaw(p []byte) (int, error) { return w.ResponseWriter.Write(p) }
 
-func (w *streamWriter) send(p []byte) error {
+func (w *streamWriter) writeAndFlush(p []byte) error {
 	if _, err := w.ResponseWriter.Write(p); err != nil {
 		return err
 	}
 	return w.flushNow()
 }
 
-// replyWait is how long a stream stays for the client's own Close frame.
-const replyWait = 250 * time.Millisecond
+// replyTimeout is how long a stream stays for the client's own Close frame.
+const replyTimeout = 250 * time.Millisecond
 
-// end has the handler return, since that ends the stream. The client's Close frame is waited for a little: a browser
+// finishClose has the handler return, since that ends the stream. The client's Close frame is waited for a little: a browser
 // whose stream has ended before it could answer does not call that clean.
-func (w *streamWriter) end(c *closing) {
-	if c.sent() {
-		wait(c.answered, earlier(time.Now().Add(replyWait), c.end()))
+func (w *streamWriter) finishClose(c *closing) {
+	if c.frameWasSent() {
+		waitUntil(c.clientDone, earliest(time.Now().Add(replyTimeout), c.deadline()))
 	}
-	w.socket.release()
+	w.socket.callOnClose()
 	w.interrupt((*http.ResponseController).SetReadDeadline)
-	if !wait(c.done, c.end()) {
+	if !waitUntil(c.done, c.deadline()) {
 		w.abort()
 	}
 }
@@ -122,7 +122,7 @@ func (w *streamWriter) abort() {
 func (w *streamWriter) interrupt(setDeadline func(*http.ResponseController, time.Time) error) {
 	w.socket.state.Lock()
 	defer w.socket.state.Unlock()
-	if !w.socket.over {
+	if !w.socket.ended {
 		_ = setDeadline(http.NewResponseController(InnermostWriter(w.ResponseWriter)), time.Unix(1, 0))
 	}
 }
@@ -138,7 +138,7 @@ func InnermostWriter(w http.ResponseWriter) http.ResponseWriter {
 	}
 }
 
-func earlier(a, b time.Time) time.Time {
+func earliest(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return a
 	}

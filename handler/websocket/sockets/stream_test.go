@@ -56,7 +56,7 @@ func TestCloseDuringFlush(t *testing.T) {
 	if err := soon(t, "the end of the flush", flushed); err != nil {
 		t.Fatal(err)
 	}
-	soon(t, "the Close frame", c.settled)
+	soon(t, "the Close frame", c.frameDone)
 	server.mutex.Lock()
 	got := server.written.Bytes()
 	server.mutex.Unlock()

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// sweepEvery is how exact Until, Idle and the times of activity are.
-const sweepEvery = 500 * time.Millisecond
+// sweepInterval is how exact Until, Idle and the times of activity are.
+const sweepInterval = 500 * time.Millisecond
 
-// noPlace is the place of a socket that is not in the heap.
-const noPlace = -1
+// notInHeap is the place of a socket that is not in the heap.
+const notInHeap = -1
 
 // dueHeap is the sockets that have an Until or an Idle, the next to be looked at first.
 type dueHeap []*Socket
@@ -20,13 +20,13 @@ func (h dueHeap) Less(i, j int) bool { return h[i].due < h[j].due }
 
 func (h dueHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
-	h[i].place, h[j].place = i, j
+	h[i].heapIndex, h[j].heapIndex = i, j
 }
 
 // Push and Pop are heap.Interface's.
 func (h *dueHeap) Push(s any) {
 	socket := s.(*Socket)
-	socket.place = len(*h)
+	socket.heapIndex = len(*h)
 	*h = append(*h, socket)
 }
 
@@ -35,12 +35,12 @@ func (h *dueHeap) Pop() any {
 	socket := (*h)[last]
 	(*h)[last] = nil
 	*h = (*h)[:last]
-	socket.place = noPlace
+	socket.heapIndex = notInHeap
 	return socket
 }
 
-// watch has the sweeper look at a new socket, and start if it is the first. The mutex is held.
-func (r *Registry) watch(s *Socket) {
+// schedule has the sweeper look at a new socket, and start if it is the first. The mutex is held.
+func (r *Registry) schedule(s *Socket) {
 	if s.info.IdleTimeout > 0 || !s.info.Until.IsZero() {
 		s.due = s.nextDue()
 		heap.Push(&r.due, s)
@@ -51,10 +51,10 @@ func (r *Registry) watch(s *Socket) {
 	}
 }
 
-// unwatch ends what watch began. The mutex is held.
-func (r *Registry) unwatch(s *Socket) {
-	if s.place != noPlace {
-		heap.Remove(&r.due, s.place)
+// unschedule ends what watch began. The mutex is held.
+func (r *Registry) unschedule(s *Socket) {
+	if s.heapIndex != notInHeap {
+		heap.Remove(&r.due, s.heapIndex)
 	}
 	if len(r.sockets) == 0 && r.stop != nil {
 		close(r.stop)
@@ -63,7 +63,7 @@ func (r *Registry) unwatch(s *Socket) {
 }
 
 func (r *Registry) sweepUntil(stop <-chan struct{}) {
-	ticker := time.NewTicker(sweepEvery)
+	ticker := time.NewTicker(sweepInterval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -79,8 +79,8 @@ func (r *Registry) sweepUntil(stop <-chan struct{}) {
 func (r *Registry) sweep() {
 	now := r.now()
 	r.clock.Store(now.UnixNano())
-	for _, s := range r.overdue(now) {
-		if s.past(now) {
+	for _, s := range r.takeDue(now) {
+		if s.isExpired(now) {
 			s.Close(s.info.UntilCode, s.info.UntilReason)
 		} else {
 			s.Close(CodeGoingAway, "nothing was said for "+s.info.IdleTimeout.String())
@@ -88,17 +88,17 @@ func (r *Registry) sweep() {
 	}
 }
 
-// overdue takes the sockets out of the heap whose time is up, and puts off those that said something meanwhile.
-func (r *Registry) overdue(now time.Time) (over []*Socket) {
+// takeDue takes the sockets out of the heap whose time is up, and puts off those that said something meanwhile.
+func (r *Registry) takeDue(now time.Time) (over []*Socket) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	for len(r.due) > 0 && r.due[0].due <= now.UnixNano() {
 		s := r.due[0]
-		if s.past(now) || s.idle(now) {
+		if s.isExpired(now) || s.isIdle(now) {
 			over = append(over, heap.Pop(&r.due).(*Socket))
 			continue
 		}
-		s.due = max(s.nextDue(), now.Add(sweepEvery).UnixNano()) // a handshake is not idle, however long it takes
+		s.due = max(s.nextDue(), now.Add(sweepInterval).UnixNano()) // a handshake is not idle, however long it takes
 		heap.Fix(&r.due, 0)
 	}
 	return over
@@ -119,17 +119,19 @@ func (s *Socket) nextDue() int64 {
 // lastNanosecond is the last moment that Unix nanoseconds can tell.
 var lastNanosecond = time.Unix(0, math.MaxInt64)
 
-func (s *Socket) past(now time.Time) bool { return !s.info.Until.IsZero() && !now.Before(s.info.Until) }
+func (s *Socket) isExpired(now time.Time) bool {
+	return !s.info.Until.IsZero() && !now.Before(s.info.Until)
+}
 
-func (s *Socket) idle(now time.Time) bool {
+func (s *Socket) isIdle(now time.Time) bool {
 	return s.Opened() && now.UnixNano()-s.active.Load() >= s.idleAfter()
 }
 
 // idleAfter is how long after its last activity the socket is idle, in nanoseconds. The time of that may be told as
 // earlier than it was by one round of the sweeper.
 func (s *Socket) idleAfter() int64 {
-	if s.info.IdleTimeout <= 0 || s.info.IdleTimeout > math.MaxInt64-sweepEvery {
+	if s.info.IdleTimeout <= 0 || s.info.IdleTimeout > math.MaxInt64-sweepInterval {
 		return math.MaxInt64
 	}
-	return int64(s.info.IdleTimeout + sweepEvery)
+	return int64(s.info.IdleTimeout + sweepInterval)
 }

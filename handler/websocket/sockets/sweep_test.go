@@ -114,7 +114,7 @@ func TestSweepOfMany(t *testing.T) {
 				s.End()
 			}
 		}
-		time.Sleep(500*time.Second + sweepEvery)
+		time.Sleep(500*time.Second + sweepInterval)
 		for i, s := range sockets {
 			_, closed := s.Closed()
 			if want := i%3 != 0 && i*7919%1000 <= 500; closed != want {

@@ -35,7 +35,7 @@ func TestTryRead(t *testing.T) {
 				t.Error(err)
 			}
 			go func() { _, _ = client.Write(maskedClose(4401, "")) }()
-			for !s.saidLast() {
+			for !s.closeFrameSent() {
 				time.Sleep(time.Millisecond)
 			}
 			return server.Read(p)
@@ -50,7 +50,7 @@ func TestTryRead(t *testing.T) {
 			t.Errorf("Read = %v, want EOF", err)
 		}
 		conn.Close()
-		if took := time.Since(started); took > closeWithin/2 {
+		if took := time.Since(started); took > closeTimeout/2 {
 			t.Errorf("the end came after %s, though the client had answered", took)
 		}
 		s.End()
@@ -86,8 +86,8 @@ func TestTryReadOfAnEarlyAnswer(t *testing.T) {
 			t.Errorf("Read = %v, want EOF", err)
 		}
 		started := time.Now()
-		s.carryOut(closing, link)
-		if took := time.Since(started); took > closeWithin/2 {
+		s.runClose(closing, link)
+		if took := time.Since(started); took > closeTimeout/2 {
 			t.Errorf("the end came after %s, though the client had answered", took)
 		}
 		s.End()

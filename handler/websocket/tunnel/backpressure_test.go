@@ -24,7 +24,7 @@ func answerPings(c *appConn) {
 
 // answerPing reads a ping whose first two bytes were read, and writes the pong.
 func answerPing(c *appConn) error {
-	var rest [4 + tokenLength]byte
+	var rest [4 + pingPayloadLength]byte
 	if _, err := io.ReadFull(c.Reader, rest[:]); err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func TestPingSparesPausedClients(t *testing.T) {
 				break
 			}
 			pings++
-			token := make([]byte, tokenLength)
+			token := make([]byte, pingPayloadLength)
 			if _, err := io.ReadFull(client, token); err != nil {
 				t.Fatalf("the ping did not come: %v", err)
 			}
@@ -137,7 +137,7 @@ func TestIdleTimeoutWithPing(t *testing.T) {
 	}, false)
 	client := site.open(t)
 	for {
-		got := make([]byte, 2+tokenLength)
+		got := make([]byte, 2+pingPayloadLength)
 		n, err := io.ReadFull(client, got)
 		if got[0] == finClose {
 			rest, _ := io.ReadAll(client)

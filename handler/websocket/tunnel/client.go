@@ -71,17 +71,17 @@ func (c *streamClient) Close() error {
 		// A Close frame that is on its way is left in peace: the socket sees to its end itself.
 		if _, closing := c.socket.Closed(); !closing {
 			// Not through wrappers: they need not expect a deadline from another goroutine than that which writes.
-			_ = c.innermost.SetWriteDeadline(past)
+			_ = c.innermost.SetWriteDeadline(pastDeadline)
 		}
 		_ = c.body.Close()
 	})
 	return nil
 }
 
-var errNoHalves = errors.New("the end of a stream's output is the end of its handler")
+var errNoHalfClose = errors.New("the end of a stream's output is the end of its handler")
 
 // CloseWrite cannot be had: it would be the return of the handler, and so the end of the other direction as well.
-func (c *streamClient) CloseWrite() error { return errNoHalves }
+func (c *streamClient) CloseWrite() error { return errNoHalfClose }
 
 // closeWrite ends one direction of a connection and leaves the other open.
 func closeWrite(conn net.Conn) error {

@@ -17,22 +17,22 @@ type direction struct {
 	frames  frames
 
 	// What the keeper watches: chunks that came, and chunks that went, twice each: odd while one is on its way.
-	came atomic.Uint32
-	went atomic.Uint32
+	readCount  atomic.Uint32
+	writeCount atomic.Uint32
 
-	over atomic.Bool // run has returned
+	ended atomic.Bool // run has returned
 	// closeSent is set when a Close frame of the source goes to the sink
 	closeSent  atomic.Bool
 	stackGrown atomic.Bool // bytes went through since its goroutine was started
 
 	// touch records activity of the socket. Nil without ping: then the socket sees it by itself.
 	touch func()
-	// to keeps the pings that go to the sink, from the answers to those that went to the source. Nil without ping.
-	to, from *prober
+	// sinkPinger keeps the pings that go to the sink, from the answers to those that went to the source. Nil without ping.
+	sinkPinger, sourcePinger *pinger
 
-	// deaf is set when the sink is gone: what the source still sends is read and dropped, so that its last words can
+	// discarding is set when the sink is gone: what the source still sends is read and dropped, so that its last words can
 	// be read by the source before its connection is reset.
-	deaf bool
+	discarding bool
 }
 
 // run carries bytes until the source ends, or either side fails. A failure of the sink is a writeError. After errWoken it
@@ -42,7 +42,7 @@ func (d *direction) run() error {
 	for sink := d.forward; err == nil; {
 		err = d.source.Pump(sink)
 	}
-	d.over.Store(err != errWoken)
+	d.ended.Store(err != errWoken)
 	return err
 }
 
@@ -64,9 +64,9 @@ func (d *direction) shrinkStack() {
 	}
 }
 
-// drop reads what the source still sends, until it ends.
-func (d *direction) drop() {
-	d.deaf = true
+// discardInput reads what the source still sends, until it ends.
+func (d *direction) discardInput() {
+	d.discarding = true
 	sink := d.forward
 	for err := error(nil); err == nil || err == errWoken; {
 		err = d.source.Pump(sink)
@@ -74,16 +74,16 @@ func (d *direction) drop() {
 }
 
 func (d *direction) forward(chunk []byte) error {
-	d.came.Add(1)
+	d.readCount.Add(1)
 	d.stackGrown.Store(true)
-	if d.deaf {
+	if d.discarding {
 		return nil
 	}
-	if d.from == nil {
+	if d.sourcePinger == nil {
 		return d.send(chunk)
 	}
-	d.from.sent.Store(false)
-	before, rest, err := d.from.strip(chunk)
+	d.sourcePinger.awaitingPong.Store(false)
+	before, rest, err := d.sourcePinger.removePongs(chunk)
 	if len(before) > 0 || len(rest) > 0 {
 		d.touch()
 	}
@@ -105,12 +105,12 @@ func (d *direction) forward(chunk []byte) error {
 func (d *direction) send(chunk []byte) error {
 	d.writing.Lock()
 	defer d.writing.Unlock()
-	if d.to != nil && d.to.due.Load() {
+	if d.sinkPinger != nil && d.sinkPinger.pending.Load() {
 		n, err := d.sendOpenFrame(chunk)
 		if err != nil {
 			return err
 		}
-		if err := d.pingNow(); err != nil {
+		if err := d.sendPingLocked(); err != nil {
 			return err
 		}
 		chunk = chunk[n:]
@@ -145,21 +145,21 @@ func (d *direction) sendOpenFrame(chunk []byte) (n int, err error) {
 	return n, d.write(chunk[:n])
 }
 
-// pingNow sends the ping that is due, unless the sink is inside a frame, or has had its last. writing must be held.
-func (d *direction) pingNow() error {
-	if !d.frames.atBoundary() || d.frames.closed || !d.to.due.CompareAndSwap(true, false) {
+// sendPingLocked sends the ping that is due, unless the sink is inside a frame, or has had its last. writing must be held.
+func (d *direction) sendPingLocked() error {
+	if !d.frames.atBoundary() || d.frames.closed || !d.sinkPinger.pending.CompareAndSwap(true, false) {
 		return nil
 	}
-	d.to.sent.Store(true)
-	return d.write(d.to.ping())
+	d.sinkPinger.awaitingPong.Store(true)
+	return d.write(d.sinkPinger.frame())
 }
 
-// probe has a ping sent to the sink as soon as may be. It blocks while the sink takes nothing.
-func (d *direction) probe() {
-	d.to.due.Store(true)
+// sendPing has a ping sent to the sink as soon as may be. It blocks while the sink takes nothing.
+func (d *direction) sendPing() {
+	d.sinkPinger.pending.Store(true)
 	if d.writing.TryLock() {
 		// A failure is seen by whoever writes or reads next.
-		_ = d.pingNow()
+		_ = d.sendPingLocked()
 		d.writing.Unlock()
 	}
 }
@@ -177,9 +177,9 @@ func (d *direction) sendCloseFrame() {
 }
 
 func (d *direction) write(p []byte) error {
-	d.went.Add(1)
+	d.writeCount.Add(1)
 	_, err := d.sink.Write(p)
-	d.went.Add(1)
+	d.writeCount.Add(1)
 	if err != nil {
 		return &writeError{err}
 	}

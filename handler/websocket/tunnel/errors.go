@@ -30,9 +30,9 @@ func (e *Error) ClientGone() bool { return e.Status == statusClientGone }
 // statusClientGone is the status in access logs of a client that left before it was answered. No client sees it.
 const statusClientGone = 499
 
-// asError gives a failed exchange the status that tells of it. client ends when the client leaves, handshake when the
+// newError gives a failed exchange the status that tells of it. client ends when the client leaves, handshake when the
 // application has taken too long.
-func asError(client, handshake context.Context, err error) *Error {
+func newError(client, handshake context.Context, err error) *Error {
 	var known *Error
 	switch {
 	case errors.As(err, &known):

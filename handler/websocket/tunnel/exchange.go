@@ -13,33 +13,33 @@ import (
 	"time"
 )
 
-// maxAnswerHeader bounds the header of the application's answer, in bytes.
-const maxAnswerHeader = 1 << 20
+// maxResponseHeader bounds the header of the application's answer, in bytes.
+const maxResponseHeader = 1 << 20
 
 // maxInterim is how many interim answers (103 and the like) may come before the final one.
 const maxInterim = 8
 
-// answer is what the application said to a handshake, with the connection on which it did.
-type answer struct {
+// response is what the application said to a handshake, with the connection on which it did.
+type response struct {
 	*http.Response
 	conn   net.Conn
 	reader *bufio.Reader
 	head   *io.LimitedReader
 }
 
-// unanswered is a connection that ended before the first byte of an answer: another upstream may be asked.
-type unanswered struct {
+// noResponseError is a connection that ended before the first byte of an answer: another upstream may be asked.
+type noResponseError struct {
 	upstream *Upstream
 	err      error
 }
 
-func (e *unanswered) Error() string { return fmt.Sprintf("asking %s: %v", e.upstream, e.err) }
-func (e *unanswered) Unwrap() error { return e.err }
+func (e *noResponseError) Error() string { return fmt.Sprintf("asking %s: %v", e.upstream, e.err) }
+func (e *noResponseError) Unwrap() error { return e.err }
 
-// retriable reports whether another upstream may be asked after err.
-func retriable(err error) bool {
+// isRetriable reports whether another upstream may be asked after err.
+func isRetriable(err error) bool {
 	var dial *dialError
-	var none *unanswered
+	var none *noResponseError
 	return errors.As(err, &dial) || errors.As(err, &none)
 }
 
@@ -50,15 +50,15 @@ var (
 )
 
 // exchange makes the handshake on a new connection to the upstream. The end of ctx ends it in every state.
-func (h *Handler) exchange(ctx context.Context, upstream *Upstream, request *http.Request) (*answer, error) {
+func (h *Handler) exchange(ctx context.Context, upstream *Upstream, request *http.Request) (*response, error) {
 	conn, err := upstream.dial(ctx, h.config.Dial, h.config.DialTimeout)
 	if err != nil {
 		return nil, err
 	}
 	interrupt := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	a, err := ask(conn, upstream, request)
+	a, err := sendHandshake(conn, upstream, request)
 	if !interrupt() && err == nil {
-		a.release()
+		a.releaseReader()
 		err = ctx.Err()
 	}
 	if err != nil {
@@ -68,19 +68,19 @@ func (h *Handler) exchange(ctx context.Context, upstream *Upstream, request *htt
 	return a, nil
 }
 
-func ask(conn net.Conn, upstream *Upstream, request *http.Request) (*answer, error) {
+func sendHandshake(conn net.Conn, upstream *Upstream, request *http.Request) (*response, error) {
 	if err := sendRequest(conn, request); err != nil {
-		return nil, &unanswered{upstream, err}
+		return nil, &noResponseError{upstream, err}
 	}
-	a := &answer{conn: conn, head: &io.LimitedReader{R: conn, N: maxAnswerHeader}}
+	a := &response{conn: conn, head: &io.LimitedReader{R: conn, N: maxResponseHeader}}
 	a.reader = readers.Get().(*bufio.Reader)
 	a.reader.Reset(a.head)
 	if _, err := a.reader.Peek(1); err != nil {
-		a.release()
-		return nil, &unanswered{upstream, err}
+		a.releaseReader()
+		return nil, &noResponseError{upstream, err}
 	}
 	if err := a.readHead(request); err != nil {
-		a.release()
+		a.releaseReader()
 		return nil, fmt.Errorf("reading the answer of %s: %w", upstream, err)
 	}
 	a.head.N = math.MaxInt64
@@ -100,7 +100,7 @@ func sendRequest(conn net.Conn, request *http.Request) error {
 	return w.Flush()
 }
 
-func (a *answer) readHead(request *http.Request) error {
+func (a *response) readHead(request *http.Request) error {
 	for range maxInterim {
 		response, err := http.ReadResponse(a.reader, request)
 		if err != nil {
@@ -114,8 +114,8 @@ func (a *answer) readHead(request *http.Request) error {
 	return fmt.Errorf("more than %d interim answers", maxInterim)
 }
 
-// early takes the bytes that the application sent right behind its answer.
-func (a *answer) early() []byte {
+// bufferedBytes takes the bytes that the application sent right behind its answer.
+func (a *response) bufferedBytes() []byte {
 	buffered, _ := a.reader.Peek(a.reader.Buffered())
 	if len(buffered) == 0 {
 		return nil
@@ -123,8 +123,8 @@ func (a *answer) early() []byte {
 	return append([]byte(nil), buffered...)
 }
 
-// release gives the reader back. The connection stays open.
-func (a *answer) release() {
+// releaseReader gives the reader back. The connection stays open.
+func (a *response) releaseReader() {
 	a.reader.Reset(nil)
 	readers.Put(a.reader)
 	a.reader = nil

@@ -13,45 +13,45 @@ const (
 	finPong  = 0x8a
 )
 
-// maxHeader is the longest frame header: 2 bytes, 8 of extended length, 4 of mask.
-const maxHeader = 14
+// maxHeaderLength is the longest frame header: 2 bytes, 8 of extended length, 4 of mask.
+const maxHeaderLength = 14
 
 // errFrameLength is a 64-bit length with its first bit set (RFC 6455, 5.2).
 var errFrameLength = errors.New("frame length has its most significant bit set")
 
 // frames follows the frames of one direction by their headers. It looks at no byte of a payload.
 type frames struct {
-	left   uint64 // bytes of the present frame's payload that are still to come
-	limit  uint64 // longest payload; 0 means any
-	header [maxHeader]byte
-	have   uint8 // bytes of header that are known, while it is incomplete
-	opcode uint8 // first byte of the present or last frame
-	closed bool  // a close frame went by: nothing may follow it
+	payloadLeft uint64 // bytes of the present frame's payload that are still to come
+	limit       uint64 // longest payload; 0 means any
+	header      [maxHeaderLength]byte
+	headerRead  uint8 // bytes of header that are known, while it is incomplete
+	opcode      uint8 // first byte of the present or last frame
+	closed      bool  // a close frame went by: nothing may follow it
 }
 
-// tooLong is a frame with a longer payload than the limit allows.
-type tooLong struct{ length, limit uint64 }
+// frameTooLongError is a frame with a longer payload than the limit allows.
+type frameTooLongError struct{ length, limit uint64 }
 
-func (e *tooLong) Error() string {
+func (e *frameTooLongError) Error() string {
 	return fmt.Sprintf("frame of %d bytes, want at most %d", e.length, e.limit)
 }
 
 // atBoundary reports whether the bytes so far end with a whole frame.
-func (f *frames) atBoundary() bool { return f.left == 0 && f.have == 0 }
+func (f *frames) atBoundary() bool { return f.payloadLeft == 0 && f.headerRead == 0 }
 
 // advance takes the bytes of p up to the end of the present frame, or up to the end of p. It returns how many those are.
 func (f *frames) advance(p []byte) (n int, err error) {
-	if f.left == 0 {
+	if f.payloadLeft == 0 {
 		var complete bool
 		if n, complete = f.readHeader(p); !complete {
 			return n, nil
 		}
-		if err := f.begin(); err != nil {
+		if err := f.beginPayload(); err != nil {
 			return n, err
 		}
 	}
-	take := min(f.left, uint64(len(p)-n))
-	f.left -= take
+	take := min(f.payloadLeft, uint64(len(p)-n))
+	f.payloadLeft -= take
 	return n + int(take), nil
 }
 
@@ -73,10 +73,10 @@ func (f *frames) skip(p []byte) (lastEnd int, err error) {
 
 func (f *frames) readHeader(p []byte) (n int, complete bool) {
 	for n < len(p) {
-		f.header[f.have] = p[n]
-		f.have++
+		f.header[f.headerRead] = p[n]
+		f.headerRead++
 		n++
-		if f.have >= 2 && int(f.have) == headerLength(f.header[1]) {
+		if f.headerRead >= 2 && int(f.headerRead) == headerLength(f.header[1]) {
 			return n, true
 		}
 	}
@@ -98,9 +98,9 @@ func headerLength(second byte) int {
 	return n
 }
 
-// begin starts the payload that the complete header announces.
-func (f *frames) begin() error {
-	f.have = 0
+// beginPayload starts the payload that the complete header announces.
+func (f *frames) beginPayload() error {
+	f.headerRead = 0
 	f.opcode = f.header[0]
 	length := uint64(f.header[1] & 0x7f)
 	switch length {
@@ -113,9 +113,9 @@ func (f *frames) begin() error {
 		return errFrameLength
 	}
 	if f.limit > 0 && length > f.limit {
-		return &tooLong{length, f.limit}
+		return &frameTooLongError{length, f.limit}
 	}
-	f.left = length
+	f.payloadLeft = length
 	f.closed = f.closed || f.opcode&0x0f == finClose&0x0f
 	return nil
 }

@@ -89,7 +89,7 @@ func TestFramesLimit(t *testing.T) {
 			t.Parallel()
 			f := frames{limit: c.limit}
 			_, err := f.skip(c.frame)
-			var long *tooLong
+			var long *frameTooLongError
 			if errors.As(err, &long) != c.tooLong {
 				t.Errorf("skip = %v, want too long: %v (%s)", err, c.tooLong, c.why)
 			}

@@ -66,7 +66,7 @@ type Config struct {
 // Handler makes tunnels out of WebSocket handshakes.
 type Handler struct {
 	config Config
-	rules  *rules
+	limits *limits
 }
 
 // New makes a handler.
@@ -109,11 +109,11 @@ func New(config Config) (*Handler, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	return &Handler{config: config, rules: &rules{
-		pingTicks:  config.Tunnels.ticks(config.Ping),
-		stuckTicks: config.Tunnels.ticks(config.WriteTimeout),
-		lastTicks:  config.Tunnels.ticks(lingerTimeout),
-		maxFrame:   config.MaxFrame,
+	return &Handler{config: config, limits: &limits{
+		pingTicks:   config.Tunnels.ticks(config.Ping),
+		stuckTicks:  config.Tunnels.ticks(config.WriteTimeout),
+		lingerTicks: config.Tunnels.ticks(lingerTimeout),
+		maxFrame:    config.MaxFrame,
 	}}, nil
 }
 
@@ -127,10 +127,10 @@ func setDefault(d *time.Duration, value time.Duration) {
 // the tunnel stands; on HTTP/2 and 3 when it has ended. The application's own answer is relayed, whatever it is. An
 // [*Error] is returned where the client has not been answered.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) error {
-	if !asked(r) {
+	if !isHandshake(r) {
 		return next.ServeHTTP(w, r)
 	}
-	if err := checkAsked(r); err != nil {
+	if err := checkHandshake(r); err != nil {
 		return err
 	}
 	socket := sockets.FromContext(r.Context())
@@ -163,22 +163,22 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, socket *sockets.
 	if err != nil {
 		return &Error{Status: http.StatusInternalServerError, Err: err}
 	}
-	answer, upstream, err := h.ask(w, r, hand)
+	answer, upstream, err := h.roundTrip(w, r, hand)
 	if err != nil {
 		return err
 	}
 	if answer.StatusCode != http.StatusSwitchingProtocols {
-		return h.relay(w, r, answer)
+		return h.relayResponse(w, r, answer)
 	}
 	if err := hand.check(answer.Header); err != nil {
 		answer.discard()
 		return &Error{Status: http.StatusBadGateway, Err: err}
 	}
-	return h.open(w, r, socket, upstream, answer)
+	return h.openTunnel(w, r, socket, upstream, answer)
 }
 
-// ask makes the handshake to one upstream after the other, until one answers.
-func (h *Handler) ask(w http.ResponseWriter, r *http.Request, hand *handshake) (*answer, *Upstream, error) {
+// roundTrip makes the handshake to one upstream after the other, until one answers.
+func (h *Handler) roundTrip(w http.ResponseWriter, r *http.Request, hand *handshake) (*response, *Upstream, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), h.config.HandshakeTimeout)
 	defer cancel()
 	var tried []*Upstream
@@ -186,14 +186,14 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request, hand *handshake) (
 		now := h.config.Now()
 		upstream := h.config.Select(candidates(h.config.Upstreams, tried, now), w, r)
 		tried = append(tried, upstream)
-		answer, err := h.exchange(ctx, upstream, hand.prepared(h.config.Prepare, r, upstream))
+		answer, err := h.exchange(ctx, upstream, hand.requestFor(h.config.Prepare, r, upstream))
 		if err == nil {
 			if upstream.Host.reached() {
 				h.config.UpstreamChanged(upstream, nil)
 			}
 			return answer, upstream, nil
 		}
-		if ctx.Err() == nil && retriable(err) {
+		if ctx.Err() == nil && isRetriable(err) {
 			if upstream.Host.failed(now) {
 				h.config.UpstreamChanged(upstream, err)
 			}
@@ -201,25 +201,25 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request, hand *handshake) (
 				continue
 			}
 		}
-		return nil, nil, asError(r.Context(), ctx, err)
+		return nil, nil, newError(r.Context(), ctx, err)
 	}
 }
 
-// open answers the client and starts the tunnel.
-func (h *Handler) open(
-	w http.ResponseWriter, r *http.Request, socket *sockets.Socket, upstream *Upstream, answer *answer,
+// openTunnel answers the client and starts the tunnel.
+func (h *Handler) openTunnel(
+	w http.ResponseWriter, r *http.Request, socket *sockets.Socket, upstream *Upstream, answer *response,
 ) error {
 	t := &tunnel{
-		pool: h.config.Tunnels, socket: socket, host: upstream.Host, rules: h.rules, app: answer.conn,
+		set: h.config.Tunnels, socket: socket, host: upstream.Host, limits: h.limits, app: answer.conn,
 	}
-	t.down.early = answer.early()
+	t.down.early = answer.bufferedBytes()
 	t.down.source = h.newSource(answer.conn, answer.conn)
 	header := answer.Header
-	answer.release()
+	answer.releaseReader()
 	if r.ProtoMajor > 1 {
 		return h.openStream(w, r, t, header)
 	}
-	copySwitch(w.Header(), header)
+	copySwitchHeader(w.Header(), header)
 	w.Header()["Connection"] = []string{"Upgrade"}
 	w.Header()["Upgrade"] = []string{"websocket"}
 	w.WriteHeader(http.StatusSwitchingProtocols)
@@ -239,7 +239,7 @@ func (h *Handler) open(
 
 // openStream serves a client on HTTP/2 or 3 within its stream, to the end.
 func (h *Handler) openStream(w http.ResponseWriter, r *http.Request, t *tunnel, header http.Header) error {
-	copySwitch(w.Header(), header)
+	copySwitchHeader(w.Header(), header)
 	delete(w.Header(), "Sec-WebSocket-Accept")
 	w.WriteHeader(http.StatusOK)
 	client := newStreamClient(w, r.Body, t.socket)

@@ -18,9 +18,9 @@ import (
 // protocolHeader is where x/net/http2 puts the :protocol of an extended CONNECT; HTTP/3 has it in Request.Proto.
 const protocolHeader = ":protocol"
 
-// asked reports whether the request asks for a WebSocket: by Upgrade on HTTP/1 (RFC 6455, 4.1), or by an extended
+// isHandshake reports whether the request asks for a WebSocket: by Upgrade on HTTP/1 (RFC 6455, 4.1), or by an extended
 // CONNECT on HTTP/2 (RFC 8441) and HTTP/3 (RFC 9220).
-func asked(r *http.Request) bool {
+func isHandshake(r *http.Request) bool {
 	switch r.ProtoMajor {
 	case 1:
 		return httpguts.HeaderValuesContainsToken(r.Header["Connection"], "upgrade") &&
@@ -32,8 +32,8 @@ func asked(r *http.Request) bool {
 	}
 }
 
-// checkAsked holds a handshake against RFC 6455, 4.2.1. The gate has done so before, where there is one.
-func checkAsked(r *http.Request) error {
+// checkHandshake holds a handshake against RFC 6455, 4.2.1. The gate has done so before, where there is one.
+func checkHandshake(r *http.Request) error {
 	version := r.Header["Sec-Websocket-Version"]
 	if r.ProtoMajor > 1 {
 		if len(version) > 0 && !slices.Equal(version, []string{"13"}) {
@@ -52,13 +52,13 @@ func checkAsked(r *http.Request) error {
 		return &Error{Status: http.StatusBadRequest, Err: fmt.Errorf("want Upgrade: websocket, got %q", r.Header["Upgrade"])}
 	case !slices.Equal(version, []string{"13"}):
 		return &Error{Status: http.StatusUpgradeRequired, Err: fmt.Errorf("want Sec-WebSocket-Version 13, got %q", version)}
-	case len(r.Header["Sec-Websocket-Key"]) != 1 || !isKey(r.Header["Sec-Websocket-Key"][0]):
+	case len(r.Header["Sec-Websocket-Key"]) != 1 || !isValidKey(r.Header["Sec-Websocket-Key"][0]):
 		return &Error{Status: http.StatusBadRequest, Err: errors.New("want one Sec-WebSocket-Key of 16 bytes in base64")}
 	}
 	return nil
 }
 
-func isKey(key string) bool {
+func isValidKey(key string) bool {
 	decoded, err := base64.StdEncoding.DecodeString(key)
 	return err == nil && len(decoded) == 16
 }
@@ -95,15 +95,15 @@ func newHandshake(r *http.Request, random io.Reader) (*handshake, error) {
 	}
 	h := &handshake{
 		request:    request,
-		accept:     acceptFor(header["Sec-Websocket-Key"][0]),
+		accept:     acceptValue(header["Sec-Websocket-Key"][0]),
 		protocols:  listElements(header["Sec-Websocket-Protocol"]),
 		extensions: extensionNames(header["Sec-Websocket-Extensions"]),
 	}
 	return h, nil
 }
 
-// prepared is the handshake as it goes to one upstream. No operator's word about headers may break what makes it one.
-func (h *handshake) prepared(
+// requestFor is the handshake as it goes to one upstream. No operator's word about headers may break what makes it one.
+func (h *handshake) requestFor(
 	prepare func(request, original *http.Request, upstream *Upstream), original *http.Request, upstream *Upstream,
 ) *http.Request {
 	request := h.request.Clone(h.request.Context())
@@ -112,7 +112,7 @@ func (h *handshake) prepared(
 	request.Header["Connection"] = []string{"Upgrade"}
 	request.Header["Upgrade"] = []string{"websocket"}
 	request.Header["Sec-Websocket-Key"] = key
-	spellAsRFC(request.Header)
+	useRFCNames(request.Header)
 	return request
 }
 
@@ -138,8 +138,8 @@ func (h *handshake) check(answer http.Header) error {
 	return nil
 }
 
-// acceptFor is the Sec-WebSocket-Accept of a key (RFC 6455, 4.2.2).
-func acceptFor(key string) string {
+// acceptValue is the Sec-WebSocket-Accept of a key (RFC 6455, 4.2.2).
+func acceptValue(key string) string {
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
@@ -176,7 +176,7 @@ var hopByHop = []string{
 func removeHopByHop(header http.Header) {
 	for _, name := range listElements(header["Connection"]) {
 		name = textproto.CanonicalMIMEHeaderKey(name)
-		if !endToEnd(name) {
+		if !isEndToEnd(name) {
 			delete(header, name)
 		}
 	}
@@ -185,7 +185,7 @@ func removeHopByHop(header http.Header) {
 	}
 }
 
-func endToEnd(name string) bool {
+func isEndToEnd(name string) bool {
 	switch name {
 	case "Origin", "Cookie", "Authorization", "Host", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host":
 		return true
@@ -193,8 +193,8 @@ func endToEnd(name string) bool {
 	return strings.HasPrefix(name, "Sec-Websocket-")
 }
 
-// rfcSpelling are the names that net/http spells otherwise than RFC 6455. Servers that compare with case exist.
-var rfcSpelling = map[string]string{
+// rfcNames are the names that net/http spells otherwise than RFC 6455. Servers that compare with case exist.
+var rfcNames = map[string]string{
 	"Sec-Websocket-Accept":     "Sec-WebSocket-Accept",
 	"Sec-Websocket-Extensions": "Sec-WebSocket-Extensions",
 	"Sec-Websocket-Key":        "Sec-WebSocket-Key",
@@ -202,8 +202,8 @@ var rfcSpelling = map[string]string{
 	"Sec-Websocket-Version":    "Sec-WebSocket-Version",
 }
 
-func spellAsRFC(header http.Header) {
-	for ours, theirs := range rfcSpelling {
+func useRFCNames(header http.Header) {
+	for ours, theirs := range rfcNames {
 		if values, ok := header[ours]; ok {
 			delete(header, ours)
 			header[theirs] = values

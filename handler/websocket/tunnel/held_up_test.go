@@ -129,9 +129,9 @@ func keepWriting(conn net.Conn, message []byte, enough *atomic.Bool) {
 // heldUp reports whether a write each way does not go on, or the only tunnel has ended over that.
 func heldUp(site *testSite) bool {
 	for _, t := range site.pool.all() {
-		up, down := t.up.went.Load(), t.down.went.Load()
+		up, down := t.up.writeCount.Load(), t.down.writeCount.Load()
 		time.Sleep(5 * testTick)
-		if up%2 == 0 || down%2 == 0 || t.up.went.Load() != up || t.down.went.Load() != down {
+		if up%2 == 0 || down%2 == 0 || t.up.writeCount.Load() != up || t.down.writeCount.Load() != down {
 			return false
 		}
 	}

@@ -6,33 +6,33 @@ import (
 	"sync/atomic"
 )
 
-// tokenLength is the payload of our pings, in bytes.
-const tokenLength = 8
+// pingPayloadLength is the payload of our pings, in bytes.
+const pingPayloadLength = 8
 
-// prober keeps the pings that go to one side, and takes the answers to them out of what that side sends.
-type prober struct {
-	masked bool // towards the application we are the client (RFC 6455, 5.3)
-	token  [tokenLength]byte
-	due    atomic.Bool // a ping waits for a frame boundary
-	sent   atomic.Bool // a ping has gone out, and nothing has come back since
+// pinger keeps the pings that go to one side, and takes the answers to them out of what that side sends.
+type pinger struct {
+	masked       bool // towards the application we are the client (RFC 6455, 5.3)
+	payload      [pingPayloadLength]byte
+	pending      atomic.Bool // a ping waits for a frame boundary
+	awaitingPong atomic.Bool // a ping has gone out, and nothing has come back since
 
-	frames frames // of what the side sends
-	held   [maxHeader + tokenLength]byte
-	have   uint8 // bytes of held: a frame that may be an answer, as far as it has come
+	frames        frames // of what the side sends
+	partial       [maxHeaderLength + pingPayloadLength]byte
+	partialLength uint8 // bytes of held: a frame that may be an answer, as far as it has come
 }
 
-func newProber(masked bool) *prober {
-	p := &prober{masked: masked}
-	binary.NativeEndian.PutUint64(p.token[:], rand.Uint64())
+func newPinger(masked bool) *pinger {
+	p := &pinger{masked: masked}
+	binary.NativeEndian.PutUint64(p.payload[:], rand.Uint64())
 	return p
 }
 
-// ping is the frame to send.
-func (p *prober) ping() []byte {
+// frame is the frame to send.
+func (p *pinger) frame() []byte {
 	if !p.masked {
-		return append([]byte{finPing, tokenLength}, p.token[:]...)
+		return append([]byte{finPing, pingPayloadLength}, p.payload[:]...)
 	}
-	return maskedFrame(finPing, p.token[:])
+	return maskedFrame(finPing, p.payload[:])
 }
 
 // maskedFrame is a control frame to the application (RFC 6455, 5.3).
@@ -47,54 +47,54 @@ func maskedFrame(first byte, payload []byte) []byte {
 	return frame
 }
 
-// verdict says whether a frame is an answer to one of our pings.
-type verdict uint8
+// pongMatch says whether a frame is an answer to one of our pings.
+type pongMatch uint8
 
 const (
-	undecided verdict = iota
-	foreign
-	ours
+	incompleteFrame pongMatch = iota
+	otherFrame
+	ownPong
 )
 
-// judge looks at the beginning of a frame. The length is that of the frame if it is ours.
-func (p *prober) judge(b []byte) (verdict, int) {
-	if b[0] != finPong || len(b) > 1 && b[1]&0x7f != tokenLength {
-		return foreign, 0
+// match looks at the beginning of a frame. The length is that of the frame if it is ours.
+func (p *pinger) match(b []byte) (pongMatch, int) {
+	if b[0] != finPong || len(b) > 1 && b[1]&0x7f != pingPayloadLength {
+		return otherFrame, 0
 	}
 	if len(b) < 2 {
-		return undecided, 0
+		return incompleteFrame, 0
 	}
 	header := headerLength(b[1])
-	if len(b) < header+tokenLength {
-		return undecided, 0
+	if len(b) < header+pingPayloadLength {
+		return incompleteFrame, 0
 	}
-	for i, want := range p.token {
+	for i, want := range p.payload {
 		got := b[header+i]
 		if header > 2 {
 			got ^= b[2+i%4]
 		}
 		if got != want {
-			return foreign, 0
+			return otherFrame, 0
 		}
 	}
-	return ours, header + tokenLength
+	return ownPong, header + pingPayloadLength
 }
 
-// strip takes our answers out of a chunk, in place. What goes on is first before, kept back from earlier chunks, then rest.
-func (p *prober) strip(chunk []byte) (before, rest []byte, err error) {
-	at, before, err := p.resolveHeld(chunk)
-	if err != nil || p.have > 0 {
+// removePongs takes our answers out of a chunk, in place. What goes on is first before, kept back from earlier chunks, then rest.
+func (p *pinger) removePongs(chunk []byte) (before, rest []byte, err error) {
+	at, before, err := p.completePartial(chunk)
+	if err != nil || p.partialLength > 0 {
 		return before, nil, err
 	}
 	from, to := at, at
 	for at < len(chunk) {
 		if p.frames.atBoundary() {
-			switch found, length := p.judge(chunk[at:]); found {
-			case ours:
+			switch found, length := p.match(chunk[at:]); found {
+			case ownPong:
 				at += length
 				continue
-			case undecided:
-				p.have = uint8(copy(p.held[:], chunk[at:]))
+			case incompleteFrame:
+				p.partialLength = uint8(copy(p.partial[:], chunk[at:]))
 				return before, chunk[from:to], nil
 			}
 		}
@@ -110,18 +110,18 @@ func (p *prober) strip(chunk []byte) (before, rest []byte, err error) {
 	return before, chunk[from:to], nil
 }
 
-// resolveHeld goes on with the frame that was kept back. It returns how much of the chunk belongs to it.
-func (p *prober) resolveHeld(chunk []byte) (n int, before []byte, err error) {
-	for p.have > 0 && n < len(chunk) {
-		p.held[p.have] = chunk[n]
-		p.have++
+// completePartial goes on with the frame that was kept back. It returns how much of the chunk belongs to it.
+func (p *pinger) completePartial(chunk []byte) (n int, before []byte, err error) {
+	for p.partialLength > 0 && n < len(chunk) {
+		p.partial[p.partialLength] = chunk[n]
+		p.partialLength++
 		n++
-		switch found, _ := p.judge(p.held[:p.have]); found {
-		case ours:
-			p.have = 0
-		case foreign:
-			before = append(before, p.held[:p.have]...)
-			p.have = 0
+		switch found, _ := p.match(p.partial[:p.partialLength]); found {
+		case ownPong:
+			p.partialLength = 0
+		case otherFrame:
+			before = append(before, p.partial[:p.partialLength]...)
+			p.partialLength = 0
 			_, err = p.frames.skip(before)
 		}
 	}

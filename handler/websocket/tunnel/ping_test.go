@@ -11,10 +11,10 @@ import (
 
 func TestStrip(t *testing.T) {
 	t.Parallel()
-	p := newProber(false)
-	answer := frame(finPong, true, p.token[:])
-	masked := append([]byte{finPong, 0x88, 1, 2, 3, 4}, p.token[:]...)
-	for i := range p.token {
+	p := newPinger(false)
+	answer := frame(finPong, true, p.payload[:])
+	masked := append([]byte{finPong, 0x88, 1, 2, 3, 4}, p.payload[:]...)
+	for i := range p.payload {
 		masked[6+i] ^= byte(1 + i%4)
 	}
 	other := frame(finPong, true, []byte("8 bytes!"))
@@ -33,13 +33,13 @@ func TestStrip(t *testing.T) {
 		{"inside a payload", "a payload is not looked at", frame(0x82, true, answer), frame(0x82, true, answer)},
 		{"between fragments", "", join(frame(1, true, []byte("a")), answer, frame(0x80, true, []byte("b"))),
 			join(frame(1, true, []byte("a")), frame(0x80, true, []byte("b")))},
-		{"a ping with our payload", "", frame(finPing, true, p.token[:]), frame(finPing, true, p.token[:])},
+		{"a ping with our payload", "", frame(finPing, true, p.payload[:]), frame(finPing, true, p.payload[:])},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			for step := 1; step <= len(c.in); step++ {
-				if got := stripBy(t, p.token, c.in, step); !bytes.Equal(got, c.out) {
+				if got := stripBy(t, p.payload, c.in, step); !bytes.Equal(got, c.out) {
 					t.Fatalf("in pieces of %d: %x, want %x (%s)", step, got, c.out, c.why)
 				}
 			}
@@ -48,21 +48,21 @@ func TestStrip(t *testing.T) {
 }
 
 // stripBy strips a stream that comes in pieces.
-func stripBy(t *testing.T, token [tokenLength]byte, in []byte, step int) []byte {
+func stripBy(t *testing.T, token [pingPayloadLength]byte, in []byte, step int) []byte {
 	t.Helper()
-	p := newProber(false)
-	p.token = token
+	p := newPinger(false)
+	p.payload = token
 	var out []byte
 	for rest := bytes.Clone(in); len(rest) > 0; {
 		n := min(step, len(rest))
-		before, on, err := p.strip(rest[:n])
+		before, on, err := p.removePongs(rest[:n])
 		if err != nil {
 			t.Fatalf("strip: %v", err)
 		}
 		out = append(append(out, before...), on...)
 		rest = rest[n:]
 	}
-	return append(out, p.held[:p.have]...)
+	return append(out, p.partial[:p.partialLength]...)
 }
 
 // FuzzStrip puts answers of ours into any stream of frames, in any pieces: what comes out is the stream without them.
@@ -70,7 +70,7 @@ func FuzzStrip(f *testing.F) {
 	f.Add([]byte("hello"), uint8(1), uint8(3))
 	f.Add([]byte{}, uint8(200), uint8(1))
 	f.Fuzz(func(t *testing.T, payload []byte, where, step uint8) {
-		var token [tokenLength]byte
+		var token [pingPayloadLength]byte
 		copy(token[:], "usher!!!")
 		first, second := frame(0x82, where%2 == 0, payload), frame(finPong, true, payload[:min(len(payload), 125)])
 		answer := frame(finPong, where%3 == 0, token[:])
@@ -101,12 +101,12 @@ func TestPing(t *testing.T) {
 	app := startApp(t, "tcp", func(c *appConn) {
 		c.accept()
 		for {
-			got := make([]byte, 6+tokenLength)
+			got := make([]byte, 6+pingPayloadLength)
 			if _, err := io.ReadFull(c.Reader, got); err != nil {
 				return
 			}
 			pings <- got
-			for i := range tokenLength {
+			for i := range pingPayloadLength {
 				got[6+i] ^= got[2+i%4]
 			}
 			_, _ = c.Conn.Write(frame(finPong, false, got[6:]))
@@ -115,12 +115,12 @@ func TestPing(t *testing.T) {
 	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Ping: longPing}, false)
 	client := site.open(t)
 	for range 3 {
-		got := make([]byte, 2+tokenLength)
-		if _, err := io.ReadFull(client, got); err != nil || got[0] != finPing || got[1] != tokenLength {
+		got := make([]byte, 2+pingPayloadLength)
+		if _, err := io.ReadFull(client, got); err != nil || got[0] != finPing || got[1] != pingPayloadLength {
 			t.Fatalf("the client read %x, %v, want a ping", got, err)
 		}
 		_, _ = client.Write(frame(finPong, true, got[2:]))
-		if got := <-pings; got[0] != finPing || got[1] != 0x80|tokenLength {
+		if got := <-pings; got[0] != finPing || got[1] != 0x80|pingPayloadLength {
 			t.Fatalf("the application read %x, want a masked ping and nothing else", got)
 		}
 	}
@@ -134,12 +134,12 @@ func TestHalfOpen(t *testing.T) {
 	app := startApp(t, "tcp", func(c *appConn) { // answers pings, as TestHalfOpen's client does not
 		c.accept()
 		for {
-			got := make([]byte, 6+tokenLength)
+			got := make([]byte, 6+pingPayloadLength)
 			if _, err := io.ReadFull(c.Reader, got); err != nil {
 				ended <- struct{}{}
 				return
 			}
-			for i := range tokenLength {
+			for i := range pingPayloadLength {
 				got[6+i] ^= got[2+i%4]
 			}
 			_, _ = c.Conn.Write(frame(finPong, false, got[6:]))
@@ -191,11 +191,11 @@ func TestPingAtBoundary(t *testing.T) {
 	waitFor(t, "a ping to be due", func() bool {
 		pool.mutex.Lock()
 		defer pool.mutex.Unlock()
-		return len(pool.tunnels) == 1 && pool.tunnels[0].down.to.due.Load()
+		return len(pool.tunnels) == 1 && pool.tunnels[0].down.sinkPinger.pending.Load()
 	})
 	close(proceed)
 	client.expect(t, message[100:])
-	ping := make([]byte, 2+tokenLength)
+	ping := make([]byte, 2+pingPayloadLength)
 	if _, err := io.ReadFull(client, ping); err != nil || ping[0] != finPing {
 		t.Fatalf("read %x, %v behind the frame, want the ping", ping, err)
 	}

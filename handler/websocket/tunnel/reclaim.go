@@ -11,17 +11,17 @@ package tunnel
 // collections. With 6,000 sockets over TLS each takes about 30 ms, mostly beside other work; a message that is under way at
 // that moment came up to 30 ms late on two cores, and 65 ms on one. [Set.FreeMemory] switches it off.
 type reclaimer struct {
-	started int // tunnels since memory was last freed
-	calm    int // ticks in a row with few new tunnels
-	step    int // of the steps that follow a burst; 0: none
+	started   int // tunnels since memory was last freed
+	calmTicks int // ticks in a row with few new tunnels
+	step      int // of the steps that follow a burst; 0: none
 }
 
 const (
-	// smallestBurst is the number of handshakes after which a collection is worth its price. The price grows with the number
+	// minBurst is the number of handshakes after which a collection is worth its price. The price grows with the number
 	// of sockets: at least a quarter of them must be new as well.
-	smallestBurst = 500
-	// calmTicks is how long a burst must have been over.
-	calmTicks = 5
+	minBurst = 500
+	// minCalmTicks is how long a burst must have been over.
+	minCalmTicks = 5
 	// calmShare: in a calm tick at most one tunnel of this many is new. Some clients always come.
 	calmShare = 200
 )
@@ -41,11 +41,11 @@ func (r *reclaimer) tick(started, open int) reclaim {
 	if r.step > 0 {
 		return r.nextStep()
 	}
-	r.calm++
+	r.calmTicks++
 	if started > 1+open/calmShare {
-		r.calm = 0
+		r.calmTicks = 0
 	}
-	if r.calm < calmTicks || r.started < max(smallestBurst, open/4) {
+	if r.calmTicks < minCalmTicks || r.started < max(minBurst, open/4) {
 		return reclaimNothing
 	}
 	return r.nextStep()

@@ -10,7 +10,7 @@ import (
 func TestReclaimer(t *testing.T) {
 	t.Parallel()
 	type ticks struct{ times, begun, open int }
-	calm := func(open int) ticks { return ticks{calmTicks + 10, 0, open} }
+	calm := func(open int) ticks { return ticks{minCalmTicks + 10, 0, open} }
 	whole := []reclaim{reclaimMemory, replaceGoroutines, reclaimMemory}
 	for _, c := range []struct {
 		name, why string
@@ -22,11 +22,11 @@ func TestReclaimer(t *testing.T) {
 		{"a burst", "garbage, stacks, and what those left", []ticks{{2, 1500, 3000}, calm(3000)}, whole},
 		{"only once", "nothing has come since", []ticks{{2, 1500, 3000}, calm(3000), calm(3000)}, whole},
 		{"under way", "its garbage is room for the next handshakes", []ticks{{100, 100, 3000}}, nil},
-		{"with stragglers", "somebody always comes", []ticks{{2, 1500, 3000}, {calmTicks + 10, 5, 3000}}, whole},
+		{"with stragglers", "somebody always comes", []ticks{{2, 1500, 3000}, {minCalmTicks + 10, 5, 3000}}, whole},
 		{"few of many", "the collection would be of a million sockets", []ticks{{1, 10_000, 1_000_000}, calm(1_000_000)}, nil},
 		{"little by little", "all have come anew in the end", []ticks{{99, 5, 2000}, {2, 5, 2000}, calm(2000)}, whole},
 		{"two", "each leaves its own", []ticks{{1, 3000, 3000}, calm(3000), {1, 3000, 6000}, calm(6000)}, slices.Concat(whole, whole)},
-		{"in the middle of the steps", "they are ended first", []ticks{{1, 3000, 3000}, {calmTicks + 1, 0, 3000}, {1, 3000, 6000}, calm(6000)},
+		{"in the middle of the steps", "they are ended first", []ticks{{1, 3000, 3000}, {minCalmTicks + 1, 0, 3000}, {1, 3000, 6000}, calm(6000)},
 			slices.Concat(whole, whole)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestMemoryIsFreedAfterABurst(t *testing.T) {
 		t.Errorf("two sockets had memory given back %d times", n)
 	}
 	pool.mutex.Lock()
-	pool.begun = smallestBurst
+	pool.started = minBurst
 	pool.mutex.Unlock()
 	waitFor(t, "all to be renewed", func() bool { return countGrown(pool) == 2*len(clients) || freed.Load() == 2 })
 	waitFor(t, "memory to be given back twice", func() bool { return freed.Load() == 2 })

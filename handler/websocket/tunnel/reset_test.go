@@ -47,7 +47,7 @@ func TestResetInEveryStateOfATunnel(t *testing.T) {
 			}
 		}},
 		{"pinged", func(*appConn) {}, func(t *testing.T, c *wsClient, _ *testSite) {
-			if _, err := io.ReadFull(c, make([]byte, 2+tokenLength)); err != nil {
+			if _, err := io.ReadFull(c, make([]byte, 2+pingPayloadLength)); err != nil {
 				t.Error(err)
 			}
 		}},

@@ -21,7 +21,7 @@ type Set struct {
 
 	mutex   sync.Mutex
 	tunnels []*tunnel
-	begun   int           // tunnels since the last tick
+	started int           // tunnels since the last tick
 	stop    chan struct{} // ends the keeper; nil while none runs
 }
 
@@ -52,12 +52,12 @@ func (p *Set) ticks(d time.Duration) int {
 func (p *Set) add(t *tunnel) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	t.place = len(p.tunnels)
+	t.index = len(p.tunnels)
 	p.tunnels = append(p.tunnels, t)
-	p.begun++
+	p.started++
 	if p.stop == nil {
 		p.stop = make(chan struct{})
-		go p.keep(p.stop)
+		go p.inspectAll(p.stop)
 	}
 }
 
@@ -65,8 +65,8 @@ func (p *Set) remove(t *tunnel) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	last := len(p.tunnels) - 1
-	p.tunnels[t.place] = p.tunnels[last]
-	p.tunnels[t.place].place = t.place
+	p.tunnels[t.index] = p.tunnels[last]
+	p.tunnels[t.index].index = t.index
 	p.tunnels[last] = nil
 	p.tunnels = p.tunnels[:last]
 	if last == 0 {
@@ -76,7 +76,7 @@ func (p *Set) remove(t *tunnel) {
 	}
 }
 
-func (p *Set) keep(stop chan struct{}) {
+func (p *Set) inspectAll(stop chan struct{}) {
 	ticker := time.NewTicker(p.tick)
 	defer ticker.Stop()
 	var batch []*tunnel
@@ -87,7 +87,7 @@ func (p *Set) keep(stop chan struct{}) {
 			return
 		case <-ticker.C:
 			var begun int
-			batch, begun = p.kept(batch[:0], stop)
+			batch, begun = p.takeBatch(batch[:0], stop)
 			reclaim := reclaimer.tick(begun, len(batch))
 			if p.FreeMemory == nil {
 				reclaim = reclaimNothing
@@ -99,22 +99,22 @@ func (p *Set) keep(stop chan struct{}) {
 				if reclaim == replaceGoroutines {
 					t.replaceGoroutines()
 				}
-				t.look()
+				t.inspect()
 				batch[i] = nil
 			}
 		}
 	}
 }
 
-// kept are the tunnels that the keeper with this stop is to look at, and how many were begun since it last asked: none where
+// takeBatch are the tunnels that the keeper with this stop is to look at, and how many were begun since it last asked: none where
 // another has taken its place since the tick. What it remembers of a tunnel is no more than one keeper's to touch.
-func (p *Set) kept(into []*tunnel, stop chan struct{}) (tunnels []*tunnel, begun int) {
+func (p *Set) takeBatch(into []*tunnel, stop chan struct{}) (tunnels []*tunnel, begun int) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	if p.stop != stop {
 		return into, 0
 	}
-	begun, p.begun = p.begun, 0
+	begun, p.started = p.started, 0
 	return append(into, p.tunnels...), begun
 }
 
@@ -131,7 +131,7 @@ const EndTimeout = 1200 * time.Millisecond
 // clients do not all come back at once. A handshake that is under way and succeeds later is closed as it opens. Drain returns
 // when all tunnels have ended, and at the latest EndTimeout after it has closed the last one.
 func (p *Set) Drain(host *Host, over time.Duration) {
-	host.leaving.Store(true)
+	host.draining.Store(true)
 	var leaving []*tunnel
 	for _, t := range p.all() {
 		if t.host == host {

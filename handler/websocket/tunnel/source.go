@@ -24,8 +24,8 @@ type Source interface {
 // errWoken is what Pump returns after Wake. Deadlines of writes are wrapped in a writeError.
 var errWoken = os.ErrDeadlineExceeded
 
-// woken returns errWoken for a read that Wake has ended, and lets the next one wait again.
-func woken(conn net.Conn, err error) error {
+// clearWake returns errWoken for a read that Wake has ended, and lets the next one wait again.
+func clearWake(conn net.Conn, err error) error {
 	if !errors.Is(err, os.ErrDeadlineExceeded) || isWriteError(err) {
 		return err
 	}
@@ -53,21 +53,21 @@ type connSource struct {
 	// ready is nil where the kernel cannot be asked, because something unknown is wrapped around its connection: what
 	// that has read ahead it may not give away.
 	ready *readiness
-	// secure is a TLS connection, which may hold bytes that the kernel has given away already. To find that out costs as
+	// isTLS is a TLS connection, which may hold bytes that the kernel has given away already. To find that out costs as
 	// much as a short message: while such a connection is busy it is waited for in a read, with the buffer in hand, until the
 	// keeper wakes it.
-	secure bool
-	busy   bool
-	size   buffers.Size
+	isTLS bool
+	busy  bool
+	size  buffers.Size
 }
 
-// past is a deadline that ends a wait at once.
-var past = time.Unix(1, 0)
+// pastDeadline is a deadline that ends a wait at once.
+var pastDeadline = time.Unix(1, 0)
 
 func newConnSource(conn, base net.Conn) *connSource {
 	s := &connSource{conn: conn, base: base}
 	if layered, ok := base.(*tls.Conn); ok {
-		s.secure, s.busy = true, true // the handshake may have been read with more behind it
+		s.isTLS, s.busy = true, true // the handshake may have been read with more behind it
 		base = layered.NetConn()
 	}
 	if raw, ok := rawConn(base); ok {
@@ -90,24 +90,24 @@ func (s *connSource) Pump(sink func([]byte) error) error {
 	if s.ready == nil {
 		return s.read(sink)
 	}
-	if s.secure && s.busy {
+	if s.isTLS && s.busy {
 		return s.readBusy(sink)
 	}
 	if err := s.ready.wait(); err != nil {
-		return woken(s.base, err)
+		return clearWake(s.base, err)
 	}
 	s.busy = true
-	return woken(s.base, s.read(sink))
+	return clearWake(s.base, s.read(sink))
 }
 
 // readBusy reads from a TLS connection. When that is woken, what it still holds is handed on.
 func (s *connSource) readBusy(sink func([]byte) error) error {
-	err := woken(s.base, s.read(sink))
+	err := clearWake(s.base, s.read(sink))
 	if err != errWoken {
 		return err
 	}
 	s.busy = false
-	if err := s.drain(sink); err != nil {
+	if err := s.readBuffered(sink); err != nil {
 		return err
 	}
 	return errWoken
@@ -115,7 +115,7 @@ func (s *connSource) readBusy(sink func([]byte) error) error {
 
 func (s *connSource) Wake() {
 	if s.ready != nil {
-		_ = s.base.SetReadDeadline(past)
+		_ = s.base.SetReadDeadline(pastDeadline)
 	}
 }
 
@@ -140,21 +140,21 @@ func (s *connSource) nextSize(n int) buffers.Size {
 	switch {
 	case s.ready == nil && n < s.size.Bytes():
 		return buffers.Tiny
-	case s.secure:
+	case s.isTLS:
 		return s.size.Next(n, buffers.Record)
 	}
 	return s.size.Next(n, buffers.Large)
 }
 
-// drain hands on what a TLS connection holds. Its read fails where it would have to ask the kernel, which does it no harm
+// readBuffered hands on what a TLS connection holds. Its read fails where it would have to ask the kernel, which does it no harm
 // (to a write it would).
-func (s *connSource) drain(sink func([]byte) error) error {
-	if err := s.base.SetReadDeadline(past); err != nil {
+func (s *connSource) readBuffered(sink func([]byte) error) error {
+	if err := s.base.SetReadDeadline(pastDeadline); err != nil {
 		return err
 	}
 	for {
 		err := s.read(sink)
-		if err = woken(s.base, err); err == errWoken {
+		if err = clearWake(s.base, err); err == errWoken {
 			return nil
 		}
 		if err != nil {

@@ -37,41 +37,41 @@ type client interface {
 
 // tunnel is one open socket: two ends, two directions, and what its keeper has seen of them.
 type tunnel struct {
-	pool   *Set
+	set    *Set
 	socket *sockets.Socket
 	host   *Host
-	rules  *rules
+	limits *limits
 
 	client client
 	app    net.Conn
 	up     direction // from the client to the application
 	down   direction // from the application to the client
 
-	said    atomic.Bool   // the client has sent its last
-	leaving atomic.Bool   // somebody has decided that both directions end
-	holds   atomic.Int32  // directions that have not ended
-	done    chan struct{} // closed at the end
-	place   int           // in the pool
-	watch   watch
+	clientEnded    atomic.Bool   // the client has sent its last
+	closing        atomic.Bool   // somebody has decided that both directions end
+	openDirections atomic.Int32  // directions that have not ended
+	done           chan struct{} // closed at the end
+	index          int           // in the pool
+	inspection     inspection
 }
 
-// rules are what a handler wants of its tunnels. They outlive the handler.
-type rules struct {
-	pingTicks  int    // silence of a side before it is pinged, and again before it is given up; 0: never
-	stuckTicks int    // how long a write may take
-	lastTicks  int    // lingerTimeout
-	maxFrame   uint64 // longest payload; 0: any
+// limits are what a handler wants of its tunnels. They outlive the handler.
+type limits struct {
+	pingTicks   int    // silence of a side before it is pinged, and again before it is given up; 0: never
+	stuckTicks  int    // how long a write may take
+	lingerTicks int    // lingerTimeout
+	maxFrame    uint64 // longest payload; 0: any
 }
 
 // connect puts the directions between the two ends.
 func (t *tunnel) connect() {
 	t.up.sink, t.down.sink = t.app, t.client
 	t.up.stackGrown.Store(true) // a handshake has been read
-	t.up.frames.limit, t.down.frames.limit = t.rules.maxFrame, t.rules.maxFrame
-	if t.rules.pingTicks > 0 {
-		toClient, toApp := newProber(false), newProber(true)
-		t.up.to, t.up.from = toApp, toClient
-		t.down.to, t.down.from = toClient, toApp
+	t.up.frames.limit, t.down.frames.limit = t.limits.maxFrame, t.limits.maxFrame
+	if t.limits.pingTicks > 0 {
+		toClient, toApp := newPinger(false), newPinger(true)
+		t.up.sinkPinger, t.up.sourcePinger = toApp, toClient
+		t.down.sinkPinger, t.down.sourcePinger = toClient, toApp
 		t.up.touch, t.down.touch = t.socket.Touch, t.socket.Touch
 		t.socket.IgnoreTraffic()
 	}
@@ -79,32 +79,32 @@ func (t *tunnel) connect() {
 
 // start runs both directions in goroutines of their own.
 func (t *tunnel) start() {
-	t.enter()
+	t.register()
 	go t.runUp()
 }
 
 // runHere runs the tunnel to its end, and one direction of it in the goroutine that calls.
 func (t *tunnel) runHere() {
-	t.enter()
+	t.register()
 	t.runUp()
 	<-t.done
 }
 
-// enter has the tunnel counted among the open ones, and starts what the application sends.
-func (t *tunnel) enter() {
-	t.holds.Store(2)
+// register has the tunnel counted among the open ones, and starts what the application sends.
+func (t *tunnel) register() {
+	t.openDirections.Store(2)
 	t.done = make(chan struct{})
 	t.host.open.Add(1)
-	t.pool.add(t)
-	t.socket.OnClose(t.leave)
+	t.set.add(t)
+	t.socket.OnClose(t.socketClosed)
 	go t.runDown()
-	if t.host.leaving.Load() { // asked after it stands in the pool: a Drain sees it there, or it sees the Drain
+	if t.host.draining.Load() { // asked after it stands in the pool: a Drain sees it there, or it sees the Drain
 		go t.goAway()
 	}
 }
 
 // goAway ends the tunnel because this server stops, or has no use for the application any more.
-func (t *tunnel) goAway() { t.fail(codeGoingAway, "the server is going away") }
+func (t *tunnel) goAway() { t.closeWith(codeGoingAway, "the server is going away") }
 
 func (t *tunnel) runUp() {
 	err := t.up.run()
@@ -113,24 +113,24 @@ func (t *tunnel) runUp() {
 		go t.runUp()
 		return
 	case isFrameError(err):
-		t.fail(codeTooBig, err.Error())
+		t.closeWith(codeTooBig, err.Error())
 	case isWriteError(err):
 		// The application is gone, or has shut its ear. What it said before may still be on its way to the client.
-		t.linger()
+		t.startLinger()
 	default:
 		t.upEnded(err)
-		t.release()
+		t.directionEnded()
 		return
 	}
-	t.up.drop()
-	t.release()
+	t.up.discardInput()
+	t.directionEnded()
 }
 
 // upEnded passes the end of what the client sends on.
 func (t *tunnel) upEnded(err error) {
-	t.said.Store(true)
+	t.clientEnded.Store(true)
 	if !errors.Is(err, io.EOF) || closeWrite(t.app) != nil {
-		t.shut()
+		t.closeBoth()
 	}
 }
 
@@ -141,7 +141,7 @@ func (t *tunnel) runDown() {
 		return
 	}
 	t.downEnded(err)
-	t.release()
+	t.directionEnded()
 }
 
 // downEnded passes the end of what the application sends on. An application that leaves without a close frame is one
@@ -150,44 +150,44 @@ func (t *tunnel) runDown() {
 func (t *tunnel) downEnded(err error) {
 	switch {
 	case isWriteError(err):
-		t.shut()
+		t.closeBoth()
 	case isFrameError(err):
-		t.fail(codeInternal, "the application sent a frame that is too long")
+		t.closeWith(codeInternal, "the application sent a frame that is too long")
 	case t.up.closeSent.Load():
 		// The client's Close frame was passed on. Daphne drops the connection then, and sends none. The end of the stream tells
 		// the client that it was heard (RFC 6455, 5.5.1).
-		t.linger()
+		t.startLinger()
 		if t.client.CloseWrite() != nil {
-			t.shut()
+			t.closeBoth()
 		}
-	case errors.Is(err, io.EOF) && (t.down.frames.closed || t.said.Load()):
-		t.linger()
+	case errors.Is(err, io.EOF) && (t.down.frames.closed || t.clientEnded.Load()):
+		t.startLinger()
 		if t.client.CloseWrite() != nil {
-			t.shut()
+			t.closeBoth()
 		}
 	default:
-		t.fail(codeRestart, "the application went away")
+		t.closeWith(codeRestart, "the application went away")
 	}
 }
 
 // halfClosed reports whether one direction has ended.
-func (t *tunnel) halfClosed() bool { return t.up.over.Load() || t.down.over.Load() }
+func (t *tunnel) halfClosed() bool { return t.up.ended.Load() || t.down.ended.Load() }
 
-// fail tells the client why the tunnel ends, which the application did not, and ends it. Nothing is done if somebody
+// closeWith tells the client why the tunnel ends, which the application did not, and ends it. Nothing is done if somebody
 // has decided that before.
-func (t *tunnel) fail(code sockets.Code, reason string) {
-	if t.leaving.Swap(true) {
+func (t *tunnel) closeWith(code sockets.Code, reason string) {
+	if t.closing.Swap(true) {
 		return
 	}
-	t.linger()
+	t.startLinger()
 	t.socket.Close(code, reason)
 	t.closeUpstream()
 }
 
-// leave is called when the client has been told that the socket ends, by the gate or by us.
-func (t *tunnel) leave() {
-	t.leaving.Store(true)
-	t.linger()
+// socketClosed is called when the client has been told that the socket ends, by the gate or by us.
+func (t *tunnel) socketClosed() {
+	t.closing.Store(true)
+	t.startLinger()
 	t.closeUpstream()
 }
 
@@ -201,37 +201,37 @@ func (t *tunnel) closeUpstream() {
 // closeApp ends the application's side, without waiting for what down still writes to the client: that is ended next, or is
 // not ours to end.
 func (t *tunnel) closeAppConn() {
-	if t.down.over.Load() {
+	if t.down.ended.Load() {
 		t.app.Close()
 		return
 	}
 	go t.app.Close()
 }
 
-// linger leaves the tunnel a little time to end by itself.
-func (t *tunnel) linger() { t.watch.lingers.Store(true) }
+// startLinger leaves the tunnel a little time to end by itself.
+func (t *tunnel) startLinger() { t.inspection.lingering.Store(true) }
 
-// shut ends both directions. It may be called at any time, and again. Where the client is being told something, it waits
+// closeBoth ends both directions. It may be called at any time, and again. Where the client is being told something, it waits
 // until that is done.
-func (t *tunnel) shut() {
-	t.leaving.Store(true)
+func (t *tunnel) closeBoth() {
+	t.closing.Store(true)
 	t.closeAppConn()
 	t.client.Close()
 }
 
-// release ends the tunnel with its second direction.
-func (t *tunnel) release() {
-	if t.holds.Add(-1) > 0 {
+// directionEnded ends the tunnel with its second direction.
+func (t *tunnel) directionEnded() {
+	if t.openDirections.Add(-1) > 0 {
 		return
 	}
-	t.shut()
-	t.pool.remove(t)
+	t.closeBoth()
+	t.set.remove(t)
 	t.host.open.Add(-1)
 	t.socket.End()
 	close(t.done)
 }
 
 func isFrameError(err error) bool {
-	var long *tooLong
+	var long *frameTooLongError
 	return errors.As(err, &long) || errors.Is(err, errFrameLength)
 }

@@ -204,7 +204,7 @@ func TestResetInEveryState(t *testing.T) {
 		conn.Close()
 	}
 	whole := "HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " +
-		acceptFor(testKey) + "\r\n\r\n" + string(fromApp("hello"))
+		acceptValue(testKey) + "\r\n\r\n" + string(fromApp("hello"))
 	cuts := make(chan int, 1)
 	cutter := startApp(t, "tcp", func(c *appConn) {
 		c.answer(whole[:<-cuts])
@@ -396,7 +396,7 @@ func TestDrain(t *testing.T) {
 func countLeaving(pool *Set, host *Host) int {
 	n := 20
 	for _, t := range pool.all() {
-		if t.host == host && !t.leaving.Load() {
+		if t.host == host && !t.closing.Load() {
 			n--
 		}
 	}

@@ -36,7 +36,7 @@ type Host struct {
 	open        atomic.Int64
 	failedUntil atomic.Int64 // Unix time in nanoseconds
 	down        atomic.Bool  // the last handshake could not reach it
-	leaving     atomic.Bool  // it has been drained: what is opened now is closed at once
+	draining    atomic.Bool  // it has been drained: what is opened now is closed at once
 }
 
 // Open is the number of tunnels to the host.
@@ -79,7 +79,7 @@ func (u *Upstream) dial(ctx context.Context, dial DialFunc, timeout time.Duratio
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errDialTimeout)
 	defer cancel()
 	conn, err := dial(ctx, u.Network, u.Address)
-	for isQueueFull(err) && pause(ctx, queuePause) {
+	for isQueueFull(err) && sleepContext(ctx, queuePause) {
 		conn, err = dial(ctx, u.Network, u.Address)
 	}
 	if err != nil {
@@ -103,8 +103,8 @@ const queuePause = 5 * time.Millisecond
 // kernel would try again by itself.
 func isQueueFull(err error) bool { return errors.Is(err, syscall.EAGAIN) }
 
-// pause waits, and reports whether ctx has not ended.
-func pause(ctx context.Context, d time.Duration) bool {
+// sleepContext waits, and reports whether ctx has not ended.
+func sleepContext(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -106,13 +106,13 @@ func (s *Source) pump(sink func([]byte) error) error {
 	if s.fresh {
 		s.peeked = false
 		if err := s.raw.Read(s.try); err != nil {
-			return s.woken(err)
+			return s.clearWake(err)
 		}
 		s.fresh = false
 	}
 	s.sink = sink
 	if err := s.raw.Read(s.try); err != nil {
-		err = s.woken(err)
+		err = s.clearWake(err)
 		s.fresh = err == os.ErrDeadlineExceeded && (s.tcp == nil || s.tcp.empty) // or TLS may have read ahead
 		return err
 	}
@@ -123,14 +123,14 @@ func (s *Source) pump(sink func([]byte) error) error {
 	return s.err
 }
 
-// past is a deadline that ends a wait at once.
-var past = time.Unix(1, 0)
+// pastDeadline is a deadline that ends a wait at once.
+var pastDeadline = time.Unix(1, 0)
 
 // Wake makes a Pump that waits return os.ErrDeadlineExceeded.
-func (s *Source) Wake() { _ = s.base.SetReadDeadline(past) }
+func (s *Source) Wake() { _ = s.base.SetReadDeadline(pastDeadline) }
 
-// woken returns os.ErrDeadlineExceeded for a wait that Wake has ended, and lets the next one wait again.
-func (s *Source) woken(err error) error {
+// clearWake returns os.ErrDeadlineExceeded for a wait that Wake has ended, and lets the next one wait again.
+func (s *Source) clearWake(err error) error {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
 	}
@@ -223,7 +223,7 @@ func (s *Source) readConn(sink func([]byte) error) error {
 			return err
 		}
 	}
-	return s.woken(err)
+	return s.clearWake(err)
 }
 
 // Read does not block: it returns os.ErrDeadlineExceeded if there is nothing to read.

@@ -9,8 +9,8 @@ import (
 	"github.com/scan2food/usher/handler/websocket/tunnel/buffers"
 )
 
-// relay gives the client an answer that is not a tunnel, as it came.
-func (h *Handler) relay(w http.ResponseWriter, r *http.Request, answer *answer) error {
+// relayResponse gives the client an answer that is not a tunnel, as it came.
+func (h *Handler) relayResponse(w http.ResponseWriter, r *http.Request, answer *response) error {
 	defer answer.discard()
 	if r.ProtoMajor > 1 && answer.StatusCode < 300 {
 		// To an extended CONNECT any 2xx says that the tunnel stands (RFC 8441, 5).
@@ -31,7 +31,7 @@ func (h *Handler) relay(w http.ResponseWriter, r *http.Request, answer *answer) 
 
 // relayBody copies the body until its end, or until the application sends none of it for the time of a write. The
 // status has been sent: where the body breaks off, breaking off the client's is all that can be done.
-func (h *Handler) relayBody(w http.ResponseWriter, answer *answer) {
+func (h *Handler) relayBody(w http.ResponseWriter, answer *response) {
 	buffer := buffers.Take(buffers.Small)
 	defer buffers.Give(buffers.Small, buffer)
 	controller := http.NewResponseController(w)
@@ -53,8 +53,8 @@ func (h *Handler) relayBody(w http.ResponseWriter, answer *answer) {
 	}
 }
 
-// copySwitch copies the header of a 101 that has been checked. What describes a body, or one connection, stays behind.
-func copySwitch(to, from http.Header) {
+// copySwitchHeader copies the header of a 101 that has been checked. What describes a body, or one connection, stays behind.
+func copySwitchHeader(to, from http.Header) {
 	removeHopByHop(from)
 	for name := range from {
 		if strings.HasPrefix(name, "Content-") {
@@ -62,7 +62,7 @@ func copySwitch(to, from http.Header) {
 		}
 	}
 	copyHeader(to, from)
-	spellAsRFC(to)
+	useRFCNames(to)
 }
 
 // copyHeader lets the application's word stand, beside cookies that were set on the way: one may hold a client to its
@@ -77,7 +77,7 @@ func copyHeader(to, from http.Header) {
 }
 
 // discard ends the connection of an answer that became no tunnel.
-func (a *answer) discard() {
+func (a *response) discard() {
 	a.conn.Close()
-	a.release()
+	a.releaseReader()
 }

@@ -1,0 +1,126 @@
+package tunnel
+
+import "sync/atomic"
+
+// inspection is what the keeper remembers of a tunnel from one look to the next.
+type inspection struct {
+	lingering   atomic.Bool // one direction has failed: the other gets a little time
+	lingerTicks int
+	up          directionState
+	down        directionState
+}
+
+// directionState is what the keeper remembers of one direction.
+type directionState struct {
+	readCount, writeCount uint32
+	silentTicks           int  // ticks since the source sent anything; 0 while a write holds the direction up
+	writeBlocked          bool // the present write has taken a tick at least
+	stalledTicks          int  // ticks in which the present write made no progress
+	queued                int  // bytes in the kernel's send queue, while held
+}
+
+// inspect ends the tunnel if something takes too long, and pings the sides that have been silent. What may block is left to
+// another goroutine: one tunnel must not hold up the others.
+func (t *tunnel) inspect() {
+	if up, down := t.inspection.up.update(&t.up), t.inspection.down.update(&t.down); up || down {
+		t.socket.Touch()
+	}
+	t.shrinkSilent()
+	switch {
+	case t.lingersTooLong(), t.inspection.down.stalledTicks >= t.limits.stuckTicks:
+		go t.closeBoth()
+	case t.inspection.up.stalledTicks >= t.limits.stuckTicks:
+		go t.closeWith(codeTryLater, "the application does not read: "+retryAfter)
+	case t.limits.pingTicks > 0:
+		t.pingSilentSides()
+	}
+}
+
+// shrinkTicks is how long a direction is silent before its goroutine is replaced.
+const shrinkTicks = 2
+
+func (t *tunnel) shrinkSilent() {
+	if t.inspection.up.silentTicks >= shrinkTicks {
+		t.up.shrinkStack()
+	}
+	if t.inspection.down.silentTicks >= shrinkTicks {
+		t.down.shrinkStack()
+	}
+}
+
+// replaceGoroutines makes both directions continue in new goroutines, once they have been silent for a while.
+func (t *tunnel) replaceGoroutines() {
+	t.up.stackGrown.Store(true)
+	t.down.stackGrown.Store(true)
+}
+
+// update compares a direction with the last look. A source whose bytes wait for a write is not read, so it is not silent. A write
+// makes progress while it takes bytes, or while the kernel's send queue changes.
+func (w *directionState) update(d *direction) (progress bool) {
+	came, went := d.readCount.Load(), d.writeCount.Load()
+	w.writeBlocked = went%2 == 1 && went == w.writeCount
+	w.silentTicks++
+	if came != w.readCount || w.writeBlocked {
+		w.silentTicks = 0
+	}
+	w.readCount, w.writeCount = came, went
+	if !w.writeBlocked {
+		w.stalledTicks, w.queued = 0, 0
+		return false
+	}
+	w.stalledTicks++
+	if queued := sendQueue(d.sink); queued != w.queued {
+		w.stalledTicks, w.queued = 0, queued
+		return true
+	}
+	return false
+}
+
+// lingersTooLong reports whether one direction has outlived the other for too long.
+func (t *tunnel) lingersTooLong() bool {
+	if t.inspection.lingering.Load() {
+		t.inspection.lingerTicks++
+		return t.inspection.lingerTicks > t.limits.lingerTicks
+	}
+	return t.halfClosed() && min(t.inspection.up.silentTicks, t.inspection.down.silentTicks) >= t.limits.stuckTicks
+}
+
+// pingSilentSides pings a side that has been silent for the time, and gives it up after the same time again.
+func (t *tunnel) pingSilentSides() {
+	if t.halfClosed() {
+		return
+	}
+	limit := t.limits.pingTicks
+	if t.inspection.up.silentTicks >= limit {
+		if t.pingTimedOut(&t.inspection.up, &t.inspection.down, t.down.sinkPinger) {
+			go t.closeBoth()
+			return
+		}
+		t.startPing(&t.down)
+	}
+	if t.inspection.down.silentTicks >= limit {
+		if t.pingTimedOut(&t.inspection.down, &t.inspection.up, t.up.sinkPinger) {
+			go t.closeWith(codeTryLater, "the application does not answer: "+retryAfter)
+			return
+		}
+		t.startPing(&t.up)
+	}
+}
+
+// pingTimedOut reports whether a ping was sent and followed by as much silence as came before it. Toward is the direction that carries
+// the pings.
+func (t *tunnel) pingTimedOut(side, toward *directionState, pings *pinger) bool {
+	if !pings.awaitingPong.Load() || toward.writeBlocked {
+		// The ping was not sent, or waits behind data: the time of its answer has not begun.
+		side.silentTicks = t.limits.pingTicks
+		return false
+	}
+	return side.silentTicks >= 2*t.limits.pingTicks
+}
+
+// startPing sends one ping for each silence.
+func (t *tunnel) startPing(d *direction) {
+	if !d.sinkPinger.awaitingPong.Load() {
+		go d.sendPing()
+	}
+}
