@@ -28,8 +28,8 @@ type Stamped struct {
 	Content []byte
 	// Version is the digest of Content. In a cycle it is the digest of all files of the cycle.
 	Version string
-	// InCycle is true if the file refers to itself, directly or through other files. The version of such a file cannot be the
-	// digest of its content, since the content holds the version.
+	// InCycle is true if the file refers to itself, directly or through other files. Its version cannot be the digest of its
+	// content, since the content holds the version.
 	InCycle bool
 }
 

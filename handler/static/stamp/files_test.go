@@ -16,11 +16,11 @@ func TestDependencyGroups(t *testing.T) {
 		want, why  string
 	}{
 		{"none", nil, "[]", "no files"},
-		{"chain", map[string][]string{"a": {"b"}, "b": {"c"}, "c": nil}, "[[c] [b] [a]]", "what is referred to comes first"},
-		{"diamond", map[string][]string{"a": {"b", "c"}, "b": {"d"}, "c": {"d"}, "d": nil}, "[[d] [b] [c] [a]]", "once each"},
+		{"chain", map[string][]string{"a": {"b"}, "b": {"c"}, "c": nil}, "[[c] [b] [a]]", "referenced files come first"},
+		{"diamond", map[string][]string{"a": {"b", "c"}, "b": {"d"}, "c": {"d"}, "d": nil}, "[[d] [b] [c] [a]]", "each file comes once"},
 		{"cycle", map[string][]string{"a": {"b"}, "b": {"c"}, "c": {"b"}}, "[[b c] [a]]", "one group"},
-		{"two cycles", map[string][]string{"a": {"b"}, "b": {"a", "c"}, "c": {"d"}, "d": {"c"}}, "[[c d] [a b]]", "one after the other"},
-		{"others", map[string][]string{"a": {"x", "a"}}, "[[a]]", "only files count"},
+		{"two cycles", map[string][]string{"a": {"b"}, "b": {"a", "c"}, "c": {"d"}, "d": {"c"}}, "[[c d] [a b]]", "one cycle refers to the other"},
+		{"others", map[string][]string{"a": {"x", "a"}}, "[[a]]", "references to unknown files are ignored"},
 	} {
 		if got := fmt.Sprint(dependencyGroups(c.references)); got != c.want {
 			t.Errorf("dependencyGroups(%s) = %s, want %s (%s)", c.name, got, c.want, c.why)
@@ -44,7 +44,7 @@ func digest(content []byte) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// site stamps a small site whose logo has the given version.
+// site stamps a small site. Its logo has the given version.
 func site(logo string) map[string]Stamped {
 	config := testConfig()
 	config.Scripts = true
@@ -66,7 +66,7 @@ func TestFiles(t *testing.T) {
 	before, after := site("1"), site("2")
 	for path, stamped := range before {
 		if !stamped.InCycle && stamped.Version != digest(stamped.Content) {
-			t.Errorf("the version of %s is not the digest of what is served", path)
+			t.Errorf("the version of %s is not the digest of its content", path)
 		}
 		changes := strings.HasSuffix(path, ".css") && path != "/static/plain.css"
 		if changed := after[path].Version != stamped.Version; changed != changes {

@@ -16,18 +16,18 @@ func TestLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ name, value, want, why string }{
-		{"preload", "</static/a.css>; rel=preload; as=style", "</static/a.css?v=1234>; rel=preload; as=style", "the page asks for it so"},
+		{"preload", "</static/a.css>; rel=preload; as=style", "</static/a.css?v=1234>; rel=preload; as=style", "the page requests the stamped URL"},
 		{"quoted", `</static/a.css?v=1>; rel="preload"; as="style"`, `</static/a.css?v=1234>; rel="preload"; as="style"`, "RFC 8288, 3"},
 		{"two", "</static/a.css>; rel=preload; as=style, </static/b.js>; as=script; rel=preload",
-			"</static/a.css?v=1234>; rel=preload; as=style, </static/b.js?v=1234>; as=script; rel=preload", "a list"},
-		{"stylesheet", "</static/a.css>; rel=stylesheet", "</static/a.css?v=1234>; rel=stylesheet", "some browsers load it"},
-		{"module", "</static/a.js>; rel=modulepreload", "</static/a.js>; rel=modulepreload", "a module's identity is its whole URL"},
-		{"other rel", "</static/a.css>; rel=license", "</static/a.css>; rel=license", "it is not loaded"},
-		{"elsewhere", "</a.css>; rel=preload; as=style", "</a.css>; rel=preload; as=style", "not served here"},
-		{"other host", "<//cdn.example/static/a.css>; rel=preload; as=style", "<//cdn.example/static/a.css>; rel=preload; as=style", "not this site"},
-		{"no version", "</static/none.css>; rel=preload; as=style", "</static/none.css>; rel=preload; as=style", "no such file"},
-		{"broken", "</static/a.css; rel=preload", "</static/a.css; rel=preload", "it cannot be read"},
-		{"empty", "", "", "nothing"},
+			"</static/a.css?v=1234>; rel=preload; as=style, </static/b.js?v=1234>; as=script; rel=preload", "the field is a list"},
+		{"stylesheet", "</static/a.css>; rel=stylesheet", "</static/a.css?v=1234>; rel=stylesheet", "some browsers load stylesheets from Link fields"},
+		{"module", "</static/a.js>; rel=modulepreload", "</static/a.js>; rel=modulepreload", "a module's URL is its identity"},
+		{"other rel", "</static/a.css>; rel=license", "</static/a.css>; rel=license", "a license is not loaded"},
+		{"other path", "</a.css>; rel=preload; as=style", "</a.css>; rel=preload; as=style", "the path is not below a prefix"},
+		{"other host", "<//cdn.example/static/a.css>; rel=preload; as=style", "<//cdn.example/static/a.css>; rel=preload; as=style", "the host is of another site"},
+		{"no version", "</static/none.css>; rel=preload; as=style", "</static/none.css>; rel=preload; as=style", "the file does not exist"},
+		{"broken", "</static/a.css; rel=preload", "</static/a.css; rel=preload", "the value cannot be parsed"},
+		{"empty", "", "", "an empty value"},
 	} {
 		got := s.Link(c.value, at)
 		if got != c.want {

@@ -31,7 +31,7 @@ func locationOf(u *url.URL) location {
 
 func pathURL(path string) *url.URL { return &url.URL{Path: path} }
 
-// withoutDefaultPort removes the default ports of both schemes: behind a proxy that ends TLS, the scheme of a page is unknown.
+// withoutDefaultPort removes the default ports of both schemes. The scheme of a page is unknown if a proxy ends TLS.
 func withoutDefaultPort(host string) string {
 	host = strings.ToLower(host)
 	return strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ":80")

@@ -10,19 +10,19 @@ import (
 	"github.com/scan2food/usher/handler/static/stamp/markup"
 )
 
-// What is decided passes at once, in its order; only a tag that has not ended is withheld.
-func TestPageWithholdsNothingThatIsDecided(t *testing.T) {
+// Decided bytes are written at once. Only an unfinished tag is withheld.
+func TestPageWithholdsOnlyUnfinishedTags(t *testing.T) {
 	t.Parallel()
 	var out flushed
 	p := New(testConfig()).PageWriter(&out, testPage)
-	for _, c := range []struct{ write, sofar, why string }{
-		{"<p>one", "<p>one", "text"},
-		{" two <", "<p>one two ", "it may begin a tag"},
-		{"3 <im", "<p>one two <3 ", "and did not; another may"},
-		{`g src="/static/a.png`, "<p>one two <3 ", "the version depends on what follows"},
-		{`">`, `<p>one two <3 <img src="/static/a.png?v=D">`, "it ended"},
-		{"<!-- a", `<p>one two <3 <img src="/static/a.png?v=D"><!-- a`, "comments pass"},
-		{" --><script>x='", `<p>one two <3 <img src="/static/a.png?v=D"><!-- a --><script>x='`, "scripts pass"},
+	for _, c := range []struct{ write, want, why string }{
+		{"<p>one", "<p>one", "text is decided"},
+		{" two <", "<p>one two ", "< may begin a tag"},
+		{"3 <im", "<p>one two <3 ", "<3 is text; <im may be a tag"},
+		{`g src="/static/a.png`, "<p>one two <3 ", "the URL is incomplete"},
+		{`">`, `<p>one two <3 <img src="/static/a.png?v=D">`, "the tag is complete"},
+		{"<!-- a", `<p>one two <3 <img src="/static/a.png?v=D"><!-- a`, "comments are never rewritten"},
+		{" --><script>x='", `<p>one two <3 <img src="/static/a.png?v=D"><!-- a --><script>x='`, "inline scripts are never rewritten"},
 	} {
 		if _, err := p.Write([]byte(c.write)); err != nil {
 			t.Fatal(err)
@@ -30,16 +30,16 @@ func TestPageWithholdsNothingThatIsDecided(t *testing.T) {
 		if err := p.Flush(); err != nil {
 			t.Fatal(err)
 		}
-		if got := out.String(); got != c.sofar {
-			t.Errorf("after %q: %q, want %q (%s)", c.write, got, c.sofar, c.why)
+		if got := out.String(); got != c.want {
+			t.Errorf("after %q: %q, want %q (%s)", c.write, got, c.want, c.why)
 		}
 	}
 	if out.flushes != 7 {
-		t.Errorf("%d flushes were passed on, want 7", out.flushes)
+		t.Errorf("the writer below was flushed %d times, want 7", out.flushes)
 	}
 }
 
-// Parts of all lengths come out in their order, with as many references between them.
+// Text of any length and references keep their order.
 func TestPageKeepsOrder(t *testing.T) {
 	t.Parallel()
 	var page, want strings.Builder
@@ -50,7 +50,7 @@ func TestPageKeepsOrder(t *testing.T) {
 	}
 	for _, size := range []int{page.Len(), 1000, 5000} {
 		if got := stamped(testConfig(), page.String(), size); got != want.String() {
-			t.Errorf("in pieces of %d the page is out of order", size)
+			t.Errorf("in pieces of %d the page differs", size)
 		}
 	}
 }
@@ -68,12 +68,12 @@ func TestPageTooLongToHold(t *testing.T) {
 	config.Scripts = true
 	long := strings.Repeat("x", markup.MaxTag)
 	for _, c := range []struct{ name, page, want, why string }{
-		{"tag", `<img alt="` + long + `" src="/static/a.png"><img src="/static/b.png">`, `<img alt="` + long + `" src="/static/a.png"><img src="/static/b.png?v=D">`, "it passes, and the next does not"},
-		{"script tag", `<script alt="` + long + `" >"<img src=/static/a.png>"</script><img src=/static/b.png>`, `<script alt="` + long + `" >"<img src=/static/a.png>"</script><img src=/static/b.png?v=D>`, "its content is known for what it is"},
-		{"nearly", `<img src="/static/a.png" alt="` + long[40:] + `">`, `<img src="/static/a.png?v=D" alt="` + long[40:] + `">`, "it just fits"},
-		{"URL", `<img src="/static/` + long[:maxReference] + `">`, `<img src="/static/` + long[:maxReference] + `">`, "no URL is that long"},
-		{"references", `<img alt=x src="/static/a.png?x&amp;` + long[:markup.MaxReferences] + `">`, `<img alt=x src="/static/a.png?x&amp;` + long[:markup.MaxReferences] + `">`, "nor with references"},
-		{"deep", strings.Repeat("<svg>", 65) + "<img src=/static/a.png>", strings.Repeat("<svg>", 65) + "<img src=/static/a.png>", "nobody draws that"},
+		{"tag", `<img alt="` + long + `" src="/static/a.png"><img src="/static/b.png">`, `<img alt="` + long + `" src="/static/a.png"><img src="/static/b.png?v=D">`, "the long tag is skipped, and the next tag is stamped"},
+		{"script tag", `<script alt="` + long + `" >"<img src=/static/a.png>"</script><img src=/static/b.png>`, `<script alt="` + long + `" >"<img src=/static/a.png>"</script><img src=/static/b.png?v=D>`, "the content of a long script tag is still raw text"},
+		{"nearly", `<img src="/static/a.png" alt="` + long[40:] + `">`, `<img src="/static/a.png?v=D" alt="` + long[40:] + `">`, "the tag is not too long"},
+		{"URL", `<img src="/static/` + long[:maxReference] + `">`, `<img src="/static/` + long[:maxReference] + `">`, "the URL is too long"},
+		{"references", `<img alt=x src="/static/a.png?x&amp;` + long[:markup.MaxReferences] + `">`, `<img alt=x src="/static/a.png?x&amp;` + long[:markup.MaxReferences] + `">`, "a value with character references is too long"},
+		{"deep", strings.Repeat("<svg>", 65) + "<img src=/static/a.png>", strings.Repeat("<svg>", 65) + "<img src=/static/a.png>", "deeper than the scanner follows"},
 	} {
 		for _, size := range []int{len(c.page), 1, 1000} {
 			if got := stamped(config, c.page, size); got != c.want {
@@ -83,7 +83,7 @@ func TestPageTooLongToHold(t *testing.T) {
 	}
 }
 
-// Whatever comes, a page holds no more than 64 KB.
+// A page holds at most 64 KB: 44 KB here, and 20 KB in the scanner (see package markup).
 func TestPageMemory(t *testing.T) {
 	t.Parallel()
 	config := testConfig()
@@ -101,7 +101,7 @@ func TestPageMemory(t *testing.T) {
 			_, _ = p.Write([]byte("'></style></script><img src=x>"))
 			held := cap(p.held) + cap(p.gathered) + cap(p.memory.path) + cap(p.memory.with)
 			if held > 44<<10 {
-				t.Errorf("%s and many %q: %d bytes are held", begin, more, held)
+				t.Errorf("%s and many %q: %d bytes are held, want at most 44 KB", begin, more, held)
 			}
 		}
 	}
@@ -112,13 +112,13 @@ func TestPageErrors(t *testing.T) {
 	broken := errors.New("broken pipe")
 	p := New(testConfig()).PageWriter(failing{broken}, testPage)
 	if _, err := p.Write([]byte("<p>")); !errors.Is(err, broken) {
-		t.Errorf("Write = %v, want what the writer said", err)
+		t.Errorf("Write = %v, want the error of the writer below", err)
 	}
 	if err := p.Flush(); !errors.Is(err, broken) {
-		t.Errorf("Flush = %v, want what the writer said", err)
+		t.Errorf("Flush = %v, want the error of the writer below", err)
 	}
 	if err := p.Close(); !errors.Is(err, broken) {
-		t.Errorf("Close = %v, want what the writer said", err)
+		t.Errorf("Close = %v, want the error of the writer below", err)
 	}
 	p = New(testConfig()).PageWriter(io.Discard, testPage)
 	if err := errors.Join(p.Close(), p.Close()); err != nil {
@@ -165,7 +165,7 @@ func BenchmarkPage(b *testing.B) {
 	}
 }
 
-// A chunk of a page that refers to nothing here is scanned, and no more.
+// Text without references to this site is scanned without allocations.
 func TestPageWithoutReferencesAllocatesNothing(t *testing.T) {
 	page := pageOf("/media/icons/tea.png")
 	page = page[:bytes.LastIndexByte(page, '\n')+1]

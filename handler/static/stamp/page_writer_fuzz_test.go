@@ -11,7 +11,7 @@ import (
 	"golang.org/x/net/html"
 )
 
-// A mark that no page has by itself is the version in these tests.
+// mark is the version in these tests. Pages do not contain it.
 const mark = "STAMPED"
 
 func markedConfig() Config {
@@ -21,16 +21,16 @@ func markedConfig() Config {
 }
 
 var (
-	markedWord = regexp.MustCompile(`(\?|&amp;|&)?v=` + mark)
-	// unmarked is what may have stood there: nothing, or a word that carries a version.
+	markedParameter = regexp.MustCompile(`(\?|&amp;|&)?v=` + mark)
+	// unmarked matches the text that a version may replace: nothing, or a parameter that carries a version.
 	unmarked = `(\?|&amp;|&)?(v(er)?(=[^&#]*?)?)?`
 )
 
-// differsInVersions reports whether all that was changed are versions.
+// differsInVersions reports whether before and after differ in versions only.
 func differsInVersions(before, after string) bool {
 	var pattern strings.Builder
 	pattern.WriteString(`(?s)^`)
-	for i, part := range markedWord.Split(after, -1) {
+	for i, part := range markedParameter.Split(after, -1) {
 		if i > 0 {
 			pattern.WriteString(unmarked)
 		}
@@ -48,7 +48,8 @@ var fuzzPages = []string{
 	`<meta http-equiv=content-security-policy content="'sha256-x'"><style>a{b:url(/static/a)}</style><p style="b:image-set('/static/a' 1x)">`,
 }
 
-// In pieces a page becomes what it becomes at once; nothing changes but versions; stamped twice is stamped once.
+// FuzzPage checks that a page written in pieces becomes the same as one written at once, that only versions change, and that
+// stamping a stamped page changes nothing.
 func FuzzPage(f *testing.F) {
 	for _, page := range fuzzPages {
 		f.Add(page, 1)
@@ -57,25 +58,25 @@ func FuzzPage(f *testing.F) {
 	config := markedConfig()
 	f.Fuzz(func(t *testing.T, page string, size int) {
 		if !utf8.ValidString(page) {
-			return // regular expressions are for text
+			return // regular expressions match valid UTF-8 only
 		}
 		whole := stamped(config, page, max(len(page), 1))
 		if pieces := stamped(config, page, min(max(size, 1), 1<<20)); pieces != whole {
-			t.Fatalf("in pieces of %d:\n%q, at once:\n%q", size, pieces, whole)
+			t.Fatalf("in pieces of %d:\n got %q\nwant %q, as at once", size, pieces, whole)
 		}
 		if plain := strings.ReplaceAll(page, "&amp", ""); html.UnescapeString(plain) != plain {
-			return // a version word may be written with character references, and is replaced with all of them
+			return // a replaced parameter may contain character references, which differsInVersions does not know
 		}
 		if !differsInVersions(page, whole) {
-			t.Errorf("more than versions was changed:\n%q, was\n%q", whole, page)
+			t.Errorf("more than versions changed:\n got %q\nfrom %q", whole, page)
 		}
 		if twice := stamped(config, whole, max(len(whole), 1)); twice != whole {
-			t.Errorf("stamped twice:\n%q, once:\n%q", twice, whole)
+			t.Errorf("stamped twice:\n got %q\nwant %q, as stamped once", twice, whole)
 		}
 	})
 }
 
-// The same, with all that can be asked for.
+// FuzzPageWithEverything does the same with scripts and integrity attributes.
 func FuzzPageWithEverything(f *testing.F) {
 	for _, page := range append(fuzzPages,
 		`<script type=module integrity=x src=../static/a.js></script><script>new Worker("/static/a.js")</script>`,
@@ -90,17 +91,17 @@ func FuzzPageWithEverything(f *testing.F) {
 	f.Fuzz(func(t *testing.T, page string, size int) {
 		whole := stamped(config, page, max(len(page), 1))
 		if pieces := stamped(config, page, min(max(size, 1), 1<<20)); pieces != whole {
-			t.Fatalf("in pieces of %d:\n%q, at once:\n%q", size, pieces, whole)
+			t.Fatalf("in pieces of %d:\n got %q\nwant %q, as at once", size, pieces, whole)
 		}
 		if twice := stamped(config, whole, max(len(whole), 1)); twice != whole {
-			t.Errorf("stamped twice:\n%q, once:\n%q", twice, whole)
+			t.Errorf("stamped twice:\n got %q\nwant %q, as stamped once", twice, whole)
 		}
 	})
 }
 
 var foreignTag = regexp.MustCompile(`<(svg|math)`)
 
-// A stamped page is read as the same tree, but for the attributes that refer to something.
+// FuzzPageTree checks that a stamped page has the same tree as the page, except for references.
 func FuzzPageTree(f *testing.F) {
 	for _, page := range fuzzPages {
 		f.Add(page)
@@ -110,39 +111,39 @@ func FuzzPageTree(f *testing.F) {
 		lower := strings.ToLower(page)
 		raw := strings.Contains(lower, "<style") || strings.Contains(lower, "<script")
 		if !utf8.ValidString(page) || strings.Contains(page, mark) || foreignTag.MatchString(lower) && raw {
-			return // with styles and scripts in svg that are not closed, the tree is another than what we take it for
+			return // the scanner does not know the tree of unclosed styles and scripts in svg
 		}
 		out := stamped(config, page, max(len(page), 1))
 		before, after := tree(page), tree(out)
 		if !differsInVersions(before, after) {
-			t.Errorf("the tree of\n%q is\n%s, of\n%q it is\n%s", page, before, out, after)
+			t.Errorf("the trees differ: of\n%q\n%s, of\n%q\n%s", page, before, out, after)
 		}
 	})
 }
 
-// referring are the attributes that stamping may change.
-var referring = regexp.MustCompile(`^(script|img|source|video|audio|track|embed|object|image|use|feimage|input|link|svg image)\.(src|href|poster|data|srcset|imagesrcset)$`)
+// referenceAttribute matches the attributes that stamping may change.
+var referenceAttribute = regexp.MustCompile(`^(script|img|source|video|audio|track|embed|object|image|use|feimage|input|link|svg image)\.(src|href|poster|data|srcset|imagesrcset)$`)
 
-// tree shows a page as it is read: all of it, but no versions in what may have one. Where there are scripts, noscript
-// is text; stamping reads it as browsers without do.
+// tree returns the parsed tree of a page as text. It marks versions in nodes that may have none. Noscript is parsed as markup, as
+// browsers without scripts do.
 func tree(page string) string {
 	root, err := html.ParseWithOptions(strings.NewReader(page), html.ParseOptionEnableScripting(false))
 	if err != nil {
 		return err.Error()
 	}
 	var out bytes.Buffer
-	wrong := func(text string) {
+	markVersion := func(text string) {
 		if strings.Contains(text, mark) {
-			out.WriteString("[a version where none belongs]")
+			out.WriteString("[unexpected version]")
 		}
 	}
 	for node := range root.Descendants() {
 		fmt.Fprintf(&out, "%d %s", node.Type, node.Namespace)
-		wrong(node.Data)
+		markVersion(node.Data)
 		out.WriteString(node.Data)
 		for _, a := range node.Attr {
-			if !referring.MatchString(node.Data + "." + a.Key) {
-				wrong(a.Val)
+			if !referenceAttribute.MatchString(node.Data + "." + a.Key) {
+				markVersion(a.Val)
 			}
 			fmt.Fprintf(&out, " %s %s='%s'", a.Namespace, a.Key, a.Val)
 		}

@@ -9,31 +9,31 @@ import (
 func TestScript(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, script, want, why string }{
-		{"worker", `new Worker("/static/w.js")`, `new Worker("/static/w.js?v=D")`, "the incident"},
-		{"old version", `new Worker("/static/w.js?v=1")`, `new Worker("/static/w.js?v=D")`, "nobody bumps it"},
-		{"shared, by its window", "new self.SharedWorker(`/static/w.js`,'x')", "new self.SharedWorker(`/static/w.js?v=D`,'x')", "with a name"},
-		{"options", `new Worker("/static/w.js",{name:"x"})`, `new Worker("/static/w.js?v=D",{name:"x"})`, "a classic worker"},
-		{"module worker", `new Worker("/static/w.js",{type:"module"})`, `new Worker("/static/w.js",{type:"module"})`, "a module"},
-		{"unknown options", `new Worker("/static/w.js",o);new Worker("/static/w.js",{...o})`, `new Worker("/static/w.js",o);new Worker("/static/w.js",{...o})`, "it may be a module"},
-		{"relative worker", `new Worker("w.js")`, `new Worker("w.js")`, "against a page that is not known"},
-		{"part", `new Worker("/static/w.js"+x);new Worker(x+"/static/w.js")`, `new Worker("/static/w.js"+x);new Worker(x+"/static/w.js")`, "not the URL of an asset"},
-		{"other calls", `newWorker("/static/w.js");Worker("/static/w.js");x("/static/w.js");y="/static/w.js"`, `newWorker("/static/w.js");Worker("/static/w.js");x("/static/w.js");y="/static/w.js"`, "who knows what for"},
-		{"imported scripts", `importScripts("/static/a.js",'/static/b.js');self.importScripts("/static/c.js")`, `importScripts("/static/a.js?v=D",'/static/b.js?v=D');self.importScripts("/static/c.js?v=D")`, "each"},
+		{"worker", `new Worker("/static/w.js")`, `new Worker("/static/w.js?v=D")`, "the worker of the outage"},
+		{"old version", `new Worker("/static/w.js?v=1")`, `new Worker("/static/w.js?v=D")`, "the version of the script is outdated"},
+		{"shared worker of a window", "new self.SharedWorker(`/static/w.js`,'x')", "new self.SharedWorker(`/static/w.js?v=D`,'x')", "the second argument is the worker's name"},
+		{"options", `new Worker("/static/w.js",{name:"x"})`, `new Worker("/static/w.js?v=D",{name:"x"})`, "without type the worker is classic"},
+		{"module worker", `new Worker("/static/w.js",{type:"module"})`, `new Worker("/static/w.js",{type:"module"})`, "modules keep their URL"},
+		{"unknown options", `new Worker("/static/w.js",o);new Worker("/static/w.js",{...o})`, `new Worker("/static/w.js",o);new Worker("/static/w.js",{...o})`, "the options may name type module"},
+		{"relative worker", `new Worker("w.js")`, `new Worker("w.js")`, "the URL is relative to the page, which is unknown"},
+		{"part", `new Worker("/static/w.js"+x);new Worker(x+"/static/w.js")`, `new Worker("/static/w.js"+x);new Worker(x+"/static/w.js")`, "the literal is only a part of the URL"},
+		{"other calls", `newWorker("/static/w.js");Worker("/static/w.js");x("/static/w.js");y="/static/w.js"`, `newWorker("/static/w.js");Worker("/static/w.js");x("/static/w.js");y="/static/w.js"`, "the literal is not known to be a worker's URL"},
+		{"imported scripts", `importScripts("/static/a.js",'/static/b.js');self.importScripts("/static/c.js")`, `importScripts("/static/a.js?v=D",'/static/b.js?v=D');self.importScripts("/static/c.js?v=D")`, "each argument is loaded"},
 		{"service worker", `navigator.serviceWorker.register("/static/sw.js");navigator.serviceWorker.register(new URL("/static/sw.js",import.meta.url))`,
-			`navigator.serviceWorker.register("/static/sw.js");navigator.serviceWorker.register(new URL("/static/sw.js",import.meta.url))`, "its URL is its identity"},
-		{"address", `new URL("./a.png",import.meta.url);new URL('/static/b.png', import.meta.url)`, `new URL("./a.png?v=D",import.meta.url);new URL('/static/b.png?v=D', import.meta.url)`, "resolved against the script"},
-		{"address of another", `new URL("/static/a.png",location)`, `new URL("/static/a.png",location)`, "not loaded from here for certain"},
-		{"worker by address", `new Worker(new URL("w.js",import.meta.url))`, `new Worker(new URL("w.js?v=D",import.meta.url))`, "as bundlers know it"},
-		{"module worker by address", `new Worker(new URL("/static/w.js",import.meta.url),{"type":'module'})`, `new Worker(new URL("/static/w.js",import.meta.url),{"type":'module'})`, "a module"},
-		{"imports", `import"/static/a.js";import x from "/static/b.js";export*from'/static/c.js';import("/static/d.js")`, `import"/static/a.js";import x from "/static/b.js";export*from'/static/c.js';import("/static/d.js")`, "modules"},
-		{"relative imports", `import"./a.js";import x from "b"`, `import"./a.js";import x from "b"`, "modules"},
-		{"text", `x='new Worker("/static/w.js")';//new Worker("/static/w.js")`, `x='new Worker("/static/w.js")';//new Worker("/static/w.js")`, "no code"},
-		{"regular expressions", `x=/"/;if(a)/"/.test(b);new Worker("/static/w.js");y=a/2/"3"`, `x=/"/;if(a)/"/.test(b);new Worker("/static/w.js?v=D");y=a/2/"3"`, "a slash may begin one"},
-		{"template", "x=`${new Worker('/static/w.js')}new Worker('/static/w.js')`", "x=`${new Worker('/static/w.js?v=D')}new Worker('/static/w.js')`", "code in text in code"},
-		{"escapes", `new Worker("/static/\w.js")`, `new Worker("/static/\w.js")`, "left"},
-		{"source map", "importScripts('/static/a.js')\n//# sourceMappingURL=a.js.map", "importScripts('/static/a.js?v=D')\n//# sourceMappingURL=a.js.map", "left"},
-		{"empty", `import"";new Worker("")`, `import"";new Worker("")`, "nothing there"},
-		{"broken", `new Worker("/static/a.js");"`, `new Worker("/static/a.js?v=D");"`, "what comes before the mistake is known"},
+			`navigator.serviceWorker.register("/static/sw.js");navigator.serviceWorker.register(new URL("/static/sw.js",import.meta.url))`, "the URL of a service worker is its identity"},
+		{"new URL", `new URL("./a.png",import.meta.url);new URL('/static/b.png', import.meta.url)`, `new URL("./a.png?v=D",import.meta.url);new URL('/static/b.png?v=D', import.meta.url)`, "the URL is relative to the script"},
+		{"new URL with another base", `new URL("/static/a.png",location)`, `new URL("/static/a.png",location)`, "the base is unknown"},
+		{"worker with new URL", `new Worker(new URL("w.js",import.meta.url))`, `new Worker(new URL("w.js?v=D",import.meta.url))`, "the form that bundlers support"},
+		{"module worker with new URL", `new Worker(new URL("/static/w.js",import.meta.url),{"type":'module'})`, `new Worker(new URL("/static/w.js",import.meta.url),{"type":'module'})`, "modules keep their URL"},
+		{"imports", `import"/static/a.js";import x from "/static/b.js";export*from'/static/c.js';import("/static/d.js")`, `import"/static/a.js";import x from "/static/b.js";export*from'/static/c.js';import("/static/d.js")`, "modules keep their URL"},
+		{"relative imports", `import"./a.js";import x from "b"`, `import"./a.js";import x from "b"`, "modules keep their URL"},
+		{"text", `x='new Worker("/static/w.js")';//new Worker("/static/w.js")`, `x='new Worker("/static/w.js")';//new Worker("/static/w.js")`, "strings and comments are no code"},
+		{"regular expressions", `x=/"/;if(a)/"/.test(b);new Worker("/static/w.js");y=a/2/"3"`, `x=/"/;if(a)/"/.test(b);new Worker("/static/w.js?v=D");y=a/2/"3"`, "a slash begins a regular expression or is a division"},
+		{"template", "x=`${new Worker('/static/w.js')}new Worker('/static/w.js')`", "x=`${new Worker('/static/w.js?v=D')}new Worker('/static/w.js')`", "a template holds code and text"},
+		{"escapes", `new Worker("/static/\w.js")`, `new Worker("/static/\w.js")`, "stays unchanged"},
+		{"source map", "importScripts('/static/a.js')\n//# sourceMappingURL=a.js.map", "importScripts('/static/a.js?v=D')\n//# sourceMappingURL=a.js.map", "stays unchanged"},
+		{"empty", `import"";new Worker("")`, `import"";new Worker("")`, "an empty URL is no reference"},
+		{"broken", `new Worker("/static/a.js");"`, `new Worker("/static/a.js?v=D");"`, "the part before the syntax error is rewritten"},
 	} {
 		config := testConfig()
 		config.Scripts = true
@@ -43,14 +43,14 @@ func TestScript(t *testing.T) {
 	}
 }
 
-// A list of words takes a time in proportion.
-func TestScriptOfManyWords(t *testing.T) {
+// A script with many strings is rewritten too.
+func TestScriptOfManyStrings(t *testing.T) {
 	t.Parallel()
 	content := []byte(`new Worker("/static/w.js");words=["` + strings.Repeat(`a","`, 500_000) + `"];importScripts("/static/a.js","/static/b.js")`)
 	config := testConfig()
 	config.Scripts = true
 	if got := len(New(config).Script(content, "/static/main.js")) - len(content); got != 3*len("?v=D") {
-		t.Errorf("it grew by %d bytes, want three versions", got)
+		t.Errorf("the script grew by %d bytes, want three versions", got)
 	}
 }
 
@@ -79,11 +79,11 @@ func TestStyle(t *testing.T) {
 	content := []byte("/* a */ b { c: url( '../img/d.png?#e' ) }\n/*# sourceMappingURL=f.css.map */")
 	want := "/* a */ b { c: url( '../img/d.png?v=D#e' ) }\n/*# sourceMappingURL=f.css.map */"
 	if got := string(s.Style(content, "/static/css/main.css")); got != want {
-		t.Errorf("Style = %s, want %s (against the URL of the sheet)", got, want)
+		t.Errorf("Style = %s, want %s (relative to the stylesheet)", got, want)
 	}
 	plain := []byte("b { c: url(/media/d.png) }")
 	if got := s.Style(plain, "/static/css/main.css"); &got[0] != &plain[0] {
-		t.Error("Style copied what it left")
+		t.Error("Style copied a stylesheet without references")
 	}
 }
 

@@ -5,11 +5,11 @@
 // and holds no bytes of the page.
 //
 // Why not golang.org/x/net/html: its Tokenizer
-//   - reads from an io.Reader, so each page that is rewritten while it is written would need a pipe and a goroutine;
-//   - returns decoded attributes without their positions, so a tag with one changed URL would have to be written anew, and the
-//     other bytes of the page would change too;
-//   - does not follow SVG and MathML; only the parser does, and the parser builds the whole tree in memory;
-//   - reports nothing before a tag or a text has ended, so text of any length would be withheld or bounded by an error.
+//   - reads from an io.Reader, so each page would need a pipe and a goroutine;
+//   - returns decoded attributes without their positions, so a changed tag would have to be serialized, which changes other
+//     bytes of the tag too;
+//   - does not track SVG and MathML; only the parser does, and it builds a tree of the page in memory;
+//   - returns text only when the text has ended, so a page could not be streamed.
 //
 // The fuzz targets of this package and of package stamp compare the scanner with x/net/html: attribute values here, and the
 // tree of the rewritten page there. Character references are decoded by x/net/html.

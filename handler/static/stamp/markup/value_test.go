@@ -12,13 +12,13 @@ func TestValue(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ raw, want, why string }{
 		{"/a.js?a=1&b=2", "/a.js?a=1&b=2", "nothing to decode"},
-		{"/a.js?a=1&amp;b=2", "/a.js?a=1&b=2", "as it should be written"},
-		{"?a&copy=1&ampx&amp", "?a&copy=1&ampx&", "without a semicolon before = or a letter it is none"},
-		{"&#47;a&#x2e;js&#63", "/a.js?", "by number"},
-		{"&notit;&not;&notin;", "&notit;¬∉", "the longest name, and nothing shorter before a letter"},
-		{"&lt;&bogus;&;&#;&#x;&", "<&bogus;&;&#;&#x;&", "what is no reference stays"},
-		{"&quest;v&equals;1", "?v=1", "names for what needs none"},
-		{"&NotEqualTilde;x&fjlig;", "≂̸xfj", "more than one character"},
+		{"/a.js?a=1&amp;b=2", "/a.js?a=1&b=2", "the recommended form"},
+		{"?a&copy=1&ampx&amp", "?a&copy=1&ampx&", "without a semicolon, = or a letter after the name makes it text"},
+		{"&#47;a&#x2e;js&#63", "/a.js?", "numeric references"},
+		{"&notit;&not;&notin;", "&notit;¬∉", "the longest name counts, and no shorter name before a letter"},
+		{"&lt;&bogus;&;&#;&#x;&", "<&bogus;&;&#;&#x;&", "other text stays"},
+		{"&quest;v&equals;1", "?v=1", "names of plain ASCII characters"},
+		{"&NotEqualTilde;x&fjlig;", "≂̸xfj", "names of more than one character"},
 	} {
 		var v Value
 		if !v.decode([]byte(c.raw)) || string(v.Text) != c.want {
