@@ -7,34 +7,34 @@ import (
 	"sync/atomic"
 )
 
-// Content is the bytes of a file, and their digests as far as a token has asked for them. SHA-256 is computed at once;
-// the others are slower and rarely wanted. It is safe for concurrent use.
+// Content is the content of a file, with its digests. SHA-256 is computed at once. Each other digest is computed when a token needs
+// it, since these digests are slower and rarely needed. Content is safe for concurrent use.
 type Content struct {
 	bytes  []byte
 	sha256 [sha256.Size]byte
 
 	computing sync.Mutex
-	sums      atomic.Pointer[sums] // replaced, never changed: a token is held against it without a lock
+	sums      atomic.Pointer[sums] // replaced as a whole, so that readers need no lock
 }
 
-// sums are the digests of one content, each written as its convention writes it; nil where it is not computed yet.
-type sums [digests][]string
+// sums are the digests of one content, as text in the alphabet of each convention. A digest is nil until it is computed.
+type sums [digestCount][]string
 
-// Of takes the bytes, which must not change, and computes their SHA-256.
+// Of computes the SHA-256 of content. The content must not change afterwards.
 func Of(content []byte) *Content {
 	return &Content{bytes: content, sha256: sha256.Sum256(content)}
 }
 
-// SHA256 is the digest that identifies the bytes.
+// SHA256 returns the SHA-256 of the content.
 func (c *Content) SHA256() [sha256.Size]byte { return c.sha256 }
 
-// StampLength is the length of our own version word, in hex digits: 64 bits, so that no two versions of a site meet.
+// StampLength is the length of the versions that usher writes, in hex digits. With 64 bits, two versions of a site never collide.
 const StampLength = 16
 
-// Stamp is our own version word for these bytes: the first digits of their SHA-256.
+// Stamp returns the version that usher writes for the content: the first digits of its SHA-256.
 func (c *Content) Stamp() string { return hex.EncodeToString(c.sha256[:StampLength/2]) }
 
-// sum computes a digest once.
+// sum returns a digest, and computes it on the first call.
 func (c *Content) sum(d digest) []string {
 	if known := c.sums.Load(); known != nil && known[d] != nil {
 		return known[d]

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// built is when every tree of the corpus was written: a checkout keeps no times.
+// built is the modification time of all corpus files, since a checkout keeps no times.
 var built = time.Date(2026, 2, 11, 12, 0, 0, 0, time.UTC)
 
 // tree is a Tree in memory.
@@ -37,7 +37,7 @@ func (t tree) Files() iter.Seq2[string, time.Time] {
 	}
 }
 
-// survey reads what looks like a manifest in the tree, and what an operator would name: Angular's stats.json.
+// survey reads the manifests of the tree. Angular's stats.json is one that the operator names.
 func (t tree) survey(test *testing.T) *Survey {
 	test.Helper()
 	var manifests []ManifestFile
@@ -83,17 +83,17 @@ func readTree(t *testing.T, dir string) tree {
 	return files
 }
 
-// expectation is the evidence that all files have whose path matches.
+// expectation is the evidence for all files whose path matches.
 type expectation struct{ pattern, evidence string }
 
-// corpus says what the outputs of each tool must be known by. The first pattern that matches counts; the files of
-// site/public, which every tree holds under their own names, and the pages match none.
+// corpus is the expected evidence for the outputs of each tool. The first matching pattern counts. Pages match no pattern. Files of
+// site/public keep their names in each tree and are no evidence.
 var corpus = map[string][]expectation{
 	"angular-20.3.41":        {{`^media/.*-[A-Z2-7]{8}\.`, "xxhash64-base32"}, {`-[A-Z2-7]{8}\.(js|css)$`, "manifest"}},
 	"asset-mapper-7.2.0-DEV": {{`-[\w-]{7}\.\w+$`, "xxh128"}},
 	"astro-5.18.2":           {{`^_astro/.*\.(svg|woff2)$`, "xxh3"}, {`^_astro/`, "directory"}},
 	"bun-1.4.5": {
-		{`-[0-9a-z]{8}\.(svg|woff2)$`, "xxhash64-bun"}, {`^lazy-arnwygxd`, ""}, // which is taken for a word
+		{`-[0-9a-z]{8}\.(svg|woff2)$`, "xxhash64-bun"}, {`^lazy-arnwygxd`, ""}, // the token looks like a word
 		{`^(main|worker)-[0-9a-z]{8}\.(js|css)$`, "manifest"},
 	},
 	"cra-5.0.1":             {{`\.(map|txt)$`, ""}, {`^static/.*\.([0-9a-f]{8}|[0-9a-f]{20}|[0-9a-f]{32})\.`, "md4"}},
@@ -106,13 +106,13 @@ var corpus = map[string][]expectation{
 	"gatsby-5.16.1":         {{`\.(map|txt)$`, ""}, {`[-.][0-9a-f]{20}\.(js|css)$`, "md4"}},
 	"gulp-rev-12.0.0":       {{`-[0-9a-f]{10}\.\w+$`, "md5"}},
 	"hugo-0.111.3":          {{`^sha384/`, "sha384"}, {`^sha512/`, "sha512"}, {`^md5/`, "md5"}, {`\.[0-9a-f]{64}\.`, "sha256"}},
-	"jekyll-4.3.1":          {}, // names nothing by its bytes
-	"mix-6.0.49":            {}, // its versions stand in the query
+	"jekyll-4.3.1":          {}, // no name depends on the content
+	"mix-6.0.49":            {}, // the versions are in the query
 	"next-16.4.6":           {{`^_next/static/`, "directory"}},
 	"nuxt-4.4.5":            {{`^_nuxt/.*\.(svg|woff2)$`, "xxh3"}, {`^_nuxt/builds/`, ""}, {`^_nuxt/`, "directory"}},
-	"parcel-2.16.4":         {{`\.css$`, ""}, {`\.[0-9a-f]{8}\.`, "xxh3"}}, // named by its bytes, and by what they name
+	"parcel-2.16.4":         {{`\.css$`, ""}, {`\.[0-9a-f]{8}\.`, "xxh3"}}, // the token also depends on the files that the stylesheet names
 	"phoenix-1.9.0-dev": {
-		{`^css/style-`, ""}, // named by its source, and rewritten
+		{`^css/style-`, ""}, // named by its source, then rewritten
 		{`-[0-9a-f]{32}\.\w+$`, "md5"},
 	},
 	"plain-0.4.3": {
@@ -121,9 +121,9 @@ var corpus = map[string][]expectation{
 	"propshaft-1.3.2": {{`^css/style-[0-9a-f]{8}\.css$`, "manifest"}, {`-[0-9a-f]{8}\.\w+$`, "sha1"}},
 	"react-router-7.18.4": {
 		{`^assets/.*\.(svg|woff2)$`, "xxh3"}, {`^assets/(root|home|style)-`, "manifest"},
-		{`^assets/(main|lazy|worker)-`, ""}, // its manifest lists what the routes need
+		{`^assets/(main|lazy|worker)-`, ""}, // the manifest lists only the files of routes
 	},
-	"rollup-4.68.7":    {{`/assets/`, "xxh3"}, {`\.js$`, ""}}, // no manifest, so nothing for its scripts
+	"rollup-4.68.7":    {{`/assets/`, "xxh3"}, {`\.js$`, ""}}, // without a manifest there is no evidence for scripts
 	"rsbuild-2.3.2":    {{`^static/.*\.[0-9a-f]{10}\.`, "xxhash64"}},
 	"rspack-2.3.3":     {{`\.([0-9a-f]{8}|[0-9a-f]{16})\.`, "xxhash64"}},
 	"sprockets-3.7.2":  {{`\.gz$`, ""}, {`-[0-9a-f]{64}\.\w+$`, "sha256"}},
@@ -131,28 +131,28 @@ var corpus = map[string][]expectation{
 	"sveltekit-2.70.4": {{`^_app/immutable/.*\.(svg|woff2)$`, "xxh3"}, {`^_app/immutable/`, "directory"}},
 	"vite-4.5.14": {
 		{`^assets/.*\.(css|svg|woff2)$`, "sha256"}, {`^assets/(index|lazy)-.*\.js$`, "manifest"},
-		{`^assets/worker-`, ""}, // its manifest lists no workers
+		{`^assets/worker-`, ""}, // the manifest lists no workers
 	},
 	"vite-5.4.21": viteSince5, "vite-6.4.6": viteSince5, "vite-7.3.8": viteSince5,
 	"vite-8.3.8":       {{`^assets/.*\.(svg|woff2)$`, "xxh3"}, {`^assets/(index|lazy|worker)-.*\.(js|css)$`, "manifest"}},
-	"vue-cli-5.0.9":    {{`^img/`, "xxhash64"}, {`^(js|css)/`, ""}}, // it hashes before it minifies, and writes no manifest
+	"vue-cli-5.0.9":    {{`^img/`, "xxhash64"}, {`^(js|css)/`, ""}}, // hashed before minification, and without a manifest
 	"webassets-0.12.1": {{`^named/`, "md5"}, {`^query/`, ""}},
 	"webpack-5.112.2":  {{`\.[0-9a-f]{20}\.`, "md4"}},
 	"webpack-5.112.2-chunkhash": {
-		{`^contenthash/.*\.js$`, "manifest"}, // of the bytes before a plugin that comes late
-		{`^(full|chunk)hash/.*\.js$`, ""},    // of the build, and without a manifest
+		{`^contenthash/.*\.js$`, "manifest"}, // of the content before a late plugin
+		{`^(full|chunk)hash/.*\.js$`, ""},    // tokens of the build, without a manifest
 	},
 	"webpack-5.112.2-source-map": {{`\.map$`, ""}, {`\.([0-9a-f]{8}|[0-9a-f]{20})\.`, "md4"}},
 	"webpack-5.112.2-xxhash64":   {{`\.[0-9a-f]{16}\.`, "xxhash64"}},
 	"whitenoise-6.0.0":           {{`\.(br|gz)$`, ""}, {`\.[0-9a-f]{12}\.\w+$`, "md5"}},
 }
 
-// viteSince5: the manifest lists no workers before Vite 8.
+// viteSince5 is the expected evidence for Vite 5 to 7. Their manifests list no workers.
 var viteSince5 = []expectation{
 	{`^assets/.*\.(svg|woff2)$`, "xxh3"}, {`^assets/(index|lazy)-.*\.(js|css)$`, "manifest"}, {`^assets/worker-`, ""},
 }
 
-// unproved are the trees of tools that name nothing by its bytes alone, or only in the query.
+// unproved are the tools whose names depend on more than the content, or whose versions are in the query.
 var unproved = []string{"jekyll-4.3.1", "mix-6.0.49", "next-16.4.6", "webpack-5.112.2-chunkhash"}
 
 func TestCorpus(t *testing.T) {
@@ -163,7 +163,7 @@ func TestCorpus(t *testing.T) {
 	}
 	for _, dir := range dirs {
 		if dir.IsDir() && !slices.Contains([]string{"site", "make", "fuzz"}, dir.Name()) && corpus[dir.Name()] == nil {
-			t.Errorf("nothing is expected of testdata/%s", dir.Name())
+			t.Errorf("corpus has no entry for testdata/%s", dir.Name())
 		}
 	}
 	public := readTree(t, "testdata/site/public")
@@ -206,8 +206,7 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// What is known by its bytes is not known any more when they change, unless a manifest or a directory speaks for it
-// that cannot know of the change.
+// A proved name is not proved after its content changed. The manifests of Vite and Django cause a doubt then.
 func TestCorpusChanged(t *testing.T) {
 	t.Parallel()
 	for name := range corpus {
@@ -222,21 +221,21 @@ func TestCorpusChanged(t *testing.T) {
 			proved++
 			files[path] = entry{original.content + "\n", built}
 			if after := files.file(path); after.Proof != (Proof{}) {
-				t.Errorf("%s/%s: changed, and still %v", name, path, after.Proof)
+				t.Errorf("%s/%s: changed, and still proved: %v", name, path, after.Proof)
 			} else if finding := survey.Judge(after); strings.HasPrefix(name, "vite") && isAsset(path) && finding.Doubt != OtherBytes {
-				t.Errorf("%s/%s: changed, and %+v", name, path, finding)
+				t.Errorf("%s/%s: changed: %+v, want the doubt OtherBytes", name, path, finding)
 			} else if strings.HasPrefix(name, "django-3") && finding.Doubt != OtherBytes {
-				t.Errorf("%s/%s: changed, and %+v", name, path, finding)
+				t.Errorf("%s/%s: changed: %+v, want the doubt OtherBytes", name, path, finding)
 			}
 			files[path] = original
 		}
 		if (proved == 0) != slices.Contains(unproved, name) {
-			t.Errorf("%s: %d files are proved", name, proved)
+			t.Errorf("%s: %d files are proved; compare unproved", name, proved)
 		}
 	}
 }
 
-// Mix's versions are proved, and those of other bytes are doubted.
+// The versions of Mix are proved by the content. Edited content causes a doubt.
 func TestCorpusMix(t *testing.T) {
 	t.Parallel()
 	files := readTree(t, "testdata/mix-6.0.49")
@@ -256,7 +255,7 @@ func TestCorpusMix(t *testing.T) {
 	}
 }
 
-// webassets' version in the query is of the bytes too: its page says all.js?f84f2010.
+// The page of webassets names all.js?f84f2010. The version in the query is a digest of the content.
 func TestCorpusWebassets(t *testing.T) {
 	t.Parallel()
 	content := readTree(t, "testdata/webassets-0.12.1").file("query/all.js").Content
@@ -265,15 +264,15 @@ func TestCorpusWebassets(t *testing.T) {
 	}
 }
 
-// A manifest that is older than the files knows nothing of them.
+// A manifest that is older than the files is no evidence.
 func TestCorpusOlderManifest(t *testing.T) {
 	t.Parallel()
 	for name := range corpus {
 		files := readTree(t, filepath.Join("testdata", name))
-		vouched := make(map[string]bool)
+		listed := make(map[string]bool)
 		survey := files.survey(t)
 		for path := range files {
-			vouched[path] = survey.Judge(files.file(path)).Evidence == ByManifest
+			listed[path] = survey.Judge(files.file(path)).Evidence == ByManifest
 		}
 		for path, file := range files {
 			if !isManifest(path) {
@@ -283,14 +282,14 @@ func TestCorpusOlderManifest(t *testing.T) {
 		survey = files.survey(t)
 		for path := range files {
 			finding := survey.Judge(files.file(path))
-			if finding.Evidence == ByManifest || vouched[path] && finding.Doubt != ManifestOlder {
-				t.Errorf("%s/%s: %+v, want the doubt that the manifest is older", name, path, finding)
+			if finding.Evidence == ByManifest || listed[path] && finding.Doubt != ManifestOlder {
+				t.Errorf("%s/%s: %+v, want the doubt ManifestOlder", name, path, finding)
 			}
 		}
 	}
 }
 
-// Without the marks of a framework, its directory is one like any other.
+// Without the mark of a framework, its directory is no evidence.
 func TestCorpusWithoutMarks(t *testing.T) {
 	t.Parallel()
 	for name, mark := range map[string]string{"sveltekit-2.70.4": "_app/version.json", "next-16.4.6": "_ssgManifest.js", "nuxt-4.4.5": "latest.json"} {

@@ -14,11 +14,11 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/zeebo/xxh3"
-	//lint:ignore SA1019 webpack's default hash: here it tells builds apart, and protects nothing
+	//lint:ignore SA1019 webpack's default hash: it identifies builds here, and protects nothing
 	"golang.org/x/crypto/md4"
 )
 
-// digest is a function of the bytes, in the alphabet in which a tool writes it.
+// digest is a hash function together with the alphabet in which a tool writes the hash.
 type digest int
 
 const (
@@ -42,10 +42,10 @@ const (
 	xxh128Hex
 	xxh128Base64URL
 	parcelHex
-	digests
+	digestCount
 )
 
-var compute = [digests]func(*Content) []string{
+var compute = [digestCount]func(*Content) []string{
 	sha256Hex:       func(c *Content) []string { return one(hex.EncodeToString(c.sha256[:])) },
 	sha256Base36:    func(c *Content) []string { return one(endpointFingerprint(c.sha256[:9])) },
 	sha256Base64URL: func(c *Content) []string { return one(base64.RawURLEncoding.EncodeToString(c.sha256[:])) },
@@ -83,14 +83,14 @@ const (
 	base64URL    = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 )
 
-// IsSHA256 reports a token that is the beginning of a SHA-256 in hex, and long enough to be evidence.
+// IsSHA256 reports whether a token is a prefix of a SHA-256 in hex that is long enough to be evidence.
 func IsSHA256(token string, sum [sha256.Size]byte) bool {
 	if len(token) < minHex || len(token) > hex.EncodedLen(len(sum)) {
 		return false
 	}
-	var whole [2 * sha256.Size]byte
-	hex.Encode(whole[:], sum[:])
-	return string(whole[:len(token)]) == token
+	var digits [2 * sha256.Size]byte
+	hex.Encode(digits[:], sum[:])
+	return string(digits[:len(token)]) == token
 }
 
 func one(token string) []string { return []string{token} }
@@ -105,15 +105,15 @@ func xxh64Sum(content []byte) []byte {
 	return binary.BigEndian.AppendUint64(nil, xxhash.Sum64(content))
 }
 
-// sprocketsSum is Sprockets 4's with the version that Rails' generated file gives it: the digest of both. Sprockets 3, and
-// 4 without a version, write the SHA-256 itself.
+// sprocketsSum returns the digest of Sprockets 4 with the asset version of Rails' generated configuration. Sprockets 3, and Sprockets 4
+// without an asset version, write the SHA-256 itself.
 func sprocketsSum(sum [sha256.Size]byte) string {
 	versioned := sha256.Sum256(append([]byte("1.0"), sum[:]...))
 	return hex.EncodeToString(versioned[:])
 }
 
-// bunSum is Bun's for what it copies: the length goes before the bytes, and of each byte of the sum the low five bits
-// make a digit.
+// bunSum returns the digest that Bun gives to copied files. The length precedes the content, and the low five bits of each byte of the
+// sum make a digit.
 func bunSum(content []byte) string {
 	sum := xxhash.New()
 	_, _ = sum.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(content))))
@@ -125,8 +125,8 @@ func bunSum(content []byte) string {
 	return string(digits)
 }
 
-// railsSums are the SHA-1 of the bytes with what Propshaft appends: nothing in its first releases, then
-// config.assets.version, which is "1" by default and "1.0" in the file that Rails generates.
+// railsSums returns the digests of Propshaft: the SHA-1 of the content and config.assets.version. The first releases append no
+// version. The default version is "1", and Rails generates a configuration with "1.0".
 func railsSums(content []byte) []string {
 	sum := sha1.New()
 	var tokens []string
@@ -137,33 +137,33 @@ func railsSums(content []byte) []string {
 	return tokens
 }
 
-// xxh3Sum is the 128-bit XXH3 in the byte order in which Rollup and Rolldown take it.
+// xxh3Sum returns the 128-bit XXH3 in the byte order of Rollup and Rolldown.
 func xxh3Sum(content []byte) []byte {
 	sum := xxh3.Hash128(content)
 	return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, sum.Lo), sum.Hi)
 }
 
-// xxh128Sum is the same in the canonical byte order, in which PHP has it.
+// xxh128Sum returns the 128-bit XXH3 in the canonical byte order, as PHP does.
 func xxh128Sum(content []byte) []byte {
 	sum := xxh3.Hash128(content).Bytes()
 	return sum[:]
 }
 
-// parcelSum is Parcel's: the last half of the 64-bit XXH3. It is of the bytes unless they name files that bear one, such as
-// their own source map.
+// parcelSum returns the digest of Parcel: the last half of the 64-bit XXH3. It proves only files that name no other hashed files, such
+// as their source map.
 func parcelSum(content []byte) string {
 	return hex.EncodeToString(binary.BigEndian.AppendUint32(nil, uint32(xxh3.Hash(content))))
 }
 
-// inBase writes the bytes as one large number, most significant digit first, as Rollup does.
+// inBase writes a sum as one large number, most significant digit first, as Rollup does.
 func inBase(sum []byte, alphabet string) string {
 	digits := digitsOf(new(big.Int).SetBytes(sum), alphabet, 0)
 	slices.Reverse(digits)
 	return string(digits)
 }
 
-// endpointFingerprint is ASP.NET's: nine bytes as a signed little-endian number, without its sign, the ten least
-// significant digits first.
+// endpointFingerprint returns the digest of ASP.NET: nine bytes as a signed little-endian number without its sign, of which the ten
+// least significant digits are written, least significant first.
 func endpointFingerprint(sum []byte) string {
 	bytes := slices.Clone(sum)
 	slices.Reverse(bytes)
@@ -174,19 +174,19 @@ func endpointFingerprint(sum []byte) string {
 	return string(digitsOf(number, base36, endpointLength))
 }
 
-// endpointLength is how many digits ASP.NET takes.
+// endpointLength is the number of digits in an ASP.NET digest.
 const endpointLength = 10
 
-// digitsOf yields the digits of a number, least significant first, and at least so many.
-func digitsOf(number *big.Int, alphabet string, least int) []byte {
+// digitsOf returns the digits of a number, least significant first. If length is not 0, it returns exactly that many digits.
+func digitsOf(number *big.Int, alphabet string, length int) []byte {
 	var digits []byte
 	base, digit := big.NewInt(int64(len(alphabet))), new(big.Int)
-	for number.Sign() > 0 || len(digits) < least {
+	for number.Sign() > 0 || len(digits) < length {
 		number.DivMod(number, base, digit)
 		digits = append(digits, alphabet[digit.Int64()])
 	}
-	if least > 0 {
-		return digits[:least]
+	if length > 0 {
+		return digits[:length]
 	}
 	return digits
 }

@@ -8,34 +8,35 @@ import (
 	"unicode"
 )
 
-// directory is where a framework keeps files that bear their version.
+// directory is a directory in which a framework keeps versioned files.
 type directory struct {
 	framework string
 	path      string // with a final slash, or "" for the root
-	versioned func(token string) bool
+	isToken   func(token string) bool
 }
 
-// rollupToken is what Vite and all that build on it make of the bytes. Astro appends the hash of an image's dimensions.
-func rollupToken(token string) bool {
+// isRollupToken reports whether a token has the length of tokens by Vite and by the frameworks that use Vite. Astro appends a hash of
+// an image's dimensions.
+func isRollupToken(token string) bool {
 	return len(token) == 8 || len(token) > 9 && token[8] == '_' && looksLikeDigest(token[:8])
 }
 
-// nextToken is Turbopack's or webpack's.
-func nextToken(token string) bool { return strings.IndexFunc(token, unicode.IsUpper) < 0 }
+// isNextToken reports whether a token has the alphabet of tokens by Turbopack and webpack.
+func isNextToken(token string) bool { return strings.IndexFunc(token, unicode.IsUpper) < 0 }
 
-// marks are files that a framework writes and nobody else, each with the directory that it speaks for.
+// marks are files that only one framework writes. Each mark identifies the framework's directory for versioned files.
 var marks = []struct {
 	framework string
 	file      string
-	directory string // in place of the file
+	directory string // relative to the directory above the mark
 }{
 	{"SvelteKit", "_app/version.json", "_app/immutable/"},
 	{"Nuxt", "_nuxt/builds/latest.json", "_nuxt/"},
 }
 
-// markedDirectories looks for the marks of frameworks, and returns the marked directories by path. A directory counts only if most
-// names in it look as if they contain a version: a build may be told to use none. In such a directory the one name that does
-// (CTABlock.js) is a word.
+// markedDirectories returns the directories with a framework's mark, by path. A directory counts only if two thirds of its names look
+// versioned: a build can be configured without versions. In an unversioned directory, a name that looks versioned (CTABlock.js) is a
+// word.
 func markedDirectories(tree Tree) map[string]directory {
 	marked := make(map[string]directory)
 	for p := range tree.Files() {
@@ -58,7 +59,7 @@ func markedDirectories(tree Tree) map[string]directory {
 			}
 			c := counts[above]
 			c.all++
-			if d.admits(p) {
+			if d.isVersioned(p) {
 				c.versioned++
 			}
 			counts[above] = c
@@ -68,7 +69,7 @@ func markedDirectories(tree Tree) map[string]directory {
 	return marked
 }
 
-// directoriesAbove yields the directories above a path, each with a final slash, the root as "" first.
+// directoriesAbove yields the directories above a path, from the root ("") down, each with a final slash.
 func directoriesAbove(p string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for end := 0; yield(p[:end]); end++ {
@@ -81,20 +82,21 @@ func directoriesAbove(p string) iter.Seq[string] {
 	}
 }
 
+// markedBy returns the directory that a path marks.
 func markedBy(p string, tree Tree) (directory, bool) {
 	for _, mark := range marks {
 		if before, ok := strings.CutSuffix(p, mark.file); ok && (before == "" || strings.HasSuffix(before, "/")) {
-			return directory{mark.framework, before + mark.directory, rollupToken}, true
+			return directory{mark.framework, before + mark.directory, isRollupToken}, true
 		}
 	}
 	if at := strings.Index("/"+p, "/_astro/"); at >= 0 {
-		return directory{"Astro", p[:at] + "_astro/", rollupToken}, true
+		return directory{"Astro", p[:at] + "_astro/", isRollupToken}, true
 	}
 	return nextDirectory(p, tree)
 }
 
-// nextDirectory recognises Next.js by the two scripts that it writes into a directory named for the build. The tree is
-// an exported site, or .next/static itself.
+// nextDirectory recognizes Next.js by the two scripts that Next.js writes into a directory named for the build. The tree is an
+// exported site, or .next/static itself.
 func nextDirectory(p string, tree Tree) (directory, bool) {
 	build, ok := strings.CutSuffix(p, "/_buildManifest.js")
 	if !ok || !tree.Has(build+"/_ssgManifest.js") {
@@ -104,25 +106,25 @@ func nextDirectory(p string, tree Tree) (directory, bool) {
 	if static != "" && static != "_next/static/" && !strings.HasSuffix(static, "/_next/static/") {
 		return directory{}, false
 	}
-	return directory{"Next.js", static, nextToken}, true
+	return directory{"Next.js", static, isNextToken}, true
 }
 
-// nextBuild is how long the identifier is that Next.js makes for a build.
-const nextBuild = 21
+// nextBuildLength is the length of the build identifiers that Next.js generates.
+const nextBuildLength = 21
 
-// admits reports a file in the directory whose name has the look of a version as well: frameworks put others there too.
-func (d directory) admits(p string) bool {
+// isVersioned reports whether a file is in the directory and looks versioned. Frameworks put other files into it too.
+func (d directory) isVersioned(p string) bool {
 	rest, ok := strings.CutPrefix(p, d.path)
 	if !ok || isDerived(p) {
 		return false
 	}
 	if d.framework == "Next.js" {
-		if build, file, _ := strings.Cut(rest, "/"); len(build) == nextBuild && looksLikeDigest(build) {
+		if build, file, _ := strings.Cut(rest, "/"); len(build) == nextBuildLength && looksLikeDigest(build) {
 			return file != "" && !strings.Contains(file, "/")
 		}
 	}
 	for token := range nameTokens(rest) {
-		if d.versioned(token) && looksLikeDigest(token) {
+		if d.isToken(token) && looksLikeDigest(token) {
 			return true
 		}
 	}

@@ -1,12 +1,11 @@
-// Package fingerprint knows whether a version token tells the truth about these bytes.
+// Package fingerprint decides whether a version in a URL is evidence of a file's content.
 //
-// Build tools put a digest of a file into its name or its query, each by a convention of its own. Where the convention
-// is a function of the bytes alone, a token can be proved: compute and compare ([Content]). Where it is not, the tool's
-// manifest may vouch for the name, or the directory that the framework keeps for versioned files ([Survey]). The shape
-// of a name alone proves nothing: see the lookalikes in the tests.
+// Build tools put a digest of a file into the file's name or query, each tool by its own convention. If the convention depends on
+// the content alone, a version is proved by computing the digest and comparing ([Content]). Otherwise the manifest of the tool
+// may list the name, or the file may be in a framework's directory for versioned files ([Survey]). The shape of a name is never
+// evidence: the tests have many names that look versioned and are not.
 //
-// A proof wants eight hex digits of agreement, or 40 bits in another alphabet. That a date or a commit of eight hex digits
-// is a digest of the bytes by chance, in any convention, has a probability below 2^-28 for each such token of a file, and
-// below 2^-38 in other alphabets. It is believed for no reason then; but its URL is stale only once the bytes change too.
-// Of 294,165 files as npm and Debian packages bring them, no name was believed.
+// A proof needs eight matching hex digits, or 40 bits in another alphabet. The probability that a date or a commit of eight hex
+// digits matches by chance, in any convention, is below 2^-28. In other alphabets it is below 2^-38. After such a match, the URL
+// becomes stale only when the file changes. None of the 294,165 file names in a sample of npm and Debian packages matched.
 package fingerprint

@@ -12,26 +12,26 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// Its digests are those that md5sum, sha1sum and sha256sum print.
+// The digests of hello are those that md5sum, sha1sum and sha256sum print.
 var hello = []byte("hello\n")
 
 func TestProveName(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, convention, why string }{
 		{"css/styles.b1946ac92492.css", "md5", "Django: twelve digits before the extension"},
-		{"main.b1946ac92492d2347c62.js", "md5", "longer"},
-		{"b1946ac92492d2347c62.svg", "md5", "the whole stem"},
-		{"app-f572d396fae9206628714fb2ce00f72e94f2258f.js", "sha1", "Sprockets: behind a hyphen"},
+		{"main.b1946ac92492d2347c62.js", "md5", "webpack: twenty digits"},
+		{"b1946ac92492d2347c62.svg", "md5", "the digest is the whole name"},
+		{"app-f572d396fae9206628714fb2ce00f72e94f2258f.js", "sha1", "Sprockets: after a hyphen"},
 		{"index-5891b5b5.css", "sha256", "Vite 4: eight digits"},
 		{"x.5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03.js", "sha256", "hashfs"},
-		{"main.5891b5b5.chunk.js", "sha256", "in the middle"},
-		{"index_5891b5b5.css", "sha256", "behind an underscore"},
+		{"main.5891b5b5.chunk.js", "sha256", "before a second extension"},
+		{"index_5891b5b5.css", "sha256", "after an underscore"},
 		{"app-d0e86c8b.js", "sha1", "Propshaft with Rails' default version"},
 		{"app-0c84951b.js", "sha1", "Propshaft with the version of Rails' generated file"},
 		{"index-5891b5b.css", "", "seven digits are 28 bits"},
 		{"index-5891b5b6.css", "", "the last digit is wrong"},
 		{"index-5891B5B5.css", "", "no tool writes upper case"},
-		{"5891b5b5", "", "no extension, no convention"},
+		{"5891b5b5", "", "no convention omits the extension"},
 	} {
 		proof, ok := Of(hello).ProveName(c.name)
 		if ok != (c.convention != "") || proof.Convention != c.convention {
@@ -40,7 +40,7 @@ func TestProveName(t *testing.T) {
 	}
 }
 
-// ASP.NET's fingerprint of a published file, beside the SHA-256 that its list of endpoints gives.
+// The list of endpoints of a published ASP.NET site has this pair of fingerprint and SHA-256.
 func TestEndpointFingerprint(t *testing.T) {
 	t.Parallel()
 	sum, err := base64.StdEncoding.DecodeString("iVWoChGjl2feLXs/I3UikS7s0wKMuTi2O/A6soY4+R4=")
@@ -58,7 +58,7 @@ func TestEndpointFingerprint(t *testing.T) {
 	}
 }
 
-// webpack hashes a script that names its source map without that name.
+// webpack hashes a script with a source map without the name of the script.
 func TestProveWithoutItself(t *testing.T) {
 	t.Parallel()
 	const script = "run()\n//# sourceMappingURL=main..js.map"
@@ -69,14 +69,14 @@ func TestProveWithoutItself(t *testing.T) {
 		t.Errorf("%v %v, want md4", proof, ok)
 	}
 	if proof, ok := Of([]byte(named + " ")).ProveName("main." + token + ".js"); ok {
-		t.Errorf("changed: %v", proof)
+		t.Errorf("changed content is proved: %v", proof)
 	}
 	if proof, ok := Of([]byte(named)).ProveToken(token); ok {
-		t.Errorf("in a query, where no tool writes it: %v", proof)
+		t.Errorf("the token is proved in a query, where no tool writes it: %v", proof)
 	}
 }
 
-// Only the digests that a token's shape allows are computed, and each once.
+// Only the digests that fit the shape of a token are computed, and each only once.
 func TestDigestsAreComputedOnDemand(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -94,7 +94,7 @@ func TestDigestsAreComputedOnDemand(t *testing.T) {
 	} {
 		content := Of(hello)
 		content.ProveToken(c.token)
-		for d := range digests {
+		for d := range digestCount {
 			computed := content.sums.Load() != nil && content.sums.Load()[d] != nil
 			if computed != slices.Contains(c.want, d) {
 				t.Errorf("%s: digest %d computed: %v", c.token, d, computed)
@@ -108,7 +108,7 @@ func TestDigestsAreComputedOnDemand(t *testing.T) {
 	}
 }
 
-// Requests ask at the same time, without a lock once the answer is known, and without a trace.
+// Concurrent requests compute a digest once, and a later ProveToken allocates nothing.
 func TestProveTokenConcurrently(t *testing.T) {
 	content := Of(hello)
 	var group sync.WaitGroup
@@ -125,7 +125,7 @@ func TestProveTokenConcurrently(t *testing.T) {
 	}
 }
 
-// One digit less than a convention asks for is no proof by any.
+// A token with one digit less than the minimum of a convention is not proved.
 func TestProofsAreLongEnough(t *testing.T) {
 	t.Parallel()
 	content := Of(hello)
@@ -144,7 +144,7 @@ func TestProofsAreLongEnough(t *testing.T) {
 	}
 }
 
-// lookalikes are names that look as if they held a digest, and hold none.
+// lookalikes are names that look versioned and hold no digest.
 var lookalikes = strings.Fields(`jquery-3.7.1.min.js font-awesome.min.css bootstrap.bundle.js bootstrap.bundle.min.js photo-20240101.jpg
 	IMG_20240101.jpg logo-20240608.png report.20240131.csv data.12345678.json apple-touch-icon.png safari-pinned-tab.svg
 	mstile-150x150.png android-chrome-192x192.png favicon-32x32.png main-carousel.js live-dashboard.js sw-registration.js
@@ -187,7 +187,7 @@ func TestContradicts(t *testing.T) {
 	}
 }
 
-// Whatever is proved ceases to be when a byte changes.
+// FuzzProveName checks that a proved name is not proved after a byte of the content changed.
 func FuzzProveName(f *testing.F) {
 	f.Add("styles.b1946ac92492.css", []byte("hello\n"))
 	f.Add("index-5891b5b5.css", []byte("hello\n"))
@@ -198,7 +198,7 @@ func FuzzProveName(f *testing.F) {
 		changed := append([]byte(nil), content...)
 		changed[0] ^= 1
 		if proof, ok := Of(changed).ProveName(name); ok {
-			t.Errorf("%q is proved of other bytes: %v", name, proof)
+			t.Errorf("%q is proved for changed content: %v", name, proof)
 		}
 	})
 }

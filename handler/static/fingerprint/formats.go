@@ -3,67 +3,62 @@ package fingerprint
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 )
 
-// format is how a tool writes its manifest.
+// format is the manifest format of a tool.
 type format struct {
-	kind   string
-	named  func(base string) bool
-	placed placement
-	// read fills the manifest, or returns ErrNoManifest where the shape is another. The content is what shape was
-	// decoded from.
+	kind    string
+	hasName func(base string) bool
+	base    base
+	// read fills the manifest from shape, the top-level object of content. It returns ErrNoManifest if the shape does not match.
 	read func(m *Manifest, shape map[string]json.RawMessage, content []byte) error
-	// denies reports bytes that the version which this tool gave them is provably not of; nil where that cannot be
-	// told. The output is listed, and its name not proved.
-	denies func(name, version string, content *Content) bool
-	// namesSources is a tool whose versions are of what went into a file: only one that is proved is of its bytes.
-	namesSources bool
+	// contradicts reports whether the version of a listed output is certainly one of other content. It is called if the name is
+	// not proved. Nil: the format cannot decide.
+	contradicts func(name, version string, content *Content) bool
+	// hashesSources is true if the versions are digests of the sources. Then a version that is not proved is no evidence.
+	hashesSources bool
 }
 
-// placement is what the paths in a manifest are relative to.
-type placement int
+// base is the directory that the paths in a manifest are relative to.
+type base int
 
 const (
-	fromBase  placement = iota // the directory of the manifest
-	fromRoot                   // the same, with a leading slash
-	byEnd                      // a URL prefix or a directory of the build: the end of the path is what counts
-	fromWhole                  // the root of the tree, wherever the manifest is
+	manifestBase     base = iota // the directory of the manifest
+	manifestBaseRoot             // the same, but paths have a leading slash
+	anyBase                      // a URL prefix or a directory of the build, so only the end of a path counts
+	treeBase                     // the root of the tree
 )
 
-// formats are tried in this order: the last of those that are named manifest.json is the least particular.
+// formats are tried in this order. Of the formats named manifest.json, the last one has the most general shape.
 var formats = []format{
-	{kind: "django", named: named("staticfiles.json"), read: readDjango, denies: deniedDjango},
-	{kind: "vite", named: named("manifest.json"), read: readVite, denies: deniedVite},
-	{kind: "plain", named: named("manifest.json"), read: readPlain, denies: deniedPlain},
-	{kind: "propshaft", named: named(".manifest.json"), read: readPropshaft},
-	{kind: "sprockets", named: matching(`^\.sprockets-manifest-[0-9a-f]{32}\.json$`), read: readSprockets},
-	{kind: "phoenix", named: named("cache_manifest.json"), read: readPhoenix, denies: deniedPhoenix, namesSources: true},
-	{kind: "aspnet", named: matching(`\.staticwebassets\.endpoints\.json$`), placed: fromWhole, read: readEndpoints},
-	{kind: "webpack-stats", named: named("webpack-stats.json"), placed: byEnd, read: readBundleTracker},
-	{kind: "esbuild", named: named("meta.json", "metafile.json", "esbuild-meta.json"), placed: byEnd, read: readMetafile},
-	{kind: "create-react-app", named: named("asset-manifest.json"), placed: byEnd, read: readAssetManifest},
-	{kind: "react-router", named: matching(routerManifest), placed: byEnd, read: readRouter},
-	{kind: "mix", named: named("mix-manifest.json"), placed: fromRoot, read: readMix, denies: deniedMix},
-	{kind: "webpack", named: named("manifest.json", "parcel-manifest.json"), placed: byEnd, read: readPairs},
+	{kind: "django", hasName: named("staticfiles.json"), read: readDjango, contradicts: contradictsDjango},
+	{kind: "vite", hasName: named("manifest.json"), read: readVite, contradicts: contradictsVite},
+	{kind: "plain", hasName: named("manifest.json"), read: readPlain, contradicts: contradictsPlain},
+	{kind: "propshaft", hasName: named(".manifest.json"), read: readPropshaft},
+	{kind: "sprockets", hasName: matching(`^\.sprockets-manifest-[0-9a-f]{32}\.json$`), read: readSprockets},
+	{kind: "phoenix", hasName: named("cache_manifest.json"), read: readPhoenix, contradicts: contradictsPhoenix, hashesSources: true},
+	{kind: "aspnet", hasName: matching(`\.staticwebassets\.endpoints\.json$`), base: treeBase, read: readEndpoints},
+	{kind: "webpack-stats", hasName: named("webpack-stats.json"), base: anyBase, read: readBundleTracker},
+	{kind: "esbuild", hasName: named("meta.json", "metafile.json", "esbuild-meta.json"), base: anyBase, read: readMetafile},
+	{kind: "create-react-app", hasName: named("asset-manifest.json"), base: anyBase, read: readAssetManifest},
+	{kind: "react-router", hasName: matching(routerManifest), base: anyBase, read: readRouter},
+	{kind: "mix", hasName: named("mix-manifest.json"), base: manifestBaseRoot, read: readMix, contradicts: contradictsMix},
+	{kind: "webpack", hasName: named("manifest.json", "parcel-manifest.json"), base: anyBase, read: readPairs},
 }
 
+// named returns a function that reports whether a name is one of names.
 func named(names ...string) func(string) bool {
-	return func(base string) bool {
-		for _, name := range names {
-			if base == name {
-				return true
-			}
-		}
-		return false
-	}
+	return func(base string) bool { return slices.Contains(names, base) }
 }
 
+// matching returns a function that reports whether a name matches a pattern.
 func matching(pattern string) func(string) bool {
 	return regexp.MustCompile(pattern).MatchString
 }
 
-// decode reads a value of the shape, and takes any other type for another kind of file.
+// decode decodes a value. It returns ErrNoManifest if the value is missing or of another type.
 func decode[T any](raw json.RawMessage) (value T, err error) {
 	if raw == nil || json.Unmarshal(raw, &value) != nil {
 		return value, ErrNoManifest
@@ -71,7 +66,7 @@ func decode[T any](raw json.RawMessage) (value T, err error) {
 	return value, nil
 }
 
-// pairs reads an object of strings, and nothing else.
+// pairs decodes an object whose values are all strings.
 func pairs(shape map[string]json.RawMessage) (map[string]string, error) {
 	read := make(map[string]string, len(shape))
 	for key, raw := range shape {
@@ -90,7 +85,7 @@ func pairs(shape map[string]json.RawMessage) (map[string]string, error) {
 	return read, nil
 }
 
-// isAsset reports what bundlers copy and never write anew.
+// isAsset reports whether bundlers copy a file without rewriting it.
 func isAsset(name string) bool {
 	for _, ext := range []string{".js", ".mjs", ".cjs", ".css", ".html", ".json", ".map", ".ts"} {
 		if strings.HasSuffix(name, ext) {

@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// readVite reads Vite 2 to 8: a record a source, with the files that it became. Vite 8 lists the bundles of workers
-// among the assets of the script that starts them, earlier ones nowhere.
+// readVite reads a manifest of Vite 2 to 8. It has a record for each source, with the outputs of the source. Vite 8 lists the bundle of
+// a worker among the assets of the script that starts the worker. Earlier versions do not list these bundles.
 func readVite(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	if len(shape) == 0 {
 		return ErrNoManifest
 	}
-	files := make(map[string][]string)  // the names of what has a record of its own
-	others := make(map[string][]string) // and of what is listed beside
+	files := make(map[string][]string)  // the possible names of outputs that have a record
+	others := make(map[string][]string) // the possible names of other outputs
 	sources := make(map[string]string)
 	for key, raw := range shape {
 		chunk, err := decode[struct {
@@ -30,7 +30,7 @@ func readVite(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 			return ErrNoManifest
 		}
 		if strings.HasPrefix(key, "_") {
-			key = "" // without a source it is made from the name of the output, version and all
+			key = "" // the record has no source, and its key is made from the name of the output
 		}
 		names := slices.DeleteFunc([]string{chunk.Name, chunk.Source, key}, func(name string) bool { return name == "" })
 		files[chunk.File] = append(files[chunk.File], names...)
@@ -49,13 +49,13 @@ func readVite(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	return nil
 }
 
-// deniedVite: what Vite copies is named by its bytes.
-func deniedVite(name, _ string, _ *Content) bool {
+// contradictsVite reports whether an asset has a token. Vite names copied assets by their content, and the token was not proved.
+func contradictsVite(name, _ string, _ *Content) bool {
 	token, ok := lastToken(name, 8)
 	return ok && isAsset(name) && looksLikeDigest(token)
 }
 
-// lastToken is what stands before the extension, if it is so long.
+// lastToken returns the token of a length before the extension.
 func lastToken(name string, length int) (string, bool) {
 	stem := strings.TrimSuffix(path.Base(name), path.Ext(name))
 	if len(stem) < length {
@@ -64,7 +64,7 @@ func lastToken(name string, length int) (string, bool) {
 	return stem[len(stem)-length:], len(stem) == length || strings.IndexByte("-._", stem[len(stem)-length-1]) >= 0
 }
 
-// readPairs reads webpack-manifest-plugin and those that write like it: a source, and a URL.
+// readPairs reads the manifest of webpack-manifest-plugin and of compatible tools. It maps sources to URLs.
 func readPairs(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	files, err := pairs(shape)
 	if err != nil {
@@ -79,7 +79,7 @@ func readPairs(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	return nil
 }
 
-// readAssetManifest reads Create React App.
+// readAssetManifest reads the manifest of Create React App.
 func readAssetManifest(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	files, err := decode[map[string]json.RawMessage](shape["files"])
 	if err != nil {
@@ -88,7 +88,8 @@ func readAssetManifest(m *Manifest, shape map[string]json.RawMessage, _ []byte) 
 	return readPairs(m, files, nil)
 }
 
-// readBundleTracker reads webpack-bundle-tracker. While it compiles, and after a failure, the list is of no use.
+// readBundleTracker reads the manifest of webpack-bundle-tracker. During a build and after a failure the list is incomplete, so it is
+// ignored.
 func readBundleTracker(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	status, err := decode[string](shape["status"])
 	chunks, other := decode[map[string][]trackedFile](shape["chunks"])
@@ -104,7 +105,7 @@ func readBundleTracker(m *Manifest, shape map[string]json.RawMessage, _ []byte) 
 			names[file.Name] = append(names[file.Name], chunk)
 		}
 	}
-	assets := make(map[string]trackedFile) // which releases before 1.0 do not write
+	assets := make(map[string]trackedFile) // releases before 1.0 write no assets
 	if shape["assets"] != nil {
 		if assets, err = decode[map[string]trackedFile](shape["assets"]); err != nil {
 			return err
@@ -121,13 +122,13 @@ func readBundleTracker(m *Manifest, shape map[string]json.RawMessage, _ []byte) 
 	return nil
 }
 
-// trackedFile is what the tracker says of an output: its name alone, or more.
+// trackedFile is the entry of an output: a name, or an object.
 type trackedFile struct {
 	Name   string `json:"name"`
 	Source string `json:"sourceFilename"`
 }
 
-// UnmarshalJSON takes both.
+// UnmarshalJSON decodes both forms.
 func (f *trackedFile) UnmarshalJSON(written []byte) error {
 	if len(written) > 0 && written[0] == '"' {
 		return json.Unmarshal(written, &f.Name)
@@ -136,7 +137,7 @@ func (f *trackedFile) UnmarshalJSON(written []byte) error {
 	return json.Unmarshal(written, (*object)(f))
 }
 
-// readMetafile reads esbuild. An output of one source that is no entry point is a file that was copied.
+// readMetafile reads the metafile of esbuild. An output with one input that is no entry point is a copied file.
 func readMetafile(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	outputs, err := decode[map[string]struct {
 		Bytes      int64                      `json:"bytes"`
@@ -157,11 +158,10 @@ func readMetafile(m *Manifest, shape map[string]json.RawMessage, _ []byte) error
 	return nil
 }
 
-// routerManifest is what React Router and Remix name the script in which they tell the browser what each route needs.
+// routerManifest matches the script in which React Router and Remix list the files of each route.
 const routerManifest = `^manifest-[0-9a-f]{8}\.js$`
 
-// readRouter reads React Router and Remix, as built with Vite. What only a script imports late is not listed, nor are
-// workers.
+// readRouter reads the manifest of React Router and Remix, as built with Vite. It does not list workers and dynamic imports.
 func readRouter(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	type part struct {
 		ID, Module   string
@@ -177,22 +177,22 @@ func readRouter(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	}
 	for _, part := range append(slices.Collect(maps.Values(routes)), entry) {
 		for _, output := range slices.Concat([]string{part.Module}, part.Imports, part.CSS) {
-			m.addRouted(output, part.ID)
+			m.addRouteFile(output, part.ID)
 		}
 	}
 	return nil
 }
 
-// addRouted takes a URL. That of a stylesheet has an empty fragment.
-func (m *Manifest) addRouted(url, route string) {
+// addRouteFile adds the URL of a file that a route needs. The URLs of stylesheets have an empty fragment.
+func (m *Manifest) addRouteFile(url, route string) {
 	if url == "" {
 		return
 	}
 	m.add(strings.TrimSuffix(url, "#"), Output{}, path.Base(route))
 }
 
-// assigned is the value in a script that is nothing but window.name=value; and the content itself otherwise.
-func assigned(content []byte) []byte {
+// assignedValue returns the value of a script of the form window.name=value. It returns other content unchanged.
+func assignedValue(content []byte) []byte {
 	rest, ok := bytes.CutPrefix(content, []byte("window.__"))
 	if !ok {
 		return content

@@ -19,7 +19,7 @@ func readDjango(m *Manifest, shape map[string]json.RawMessage, content []byte) e
 		return err
 	}
 	if file.Version != "1.0" && file.Version != "1.1" {
-		return fmt.Errorf("want version 1.0 or 1.1, got %q", file.Version)
+		return fmt.Errorf("unknown version: want 1.0 or 1.1, got %q", file.Version)
 	}
 	m.Hash = file.Hash
 	for logical, output := range file.Paths {
@@ -28,10 +28,9 @@ func readDjango(m *Manifest, shape map[string]json.RawMessage, content []byte) e
 	return nil
 }
 
-func deniedDjango(name, _ string, content *Content) bool { return content.Contradicts(name) }
+func contradictsDjango(name, _ string, content *Content) bool { return content.Contradicts(name) }
 
-// readPlain reads a manifest of Plain: the versioned name of a source, true for what bears a version, false for what
-// does not.
+// readPlain reads a manifest of Plain. It maps sources to versioned names, and each name to true if it holds a version.
 func readPlain(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	versioned := make(map[string]bool)
 	logical := make(map[string]string)
@@ -49,10 +48,10 @@ func readPlain(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	if len(versioned) == 0 {
 		return ErrNoManifest
 	}
-	for output, is := range versioned {
-		switch source, own := logical[output]; {
-		case !is:
-		case own:
+	for output, isVersioned := range versioned {
+		switch source, isOwn := logical[output]; {
+		case !isVersioned:
+		case isOwn:
 			m.addPlain(output, source)
 		default: // the output of another build tool
 			m.add(output, Output{})
@@ -61,9 +60,9 @@ func readPlain(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	return nil
 }
 
-// addPlain takes a name with Plain's seven digits, which are too few for any other tool.
+// addPlain adds an output with Plain's token of seven digits. For other tools, seven digits are too few.
 func (m *Manifest) addPlain(output, source string) {
-	p, ok := m.local(output)
+	p, ok := m.localPath(output)
 	if !ok {
 		m.Escapes++
 		return
@@ -73,7 +72,7 @@ func (m *Manifest) addPlain(output, source string) {
 	}
 }
 
-func deniedPlain(name, _ string, content *Content) bool {
+func contradictsPlain(name, _ string, content *Content) bool {
 	token, ok := plainToken(name)
 	return ok && !strings.HasPrefix(content.sum(md5Hex)[0], token)
 }
@@ -96,8 +95,8 @@ func readPropshaft(m *Manifest, shape map[string]json.RawMessage, _ []byte) erro
 	return nil
 }
 
-// readSprockets takes the older files too that the manifest still lists. The digest in the name is the one that is listed,
-// or, from Sprockets 4 on, one of that and of config.assets.version: then the integrity says of which bytes it is.
+// readSprockets also adds older files that the manifest still lists. The name holds the listed digest. Since Sprockets 4 it holds a
+// digest of the listed one and of config.assets.version; then the integrity identifies the content.
 func readSprockets(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	files, err := decode[map[string]struct {
 		Logical   string `json:"logical_path"`
@@ -115,15 +114,15 @@ func readSprockets(m *Manifest, shape map[string]json.RawMessage, _ []byte) erro
 	return nil
 }
 
-// readPhoenix takes the older files too that the manifest still lists. The digest is that of the source: where a
-// stylesheet was rewritten afterwards, its name stays the same when only an image that it names has changed.
+// readPhoenix also adds older files that the manifest still lists. The digest is that of the source. A stylesheet is rewritten
+// afterwards, so its content changes with an image that it names while its own name stays the same.
 func readPhoenix(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	version, err := decode[int](shape["version"])
 	if err != nil || shape["latest"] == nil {
 		return ErrNoManifest
 	}
 	if version != 1 {
-		return fmt.Errorf("want version 1, got %d", version)
+		return fmt.Errorf("unknown version: want 1, got %d", version)
 	}
 	digests, err := decode[map[string]struct {
 		Logical string `json:"logical_path"`
@@ -145,11 +144,11 @@ func readPhoenix(m *Manifest, shape map[string]json.RawMessage, _ []byte) error 
 	return nil
 }
 
-// deniedPhoenix: bytes of which neither the name nor the SHA-512 tells are not what Phoenix wrote.
-func deniedPhoenix(string, string, *Content) bool { return true }
+// contradictsPhoenix is always true: Phoenix lists a digest of each output, and neither the name nor the SHA-512 matched.
+func contradictsPhoenix(string, string, *Content) bool { return true }
 
-// readEndpoints reads ASP.NET's list of what answers which route. A route that is not the name of a file is the
-// application's affair.
+// readEndpoints reads ASP.NET's list of routes. Routes that differ from the name of their file are left out, since the application
+// serves these.
 func readEndpoints(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	type pair struct{ Name, Value string }
 	endpoints, err := decode[[]struct {
@@ -179,7 +178,7 @@ func readEndpoints(m *Manifest, shape map[string]json.RawMessage, _ []byte) erro
 	return nil
 }
 
-// readMix reads Laravel Mix, which puts the version into the query.
+// readMix reads a manifest of Laravel Mix, which puts the version into the query.
 func readMix(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	files, err := pairs(shape)
 	if err != nil {
@@ -191,7 +190,7 @@ func readMix(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	return nil
 }
 
-func deniedMix(_, version string, content *Content) bool {
+func contradictsMix(_, version string, content *Content) bool {
 	if version == "" {
 		return false
 	}

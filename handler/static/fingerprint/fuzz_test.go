@@ -11,8 +11,7 @@ import (
 	"testing"
 )
 
-// checkManifest holds whatever is read against what must be true of it: no path leaves the directory, and none is
-// without a version.
+// checkManifest checks that no path of a manifest leaves its directory, and that each output has a version.
 func checkManifest(t *testing.T, name, kind string, content []byte) {
 	t.Helper()
 	m, err := ReadManifest(name, content)
@@ -23,7 +22,7 @@ func checkManifest(t *testing.T, name, kind string, content []byte) {
 		return
 	}
 	if kind != "" && m.Kind != kind {
-		return // another tool writes a file of this name too
+		return // the content is a manifest of another tool
 	}
 	files := make(tree)
 	for _, output := range append(slices.Collect(maps.Keys(m.Outputs)), slices.Collect(maps.Keys(m.Versions))...) {
@@ -32,9 +31,9 @@ func checkManifest(t *testing.T, name, kind string, content []byte) {
 		}
 		files[output] = entry{"hello\n", built}
 	}
-	for output, said := range m.Outputs {
+	for output, entry := range m.Outputs {
 		if isDerived(output) || !slices.ContainsFunc(slices.Collect(nameTokens(output)), looksLikeDigest) && m.Kind != "plain" {
-			t.Errorf("an output without a version: %q of %q", output, said.Logical)
+			t.Errorf("output without a version: %q of %q", output, entry.Logical)
 		}
 	}
 	survey := NewSurvey(files, []ManifestFile{{Manifest: m, Path: "deep/" + name, Written: built}})
@@ -53,7 +52,7 @@ func checkManifest(t *testing.T, name, kind string, content []byte) {
 func fuzzManifest(f *testing.F, name, kind string, seeds ...string) {
 	for _, seed := range seeds {
 		if m, err := ReadManifest(name, []byte(seed)); err != nil || m.Kind != kind {
-			f.Fatalf("%s is no %s manifest: %v", seed, kind, err)
+			f.Fatalf("%s is not a %s manifest: %v", seed, kind, err)
 		}
 		f.Add([]byte(seed))
 	}
@@ -64,7 +63,7 @@ func fuzzManifest(f *testing.F, name, kind string, seeds ...string) {
 	f.Fuzz(func(t *testing.T, content []byte) { checkManifest(t, name, kind, content) })
 }
 
-// corpusManifests are those that the tool of this kind wrote in the corpus.
+// corpusManifests returns the manifests of a kind in the corpus.
 func corpusManifests(t testing.TB, kind string) (contents [][]byte) {
 	t.Helper()
 	err := fs.WalkDir(os.DirFS("testdata"), ".", func(p string, d fs.DirEntry, err error) error {
@@ -83,7 +82,7 @@ func corpusManifests(t testing.TB, kind string) (contents [][]byte) {
 	return contents
 }
 
-// FuzzReadManifest has the name vary too.
+// FuzzReadManifest varies the name too.
 func FuzzReadManifest(f *testing.F) {
 	f.Add("staticfiles.json", []byte(`{"paths":{"a.css":"a.27e20196a850.css"},"version":"1.1"}`))
 	f.Add("a/.vite/manifest.json", []byte(`{"a.js":{"file":"assets/a-DdCDtH1A.js","css":["../x"]}}`))

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// unversioned are names that a build without hashes gives its outputs: none of them is a version.
+// unversioned are output names of builds without hashes. None holds a version.
 var unversioned = strings.Fields(`PDFViewer.css ReactDOM.js OAuth2Login.css JSONEditor.js JSONEdit.css i18n-messages.css i18n-app.css
 	a11y-styles.css mp4player.css base64url.js web3modal.css h264decoder.wasm app-es2015.js x-es2015.css HTMLRenderer.js
 	FAQPages.js WebGL2Renderer.js sha256-worker.js x86_64-loader.wasm oauth2-callback.css UIKitCSS.css s3uploader.js
@@ -17,7 +17,7 @@ var unversioned = strings.Fields(`PDFViewer.css ReactDOM.js OAuth2Login.css JSON
 	toBase64.js isRegExp.js ToUint32.js I18nPlugin.js html4css1.css f16round.js toObjMap.js vcsGitAdHoc.js getAppIdAndApiKey.js
 	base64js.min.js cmpUint8Array3.js _baseIsNaN.js cafe2024.css face2face.js photo-20240101.jpg logo-1200x800.png`)
 
-// A build may have a manifest and no hashes: somebody else hashes its files, or nobody does.
+// A build may write a manifest and unversioned names.
 func TestUnversionedOutputs(t *testing.T) {
 	t.Parallel()
 	for _, name := range append(unversioned, lookalikes...) {
@@ -40,7 +40,7 @@ func TestUnversionedOutputs(t *testing.T) {
 			"App.staticwebassets.endpoints.json":     `{"Endpoints":[]}`,
 			"hashed/webpack-stats.json":              `{"status":"done","chunks":{"main":[]},"assets":{"main-0828904584990b611fb8.js":{},%q:{}}}`,
 			"hashed/.vite/manifest.json":             `{"src/main.ts":{"file":"main-DdCDtH1A.js","src":"src/main.ts","name":"main","css":[%q]}}`,
-			"hashed/elsewhere/esbuild-meta.json":     `{"inputs":{},"outputs":{"main-XH4UFCAH.js":{"bytes":1,"entryPoint":"main.js"},%q:{"bytes":1,"inputs":{}}}}`,
+			"hashed/below/esbuild-meta.json":         `{"inputs":{},"outputs":{"main-XH4UFCAH.js":{"bytes":1,"entryPoint":"main.js"},%q:{"bytes":1,"inputs":{}}}}`,
 			"hashed/deeper/more/asset-manifest.json": `{"files":{"main.js":"/main.43ec809e.js","x.js":%q}}`,
 		} {
 			content := manifest
@@ -49,10 +49,10 @@ func TestUnversionedOutputs(t *testing.T) {
 			}
 			m, err := ReadManifest(kind, []byte(content))
 			if err != nil {
-				continue // one without a version anywhere is none
+				continue // a file without versions is no manifest
 			}
 			if _, listed := m.Outputs[name]; listed {
-				t.Errorf("%s vouches for %s", kind, name)
+				t.Errorf("%s lists %s as a versioned output", kind, name)
 			}
 		}
 	}
@@ -63,13 +63,13 @@ func quoted(text string) string {
 	return string(written)
 }
 
-// A version that several files share is that of the build.
-func TestBuildIdentifiersAreNoVersions(t *testing.T) {
+// A token that several files share identifies the build, and is no evidence.
+func TestSharedTokensAreNoEvidence(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, manifest, content, want, why string }{
-		{"a commit", "manifest.json", `{"main.js":"/main.3f2a81bc.js","late.js":"/late.3f2a81bc.js"}`, "", "the same commit is built twice"},
+		{"a commit", "manifest.json", `{"main.js":"/main.3f2a81bc.js","late.js":"/late.3f2a81bc.js"}`, "", "a commit may be built twice"},
 		{"fullhash and contenthash", "manifest.json", `{"main.js":"/main.3f2a81bc.js","late.js":"/late.3f2a81bc.js","x.js":"/x.0a7ff8ec.js"}`, "x.0a7ff8ec.js", ""},
-		{"chunkhash", "manifest.json", `{"main.js":"/main.3f2a81bc.js","main.css":"/main.3f2a81bc.css"}`, "", "a chunk's script and style share it: it could be a commit"},
+		{"chunkhash", "manifest.json", `{"main.js":"/main.3f2a81bc.js","main.css":"/main.3f2a81bc.css"}`, "", "a script and a stylesheet share the token, as they would share a commit"},
 		{"in the query", "manifest.json", `{"main.js":"/main.js?3f2a81bc","late.js":"/late.js?3f2a81bc","x.js":"/x.js?0a7ff8ec"}`, "x.js?0a7ff8ec", ""},
 		{"twice the same file", "manifest.json", `{"main.js":"/main.3f2a81bc.js","again.js":"/main.3f2a81bc.js"}`, "main.3f2a81bc.js", ""},
 		{"Vite", "manifest.json", `{"a.js":{"file":"a-3f2a81bc.js","src":"a.js"},"b.js":{"file":"b-3f2a81bc.js","src":"b.js"},"c.js":{"file":"c-0a7ff8ec.js","src":"c.js"}}`, "c-0a7ff8ec.js", ""},
@@ -97,24 +97,24 @@ func TestBuildIdentifiersAreNoVersions(t *testing.T) {
 		}
 		slices.Sort(listed)
 		if got := strings.Join(listed, " "); got != c.want {
-			t.Errorf("%s vouches for %q, want %q (%s)", c.name, got, c.want, c.why)
+			t.Errorf("%s is evidence for %q, want %q (%s)", c.name, got, c.want, c.why)
 		}
 	}
 }
 
-// What does not stand out by itself is taken where others of its build are named alike.
-func TestOutputsNamedAlike(t *testing.T) {
+// A name that is not distinctive counts as versioned if other outputs of the build have tokens of the same form.
+func TestOutputsOfTheSameForm(t *testing.T) {
 	t.Parallel()
-	const quiet = "assets/style-DmifnJTr.css" // which could be a name
+	const quiet = "assets/style-DmifnJTr.css" // the token could be a word
 	for _, c := range []struct {
 		name, others string
 		want         bool
 	}{
-		{"alone", ``, false},
-		{"beside a name without a version", `"m.js":{"file":"assets/m.js","src":"m.js"},`, false},
-		{"beside one of the same form", `"m.js":{"file":"assets/m-DdCDtH1A.js","src":"m.js"},`, true},
-		{"beside one with another separator", `"m.js":{"file":"assets/m.DdCDtH1A.js","src":"m.js"},`, false},
-		{"beside a longer one", `"m.js":{"file":"assets/m-DdCDtH1AxY.js","src":"m.js"},`, false},
+		{"no other output", ``, false},
+		{"an output without a version", `"m.js":{"file":"assets/m.js","src":"m.js"},`, false},
+		{"an output of the same form", `"m.js":{"file":"assets/m-DdCDtH1A.js","src":"m.js"},`, true},
+		{"an output with another separator", `"m.js":{"file":"assets/m.DdCDtH1A.js","src":"m.js"},`, false},
+		{"an output with a longer token", `"m.js":{"file":"assets/m-DdCDtH1AxY.js","src":"m.js"},`, false},
 	} {
 		m, err := ReadManifest("manifest.json", []byte(`{`+c.others+
 			`"o.js":{"file":"o.js","src":"o.js","name":"my-JSONEdit","css":["`+quiet+`","other-carousel.css","my-JSONEdit.css"]}}`))
@@ -132,8 +132,8 @@ func TestOutputsNamedAlike(t *testing.T) {
 	}
 }
 
-// These versions are not of the bytes, in names and in queries: a date, a time, a commit, a telephone
-// number, an identifier, a release, the digest of other bytes, and a true digest too short, too long, or in capitals.
+// These versions prove nothing, in names and in queries: dates, times, commits, telephone numbers, identifiers, releases, digests of
+// other content, and digests of the content that are too short, too long or in capitals.
 func TestTokensThatAreNoProof(t *testing.T) {
 	t.Parallel()
 	content := Of(hello)
@@ -143,9 +143,9 @@ func TestTokensThatAreNoProof(t *testing.T) {
 		"491701234567", "0be2e45e-9483-4bb2-89d6-29667c238740", "507f1f77bcf86cd799439011", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "V1StGXR8_Z5jdHi6B-myT",
 		"dQw4w9WgXcQ", "3.7.1", "v20240101", "deadbeef", "cafebabe", "00000000", "ffffffff",
 	}
-	for d := range digests {
+	for d := range digestCount {
 		if d == sha384Base64 || d == sha512Base64 {
-			continue // of an integrity attribute, never of a name
+			continue // used in integrity attributes, never in names
 		}
 		for _, sum := range content.sum(d) {
 			tokens = append(tokens, sum[:6], "x"+sum, sum+"0", strings.Repeat("0", 200))
@@ -172,18 +172,18 @@ func TestTokensThatAreNoProof(t *testing.T) {
 	}
 }
 
-// A framework can be told to name its files by their sources alone. Then its directory says nothing.
+// A framework can be configured to name outputs like their sources. Then its directory is no evidence.
 func TestDirectoriesWithoutVersions(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, files string
-		want        Evidence // of the last
+		want        Evidence // for the last file
 	}{
 		{"Astro", "_astro/BlogPost.DdCDtH1A.css _astro/index.e_IwNBSz.css _astro/FAQBlock.B1aXyz12.js", ByDirectory},
-		{"Astro, a quiet hash", "_astro/BlogPost.DdCDtH1A.css _astro/index.e_IwNBSz.css _astro/page.DmifnJTr.css", ByDirectory},
+		{"Astro, a hash that looks like a word", "_astro/BlogPost.DdCDtH1A.css _astro/index.e_IwNBSz.css _astro/page.DmifnJTr.css", ByDirectory},
 		{"Astro without hashes", "_astro/index.css _astro/hoisted.js _astro/logo.svg _astro/CTABlock.css", NoEvidence},
 		{"Nuxt without hashes", "_nuxt/builds/latest.json _nuxt/entry.js _nuxt/ReactDOM.js", NoEvidence},
-		{"Nuxt without hashes, beside others", "_nuxt/builds/latest.json app/DdCDtH1A.js app/e_IwNBSz.js _nuxt/entry.js _nuxt/JSONEdit.js", NoEvidence},
+		{"Nuxt without hashes, and other versioned files", "_nuxt/builds/latest.json app/DdCDtH1A.js app/e_IwNBSz.js _nuxt/entry.js _nuxt/JSONEdit.js", NoEvidence},
 		{"SvelteKit, a numeronym", "_app/version.json _app/immutable/chunks/DdCDtH1A.js _app/immutable/chunks/i18n-app.js", NoEvidence},
 	} {
 		files := make(tree)
@@ -197,13 +197,13 @@ func TestDirectoriesWithoutVersions(t *testing.T) {
 	}
 }
 
-// The documentation says how rarely a token is a digest by chance. A convention more makes it less rare.
+// The package documentation states the probability that a token is a digest by chance. Each new convention raises it.
 func TestFalseProofsAreRare(t *testing.T) {
 	t.Parallel()
-	const withoutItself = 2      // digests more that a script may have which names itself
+	const withoutItself = 2      // additional digests of a script that contains its own name
 	digit := map[digest]float64{ // in bits
 		sha256Base64URL: 6, xxh128Base64URL: 6, xxh64Base32: 5, bunBase32: 5, sha256Base36: 5,
-		xxh3Base64: 44.0 / 8, xxh3Base36: 40.0 / 8, // of a large number, the first digit says less
+		xxh3Base64: 44.0 / 8, xxh3Base36: 40.0 / 8, // the first digit of a large number has fewer bits
 	}
 	for _, c := range []struct {
 		token string

@@ -9,59 +9,59 @@ import (
 	"strings"
 )
 
-// MaxManifest is how large a build manifest may be, in bytes: a hundred thousand files with long names.
+// MaxManifest is the size of the largest build manifest, in bytes: room for a hundred thousand files with long names.
 const MaxManifest = 16 << 20
 
-// maxMembers bounds how many values a manifest may have: small ones take more memory than their text does.
-const maxMembers = 1 << 20
+// maxValues bounds the number of values in a manifest. In memory, small values take more space than their text.
+const maxValues = 1 << 20
 
-// maxPath is how long a path in a manifest may be, in bytes.
+// maxPath is the length of the longest path in a manifest, in bytes.
 const maxPath = 1024
 
-// Manifest is what a build tool says of its own output.
+// Manifest is the list that a build tool writes of its outputs.
 type Manifest struct {
 	// Kind is the tool, one of the names in the table of formats.
 	Kind string
-	// Outputs are the files that carry a version in their name. Paths are relative to the manifest's base, or end
-	// alike: see [Survey].
+	// Outputs are the files with a version in their name. Some formats give paths relative to the manifest's base, others only
+	// the end of the path: see [Survey].
 	Outputs map[string]Output
-	// Versions are the files that carry a version in their query, with that version (Laravel Mix).
+	// Versions are the versions of files that have one in their query (Laravel Mix).
 	Versions map[string]string
-	// Hash identifies the build; only Django 1.1 manifests have one.
+	// Hash identifies the build. Only Django manifests of version 1.1 have a hash.
 	Hash string
-	// Escapes counts the paths that leave the manifest's directory, or cannot be paths, and are not believed.
+	// Escapes counts the entries that were left out because their path leaves the manifest's directory or is invalid.
 	Escapes int
 
 	format  *format
-	reading *reading // nil once it is read
+	reading *reading // nil after the manifest was read
 }
 
-// Output is what a manifest says of one file.
+// Output is the entry of a manifest for one file.
 type Output struct {
-	// Logical is the name that the source has; it may be empty.
+	// Logical is the name of the source, or empty.
 	Logical string
-	// Integrity is a digest of the bytes as in HTML's integrity attribute; it may be empty.
+	// Integrity is a digest of the content in the form of HTML's integrity attribute, or empty.
 	Integrity string
-	// Size is in bytes; 0 is unknown.
+	// Size is the size in bytes, or 0 if unknown.
 	Size int64
 
-	ofBuild bool // its version is that of the whole build
+	sharesToken bool // other outputs have the same version
 }
 
-// ErrNoManifest is a file of a manifest's name that is something else, such as a web application's manifest.json.
+// ErrNoManifest is returned for a file that has the name of a manifest but is none, such as a web application's manifest.json.
 var ErrNoManifest = errors.New("not a build manifest")
 
-// IsManifestName reports whether a path is one under which build tools write manifests.
+// IsManifestName reports whether build tools write manifests under the name of a path.
 func IsManifestName(p string) bool {
 	for i := range formats {
-		if formats[i].named(path.Base(p)) {
+		if formats[i].hasName(path.Base(p)) {
 			return true
 		}
 	}
 	return false
 }
 
-// ManifestBase is the directory to which the paths of a manifest are relative.
+// ManifestBase returns the directory that the paths of a manifest are relative to.
 func ManifestBase(p string) string {
 	dir := path.Dir(p)
 	if path.Base(dir) == ".vite" {
@@ -70,16 +70,16 @@ func ManifestBase(p string) string {
 	return dir
 }
 
-// ReadManifest recognises a manifest by its name and its shape; one that has a name of the operator's choice, by its
-// shape. A path in it that leaves its directory is not taken.
+// ReadManifest reads a manifest. The format is recognized by the name and the shape of the file, or by the shape alone if no tool uses
+// the name. Entries whose path leaves the manifest's directory are left out.
 func ReadManifest(name string, content []byte) (*Manifest, error) {
 	if len(content) > MaxManifest {
-		return nil, fmt.Errorf("want a manifest of at most %d bytes, got %d", MaxManifest, len(content))
+		return nil, fmt.Errorf("manifest too large: want at most %d bytes, got %d", MaxManifest, len(content))
 	}
-	if n := bytes.Count(content, []byte(",")); n > maxMembers {
-		return nil, fmt.Errorf("want a manifest of at most %d values, got %d", maxMembers, n)
+	if n := bytes.Count(content, []byte(",")); n > maxValues {
+		return nil, fmt.Errorf("manifest has too many values: want at most %d, got %d", maxValues, n)
 	}
-	content = assigned(content)
+	content = assignedValue(content)
 	var shape map[string]json.RawMessage
 	if err := json.Unmarshal(content, &shape); err != nil {
 		var other *json.UnmarshalTypeError
@@ -88,10 +88,10 @@ func ReadManifest(name string, content []byte) (*Manifest, error) {
 		}
 		return nil, fmt.Errorf("reading manifest: %w", err)
 	}
-	known := IsManifestName(name)
+	isToolName := IsManifestName(name)
 	for i := range formats {
 		f := &formats[i]
-		if known && !f.named(path.Base(name)) {
+		if isToolName && !f.hasName(path.Base(name)) {
 			continue
 		}
 		m := &Manifest{Kind: f.kind, Outputs: make(map[string]Output), format: f, reading: newReading()}
@@ -102,19 +102,19 @@ func ReadManifest(name string, content []byte) (*Manifest, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading %s manifest: %w", f.kind, err)
 		}
-		m.takeAlike()
-		m.markBuilds()
+		m.addSimilar()
+		m.markShared()
 		m.reading = nil
 		return m, nil
 	}
 	return nil, ErrNoManifest
 }
 
-// add takes an output whose name carries a version, or a URL whose query does. The names are what it would be called
-// without, beside that of its source.
+// add adds an output if its name or its query holds a version. The names, and the name of the source, are those that the output would
+// have without a version.
 func (m *Manifest) add(written string, output Output, names ...string) {
 	p, query, _ := strings.Cut(written, "?")
-	p, ok := m.local(p)
+	p, ok := m.localPath(p)
 	if !ok {
 		m.Escapes++
 		return
@@ -124,7 +124,7 @@ func (m *Manifest) add(written string, output Output, names ...string) {
 	}
 	token, ok := versionToken(p, names...)
 	if ok {
-		m.take(p, token, output)
+		m.addVersioned(p, token, output)
 		return
 	}
 	if _, value, found := strings.Cut(query, "="); found {
@@ -137,23 +137,24 @@ func (m *Manifest) add(written string, output Output, names ...string) {
 			m.Versions = make(map[string]string)
 		}
 		m.Versions[p] = query
-		m.reading.note(query, p)
+		m.reading.record(query, p)
 	case !isRelated(p, names):
 		m.reading.undecided = append(m.reading.undecided, undecided{p, output})
 	}
 }
 
-// take believes that the name of an output carries this token as its version.
-func (m *Manifest) take(p, token string, output Output) {
-	m.reading.note(token, p)
+// addVersioned adds an output whose name holds the token as its version.
+func (m *Manifest) addVersioned(p, token string, output Output) {
+	m.reading.record(token, p)
 	if known, listed := m.Outputs[p]; !listed || known.Logical == "" {
 		m.Outputs[p] = output
 	}
 }
 
-// local makes a path of what a manifest wrote. Where it wrote URLs, or paths from elsewhere, the end of it is the path.
-func (m *Manifest) local(written string) (string, bool) {
-	if m.format.placed == byEnd {
+// localPath converts an entry of a manifest to a path. If the format writes URLs, the host is removed. It returns false if the path
+// leaves the directory or is invalid.
+func (m *Manifest) localPath(written string) (string, bool) {
+	if m.format.base == anyBase {
 		if _, after, found := strings.Cut(written, "://"); found {
 			_, written, _ = strings.Cut(after, "/")
 		}
@@ -161,7 +162,7 @@ func (m *Manifest) local(written string) (string, bool) {
 			_, written, _ = strings.Cut(written, "/")
 		}
 	}
-	if m.format.placed != fromBase {
+	if m.format.base != manifestBase {
 		written = strings.TrimPrefix(written, "/")
 	}
 	return written, isLocal(written)

@@ -6,26 +6,26 @@ import (
 	"strings"
 )
 
-// Proof is a token that is a digest of the bytes. The zero value is none.
+// Proof is a token that is a digest of the content. The zero value is no proof.
 type Proof struct {
 	// Convention names the digest: sha256 (usher, Vite 2 to 4, hashfs, Sprockets, django-compressor, Hugo), sha384 and
 	// sha512 (Hugo), sha256-base64 (Eleventy), sha256-base36 (ASP.NET), md5 (Django, Laravel Mix, Phoenix, gulp-rev,
 	// webassets), md4 and xxhash64 (webpack, and with xxhash64 Rspack and Rsbuild), sha1 (Propshaft), xxhash64-base32
 	// (esbuild), xxhash64-bun (Bun), xxh3 (Rollup, Rolldown, Vite since 5, and Parcel), and xxh128 (Symfony).
 	Convention string
-	// Token is what stands in the URL.
+	// Token is the digest as written in the URL.
 	Token string
 }
 
-// conventions are the ways in which tools write a digest, the cheap ones first. A token is the beginning of the digest;
-// the least length is what makes it a proof, the largest is the whole. Of the usual length a token is tried first: the
-// digests that it spares are slower than reading the file.
+// conventions are the ways in which tools write a digest, the cheapest first. A token is a prefix of the digest. A token shorter than
+// least is no proof; the whole digest has the length most. Conventions whose usual length matches are tried first, since the other
+// digests are slower than reading the file.
 var conventions = []struct {
 	name        string
 	digest      digest
 	shape       func(token string) bool
 	least, most int
-	usual       int // 0: none
+	usual       int // 0: no usual length
 }{
 	{"sha256", sha256Hex, isHex, minHex, 64, 64},
 	{"sha256", sprocketsHex, isHex, 64, 64, 64},
@@ -52,7 +52,7 @@ const (
 	maxToken = 128
 )
 
-// ProveToken holds a version that stands in a query against the bytes.
+// ProveToken compares a version in a query with the digests of the content.
 func (c *Content) ProveToken(token string) (Proof, bool) {
 	if proof, ok := c.proveToken(token, true); ok {
 		return proof, true
@@ -60,7 +60,7 @@ func (c *Content) ProveToken(token string) (Proof, bool) {
 	return c.proveToken(token, false)
 }
 
-// proveToken tries the conventions whose tokens are usually so long, or the others.
+// proveToken tries the conventions whose usual length is that of the token, or the other conventions.
 func (c *Content) proveToken(token string, usual bool) (Proof, bool) {
 	for i := range conventions {
 		convention := &conventions[i]
@@ -77,8 +77,8 @@ func (c *Content) proveToken(token string, usual bool) (Proof, bool) {
 	return Proof{}, false
 }
 
-// ProveName looks for a digest of the bytes where build tools put it into a file's name: before the extension, behind
-// a dot, a hyphen or an underscore, or in place of the name.
+// ProveName looks for a digest of the content in a file name. Build tools put it before the extension, after a dot, a hyphen or an
+// underscore, or use it as the whole name.
 func (c *Content) ProveName(name string) (Proof, bool) {
 	for token := range nameTokens(name) {
 		if proof, ok := c.ProveToken(token); ok {
@@ -91,8 +91,8 @@ func (c *Content) ProveName(name string) (Proof, bool) {
 	return Proof{}, false
 }
 
-// proveWithoutItself is for webpack, where a script names its source map and so itself: the digest is of the bytes
-// without that name.
+// proveWithoutItself proves a name of webpack. A webpack script with a source map contains its own name, and its digest is that of
+// the content without the token.
 func (c *Content) proveWithoutItself(token string) (Proof, bool) {
 	if len(token) < minHex || !isHex(token) || !bytes.Contains(c.bytes, []byte(token)) {
 		return Proof{}, false
@@ -108,8 +108,8 @@ func (c *Content) proveWithoutItself(token string) (Proof, bool) {
 	}
 }
 
-// Contradicts reports a name in Django's form (name.<12 hex>.ext) whose digest is that of other bytes: half an upload,
-// or a file that was edited in place. It says something only of names that a Django manifest lists.
+// Contradicts reports whether a name in Django's form (name.<12 hex>.ext) holds the digest of other content: the upload is partial,
+// or the file was edited in place. The result is meaningful only for names that a Django manifest lists.
 func (c *Content) Contradicts(name string) bool {
 	token, ok := djangoToken(name)
 	if !ok {

@@ -5,39 +5,39 @@ import (
 	"strings"
 )
 
-// reading is what a manifest is known to say as a whole while it is read.
+// reading is the state while a manifest is read. It holds the facts that need all entries of the manifest.
 type reading struct {
 	tokens    map[string]string // by output
-	bearer    map[string]string // by token: an output
-	shared    map[string]bool   // by token: borne by several outputs
-	forms     map[form]bool     // in which this build writes its tokens
+	outputs   map[string]string // by token: one of its outputs
+	shared    map[string]bool   // the tokens of several outputs
+	forms     map[form]bool     // the forms of the tokens of this build
 	undecided []undecided
 }
 
-// undecided is an output whose name may carry a version, or may be a name.
+// undecided is an output whose name may or may not contain a version.
 type undecided struct {
 	path   string
 	output Output
 }
 
-// form is where a build puts its tokens, and how long they are: one build names its files alike.
+// form is the position and the length of a token in a name. All names of one build have the same few forms.
 type form struct {
-	separator byte // before the token; 0: the name begins with it
+	separator byte // before the token; 0: the token begins the name
 	length    int
 }
 
 func newReading() *reading {
 	return &reading{
-		tokens: make(map[string]string), bearer: make(map[string]string), shared: make(map[string]bool), forms: make(map[form]bool),
+		tokens: make(map[string]string), outputs: make(map[string]string), shared: make(map[string]bool), forms: make(map[form]bool),
 	}
 }
 
-// note remembers which output a token stands for, and its form.
-func (r *reading) note(token, output string) {
-	if other, known := r.bearer[token]; known && other != output {
+// record records the token of an output, and the form of the token.
+func (r *reading) record(token, output string) {
+	if other, known := r.outputs[token]; known && other != output {
 		r.shared[token] = true
 	}
-	r.bearer[token], r.tokens[output] = output, token
+	r.outputs[token], r.tokens[output] = output, token
 	base := path.Base(output)
 	switch at := strings.LastIndex(base, token); {
 	case at == 0:
@@ -47,7 +47,7 @@ func (r *reading) note(token, output string) {
 	}
 }
 
-// tokenOf is what ends the name before the extension, in this form.
+// tokenOf returns the token of this form before the extension of an output.
 func (f form) tokenOf(output string) (string, bool) {
 	stem := strings.TrimSuffix(path.Base(output), path.Ext(output))
 	at := len(stem) - f.length
@@ -57,11 +57,11 @@ func (f form) tokenOf(output string) (string, bool) {
 	return stem[at:], true
 }
 
-// maxForms is in how many forms one build may write its tokens. A manifest with more is no help with what is undecided.
+// maxForms bounds the forms of one build. Undecided outputs of a manifest with more forms are left out.
 const maxForms = 16
 
-// takeAlike takes what was undecided where its name ends as others of the build do that carry a version.
-func (m *Manifest) takeAlike() {
+// addSimilar adds undecided outputs whose names have a token in the form of the build's other tokens.
+func (m *Manifest) addSimilar() {
 	forms := m.reading.forms
 	if len(forms) > maxForms {
 		return
@@ -69,25 +69,25 @@ func (m *Manifest) takeAlike() {
 	for _, u := range m.reading.undecided {
 		for f := range forms {
 			if token, ok := f.tokenOf(u.path); ok && looksLikeDigest(token) {
-				m.take(u.path, token, u.output)
+				m.addVersioned(u.path, token, u.output)
 			}
 		}
 	}
 }
 
-// markBuilds marks the outputs whose token is that of others as well. It is the build's, such as a commit or webpack's
-// fullhash: when it is built anew, the bytes change under it. A chunkhash, which a script and its style share, looks the
-// same. A version in the query is taken back, unless the bytes can tell.
-func (m *Manifest) markBuilds() {
+// markShared marks the outputs that share a token. The token identifies the build, as a commit or webpack's fullhash does: a rebuild
+// may change the content without changing the token. A chunkhash, shared by a script and its stylesheet, looks the same. Versions in
+// queries are removed, unless the format can compare them with the content.
+func (m *Manifest) markShared() {
 	for path, token := range m.reading.tokens {
 		if !m.reading.shared[token] {
 			continue
 		}
 		if output, listed := m.Outputs[path]; listed {
-			output.ofBuild = true
+			output.sharesToken = true
 			m.Outputs[path] = output
 		}
-		if m.format.denies == nil {
+		if m.format.contradicts == nil {
 			delete(m.Versions, path)
 		}
 	}

@@ -10,28 +10,28 @@ import (
 	"time"
 )
 
-// Survey is what the manifests of a tree, and the marks of frameworks in it, say about its files. It is immutable.
+// Survey is the evidence about the files of a tree: its manifests, and the directories of frameworks. It is immutable.
 type Survey struct {
-	manifests   []placedManifest
-	listed      map[string][]*placedManifest // by the paths that they list, in the order of manifests
-	directories map[string]directory         // by path
+	manifests   []locatedManifest
+	listed      map[string][]*locatedManifest // by the paths that they list, in the order of manifests
+	directories map[string]directory          // by path
 }
 
 // Tree is a directory of files. Paths are relative to its root, with slashes.
 type Tree interface {
 	Has(path string) bool
-	// Files yields every path, and when the file was written.
+	// Files yields the path and the modification time of each file.
 	Files() iter.Seq2[string, time.Time]
 }
 
-// ManifestFile is a manifest, where it stands in the tree (or outside, by a path that begins with a slash or with ..),
-// and when it was written.
+// ManifestFile is a manifest with its path and modification time. The path of a manifest outside the tree begins with a slash or
+// with two dots.
 type ManifestFile struct {
 	*Manifest
 	Path    string
 	Written time.Time
-	// Named reports a manifest that the operator named. Any other speaks only for files below its own directory: it may be an
-	// upload.
+	// Named is true if the operator named the manifest. Other manifests are evidence only for files below their own directory,
+	// since they may be uploads.
 	Named bool
 }
 
@@ -40,15 +40,15 @@ type File struct {
 	Path    string
 	Size    int64
 	Written time.Time
-	// Proof is what ProveName said of the path.
+	// Proof is the result of ProveName for the path.
 	Proof Proof
-	// Content may be nil where the bytes are not at hand: then nothing can be held against a manifest but its age.
+	// Content is nil if the content is not in memory. Then only the age of a manifest can contradict the manifest.
 	Content *Content
-	// ChangedUnder are the manifests, by path, that stayed the same while the bytes were changed.
+	// ChangedUnder are the paths of the manifests that stayed the same while the content changed.
 	ChangedUnder []string
 }
 
-// Evidence is why a name, or a version in the query, may be trusted to be of these bytes.
+// Evidence is the reason why a name, or a version in the query, identifies the content.
 type Evidence string
 
 // The kinds of evidence.
@@ -59,21 +59,21 @@ const (
 	ByDirectory Evidence = "directory"
 )
 
-// Doubt is why something that looked like evidence is none.
+// Doubt is the reason why apparent evidence does not count.
 type Doubt string
 
 // The doubts.
 const (
 	NoDoubt Doubt = ""
-	// ManifestOlder: the file was written after the manifest, which can know nothing of it.
+	// ManifestOlder: the file was written after the manifest.
 	ManifestOlder Doubt = "manifest_older"
-	// ChangedUnderManifest: the file was written after the manifest, as was seen, whatever their dates say.
+	// ChangedUnderManifest: the file was seen to change after the manifest, whatever the modification times are.
 	ChangedUnderManifest Doubt = "changed_under_manifest"
-	// OtherBytes: the version is provably of other bytes.
+	// OtherBytes: the version is certainly one of other content.
 	OtherBytes Doubt = "other_bytes"
 )
 
-// Finding is the evidence for one file, or the doubt. Detail says it in a sentence.
+// Finding is the evidence for one file, or the doubt. Detail explains it in a sentence.
 type Finding struct {
 	Evidence Evidence
 	Doubt    Doubt
@@ -82,10 +82,10 @@ type Finding struct {
 
 // NewSurvey compares manifests with a tree. Its work is linear in the size of both.
 func NewSurvey(tree Tree, manifests []ManifestFile) *Survey {
-	s := &Survey{directories: markedDirectories(tree), listed: make(map[string][]*placedManifest)}
+	s := &Survey{directories: markedDirectories(tree), listed: make(map[string][]*locatedManifest)}
 	times := newTimeline(tree)
 	for _, m := range manifests {
-		s.manifests = append(s.manifests, place(m, tree, times))
+		s.manifests = append(s.manifests, locateManifest(m, tree, times))
 	}
 	for i := range s.manifests {
 		m := &s.manifests[i]
@@ -101,7 +101,7 @@ func NewSurvey(tree Tree, manifests []ManifestFile) *Survey {
 	return s
 }
 
-// Judge says what is known of a file's name.
+// Judge returns the evidence for the name of a file.
 func (s *Survey) Judge(f File) Finding {
 	if f.Proof != (Proof{}) {
 		return Finding{Evidence: ByDigest, Detail: "the name holds the file's " + f.Proof.Convention}
@@ -124,14 +124,14 @@ func (s *Survey) Judge(f File) Finding {
 		return doubt
 	}
 	for above := range directoriesAbove(f.Path) {
-		if d, marked := s.directories[above]; marked && d.admits(f.Path) {
+		if d, marked := s.directories[above]; marked && d.isVersioned(f.Path) {
 			return Finding{Evidence: ByDirectory, Detail: d.framework + " keeps versioned files in " + d.path}
 		}
 	}
 	return Finding{}
 }
 
-// ListedBy are the paths of the manifests that speak of the file.
+// ListedBy returns the paths of the manifests that list a file.
 func (s *Survey) ListedBy(path string) []string {
 	var by []string
 	for _, m := range s.listed[path] {
@@ -140,7 +140,7 @@ func (s *Survey) ListedBy(path string) []string {
 	return by
 }
 
-// Versions are what the manifests give the file as versions for its query.
+// Versions returns the versions that manifests give for the query of a file.
 func (s *Survey) Versions(path string) []string {
 	var versions []string
 	for _, m := range s.listed[path] {
@@ -151,33 +151,33 @@ func (s *Survey) Versions(path string) []string {
 	return versions
 }
 
-// JudgeVersion says what the manifests know of a version in the query, for what Content.ProveToken does not prove.
+// JudgeVersion returns the evidence of manifests for a version in the query. Call it if Content.ProveToken does not prove the version.
 func (s *Survey) JudgeVersion(f File, token string) Finding {
 	for _, m := range s.listed[f.Path] {
 		if m.versions[f.Path] == token && token != "" {
-			return m.hold(f, Output{}, token)
+			return m.compare(f, Output{}, token)
 		}
 	}
 	return Finding{}
 }
 
-// placedManifest is a manifest whose paths are those of the tree.
-type placedManifest struct {
+// locatedManifest is a manifest with paths of the tree.
+type locatedManifest struct {
 	ManifestFile
 	base     string // "" for the root, otherwise with a final slash
 	outputs  map[string]Output
 	versions map[string]string
-	until    time.Time // a file that was written later is not of its build
+	until    time.Time // when the build ended: files that were written later belong to other builds
 }
 
-func place(m ManifestFile, tree Tree, times *timeline) placedManifest {
-	p := placedManifest{ManifestFile: m, until: times.writtenUntil(m.Written)}
+func locateManifest(m ManifestFile, tree Tree, times *timeline) locatedManifest {
+	p := locatedManifest{ManifestFile: m, until: times.endOfBuild(m.Written)}
 	outside := strings.HasPrefix(m.Path, "/") || strings.HasPrefix(m.Path, "..")
 	own := ""
 	if base := ManifestBase(m.Path); base != "." && !outside {
 		own = base + "/"
 	}
-	if m.format.placed != fromWhole {
+	if m.format.base != treeBase {
 		p.base = own
 	}
 	p.outputs = relocate(m.Outputs, &p, tree)
@@ -194,12 +194,11 @@ func keepBelow[T any](paths map[string]T, directory string) {
 	maps.DeleteFunc(paths, func(path string, _ T) bool { return !strings.HasPrefix(path, directory) })
 }
 
-// relocate translates the paths of a manifest to paths of the tree. Of the paths that count by their end, only those that are found
-// stay.
-func relocate[T any](paths map[string]T, m *placedManifest, tree Tree) map[string]T {
+// relocate converts the paths of a manifest to paths of the tree. If only the ends of paths count, paths without a file are removed.
+func relocate[T any](paths map[string]T, m *locatedManifest, tree Tree) map[string]T {
 	located := make(map[string]T, len(paths))
 	for p, value := range paths {
-		if m.format.placed != byEnd {
+		if m.format.base != anyBase {
 			located[m.base+p] = value
 		} else if found, ok := m.findByEnd(p, tree); ok {
 			located[found] = value
@@ -208,12 +207,12 @@ func relocate[T any](paths map[string]T, m *placedManifest, tree Tree) map[strin
 	return located
 }
 
-// maxPrefix is how many directories a URL prefix or a build may have before the paths of the tree begin.
+// maxPrefix bounds the number of directories in a URL prefix or in a directory of the build.
 const maxPrefix = 8
 
 // findByEnd removes directories from the front of a path until it is the path of a file, below the manifest's directory or, if the
 // operator named the manifest, below the root.
-func (m *placedManifest) findByEnd(p string, tree Tree) (string, bool) {
+func (m *locatedManifest) findByEnd(p string, tree Tree) (string, bool) {
 	bases := []string{m.base}
 	if m.Named && m.base != "" {
 		bases = append(bases, "")
@@ -229,13 +228,13 @@ func (m *placedManifest) findByEnd(p string, tree Tree) (string, bool) {
 	return "", false
 }
 
-// writingTime is how long nothing may be written within one build or one copy.
-const writingTime = 2 * time.Second
+// maxPause is the longest pause between two writes of one build or one copy.
+const maxPause = 2 * time.Second
 
-// timeline is when the files of a tree were written.
+// timeline holds the modification times of the files of a tree.
 type timeline struct {
-	times []time.Time // in order
-	ends  []time.Time // of the build or the copy that wrote at each of them
+	times []time.Time // sorted
+	ends  []time.Time // for each time: the end of the build or the copy that wrote the file
 }
 
 func newTimeline(tree Tree) *timeline {
@@ -246,7 +245,7 @@ func newTimeline(tree Tree) *timeline {
 	slices.SortFunc(t.times, time.Time.Compare)
 	t.ends = make([]time.Time, len(t.times))
 	for i := len(t.times) - 1; i >= 0; i-- {
-		t.ends[i] = t.times[i].Add(writingTime)
+		t.ends[i] = t.times[i].Add(maxPause)
 		if i+1 < len(t.times) && !t.times[i+1].After(t.ends[i]) {
 			t.ends[i] = t.ends[i+1]
 		}
@@ -254,10 +253,10 @@ func newTimeline(tree Tree) *timeline {
 	return t
 }
 
-// writtenUntil is when the build or the copy ended that wrote a manifest. Some tools write the manifest first, and a copy has an
-// order of its own, so files of the same build may be newer than the manifest. Then each was written soon after another.
-func (t *timeline) writtenUntil(written time.Time) time.Time {
-	until := written.Add(writingTime)
+// endOfBuild returns the end of the build or the copy that wrote a manifest. Files of the same build may be newer than the manifest,
+// since some tools write the manifest first and a copy has an order of its own. Each of these files was written soon after another.
+func (t *timeline) endOfBuild(written time.Time) time.Time {
+	until := written.Add(maxPause)
 	next := sort.Search(len(t.times), func(i int) bool { return t.times[i].After(written) })
 	if next < len(t.times) && !t.times[next].After(until) {
 		return t.ends[next]
@@ -265,38 +264,40 @@ func (t *timeline) writtenUntil(written time.Time) time.Time {
 	return until
 }
 
-func (m *placedManifest) judge(f File) Finding {
+// judge returns the evidence of the manifest for a file.
+func (m *locatedManifest) judge(f File) Finding {
 	if output, listed := m.outputs[f.Path]; listed {
-		return m.hold(f, output, "")
+		return m.compare(f, output, "")
 	}
 	version, listed := m.versions[f.Path]
 	if !listed {
 		return Finding{}
 	}
-	// The version is in the query: for the bare name it is no evidence, but it may be a doubt.
-	if finding := m.hold(f, Output{}, version); finding.Doubt == OtherBytes {
+	// The version is in the query. It is no evidence for the name without a query, but it may cause a doubt.
+	if finding := m.compare(f, Output{}, version); finding.Doubt == OtherBytes {
 		return finding
 	}
 	return Finding{}
 }
 
-// hold compares what the manifest says with the file. A version that stands in the query is given; one in the name is not.
-func (m *placedManifest) hold(f File, output Output, version string) Finding {
+// compare compares an entry of the manifest with the file. The version is empty if it is in the name.
+func (m *locatedManifest) compare(f File, output Output, version string) Finding {
 	switch {
-	case m.denies(f, output, version):
+	case m.contradicts(f, output, version):
 		return Finding{Doubt: OtherBytes, Detail: m.Path + " lists it with a version that is of other bytes"}
 	case slices.Contains(f.ChangedUnder, m.Path):
-		return Finding{Doubt: ChangedUnderManifest, Detail: m.Path + " lists it, and stayed the same while the file changed"}
+		return Finding{Doubt: ChangedUnderManifest, Detail: m.Path + " lists it, but did not change with the file"}
 	case f.Written.After(m.until):
-		return Finding{Doubt: ManifestOlder, Detail: m.Path + " lists it, but was written before it"}
-	case m.format.namesSources, output.ofBuild:
-		return Finding{} // as it was written, but under a name that the next build may give other bytes
+		return Finding{Doubt: ManifestOlder, Detail: m.Path + " lists it, but is older than the file"}
+	case m.format.hashesSources, output.sharesToken:
+		return Finding{} // the next build may use the same name for other content
 	default:
 		return Finding{Evidence: ByManifest, Detail: m.Path + " lists it as a versioned output"}
 	}
 }
 
-func (m *placedManifest) denies(f File, output Output, version string) bool {
+// contradicts reports whether the entry is certainly one of other content.
+func (m *locatedManifest) contradicts(f File, output Output, version string) bool {
 	if output.Size > 0 && output.Size != f.Size {
 		return true
 	}
@@ -306,10 +307,10 @@ func (m *placedManifest) denies(f File, output Output, version string) bool {
 	if sum, ok := integritySum(f.Content, output.Integrity); ok {
 		return !strings.HasSuffix(output.Integrity, "-"+sum)
 	}
-	return m.format.denies != nil && m.format.denies(f.Path, version, f.Content)
+	return m.format.contradicts != nil && m.format.contradicts(f.Path, version, f.Content)
 }
 
-// integritySum is the digest of the content that an integrity attribute asks for.
+// integritySum returns the digest of the content by the algorithm of an integrity attribute.
 func integritySum(c *Content, integrity string) (string, bool) {
 	algorithm, _, found := strings.Cut(integrity, "-")
 	switch {

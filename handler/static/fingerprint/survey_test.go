@@ -18,7 +18,7 @@ func md5Of(content string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// A name whose version is of other bytes is no evidence, whatever the manifest says.
+// A version of other content is no evidence, even if a manifest lists the name.
 func TestJudgeOtherBytes(t *testing.T) {
 	t.Parallel()
 	const bytes = "hello\n"
@@ -27,7 +27,7 @@ func TestJudgeOtherBytes(t *testing.T) {
 	digest := md5Of(bytes)
 	for _, c := range []struct {
 		name, manifest, content, path string
-		want                          Evidence // of the true bytes; the others are always doubted
+		want                          Evidence // for the original content; edited content always causes a doubt
 	}{
 		{"Django", "staticfiles.json", `{"paths":{"a.css":"a.` + digest[:12] + `.css"},"version":"1.1"}`, "a." + digest[:12] + ".css", ByDigest},
 		{"Plain", "manifest.json", `{"a.css":"a.` + digest[:7] + `.css","a.` + digest[:7] + `.css":true}`, "a." + digest[:7] + ".css", ByManifest},
@@ -53,7 +53,7 @@ func TestJudgeOtherBytes(t *testing.T) {
 		files[c.path] = entry{"hello, edited in place\n", built}
 		got := files.survey(t).Judge(files.file(c.path))
 		if got.Doubt != OtherBytes || got.Evidence != NoEvidence || !strings.Contains(got.Detail, c.manifest) {
-			t.Errorf("%s of other bytes: %+v", c.name, got)
+			t.Errorf("%s, edited: %+v, want the doubt OtherBytes", c.name, got)
 		}
 	}
 }
@@ -76,7 +76,7 @@ func TestJudgeAge(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		written time.Duration // after the manifest
-		between int           // files that were written in between, one a second
+		between int           // other files written in between, one each second
 		want    Finding
 	}{
 		{"same time", 0, 0, Finding{Evidence: ByManifest}},
@@ -97,7 +97,7 @@ func TestJudgeAge(t *testing.T) {
 	}
 }
 
-// Where one manifest is too old to know the file, another may.
+// If one manifest is older than the file, another manifest may be evidence.
 func TestJudgeSecondManifest(t *testing.T) {
 	t.Parallel()
 	files := tree{
@@ -107,12 +107,12 @@ func TestJudgeSecondManifest(t *testing.T) {
 	}
 	got := files.survey(t).Judge(files.file("x.12c19cb38134d1dfcd8c.js"))
 	if got.Evidence != ByManifest || !strings.HasPrefix(got.Detail, "manifest.json") {
-		t.Errorf("%+v, want the newer manifest's word", got)
+		t.Errorf("%+v, want evidence by the newer manifest", got)
 	}
 }
 
-// What one manifest denies, no other makes good.
-func TestJudgeDenied(t *testing.T) {
+// If one manifest contradicts the content, no other manifest is evidence.
+func TestJudgeContradiction(t *testing.T) {
 	t.Parallel()
 	const path = "_astro/a.XH4UFCAH.js"
 	files := tree{
@@ -121,11 +121,11 @@ func TestJudgeDenied(t *testing.T) {
 		path:            {"other", built},
 	}
 	if got := files.survey(t).Judge(files.file(path)); got.Doubt != OtherBytes {
-		t.Errorf("%+v, want the doubt that the version is of other bytes", got)
+		t.Errorf("%+v, want the doubt OtherBytes", got)
 	}
 }
 
-// A Vite manifest writes paths from its own directory.
+// The paths of a Vite manifest are relative to its directory.
 func TestJudgeBase(t *testing.T) {
 	t.Parallel()
 	for manifest, path := range map[string]string{
@@ -140,26 +140,26 @@ func TestJudgeBase(t *testing.T) {
 		survey := NewSurvey(files, []ManifestFile{{Manifest: m, Path: manifest, Written: built}})
 		for file := range files {
 			if got := survey.Judge(files.file(file)); (got.Evidence == ByManifest) != (file == path) {
-				t.Errorf("%s says of %s: %+v", manifest, file, got)
+				t.Errorf("%s, listed by %s: %+v", file, manifest, got)
 			}
 		}
 	}
 }
 
-// A manifest writes URLs. The files are where the end of the URL says.
-func TestJudgePlaces(t *testing.T) {
+// If a manifest lists URLs, the end of a URL is the path of the file.
+func TestJudgeURLs(t *testing.T) {
 	t.Parallel()
 	const name = "x.12c19cb38134d1dfcd8c.js"
 	for _, c := range []struct {
 		name, manifest, written, path string
 		named                         bool
 	}{
-		{"beside", "manifest.json", name, name, false},
+		{"same directory", "manifest.json", name, name, false},
 		{"URL prefix", "manifest.json", "/static/" + name, name, false},
 		{"URL prefix and directory", "manifest.json", "/static/js/" + name, "js/" + name, false},
 		{"a CDN", "manifest.json", "https://cdn.example/v1/js/" + name, "js/" + name, false},
 		{"manifest in a directory", "pack/manifest.json", "/static/pack/js/" + name, "pack/js/" + name, false},
-		{"files elsewhere in the root", "build/manifest.json", "/js/" + name, "js/" + name, true},
+		{"files in another directory of the root", "build/manifest.json", "/js/" + name, "js/" + name, true},
 		{"manifest outside the root", "../manifest.json", "/static/js/" + name, "js/" + name, true},
 		{"manifest at an absolute path", "/srv/manifest.json", "../static/js/" + name, "js/" + name, true},
 	} {
@@ -170,17 +170,17 @@ func TestJudgePlaces(t *testing.T) {
 		}
 		survey := NewSurvey(files, []ManifestFile{{Manifest: m, Path: c.manifest, Written: built, Named: c.named}})
 		if got := survey.Judge(files.file(c.path)); got.Evidence != ByManifest {
-			t.Errorf("%s: %+v, want the manifest's word", c.name, got)
+			t.Errorf("%s: %+v, want evidence by the manifest", c.name, got)
 		}
 		files["other/"+name] = entry{"x", built}
 		if got := survey.Judge(files.file("other/" + name)); got != (Finding{}) {
-			t.Errorf("%s: a file elsewhere of the same name: %+v", c.name, got)
+			t.Errorf("%s: a file of the same name in another directory: %+v, want no evidence", c.name, got)
 		}
 	}
 }
 
-// A file with the name of a manifest may be an upload. It says nothing of files that are not below its own directory.
-func TestManifestSpeaksForItsOwnDirectory(t *testing.T) {
+// A file with the name of a manifest may be an upload. It is evidence only for files below its own directory.
+func TestManifestIsEvidenceForItsOwnDirectory(t *testing.T) {
 	t.Parallel()
 	const js, css, dll = "app.12c19cb38134d1dfcd8c.js", "assets/app-DdCDtH1A.css", "site.dd3p7ixpdi.css"
 	for _, c := range []struct{ name, manifest, content, path string }{
@@ -204,7 +204,7 @@ func TestManifestSpeaksForItsOwnDirectory(t *testing.T) {
 			files := tree{c.path: {"x", built}, "uploads/" + c.path: {"x", built}}
 			survey := NewSurvey(files, []ManifestFile{{Manifest: m, Path: c.manifest, Written: built}})
 			if got := survey.Judge(files.file(c.path)); got != (Finding{}) {
-				t.Errorf("%s: %+v, want nothing", c.path, got)
+				t.Errorf("%s: %+v, want no evidence", c.path, got)
 			}
 			if by := survey.ListedBy(c.path); len(by) > 0 {
 				t.Errorf("%s is listed by %q", c.path, by)
@@ -212,24 +212,24 @@ func TestManifestSpeaksForItsOwnDirectory(t *testing.T) {
 			delete(files, "uploads/"+c.path)
 			survey = NewSurvey(files, []ManifestFile{{Manifest: m, Path: c.manifest, Written: built}})
 			if got := survey.Judge(files.file(c.path)); got != (Finding{}) {
-				t.Errorf("%s, without a file of that name below: %+v, want nothing", c.path, got)
+				t.Errorf("%s, without a file of the same name in uploads/: %+v, want no evidence", c.path, got)
 			}
 		})
 	}
 }
 
-// countedTree counts how often its files are listed, and looked up.
+// countedTree counts the calls of Files and Has.
 type countedTree struct {
 	tree
-	listed, looked int
+	listed, lookups int
 }
 
-func (c *countedTree) Has(path string) bool { c.looked++; return c.tree.Has(path) }
+func (c *countedTree) Has(path string) bool { c.lookups++; return c.tree.Has(path) }
 
 func (c *countedTree) Files() iter.Seq2[string, time.Time] { c.listed++; return c.tree.Files() }
 
-// A thousand builds side by side, each with a manifest and a framework's directory, take work for each file once.
-func TestSurveyOfManyBuilds(t *testing.T) {
+// The work for a thousand builds, each with a manifest and a framework's directory, is linear in the number of files.
+func TestSurveyOfManyBuildsIsLinear(t *testing.T) {
 	t.Parallel()
 	const builds = 1000
 	files := &countedTree{tree: tree{}}
@@ -248,14 +248,14 @@ func TestSurveyOfManyBuilds(t *testing.T) {
 	survey := NewSurvey(files, manifests)
 	for path := range files.tree {
 		if len(survey.listed[path]) > 1 {
-			t.Fatalf("%d manifests are asked about %s, want its own", len(survey.listed[path]), path)
+			t.Fatalf("%d manifests list %s, want 1", len(survey.listed[path]), path)
 		}
 		if got := survey.Judge(files.file(path)); got.Evidence == NoEvidence {
 			t.Fatalf("%s: %+v, want evidence", path, got)
 		}
 	}
-	if files.listed > 3 || files.looked > 3*builds {
-		t.Errorf("the files were listed %d times, and %d paths looked up, want a fixed number and one for each output", files.listed, files.looked)
+	if files.listed > 3 || files.lookups > 3*builds {
+		t.Errorf("Files was called %d times and Has %d times, want at most 3 and 3 for each build", files.listed, files.lookups)
 	}
 }
 
@@ -264,7 +264,7 @@ func TestJudgeVersion(t *testing.T) {
 	files := tree{"manifest.json": {`{"a.js":"/static/a.js?12c19cb38134d1dfcd8c"}`, built}, "a.js": {"x", built}}
 	survey := files.survey(t)
 	if got := survey.JudgeVersion(files.file("a.js"), "12c19cb38134d1dfcd8c"); got.Evidence != ByManifest {
-		t.Errorf("%+v, want the manifest's word", got)
+		t.Errorf("%+v, want evidence by the manifest", got)
 	}
 	for _, token := range []string{"", "20260211", "12c19cb38134d1df"} {
 		if got := survey.JudgeVersion(files.file("a.js"), token); got != (Finding{}) {
@@ -272,11 +272,11 @@ func TestJudgeVersion(t *testing.T) {
 		}
 	}
 	if got := survey.Judge(files.file("a.js")); got != (Finding{}) {
-		t.Errorf("without its version: %+v", got)
+		t.Errorf("without the version: %+v, want no evidence", got)
 	}
 	files["a.js"] = entry{"y", built.Add(time.Hour)}
 	if got := survey.JudgeVersion(files.file("a.js"), "12c19cb38134d1dfcd8c"); got.Doubt != ManifestOlder {
-		t.Errorf("edited: %+v, want the doubt that the manifest is older", got)
+		t.Errorf("edited: %+v, want the doubt ManifestOlder", got)
 	}
 }
 
@@ -290,13 +290,13 @@ func TestJudgeDirectory(t *testing.T) {
 		{"Nuxt", nuxt, "app/_nuxt/entry.BxqeNUpP.css", ByDirectory},
 		{"Nuxt's list of builds", nuxt, "app/_nuxt/builds/latest.json", NoEvidence},
 		{"Nuxt without its mark", "", "app/_nuxt/entry.BxqeNUpP.css", NoEvidence},
-		{"beside Nuxt", nuxt, "_nuxt/entry.BxqeNUpP.css", NoEvidence},
+		{"outside Nuxt's directory", nuxt, "_nuxt/entry.BxqeNUpP.css", NoEvidence},
 		{"Next's own directory", next, "chunks/0pftie_fqtvkv.js", ByDirectory},
-		{"Next, of the build", next, "4-Qq_NeWkrV3OjWVQ4HWf/_buildManifest.js", ByDirectory},
+		{"Next, a file of the build", next, "4-Qq_NeWkrV3OjWVQ4HWf/_buildManifest.js", ByDirectory},
 		{"Next, a build that the operator named", "_next/static/build/_buildManifest.js _next/static/build/_ssgManifest.js ", "_next/static/build/_buildManifest.js", NoEvidence},
 		{"Next, a build named in words", "_next/static/production-build-main/_buildManifest.js _next/static/production-build-main/_ssgManifest.js ",
 			"_next/static/production-build-main/_buildManifest.js", NoEvidence},
-		{"Next's scripts in another place", "x/build/_buildManifest.js x/build/_ssgManifest.js ", "x/chunks/0pftie_fqtvkv.js", NoEvidence},
+		{"Next's scripts in another directory", "x/build/_buildManifest.js x/build/_ssgManifest.js ", "x/chunks/0pftie_fqtvkv.js", NoEvidence},
 		{"Astro", "", "docs/_astro/index.BxqeNUpP.css", ByDirectory},
 		{"Astro's name in a name", "", "my_astro/index.BxqeNUpP.css", NoEvidence},
 		{"a source map", "", "_astro/index.BxqeNUpP.js.map", NoEvidence},
@@ -313,7 +313,7 @@ func TestJudgeDirectory(t *testing.T) {
 	}
 }
 
-// The lookalikes stay what they are inside the directories of frameworks, and beside manifests.
+// Names that look versioned are no evidence in the directories of frameworks and in manifests.
 func TestLookalikesAreNotJudged(t *testing.T) {
 	t.Parallel()
 	files := tree{
@@ -348,7 +348,7 @@ func TestAstroImages(t *testing.T) {
 	}
 }
 
-// Of 301 names that Vite 8 made, nearly all look like digests: what does not goes without the manifest's word.
+// Nearly all of 301 tokens by Vite 8 look like digests. A manifest is no evidence for the others.
 func TestLooksLikeDigest(t *testing.T) {
 	t.Parallel()
 	samples, err := os.ReadFile("testdata/vite-8-hashes.txt")
@@ -358,15 +358,15 @@ func TestLooksLikeDigest(t *testing.T) {
 	missed := 0
 	for token := range strings.FieldsSeq(string(samples)) {
 		if !looksLikeDigest(token) {
-			missed++ // such as Cuytso_W
+			missed++ // for example Cuytso_W
 		}
 	}
 	if missed > 6 {
-		t.Errorf("%d real digests look like words", missed)
+		t.Errorf("%d digests look like words, want at most 6", missed)
 	}
 }
 
-// Two files of the same bytes bear the same digest. When one is edited, that is said.
+// Two files with the same content have the same digest. An edit of one of them is detected.
 func TestJudgeSharedDigest(t *testing.T) {
 	t.Parallel()
 	token := md5Of("hello\n")[:12]
@@ -374,9 +374,9 @@ func TestJudgeSharedDigest(t *testing.T) {
 	files := tree{"staticfiles.json": {manifest, built}, "a/x." + token + ".css": {"hello\n", built}, "b/x." + token + ".css": {"edited\n", built}}
 	survey := files.survey(t)
 	if got := survey.Judge(files.file("a/x." + token + ".css")); got.Evidence != ByDigest {
-		t.Errorf("%+v, want the digest", got)
+		t.Errorf("%+v, want evidence by digest", got)
 	}
 	if got := survey.Judge(files.file("b/x." + token + ".css")); got.Doubt != OtherBytes {
-		t.Errorf("%+v, want the doubt that the version is of other bytes", got)
+		t.Errorf("%+v, want the doubt OtherBytes", got)
 	}
 }

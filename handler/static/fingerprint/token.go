@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// nameTokens yields the parts of a name that could be a token: each segment before the extension, and what follows a
-// hyphen or an underscore of it. Since base64url has both, every one of them may be where the token begins.
+// nameTokens yields the parts of a name that could be a token: each segment before the extension, and each part of a segment after
+// a hyphen or an underscore. Base64url contains both characters, so a token may begin after any of them.
 func nameTokens(name string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		rest := path.Base(name)
@@ -32,12 +32,12 @@ func nameTokens(name string) func(yield func(string) bool) {
 	}
 }
 
-// shortestToken is that of Symfony, and of Plain, which needs its manifest to be believed.
+// shortestToken is the length of the shortest tokens. Symfony and Plain write these. Plain's need its manifest as evidence.
 const shortestToken = 7
 
-// versionToken finds the token that makes the name of an output another one for other bytes, given the names that it
-// would have without one. What is inserted into such a name may look like any digest. Elsewhere the token must stand
-// out: PDFViewer.css is no version, nor is i18n-messages.css.
+// versionToken finds the version in the name of an output. The given names are those that the output would have without a version.
+// Text that was inserted into one of these names needs only to look like a digest. Other text must be distinctive: PDFViewer.css
+// and i18n-messages.css hold no version.
 func versionToken(output string, names ...string) (token string, ok bool) {
 	if isDerived(output) {
 		return "", false
@@ -51,30 +51,30 @@ func versionToken(output string, names ...string) (token string, ok bool) {
 		}
 	}
 	for token := range nameTokens(output) {
-		if standsOut(token) && !slices.ContainsFunc(names, func(name string) bool { return strings.Contains(path.Base(name), token) }) {
+		if isDistinctive(token) && !slices.ContainsFunc(names, func(name string) bool { return strings.Contains(path.Base(name), token) }) {
 			return token, true
 		}
 	}
 	return "", false
 }
 
-// isRelated reports a name that is one of these, or that something was inserted into.
+// isRelated reports whether output is one of the names with text inserted before the extension.
 func isRelated(output string, names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { _, ok := inserted(output, name); return ok })
 }
 
-// LooksVersioned reports a name that seems to hold the hash of a build tool. It is no evidence of that.
+// LooksVersioned reports whether a name looks as if it held the hash of a build tool. The result is no evidence.
 func LooksVersioned(name string) bool {
 	for token := range nameTokens(name) {
-		if standsOut(token) {
+		if isDistinctive(token) {
 			return true
 		}
 	}
 	return false
 }
 
-// inserted is what stands between the stem that an output has of its source and the extension: "12c19cb3.chunk" of
-// main.12c19cb3.chunk.js, for main.ts. It is false of an output of another name.
+// inserted returns the text between the stem of a source and the extension of its output: "12c19cb3.chunk" for main.ts and
+// main.12c19cb3.chunk.js. It returns false if the output does not begin with the stem.
 func inserted(output, name string) (string, bool) {
 	stem := strings.TrimSuffix(path.Base(name), path.Ext(name))
 	rest, ok := strings.CutPrefix(path.Base(output), stem)
@@ -85,8 +85,8 @@ func inserted(output, name string) (string, bool) {
 	return rest[:max(strings.LastIndexByte(rest, '.'), 0)], true
 }
 
-// isDerived reports files that bear the version of another: a source map may change while its script does not, and a
-// compressed file when the compressor does.
+// isDerived reports whether a file has the version of another file in its name. A source map may change while its script does not. A
+// compressed file may change with the compressor.
 func isDerived(name string) bool {
 	switch path.Ext(name) {
 	case ".map", ".gz", ".br", ".zst":
@@ -95,16 +95,16 @@ func isDerived(name string) bool {
 	return strings.HasSuffix(name, ".LICENSE.txt")
 }
 
-// looksLikeDigest tells digests from words, dates and sizes. It is no evidence, only a condition for one.
+// looksLikeDigest distinguishes digests from words, dates and sizes. The result is a condition for evidence, and no evidence itself.
 func looksLikeDigest(token string) bool {
 	if len(token) < minHex || !isBase64URL(token) {
 		return false
 	}
 	if len(token) == 8 && isBase32(token) {
-		return !isNumber(token) // esbuild: one in five has no digit
+		return !isNumber(token) // esbuild: one in five tokens has no digit
 	}
 	if last := token[len(token)-1]; (last == '-' || last == '_') && strings.IndexFunc(token, unicode.IsUpper) >= 0 {
-		return true // nobody ends a name so
+		return true // names do not end with a separator
 	}
 	for part := range strings.FieldsFuncSeq(token, func(r rune) bool { return r == '-' || r == '_' }) {
 		if !isWord(part) {
@@ -114,10 +114,10 @@ func looksLikeDigest(token string) bool {
 	return false
 }
 
-// standsOut tells digests from names. Digits, capitals and small letters take turns in a digest; in a name a run of one
-// kind is longer (PDFViewer, OAuth2Login, toBase64). Two in five digests of eight characters are taken for a name: where
-// others of its build stand out, they are known by them.
-func standsOut(token string) bool {
+// isDistinctive distinguishes digests from names. Digits, capitals and small letters alternate in a digest. In a name the runs of one
+// kind are longer (PDFViewer, OAuth2Login, toBase64). Two in five digests of eight characters look like a name here; addSimilar
+// finds these by the form of the build's other tokens.
+func isDistinctive(token string) bool {
 	if !looksLikeDigest(token) {
 		return false
 	}
@@ -125,7 +125,7 @@ func standsOut(token string) bool {
 		return true
 	}
 	if len(token) != 8 && strings.ContainsAny(token, "-_") {
-		return false // words, of which one is odd
+		return false // words, one of them unusual
 	}
 	for part := range strings.FieldsFuncSeq(token, func(r rune) bool { return r == '-' || r == '_' }) {
 		if len(part) > 5 && 2*runsOf(part) >= len(part) {
@@ -135,7 +135,7 @@ func standsOut(token string) bool {
 	return false
 }
 
-// runsOf counts the runs of digits and of letters. Capitals belong to the small letters that follow.
+// runsOf counts the runs of digits and of letters. Capitals count with the small letters after them.
 func runsOf(part string) int {
 	runs := 0
 	for i := range len(part) {
@@ -146,7 +146,7 @@ func runsOf(part string) int {
 	return runs
 }
 
-// isWord reports what people put between hyphens: words, abbreviations, numbers, both (bootstrap5, v20240101, 2x), and
+// isWord reports whether a part of a name is a word, an abbreviation, a number, a combination (bootstrap5, v20240101, 2x), or
 // dimensions (1200x800).
 func isWord(part string) bool {
 	if isNumber(part) || all(part, isLower) || all(part, isUpper) || isCamelCase(part) {
@@ -162,18 +162,18 @@ func isWord(part string) bool {
 	return len(word) < len(part) && (word == "v" || len(word) >= 4 && all(word, isLower) || isCamelCase(word))
 }
 
-// isNumeronym reports i18n, l10n, a11y and their like.
+// isNumeronym reports whether a part is a numeronym such as i18n, l10n or a11y.
 func isNumeronym(part string) bool {
 	return len(part) >= 3 && len(part) <= 4 && isLower(part[0]) && isLower(part[len(part)-1]) && isNumber(part[1:len(part)-1])
 }
 
-// isTime reports a date and a time as ISO 8601 writes them without punctuation: 20240101T120000Z.
+// isTime reports whether a part is a date and a time in the basic format of ISO 8601: 20240101T120000Z.
 func isTime(part string) bool {
 	date, time, found := strings.Cut(strings.TrimSuffix(part, "Z"), "T")
 	return found && len(date) == 8 && len(time) >= 4 && isNumber(date) && isNumber(time)
 }
 
-// isCamelCase reports words of three letters and more, such as RedHatDisplay.
+// isCamelCase reports whether a token consists of capitalized words of at least three letters, such as RedHatDisplay.
 func isCamelCase(token string) bool {
 	length := 0
 	for i := range len(token) {
@@ -189,7 +189,7 @@ func isCamelCase(token string) bool {
 	return length >= 3
 }
 
-// djangoToken is the token of a name in Django's form.
+// djangoToken returns the token of a name in Django's form, name.<12 hex>.ext.
 func djangoToken(name string) (token string, ok bool) {
 	base := path.Base(name)
 	stem := strings.TrimSuffix(base, path.Ext(base))
@@ -197,7 +197,7 @@ func djangoToken(name string) (token string, ok bool) {
 	return token, len(token) == 12 && len(token) < len(stem) && isHex(token)
 }
 
-// DjangoSource is the path of the file that Django made a versioned one of, name.<12 hex>.ext: it leaves both there.
+// DjangoSource returns the path of the source of a file in Django's form, name.<12 hex>.ext. Django keeps both files.
 func DjangoSource(versioned string) (source string, ok bool) {
 	token, ok := djangoToken(versioned)
 	if !ok {
@@ -207,7 +207,7 @@ func DjangoSource(versioned string) (source string, ok bool) {
 	return strings.TrimSuffix(versioned, "."+token+extension) + extension, true
 }
 
-// plainToken is the token of a name in Plain's form: seven digits, of MD5.
+// plainToken returns the token of a name in Plain's form: seven digits of an MD5.
 func plainToken(name string) (token string, ok bool) {
 	base := path.Base(name)
 	stem := strings.TrimSuffix(base, path.Ext(base))

@@ -1,13 +1,12 @@
 #!/bin/sh
-# Makes the trees of this directory anew: make.sh <tool>...; without arguments, all of them.
-# Wants node and npm; what applications do to their own files (make/servers.sh) wants more, and says what. Works in a
-# temporary directory.
+# Builds the trees of this directory: make.sh <tool>... builds some, make.sh builds all. The work is done in a temporary directory.
+# Needs node and npm. The tools in make/servers.sh need the packages listed there.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 
-# begin <package>...: an empty project with the source of the site and these packages.
+# begin <package>...: makes a project with the source of the site and the packages.
 begin() {
 	project=$temporary/$(echo "$*" | tr -c 'a-z0-9.\n' - | cut -c 1-60)
 	mkdir -p "$project"
@@ -17,14 +16,14 @@ begin() {
 	npm install --no-audit --no-fund --loglevel=error "$@" >&2
 }
 
-# keep <directory> <tree>: the output becomes a tree of the corpus.
+# keep <directory> <tree>: copies an output directory to a tree of the corpus.
 keep() {
 	rm -rf "${here:?}/$2"
 	cp -R "$1" "$here/$2"
 	echo "$2: $(find "$here/$2" -type f -exec cat {} + | wc -c) bytes"
 }
 
-# installed <package>: the version that npm chose.
+# installed <package>: prints the version that npm installed.
 installed() {
 	node -p "require('./node_modules/$1/package.json').version" | cat
 }

@@ -1,4 +1,4 @@
-# Bundlers that are neither webpack nor Vite.
+# Bundlers other than webpack and Vite.
 
 esbuild() {
 	begin esbuild@0.28.2
@@ -74,7 +74,7 @@ angular() {
 	keep dist/orders/browser "angular-$(installed @angular/build)"
 }
 
-# Pictures are not built: eleventy-img names by the source and the options, and its outputs are not small.
+# Images are not built: eleventy-img names depend on the source and the options, and its outputs are large.
 eleventy() {
 	begin @11ty/eleventy@3.1.8
 	mkdir -p src/js src/css

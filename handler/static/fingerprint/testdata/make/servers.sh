@@ -1,8 +1,8 @@
-# What applications do to their own static files. These tools come from Debian (bookworm: hugo, jekyll, ruby-sprockets,
-# python3-django, python3-whitenoise, python3-django-compressor, python3-webassets, ruby-activesupport, elixir, php-cli), or
-# are run from a clone of their source in $SOURCES, at the commit that the table gives.
+# Web frameworks that version their static files. Packages of Debian bookworm: hugo, jekyll, ruby-sprockets, python3-django,
+# python3-whitenoise, python3-django-compressor, python3-webassets, ruby-activesupport, elixir, php-cli. The other tools run from
+# a clone of their source in $SOURCES, at the commit in the table of README.md.
 
-# sources <directory>: what a server would have before it is built.
+# sources <directory>: writes the source files of a server.
 sources() {
 	mkdir -p "$temporary/$1/source/js" "$temporary/$1/source/css"
 	cd "$temporary/$1"
@@ -168,7 +168,7 @@ plain() {
 	mkdir -p plain out source/dist
 	mv plain-assets/plain/assets plain/assets
 	cp "$here"/vite-8.3.8/assets/* source/dist
-	# Of Plain itself the assets want only these names.
+	# compile_assets needs only these names of Plain.
 	echo 'import pathlib; PLAIN_TEMP_PATH = pathlib.Path(".")' >plain/runtime.py
 	: >plain/assets/__init__.py
 	cat >build.py <<-'CODE'

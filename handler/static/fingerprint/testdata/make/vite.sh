@@ -1,4 +1,4 @@
-# What is built on Vite.
+# Vite, and frameworks that use it.
 
 vite() {
 	begin "vite@$1"
@@ -34,7 +34,7 @@ sveltekit() {
 		<div id="orders"><img src={logo} alt=""></div>
 	PAGE
 	npx vite build >&2
-	# Svelte itself is large, and is named like the rest.
+	# The chunk of Svelte is large, and its name has the same form as the others.
 	find build -size +20k -delete
 	keep build "sveltekit-$(installed @sveltejs/kit)"
 }
@@ -68,7 +68,7 @@ nuxt() {
 		<template><div id="orders"><img :src="logo"></div></template>
 	PAGE
 	npx nuxt build >&2
-	# Vue is large, and is named like the rest.
+	# The chunk of Vue is large, and its name has the same form as the others.
 	find .output/public -size +20k -delete
 	keep .output/public "nuxt-$(installed nuxt)"
 }

@@ -1,4 +1,4 @@
-# webpack's family: what is built on it, and what is written to take its place.
+# webpack, tools that use it, and its replacements.
 
 webpack() {
 	begin webpack@5.112.2 webpack-manifest-plugin@6.0.1 webpack-bundle-tracker@3.2.1 css-loader@7 mini-css-extract-plugin@2
@@ -30,7 +30,7 @@ webpack() {
 	for variant in webpack map xxhash64; do
 		node build.mjs "$variant" "$variant"
 		cp public/* "$variant"
-		# The tracker notes where the build ran.
+		# The tracker writes the directory of the build.
 		node -e "const f='$variant/webpack-stats.json',s=JSON.parse(fs.readFileSync(f));for(const a of Object.values(s.assets))delete a.path;fs.writeFileSync(f,JSON.stringify(s))"
 	done
 	keep webpack webpack-5.112.2
@@ -51,7 +51,7 @@ next() {
 	PAGE
 	echo "export default () => <p>late</p>" >late.jsx
 	NEXT_TELEMETRY_DISABLED=1 npx next build >&2
-	# React and the polyfills are large, and are named like the rest.
+	# The chunks of React and of polyfills are large, and their names have the same form as the others.
 	find out -size +24k -delete
 	keep out "next-$(installed next)"
 }
@@ -76,7 +76,7 @@ cra() {
 	mv main.js src/index.js
 	mv index.html public
 	CI=true IMAGE_INLINE_SIZE_LIMIT=0 npx react-scripts build >&2
-	# The maps hold React, which is large.
+	# The maps are large, since they contain React.
 	find build -size +20k -delete
 	keep build "cra-$(installed react-scripts)"
 }
@@ -108,7 +108,7 @@ vuecli() {
 }
 
 gatsby() {
-	begin --ignore-scripts gatsby@5.16.1 react@18 react-dom@18 # sharp's would want the network
+	begin --ignore-scripts gatsby@5.16.1 react@18 react-dom@18 # the scripts of sharp need the network
 	npm pkg delete type
 	mkdir -p src/pages static
 	mv public/* static && rmdir public
@@ -126,7 +126,7 @@ gatsby() {
 	keep public "gatsby-$(installed gatsby)"
 }
 
-# Not of the bytes: what a compilation or a chunk was made of.
+# These hashes depend on the sources of a build or of a chunk, not on the output.
 chunkhash() {
 	begin webpack@5.112.2 webpack-manifest-plugin@6.0.1
 	cat >build.mjs <<-'CONFIG'
