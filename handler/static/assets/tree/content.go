@@ -11,8 +11,9 @@ import (
 
 // readContent reads the bytes and computes their digest. Bytes that are not held in memory are in scratch. If one of the files in
 // alike has the same bytes, it shares bytes and digest: to compare takes a tenth of the time.
-func (f *File) readContent(r io.Reader, held bool, alike []*File, scratch *[]byte) error {
+func (f *File) readContent(r ReaderAt, held bool, alike []*File, scratch *[]byte) error {
 	if f.Size > maxProved {
+		f.setCharsetOf(r)
 		digest, size, err := sumReader(r)
 		f.digest = digest
 		if err == nil && size != f.Size {
@@ -30,6 +31,7 @@ func (f *File) readContent(r io.Reader, held bool, alike []*File, scratch *[]byt
 	if _, err := io.ReadFull(r, content); err != nil {
 		return errChanging
 	}
+	f.setCharset(content)
 	same := slices.IndexFunc(alike, func(other *File) bool { return bytes.Equal(content, other.Content) })
 	switch {
 	case same >= 0:

@@ -20,6 +20,7 @@ func (t *Tree) EarlierFile(path, version string, promises Promises) (*File, *arc
 		file.Evidence = Evidence{}
 		file.standing.Store(&standing{why: whyBroken})
 	}
+	file.setCharsetOf(content)
 	file.prepare()
 	if isCompressed(file) {
 		file.Variants = t.maker.Stored(variants.NewSet(file.digest, file.Size))

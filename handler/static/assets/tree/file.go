@@ -66,6 +66,7 @@ type File struct {
 	asked            atomic.Pointer[[]string] // digests of the bytes that requests named, other than the file's version
 	earlier          ReaderAt                 // the bytes of an archived file
 	StampedForm      *File                    // the file with the versions of what it refers to; nil if it refers to nothing
+	otherCharset     bool                     // its text is not UTF-8
 	circle           string                   // the version of a stamped file in a cycle of references: no digest of its bytes
 
 	// Header values.
@@ -153,6 +154,9 @@ func (f *File) archived() string {
 func (f *File) prepare() {
 	f.EntityTag = []string{variants.Tag(f.digest, "")}
 	f.ContentType = []string{ContentType(f.Path)}
+	if f.otherCharset {
+		f.ContentType[0] = strings.TrimSuffix(f.ContentType[0], utf8Charset)
+	}
 	f.ContentLength = []string{FormatInt(f.Size)}
 	if !f.ModTime.IsZero() {
 		f.LastModified = []string{f.ModTime.UTC().Format(http.TimeFormat)}
@@ -184,7 +188,7 @@ func (f *File) again(held bool) *File {
 	next := &File{
 		Path: f.Path, Size: f.Size, ModTime: f.ModTime, IsManifest: f.IsManifest,
 		digest: f.digest, identity: f.identity, read: f.read, since: f.since, Disk: f.Disk, proof: f.proof, Denied: f.Denied, changedUnder: f.changedUnder,
-		Variants:  f.Variants,
+		Variants: f.Variants, otherCharset: f.otherCharset,
 		EntityTag: f.EntityTag, ContentType: f.ContentType, ContentLength: f.ContentLength, LastModified: f.LastModified,
 	}
 	next.asked.Store(f.asked.Load())

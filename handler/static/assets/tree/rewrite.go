@@ -58,7 +58,7 @@ func mayRefer(name string) bool {
 func (f *File) rewrittenAs(rewritten Rewritten) *File {
 	next := &File{
 		Path: f.Path, Size: int64(len(rewritten.Content)), Content: rewritten.Content, Disk: f.Disk,
-		fingerprint: fingerprint.Of(rewritten.Content), circle: rewritten.Version,
+		fingerprint: fingerprint.Of(rewritten.Content), circle: rewritten.Version, otherCharset: f.otherCharset,
 	}
 	next.digest = next.fingerprint.SHA256()
 	next.prepare()

@@ -43,16 +43,17 @@ func (t *Tree) Unpublished(ctx context.Context, catalog *Catalog, name string) (
 // readUnpublished reads a small file, for its entity tag. A large one has none.
 func readUnpublished(catalog *Catalog, e *entry) (file *File, busy bool) {
 	file = &File{Path: e.path, Size: e.identity.size, identity: e.identity, Disk: e.disk, IsManifest: e.isManifest()}
-	if file.Size > maxInMemory {
-		file.prepare()
-		file.EntityTag = nil
-		return file, false
-	}
 	opened, err := file.openOnDisk(catalog)
 	if err != nil {
 		return nil, true
 	}
 	defer opened.Close()
+	if file.Size > maxInMemory {
+		file.setCharsetOf(opened)
+		file.prepare()
+		file.EntityTag = nil
+		return file, false
+	}
 	file.Content = make([]byte, file.Size)
 	if _, err := io.ReadFull(opened, file.Content); err != nil {
 		return nil, true
@@ -61,6 +62,7 @@ func readUnpublished(catalog *Catalog, e *entry) (file *File, busy bool) {
 	if opened.check() != nil {
 		return nil, true
 	}
+	file.setCharset(file.Content)
 	file.prepare()
 	return file, false
 }
