@@ -182,13 +182,21 @@ func (h *Handler) roundTrip(w http.ResponseWriter, r *http.Request, hand *handsh
 	ctx, cancel := context.WithTimeout(r.Context(), h.config.HandshakeTimeout)
 	defer cancel()
 	var tried []*Upstream
+	var failure error
 	for {
 		now := h.config.Now()
-		upstream := h.config.Select(candidates(h.config.Upstreams, tried, now), w, r)
+		left := candidates(h.config.Upstreams, tried, now)
+		if len(left) == 0 {
+			if failure == nil {
+				return nil, nil, &Error{Status: http.StatusServiceUnavailable, Err: errAllDrained}
+			}
+			return nil, nil, newError(r.Context(), ctx, failure)
+		}
+		upstream := h.config.Select(left, w, r)
 		tried = append(tried, upstream)
 		answer, err := h.exchange(ctx, upstream, hand.requestFor(h.config.Prepare, r, upstream))
 		if err == nil {
-			if upstream.Host.reached() {
+			if upstream.Host.reached(h.config.Now()) {
 				h.config.UpstreamChanged(upstream, nil)
 			}
 			return answer, upstream, nil
@@ -197,7 +205,7 @@ func (h *Handler) roundTrip(w http.ResponseWriter, r *http.Request, hand *handsh
 			if upstream.Host.failed(now) {
 				h.config.UpstreamChanged(upstream, err)
 			}
-			if len(tried) < len(h.config.Upstreams) {
+			if failure = err; len(tried) < len(h.config.Upstreams) {
 				continue
 			}
 		}

@@ -98,6 +98,10 @@ func (t *tunnel) register() {
 	t.set.add(t)
 	t.socket.OnClose(t.socketClosed)
 	go t.runDown()
+	if t.host.Drained() {
+		go t.restart()
+		return
+	}
 	if t.host.draining.Load() { // asked after it stands in the pool: a Drain sees it there, or it sees the Drain
 		go t.goAway()
 	}

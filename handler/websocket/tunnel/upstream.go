@@ -36,7 +36,10 @@ type Host struct {
 	open        atomic.Int64
 	failedUntil atomic.Int64 // Unix time in nanoseconds
 	down        atomic.Bool  // the last handshake could not reach it
-	draining    atomic.Bool  // it has been drained: what is opened now is closed at once
+	draining    atomic.Bool  // no configuration names it any more: what is opened now is closed at once
+	changed     atomic.Int64 // when down last changed, in Unix nanoseconds; 0: never
+	failures    atomic.Int64 // handshakes that could not reach it
+	drained     atomic.Pointer[drain]
 }
 
 // Open is the number of tunnels to the host.
@@ -48,17 +51,37 @@ func (h *Host) Up(now time.Time) bool { return now.UnixNano() >= h.failedUntil.L
 // failed records that the host could not be reached. It reports whether that is new.
 func (h *Host) failed(now time.Time) (wentDown bool) {
 	h.failedUntil.Store(now.Add(failedFor).UnixNano())
-	return !h.down.Swap(true)
+	h.failures.Add(1)
+	if h.down.Swap(true) {
+		return false
+	}
+	h.changed.Store(now.UnixNano())
+	return true
 }
 
 // reached records that the host responded. It reports whether the host was down before.
-func (h *Host) reached() (cameBack bool) {
+func (h *Host) reached(now time.Time) (cameBack bool) {
 	if !h.down.Load() {
 		return false
 	}
 	h.failedUntil.Store(0)
-	return h.down.Swap(false)
+	if !h.down.Swap(false) {
+		return false
+	}
+	h.changed.Store(now.UnixNano())
+	return true
 }
+
+// Changed returns when the host last went down or came back, or the zero time.
+func (h *Host) Changed() time.Time {
+	if at := h.changed.Load(); at != 0 {
+		return time.Unix(0, at)
+	}
+	return time.Time{}
+}
+
+// Failures is the number of handshakes that could not reach the host.
+func (h *Host) Failures() int64 { return h.failures.Load() }
 
 // Down reports whether the last handshake could not reach the host.
 func (h *Host) Down() bool { return h.down.Load() }
@@ -117,11 +140,11 @@ func sleepContext(ctx context.Context, d time.Duration) bool {
 
 var errDialTimeout = errors.New("dialing took too long")
 
-// candidates are the upstreams that are left to try: those that are up, or all if none is.
+// candidates are the upstreams that are left to try: those that are up, or all if none is. Drained upstreams are never tried.
 func candidates(all []*Upstream, tried []*Upstream, now time.Time) []*Upstream {
 	var left, up []*Upstream
 	for _, u := range all {
-		if slices.Contains(tried, u) {
+		if slices.Contains(tried, u) || u.Host.Drained() {
 			continue
 		}
 		left = append(left, u)

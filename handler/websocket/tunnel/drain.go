@@ -1,0 +1,84 @@
+package tunnel
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+var errAllDrained = errors.New("all upstreams are drained: undrain one")
+
+// drain is one drain of a host by the operator.
+type drain struct {
+	since  time.Time
+	cancel context.CancelFunc // stops closing sockets
+}
+
+// Drained reports whether the operator has drained the host: it gets no new sockets.
+func (h *Host) Drained() bool { return h.drained.Load() != nil }
+
+// DrainedSince returns when the host was drained, or the zero time.
+func (h *Host) DrainedSince() time.Time {
+	if d := h.drained.Load(); d != nil {
+		return d.since
+	}
+	return time.Time{}
+}
+
+// Undrain lets the host get sockets again. Sockets that are not closed yet stay open. It reports whether the host was drained.
+func (h *Host) Undrain() bool {
+	d := h.drained.Swap(nil)
+	if d == nil {
+		return false
+	}
+	d.cancel()
+	return true
+}
+
+// StartDrain takes a host out of service: it gets no new sockets, and its open sockets are closed with the code 1012 in random
+// order, spread evenly over the time. Their clients connect again, to another upstream. A second call takes the new time for
+// the sockets that are left. StartDrain returns the number of open sockets, and does not wait for their end.
+func (p *Set) StartDrain(host *Host, over time.Duration) (open int) {
+	ctx, cancel := context.WithCancel(context.Background())
+	next := &drain{since: p.now(), cancel: cancel}
+	if previous := host.drained.Load(); previous != nil {
+		next.since = previous.since
+	}
+	if previous := host.drained.Swap(next); previous != nil {
+		previous.cancel()
+	}
+	var leaving []*tunnel
+	for _, t := range p.all() { // a tunnel that is added later sees that the host is drained
+		if t.host == host {
+			leaving = append(leaving, t)
+		}
+	}
+	rand.Shuffle(len(leaving), func(i, j int) { leaving[i], leaving[j] = leaving[j], leaving[i] })
+	go p.closeSpread(ctx, leaving, over)
+	return len(leaving)
+}
+
+// closeSpread closes tunnels spread evenly over the time, until ctx ends.
+func (p *Set) closeSpread(ctx context.Context, leaving []*tunnel, over time.Duration) {
+	started := p.now()
+	for i, t := range leaving {
+		due := time.Duration(float64(over) * float64(i) / float64(len(leaving)))
+		if wait := due - p.now().Sub(started); wait > time.Millisecond && !sleepContext(ctx, wait) || ctx.Err() != nil {
+			return
+		}
+		t.restart()
+	}
+}
+
+// restart ends the tunnel because its upstream is drained.
+func (t *tunnel) restart() { t.closeWith(codeRestart, "the application restarts: connect again") }
+
+// Hosts returns the host of each open tunnel, by the ID of its socket.
+func (p *Set) Hosts() map[uint64]*Host {
+	hosts := make(map[uint64]*Host)
+	for _, t := range p.all() {
+		hosts[t.socket.Snapshot().ID] = t.host
+	}
+	return hosts
+}
