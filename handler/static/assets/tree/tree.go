@@ -51,6 +51,7 @@ type Tree struct {
 	cancel  context.CancelFunc
 	done    chan struct{}
 	waiting *waiting
+	rescans chan chan struct{} // to be closed after a reading
 
 	// The goroutine of run alone uses the fields below.
 	missing  map[string]time.Time // since when a file that is still served is gone
@@ -97,6 +98,7 @@ func Open(config Config) (*Tree, error) {
 	}
 	t := &Tree{
 		Config: config, ready: make(chan struct{}), done: make(chan struct{}), waiting: newWaiting(), archiveWait: archiveWait,
+		rescans: make(chan chan struct{}),
 		missing: make(map[string]time.Time), reported: make(map[string]string),
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
@@ -185,14 +187,23 @@ func (t *Tree) run(ctx context.Context) {
 			t.Config.Logger.Warn("file system events lost; reading again", zap.String("root", t.Config.Root), zap.Error(err))
 			timer.Reset(t.Config.Settle)
 		case <-timer.C:
-			w.Watch()
-			t.refresh(ctx, w.working() && !t.lastEvent.IsZero() && t.Config.Now().Sub(t.lastEvent) >= t.Config.Settle)
-			t.promiseWaiting(ctx)
-			w.watchLinked(t.outside)
-			t.renew(ctx)
+			t.readAgain(ctx, w)
+			timer.Reset(t.afterScan(w))
+		case done := <-t.rescans:
+			t.readAgain(ctx, w)
+			close(done)
 			timer.Reset(t.afterScan(w))
 		}
 	}
+}
+
+// readAgain reads what changed on disk.
+func (t *Tree) readAgain(ctx context.Context, w *watcher) {
+	w.Watch()
+	t.refresh(ctx, w.working() && !t.lastEvent.IsZero() && t.Config.Now().Sub(t.lastEvent) >= t.Config.Settle)
+	t.promiseWaiting(ctx)
+	w.watchLinked(t.outside)
+	t.renew(ctx)
 }
 
 // pause is how long the tree must be quiet before it is read again: settle, or longer if reading takes long.
