@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
+	"github.com/scan2food/usher/handler/caddy/admin"
 	"github.com/scan2food/usher/handler/caddy/redact"
 	"github.com/scan2food/usher/handler/caddy/versionedassets"
 	"github.com/scan2food/usher/handler/caddy/websocketgate"
@@ -21,6 +22,7 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("websocket_gate", httpcaddyfile.Before, "tracing")
 
 	caddy.RegisterModule(new(redact.Encoder))
+	caddy.RegisterModule(new(admin.API))
 
 	caddy.RegisterModule(new(versionedassets.Handler))
 	httpcaddyfile.RegisterHandlerDirective("versioned_assets", parseVersionedAssets)

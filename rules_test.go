@@ -16,8 +16,20 @@ import (
 
 const module = "github.com/scan2food/usher/"
 
-// The two wings are plain net/http. Only handler/caddy and the root import Caddy, and only these import the wings.
+// The two wings are plain net/http. Only handler/caddy and the root import Caddy, and only these and handler/operate, which
+// imports no Caddy either, import the wings.
 var wings = []string{"handler/websocket/", "handler/static/"}
+
+func TestOperateImportsNoCaddy(t *testing.T) {
+	t.Parallel()
+	for name, imports := range importsBelow(t, "handler/operate/") {
+		for _, path := range imports {
+			if strings.HasPrefix(path, "github.com/caddyserver/") || strings.HasPrefix(path, module+"handler/caddy") || path+"/" == module {
+				t.Errorf("%s imports %s; only handler/caddy and the root may", name, path)
+			}
+		}
+	}
+}
 
 func TestWingsImportNeitherCaddyNorEachOther(t *testing.T) {
 	t.Parallel()
@@ -27,8 +39,8 @@ func TestWingsImportNeitherCaddyNorEachOther(t *testing.T) {
 				if strings.HasPrefix(path, "github.com/caddyserver/") || strings.HasPrefix(path, module+"handler/caddy") || path+"/" == module {
 					t.Errorf("%s imports %s; only handler/caddy and the root may", name, path)
 				}
-				if strings.HasPrefix(path+"/", module+wings[1-i]) {
-					t.Errorf("%s imports %s, which is in the other wing", name, path)
+				if strings.HasPrefix(path+"/", module+wings[1-i]) || strings.HasPrefix(path, module+"handler/operate") {
+					t.Errorf("%s imports %s, which is outside of its wing", name, path)
 				}
 			}
 		}

@@ -112,6 +112,7 @@ type Handler struct {
 	generations *pages.Generations
 	served      []*servedRoot
 	pooled      lifecycle.Pooled
+	site        *site
 }
 
 // CaddyModule implements caddy.Module.
@@ -159,6 +160,7 @@ func (a *Handler) Provision(ctx caddy.Context) error {
 	}
 	slices.SortStableFunc(a.handler.Sites, func(x, y assets.Site) int { return len(y.Prefix) - len(x.Prefix) })
 	a.pages = a.newPages()
+	a.addSite(ctx)
 	if err := errors.Join(a.followGenerations(ctx), a.startWithSite(ctx)); err != nil {
 		return fmt.Errorf("versioned_assets: %w", err)
 	}
@@ -186,6 +188,7 @@ func (a *Handler) provisionEncodings() error {
 // Cleanup closes the directories that no other configuration serves.
 func (a *Handler) Cleanup() error {
 	generation.Remove(a.server, a.generations)
+	sites.Remove(nil, a.site)
 	for _, served := range a.served {
 		servedRoots.Remove(served.server, served)
 	}

@@ -106,7 +106,7 @@ func (t *Handler) Provision(ctx caddy.Context) error {
 	}
 	logger := ctx.Logger(t)
 	t.owner = socketlog.NewOwner(lifecycle.Logger(ctx, "http.handlers.websocket_gate"), nil, nil)
-	if err := lifecycle.RegisterMetrics(ctx, append(socketlog.Collectors(), upstreamUp)...); err != nil {
+	if err := lifecycle.RegisterMetrics(ctx, append(socketlog.Collectors(), upstreamUp, upstreamGauges{})...); err != nil {
 		return fmt.Errorf("websocket_tunnel: %w", err)
 	}
 	t.handler, err = tunnel.New(tunnel.Config{

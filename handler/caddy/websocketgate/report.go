@@ -1,0 +1,138 @@
+package websocketgate
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/scan2food/usher/handler/caddy/socketlog"
+	"github.com/scan2food/usher/handler/operate/report"
+	"github.com/scan2food/usher/handler/websocket/gate"
+	"github.com/scan2food/usher/handler/websocket/keys"
+)
+
+// inForce returns the gates in force, one of each site. During a reload two configurations are; the newest counts.
+func inForce() []*Handler {
+	var gates []*Handler
+	at := make(map[string]int)
+	for g := range liveGates.All() {
+		if i, known := at[g.site]; known {
+			gates[i] = g
+			continue
+		}
+		at[g.site] = len(gates)
+		gates = append(gates, g)
+	}
+	return gates
+}
+
+// hosts returns the hosts of the gate's site, none for a site of every host.
+func (g *Handler) hosts() []string {
+	hosts := []string{}
+	if g.server == nil {
+		return hosts
+	}
+	parts := strings.Split(g.siteKey, "\n")
+	return append(hosts, parts[min(len(g.server.Listen), len(parts)):]...)
+}
+
+// ReportRoutes returns the routes of all gates in force.
+func ReportRoutes() []report.Route {
+	routes := []report.Route{}
+	for _, g := range inForce() {
+		for _, route := range g.Routes {
+			outage := g.watch.outages[route.Name]
+			routes = append(routes, report.Route{
+				Hosts: g.hosts(), Route: route.Name, Paths: route.Paths,
+				Open: openOf(g.site, route.Name), MaxOpen: route.MaxOpen,
+				Outcomes: socketlog.Counts(route.Name), LastAccepted: outage.LastAccepted(), Dark: outage.Active(),
+				Tickets: route.Ticket != nil,
+			})
+		}
+	}
+	return routes
+}
+
+// ReportKeys returns the keys and keys files of all gates in force.
+func ReportKeys(now time.Time) report.Keys {
+	reported := report.Keys{Keys: []report.Key{}, Files: []report.KeysFile{}}
+	open := make(map[keys.ID]map[string]int) // by key and route
+	for _, socket := range socketlog.Registry().List() {
+		if open[socket.KeyID] == nil {
+			open[socket.KeyID] = make(map[string]int)
+		}
+		open[socket.KeyID][socket.Site+"\n"+socket.Route]++
+	}
+	for _, g := range inForce() {
+		hosts := g.hosts()
+		g.gate.Ring().Keys(func(route string, key keys.Key) {
+			last, _ := keys.Accepted.Last(key.ID())
+			reported.Keys = append(reported.Keys, report.Key{
+				Hosts: hosts, Route: route, Key: key.Label, From: key.From, Until: key.Until,
+				Valid:   g.gate.Standing(route, key.ID(), now) == gate.Accepted,
+				LastUse: last, Open: open[key.ID()][g.site+"\n"+route],
+			})
+		})
+		reported.Files = append(reported.Files, g.keys.report(hosts)...)
+	}
+	return reported
+}
+
+func (k *keySet) report(hosts []string) []report.KeysFile {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	var files []report.KeysFile
+	for _, file := range k.files {
+		files = append(files, report.KeysFile{
+			Hosts: hosts, Route: file.route, Path: file.file.Path(), Good: !file.bad.Load(), Keys: len(file.keys),
+		})
+	}
+	return files
+}
+
+// Explain says what the gate of the request's site would decide. It returns false if no gate checks the request.
+func Explain(r *http.Request) (report.Explanation, bool) {
+	for _, g := range inForce() {
+		if !g.serves(r.Host) {
+			continue
+		}
+		d := g.gate.Decide(r)
+		if d.Outcome == gate.Passed {
+			continue
+		}
+		return g.explain(r, d), true
+	}
+	return report.Explanation{}, false
+}
+
+func (g *Handler) explain(r *http.Request, d *gate.Decision) report.Explanation {
+	why := d.Outcome.Reason()
+	if d.Outcome == gate.Accepted {
+		why = "the gate accepts the handshake"
+	}
+	if d.Fault != nil {
+		why = d.Fault.Why
+	}
+	if d.Detail != "" {
+		why += ": " + d.Detail
+	}
+	e := report.Explanation{
+		By: "gate", Hosts: g.hosts(), Outcome: string(d.Outcome), Key: d.Key, CloseCode: d.Outcome.CloseCode(), Status: d.Status(),
+		Why: g.gate.Redactor(r, d).Text(why),
+	}
+	if d.Route != nil {
+		e.Route = d.Route.Name
+	}
+	return e
+}
+
+// serves reports whether the site of the gate has a host.
+func (g *Handler) serves(host string) bool { return report.ServesHost(g.hosts(), host) }
+
+// RedactText replaces the credentials of all gates in force in a text.
+func RedactText(text string) string {
+	for _, g := range inForce() {
+		text = g.gate.RedactText(text)
+	}
+	return text
+}

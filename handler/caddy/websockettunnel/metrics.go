@@ -1,0 +1,37 @@
+package websockettunnel
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// upstreamGauges reads the state of the upstreams when the metrics are collected. Label values come from the configuration.
+type upstreamGauges struct{}
+
+var (
+	upstreamOpenDesc = prometheus.NewDesc("usher_websocket_upstream_open",
+		"Open sockets to the upstream.", []string{"upstream"}, nil)
+	upstreamDrainedDesc = prometheus.NewDesc("usher_websocket_upstream_drained",
+		"1 while the upstream is drained: it gets no new sockets.", []string{"upstream"}, nil)
+	upstreamFailuresDesc = prometheus.NewDesc("usher_websocket_upstream_failures_total",
+		"Handshakes that could not reach the upstream.", []string{"upstream"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (upstreamGauges) Describe(descs chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{upstreamOpenDesc, upstreamDrainedDesc, upstreamFailuresDesc} {
+		descs <- desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (upstreamGauges) Collect(metrics chan<- prometheus.Metric) {
+	for _, h := range hosts() {
+		drained := 0.0
+		if h.Drained() {
+			drained = 1
+		}
+		metrics <- prometheus.MustNewConstMetric(upstreamOpenDesc, prometheus.GaugeValue, float64(h.Open()), h.key)
+		metrics <- prometheus.MustNewConstMetric(upstreamDrainedDesc, prometheus.GaugeValue, drained, h.key)
+		metrics <- prometheus.MustNewConstMetric(upstreamFailuresDesc, prometheus.CounterValue, float64(h.Failures()), h.key)
+	}
+}
