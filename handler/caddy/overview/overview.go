@@ -59,7 +59,7 @@ func CloseSockets(query report.SocketQuery, code uint16, reason string) report.C
 
 // Open returns the number of open sockets of the process.
 func Open() (open int) {
-	for _, route := range socketlog.Registry().Routes() {
+	for _, route := range socketlog.Registry().OpenByRoute() {
 		open += route.Open
 	}
 	return open

@@ -66,7 +66,7 @@ func ReportKeys(now time.Time) report.Keys {
 	for _, g := range inForce() {
 		hosts := g.hosts()
 		g.gate.Ring().Keys(func(route string, key keys.Key) {
-			last, _ := keys.Accepted.Last(key.ID())
+			last, _ := lastUse.Last(key.ID())
 			reported.Keys = append(reported.Keys, report.Key{
 				Hosts: hosts, Route: route, Key: key.Label, From: key.From, Until: key.Until,
 				Valid:   g.gate.Standing(route, key.ID(), now) == gate.Accepted,
