@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -167,6 +168,7 @@ func (l *Logs) capture(t testing.TB, adapted []byte) []byte {
 		}
 	}
 	addUniqueListener(t, config)
+	addUniqueArchive(config, filepath.Join(caddy.AppDataDir(), "tests", t.Name()))
 	logging["logs"] = logs
 	config["logging"] = logging
 	config["admin"] = map[string]any{"disabled": true, "config": map[string]any{"persist": false}}
@@ -188,6 +190,23 @@ func addUniqueListener(t testing.TB, config map[string]any) {
 		server["listen"] = append(server["listen"].([]any), "unix//"+t.Name()+"/"+name)
 		if server["automatic_https"] == nil {
 			server["automatic_https"] = map[string]any{"disable": true}
+		}
+	}
+}
+
+// addUniqueArchive gives assets handlers an archive that no other test has. Archives are identified by host and prefix.
+func addUniqueArchive(config any, directory string) {
+	switch config := config.(type) {
+	case []any:
+		for _, member := range config {
+			addUniqueArchive(member, directory)
+		}
+	case map[string]any:
+		if config["handler"] == "versioned_assets" && config["keep_directory"] == nil {
+			config["keep_directory"] = directory
+		}
+		for _, member := range config {
+			addUniqueArchive(member, directory)
 		}
 	}
 }
