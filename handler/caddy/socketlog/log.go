@@ -38,6 +38,8 @@ func socketFields(info sockets.Snapshot) []zap.Field {
 		zap.String("host", info.Host),
 		zap.String("route", info.Route),
 		zap.String("key", info.Key),
+		zap.String("user", info.User),
+		zap.Uint64("session", info.Session), // equal for the sockets of one session, 0 for none
 		zap.String("client", info.Client.String()),
 		zap.String("origin", info.Origin),
 		zap.String("proto", info.Protocol),

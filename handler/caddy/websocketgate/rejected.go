@@ -71,6 +71,7 @@ func writeRejected(entry *zapcore.CheckedEntry, r *http.Request, route string, r
 		zap.Int("status", d.Status()),
 		zap.Uint16("close_code", code), // 0: rejected by status
 		zap.String("key", d.Key),
+		zap.String("user", d.User),
 		zap.String("client", request.Client(r).String()),
 		zap.String("origin", redactor.Text(r.Header.Get("Origin"))),
 		zap.String("path", redactor.Path(r.URL.Path)),

@@ -18,6 +18,8 @@ type Decision struct {
 	Plain bool
 	// Key is the label of the key that the request holds, if the gate knows the key; it is never the key itself.
 	Key string
+	// User is the user that the ticket names. It may be empty.
+	User string
 	// KeyID distinguishes the key from all others of the process. It serves to close the sockets that the key opened.
 	KeyID keys.ID
 	// Fault explains the outcome where the outcome alone does not: for every malformed handshake and for few others.

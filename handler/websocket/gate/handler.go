@@ -96,6 +96,7 @@ func (g *Gate) info(r *http.Request, d *Decision) sockets.Info {
 		Route:       d.Route.Name,
 		Key:         d.Key,
 		KeyID:       d.KeyID,
+		User:        d.User,
 		Client:      g.config.Client(r),
 		Protocol:    protocolOf(r),
 		Major:       r.ProtoMajor,

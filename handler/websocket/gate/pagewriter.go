@@ -18,6 +18,7 @@ type pageWriter struct {
 	request  *http.Request
 	decision *Decision
 	decided  bool
+	user     string // whose page it is, as the application says
 }
 
 // isNavigation reports whether the request may be for a page, and not for a script, a stylesheet or an image.
@@ -75,7 +76,7 @@ func (w *pageWriter) issue() {
 	g, header := w.gate, w.Header()
 	for _, i := range w.decision.issuers {
 		binding := keys.BindingOf(i.Bind, g.config.Client(w.request), siteOrigin(g.config.External(w.request)))
-		token, err := i.Tickets.Issue(i.routes, binding, g.config.Now(), g.config.Random)
+		token, err := i.Tickets.Issue(i.routes, w.user, binding, g.config.Now(), g.config.Random)
 		if err != nil {
 			w.decision.NotIssued = err
 			continue

@@ -67,7 +67,7 @@ func (g *Gate) decideTicket(r *http.Request, d *Decision, token string) {
 	verdict := tickets.Tickets.Verify(token, d.Route.Name, keys.BindingOf(tickets.Bind, g.config.Client(r), origin), g.config.Now())
 	d.Outcome, d.Detail = outcomeOf(verdict.Status), verdict.Reason
 	if verdict.Status != keys.Unknown {
-		d.Key, d.KeyID = TicketLabel, verdict.ID
+		d.Key, d.KeyID, d.User = TicketLabel, verdict.ID, verdict.User
 	}
 	d.use, d.until = verdict.UseID, verdict.Until
 }

@@ -41,7 +41,7 @@ func ticketGate(t testing.TB, config keys.TicketConfig, edit func(*RouteTickets)
 
 func issue(t testing.TB, tickets *keys.Tickets, at time.Time, binding string, routes ...string) string {
 	t.Helper()
-	token, err := tickets.Issue(routes, binding, at, rand.Reader)
+	token, err := tickets.Issue(routes, "", binding, at, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,6 +44,7 @@ func (c TicketConfig) GoString() string { return c.String() }
 //	exp    is when it ends, to the moment; needed
 //	iat    is when it was issued, and nbf when it begins; at most [TicketLeeway] in the future
 //	jti    tells it from other tickets; needed where it is good once
+//	sub    names the user, for logs, limits and closing; at most [MaxUserLength] bytes
 //	bound  is what it is bound to, as [BindingOf] tells; needed where tickets are bound
 //
 // and all others are not looked at. Tickets is immutable and safe for concurrent use.

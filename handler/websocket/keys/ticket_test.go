@@ -34,7 +34,7 @@ func mustTickets(t testing.TB, config TicketConfig) *Tickets {
 
 func mustIssue(t testing.TB, tickets *Tickets, binding string, routes ...string) string {
 	t.Helper()
-	token, err := tickets.Issue(routes, binding, noon, rand.Reader)
+	token, err := tickets.Issue(routes, "", binding, noon, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}

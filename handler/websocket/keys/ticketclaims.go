@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -14,7 +15,7 @@ import (
 type ticketClaims struct {
 	routes                     jwt.ClaimStrings
 	expires, notBefore, issued time.Time
-	id, bound                  string
+	id, bound, user            string
 }
 
 // checkTicketHeader rejects a header that contradicts the algorithm of the signature, which has been verified already.
@@ -47,7 +48,8 @@ func parseTicketClaims(part string) (claims ticketClaims, err error) {
 	if errors.Join(
 		readMember(members["aud"], &claims.routes),
 		readMember(members["jti"], &claims.id),
-		readMember(members["bound"], &claims.bound)) != nil {
+		readMember(members["bound"], &claims.bound),
+		readUser(members["sub"], &claims.user)) != nil {
 		return claims, errTicketText
 	}
 	switch {
@@ -55,6 +57,8 @@ func parseTicketClaims(part string) (claims ticketClaims, err error) {
 		return claims, errTicketNoExpiry
 	case len(claims.routes) == 0:
 		return claims, errTicketNoRoute
+	case len(claims.user) > MaxUserLength:
+		return claims, errTicketUser
 	}
 	return claims, nil
 }
@@ -82,6 +86,16 @@ func readMember(member json.RawMessage, into any) error {
 		return errNull
 	}
 	return json.Unmarshal(member, into)
+}
+
+// readUser reads a sub. It is text (RFC 7519, 4.1.2), but applications write the number of a user too.
+func readUser(member json.RawMessage, into *string) error {
+	var number int64
+	if len(member) > 0 && json.Unmarshal(member, &number) == nil && string(member) != "null" {
+		*into = strconv.FormatInt(number, 10)
+		return nil
+	}
+	return readMember(member, into)
 }
 
 // lastDate is the end of the year 9999. Later dates are mistakes, such as milliseconds.

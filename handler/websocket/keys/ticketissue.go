@@ -16,9 +16,9 @@ type issuedClaims struct {
 	Bound string `json:"bound,omitempty"`
 }
 
-// Issue makes a ticket for routes, bound to what [BindingOf] told, which is not looked at where tickets are not bound.
+// Issue makes a ticket of a user for routes. The user may be empty. The ticket is bound to what [BindingOf] told, which is not looked at where tickets are not bound.
 // It needs secrets: a public key signs nothing.
-func (t *Tickets) Issue(routes []string, binding string, now time.Time, random io.Reader) (string, error) {
+func (t *Tickets) Issue(routes []string, user, binding string, now time.Time, random io.Reader) (string, error) {
 	switch {
 	case !t.issues:
 		return "", errors.New("issuing a ticket: want a secret, got a public key")
@@ -32,6 +32,7 @@ func (t *Tickets) Issue(routes []string, binding string, now time.Time, random i
 		return "", fmt.Errorf("issuing a ticket: drawing its jti: %w", err)
 	}
 	claims := issuedClaims{RegisteredClaims: jwt.RegisteredClaims{
+		Subject:   user,
 		Audience:  routes,
 		IssuedAt:  jwt.NewNumericDate(now),
 		ExpiresAt: jwt.NewNumericDate(now.Add(t.lifetime)),

@@ -17,7 +17,7 @@ import (
 func TestIssue(t *testing.T) {
 	t.Parallel()
 	tickets := mustTickets(t, TicketConfig{Secrets: []string{ticketSecret}, Lifetime: 90 * time.Second})
-	token, err := tickets.Issue([]string{"chat", "orders"}, "", noon.Add(time.Second/2), bytes.NewReader(make([]byte, 16)))
+	token, err := tickets.Issue([]string{"chat", "orders"}, "", "", noon.Add(time.Second/2), bytes.NewReader(make([]byte, 16)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestIssueRefuses(t *testing.T) {
 		{"no randomness", TicketConfig{Secrets: secrets}, []string{"chat"}, make([]byte, 15), "unexpected EOF"},
 		{"too many routes", TicketConfig{Secrets: secrets}, make([]string, 1000), make([]byte, 16), "at most 4096 bytes"},
 	} {
-		token, err := mustTickets(t, c.config).Issue(c.routes, "", noon, iotest.OneByteReader(bytes.NewReader(c.random)))
+		token, err := mustTickets(t, c.config).Issue(c.routes, "", "", noon, iotest.OneByteReader(bytes.NewReader(c.random)))
 		if err == nil || token != "" || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("Issue(%s) = %q %v, want an error with %q", c.name, token, err, c.want)
 		}

@@ -12,6 +12,8 @@ import (
 const (
 	// MaxTicketLength is the most bytes of a ticket: browsers keep no longer cookie.
 	MaxTicketLength = 4096
+	// MaxUserLength is the most bytes of a ticket's sub.
+	MaxUserLength = 255
 	// TicketLeeway is how far the clock of an application that issues tickets may be ahead. It does not lengthen them.
 	TicketLeeway = 30 * time.Second
 )
@@ -22,6 +24,8 @@ type TicketResult struct {
 	Status Status
 	// ID is of the secret or public key that signed it; zero where the ticket is unknown.
 	ID ID
+	// User is the user whose ticket it is, from its sub. Empty if the ticket is unknown or has no sub.
+	User string
 	// Until is when it ends; zero where the ticket is unknown.
 	Until time.Time
 	// UseID is what [UsedTickets] knows it by on this route. Set where it is good, and good once.
@@ -40,7 +44,8 @@ var (
 	errTicketCritical  = errors.New("ticket header has critical extensions")
 	errTicketClaims    = errors.New("ticket claims are not a JSON object")
 	errTicketDate      = errors.New("ticket exp, nbf or iat is not a date in seconds")
-	errTicketText      = errors.New("ticket aud, jti or bound is not text")
+	errTicketText      = errors.New("ticket aud, jti, bound or sub is not text")
+	errTicketUser      = errors.New("ticket sub is longer than 255 bytes")
 	errTicketNoExpiry  = errors.New("ticket has no exp")
 	errTicketNoRoute   = errors.New("ticket has no aud")
 	errTicketNoID      = errors.New("ticket has no jti, and is good once")
@@ -95,7 +100,7 @@ func (t *Tickets) Verify(token, route, binding string, now time.Time) TicketResu
 	if err != nil {
 		return TicketResult{Reason: err.Error()}
 	}
-	verdict := TicketResult{ID: signer.id, Until: claims.expires}
+	verdict := TicketResult{ID: signer.id, User: claims.user, Until: claims.expires}
 	verdict.Status, err = claims.statusAt(route, now)
 	if err != nil {
 		verdict.Reason = err.Error()

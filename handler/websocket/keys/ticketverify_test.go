@@ -61,6 +61,10 @@ func TestVerifyClaims(t *testing.T) {
 		{"nbf text", `{"aud":"chat","exp":1770811260,"nbf":"1"}`, Unknown, errTicketDate, "a date is a number"},
 		{"iat null", `{"aud":"chat","exp":1770811260,"iat":null}`, Unknown, errTicketDate, "a date is a number"},
 		{"jti number", `{"aud":"chat","exp":1770811260,"jti":1}`, Unknown, errTicketText, "jti is text (RFC 7519, 4.1.7)"},
+		{"sub number", `{"aud":"chat","exp":1770811260,"sub":42}`, Good, nil, "applications write the number of a user"},
+		{"sub list", `{"aud":"chat","exp":1770811260,"sub":["42"]}`, Unknown, errTicketText, "a ban of 42 would not close it"},
+		{"sub null", `{"aud":"chat","exp":1770811260,"sub":null}`, Unknown, errTicketText, "null is no name"},
+		{"sub long", `{"aud":"chat","exp":1770811260,"sub":"` + strings.Repeat("x", MaxUserLength+1) + `"}`, Unknown, errTicketUser, "each socket holds it"},
 		{"list of claims", `[` + goodClaims + `]`, Unknown, errTicketClaims, "claims are an object"},
 		{"two objects", goodClaims + goodClaims, Unknown, errTicketClaims, "claims are one object"},
 		{"half", goodClaims[:len(goodClaims)-1], Unknown, errTicketClaims, "claims are a whole object"},
@@ -77,6 +81,18 @@ func TestVerifyClaims(t *testing.T) {
 		}
 		if known := got.Status != Unknown; tickets.Has(got.ID) != known || got.Until.IsZero() == known {
 			t.Errorf("Verify(%s) = %+v, want signer and end of what is known, and of nothing else", c.name, got)
+		}
+	}
+}
+
+func TestVerifyReturnsTheUser(t *testing.T) {
+	t.Parallel()
+	for claims, want := range map[string]string{
+		goodClaims: "", `{"aud":"chat","exp":1770811260,"sub":"anna"}`: "anna", `{"aud":"chat","exp":1770811260,"sub":42}`: "42",
+	} {
+		tickets := mustTickets(t, TicketConfig{Secrets: []string{ticketSecret}})
+		if got := tickets.Verify(hs256(plainHeader, claims, ticketSecret), "chat", "", noon); got.User != want {
+			t.Errorf("Verify(%s).User = %q, want %q", claims, got.User, want)
 		}
 	}
 }

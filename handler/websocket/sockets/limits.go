@@ -5,15 +5,17 @@ import (
 	"net/netip"
 )
 
-// Limits is how many sockets of a route may be there at once: in all, of one client, by one key. A client is an IPv4
+// Limits is how many sockets of a route may be there at once: in all, of one client, by one key, of one user. A client is an IPv4
 // address, or the /64 of an IPv6 address, which is what one customer can be expected to hold. Zero is no limit.
 type Limits struct {
 	Route, Client, Key int
+	// User limits the sockets of one user. Sockets without a user have no such limit.
+	User int
 }
 
 // LimitError says which limit was met.
 type LimitError struct {
-	By  string // route, client or key
+	By  string // route, client, key or user
 	Max int
 }
 
@@ -29,6 +31,7 @@ type routeCount struct {
 	open    int // of all, those whose handshake has succeeded
 	clients map[netip.Prefix]int32
 	keys    map[[16]byte]int32
+	users   map[string]int32 // without sockets of no user
 }
 
 // reserve counts one more socket, unless a limit is met. The mutex is held.
@@ -36,7 +39,7 @@ func (r *Registry) reserve(info *Info, limits Limits) (*routeCount, error) {
 	name := routeKey{info.Site, info.Route}
 	route := r.routes[name]
 	if route == nil {
-		route = &routeCount{clients: make(map[netip.Prefix]int32), keys: make(map[[16]byte]int32)}
+		route = &routeCount{clients: make(map[netip.Prefix]int32), keys: make(map[[16]byte]int32), users: make(map[string]int32)}
 	}
 	client := clientNetwork(info.Client)
 	switch {
@@ -46,11 +49,16 @@ func (r *Registry) reserve(info *Info, limits Limits) (*routeCount, error) {
 		return nil, &LimitError{"client", limits.Client}
 	case limits.Key > 0 && int(route.keys[info.KeyID]) >= limits.Key:
 		return nil, &LimitError{"key", limits.Key}
+	case limits.User > 0 && info.User != "" && int(route.users[info.User]) >= limits.User:
+		return nil, &LimitError{"user", limits.User}
 	}
 	r.routes[name] = route
 	route.total++
 	route.clients[client]++
 	route.keys[info.KeyID]++
+	if info.User != "" {
+		route.users[info.User]++
+	}
 	return route, nil
 }
 
@@ -66,6 +74,9 @@ func (r *Registry) release(s *Socket) {
 	}
 	decrease(route.clients, clientNetwork(s.info.Client))
 	decrease(route.keys, s.info.KeyID)
+	if s.info.User != "" {
+		decrease(route.users, s.info.User)
+	}
 }
 
 func decrease[K comparable](counts map[K]int32, key K) {

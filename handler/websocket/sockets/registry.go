@@ -19,8 +19,11 @@ type Registry struct {
 	sockets map[uint64]*Socket
 	lastID  uint64
 	routes  map[routeKey]*routeCount
-	due     dueHeap
-	stop    chan struct{} // ends the sweeper; nil while none runs
+	// sessions holds each value of each session that has sockets
+	sessions    map[Session]*session
+	lastSession uint64
+	due         dueHeap
+	stop        chan struct{} // ends the sweeper; nil while none runs
 }
 
 // Info is what is known of a socket at its handshake.
@@ -31,6 +34,10 @@ type Info struct {
 	Route, Key string
 	// KeyID tells the secret that opened it from every other; zero: none.
 	KeyID [16]byte
+	// User is the application's name for the person, from a ticket. It may be empty.
+	User string
+	// Bond is the session that the socket is bound to. Nil: none.
+	Bond *Bond
 	// Client is its address, trusted proxies considered.
 	Client netip.Addr
 	// Origin is the page's that opened it, cut at 255 bytes; "" for what is no browser.
@@ -62,7 +69,7 @@ type Owner interface {
 
 // NewRegistry makes an empty registry. now is the clock.
 func NewRegistry(now func() time.Time) *Registry {
-	return &Registry{now: now, sockets: make(map[uint64]*Socket), routes: make(map[routeKey]*routeCount)}
+	return &Registry{now: now, sockets: make(map[uint64]*Socket), routes: make(map[routeKey]*routeCount), sessions: make(map[Session]*session)}
 }
 
 // maxOrigin bounds what a client can have the registry keep.
@@ -87,6 +94,7 @@ func (r *Registry) Open(info Info, limits Limits) (*Socket, error) {
 	s.active.Store(now.UnixNano())
 	r.clock.Store(now.UnixNano())
 	r.sockets[s.id] = s
+	r.bind(s)
 	r.schedule(s)
 	return s, nil
 }
@@ -112,6 +120,7 @@ func (r *Registry) remove(s *Socket) {
 	defer r.mutex.Unlock()
 	delete(r.sockets, s.id)
 	r.release(s)
+	r.unbind(s)
 	r.unschedule(s)
 }
 

@@ -22,7 +22,7 @@ func TestLimits(t *testing.T) {
 	t.Parallel()
 	r := NewRegistry(time.Now)
 	here, neighbour, there := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::ffff:2"), netip.MustParseAddr("2001:db8:0:1::1")
-	first := Info{Site: "a", Route: "chat", KeyID: [16]byte{1}, Client: here}
+	first := Info{Site: "a", Route: "chat", KeyID: [16]byte{1}, Client: here, User: "42"}
 	open(t, r, first)
 	open(t, r, Info{Site: "a", Route: "chat", KeyID: [16]byte{3}, Client: netip.MustParseAddr("::ffff:192.0.2.1")})
 	for _, c := range []struct {
@@ -34,8 +34,8 @@ func TestLimits(t *testing.T) {
 		{"no limit", "zero is none", first, Limits{}, ""},
 		{"route", "two are open", Info{Site: "a", Route: "chat"}, Limits{Route: 2}, "route"},
 		{"route with room", "", Info{Site: "a", Route: "chat"}, Limits{Route: 3}, ""},
-		{"another route", "it counts for itself", Info{Site: "a", Route: "orders", Client: here, KeyID: first.KeyID}, Limits{1, 1, 1}, ""},
-		{"another site", "it may name its routes alike", Info{Site: "b", Route: "chat", Client: here, KeyID: first.KeyID}, Limits{1, 1, 1}, ""},
+		{"another route", "it counts for itself", Info{Site: "a", Route: "orders", Client: here, KeyID: first.KeyID}, Limits{Route: 1, Client: 1, Key: 1}, ""},
+		{"another site", "it may name its routes alike", Info{Site: "b", Route: "chat", Client: here, KeyID: first.KeyID}, Limits{Route: 1, Client: 1, Key: 1}, ""},
 		{"the same /64", "one customer has it all", Info{Site: "a", Route: "chat", Client: neighbour}, Limits{Client: 1}, "client"},
 		{"a zone", "is no other address", Info{Site: "a", Route: "chat", Client: here.WithZone("eth0")}, Limits{Client: 1}, "client"},
 		{"another /64", "", Info{Site: "a", Route: "chat", Client: there}, Limits{Client: 1}, ""},
@@ -43,6 +43,9 @@ func TestLimits(t *testing.T) {
 		{"IPv4 neighbour", "counts for itself", Info{Site: "a", Route: "chat", Client: netip.MustParseAddr("192.0.2.2")}, Limits{Client: 1}, ""},
 		{"the same key", "from anywhere", Info{Site: "a", Route: "chat", Client: there, KeyID: first.KeyID}, Limits{Key: 1}, "key"},
 		{"another key", "", Info{Site: "a", Route: "chat", KeyID: [16]byte{2}}, Limits{Key: 1}, ""},
+		{"the same user", "with another key", Info{Site: "a", Route: "chat", User: "42"}, Limits{User: 1}, "user"},
+		{"another user", "", Info{Site: "a", Route: "chat", User: "43"}, Limits{User: 1}, ""},
+		{"no user", "sockets of nobody are not one user", Info{Site: "a", Route: "chat"}, Limits{User: 1}, ""},
 	} {
 		s, err := r.Open(c.info, c.limits)
 		var limit *LimitError
@@ -130,7 +133,7 @@ func TestPlaceIsFreeAfterEveryEnd(t *testing.T) {
 			r := NewRegistry(time.Now)
 			free := make(chan struct{}, 10)
 			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				s, err := r.Open(Info{Protocol: "HTTP/1.1"}, Limits{1, 1, 1})
+				s, err := r.Open(Info{Protocol: "HTTP/1.1"}, Limits{Route: 1, Client: 1, Key: 1})
 				if err != nil {
 					http.Error(w, err.Error(), http.StatusTooManyRequests)
 					return
@@ -269,7 +272,7 @@ func TestSocketsAreSmall(t *testing.T) {
 		client := netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
 		s, err := r.Open(Info{
 			Route: "chat", Key: "screens", Client: client, Protocol: "HTTP/1.1", IdleTimeout: time.Hour, Until: time.Now().Add(time.Hour),
-		}, Limits{sockets, 1, sockets})
+		}, Limits{Route: sockets, Client: 1, Key: sockets})
 		if err != nil {
 			t.Fatal(err)
 		}

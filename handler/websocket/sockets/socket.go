@@ -22,6 +22,9 @@ type Socket struct {
 	route     *routeCount
 	due       int64 // when the sweeper must look at it, in Unix nanoseconds
 	heapIndex int   // in the registry's heap
+	// the session of the socket, nil for none; it stays the same while the socket is open
+	session   *session
+	inSession int // position in the session's sockets
 
 	in, out         atomic.Int64
 	active          atomic.Int64 // when bytes last went either way, in Unix nanoseconds
@@ -66,6 +69,8 @@ type Snapshot struct {
 	Info
 	// ID tells it from every other socket of the process.
 	ID uint64
+	// Session is equal for the sockets of one session, and 0 without one. It says nothing about the session's value.
+	Session uint64
 	// Started is when its place was taken, before its handshake was handed on.
 	Started time.Time
 	// In is bytes from the client, Out bytes to it, frame headers included.
@@ -103,7 +108,7 @@ func (s *Socket) Info() Info { return s.info }
 // Snapshot is the socket now.
 func (s *Socket) Snapshot() Snapshot {
 	return Snapshot{
-		Info: s.info, ID: s.id, Started: s.started,
+		Info: s.info, ID: s.id, Session: s.sessionID(), Started: s.started,
 		In: s.in.Load(), Out: s.out.Load(), Active: time.Unix(0, s.active.Load()), SurvivesReloads: s.survivesReloads.Load(),
 	}
 }

@@ -1,0 +1,163 @@
+package sockets
+
+import "slices"
+
+// Session identifies a session of the site by one of its values. The caller derives it from the value with a secret key. Zero is
+// no session.
+type Session [16]byte
+
+// Bond ties a socket to a session of the site.
+type Bond struct {
+	// Session is the value of the session at the handshake.
+	Session Session
+	// Cookie is the name of the cookie that holds the session.
+	Cookie string
+	// Host and Path are those of the handshake as the browser sees them. They select the cookies that the handshake carried.
+	Host, Path string
+	// Strict closes the socket when the session gets another value.
+	Strict bool
+}
+
+// maxValues is how many values of one session are remembered. Parallel responses may each give a session another value, and any
+// of these values may be the one that the browser keeps.
+const maxValues = 32
+
+// session is the sockets that one session opened. It exists while it has sockets. The registry's mutex guards it.
+type session struct {
+	id      uint64
+	values  []Session // least recently used first
+	sockets []*Socket
+}
+
+// bind adds a socket to the session of its bond. The mutex is held.
+func (r *Registry) bind(s *Socket) {
+	if s.info.Bond == nil {
+		return
+	}
+	value := s.info.Bond.Session
+	of := r.sessions[value]
+	if of == nil {
+		r.lastSession++
+		of = &session{id: r.lastSession}
+		r.addValue(of, value)
+	}
+	s.session, s.inSession = of, len(of.sockets)
+	of.sockets = append(of.sockets, s)
+}
+
+// unbind removes a socket from its session. The mutex is held.
+func (r *Registry) unbind(s *Socket) {
+	of := s.session
+	if of == nil {
+		return
+	}
+	last := len(of.sockets) - 1
+	of.sockets[s.inSession] = of.sockets[last]
+	of.sockets[s.inSession].inSession = s.inSession
+	of.sockets[last] = nil
+	if of.sockets = of.sockets[:last]; last > 0 {
+		return
+	}
+	for _, value := range of.values {
+		delete(r.sessions, value)
+	}
+}
+
+// addValue adds a value that no session has, and forgets the least recently used value if there are too many.
+func (r *Registry) addValue(of *session, value Session) {
+	if len(of.values) == maxValues {
+		delete(r.sessions, of.values[0])
+		of.values = slices.Delete(of.values, 0, 1)
+	}
+	of.values = append(of.values, value)
+	r.sessions[value] = of
+}
+
+// useValue makes the value the most recently used one.
+func (of *session) useValue(value Session) {
+	i := slices.Index(of.values, value)
+	copy(of.values[i:], of.values[i+1:])
+	of.values[len(of.values)-1] = value
+}
+
+// EndSession closes the sockets of the session with this value whose bond matches. It returns how many.
+func (r *Registry) EndSession(value Session, match func(*Info) bool, code Code, reason string) int {
+	r.mutex.Lock()
+	var ended []*Socket
+	if of := r.sessions[value]; of != nil {
+		ended = of.matching(match)
+	}
+	r.mutex.Unlock()
+	return closeAll(ended, code, reason)
+}
+
+// RenewSession adds a value to the session that has the value old, if a socket of the session matches. It closes the matching
+// sockets that are strict, and returns how many. If another session has the value, the value identifies no session, and
+// all matching sockets are closed.
+func (r *Registry) RenewSession(old, value Session, match func(*Info) bool, code Code, reason string) int {
+	r.mutex.Lock()
+	ended := r.renew(old, value, match)
+	r.mutex.Unlock()
+	return closeAll(ended, code, reason)
+}
+
+// renew returns the sockets to be closed. The mutex is held.
+func (r *Registry) renew(old, value Session, match func(*Info) bool) (ended []*Socket) {
+	of := r.sessions[old]
+	if of == nil || old == value {
+		return nil
+	}
+	matching := of.matching(match)
+	if len(matching) == 0 {
+		return nil
+	}
+	switch r.sessions[value] {
+	case nil:
+		of.useValue(old)
+		r.addValue(of, value)
+	case of:
+		of.useValue(old)
+		of.useValue(value)
+	default:
+		return matching
+	}
+	for _, s := range matching {
+		if s.info.Bond.Strict {
+			ended = append(ended, s)
+		}
+	}
+	return ended
+}
+
+func (of *session) matching(match func(*Info) bool) (sockets []*Socket) {
+	for _, s := range of.sockets {
+		if match(&s.info) {
+			sockets = append(sockets, s)
+		}
+	}
+	return sockets
+}
+
+// HasSession reports whether a socket is bound to the session with this value.
+func (r *Registry) HasSession(value Session) bool {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return r.sessions[value] != nil
+}
+
+func closeAll(sockets []*Socket, code Code, reason string) (closed int) {
+	for _, s := range sockets {
+		if s.startClose(code, reason) {
+			closed++
+		}
+	}
+	return closed
+}
+
+// sessionID returns the number of the socket's session, 0 for none. Sockets of one session have the same number.
+func (s *Socket) sessionID() uint64 {
+	if s.session == nil {
+		return 0
+	}
+	return s.session.id
+}
