@@ -29,6 +29,8 @@ import (
 //		route <name> <path>... {
 //			key <secret> [<label>] [from <RFC 3339 time>] [until <time>]
 //			keys_file <path>
+//			public
+//			session <cookie name> [strict]
 //			credential query|header|cookie|subprotocol <name>
 //			credential bearer
 //			hide_credentials
@@ -105,6 +107,8 @@ func parseRoute(d *caddyfile.Dispenser) (*websocketgate.Route, error) {
 			r.KeysFiles = append(r.KeysFiles, "")
 			return parseValue(d, &r.KeysFiles[len(r.KeysFiles)-1])
 		}},
+		boolean("public", &r.Public),
+		once("session", func(d *caddyfile.Dispenser) error { return parseSession(d, r) }),
 		param{"credential", func(d *caddyfile.Dispenser) error { return parseCredential(d, r) }},
 		boolean("hide_credentials", &r.HideCredentials),
 		once("upstream_credential", func(d *caddyfile.Dispenser) error { return parseUpstreamCredential(d, r) }),
@@ -148,6 +152,15 @@ func parseKey(d *caddyfile.Dispenser, r *websocketgate.Route) error {
 		args = args[2:]
 	}
 	r.Keys = append(r.Keys, key)
+	return nil
+}
+
+func parseSession(d *caddyfile.Dispenser, r *websocketgate.Route) error {
+	args := d.RemainingArgs()
+	if len(args) < 1 || len(args) > 2 || len(args) == 2 && args[1] != "strict" {
+		return d.Errf("session: want the name of a cookie, and optionally strict, got %q", args)
+	}
+	r.Session = &websocketgate.Session{Cookie: args[0], Strict: len(args) == 2}
 	return nil
 }
 

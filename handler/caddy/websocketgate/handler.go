@@ -63,6 +63,7 @@ type Handler struct {
 	live    atomic.Bool // the gate's configuration is in force
 	retired sync.Once
 	dropped droppedFields
+	pooled  lifecycle.Pooled
 }
 
 // CaddyModule implements caddy.Module.
@@ -135,6 +136,10 @@ func (g *Handler) buildConfig(ring *keys.Ring, server *caddyhttp.Server) (gate.C
 	if err != nil {
 		return gate.Config{}, fmt.Errorf("websocket_gate: reject: %w", err)
 	}
+	sessionKey, err := g.loadSessionKey()
+	if err != nil {
+		return gate.Config{}, err
+	}
 	return gate.Config{
 		Routes:           routes,
 		Ring:             ring,
@@ -151,6 +156,8 @@ func (g *Handler) buildConfig(ring *keys.Ring, server *caddyhttp.Server) (gate.C
 		StatusOf:         request.ErrorStatus,
 		UsedTickets:      usedTickets,
 		Random:           rand.Reader,
+		SessionKey:       sessionKey,
+		OriginalPath:     func(r *http.Request) string { return request.OriginalURL(r).Path },
 		Now:              time.Now,
 	}, nil
 }
@@ -189,14 +196,14 @@ func (g *Handler) warnWhenStarted(ctx caddy.Context) {
 
 // Cleanup takes the gate out of service. Open sockets pass to the newest gate.
 func (g *Handler) Cleanup() error {
-	if g.keys == nil {
-		return nil // Provision failed
+	if g.keys == nil { // Provision failed
+		return g.pooled.Release()
 	}
 	g.retire()
 	g.keys.close()
 	g.watch.close()
 	g.logs.Remove()
-	return nil
+	return g.pooled.Release()
 }
 
 // retire runs when the server shuts down, after a reload or when the process stops. It closes the sockets that the new

@@ -39,8 +39,8 @@ type keysFile struct {
 func newKeySet(g *Handler) (*keySet, error) {
 	k := &keySet{logger: g.logger, fixed: make(map[string][]keys.Key), stop: func() {}}
 	for _, route := range g.Routes {
-		if len(route.Keys) == 0 && len(route.KeysFiles) == 0 && route.Ticket == nil {
-			return nil, route.errorf("no credentials; write at least one key, keys_file or ticket")
+		if err := route.checkAccess(); err != nil {
+			return nil, route.errorf("%w", err)
 		}
 		k.fixed[route.Name] = nil // the ring needs an entry for routes without keys too
 		for i, key := range route.Keys {

@@ -69,7 +69,7 @@ func ReportKeys(now time.Time) report.Keys {
 			last, _ := lastUse.Last(key.ID())
 			reported.Keys = append(reported.Keys, report.Key{
 				Hosts: hosts, Route: route, Key: key.Label, From: key.From, Until: key.Until,
-				Valid:   g.gate.Standing(route, key.ID(), now) == gate.Accepted,
+				Valid:   g.gate.Ring().StatusOf(route, key.ID(), now) == keys.Good,
 				LastUse: last, Open: open[key.ID()][g.site+"\n"+route],
 			})
 		})

@@ -45,12 +45,12 @@ func closeRevoked() {
 func standing(info sockets.Info, now time.Time) gate.Outcome {
 	for g := range liveGates.All() {
 		if g.owner == info.Owner {
-			return g.gate.Standing(info.Route, info.KeyID, now)
+			return g.gate.Standing(info, now)
 		}
 	}
 	outcome := gate.Unlisted
 	for g := range liveGates.All() {
-		standing := g.gate.Standing(info.Route, info.KeyID, now)
+		standing := g.gate.Standing(info, now)
 		if g.site == info.Site {
 			return standing
 		}

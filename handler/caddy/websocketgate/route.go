@@ -25,7 +25,7 @@ type Route struct {
 	// The paths of the route. `/ws/chat/` matches only this path, `/ws/chat/*` all paths below it.
 	Paths []string `json:"paths"`
 
-	// The keys of the route. A route needs at least one key, keys file or ticket.
+	// The keys of the route. A route needs at least one key, keys file, ticket or session, or is public.
 	Keys []*Key `json:"keys,omitempty"`
 
 	// Keys files. Each line holds a label and a secret, with optional `from` and `until`. A dotenv file works too. A change
@@ -40,6 +40,12 @@ type Route struct {
 
 	// A secret that the application gets instead of the client's key. The client's key is removed.
 	UpstreamCredential *UpstreamCredential `json:"upstream_credential,omitempty"`
+
+	// Whether the route needs no credential. Excludes keys, tickets and a session. Default: false.
+	Public bool `json:"public,omitempty"`
+
+	// The session of the site. Beside keys and tickets, both are required. Default: none.
+	Session *Session `json:"session,omitempty"`
 
 	// Signed credentials with a short lifetime, in addition to keys or instead of keys.
 	Ticket *Ticket `json:"ticket,omitempty"`
@@ -213,6 +219,7 @@ func (r *Route) build() (*gate.Route, error) {
 		Limits:           sockets.Limits{Route: r.MaxOpen, Client: r.MaxOpenPerClient, Key: r.MaxOpenPerKey},
 		MaxAge:           time.Duration(r.MaxAge),
 		Idle:             time.Duration(r.IdleTimeout),
+		Keyless:          r.keyless(),
 	}
 	for _, credential := range r.Credentials {
 		source, err := credential.build()
@@ -225,6 +232,9 @@ func (r *Route) build() (*gate.Route, error) {
 		route.Sources = append(route.Sources, source)
 	}
 	var err error
+	if route.Session, err = r.Session.build(); err != nil {
+		return nil, err
+	}
 	if route.Plain, err = gate.ParsePlainPolicy(r.PlainHTTP); err != nil {
 		return nil, fmt.Errorf("plain_http: %w", err)
 	}

@@ -1,6 +1,7 @@
 package websocketgate
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -148,6 +149,9 @@ func readPublicKey(path string) ([]byte, error) {
 	}
 	return os.ReadFile(resolved)
 }
+
+// cookieName returns the name of the cookie.
+func (t *Ticket) cookieName() string { return cmp.Or(t.Cookie, gate.DefaultTicketCookie) }
 
 func parseBind(bind string) (keys.Bind, error) {
 	switch bind {

@@ -18,6 +18,7 @@ import (
 func (g *Handler) warnOfSecrets() {
 	g.warnOfLiterals()
 	g.warnOfPluses()
+	g.warnOfPublic()
 }
 
 // warnOfShared warns of secrets that open more than one route.
@@ -55,7 +56,7 @@ func (g *Handler) warnOfExpired(ring *keys.Ring, now time.Time) {
 		valid[route] = valid[route] || key.Until.IsZero() || now.Before(key.Until)
 	})
 	for _, route := range g.Routes {
-		if !valid[route.Name] && route.Ticket == nil {
+		if !valid[route.Name] && route.Ticket == nil && !route.keyless() {
 			g.logger.Warn("all keys of the route have expired", zap.String("route", route.Name), zap.String("source", route.Source))
 		}
 	}
@@ -140,12 +141,12 @@ func (g *Handler) warnOfDebug(ctx caddy.Context) {
 
 // sendsCredentials reports whether the application gets a credential.
 func (r *Route) sendsCredentials() bool {
-	return !r.HideCredentials || r.UpstreamCredential != nil
+	return !r.HideCredentials && !r.keyless() || r.UpstreamCredential != nil
 }
 
 // readsFrom reports whether the route reads keys from a location.
 func (r *Route) readsFrom(in gate.Location) bool {
-	if len(r.Credentials) == 0 {
+	if len(r.Credentials) == 0 && !r.keyless() {
 		return in == gate.DefaultSource.In
 	}
 	return slices.ContainsFunc(r.Credentials, func(c Credential) bool { return gate.Location(c.In) == in })

@@ -136,3 +136,11 @@ func challenge(route *Route) string {
 	}
 	return scheme + ` realm="` + route.Name + `"`
 }
+
+// challenge returns the WWW-Authenticate of the decision. The scheme Cookie is that of other software without a login by HTTP.
+func (d *Decision) challenge() []string {
+	if d.Outcome == SessionMissing {
+		return []string{`Cookie realm="` + d.Route.Name + `"`}
+	}
+	return d.Route.challenge
+}

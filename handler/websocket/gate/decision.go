@@ -40,6 +40,8 @@ type Decision struct {
 	// NotIssued is set by [Gate.ServeHTTP] on a page that should carry a ticket and does not.
 	NotIssued error
 
+	// the session of an accepted handshake
+	session sockets.Session
 	// the credential of the request, to remove it
 	value, decoded string
 	// one use of a ticket that is good once, and the end of the ticket; zero for all other credentials
@@ -104,7 +106,7 @@ func (g *Gate) Decide(r *http.Request) *Decision {
 		d.Outcome = Malformed
 		return d
 	}
-	g.decideCredential(r, d)
+	g.decideAccess(r, d)
 	switch {
 	case d.Outcome != Accepted:
 	case !g.admitsOrigin(r, route):
@@ -147,6 +149,16 @@ func isOutdated(r *http.Request, route *Route) (outdated bool) {
 		outdated = outdated || name == GenerationParameter && value != "" && route.Outdated(value)
 	})
 	return outdated
+}
+
+// decideAccess checks the credential and the session that the route requires.
+func (g *Gate) decideAccess(r *http.Request, d *Decision) {
+	if d.Outcome = Accepted; !d.Route.Keyless {
+		g.decideCredential(r, d)
+	}
+	if d.Outcome == Accepted && d.Route.Session != nil {
+		g.decideSession(r, d)
+	}
 }
 
 // decideCredential checks the credential of the request: there must be exactly one, valid for this route now. A credential at

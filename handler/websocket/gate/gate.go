@@ -43,6 +43,10 @@ type Route struct {
 	Idle time.Duration
 	// Tickets open the route like keys. Default: nil.
 	Tickets *RouteTickets
+	// Keyless routes need no key and no ticket: the route is public, or the session alone opens it. Default: a key or a ticket.
+	Keyless bool
+	// Session binds the sockets to the session of the site, in addition to keys and tickets. Default: nil.
+	Session *RouteSession
 
 	challenge  []string // the WWW-Authenticate of its rejections
 	allSources []Source // Sources and the cookie of Tickets
@@ -82,7 +86,11 @@ type Config struct {
 	UsedTickets *keys.UsedTickets
 	// Random is the source of the IDs of issued tickets. It must be set if a route issues tickets.
 	Random io.Reader
-	Now    func() time.Time
+	// SessionKey identifies sessions, and OriginalPath returns the path that the client asked for. Both must be set if a route
+	// has a session.
+	SessionKey   *SessionKey
+	OriginalPath func(*http.Request) string
+	Now          func() time.Time
 }
 
 // RouteError is an error in the configuration of one route.
@@ -96,13 +104,14 @@ func (e *RouteError) Unwrap() error { return e.Err }
 
 // Gate decides about the requests of one site.
 type Gate struct {
-	config  Config
-	table   *Table
-	sources []Source // of all routes
-	cookies []string // of all tickets
-	issuers []*issuer
-	checks  bool // a route has PlainCheck
-	ring    atomic.Pointer[keys.Ring]
+	config   Config
+	table    *Table
+	sources  []Source // of all routes
+	cookies  []string // of all tickets
+	sessions []string // the cookies of all sessions
+	issuers  []*issuer
+	checks   bool // a route has PlainCheck
+	ring     atomic.Pointer[keys.Ring]
 
 	ofAnyRequest *Redactor
 }
@@ -119,7 +128,7 @@ func New(config Config) (*Gate, error) {
 			return nil, &RouteError{route, errors.New("duplicate name: give each route its own")}
 		}
 		names[route.Name] = true
-		if len(route.Sources) == 0 {
+		if len(route.Sources) == 0 && !route.Keyless {
 			route.Sources = []Source{DefaultSource}
 		}
 		if route.HandshakeTimeout == 0 {
@@ -127,6 +136,9 @@ func New(config Config) (*Gate, error) {
 		}
 		route.challenge = []string{challenge(route)}
 		g.addSources(route)
+		if err := g.addSession(route); err != nil {
+			return nil, err
+		}
 		g.checks = g.checks || route.Plain == PlainCheck
 	}
 	issuers, err := newIssuers(config.Routes)
@@ -168,16 +180,20 @@ func (g *Gate) Ring() *keys.Ring { return g.ring.Load() }
 // SetRing replaces the keys. Requests that were decided before keep their decision.
 func (g *Gate) SetRing(ring *keys.Ring) { g.ring.Store(ring) }
 
-// Standing returns the outcome that the key of an open socket would have now: [Accepted], [KeyExpired], [KeyUnknown], or
+// Standing returns the outcome that an open socket would have now: [Accepted], [KeyExpired], [KeyUnknown], [SessionMissing], or
 // [Unlisted] if there is no such route. A socket outlives its ticket while the secret or public key of the ticket is
 // configured.
-func (g *Gate) Standing(route string, id keys.ID, now time.Time) Outcome {
-	i := slices.IndexFunc(g.config.Routes, func(r *Route) bool { return r.Name == route })
+func (g *Gate) Standing(info sockets.Info, now time.Time) Outcome {
+	i := slices.IndexFunc(g.config.Routes, func(r *Route) bool { return r.Name == info.Route })
 	if i < 0 {
 		return Unlisted
 	}
-	if tickets := g.config.Routes[i].Tickets; tickets != nil && tickets.Tickets.Has(id) {
+	route := g.config.Routes[i]
+	switch {
+	case route.Session != nil && (info.Bond == nil || info.Bond.Cookie != route.Session.Cookie):
+		return SessionMissing
+	case route.Keyless, route.Tickets != nil && route.Tickets.Tickets.Has(info.KeyID):
 		return Accepted
 	}
-	return outcomeOf(g.Ring().StatusOf(route, id, now))
+	return outcomeOf(g.Ring().StatusOf(info.Route, info.KeyID, now))
 }

@@ -103,6 +103,7 @@ func (g *Gate) info(r *http.Request, d *Decision) sockets.Info {
 		IdleTimeout: d.Route.Idle,
 		Owner:       g.config.Owner,
 	}
+	info.Bond = g.bondOf(r, d, redactor)
 	// The end of the key is not copied, since it may change while the socket is open.
 	if d.Route.MaxAge > 0 {
 		info.Until = g.config.Now().Add(d.Route.MaxAge)
@@ -206,7 +207,7 @@ func prepare(r *http.Request, d *Decision) {
 
 // replaceCredential removes the client's credential, or replaces it with the application's, if the route says so.
 func replaceCredential(r *http.Request, d *Decision) {
-	if d.Route.Hide || d.Route.Upstream != nil {
+	if !d.Route.Keyless && (d.Route.Hide || d.Route.Upstream != nil) {
 		strip(r, d)
 	}
 	if d.Route.Upstream != nil {

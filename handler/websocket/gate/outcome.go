@@ -16,6 +16,7 @@ const (
 	KeyExpired      Outcome = "key_expired"
 	KeyAmbiguous    Outcome = "key_ambiguous"
 	KeyOtherRoute   Outcome = "key_other_route"
+	SessionMissing  Outcome = "session_missing"
 	OriginDenied    Outcome = "origin_denied"
 	PageOutdated    Outcome = "page_outdated"
 	TooMany         Outcome = "too_many"
@@ -32,7 +33,7 @@ const (
 
 // Outcomes lists every outcome that can be logged or counted.
 var Outcomes = []Outcome{
-	Accepted, KeyMissing, KeyUnknown, KeyExpired, KeyAmbiguous, KeyOtherRoute, OriginDenied, PageOutdated, TooMany,
+	Accepted, KeyMissing, KeyUnknown, KeyExpired, KeyAmbiguous, KeyOtherRoute, SessionMissing, OriginDenied, PageOutdated, TooMany,
 	Malformed, NotWebSocket, Unlisted, UpstreamFailed, UpstreamTimeout, UpstreamRefused,
 	ClientGone,
 }
@@ -43,7 +44,7 @@ const statusClientGone = 499
 // Status is the HTTP status of the outcome. A malformed handshake may have another status (405, 426): see [Decision.Status].
 func (o Outcome) Status() int {
 	switch o {
-	case KeyMissing, KeyUnknown, KeyExpired:
+	case KeyMissing, KeyUnknown, KeyExpired, SessionMissing:
 		return http.StatusUnauthorized
 	case KeyAmbiguous, Malformed:
 		return http.StatusBadRequest
@@ -70,7 +71,7 @@ func (o Outcome) Status() int {
 // for private use (RFC 6455, 7.4.2).
 func (o Outcome) CloseCode() uint16 {
 	switch o {
-	case KeyMissing, KeyUnknown, KeyExpired:
+	case KeyMissing, KeyUnknown, KeyExpired, SessionMissing:
 		return 4401
 	case KeyAmbiguous:
 		return 4400
@@ -94,6 +95,7 @@ var reasons = map[Outcome]string{
 	KeyExpired:      "the key of the request is not valid now",
 	KeyAmbiguous:    "the request has more than one key; send exactly one",
 	KeyOtherRoute:   "the key of the request belongs to another route",
+	SessionMissing:  "this WebSocket route requires the session of the site, and the request has none",
 	OriginDenied:    "pages of this origin may not open this WebSocket",
 	PageOutdated:    "the page is older than the current version of this site; reload it",
 	TooMany:         "too many sockets or rejected handshakes; try again later",

@@ -42,7 +42,7 @@ func (g *Gate) decidePlain(r *http.Request, route *Route) *Decision {
 		return &Decision{Route: route, Plain: true, issuers: g.decidePage(r).issuers}
 	case PlainCheck:
 		d := &Decision{Route: route, Plain: true}
-		g.decideCredential(r, d)
+		g.decideAccess(r, d)
 		if d.Outcome == Accepted && !g.admitsOrigin(r, route) {
 			d.Outcome, d.Detail = OriginDenied, g.originDetail(r, route)
 		}

@@ -67,7 +67,7 @@ func (g *Gate) Redactor(r *http.Request, d *Decision) *Redactor {
 		}
 	}
 	cookies(r.Header["Cookie"], func(name, value string) {
-		if slices.Contains(g.cookies, name) {
+		if g.holdsSecret(name) {
 			present(value)
 		}
 	})
@@ -272,6 +272,11 @@ func (m *Redactor) line(name, line string) string {
 		return m.target(line)
 	case "Cookie":
 		return joined(line, ";", m.cookie)
+	case "Set-Cookie":
+		pair, attributes, _ := strings.Cut(line, ";")
+		if redacted := m.cookie(pair); redacted != pair {
+			return redacted + line[len(line)-len(attributes):]
+		}
 	case "Sec-Websocket-Protocol":
 		return joined(line, ",", m.protocol)
 	case "Authorization":
@@ -288,10 +293,15 @@ func (m *Redactor) line(name, line string) string {
 func (m *Redactor) cookie(pair string) string {
 	name, _, _ := strings.Cut(pair, "=")
 	trimmed := strings.Trim(name, " \t")
-	if slices.Contains(m.gate.cookies, trimmed) || m.names(InCookie, trimmed) {
+	if m.gate.holdsSecret(trimmed) || m.names(InCookie, trimmed) {
 		return name + "=" + Redacted
 	}
 	return m.Text(pair)
+}
+
+// holdsSecret reports the cookies of tickets and sessions.
+func (g *Gate) holdsSecret(cookie string) bool {
+	return slices.Contains(g.cookies, cookie) || slices.Contains(g.sessions, cookie)
 }
 
 func (m *Redactor) protocol(element string) string {

@@ -37,7 +37,7 @@ func rejectWithStatus(w http.ResponseWriter, r *http.Request, d *Decision) {
 func setStatusHeaders(header http.Header, r *http.Request, d *Decision) {
 	switch d.Status() {
 	case http.StatusUnauthorized:
-		header["Www-Authenticate"] = d.Route.challenge
+		header["Www-Authenticate"] = d.challenge()
 	case http.StatusMethodNotAllowed:
 		header["Allow"] = allowGet
 	case http.StatusTooManyRequests:
