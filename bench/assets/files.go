@@ -13,13 +13,13 @@ import (
 	"github.com/scan2food/usher/bench/internal/peers"
 )
 
-// sizes are the files that no coding makes smaller.
+// sizes are the sizes of the files with random content, which no coding compresses.
 var sizes = map[string]int{"1k.bin": 1 << 10, "13k.bin": 13 << 10, "100k.bin": 100 << 10, large: 10 << 20}
 
-// large is the one that is sent from disk.
+// large is the file that servers send from disk.
 const large = "10m.bin"
 
-// writeFiles makes two directories with the same files. One has beside the script what peers want to find compressed.
+// writeFiles writes the same files to two directories. The directory sidecars also has the compressed files that peers need.
 func writeFiles(dir string) {
 	for name, size := range sizes {
 		content := make([]byte, size)
@@ -40,7 +40,7 @@ func writeFiles(dir string) {
 	}
 }
 
-// scriptOf is so many bytes of program text: that of this module, which compresses as scripts do.
+// scriptOf returns program text of a size. It is the text of this module, which compresses like a script.
 func scriptOf(size int) []byte {
 	var text []byte
 	names, _ := filepath.Glob("handler/*/*/*.go")
@@ -53,7 +53,7 @@ func scriptOf(size int) []byte {
 			return text[:size]
 		}
 	}
-	peers.Fatalf("run it in the root of the module, for its text")
+	peers.Fatalf("too little program text: run the benchmark in the root of the module")
 	return nil
 }
 

@@ -14,13 +14,13 @@ import (
 	"github.com/scan2food/usher/bench/internal/peers"
 )
 
-// client is a program that asks as fast as it goes.
+// client is a load generator.
 type client struct {
 	name    string
 	secure  bool
 	command func(work workload, duration time.Duration) []string
-	// done finds in its output how many answers were good, and refused how many were not.
-	done, refused *regexp.Regexp
+	// done and failed match the number of successful and of failed responses in the output.
+	done, failed *regexp.Regexp
 }
 
 var wrk = client{
@@ -32,8 +32,8 @@ var wrk = client{
 		}
 		return []string{"wrk", "-t1", "-c" + connections, fmt.Sprintf("-d%.0fs", duration.Seconds())}
 	},
-	done:    regexp.MustCompile(`(\d+) requests in`),
-	refused: regexp.MustCompile(`Non-2xx or 3xx responses: (\d+)`),
+	done:   regexp.MustCompile(`(\d+) requests in`),
+	failed: regexp.MustCompile(`Non-2xx or 3xx responses: (\d+)`),
 }
 
 var h2load = client{
@@ -45,12 +45,12 @@ var h2load = client{
 		}
 		return []string{"h2load", "-t1", "-c4", "-m" + streams, fmt.Sprintf("-D%.0f", duration.Seconds())}
 	},
-	done:    regexp.MustCompile(`(\d+) succeeded`),
-	refused: regexp.MustCompile(`([1-9]\d*) 5xx`),
+	done:   regexp.MustCompile(`(\d+) succeeded`),
+	failed: regexp.MustCompile(`([1-9]\d*) 5xx`),
 }
 
-// rate is how many answers a second of the server's processor time gives; of large files, how many a second of the clock:
-// the kernel copies those in whoever's time it is.
+// rate returns the number of responses for each second of the server's processor time. For large files it returns the number for each
+// second of elapsed time, since the kernel's work on them is not accounted to the server alone.
 func (r *running) rate(work workload, duration time.Duration) float64 {
 	headers := work.headers
 	response := r.get(work)
@@ -68,14 +68,14 @@ func (r *running) rate(work workload, duration time.Duration) float64 {
 		used = time.Since(started).Seconds()
 	}
 	done := r.client.done.FindSubmatch(out)
-	if err != nil || done == nil || r.client.refused.Match(out) {
+	if err != nil || done == nil || r.client.failed.Match(out) {
 		peers.Fatalf("%s: %s of %s: %v\n%s", r.Name, arguments[0], work.path, err, out)
 	}
 	count, _ := strconv.ParseFloat(string(done[1]), 64)
 	return count / used
 }
 
-// get asks once, and checks that the server does what is measured.
+// get sends one request, and checks that the response is the one to be measured.
 func (r *running) get(work workload) *http.Response {
 	request, err := http.NewRequest(http.MethodGet, r.address+work.path, nil)
 	if err != nil {
@@ -85,9 +85,9 @@ func (r *running) get(work workload) *http.Response {
 		name, value, _ := strings.Cut(header, ": ")
 		request.Header.Set(name, value)
 	}
-	var answer *http.Response
+	var checked *http.Response
 	r.WaitFor(func() error { // variants are made in the background
-		response, err := asking.RoundTrip(request)
+		response, err := transport.RoundTrip(request)
 		if err != nil {
 			return err
 		}
@@ -96,14 +96,14 @@ func (r *running) get(work workload) *http.Response {
 			return err
 		}
 		if response.StatusCode >= 400 || work.headers != nil && response.Header.Get("Content-Encoding") == "" {
-			return fmt.Errorf("%s: want a good answer, compressed where that is asked for, got %s %v", work.path, response.Status, response.Header)
+			return fmt.Errorf("%s: unexpected response (compressed if requested): %s %v", work.path, response.Status, response.Header)
 		}
-		answer = response
+		checked = response
 		return nil
 	})
-	return answer
+	return checked
 }
 
-var asking = &http.Transport{
+var transport = &http.Transport{
 	DisableCompression: true, DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 }

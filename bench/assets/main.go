@@ -1,8 +1,10 @@
-// Command assets measures static files served by usher, nginx, Caddy's own file_server and respond, and by the least program on
-// net/http, on which Caddy stands, in one run: files of 1 KB, 13 KB, 100 KB and 10 MB, a 304, and 100 KB of JavaScript to a
-// client that takes compressed answers; over HTTP/1.1 by wrk, and over HTTP/2 with TLS by h2load. The servers run in turn on one
-// core, the client on another. What is counted is answers a second of the server's own processor time: the client may well be the
-// slower. Those of 10 MB are counted by the clock. Only the ratios mean anything.
+// Command assets measures how fast usher and its peers serve static files. The peers are nginx, Caddy's file_server and respond, and a
+// minimal program on net/http. The workloads are files of 1 KB, 13 KB, 100 KB and 10 MB, a 304, and 100 KB of JavaScript for a client
+// that accepts compression. The load comes from wrk over HTTP/1.1 and from h2load over HTTP/2 with TLS.
+//
+// The servers run in turn on one core, and the client runs on another. The result is responses for each second of the server's
+// processor time, since the client may be slower than the server. For 10 MB it is responses for each second of elapsed time. Only
+// ratios within one run are meaningful.
 //
 //	go run ./bench/assets [-seconds 2] [-rounds 2] [-only usher,nginx] [-protocol 1|2]
 package main
@@ -20,13 +22,13 @@ import (
 )
 
 func main() {
-	seconds := flag.Int("seconds", 2, "how long each server is asked for each file")
-	rounds := flag.Int("rounds", 2, "how often everything is measured; the best counts")
+	seconds := flag.Int("seconds", 2, "duration of each measurement")
+	rounds := flag.Int("rounds", 2, "number of rounds; the best result counts")
 	only := flag.String("only", "", "the servers to measure; default: all that are installed")
-	protocol := flag.Int("protocol", 0, "1 for HTTP/1.1 alone, 2 for HTTP/2 with TLS alone; default: both")
+	protocol := flag.Int("protocol", 0, "1 for HTTP/1.1, 2 for HTTP/2 with TLS; default: both")
 	flag.Parse()
-	if words := flag.Args(); len(words) > 2 && words[0] == "minimal" {
-		log.Fatal(serveMinimal(words[1], words[2], len(words) > 3))
+	if args := flag.Args(); len(args) > 2 && args[0] == "minimal" {
+		log.Fatal(serveMinimal(args[1], args[2], len(args) > 3))
 	}
 	dir, err := os.MkdirTemp("", "usher-bench")
 	if err != nil {
@@ -46,12 +48,12 @@ func main() {
 	}
 }
 
-// workload is one column: what is asked for.
+// workload is a kind of request, and a column of the table.
 type workload struct {
 	name        string
 	path        string
 	headers     []string
-	conditional bool // ask with the entity tag of the first answer
+	conditional bool // send the entity tag of the first response
 	large       bool
 }
 
@@ -63,12 +65,12 @@ var workloads = []workload{
 	{name: "100 KB", path: "/static/100k.bin"},
 	{name: "304", path: "/static/13k.bin", conditional: true},
 	{name: "100 KB of JavaScript", path: script, headers: []string{browser}},
-	{name: "10 MB, by the clock", path: "/static/" + large, large: true},
+	{name: "10 MB, elapsed time", path: "/static/" + large, large: true},
 }
 
 const script = "/static/main.js"
 
-// measureAll returns the best rate of each server and workload; 0 is one that was not measured.
+// measureAll returns the best rate for each server and workload. The rate is 0 if it was not measured.
 func measureAll(dir string, servers []server, client client, duration time.Duration, rounds int) map[string][]float64 {
 	rates := make(map[string][]float64)
 	for range rounds {
@@ -91,7 +93,7 @@ func measureAll(dir string, servers []server, client client, duration time.Durat
 }
 
 func printTable(client client, rates map[string][]float64) {
-	fmt.Printf("\n%s; answers a second of the server's processor time\n\n| server |", client.name)
+	fmt.Printf("\n%s; responses for each second of the server's processor time\n\n| server |", client.name)
 	for _, work := range workloads {
 		fmt.Printf(" %s |", work.name)
 	}

@@ -12,20 +12,20 @@ import (
 	"github.com/scan2food/usher/bench/internal/peers"
 )
 
-// minimal is this program again, as the least program on net/http that serves the files.
+// minimal returns the command that runs this program as a minimal server on net/http.
 func minimal(site peers.Site) *exec.Cmd {
 	self, err := os.Executable()
 	if err != nil {
 		peers.Fatalf("%v", err)
 	}
-	words := []string{self, "minimal", site.Dir, strconv.Itoa(site.Port)}
+	args := []string{self, "minimal", site.Dir, strconv.Itoa(site.Port)}
 	if site.Secure {
-		words = append(words, "secure")
+		args = append(args, "secure")
 	}
-	return peers.OnServersCore(site.Dir, words...)
+	return peers.OnServersCore(site.Dir, args...)
 }
 
-// serveMinimal is what it does: what is below it no handler in Caddy can be.
+// serveMinimal serves the files with net/http. Caddy uses net/http too, so no handler in Caddy can be faster.
 func serveMinimal(dir, port string, secure bool) error {
 	for name, size := range sizes {
 		path := filepath.Join(dir, "plain", name)

@@ -1,9 +1,9 @@
-// Command gate measures how many wrong keys a second are refused: by usher, by Caddy with the matcher recipe of its own
-// documentation, and by Daphne. Each handshake has a connection of its own, which is closed as a browser closes it. The
-// servers run in turn on one core, in rounds, so that a busy moment of the machine falls on all of them. What is counted is
-// refusals a second of the server's own processor time: the client, which has to open a connection for each, is slower than
-// the servers. Only the ratios mean anything. Caddy is compared twice: with no line for a refusal, which usher writes by
-// default, and with one from each.
+// Command gate measures how fast wrong keys are rejected by usher, by the matcher recipe of Caddy's documentation, by Caddy's respond,
+// and by Daphne. Each handshake has its own connection, which is closed as a browser closes it.
+//
+// The servers run in turn on one core, in rounds, so that other load on the machine affects all of them. The result is rejections for
+// each second of the server's processor time, since the client, which opens a connection for each, is slower than the servers. Only
+// ratios within one run are meaningful. The first group discards the log. The second group writes one log line for each rejection.
 //
 //	go run ./bench/gate [-seconds 3] [-rounds 3]
 package main
@@ -37,19 +37,19 @@ const gated = `websocket_gate {
 	}
 	reverse_proxy 127.0.0.1:9`
 
-const recipe = `@refused {
+const recipe = `@rejected {
 		path /ws/chat/
 		header Connection *Upgrade*
 		header Upgrade websocket
 		not query key=the-good-key-0123456789
 	}
-	respond @refused 403
+	respond @rejected 403
 	reverse_proxy 127.0.0.1:9`
 
 func main() {
-	seconds := flag.Int("seconds", 3, "how long each server is asked in a round")
-	rounds := flag.Int("rounds", 3, "how often it is asked")
-	workers := flag.Int("workers", 8, "connections at a time")
+	seconds := flag.Int("seconds", 3, "duration of one round of one server")
+	rounds := flag.Int("rounds", 3, "number of rounds")
+	workers := flag.Int("workers", 8, "number of concurrent connections")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "usher-bench")
 	if err != nil {
@@ -57,19 +57,19 @@ func main() {
 	}
 	defer os.RemoveAll(dir)
 	caddy := peers.BuildCaddy(dir)
-	toFile := "file " + filepath.Join(dir, "log")
-	fmt.Println("| refused by | a second of processor time | usher is | p99 | memory after a fifth, and at the end |")
+	discard, toFile := peers.LogTo("discard"), peers.LogTo("file "+filepath.Join(dir, "log"))
+	fmt.Println("| rejected by | rejections per second of processor time | usher is | p99 | memory after a fifth, and at the end |")
 	fmt.Println("|---|---|---|---|---|")
 	for _, group := range [][]peers.Server{
 		{
-			{Name: "usher", Command: peers.Caddy(caddy, "discard", gated)},
-			{Name: "Caddy's matcher recipe", Command: peers.Caddy(caddy, "discard", recipe)},
-			{Name: "Caddy's respond, whatever is asked", Command: peers.Caddy(caddy, "discard", "respond 403")},
+			{Name: "usher", Command: peers.Caddy(caddy, discard, gated)},
+			{Name: "Caddy's matcher recipe", Command: peers.Caddy(caddy, discard, recipe)},
+			{Name: "Caddy's respond to all requests", Command: peers.Caddy(caddy, discard, "respond 403")},
 			{Name: "Daphne", Command: daphne},
 		},
 		{
-			{Name: "usher, a WSREJECT line each", Command: peers.Caddy(caddy, toFile, gated)},
-			{Name: "Caddy's matcher recipe, an access line each", Command: peers.Caddy(caddy, toFile, "log\n\t"+recipe)},
+			{Name: "usher, with WSREJECT lines", Command: peers.Caddy(caddy, toFile, gated)},
+			{Name: "Caddy's matcher recipe, with access lines", Command: peers.Caddy(caddy, toFile, "log\n\t"+recipe)},
 		},
 	} {
 		measured := make([]measurement, len(group))
@@ -86,9 +86,9 @@ func main() {
 	}
 }
 
-// measurement is what is known of one server afterwards.
+// measurement is the result for one server.
 type measurement struct {
-	took        []time.Duration // each refusal, as the client sees it
+	took        []time.Duration // the latency of each rejection
 	used        float64         // processor time, in seconds
 	early, late float64         // resident memory in the last round, in MB
 }
@@ -99,7 +99,7 @@ func (m *measurement) add(round measurement) {
 	m.early, m.late = round.early, round.late
 }
 
-// perSecond is refusals a second of processor time.
+// perSecond returns the rejections for each second of processor time.
 func (m *measurement) perSecond() float64 { return float64(len(m.took)) / m.used }
 
 func (m *measurement) p99() time.Duration {
@@ -107,7 +107,7 @@ func (m *measurement) p99() time.Duration {
 	return m.took[len(m.took)*99/100]
 }
 
-// daphne refuses by the example's consumer, which checks its key.
+// daphne returns the command of Daphne with the example's application, whose consumer checks the key.
 func daphne(site peers.Site) *exec.Cmd {
 	command := peers.OnServersCore(site.Dir, "/usr/bin/python3", "-m", "daphne", "-b", "127.0.0.1", "-p", strconv.Itoa(site.Port),
 		"--access-log", os.DevNull, "theatre.asgi:application")
@@ -122,8 +122,8 @@ func measure(server peers.Server, dir string, workers int, duration time.Duratio
 	process := peers.Start(server.Name, server.Command(site))
 	defer process.Stop()
 	process.WaitFor(func() error {
-		if status := refusal(site.Address()); status != "401" && status != "403" {
-			return fmt.Errorf("want a refusal, got %q", status)
+		if status := reject(site.Address()); status != "401" && status != "403" {
+			return fmt.Errorf("want status 401 or 403, got %q", status)
 		}
 		return nil
 	})
@@ -134,7 +134,7 @@ func measure(server peers.Server, dir string, workers int, duration time.Duratio
 		running.Go(func() {
 			for time.Since(started) < duration {
 				begun := time.Now()
-				if refusal(site.Address()) != "" {
+				if reject(site.Address()) != "" {
 					taken[i] = append(taken[i], time.Since(begun))
 				}
 			}
@@ -149,9 +149,9 @@ func measure(server peers.Server, dir string, workers int, duration time.Duratio
 	return m
 }
 
-// refusal tries one handshake and returns the status, or "" if there was none. It comes from an address of its own: one
-// client has a share of refusals only, and its ports would run out.
-func refusal(address string) string {
+// reject sends one handshake with a wrong key and returns the status, or "" without a response. Each handshake comes from a random
+// loopback address, since the gate limits the rejections of one client and one address would run out of ports.
+func reject(address string) string {
 	from := &net.TCPAddr{IP: net.IPv4(127, byte(1+rand.IntN(200)), byte(rand.IntN(256)), byte(1+rand.IntN(250)))}
 	conn, err := (&net.Dialer{Timeout: time.Second, LocalAddr: from}).Dial("tcp", address)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// asgiApplication is what Daphne runs: it sends back what it gets.
+// asgiApplication is the application for Daphne. It echoes messages.
 const asgiApplication = `async def application(scope, receive, send):
     if scope["type"] != "websocket":
         return
@@ -21,7 +21,7 @@ const asgiApplication = `async def application(scope, receive, send):
         await send({"type": "websocket.send", "text": message.get("text"), "bytes": message.get("bytes")})
 `
 
-// serveApplication does the same without Python.
+// serveApplication serves an application that echoes messages, without Python.
 func serveApplication(socket string) error {
 	listener, err := net.Listen("unix", socket)
 	if err != nil {

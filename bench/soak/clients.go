@@ -15,12 +15,12 @@ import (
 	"github.com/coder/websocket"
 )
 
-// clients talk over sockets and compare what comes back.
+// clients send messages over sockets and compare the echoes.
 type clients struct {
 	url                     string
 	opened, messages, bytes atomic.Int64
-	lost                    atomic.Int64 // sockets that were cut, or on which something else came back
-	unheard                 atomic.Int64 // connections that ended before anybody had answered, at a reload
+	lost                    atomic.Int64 // sockets that were cut, or whose echo was different
+	unheard                 atomic.Int64 // connections that a reload closed before a response
 	mutex                   sync.Mutex
 	first                   error
 }
@@ -28,7 +28,7 @@ type clients struct {
 func newClients(address string) *clients { return &clients{url: "ws://" + address + "/ws/"} }
 
 func (c *clients) String() string {
-	return fmt.Sprintf("%d sockets opened, %d messages of %d MB echoed, %d sockets lost, %d connections ended unheard at a reload",
+	return fmt.Sprintf("%d sockets opened, %d messages of %d MB echoed, %d sockets lost, %d connections closed by a reload before a response",
 		c.opened.Load(), c.messages.Load(), c.bytes.Load()>>20, c.lost.Load(), c.unheard.Load())
 }
 
@@ -38,7 +38,7 @@ func (c *clients) firstLoss() error {
 	return c.first
 }
 
-// talk keeps so many sockets open until the time is over. Half of them stay for all of it, the others for up to the stay.
+// talk keeps count sockets open for the duration. Half of the sockets stay open, the others are replaced after at most stay.
 func (c *clients) talk(count int, duration, stay time.Duration) {
 	end := time.Now().Add(duration)
 	var talking sync.WaitGroup
@@ -67,12 +67,12 @@ func (c *clients) lose(err error) {
 	}
 }
 
-// talkOnce opens one socket and talks until then.
+// talkOnce opens one socket and exchanges messages until the given time.
 func (c *clients) talkOnce(until time.Time) error {
 	ctx := context.Background()
 	conn, _, err := websocket.Dial(ctx, c.url, nil)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
-		c.unheard.Add(1) // by net/http or the kernel, whose queue belongs to a configuration; browsers try again
+		c.unheard.Add(1) // a reload closes the accept queue of the kernel; browsers retry
 		return nil
 	}
 	if err != nil {
@@ -88,12 +88,12 @@ func (c *clients) talkOnce(until time.Time) error {
 		time.Sleep(time.Duration(rand.Int64N(int64(time.Second))))
 	}
 	if rand.IntN(2) == 0 {
-		return nil // without a word, as clients do
+		return nil // without a close frame, as many clients do
 	}
 	return conn.Close(websocket.StatusNormalClosure, "")
 }
 
-// exchange sends one message, mostly a short one, and compares.
+// exchange sends one message, usually a short one, and compares the echo.
 func (c *clients) exchange(ctx context.Context, conn *websocket.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -106,10 +106,10 @@ func (c *clients) exchange(ctx context.Context, conn *websocket.Conn) error {
 	go func() { sent <- conn.Write(ctx, websocket.MessageBinary, message) }()
 	_, got, err := conn.Read(ctx)
 	if err := errors.Join(err, <-sent); err != nil {
-		return fmt.Errorf("a message of %d bytes: %w", len(message), err)
+		return fmt.Errorf("message of %d bytes: %w", len(message), err)
 	}
 	if !bytes.Equal(got, message) {
-		return fmt.Errorf("a message of %d bytes came back with %d, or changed", len(message), len(got))
+		return fmt.Errorf("the echo of a message of %d bytes is different, or has %d bytes", len(message), len(got))
 	}
 	c.messages.Add(1)
 	c.bytes.Add(int64(len(message)))

@@ -1,7 +1,7 @@
-// Command soak keeps many sockets talking through usher's tunnel while its configuration is reloaded again and again, and says
-// whether anything was lost: every message is compared byte for byte with what comes back, sockets come and go, and what the
-// process of usher holds is counted before, meanwhile and after. Behind the tunnel is a real Daphne, where Python has one, or
-// the small server of this program. It ends with status 1 if a byte was lost, a socket cut, or something left behind.
+// Command soak exchanges messages over many sockets through usher's tunnel while the configuration is reloaded repeatedly. It compares
+// each message with its echo, and counts the goroutines, descriptors and heap of usher before, during and after the test. The
+// application is Daphne if it is installed, or else an echo server of this program. The exit status is 1 if a message changed, a
+// socket was cut, or resources leaked.
 //
 //	go run ./bench/soak [-duration 10m] [-sockets 500] [-reload 2s] [-application daphne|go]
 package main
@@ -23,10 +23,10 @@ func main() {
 	if len(os.Args) == 3 && os.Args[1] == "serve" {
 		log.Fatal(serveApplication(os.Args[2]))
 	}
-	duration := flag.Duration("duration", 10*time.Minute, "how long to go on")
-	count := flag.Int("sockets", 500, "how many sockets are open at a time")
-	every := flag.Duration("reload", 2*time.Second, "how often the configuration is loaded anew")
-	application := flag.String("application", "", "daphne or go; default: daphne where Python has it")
+	duration := flag.Duration("duration", 10*time.Minute, "duration of the test")
+	count := flag.Int("sockets", 500, "number of open sockets")
+	every := flag.Duration("reload", 2*time.Second, "time between reloads")
+	application := flag.String("application", "", "daphne or go; default: daphne if installed")
 	flag.Parse()
 	if err := soak(*duration, *count, *every, *application); err != nil {
 		log.Fatal(err)
@@ -40,20 +40,20 @@ func soak(duration time.Duration, count int, every time.Duration, application st
 	}
 	defer os.RemoveAll(dir)
 	socket := filepath.Join(dir, "application.sock")
-	behind, err := startApplication(dir, socket, application)
+	backend, err := startApplication(dir, socket, application)
 	if err != nil {
 		return err
 	}
-	defer behind.Stop()
+	defer backend.Stop()
 	server := startUsher(dir, socket)
 	defer server.Stop()
 
 	clients := newClients(server.address)
-	clients.talk(count, time.Second, time.Second) // what the runtime makes once, for so many sockets
+	clients.talk(count, time.Second, time.Second) // warms up the memory that the runtime keeps
 	if err := server.reload(0); err != nil {
 		return err
 	}
-	time.Sleep(lingering)
+	time.Sleep(closingTime)
 	before, err := server.usage()
 	if err != nil {
 		return err
@@ -82,12 +82,13 @@ func soak(duration time.Duration, count int, every time.Duration, application st
 	return conclude(server, clients, before, reloads)
 }
 
-// lingering is how long the last sockets may take to be gone.
-const lingering = 5 * time.Second
+// closingTime is how long the last sockets may take to close.
+const closingTime = 5 * time.Second
 
-// conclude says what came of it. The heap may be half as large again, for Caddy's own of so many configurations.
+// conclude prints the result, and returns an error if the test failed. The heap may grow by half, since Caddy keeps memory for each
+// configuration.
 func conclude(server *usher, clients *clients, before usage, reloads int) error {
-	time.Sleep(lingering)
+	time.Sleep(closingTime)
 	after, err := server.usage()
 	if err != nil {
 		return err
@@ -95,16 +96,16 @@ func conclude(server *usher, clients *clients, before usage, reloads int) error 
 	fmt.Printf("after: %s\n%d reloads, %s\n", after, reloads, clients)
 	switch {
 	case clients.lost.Load() > 0:
-		return fmt.Errorf("%d sockets were cut, or had bytes changed; the first: %w", clients.lost.Load(), clients.firstLoss())
+		return fmt.Errorf("%d sockets were cut or changed a message; the first: %w", clients.lost.Load(), clients.firstLoss())
 	case after.goroutines > before.goroutines+20, after.descriptors > before.descriptors+20:
-		return fmt.Errorf("goroutines or descriptors were left behind")
+		return fmt.Errorf("goroutines or descriptors leaked")
 	case after.heap > before.heap*3/2:
-		return fmt.Errorf("the heap has grown by more than half")
+		return fmt.Errorf("the heap grew by more than half")
 	}
 	return nil
 }
 
-// startApplication runs Daphne, or this program again, so that its descriptors are its own.
+// startApplication runs Daphne, or this program as the application in a process of its own.
 func startApplication(dir, socket, which string) (*peers.Process, error) {
 	const python = "/usr/bin/python3"
 	if which == "" {
@@ -133,6 +134,6 @@ func startApplication(dir, socket, which string) (*peers.Process, error) {
 	}
 	command.Stderr = os.Stderr
 	process := peers.Start("the application", command)
-	process.WaitUntilItListens("unix", socket)
+	process.WaitForListener("unix", socket)
 	return process, nil
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/scan2food/usher/bench/internal/peers"
 )
 
-// usher is Caddy with usher.
+// usher is a running Caddy with usher.
 type usher struct {
 	*peers.Process
 	address, admin, socket string
@@ -31,11 +31,11 @@ func startUsher(dir, socket string) *usher {
 	command := exec.Command(binary, "run", "--config", file, "--adapter", "caddyfile")
 	command.Env, command.Stderr = append(os.Environ(), "HOME="+dir), os.Stderr
 	u.Process = peers.Start("usher", command)
-	u.WaitUntilItListens("tcp", u.address)
+	u.WaitForListener("tcp", u.address)
 	return u
 }
 
-// caddyfile is a configuration that differs from every other.
+// caddyfile returns a configuration that is different for each reload.
 func (u *usher) caddyfile(reload int) string {
 	_, port, _ := net.SplitHostPort(u.address)
 	return fmt.Sprintf(`{
@@ -56,14 +56,14 @@ http://:%s {
 `, u.admin, port, reload, u.socket)
 }
 
-// reload loads another configuration, as `caddy reload` does.
+// reload loads the configuration of a reload, as `caddy reload` does.
 func (u *usher) reload(n int) error {
 	request, err := http.NewRequest(http.MethodPost, "http://"+u.admin+"/load", strings.NewReader(u.caddyfile(n)))
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Content-Type", "text/caddyfile")
-	request.Close = true // the next configuration has an admin endpoint of its own
+	request.Close = true // the reload replaces the admin endpoint
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return fmt.Errorf("reload %d: %w", n, err)
@@ -92,18 +92,18 @@ func (u *usher) reloadEvery(every time.Duration, stop chan struct{}) (count int,
 	}
 }
 
-// usage is what the process holds.
+// usage is the resources of the process.
 type usage struct {
 	goroutines, descriptors int
-	heap                    int // bytes, after a collection
+	heap                    int // in bytes, after a garbage collection
 }
 
 func (u usage) String() string {
-	return fmt.Sprintf("%d goroutines, %d descriptors, a heap of %.1f MB", u.goroutines, u.descriptors, float64(u.heap)/(1<<20))
+	return fmt.Sprintf("%d goroutines, %d descriptors, heap of %.1f MB", u.goroutines, u.descriptors, float64(u.heap)/(1<<20))
 }
 
 func (u *usher) usage() (found usage, err error) {
-	for range 2 { // what a sync.Pool holds survives one collection
+	for range 2 { // memory of a sync.Pool survives one collection
 		if _, err := u.get("/debug/pprof/heap?gc=1"); err != nil {
 			return found, err
 		}

@@ -12,28 +12,22 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"time"
+
+	"github.com/scan2food/usher/bench/internal/peers"
 )
 
-// startApplication runs this program again as the application, so that its memory and descriptors are its own.
-func startApplication(socket string) process {
+// startApplication runs this program as the application, in a process of its own.
+func startApplication(socket string) *peers.Process {
 	program, err := os.Executable()
 	if err != nil {
 		log.Fatal(err)
 	}
-	application := startProcess("the application", exec.Command(program, "application", socket))
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if conn, err := net.Dial("unix", socket); err == nil {
-			conn.Close()
-			return application
-		}
-		if time.Now().After(deadline) {
-			log.Fatal("the application does not start")
-		}
-	}
+	application := peers.Start("the application", exec.Command(program, "application", socket))
+	application.WaitForListener("unix", socket)
+	return application
 }
 
-// serveApplication accepts every handshake and sends back what it gets.
+// serveApplication accepts each handshake and echoes all bytes.
 func serveApplication(socket string) {
 	raiseDescriptors()
 	listener, err := net.Listen("unix", socket)
@@ -70,7 +64,7 @@ func echo(conn net.Conn) {
 			return
 		}
 		if n == len(buffer) && n < 64<<10 {
-			buffer = make([]byte, 64<<10) // for long messages; idle sockets stay small
+			buffer = make([]byte, 64<<10) // for long messages; an idle socket keeps the small buffer
 		}
 	}
 }

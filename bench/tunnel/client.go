@@ -13,40 +13,42 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/scan2food/usher/bench/internal/peers"
 )
 
 const handshake = "GET /ws/ HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
-// running is a server at work, with its clients.
+// running is a started server.
 type running struct {
-	process
+	*peers.Process
 	address string
 	secure  bool
 }
 
-// rate is how much of something a second of the server's processor time does.
+// rate returns the work for each second of the server's processor time.
 func (r *running) rate(do func() float64) float64 {
-	used := r.processorTime()
+	used := r.ProcessorTime()
 	done := do()
-	return done / (r.processorTime() - used)
+	return done / (r.ProcessorTime() - used)
 }
 
 func (r *running) open() net.Conn {
 	conn, err := r.tryOpen()
 	if err != nil {
-		fatalf("%s: %v", r.name, err)
+		peers.Fatalf("%s: %v", r.Name, err)
 	}
 	return conn
 }
 
-// tryOpen makes a handshake.
+// tryOpen opens a socket.
 func (r *running) tryOpen() (net.Conn, error) {
 	raw, err := net.DialTimeout("tcp", r.address, 10*time.Second)
 	if err != nil {
 		return nil, err
 	}
-	_ = raw.(*net.TCPConn).SetLinger(0) // a port in TIME_WAIT for each would run out
+	_ = raw.(*net.TCPConn).SetLinger(0) // without TIME_WAIT, which would use up the ports
 	conn := raw
 	if r.secure {
 		conn = tls.Client(raw, &tls.Config{InsecureSkipVerify: true, ServerName: "localhost", NextProtos: []string{"http/1.1"}})
@@ -64,22 +66,22 @@ func shake(conn net.Conn) error {
 		return err
 	}
 	head := make([]byte, 0, 512)
-	for !bytes.HasSuffix(head, []byte("\r\n\r\n")) { // nothing of what follows may be read
+	for !bytes.HasSuffix(head, []byte("\r\n\r\n")) { // reads no byte after the header
 		n, err := conn.Read(head[len(head) : len(head)+1])
 		if err != nil {
 			return err
 		}
 		if head = head[:len(head)+n]; len(head) == cap(head) {
-			return fmt.Errorf("an endless answer: %q", head)
+			return fmt.Errorf("the response header is too long: %q", head)
 		}
 	}
 	if !bytes.HasPrefix(head, []byte("HTTP/1.1 101")) {
-		return fmt.Errorf("the answer is %q", head)
+		return fmt.Errorf("unexpected response: %q", head)
 	}
 	return nil
 }
 
-// openMany opens so many sockets that have said something once.
+// openMany opens n sockets and exchanges one message on each.
 func (r *running) openMany(n int) []net.Conn {
 	conns := make([]net.Conn, n)
 	var next atomic.Int64
@@ -96,7 +98,7 @@ func (r *running) openMany(n int) []net.Conn {
 	return conns
 }
 
-// handshakes opens and closes as fast as it goes, and returns how often.
+// handshakes opens and closes sockets for the duration, and returns their number.
 func (r *running) handshakes(duration time.Duration) float64 {
 	var count atomic.Int64
 	var clients sync.WaitGroup
@@ -113,7 +115,7 @@ func (r *running) handshakes(duration time.Duration) float64 {
 	return float64(count.Load())
 }
 
-// echoes sends messages of so many bytes back and forth, and returns how many, and what the slowest of a hundred took.
+// echoes exchanges messages of a size for the duration, and returns their number and the 99th percentile of the latency.
 func (r *running) echoes(clients, size int, duration time.Duration) (count float64, p99 time.Duration) {
 	took := make([][]time.Duration, clients)
 	var talking sync.WaitGroup
@@ -135,22 +137,22 @@ func (r *running) echoes(clients, size int, duration time.Duration) (count float
 	return float64(len(all)), all[len(all)*99/100]
 }
 
-// echo sends a message and reads it back.
+// echo sends a message and reads its echo.
 func (r *running) echo(conn io.ReadWriter, message, buffer []byte) {
 	var writing sync.WaitGroup
 	if len(message) > 16<<10 {
-		writing.Go(func() { _, _ = conn.Write(message) }) // more than the buffers on the way would hold
+		writing.Go(func() { _, _ = conn.Write(message) }) // longer than the buffers between client and application
 		defer writing.Wait()
 	} else if _, err := conn.Write(message); err != nil {
-		fatalf("%s: %v", r.name, err)
+		peers.Fatalf("%s: %v", r.Name, err)
 	}
 	got := buffer[:len(message)]
 	if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got, message) {
-		fatalf("%s: a message did not come back: %v", r.name, err)
+		peers.Fatalf("%s: no echo, or a different one: %v", r.Name, err)
 	}
 }
 
-// message is a frame with so many bytes of payload, masked with zeros.
+// message returns a frame with a payload of the given size, masked with zeros.
 func message(size int) []byte {
 	head := []byte{0x82, 0x80 | 126, 0, 0}
 	if size < 1<<16 {

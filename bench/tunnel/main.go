@@ -1,10 +1,11 @@
 //go:build linux
 
-// Command tunnel measures what a WebSocket costs behind usher's tunnel, Caddy's own reverse_proxy, nginx and HAProxy, in
-// one run: resident memory of an idle socket, handshakes, and echoes of short and long messages. Each server has one
-// core, the application and the clients have the others. Work is counted by the second of the server's own processor
-// time: the client may well be the slower. The servers work by turns, and the median of their rounds counts, so that who else
-// is at work on the machine disturbs all of them alike. Only the ratios mean anything.
+// Command tunnel measures the cost of a WebSocket through usher's tunnel, Caddy's reverse_proxy, nginx and HAProxy: the resident
+// memory of an idle socket, handshakes, and echoes of short and long messages.
+//
+// Each server runs on one core. The application and the clients run on the others. The result is work for each second of the server's
+// processor time, since the client may be slower than the server. The servers run in turn and the median of the rounds counts, so that
+// other load on the machine affects all servers. Only ratios within one run are meaningful.
 //
 //	go run ./bench/tunnel [-sockets 3000,10000] [-streams 1000] [-settle 150s] [-seconds 1] [-rounds 7] [-only usher,nginx] [-secure=false] [-cleartext=false]
 package main
@@ -20,6 +21,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/scan2food/usher/bench/internal/peers"
 )
 
 func main() {
@@ -28,12 +31,12 @@ func main() {
 		return
 	}
 	var plan plan
-	sockets := flag.String("sockets", "3000,10000", "how many idle sockets to measure the memory of; empty leaves it out")
+	sockets := flag.String("sockets", "3000,10000", "numbers of idle sockets for the memory measurement; empty skips it")
 	flag.DurationVar(&plan.settle, "settle", 150*time.Second,
-		"how long they are idle before it is read; Go collects the garbage of an idle program every two minutes")
-	flag.IntVar(&plan.streams, "streams", 1000, "how many idle sockets over HTTP/2, and over HTTP/3, to measure the memory of; 0 leaves it out")
-	seconds := flag.Float64("seconds", 1, "how long each kind of work is done in a round; 0 leaves it out")
-	flag.IntVar(&plan.rounds, "rounds", 7, "how often it is done; the median counts")
+		"how long sockets are idle before memory is read; Go collects the garbage of an idle program every two minutes")
+	flag.IntVar(&plan.streams, "streams", 1000, "number of idle sockets over HTTP/2 and over HTTP/3 for the memory measurement; 0 skips it")
+	seconds := flag.Float64("seconds", 1, "duration of each kind of work in a round; 0 skips it")
+	flag.IntVar(&plan.rounds, "rounds", 7, "number of rounds; the median counts")
 	only := flag.String("only", "", "the servers to measure; default: all that are installed")
 	secure := flag.Bool("secure", true, "measure TLS")
 	cleartext := flag.Bool("cleartext", true, "measure cleartext")
@@ -42,26 +45,26 @@ func main() {
 	for number := range strings.FieldsFuncSeq(*sockets, func(r rune) bool { return r == ',' }) {
 		n, err := strconv.Atoi(number)
 		if err != nil {
-			fatalf("-sockets: want numbers, got %q", number)
+			peers.Fatalf("-sockets: want numbers, got %q", number)
 		}
 		plan.sockets = append(plan.sockets, n)
 	}
-	most := mostSockets()
+	most := maxSockets()
 	for i, n := range plan.sockets {
 		if n > most {
-			log.Printf("%d sockets: the limit of file descriptors allows %d", n, most)
+			log.Printf("file descriptor limit too low for %d sockets; using %d", n, most)
 			plan.sockets[i] = most
 		}
 	}
 	dir, err := os.MkdirTemp("", "usher-bench")
 	if err != nil {
-		fatalf("%v", err)
+		peers.Fatalf("%v", err)
 	}
 	defer os.RemoveAll(dir)
-	servers := installed(dir, *only)
-	plan.application = filepath.Join(dir, "application.sock")
-	application := startApplication(plan.application)
-	defer application.stop()
+	socket := filepath.Join(dir, "application.sock")
+	servers := installed(dir, socket, *only)
+	application := startApplication(socket)
+	defer application.Stop()
 
 	if *cleartext {
 		measureAll(plan, servers, false)
@@ -72,14 +75,13 @@ func main() {
 	}
 }
 
-// plan is what is measured of each server.
+// plan is the list of measurements.
 type plan struct {
-	application string // its socket
-	sockets     []int
-	streams     int
-	settle      time.Duration
-	duration    time.Duration
-	rounds      int
+	sockets  []int
+	streams  int
+	settle   time.Duration
+	duration time.Duration
+	rounds   int
 }
 
 func measureAll(plan plan, servers []server, secure bool) {
@@ -87,7 +89,7 @@ func measureAll(plan plan, servers []server, secure bool) {
 	if len(plan.sockets) > 0 {
 		var header []string
 		for _, n := range plan.sockets {
-			header = append(header, fmt.Sprintf("KB a socket of %d", n))
+			header = append(header, fmt.Sprintf("KB per socket, of %d", n))
 		}
 		printHeader(protocol, header...)
 		for _, server := range servers {
@@ -101,7 +103,7 @@ func measureAll(plan plan, servers []server, secure bool) {
 	if plan.duration == 0 || plan.rounds < 1 {
 		return
 	}
-	printHeader(protocol+", by the second of the server's processor time", "handshakes", "128-byte echoes", "their p99", "MB of 1 MB echoes")
+	printHeader(protocol+", per second of the server's processor time", "handshakes", "128-byte echoes", "their p99", "MB of 1 MB echoes")
 	done := make([]rounds, len(servers))
 	for range plan.rounds {
 		for i, server := range servers {
@@ -120,36 +122,36 @@ func printHeader(title string, columns ...string) {
 }
 
 func printRow(server server, cells ...string) {
-	fmt.Printf("| %s | %s |\n", server.name, strings.Join(cells, " | "))
+	fmt.Printf("| %s | %s |\n", server.Name, strings.Join(cells, " | "))
 }
 
-// idleMemory is the resident memory of one of n sockets that have said something once, and nothing since.
+// idleMemory returns the resident memory of each of n sockets that are idle after one message.
 func idleMemory(plan plan, server server, secure bool, n int) float64 {
-	running := server.start(plan.application, secure)
-	defer running.stop()
-	for range 4 { // what the server allocates once is not a socket's
+	running := server.start(secure)
+	defer running.Stop()
+	for range 4 { // memory that the server allocates once does not count
 		running.open().Close()
 	}
 	time.Sleep(time.Second)
-	before := running.resident()
+	before := running.Resident()
 	conns := running.openMany(n)
-	time.Sleep(server.settles(plan.settle))
-	after := running.resident()
+	time.Sleep(server.settleTime(plan.settle))
+	after := running.Resident()
 	for _, conn := range conns {
 		conn.Close()
 	}
 	return float64(after-before) / float64(n)
 }
 
-// rounds is the work of one server, a value a round.
+// rounds is the work of one server, with a value for each round.
 type rounds struct {
 	handshakes, short, long []float64
 	p99                     []time.Duration
 }
 
 func (done *rounds) add(plan plan, server server, secure bool) {
-	running := server.start(plan.application, secure)
-	defer running.stop()
+	running := server.start(secure)
+	defer running.Stop()
 	done.handshakes = append(done.handshakes, running.rate(func() float64 { return running.handshakes(plan.duration) }))
 	done.short = append(done.short, running.rate(func() float64 {
 		count, slow := running.echoes(32, 128, plan.duration)
@@ -162,7 +164,7 @@ func (done *rounds) add(plan plan, server server, secure bool) {
 	}))
 }
 
-// median is the middle one, of an even number the upper of the two.
+// median returns the middle value, or the upper of the two middle values.
 func median[T cmp.Ordered](values []T) T {
 	slices.Sort(values)
 	return values[len(values)/2]

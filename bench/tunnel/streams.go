@@ -1,6 +1,6 @@
 //go:build linux
 
-//lint:file-ignore SA1019 only x/net/http2's client asks for an extended CONNECT
+//lint:file-ignore SA1019 only the client of x/net/http2 can send an extended CONNECT
 
 package main
 
@@ -19,18 +19,19 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	"golang.org/x/net/http2"
+
+	"github.com/scan2food/usher/bench/internal/peers"
 )
 
-// opener makes a handshake by an extended CONNECT (RFC 8441, RFC 9220) on a connection of its own, as a page does that has one
-// socket. What it returns says something, hears the echo, and is then silent.
+// opener opens a socket with an extended CONNECT (RFC 8441, RFC 9220) on its own connection, as a page with one socket does.
 type opener func(address string) (io.ReadWriteCloser, error)
 
-// streamMemory measures what a socket costs that is a stream: the connection which carries it is in that.
+// streamMemory measures the memory of a socket that is a stream, including the connection of the stream.
 func streamMemory(plan plan, servers []server) {
 	if plan.streams == 0 {
 		return
 	}
-	printHeader("Streams, each on a connection of its own", fmt.Sprintf("KB a socket of %d over HTTP/2", plan.streams), "over HTTP/3")
+	printHeader("Streams, each on its own connection", fmt.Sprintf("KB per socket, of %d over HTTP/2", plan.streams), "over HTTP/3")
 	for _, server := range servers {
 		if !server.isCaddy() {
 			continue
@@ -44,14 +45,14 @@ func streamMemory(plan plan, servers []server) {
 }
 
 func idleStreamMemory(plan plan, server server, open opener) float64 {
-	running := server.start(plan.application, true)
-	defer running.stop()
+	running := server.start(true)
+	defer running.Stop()
 	closeAll(running.openStreams(4, open))
 	time.Sleep(time.Second)
-	before := running.resident()
+	before := running.Resident()
 	streams := running.openStreams(plan.streams, open)
-	time.Sleep(server.settles(plan.settle))
-	after := running.resident()
+	time.Sleep(server.settleTime(plan.settle))
+	after := running.Resident()
 	closeAll(streams)
 	return float64(after-before) / float64(plan.streams)
 }
@@ -65,7 +66,7 @@ func (r *running) openStreams(n int, open opener) []io.ReadWriteCloser {
 			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
 				stream, err := open(r.address)
 				if err != nil {
-					fatalf("%s: %v", r.name, err)
+					peers.Fatalf("%s: %v", r.Name, err)
 				}
 				r.echo(stream, message(128), make([]byte, 200))
 				streams[i] = stream
@@ -82,21 +83,21 @@ func closeAll(streams []io.ReadWriteCloser) {
 	}
 }
 
-// authority is the address by the name that the certificate has.
+// authority returns the address with the host name of the certificate.
 func authority(address string) string {
 	_, port, _ := strings.Cut(address, ":")
 	return "localhost:" + port
 }
 
-// opened is a stream with how its connection is closed.
-type opened struct {
+// stream is an open stream. Close closes its connection.
+type stream struct {
 	io.Reader
 	io.Writer
-	closing func()
+	closeConnection func()
 }
 
-func (o opened) Close() error {
-	o.closing()
+func (s stream) Close() error {
+	s.closeConnection()
 	return nil
 }
 
@@ -110,8 +111,8 @@ func openHTTP2(address string) (io.ReadWriteCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	fromUs, toServer := io.Pipe()
-	request, err := http.NewRequest(http.MethodConnect, "https://"+authority(address)+"/ws/", fromUs)
+	body, toServer := io.Pipe()
+	request, err := http.NewRequest(http.MethodConnect, "https://"+authority(address)+"/ws/", body)
 	if err != nil {
 		return nil, err
 	}
@@ -121,9 +122,9 @@ func openHTTP2(address string) (io.ReadWriteCloser, error) {
 		return nil, err
 	}
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the answer is %s", response.Status)
+		return nil, fmt.Errorf("unexpected response: %s", response.Status)
 	}
-	return opened{response.Body, toServer, func() { conn.Close() }}, nil
+	return stream{response.Body, toServer, func() { conn.Close() }}, nil
 }
 
 func openHTTP3(address string) (io.ReadWriteCloser, error) {
@@ -134,7 +135,7 @@ func openHTTP3(address string) (io.ReadWriteCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	stream, err := new(http3.Transport).NewClientConn(conn).OpenRequestStream(context.Background())
+	requests, err := new(http3.Transport).NewClientConn(conn).OpenRequestStream(context.Background())
 	if err != nil {
 		return nil, err
 	}
@@ -144,15 +145,15 @@ func openHTTP3(address string) (io.ReadWriteCloser, error) {
 	}
 	request.Proto = "websocket"
 	request.Header = http.Header{"Sec-Websocket-Version": {"13"}}
-	if err := stream.SendRequestHeader(request); err != nil {
+	if err := requests.SendRequestHeader(request); err != nil {
 		return nil, err
 	}
-	response, err := stream.ReadResponse()
+	response, err := requests.ReadResponse()
 	if err != nil {
 		return nil, err
 	}
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the answer is %s", response.Status)
+		return nil, fmt.Errorf("unexpected response: %s", response.Status)
 	}
-	return opened{stream, stream, func() { _ = conn.CloseWithError(0, "") }}, nil
+	return stream{requests, requests, func() { _ = conn.CloseWithError(0, "") }}, nil
 }

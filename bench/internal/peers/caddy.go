@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 )
 
-// BuildCaddy builds Caddy with usher into the directory, and returns its path. It runs in the root of the module.
+// BuildCaddy builds Caddy with usher into a directory and returns its path. It must run in the root of the module.
 func BuildCaddy(dir string) string {
 	binary := filepath.Join(dir, "caddy")
 	if out, err := exec.Command("go", "build", "-o", binary, "./cmd/caddy").CombinedOutput(); err != nil {
@@ -15,8 +15,8 @@ func BuildCaddy(dir string) string {
 	return binary
 }
 
-// Caddy is the command for a site with these directives. Its log goes to the output, in Caddy's words (`discard`).
-func Caddy(binary, output, directives string) func(Site) *exec.Cmd {
+// Caddy returns the command of Caddy for a site with the given directives and global options. See [LogTo].
+func Caddy(binary, global, directives string) func(Site) *exec.Cmd {
 	return func(s Site) *exec.Cmd {
 		tls := ""
 		if s.Secure {
@@ -26,15 +26,16 @@ func Caddy(binary, output, directives string) func(Site) *exec.Cmd {
 	admin off
 	persist_config off
 	auto_https off
-	log {
-		output %s
-	}
+	%s
 }
 %s {
 	%s
 	%s
 }
-`, output, s.URL(), tls, directives))
+`, global, s.URL(), tls, directives))
 		return OnServersCore(s.Dir, binary, "run", "--adapter", "caddyfile", "--config", file)
 	}
 }
+
+// LogTo is the global option that writes Caddy's log to an output, such as discard.
+func LogTo(output string) string { return "log {\n\t\toutput " + output + "\n\t}" }

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// WriteCertificate makes a certificate for localhost, in the forms that servers want: cert.pem and key.pem, and both.pem.
+// WriteCertificate writes a certificate for localhost to cert.pem and its key to key.pem. HAProxy needs both in one file, both.pem.
 func WriteCertificate(dir string) {
 	certificate, private, err := newCertificate()
 	if err != nil {

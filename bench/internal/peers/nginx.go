@@ -5,14 +5,14 @@ import (
 	"os/exec"
 )
 
-// Nginx is the command for a site with these directives, with some for all of HTTP, and with these words after `listen`
-// where it has TLS.
+// Nginx returns the command of nginx for a site with the given directives. The directives in http apply to the http block. The
+// parameters in listen follow the `listen` directive of a site with TLS.
 func Nginx(binary, http, listen, directives string) func(Site) *exec.Cmd {
 	return func(s Site) *exec.Cmd {
-		tls, words := "", ""
+		tls, parameters := "", ""
 		if s.Secure {
 			tls = fmt.Sprintf("ssl_certificate %s/cert.pem; ssl_certificate_key %[1]s/key.pem;", s.Dir)
-			words = listen
+			parameters = listen
 		}
 		file := s.write("nginx.conf", fmt.Sprintf(`daemon off;
 master_process off;
@@ -31,7 +31,7 @@ http {
 		%[6]s
 	}
 }
-`, s.Dir, http, s.Port, words, tls, directives))
+`, s.Dir, http, s.Port, parameters, tls, directives))
 		return OnServersCore(s.Dir, binary, "-c", file)
 	}
 }

@@ -1,4 +1,4 @@
-// Package peers runs the programs that a benchmark works with, usher and what it is compared with, and says what they use.
+// Package peers runs the programs of a benchmark, usher and its peers, and measures their processor time and memory.
 package peers
 
 import (
@@ -10,20 +10,20 @@ import (
 	"time"
 )
 
-// Process is a program at work.
+// Process is a running program.
 type Process struct {
 	Name    string
 	command *exec.Cmd
-	ended   chan struct{} // closed when it has ended
+	ended   chan struct{} // closed when the program has ended
 }
 
-// started are all that Fatalf must not leave behind.
+// started are the programs that Fatalf kills.
 var (
 	startedMutex sync.Mutex
 	started      []*Process
 )
 
-// Start runs a command. One that cannot be run ends the benchmark.
+// Start runs a command. If the command cannot be run, the benchmark ends.
 func Start(name string, command *exec.Cmd) *Process {
 	if err := command.Start(); err != nil {
 		Fatalf("starting %s: %v", name, err)
@@ -39,10 +39,10 @@ func Start(name string, command *exec.Cmd) *Process {
 	return p
 }
 
-// Pid is its number.
+// Pid returns the process ID.
 func (p *Process) Pid() int { return p.command.Process.Pid }
 
-// WaitFor waits until it does what is tried. One that does not within a minute ends the benchmark.
+// WaitFor calls try until try returns nil. If that takes more than a minute, the benchmark ends.
 func (p *Process) WaitFor(try func() error) {
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		err := try()
@@ -55,13 +55,13 @@ func (p *Process) WaitFor(try func() error) {
 		default:
 		}
 		if time.Now().After(deadline) {
-			Fatalf("%s does not answer: %v", p.Name, err)
+			Fatalf("%s does not respond: %v", p.Name, err)
 		}
 	}
 }
 
-// WaitUntilItListens waits until it accepts connections.
-func (p *Process) WaitUntilItListens(network, address string) {
+// WaitForListener waits until the program accepts connections.
+func (p *Process) WaitForListener(network, address string) {
 	p.WaitFor(func() error {
 		conn, err := net.Dial(network, address)
 		if err != nil {
@@ -71,7 +71,7 @@ func (p *Process) WaitUntilItListens(network, address string) {
 	})
 }
 
-// Stop ends it, politely at first.
+// Stop terminates the program, and kills it after 10 seconds.
 func (p *Process) Stop() {
 	_ = p.command.Process.Signal(syscall.SIGTERM)
 	kill := time.AfterFunc(10*time.Second, func() { _ = p.command.Process.Kill() })
@@ -79,9 +79,9 @@ func (p *Process) Stop() {
 	<-p.ended
 }
 
-// Fatalf ends the benchmark, and first what it has started.
+// Fatalf kills all started programs and ends the benchmark with a message.
 func Fatalf(format string, args ...any) {
-	startedMutex.Lock() // for good: a second failure changes nothing
+	startedMutex.Lock() // never unlocked: the first failure ends the benchmark
 	for _, p := range started {
 		_ = p.command.Process.Kill()
 	}

@@ -9,23 +9,23 @@ import (
 	"path/filepath"
 )
 
-// Server is one of those that are compared.
+// Server is a server that is measured.
 type Server struct {
 	Name    string
 	Command func(Site) *exec.Cmd
 }
 
-// Site is where a server answers, on this machine.
+// Site is the address and the directory of a server on this machine.
 type Site struct {
-	Dir    string // of its configuration, of what it keeps, and of the certificate
+	Dir    string // holds the configuration, the data and the certificate
 	Port   int
 	Secure bool // TLS
 }
 
-// Address is its host and port.
+// Address returns the host and the port.
 func (s Site) Address() string { return fmt.Sprintf("127.0.0.1:%d", s.Port) }
 
-// URL is that of its root, without a path.
+// URL returns the URL without a path.
 func (s Site) URL() string {
 	scheme := "http"
 	if s.Secure {
@@ -34,7 +34,7 @@ func (s Site) URL() string {
 	return fmt.Sprintf("%s://localhost:%d", scheme, s.Port)
 }
 
-// write leaves a configuration in a file of its own.
+// write writes a configuration to a file that no other site uses.
 func (s Site) write(name, content string) string {
 	file := filepath.Join(s.Dir, fmt.Sprintf("%d-%s", s.Port, name))
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
@@ -43,14 +43,14 @@ func (s Site) write(name, content string) string {
 	return file
 }
 
-// OnServersCore is a command that has the first core, which is left to the server that is measured.
+// OnServersCore returns a command that runs on the first core. Only the measured server runs there.
 func OnServersCore(home string, program ...string) *exec.Cmd {
 	command := exec.Command("taskset", append([]string{"-c", "0"}, program...)...)
 	command.Env = append(os.Environ(), "HOME="+home)
 	return command
 }
 
-// FreePort is below those that the system gives to clients: connections that were just closed hold many of these.
+// FreePort returns a free port outside the range of client ports, since closed connections still occupy many of those.
 func FreePort() int {
 	for {
 		port := 20_000 + rand.IntN(10_000)
@@ -61,7 +61,7 @@ func FreePort() int {
 	}
 }
 
-// Find is the path of an installed program, or empty.
+// Find returns the path of an installed program, or an empty string.
 func Find(name string) string {
 	for _, path := range []string{name, "/usr/sbin/" + name} {
 		if found, err := exec.LookPath(path); err == nil {

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// ProcessorTime is what it and its children have used, in seconds: fields 14 and 15 of stat, in hundredths (proc(5)).
+// ProcessorTime returns the processor time of the program and its children in seconds. It is in fields 14 and 15 of stat, in
+// hundredths of a second (proc(5)).
 func (p *Process) ProcessorTime() float64 {
 	total := 0.0
 	for _, pid := range p.family() {
@@ -23,7 +24,7 @@ func (p *Process) ProcessorTime() float64 {
 	return total
 }
 
-// Resident is the resident memory of it and its children, in bytes.
+// Resident returns the resident memory of the program and its children, in bytes.
 func (p *Process) Resident() int {
 	total := 0
 	for _, pid := range p.family() {
@@ -41,7 +42,7 @@ func (p *Process) Resident() int {
 	return total
 }
 
-// family are the process and its children: HAProxy works in one.
+// family returns the IDs of the process and its children. HAProxy does its work in a child.
 func (p *Process) family() []string {
 	pids := []string{strconv.Itoa(p.Pid())}
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
@@ -57,8 +58,8 @@ func (p *Process) family() []string {
 	return pids
 }
 
-// statFields are those behind the program's name, from the third on: state, parent, ... (proc(5)). There are none if the
-// process has ended.
+// statFields returns the fields of stat after the program's name: state, parent, ... (proc(5)). It returns none if the process has
+// ended.
 func statFields(pid string) []string {
 	stat, _ := os.ReadFile("/proc/" + pid + "/stat")
 	_, after, _ := strings.Cut(string(stat), ") ")
