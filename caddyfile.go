@@ -382,6 +382,7 @@ func parseMaxFrame(d *caddyfile.Dispenser, t *websockettunnel.Handler) error {
 //		fallback <path>
 //		pass_thru
 //		symlinks inside|follow
+//		deltas
 //		explain
 //	}
 func parseVersionedAssets(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
@@ -421,6 +422,7 @@ func parseVersionedAssets(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, 
 		}),
 		boolean("pass_thru", &a.PassThru),
 		checked(value("symlinks", &a.Symlinks), a.CheckSymlinks),
+		boolean("deltas", &a.Deltas),
 		boolean("explain", &a.Explain),
 	)
 	if err != nil {

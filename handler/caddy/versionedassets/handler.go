@@ -84,6 +84,11 @@ type Handler struct {
 	// instead if it decodes to the same content.
 	Encode []string `json:"encode,omitempty"`
 
+	// Whether clients that hold an earlier version of a file get only the difference (RFC 9842, `dcz`). Text files and WebAssembly from
+	// 1 KiB to 4 MiB with a proved version have differences. They take a sixteenth of `memory`. Excludes `keep off`. Default:
+	// false.
+	Deltas bool `json:"deltas,omitempty"`
+
 	// Where references to assets get the version of the current content: in `html` (pages of all handlers of the site), `css`
 	// and `js` (served files). Default: nothing is stamped.
 	Stamp []string `json:"stamp,omitempty"`
@@ -138,6 +143,9 @@ func (a *Handler) Provision(ctx caddy.Context) error {
 		a.handler.VersionQuery = a.VersionQuery
 	}
 	if err := lifecycle.RegisterMetrics(ctx, staleVersionsTotal); err != nil {
+		return fmt.Errorf("versioned_assets: %w", err)
+	}
+	if err := a.provisionDeltas(ctx); err != nil {
 		return fmt.Errorf("versioned_assets: %w", err)
 	}
 	if err := a.provisionEncodings(); err != nil {

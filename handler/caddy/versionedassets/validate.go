@@ -15,7 +15,7 @@ import (
 // Check validates the configuration. The Caddyfile grammar validates most options first, to report their line; JSON
 // configurations are validated here alone.
 func (a *Handler) Check(now time.Time) error {
-	return errors.Join(a.checkServe(), a.CheckVersionQuery(), a.checkPatterns(), a.CheckStamp(), a.checkForget(now), a.checkSettle(),
+	return errors.Join(a.checkServe(), a.CheckVersionQuery(), a.checkPatterns(), a.CheckStamp(), a.checkForget(now), a.checkSettle(), a.checkDeltas(),
 		a.CheckPoll(), a.checkFallback(), a.CheckSymlinks())
 }
 

@@ -29,7 +29,7 @@ func (s *Store) hasRoom(cost int64, since time.Time) bool {
 			break
 		}
 		free += block
-		if b := s.held[e.digest]; b.entries == 1 {
+		if b := s.held[e.digest]; len(b.keys) == 1 {
 			free += b.cost()
 		}
 	}

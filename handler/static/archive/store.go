@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,7 +74,7 @@ type entry struct {
 // blob is stored content.
 type blob struct {
 	size    int64
-	entries int       // with this content
+	keys    []key     // of the entries with this content
 	checked time.Time // the time of change of the file when it was compared with its digest; zero: never
 }
 
@@ -256,6 +257,23 @@ func (s *Store) find(k key, now time.Time) (found entry, size int64, ok bool) {
 	return found, s.held[found.digest].size, now.Sub(found.at) < s.keep()
 }
 
+// Holding returns an accepted name and version of a content, by its SHA-256. It does not read the disk.
+func (s *Store) Holding(sum [sha256.Size]byte, accept func(name, version string) bool) (name, version string, found bool) {
+	s.index.RLock()
+	defer s.index.RUnlock()
+	b := s.held[sum]
+	if b == nil {
+		return "", "", false
+	}
+	now := s.config.Now()
+	for _, k := range b.keys {
+		if now.Sub(s.known[k].Value.(*entry).at) < s.keep() && accept(k.name, k.version) {
+			return k.name, k.version, true
+		}
+	}
+	return "", "", false
+}
+
 func (s *Store) holds(sum digest) bool {
 	s.index.RLock()
 	defer s.index.RUnlock()
@@ -270,7 +288,7 @@ func (s *Store) add(e *entry, b *blob) []digest {
 		s.held[e.digest] = b
 		s.size += b.cost()
 	}
-	s.held[e.digest].entries++
+	s.held[e.digest].keys = append(s.held[e.digest].keys, e.key)
 	s.size += block
 	var unused []digest
 	if before := s.known[e.key]; before != nil {
@@ -286,8 +304,9 @@ func (s *Store) forget(element *list.Element) []digest {
 	delete(s.known, e.key)
 	s.size -= block
 	b := s.held[e.digest]
-	b.entries--
-	if b.entries > 0 {
+	at := slices.Index(b.keys, e.key)
+	b.keys = slices.Delete(b.keys, at, at+1)
+	if len(b.keys) > 0 {
 		return nil
 	}
 	delete(s.held, e.digest)

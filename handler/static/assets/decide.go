@@ -3,6 +3,7 @@ package assets
 import (
 	"net/http"
 
+	"github.com/scan2food/usher/handler/static/assets/deltas"
 	"github.com/scan2food/usher/handler/static/assets/tree"
 	"github.com/scan2food/usher/handler/static/assets/variants"
 )
@@ -20,6 +21,10 @@ type answer struct {
 	variant *variants.Variant
 	coding  variants.Coding
 	etag    []string
+	// dictionary is the field Use-As-Dictionary. It is nil if the URL has no deltas.
+	dictionary []string
+	// delta is sent instead of variant and coding. It is nil if the client holds no other version.
+	delta *deltas.Delta
 	// conditional is true if net/http must evaluate preconditions or a Range, which may change the status.
 	conditional bool
 	// passes is true if the next handler answers.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/scan2food/usher/handler/static/assets/tree"
+	"github.com/scan2food/usher/handler/static/fingerprint"
 )
 
 // Explanation is how a request is answered, and why.
@@ -21,6 +22,8 @@ type Explanation struct {
 	CacheControl string
 	// Evidence is why the URL is trusted to name the bytes, if it is.
 	Evidence tree.Evidence
+	// Delta is the version that the response is a delta to, and the sizes, if it is a delta.
+	Delta string
 	// Why is a sentence on the response and its Cache-Control.
 	Why string
 }
@@ -36,6 +39,7 @@ func (h *Handler) Explain(r *http.Request) Explanation {
 	h.find(r, &a.found)
 	defer a.close()
 	h.decide(r, &a)
+	h.decideDelta(r, &a, madeDelta)
 	return h.explain(r, &a)
 }
 
@@ -64,6 +68,9 @@ func (h *Handler) explain(r *http.Request, a *answer) Explanation {
 		e.CacheControl = never[0]
 		e.Why = "the request cannot be met: " + strings.ToLower(http.StatusText(e.Status))
 	}
+	if a.delta != nil {
+		e.Delta = fmt.Sprintf("%d bytes to version %x, instead of %d", len(a.delta.Bytes), a.delta.From[:fingerprint.StampLength/2], a.size())
+	}
 	h.explainStale(&e, r, a.site, a.file)
 	return e
 }
@@ -80,7 +87,7 @@ func (e Explanation) CacheStatus() string {
 		field.WriteString("; hit")
 	}
 	for _, parameter := range []struct{ name, value string }{
-		{"key", e.Path}, {"generation", e.Generation}, {"evidence", string(e.Evidence.Kind)}, {"detail", e.Why},
+		{"key", e.Path}, {"generation", e.Generation}, {"evidence", string(e.Evidence.Kind)}, {"delta", e.Delta}, {"detail", e.Why},
 	} {
 		if parameter.value != "" {
 			field.WriteString("; " + parameter.name + `="` + quotable(parameter.value) + `"`)

@@ -44,6 +44,8 @@ type Handler struct {
 	// KernelCopies is called before length bytes are copied from a file to a connection, and restore after it. It may let the
 	// kernel copy where the writer prevents that. A copy that ends early without an error is continued. Nil: it is not called.
 	KernelCopies func(r *http.Request, length int64) (restore func())
+	// SentDelta is called for each response that is a delta, with the bytes that the delta saved. Nil: it is not called.
+	SentDelta func(prefix string, saved int64)
 	// Asked returns the URL that the client requested, before other handlers changed it. Nil: the URL of the request.
 	Asked func(*http.Request) *url.URL
 }
@@ -95,6 +97,7 @@ func (h *Handler) serveOnce(w http.ResponseWriter, r *http.Request, t target, ca
 	h.find(r, &a.found)
 	defer a.close()
 	h.decide(r, &a)
+	h.decideDelta(r, &a, getDelta)
 	if a.passes {
 		return passed
 	}

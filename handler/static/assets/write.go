@@ -8,6 +8,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/scan2food/usher/handler/static/assets/deltas"
 	"github.com/scan2food/usher/handler/static/assets/tree"
 	"github.com/scan2food/usher/handler/static/assets/variants"
 )
@@ -31,13 +32,16 @@ func (h *Handler) write(w http.ResponseWriter, r *http.Request, a *answer) (writ
 		h.writeWithoutFile(w, r, a)
 		return true
 	case a.status == http.StatusNotAcceptable:
-		header["Vary"] = appendVary(header["Vary"])
+		header["Vary"] = appendVary(header["Vary"], varyOnEncoding)
 		fail(w, r, a.status)
 		return true
 	case a.status == http.StatusNotModified: // the client's copy has the rest of the header (RFC 9110, 15.4.5)
 		a.writeValidators(header)
 		w.WriteHeader(a.status)
 		return true
+	}
+	if a.delta != nil && h.SentDelta != nil {
+		h.SentDelta(a.site.Prefix, a.size()-int64(len(a.delta.Bytes)))
 	}
 	length, content := a.inMemory()
 	if content == nil || a.conditional {
@@ -55,6 +59,8 @@ func (h *Handler) write(w http.ResponseWriter, r *http.Request, a *answer) (writ
 // inMemory returns the body and its Content-Length, or nil if the body must be opened first.
 func (a *answer) inMemory() (length []string, content []byte) {
 	switch {
+	case a.delta != nil:
+		return a.delta.ContentLength, a.delta.Bytes
 	case a.coding != variants.Identity:
 		return nil, nil
 	case a.variant != nil:
@@ -128,7 +134,10 @@ func (a *answer) writeHeader(header http.Header) {
 	}
 	header["X-Content-Type-Options"] = nosniff
 	header["Content-Type"] = a.contentType
+	a.writeDictionary(header)
 	switch {
+	case a.delta != nil:
+		header["Content-Encoding"] = deltas.Encoding
 	case a.variant != nil:
 		header["Content-Encoding"] = a.variant.Encoding
 	case a.coding != variants.Identity:
@@ -144,21 +153,24 @@ func (a *answer) writeValidators(header http.Header) {
 	if a.etag != nil {
 		header["Etag"] = a.etag
 	}
-	if a.file.Variants != nil || tree.Compressible(a.file.ContentType[0]) || a.coding != variants.Identity {
-		header["Vary"] = appendVary(header["Vary"])
+	if a.dictionary != nil {
+		header["Vary"] = appendVary(header["Vary"], varyOnDictionary)
+	} else if a.file.Variants != nil || tree.Compressible(a.file.ContentType[0]) || a.coding != variants.Identity {
+		header["Vary"] = appendVary(header["Vary"], varyOnEncoding)
 	}
 }
 
-func appendVary(already []string) []string {
+// appendVary adds fields to those that a response varies on already.
+func appendVary(already, fields []string) []string {
 	if len(already) == 0 {
-		return varyOnEncoding
+		return fields
 	}
 	for _, value := range already {
-		if strings.Contains(strings.ToLower(value), "accept-encoding") {
+		if strings.Contains(strings.ToLower(value), strings.ToLower(fields[0])) {
 			return already
 		}
 	}
-	return append(already[:len(already):len(already)], varyOnEncoding[0])
+	return append(already[:len(already):len(already)], fields[0])
 }
 
 // writeEncoded compresses while it sends, for a client that accepts no coding that exists already.

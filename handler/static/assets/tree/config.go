@@ -5,6 +5,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/scan2food/usher/handler/static/assets/deltas"
 	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
@@ -35,6 +36,8 @@ type Config struct {
 	// Variants keeps variants on disk, so that they are made once. Default: each process makes them, as far as memory
 	// allows.
 	Variants variants.Archive
+	// Deltas is whether versions are sent as deltas to versions that clients hold. It requires an archive. Default: they are not.
+	Deltas bool
 	// Ledger observes names that hold the hash of other content. Nil: none are observed.
 	Ledger Ledger
 	// Promises remembers the content of URLs that were given out as immutable, and the versions of replaced files that are not
@@ -55,5 +58,12 @@ func (c *Config) maker() variants.Config {
 	return variants.Config{
 		Codings: c.Encode, Memory: c.Memory / variantShare, Archive: c.Variants, Now: c.Now,
 		Logger: c.Logger.With(zap.String("root", c.Root)),
+	}
+}
+
+// deltas configures the maker of deltas. Deltas are kept where variants are.
+func (c *Config) deltas() deltas.Config {
+	return deltas.Config{
+		Memory: c.Memory / deltaShare, Archive: c.Variants, Now: c.Now, Logger: c.Logger.With(zap.String("root", c.Root)),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"slices"
@@ -24,6 +25,7 @@ type Archive interface {
 	Renew(name, version string) bool
 	Find(name, version string) (size int64, found bool)
 	Get(name, version string) (*archive.Content, bool)
+	Holding(sum [sha256.Size]byte, accept func(name, version string) bool) (name, version string, found bool)
 	Sweep()
 }
 

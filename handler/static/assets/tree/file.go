@@ -64,10 +64,12 @@ type File struct {
 	PromisedVersions atomic.Pointer[[]string] // those of listedVersions that count
 	integrity        atomic.Pointer[string]
 	asked            atomic.Pointer[[]string] // digests of the bytes that requests named, other than the file's version
-	earlier          ReaderAt                 // the bytes of an archived file
-	StampedForm      *File                    // the file with the versions of what it refers to; nil if it refers to nothing
-	otherCharset     bool                     // its text is not UTF-8
-	circle           string                   // the version of a stamped file in a cycle of references: no digest of its bytes
+	dictionaries     atomic.Int64             // how often a client was asked to keep the file as a dictionary
+	dictionary       atomic.Pointer[dictionaryField]
+	earlier          ReaderAt // the bytes of an archived file
+	StampedForm      *File    // the file with the versions of what it refers to; nil if it refers to nothing
+	otherCharset     bool     // its text is not UTF-8
+	circle           string   // the version of a stamped file in a cycle of references: no digest of its bytes
 
 	// Header values.
 	EntityTag, ContentType, ContentLength, LastModified []string
@@ -192,6 +194,7 @@ func (f *File) again(held bool) *File {
 		EntityTag: f.EntityTag, ContentType: f.ContentType, ContentLength: f.ContentLength, LastModified: f.LastModified,
 	}
 	next.asked.Store(f.asked.Load())
+	next.dictionaries.Store(f.dictionaries.Load())
 	if held {
 		next.Content, next.fingerprint = f.Content, f.fingerprint
 	}

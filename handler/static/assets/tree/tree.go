@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/scan2food/usher/handler/static/assets/deltas"
 	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
@@ -79,6 +80,10 @@ type Tree struct {
 
 	followers followers
 
+	deltas     *deltas.Maker                  // nil without deltas
+	served     map[DeltaScope][]servedVersion // by scope, the most served first
+	stopDeltas context.CancelFunc
+
 	maker           *variants.Maker
 	stopCompressing context.CancelFunc
 	archiving       sync.Mutex
@@ -112,6 +117,9 @@ func Open(config Config) (*Tree, error) {
 		t.Config.Vanished = DefaultVanished
 	}
 	t.maker = variants.New(t.Config.maker())
+	if t.Config.Deltas && t.Config.Archive != nil {
+		t.deltas, t.served = deltas.NewMaker(t.Config.deltas()), make(map[DeltaScope][]servedVersion)
+	}
 	return t, nil
 }
 
@@ -144,6 +152,9 @@ func (t *Tree) Close() {
 	t.waiting.close()
 	t.start.Do(func() { close(t.done) })
 	<-t.done
+	if t.deltas != nil {
+		t.deltas.Close()
+	}
 }
 
 func (t *Tree) run(ctx context.Context) {
@@ -257,6 +268,7 @@ func (t *Tree) publish(next *Catalog, started time.Time) {
 	t.renewed = t.Config.Now()
 	t.compress(t.ctx, current, next)
 	t.archive(t.ctx, next, since)
+	t.prepareDeltas(current, next)
 	t.logPublished(current, next, started)
 	t.tellDoubts(next)
 	t.reportStaleNames(current, next)

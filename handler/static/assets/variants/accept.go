@@ -95,6 +95,19 @@ func parseWeight(s string) (uint16, bool) {
 	return thousandths, true
 }
 
+// Accepts reports whether Accept-Encoding lists a coding by its name. `*` does not count: a client that cannot decode a delta may
+// send it.
+func Accepts(values []string, coding string) bool {
+	for _, value := range values {
+		for element := range strings.SplitSeq(value, ",") {
+			if name, weight, ok := parseWeighted(element); ok && strings.EqualFold(name, coding) {
+				return weight > 0
+			}
+		}
+	}
+	return false
+}
+
 // trimSpace removes optional whitespace (RFC 9110, 5.6.3) from both ends.
 func trimSpace(s string) string { return strings.Trim(s, " \t") }
 

@@ -1,0 +1,84 @@
+package assets
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/scan2food/usher/handler/static/assets/deltas"
+	"github.com/scan2food/usher/handler/static/assets/tree"
+	"github.com/scan2food/usher/handler/static/assets/variants"
+)
+
+// varyOnDictionary is the field Vary of responses that may be deltas (RFC 9842, 6.2).
+var varyOnDictionary = []string{"Accept-Encoding, Available-Dictionary"}
+
+// decideDelta decides whether the file is a dictionary for its other versions, and whether a delta to a version that the client holds
+// is the response. Only URLs with a proved version have deltas.
+func (h *Handler) decideDelta(r *http.Request, a *answer, delta deltaSource) {
+	if a.reason != isProved || !a.site.Tree.HasDeltas() {
+		return
+	}
+	if a.dictionary = a.file.UseAsDictionary(h.originalPath(r)); a.dictionary == nil {
+		return
+	}
+	if a.status == http.StatusNotModified || a.earlier != nil {
+		return
+	}
+	if tag := tagOfDelta(r, a.file); tag != "" {
+		a.status, a.etag, a.conditional = http.StatusNotModified, []string{tag}, false
+		return
+	}
+	if r.Header["Available-Dictionary"] == nil || a.conditional || a.coding != variants.Identity {
+		return
+	}
+	held, ok := deltas.ParseAvailable(r.Header["Available-Dictionary"])
+	if !ok || !variants.Accepts(r.Header["Accept-Encoding"], deltas.Encoding[0]) {
+		return
+	}
+	if found := delta(r, a, held); found != nil && found.Pays(a.size()) {
+		a.delta, a.etag = found, found.ETag
+	}
+}
+
+// deltaSource finds a delta to the file of an answer.
+type deltaSource func(*http.Request, *answer, deltas.Digest) *deltas.Delta
+
+// getDelta makes a delta that does not exist yet.
+func getDelta(r *http.Request, a *answer, held deltas.Digest) *deltas.Delta {
+	return a.site.Tree.Delta(r.Context(), a.catalog, a.file, held)
+}
+
+// madeDelta finds only deltas that exist.
+func madeDelta(_ *http.Request, a *answer, held deltas.Digest) *deltas.Delta {
+	return a.site.Tree.MadeDelta(a.file, held)
+}
+
+// tagOfDelta returns the entity tag of a request whose client received the file as a delta, or "". The dictionary does not matter any
+// more.
+func tagOfDelta(r *http.Request, file *tree.File) string {
+	tags := r.Header["If-None-Match"]
+	if tags == nil || r.Header["If-Match"] != nil || r.Header["If-Unmodified-Since"] != nil {
+		return ""
+	}
+	if tag, single := singleTag(tags); single && strings.HasPrefix(tag, deltas.TagPrefix(file.Digest())) {
+		return tag
+	}
+	return ""
+}
+
+// originalPath is the escaped path that the client requested.
+func (h *Handler) originalPath(r *http.Request) string {
+	if h.Asked != nil {
+		return h.Asked(r).EscapedPath()
+	}
+	return r.URL.EscapedPath()
+}
+
+// writeDictionary writes the fields of a response that is a dictionary or may be a delta.
+func (a *answer) writeDictionary(header http.Header) {
+	if a.dictionary == nil {
+		return
+	}
+	header["Use-As-Dictionary"] = a.dictionary
+	a.file.NoteDictionary()
+}

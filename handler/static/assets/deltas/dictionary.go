@@ -1,0 +1,79 @@
+package deltas
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"strings"
+)
+
+// Digest is the SHA-256 of a version.
+type Digest = [sha256.Size]byte
+
+// fieldLength is the length of a SHA-256 as a byte sequence in a structured field (RFC 9651, 3.3.5): base64 between colons.
+const fieldLength = 46
+
+// ParseAvailable parses the field Available-Dictionary (RFC 9842, 2.2): the digest of the version that the client holds. For a field
+// that is missing, occurs twice, or holds anything else, ok is false.
+func ParseAvailable(lines []string) (held Digest, ok bool) {
+	if len(lines) != 1 {
+		return Digest{}, false
+	}
+	field := strings.Trim(lines[0], " ")
+	if len(field) != fieldLength || field[0] != ':' || field[fieldLength-1] != ':' {
+		return Digest{}, false
+	}
+	// 44 characters without padding are 33 bytes. Decode skips line breaks, and then decodes fewer.
+	var decoded [sha256.Size + 1]byte
+	n, err := base64.StdEncoding.Strict().Decode(decoded[:], []byte(field[1:fieldLength-1]))
+	if err != nil || n != sha256.Size {
+		return Digest{}, false
+	}
+	return Digest(decoded[:sha256.Size]), true
+}
+
+// Scope is the URLs of the versions of one file, as the client sees them: all begin with Before and end with After. If Query is
+// true, the versions are in the query, and After is empty.
+type Scope struct {
+	Before, After string
+	Query         bool
+}
+
+// UseAsDictionary returns the field Use-As-Dictionary (RFC 9842, 2.1), by which browsers keep a version as a dictionary for the
+// other versions of the file. A path that a URL pattern cannot name without escapes has none.
+func (s Scope) UseAsDictionary(contentType string) (field string, ok bool) {
+	pattern := s.Before + "*" + s.After
+	if s.Query {
+		pattern = s.Before + "?*"
+	}
+	if !isLiteral(s.Before) || !isLiteral(s.After) {
+		return "", false
+	}
+	field = `match="` + pattern + `"`
+	if destination := destination(contentType); destination != "" {
+		field += `, match-dest=("` + destination + `")`
+	}
+	return field, true
+}
+
+// isLiteral reports text without characters that mean something in a URL pattern or in a structured string.
+func isLiteral(text string) bool {
+	for _, c := range []byte(text) {
+		if c <= ' ' || c > '~' || strings.IndexByte(`\{}()*+?:"#`, c) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// destination is what requests for a type are for, or "" if they may be for several things.
+func destination(contentType string) string {
+	media, _, _ := strings.Cut(contentType, ";")
+	switch media {
+	case "text/javascript":
+		return "script"
+	case "text/css":
+		return "style"
+	default:
+		return ""
+	}
+}

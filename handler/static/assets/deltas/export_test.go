@@ -1,0 +1,4 @@
+package deltas
+
+// MaxPending is how many deltas may be awaited.
+const MaxPending = maxPending
