@@ -19,11 +19,11 @@ func SplitName(name, proved string) (before, after string, ok bool) {
 	return name[:at], name[at+len(token):], true
 }
 
-// shapedToken is the token that stands out, or else the last eight characters before the extension. Two in five digests of that
+// shapedToken is the distinctive token, or else the last eight characters before the extension. Two in five digests of that
 // length look like words.
 func shapedToken(name string) string {
 	for token := range nameTokens(name) {
-		if standsOut(token) {
+		if isDistinctive(token) {
 			return token
 		}
 	}
