@@ -42,13 +42,13 @@ func TestQuickstart(t *testing.T) {
 		scripts := text("#scripts")
 		return strings.Count(scripts, "release 1") == 2 && strings.Count(scripts, "no-cache") == 2
 	})
-	show("the wrong key", chromedp.Click("#knock"))
+	show("the wrong key", chromedp.Click("#wrong-key"))
 	waitFor(t, "the refusal shown", func() bool {
-		said := text("#said")
+		said := text("#result")
 		return strings.Contains(said, "401 Unauthorized") && strings.Contains(said, "key_unknown") && strings.Contains(said, "1006")
 	})
 	show("the deployment", chromedp.Click("#deploy"))
-	waitFor(t, "release 2 served", func() bool { return strings.Contains(text("#said"), "Release 2 is served") })
+	waitFor(t, "release 2 served", func() bool { return strings.Contains(text("#result"), "Release 2 is served") })
 	if directory := os.Getenv("USHER_E2E_SCREENSHOTS"); directory != "" {
 		picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 		if err != nil {

@@ -1,32 +1,32 @@
-/** What a page needs of a storage; `sessionStorage` has it. */
+/** The part of `Storage` that is used, such as `sessionStorage`. */
 export type ReloadMemory = Pick<Storage, "getItem" | "setItem">;
 
 export interface UsherSocketOptions {
-  /** Subprotocols, as of a WebSocket. */
+  /** Subprotocols, as for a WebSocket. */
   protocols?: string | string[];
-  /** The first reconnect comes within so many milliseconds, and each further one within twice as many. Default 500. */
+  /** Longest delay of the first reconnect in milliseconds. It doubles with each further one. Default 500. */
   minDelay?: number;
-  /** No back-off is longer, in milliseconds. A wait that the server asked for (1013) may be. Default 30000. */
+  /** Longest delay in milliseconds. A wait that the server asks for (1013) may be longer. Default 30000. */
   maxDelay?: number;
-  /** Fetches `url` every so many milliseconds, so that a page which stays open has a fresh cookie. */
+  /** Fetches `url` at an interval in milliseconds, so that a page has a fresh cookie. */
   renew?: { url: string | URL; every: number };
-  /** Remembers that the page was reloaded. Default `sessionStorage`; null: the page is never reloaded. */
+  /** Stores the time of the last reload. Default `sessionStorage`. Null: the page is never reloaded. */
   storage?: ReloadMemory | null;
-  /** Reloads the page. Default `location.reload()`; null, or in a worker: the socket fires `outdated` and stops. */
+  /** Reloads the page. Default `location.reload()`. Null, and in a worker: the socket fires `outdated` and stops. */
   reload?: (() => void) | null;
   /**
-   * The generation at which the page was served; it is presented with each socket of this host, as `usher_generation`.
-   * Default: `pageGeneration()`; a worker knows none, and has to be told by its page. "": none is presented.
+   * The generation of the page. It is sent with each socket of this host, as `usher_generation`. Default: `pageGeneration()`. A worker
+   * needs the value from its page. "": no generation is sent.
    */
   generation?: string;
-  /** From 0 to less than 1. Default `Math.random`. */
+  /** Returns a number from 0 to less than 1. Default `Math.random`. */
   random?: () => number;
-  /** Milliseconds since 1970: a time must outlive a reload. Default `Date.now`. */
+  /** Returns milliseconds since 1970. Default `Date.now`. */
   now?: () => number;
 }
 
 export interface RefusedDetail {
-  /** 4400, 4401 or 4403; 4408 where a reload did not help. */
+  /** 4400, 4401 or 4403, or 4408 if a reload did not help. */
   code: number;
   reason: string;
 }
@@ -40,7 +40,7 @@ export interface OutdatedDetail {
 export interface WaitingDetail {
   /** Milliseconds until the reconnect. */
   delay: number;
-  /** With which the last socket was closed; 1006 where there was none. */
+  /** Close code of the last socket, or 1006. */
   code: number;
 }
 
@@ -57,8 +57,8 @@ type Listener<E extends Event> = ((event: E) => void) | { handleEvent(event: E):
 
 export class UsherSocket extends EventTarget {
   /**
-   * @throws SyntaxError if `url` is a string or URL of which there can be no WebSocket
-   * @throws RangeError if a delay is out of order
+   * @throws SyntaxError if `url` is a string or URL that is invalid for a WebSocket
+   * @throws RangeError if a delay is invalid
    */
   constructor(url: string | URL | (() => string | URL | Promise<string | URL>), options?: UsherSocketOptions);
 
@@ -68,9 +68,9 @@ export class UsherSocket extends EventTarget {
   readonly protocol: string;
   binaryType: BinaryType;
 
-  /** Queues nothing. False: the socket is not open, and the data was not sent. */
+  /** Returns false if the socket is not open. Nothing is queued. */
   send(data: string | Blob | BufferSource): boolean;
-  /** Ends it all; only the `close` of a socket that is still there follows. */
+  /** Closes the socket and stops. Only the `close` event of an existing socket follows. */
   close(code?: number, reason?: string): void;
 
   addEventListener<T extends keyof UsherSocketEventMap>(
@@ -97,24 +97,24 @@ export class UsherSocket extends EventTarget {
 }
 
 /**
- * Reloads the page, but once in 60 seconds only. For a page whose worker fires `outdated`.
+ * Reloads the page, at most once in 60 seconds. For a page whose worker fires `outdated`.
  *
- * @param name what the reload is for; it is kept in the storage, so no key may stand in it
- * @returns false: it was reloaded just now, or nothing can remember that it was
+ * @param name the purpose of the reload. It is written to the storage, so it must not contain a key.
+ * @returns false if the page was reloaded recently, or if there is no storage
  */
 export function reloadOnce(
   name: string,
   options?: { storage?: ReloadMemory | null; reload?: (() => void) | null; now?: () => number },
 ): boolean;
 
-/** The generation of the site's assets at which this page was served; "" where it is not known, as over plain HTTP. */
+/** Returns the generation of the site's assets with which this page was served, or "" if unknown, as over plain HTTP. */
 export function pageGeneration(): string;
 
 /**
- * Waits until the site has another generation than the page, and returns it. It asks the site once in `every` milliseconds
- * (60,000), and less often while that fails.
+ * Waits until the generation of the site differs from that of the page, and returns the new generation. It sends one request each
+ * `every` milliseconds (60,000), and fewer after failures.
  *
- * @throws the reason of the signal, once that is aborted
+ * @throws the reason of the signal if the signal is aborted
  */
 export function nextGeneration(options?: {
   generation?: string;

@@ -1,47 +1,47 @@
-/** Closed with one of these, the same handshake would be refused again: trying it is of no use. */
+/** Close codes after which the same handshake would be rejected again. */
 const REFUSED = new Set([4400, 4401, 4403]);
 const OUTDATED = 4408;
-/** The server asks for a wait: 1013 is Try Again Later, and 4429 what usher sent before it. */
+/** The server asks for a wait: 1013 is Try Again Later. Early versions of usher sent 4429. */
 const TRY_LATER = new Set([1013, 4429]);
-/** The server goes away or restarts, and every client of it learns so in the same moment. */
+/** The server stops or restarts, and closes all sockets at the same time. */
 const LEAVING = new Set([1001, 1012]);
 
-const STEADY = 10_000; // a socket that lasted this long was no accident
-const SPREAD = 5_000; // over which the clients of a server that went away come back
+const STEADY = 10_000; // a socket that stays open this long resets the back-off
+const SPREAD = 5_000; // the clients of a stopped server reconnect at random times within this interval
 const TRY_LATER_WAIT = 10_000;
 const RELOAD_MEMORY = 60_000;
-const RENEWAL_LIMIT = 10_000; // a renewal that hangs must not keep the socket from coming back
+const RENEWAL_LIMIT = 10_000; // timeout of a renewal, which must not block the reconnect
 const HOUR = 3_600_000;
-const LONGEST_TIMER = 2 ** 31 - 1; // setTimeout takes more than this for 0, which would be a hot loop
+const LONGEST_TIMER = 2 ** 31 - 1; // setTimeout treats a longer delay as 0
 const MEMORY = "usher-socket";
 const GENERATION = "/.well-known/usher/generation";
-const PRESENTED = "usher_generation"; // the word of the query
+const PARAMETER = "usher_generation"; // in the query
 
 /**
- * Reloads the page, but once in 60 seconds only: where a reload does not help, a second one would not either. A page
- * calls it for an `outdated` of its worker, which cannot reload anything.
+ * Reloads the page, at most once in 60 seconds, since a second reload would not help. A page calls it if its worker fires
+ * `outdated`, since a worker cannot reload the page.
  *
- * @param {string} name what the reload is for; it is kept in the storage, so no key may stand in it
+ * @param {string} name the purpose of the reload. It is written to the storage, so it must not contain a key.
  * @param {{storage?: Pick<Storage, "getItem" | "setItem"> | null, reload?: () => void, now?: () => number}} [options]
- * @returns {boolean} false: it was reloaded just now, or nothing can remember that it was
+ * @returns {boolean} false if the page was reloaded recently, or if there is no storage
  */
 export function reloadOnce(name, { storage = defaultStorage(), reload = defaultReload(), now = Date.now } = {}) {
   if (!storage || !reload) return false;
   try {
-    // The time is all that tells one load from the next: document.lastModified is the time of the load on most sites.
+    // Only the time distinguishes two loads: on most sites document.lastModified is the time of the load.
     const recent = Object.entries(parsed(storage.getItem(MEMORY))).filter(([, time]) => now() - time < RELOAD_MEMORY);
     if (recent.some(([known]) => known === name)) return false;
     storage.setItem(MEMORY, JSON.stringify(Object.fromEntries([...recent, [name, now()]])));
   } catch {
-    return false; // what is not remembered could go on for ever
+    return false; // without a record the page could reload forever
   }
   reload();
   return true;
 }
 
 /**
- * The generation of the site's assets at which this page was served, as usher told it in a header of the page; "" where it
- * did not, or where the browser shows no such headers (plain HTTP; workers).
+ * Returns the generation of the site's assets with which this page was served. usher sends it in a header of the page. The result is
+ * "" without the header, and where browsers hide it (plain HTTP, workers).
  */
 export function pageGeneration() {
   const [page] = globalThis.performance?.getEntriesByType?.("navigation") ?? [];
@@ -49,8 +49,8 @@ export function pageGeneration() {
 }
 
 /**
- * Waits until the site has another generation than the page, and returns it. It asks the site with one request every minute, and
- * less often while that fails. Rejects only when the signal is aborted.
+ * Waits until the generation of the site differs from that of the page, and returns the new generation. It sends one request each
+ * minute, and fewer after failures. It rejects only if the signal is aborted.
  *
  * @param {{generation?: string, url?: string | URL, every?: number, signal?: AbortSignal}} [options]
  * @returns {Promise<string>}
@@ -60,18 +60,18 @@ export async function nextGeneration({ generation = pageGeneration(), url = GENE
     signal?.throwIfAborted();
     try {
       const headers = { "If-None-Match": `"${generation}"` };
-      const answer = await fetch(url, { headers, cache: "no-store", credentials: "same-origin", signal });
-      if (answer.ok) {
-        const now = (await answer.json()).generation;
+      const response = await fetch(url, { headers, cache: "no-store", credentials: "same-origin", signal });
+      if (response.ok) {
+        const now = (await response.json()).generation;
         if (generation && now !== generation) return now;
         generation = now;
-      } else if (answer.status !== 304) throw new Error(`status ${answer.status}`);
+      } else if (response.status !== 304) throw new Error(`status ${response.status}`);
       failures = 0;
     } catch {
       signal?.throwIfAborted();
-      failures = Math.min(failures + 1, 3); // the site restarts, or the laptop was closed
+      failures = Math.min(failures + 1, 3); // the site restarts, or the computer was asleep
     }
-    // The random part keeps the pages of one deploy from asking all at once.
+    // The random part spreads the requests of pages that were loaded at the same time.
     await pause(every * 2 ** failures * (0.5 + Math.random() / 2), signal);
   }
 }
@@ -84,9 +84,9 @@ function pause(time, signal) {
 }
 
 /**
- * A WebSocket that comes back, and stops where coming back is of no use. Events: `open`, `message` and `close` as a
- * WebSocket has them, once for every socket; `waiting` before a reconnect, `refused` and `outdated` at the end.
- * It has no `url` and writes nothing to the console: a URL may hold a key.
+ * A WebSocket that reconnects, and stops if reconnecting cannot help. Events: `open`, `message` and `close` as for a WebSocket, for
+ * each socket; `waiting` before a reconnect; `refused` and `outdated` before it stops. It has no `url` and writes nothing to the
+ * console, since a URL may contain a key.
  */
 export class UsherSocket extends EventTarget {
   #source;
@@ -94,17 +94,17 @@ export class UsherSocket extends EventTarget {
   #socket;
   #name = "";
   #binaryType = "blob";
-  #attempts = 0; // since a socket was steady
-  #timer; // of the reconnect; undefined when none is waited for
-  #asked = false; // the server asked for the wait
+  #attempts = 0; // since a socket stayed open for STEADY
+  #timer; // of the next reconnect, or undefined
+  #serverWait = false; // the server asked for the current wait
   #renewTimer;
-  #renewal; // under way
+  #renewal; // the promise of a running renewal
   #renewed;
   #end = new AbortController();
 
   /**
-   * @param {string | URL | (() => string | URL | Promise<string | URL>)} url relative to the page, http(s) or ws(s); a
-   *   function is asked again for each socket
+   * @param {string | URL | (() => string | URL | Promise<string | URL>)} url relative to the page, http(s) or ws(s). A function is
+   *   called for each socket.
    * @param {import("./usher-socket.js").UsherSocketOptions} [options]
    */
   constructor(url, options = {}) {
@@ -117,13 +117,13 @@ export class UsherSocket extends EventTarget {
     this.#source = typeof url === "function" ? url : address(url);
     globalThis.addEventListener?.("online", () => this.#online(), { signal: this.#end.signal });
     if (renew) {
-      this.#renewed = now(); // the page has just been loaded, and its cookies with it
+      this.#renewed = now(); // the page was just loaded, with fresh cookies
       this.#renewTimer = setInterval(() => this.#renew(), Math.min(renew.every, LONGEST_TIMER));
     }
     this.#connect(true);
   }
 
-  /** As of a WebSocket; 0 (connecting) also while a reconnect is waited for, 3 (closed) once there will be none. */
+  /** As for a WebSocket. 0 (connecting) also during a wait, 3 (closed) only after the last socket. */
   get readyState() {
     return this.#socket?.readyState ?? (this.#ended ? 3 : 0);
   }
@@ -142,16 +142,16 @@ export class UsherSocket extends EventTarget {
     if (this.#socket) this.#socket.binaryType = type;
   }
 
-  /** Queues nothing: what was meant for one socket is often wrong on the next. False: it was not sent. */
+  /** Returns false if the socket is not open. It queues nothing, since data for one socket is often wrong for the next. */
   send(data) {
     if (this.#socket?.readyState !== 1) return false;
     this.#socket.send(data);
     return true;
   }
 
-  /** Ends it all. Only the `close` of a socket that is still there follows. */
+  /** Closes the socket and stops. Only the `close` event of an existing socket follows. */
   close(code, reason) {
-    this.#socket?.close(code, reason); // first: it throws over a code that may not be sent
+    this.#socket?.close(code, reason); // first, since it throws for an invalid code
     this.#stop();
   }
 
@@ -174,14 +174,14 @@ export class UsherSocket extends EventTarget {
       if (this.#ended) return;
       const url = new URL(typeof this.#source === "function" ? address(await this.#source()) : this.#source);
       if (this.#ended) return;
-      this.#name = url.host + url.pathname; // the query is left out: a key may stand in it
-      // For this site alone, and not by searchParams, which would write the rest of the query anew.
-      if (generation && url.host === globalThis.location?.host) url.search += `${url.search ? "&" : "?"}${PRESENTED}=${encodeURIComponent(generation)}`;
+      this.#name = url.host + url.pathname; // without the query, which may contain a key
+      // Only for this site. searchParams would re-encode the rest of the query.
+      if (generation && url.host === globalThis.location?.host) url.search += `${url.search ? "&" : "?"}${PARAMETER}=${encodeURIComponent(generation)}`;
       socket = new WebSocket(url, protocols);
     } catch {
-      // The browser's own error quotes the URL or the subprotocol, so it goes no further.
-      await null; // on the first call nobody listens yet
-      if (!this.#ended) this.#lost(1006, "no socket could be made of this URL and these subprotocols", false);
+      // The browser's error contains the URL or the subprotocol, so it is not passed on.
+      await null; // during the constructor there are no listeners yet
+      if (!this.#ended) this.#lost(1006, "invalid URL or subprotocols", false);
       return;
     }
     this.#socket = socket;
@@ -194,7 +194,7 @@ export class UsherSocket extends EventTarget {
     socket.onmessage = ({ data, origin }) => this.dispatchEvent(new MessageEvent("message", { data, origin }));
     socket.onclose = ({ code, reason, wasClean }) => {
       this.#socket = undefined;
-      // Not when it opens: a server that accepts and closes at once would be asked without end.
+      // Not on open: a server that accepts and closes at once would get requests without back-off.
       if (opened !== undefined && now() - opened >= STEADY) this.#attempts = 0;
       this.#lost(code, reason, wasClean);
     };
@@ -211,36 +211,36 @@ export class UsherSocket extends EventTarget {
 
   #refused(code, reason) {
     this.#stop();
-    this.#tell("refused", { code, reason });
+    this.#emit("refused", { code, reason });
   }
 
   #outdated(code, reason) {
     const { storage, reload, now } = this.#options;
-    const tell = () => {
+    const stopAndEmit = () => {
       this.#stop();
-      this.#tell("outdated", { code, reason });
+      this.#emit("outdated", { code, reason });
     };
-    if (!reload) return tell(); // a worker: its page has to
-    const told = () => (tell(), reload());
-    if (!reloadOnce(this.#name, { storage, reload: told, now })) this.#refused(code, reason);
+    if (!reload) return stopAndEmit(); // in a worker, the page must reload
+    const emitAndReload = () => (stopAndEmit(), reload());
+    if (!reloadOnce(this.#name, { storage, reload: emitAndReload, now })) this.#refused(code, reason);
   }
 
   #wait(code, reason) {
     const delay = Math.min(this.#delay(code, reason), LONGEST_TIMER);
-    this.#asked = TRY_LATER.has(code);
+    this.#serverWait = TRY_LATER.has(code);
     this.#timer = setTimeout(() => this.#reconnect(), delay);
-    this.#tell("waiting", { delay, code }); // last: a listener may call close()
+    this.#emit("waiting", { delay, code }); // last, since a listener may call close()
   }
 
   #delay(code, reason) {
     const { minDelay, maxDelay, random } = this.#options;
     const backoff = Math.min(maxDelay, minDelay * 2 ** this.#attempts++);
     if (TRY_LATER.has(code)) {
-      const asked = Number(/retry after (\d+) ?s/i.exec(reason)?.[1] ?? 0) * 1000;
-      const least = Math.max(TRY_LATER_WAIT, Math.min(asked, HOUR));
-      return least + random() * Math.max(least, backoff); // more, not less: those who were told the same number differ
+      const requested = Number(/retry after (\d+) ?s/i.exec(reason)?.[1] ?? 0) * 1000;
+      const least = Math.max(TRY_LATER_WAIT, Math.min(requested, HOUR));
+      return least + random() * Math.max(least, backoff); // random, so that clients with the same wait do not reconnect together
     }
-    // From 0 on, so that clients which lost their sockets together do not come back together.
+    // Random from 0, so that clients which lost their sockets together do not reconnect together.
     return random() * (LEAVING.has(code) ? Math.max(backoff, Math.min(SPREAD, maxDelay)) : backoff);
   }
 
@@ -251,8 +251,8 @@ export class UsherSocket extends EventTarget {
   }
 
   #online() {
-    // A wait that the server asked for is not cut short by the state of this network.
-    if (this.#timer !== undefined && !this.#asked) this.#reconnect();
+    // A wait that the server asked for continues.
+    if (this.#timer !== undefined && !this.#serverWait) this.#reconnect();
   }
 
   #renew() {
@@ -269,14 +269,14 @@ export class UsherSocket extends EventTarget {
       const request = { method: "HEAD", credentials: "same-origin", cache: "no-store", signal: limit.signal };
       if ((await fetch(renew.url, request)).ok) this.#renewed = now();
     } catch {
-      // The socket may open with what the page still has; if not, its close code says more than this error.
+      // The socket may open with the present cookie. If not, its close code is more useful than this error.
     } finally {
       clearTimeout(timer);
       this.#end.signal.removeEventListener("abort", abort);
     }
   }
 
-  #tell(type, detail) {
+  #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
@@ -284,20 +284,20 @@ export class UsherSocket extends EventTarget {
 function address(url) {
   try {
     const parsed = new URL(url, globalThis.location?.href);
-    parsed.protocol = parsed.protocol.replace("http", "ws"); // not every browser takes http(s) or a relative URL
+    parsed.protocol = parsed.protocol.replace("http", "ws"); // some browsers accept neither http(s) nor relative URLs
     parsed.hash = "";
     if (/^wss?:$/.test(parsed.protocol)) return parsed.href;
   } catch {
-    // thrown anew below: the browser's error quotes the URL
+    // replaced by the error below, since the browser's error contains the URL
   }
-  throw new SyntaxError("UsherSocket: this is no URL of a WebSocket");
+  throw new SyntaxError("UsherSocket: invalid WebSocket URL");
 }
 
 function parsed(text) {
   try {
     return JSON.parse(text) ?? {};
   } catch {
-    return {}; // somebody else's, or damaged
+    return {}; // not written by this script, or damaged
   }
 }
 
@@ -305,7 +305,7 @@ function defaultStorage() {
   try {
     return globalThis.sessionStorage;
   } catch {
-    return undefined; // reading the name alone throws where storage is blocked
+    return undefined; // access throws if storage is blocked
   }
 }
 

@@ -1,7 +1,7 @@
-"""Tickets for WebSockets that this application mints itself (PyJWT, Debian: python3-jwt).
+"""WebSocket tickets issued by the application (PyJWT, Debian: python3-jwt).
 
-The gate holds the same secret (`ticket { secret {env.TICKET_SECRET} }`) and verifies them at the door; the application
-decides, where it knows its user, who gets one. With `issue_on` in the Caddyfile none of this is needed.
+The gate verifies tickets with the same secret (`ticket { secret {env.TICKET_SECRET} }`). Use this if the application decides which
+users get a ticket. Otherwise `issue_on` in the Caddyfile is enough.
 """
 
 import secrets
@@ -10,21 +10,21 @@ import time
 import jwt
 
 COOKIE = "__Host-usher"
-LIFETIME = 600  # seconds; a socket outlives its ticket
+LIFETIME = 600  # seconds; an open socket stays open after its ticket expires
 
 
 def mint(routes, secret, lifetime=LIFETIME):
-    """A ticket that opens the routes of these names, until it ends."""
+    """Returns a ticket for the named routes, valid for the lifetime."""
     claims = {
         "aud": list(routes),
         "exp": int(time.time()) + lifetime,
-        "jti": secrets.token_urlsafe(16),  # tells it from others: needed where the gate says `once`
+        "jti": secrets.token_urlsafe(16),  # unique: required by `once` in the gate
     }
     return jwt.encode(claims, secret, algorithm="HS256")
 
 
 def give(response, routes, secret, lifetime=LIFETIME):
-    """Puts a ticket on a Django response: the browser presents it at the handshake, and no script can read it."""
+    """Sets the ticket cookie on a Django response. The browser sends it with the handshake; scripts cannot read it."""
     response.set_cookie(
         COOKIE, mint(routes, secret, lifetime),
         max_age=lifetime, path="/", secure=True, httponly=True, samesite="Strict",

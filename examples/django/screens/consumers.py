@@ -1,4 +1,4 @@
-"""The sockets of the screens. Each checks its own key too, as it did before usher stood in front of it."""
+"""The sockets of the screens. Each also checks its key, as before usher was added."""
 import asyncio
 import hmac
 from urllib.parse import parse_qs

@@ -1,4 +1,4 @@
-"""What Daphne runs: the sockets, and nothing else. Pages are Gunicorn's."""
+"""The ASGI application for Daphne, which serves the sockets. Gunicorn serves the pages."""
 import os
 
 import django

@@ -1,4 +1,4 @@
-"""Settings of a small site with live screens. Secrets come from the environment, which `start` fills from .env."""
+"""Settings of a small site with live screens. Secrets come from the environment; `start` reads them from .env."""
 import os
 from pathlib import Path
 
@@ -15,17 +15,17 @@ ASGI_APPLICATION = "theatre.asgi.application"
 DATABASES = {}
 USE_TZ = True
 
-# The plain storage: URLs keep their names, and the templates carry a ?v= that somebody has to remember. With
-# ManifestStaticFilesStorage the names would carry a digest, which usher proves and answers with a year of caching.
+# The default storage does not change names, so the templates have a ?v= that must be updated by hand. ManifestStaticFilesStorage
+# would add a digest to the names, which usher verifies and serves as immutable for a year.
 STATIC_URL = "/static/"
 STATIC_ROOT = os.environ.get("DJANGO_STATIC_ROOT", BASE_DIR / "run" / "static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
 
-# Caddy sets these; they are believed because nobody else reaches the sockets on which the two servers listen.
+# Caddy sets these headers. They can be trusted, since only Caddy can connect to the Unix sockets of the two servers.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 USE_X_FORWARDED_HOST = True
 
-# One key for each of the three routes, known to the application and to usher.
+# The key of each route. usher has the same keys.
 SCREEN_KEYS = {
     "all-seat-datasocket": os.environ["LIVE_ORDERS_WS_KEY"],
     "payment-status-socket": os.environ["PAYMENT_STATUS_WS_KEY"],

@@ -24,14 +24,14 @@ import (
 //go:embed index.html release
 var files embed.FS
 
-// keys are the application's own: it checks them again behind the gate, as the site of the incident does.
+// keys are the keys of the routes. The application checks them again after the gate, as the site of the outage does.
 var keys = map[string]string{
 	"/ws/all-seat-datasocket/":   "demonstration-live-orders",
 	"/ws/payment-status-socket/": "demonstration-payment-status",
 	"/ws/chat/":                  "demonstration-chat-screens",
 }
 
-// application is the site behind usher.
+// application is the demonstration site.
 type application struct {
 	folder string
 	server *http.Server
@@ -54,23 +54,23 @@ func start(folder, address string) (*application, error) {
 	mux.HandleFunc("GET /{$}", a.page)
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("POST /quickstart/deploy", a.deployNext)
-	mux.HandleFunc("POST /quickstart/knock", a.knock)
+	mux.HandleFunc("POST /quickstart/wrong-key", a.tryWrongKey)
 	for path := range keys {
 		mux.HandleFunc("GET "+path+"{$}", a.socket)
 	}
 	a.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = a.server.Serve(listener) }()
-	fmt.Fprint(os.Stderr, "\n    usher is at the door: open http://localhost:8080\n\n")
+	fmt.Fprint(os.Stderr, "\n    usher is ready: open http://localhost:8080\n\n")
 	return a, nil
 }
 
-// Destruct ends the application.
+// Destruct stops the application.
 func (a *application) Destruct() error { return a.server.Close() }
 
-// palette gives every release a colour of its own.
+// palette has a color for each release.
 var palette = []string{"#0a7d55", "#7a3fc4", "#b4540a", "#1666b0", "#a8245e"}
 
-// deploy writes the next release over the last one, as copying files to a server does: same names, same ?v=.
+// deploy overwrites the files with the next release, as a copy to a server does. The names and ?v= stay the same.
 func (a *application) deploy() error {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
@@ -96,7 +96,7 @@ func (a *application) deploy() error {
 	return nil
 }
 
-// replaceFile never shows half a file.
+// replaceFile replaces a file atomically, so that no reader sees a partial file.
 func replaceFile(path, content string) error {
 	next := path + ".next"
 	if err := os.WriteFile(next, []byte(content), 0o644); err != nil {
@@ -126,8 +126,8 @@ func (a *application) page(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(page)
 }
 
-// knock tries a handshake with a wrong key at usher's door, and tells what a browser cannot: status and words.
-func (a *application) knock(w http.ResponseWriter, r *http.Request) {
+// tryWrongKey sends usher a handshake with a wrong key, and returns the status and the body, which browsers hide.
+func (a *application) tryWrongKey(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
 	started := time.Now()
@@ -156,7 +156,7 @@ func writeJSON(w http.ResponseWriter, value any) {
 	_ = json.NewEncoder(w).Encode(value)
 }
 
-// socket checks the key and pushes what its screen shows, until the browser leaves.
+// socket checks the key and sends the messages of a screen until the browser disconnects.
 func (a *application) socket(w http.ResponseWriter, r *http.Request) {
 	if subtle.ConstantTimeCompare([]byte(r.URL.Query().Get("key")), []byte(keys[r.URL.Path])) != 1 {
 		http.Error(w, "wrong key", http.StatusForbidden)
@@ -188,12 +188,12 @@ var (
 	lines  = []string{"Screen 2 is full.", "Nachos are running low.", "Interval in five minutes.", "Runner to row F, please."}
 )
 
-// event is one message of a socket.
+// event returns a random message for a socket.
 func event(path string) map[string]any {
 	seat := fmt.Sprintf("%c%d", 'A'+rand.IntN(12), 1+rand.IntN(24))
 	switch path {
 	case "/ws/payment-status-socket/":
-		return map[string]any{"kind": "payment", "seat": seat, "text": []string{"paid by card", "paid by phone", "refused"}[rand.IntN(3)]}
+		return map[string]any{"kind": "payment", "seat": seat, "text": []string{"paid by card", "paid by phone", "declined"}[rand.IntN(3)]}
 	case "/ws/chat/":
 		return map[string]any{"kind": "chat", "text": lines[rand.IntN(len(lines))]}
 	default:

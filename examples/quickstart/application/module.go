@@ -1,5 +1,5 @@
-// Package application is the quickstart's site: three keyed sockets, and a page whose scripts are loaded as those of
-// the incident were. It is plugged into cmd/caddy and into no other build; it answers the loopback interface alone.
+// Package application is the demonstration site of the quickstart: three sockets with keys, and a page that loads its scripts as the
+// page of the outage did. Only cmd/caddy contains it. It serves the loopback interface only.
 package application
 
 import (
@@ -17,21 +17,21 @@ import (
 func init() {
 	caddy.RegisterModule(new(Quickstart))
 	httpcaddyfile.RegisterHandlerDirective("quickstart", parse)
-	// Before the assets: they want the folder to be there.
+	// Before versioned_assets, which needs the folder.
 	httpcaddyfile.RegisterDirectiveOrder("quickstart", httpcaddyfile.Before, "tracing")
 }
 
-// Quickstart starts the application with the configuration, and keeps it through reloads. It handles no request itself:
-// the application is reached through reverse_proxy, as any would be.
+// Quickstart starts the application with the configuration, and keeps it running through reloads. It serves no requests itself:
+// reverse_proxy forwards them to the application.
 type Quickstart struct {
-	// The folder into which the application puts its static files.
+	// The folder to which the application writes its static files.
 	Folder string `json:"folder"`
 
-	// Where the application listens: an address of the loopback interface.
+	// The address of the loopback interface on which the application listens.
 	Listen string `json:"listen"`
 }
 
-// CaddyModule tells Caddy of the module.
+// CaddyModule returns the Caddy module information.
 func (*Quickstart) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "http.handlers.quickstart",
@@ -43,12 +43,12 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next()
 	args := h.RemainingArgs()
 	if len(args) != 2 {
-		return nil, h.Errf("quickstart: want a folder and an address to listen on, got %q", args)
+		return nil, h.Errf("quickstart: want a folder and a listen address, got %q", args)
 	}
 	return &Quickstart{Folder: args[0], Listen: args[1]}, nil
 }
 
-// running are the applications of the process, by address.
+// running holds the running applications, by address.
 var running = caddy.NewUsagePool()
 
 // Provision writes the first release of the static files and starts the application.
@@ -58,7 +58,7 @@ func (q *Quickstart) Provision(caddy.Context) error {
 		return fmt.Errorf("quickstart: %w", err)
 	}
 	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-		return fmt.Errorf("quickstart: want an address of the loopback interface, got %q: this is a demonstration", host)
+		return fmt.Errorf("quickstart: want an address of the loopback interface, got %q", host)
 	}
 	folder, err := filepath.Abs(q.Folder)
 	if err != nil {
@@ -71,17 +71,17 @@ func (q *Quickstart) Provision(caddy.Context) error {
 	return nil
 }
 
-// Cleanup ends the application with the last configuration that wants it.
+// Cleanup stops the application when no configuration uses it.
 func (q *Quickstart) Cleanup() error {
 	_, err := running.Delete(q.Listen)
 	return err
 }
 
-// ServeHTTP keeps everybody but this machine out, and hands on.
+// ServeHTTP rejects requests from other machines and calls the next handler.
 func (q *Quickstart) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
-		return caddyhttp.Error(http.StatusForbidden, errors.New("the quickstart answers this machine alone"))
+		return caddyhttp.Error(http.StatusForbidden, errors.New("the quickstart serves this machine only"))
 	}
 	return next.ServeHTTP(w, r)
 }

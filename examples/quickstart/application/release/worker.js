@@ -1,4 +1,4 @@
-// Release {{.Release}}. It opens the sockets, each with the key of its route.
+// Release {{.Release}}. Opens each socket with the key of its route.
 "use strict";
 postMessage({ kind: "release", release: {{.Release}} });
 
