@@ -167,7 +167,7 @@ func (l *Logs) capture(t testing.TB, adapted []byte) []byte {
 			"writer": writer, "level": "DEBUG", "encoder": map[string]any{"format": "json"},
 		}
 	}
-	addUniqueListener(t, config)
+	setUniqueListener(t, config)
 	addUniqueArchive(config, filepath.Join(caddy.AppDataDir(), "tests", t.Name()))
 	logging["logs"] = logs
 	config["logging"] = logging
@@ -179,15 +179,15 @@ func (l *Logs) capture(t testing.TB, adapted []byte) []byte {
 	return captured
 }
 
-// addUniqueListener adds an address to the servers that no other test has. Gates are identified by their addresses. All
-// configurations of one test have the same address, as reloads do.
-func addUniqueListener(t testing.TB, config map[string]any) {
+// setUniqueListener gives the servers addresses that no other test has, since gates with a common address may be the same gate
+// before and after a reload. All configurations of one test have the same addresses.
+func setUniqueListener(t testing.TB, config map[string]any) {
 	apps, _ := config["apps"].(map[string]any)
 	http, _ := apps["http"].(map[string]any)
 	servers, _ := http["servers"].(map[string]any)
 	for name, server := range servers {
 		server := server.(map[string]any)
-		server["listen"] = append(server["listen"].([]any), "unix//"+t.Name()+"/"+name)
+		server["listen"] = []string{"unix//" + t.Name() + "/" + name}
 		if server["automatic_https"] == nil {
 			server["automatic_https"] = map[string]any{"disable": true}
 		}

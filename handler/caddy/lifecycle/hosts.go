@@ -17,17 +17,15 @@ func HTTPApp(ctx caddy.Context) *caddyhttp.App {
 	return nil
 }
 
-// Hosts returns the hosts of the route whose handlers are being provisioned, in order: Caddy has the matchers of all routes of a
-// server by then, and provisions the handlers of one route after the other. It returns none for a route of every host.
+// Hosts returns the hosts of the server's route whose handlers are being provisioned, in order. It returns none for a route of
+// every host.
 func Hosts(server *caddyhttp.Server) []string {
-	current := slices.IndexFunc(server.Routes, func(route caddyhttp.Route) bool {
-		return len(route.Handlers) == 0 && len(route.HandlersRaw) > 0
-	})
-	if current < 0 {
+	route := provisioning(server.Routes)
+	if route == nil {
 		return nil // a named route, which any of the others may invoke
 	}
 	var hosts []string
-	for _, set := range server.Routes[current].MatcherSets {
+	for _, set := range route.MatcherSets {
 		for _, matcher := range set {
 			if host, ok := matcher.(*caddyhttp.MatchHost); ok {
 				hosts = append(hosts, *host...)
@@ -36,4 +34,37 @@ func Hosts(server *caddyhttp.Server) []string {
 	}
 	slices.Sort(hosts)
 	return hosts
+}
+
+// RoutesTo returns the routes that lead to the module that is being provisioned: a route of the server, then one of each
+// subroute. It returns none for a module in a named route or an error route.
+func RoutesTo(ctx caddy.Context) []*caddyhttp.Route {
+	server := Server(ctx)
+	if server == nil {
+		return nil
+	}
+	route := provisioning(server.Routes)
+	if route == nil {
+		return nil
+	}
+	routes := []*caddyhttp.Route{route}
+	for _, module := range ctx.Modules() {
+		if subroute, ok := module.(*caddyhttp.Subroute); ok {
+			if route := provisioning(subroute.Routes); route != nil {
+				routes = append(routes, route)
+			}
+		}
+	}
+	return routes
+}
+
+// provisioning returns the route of a list whose handlers are being provisioned, or nil. Caddy provisions the matchers of the
+// whole list first, then the handlers of one route after the other.
+func provisioning(routes caddyhttp.RouteList) *caddyhttp.Route {
+	for i := range routes {
+		if len(routes[i].Handlers) == 0 && len(routes[i].HandlersRaw) > 0 {
+			return &routes[i]
+		}
+	}
+	return nil
 }

@@ -16,7 +16,7 @@ import (
 // Caddy provisions a gate, some routes are loaded and others are JSON. flow reads both.
 type flow struct {
 	named map[string]*caddyhttp.Route
-	own   func(routes []string) bool // reports the gate in question by the names of its routes
+	own   []routeID // the gate in question
 
 	// what was found
 	answered, mayBeAnswered bool
@@ -41,9 +41,22 @@ type handlerJSON struct {
 type step struct {
 	kind   stepKind
 	routes caddyhttp.RouteList
-	names  []string // of the routes of a gate
+	gate   []routeID // the routes of a gate
 	strip  string
 	uri    string
+}
+
+// routeID tells the routes of gates apart. Routes from JSON have no source.
+type routeID struct {
+	Name   string `json:"name"`
+	Source string `json:"source"`
+}
+
+func (g *Handler) routeIDs() (ids []routeID) {
+	for _, route := range g.Routes {
+		ids = append(ids, routeID{route.Name, route.Source})
+	}
+	return ids
 }
 
 type stepKind uint8
@@ -140,7 +153,7 @@ func (f *flow) prefixOf(routes caddyhttp.RouteList, depth int) (prefix string, o
 		for _, s := range stepsOf(&routes[i], f.named) {
 			switch s.kind {
 			case gates:
-				if f.own(s.names) {
+				if slices.Equal(f.own, s.gate) {
 					return stripped, true
 				}
 			case moves:
@@ -173,12 +186,8 @@ func stepsOf(route *caddyhttp.Route, named map[string]*caddyhttp.Route) []step {
 func stepOfJSON(h handlerJSON, named map[string]*caddyhttp.Route) step {
 	switch h.Handler {
 	case "websocket_gate":
-		var routes []struct{ Name string }
-		_ = json.Unmarshal(h.Routes, &routes)
 		s := step{kind: gates}
-		for _, route := range routes {
-			s.names = append(s.names, route.Name)
-		}
+		_ = json.Unmarshal(h.Routes, &s.gate)
 		return s
 	case "subroute":
 		s := step{kind: nests}
@@ -201,7 +210,7 @@ func stepOfJSON(h handlerJSON, named map[string]*caddyhttp.Route) step {
 func stepOfLoaded(handler caddyhttp.MiddlewareHandler, named map[string]*caddyhttp.Route) step {
 	switch h := handler.(type) {
 	case *Handler:
-		return step{kind: gates, names: h.routeNames()}
+		return step{kind: gates, gate: h.routeIDs()}
 	case *caddyhttp.Subroute:
 		return step{kind: nests, routes: h.Routes}
 	case *caddyhttp.Invoke:

@@ -52,12 +52,12 @@ type Handler struct {
 	gate    *gate.Gate
 	keys    *keySet
 	watch   *watch
-	owner   *socketlog.Owner
+	owner   *owner
 	logger  *zap.Logger
 	server  *caddyhttp.Server
 	logs    *redact.Logs
 	app     *caddyhttp.App
-	siteKey string      // listen addresses and hosts of the site
+	scope   scope       // the requests that reach the gate
 	site    string      // ID of the site, stable across reloads
 	exposed bool        // other paths of the site can switch protocols
 	live    atomic.Bool // the gate's configuration is in force
@@ -93,9 +93,9 @@ func (g *Handler) Provision(ctx caddy.Context) error {
 	g.warnOfShared(ring)
 	g.warnOfExpired(ring, time.Now())
 	g.warnOfLabels(ring)
-	g.app, g.siteKey = lifecycle.HTTPApp(ctx), siteKeyOf(g)
+	g.app, g.scope = lifecycle.HTTPApp(ctx), scopeOf(ctx, g)
 	g.site = siteOf(g, slices.Collect(liveGates.All()))
-	g.owner = socketlog.NewOwner(g.logger, g.routeNames(), g.admitted)
+	g.owner = &owner{socketlog.NewOwner(g.logger, g.routeNames(), g.admitted), g}
 	config, err := g.buildConfig(ring, g.server)
 	if err != nil {
 		return err

@@ -42,8 +42,7 @@ func (g *Handler) checkInForce() (exposed bool, err error) {
 }
 
 func (g *Handler) newFlow() *flow {
-	names := g.routeNames()
-	return &flow{named: g.server.NamedRoutes, own: func(routes []string) bool { return slices.Equal(routes, names) }}
+	return &flow{named: g.server.NamedRoutes, own: g.routeIDs()}
 }
 
 // siteRoutes are the routes of the server that a request for the gate's site may come to.

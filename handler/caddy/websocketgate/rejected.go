@@ -12,13 +12,13 @@ import (
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
-// admitted records an opened socket. A reload during the handshake may have removed its key or route.
+// admitted records an opened socket. A reload during the handshake may have removed its key or route, or the gate.
 func (g *Handler) admitted(info sockets.Info, now time.Time) {
 	lastUse.Touch(info.KeyID, now)
 	if outage := g.watch.outages[info.Route]; outage != nil {
 		outage.Accepted(now)
 	}
-	if standing(info, now) != gate.Accepted {
+	if _, outcome := standing(g, info, now); outcome != gate.Accepted || !g.live.Load() {
 		go closeRevoked()
 	}
 }

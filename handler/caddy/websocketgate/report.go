@@ -2,7 +2,6 @@ package websocketgate
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/scan2food/usher/handler/caddy/socketlog"
@@ -26,15 +25,8 @@ func inForce() []*Handler {
 	return gates
 }
 
-// hosts returns the hosts of the gate's site, none for a site of every host.
-func (g *Handler) hosts() []string {
-	hosts := []string{}
-	if g.server == nil {
-		return hosts
-	}
-	parts := strings.Split(g.siteKey, "\n")
-	return append(hosts, parts[min(len(g.server.Listen), len(parts)):]...)
-}
+// hosts returns the hosts of the gate, none for a gate of every host.
+func (g *Handler) hosts() []string { return append([]string{}, g.scope.hosts.patterns()...) }
 
 // ReportRoutes returns the routes of all gates in force.
 func ReportRoutes() []report.Route {
@@ -126,8 +118,11 @@ func (g *Handler) explain(r *http.Request, d *gate.Decision) report.Explanation 
 	return e
 }
 
-// serves reports whether the site of the gate has a host.
-func (g *Handler) serves(host string) bool { return report.ServesHost(g.hosts(), host) }
+// serves reports whether the gate has a host.
+func (g *Handler) serves(host string) bool {
+	_, closeness := g.scope.hosts.match(withoutPort(host))
+	return closeness > 0
+}
 
 // RedactText replaces the credentials of all gates in force in a text.
 func RedactText(text string) string {

@@ -1,7 +1,6 @@
 package websocketgate
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -14,49 +13,76 @@ import (
 // liveGates holds the gates of the configurations in force, in load order. During a reload these are two configurations.
 var liveGates lifecycle.PerServer[*Handler]
 
-// closeRevoked closes each socket that no gate would admit now, whichever configuration admitted it.
+// owner is the gate that admitted a socket. The gate's configuration may be gone.
+type owner struct {
+	*socketlog.Owner
+	gate *Handler
+}
+
+// closeRevoked closes each socket that no gate would admit now, whichever configuration admitted it. Each of the others counts
+// for the limits of the gate that would admit it.
 func closeRevoked() {
 	now := time.Now()
-	byOutcome := make(map[gate.Outcome]map[uint64]bool)
+	revoked := make(map[uint64]gate.Outcome)
 	for _, open := range socketlog.Registry().List() {
-		if open.Site == "" {
+		from, ok := open.Owner.(*owner)
+		if !ok {
 			continue // from a tunnel without a gate
 		}
-		if outcome := standing(open.Info, now); outcome != gate.Accepted {
-			if byOutcome[outcome] == nil {
-				byOutcome[outcome] = make(map[uint64]bool)
-			}
-			byOutcome[outcome][open.ID] = true
+		g, outcome := standing(from.gate, open.Info, now)
+		if outcome != gate.Accepted {
+			revoked[open.ID] = outcome
+		} else {
+			socketlog.Registry().Move(open.ID, g.site)
 		}
 	}
-	for _, outcome := range slices.Sorted(maps.Keys(byOutcome)) {
+	for id, outcome := range revoked {
 		code, reason := sockets.Code(outcome.CloseCode()), outcome.Reason()
 		if outcome == gate.Unlisted {
 			code, reason = sockets.CodeGoingAway, "this site no longer offers the socket"
 		}
-		for id := range byOutcome[outcome] {
-			socketlog.Registry().CloseID(id, code, reason)
-		}
+		socketlog.Registry().CloseID(id, code, reason)
 	}
 }
 
-// standing returns the outcome that the socket's own credential would have now: at the gate that admitted the socket, else
-// at that gate's successor after a reload, else at any gate that has the route.
-func standing(info sockets.Info, now time.Time) gate.Outcome {
-	for g := range liveGates.All() {
-		if g.owner == info.Owner {
-			return g.gate.Standing(info, now)
-		}
+// standing returns the outcome that the socket's credential would have now, and the gate that decided: the gate that admitted
+// the socket, else its successors after a reload. One successor that accepts is enough.
+func standing(from *Handler, info sockets.Info, now time.Time) (*Handler, gate.Outcome) {
+	if from.live.Load() {
+		return from, from.gate.Standing(info, now)
 	}
-	outcome := gate.Unlisted
-	for g := range liveGates.All() {
+	decided, outcome := from, gate.Unlisted
+	for _, g := range successors(from, info.Host) {
 		standing := g.gate.Standing(info, now)
-		if g.site == info.Site {
-			return standing
+		if standing == gate.Accepted {
+			return g, standing
 		}
-		if standing == gate.Accepted || outcome == gate.Unlisted {
-			outcome = standing
+		if outcome == gate.Unlisted {
+			decided, outcome = g, standing
 		}
 	}
-	return outcome
+	return decided, outcome
+}
+
+// successors returns the gates in force for the sockets of a host that another gate admitted: the gates at a common port whose
+// hosts match the host most closely. If some of them are reached the same way as the other gate was, it returns those alone.
+func successors(from *Handler, host string) []*Handler {
+	var closest []*Handler
+	best := 0
+	host = withoutPort(host)
+	for g := range liveGates.All() {
+		_, closeness := g.scope.hosts.match(host)
+		if closeness == 0 || closeness < best || !g.scope.sharesPort(&from.scope) {
+			continue
+		}
+		if closeness > best {
+			closest, best = closest[:0], closeness
+		}
+		closest = append(closest, g)
+	}
+	isSameWay := func(g *Handler) bool { return g.scope.sameWay(&from.scope) }
+	if slices.ContainsFunc(closest, isSameWay) {
+		closest = slices.DeleteFunc(closest, func(g *Handler) bool { return !isSameWay(g) })
+	}
+	return closest
 }

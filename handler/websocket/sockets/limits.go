@@ -27,6 +27,7 @@ type routeKey struct{ site, route string }
 
 // routeCount is what is there of one route. The registry's mutex guards it.
 type routeCount struct {
+	name    routeKey
 	total   int
 	open    int // of all, those whose handshake has succeeded
 	clients map[netip.Prefix]int32
@@ -39,7 +40,7 @@ func (r *Registry) reserve(info *Info, limits Limits) (*routeCount, error) {
 	name := routeKey{info.Site, info.Route}
 	route := r.routes[name]
 	if route == nil {
-		route = &routeCount{clients: make(map[netip.Prefix]int32), keys: make(map[[16]byte]int32), users: make(map[string]int32)}
+		route = &routeCount{name: name, clients: make(map[netip.Prefix]int32), keys: make(map[[16]byte]int32), users: make(map[string]int32)}
 	}
 	client := clientNetwork(info.Client)
 	switch {
@@ -69,7 +70,7 @@ func (r *Registry) release(s *Socket) {
 		route.open--
 	}
 	if route.total--; route.total == 0 {
-		delete(r.routes, routeKey{s.info.Site, s.info.Route}) // with its maps, which would never shrink
+		delete(r.routes, route.name) // with its maps, which would never shrink
 		return
 	}
 	decrease(route.clients, clientNetwork(s.info.Client))
@@ -77,6 +78,31 @@ func (r *Registry) release(s *Socket) {
 	if s.info.User != "" {
 		decrease(route.users, s.info.User)
 	}
+}
+
+// Move counts the socket of that [Snapshot] for another site from now on. A limit that this exceeds closes nothing.
+func (r *Registry) Move(id uint64, site string) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	s := r.sockets[id]
+	if s == nil || s.route.name.site == site {
+		return
+	}
+	info := s.info
+	info.Site = site
+	route, _ := r.reserve(&info, Limits{}) // without limits there is no error
+	if s.Opened() {
+		route.open++
+	}
+	r.release(s)
+	s.route = route
+}
+
+// siteOf returns the site for which the socket counts.
+func (r *Registry) siteOf(s *Socket) string {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return s.route.name.site
 }
 
 func decrease[K comparable](counts map[K]int32, key K) {

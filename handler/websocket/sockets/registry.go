@@ -141,7 +141,9 @@ func (r *Registry) List() []Snapshot {
 	var list []Snapshot
 	for _, s := range r.allSockets() {
 		if s.Opened() {
-			list = append(list, s.Snapshot())
+			snapshot := s.Snapshot()
+			snapshot.Site = r.siteOf(s)
+			list = append(list, snapshot)
 		}
 	}
 	return list

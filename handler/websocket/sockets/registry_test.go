@@ -62,6 +62,35 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// A moved socket counts for the limits of its new site, and for these alone.
+func TestMovedSocketCountsForItsNewSite(t *testing.T) {
+	t.Parallel()
+	r := NewRegistry(time.Now)
+	info := Info{Site: "a", Route: "chat", KeyID: [16]byte{1}}
+	s := open(t, r, info)
+	r.Move(s.Snapshot().ID, "b")
+	for site, want := range map[string]bool{"a": true, "b": false} {
+		info.Site = site
+		for _, limits := range []Limits{{Route: 1}, {Client: 1}, {Key: 1}} {
+			second, err := r.Open(info, limits)
+			if (err == nil) != want {
+				t.Errorf("a second socket of site %s with %+v: %v, want admitted=%t", site, limits, err, want)
+			}
+			if second != nil {
+				second.End()
+			}
+		}
+	}
+	if got := r.OpenByRoute(); len(got) != 1 || got[0].Site != "b" {
+		t.Errorf("routes = %+v, want that of site b alone", got)
+	}
+	s.End()
+	r.Move(s.Snapshot().ID, "a")
+	if got := r.OpenByRoute(); len(got) != 0 {
+		t.Errorf("routes = %+v, want none after the end", got)
+	}
+}
+
 // A limit holds when many come at once.
 func TestLimitUnderConcurrency(t *testing.T) {
 	t.Parallel()
