@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/scan2food/usher/handler/static/assets"
 	"github.com/scan2food/usher/handler/static/assets/tree"
@@ -21,6 +22,7 @@ type snapshot struct {
 	// generation identifies the catalogs. It is a part of the entity tags of pages, since other assets make another page.
 	generation string
 	rewriter   *stamp.Rewriter
+	sheets     sync.Map // the files that a stylesheet uses, as a map[string]bool, by its URL path
 }
 
 // now returns the present snapshot.
@@ -37,8 +39,40 @@ func (s *Stamper) now() *snapshot {
 		Prefixes: s.prefixes, VersionQuery: s.VersionQuery, Styles: s.Styles, Scripts: s.Scripts, Version: next.version,
 		Integrity: func(path, present string) (string, bool) { return next.integrity(path, present, s.AddIntegrity) },
 	})
+	if s.Styles {
+		next.rewriter.SheetUses = next.sheetUses
+	}
 	s.current.Store(next)
 	return next
+}
+
+// sheetUses implements SheetUses of [stamp.Config].
+func (s *snapshot) sheetUses(sheet, urlPath string) bool {
+	known, ok := s.sheets.Load(sheet)
+	if !ok {
+		uses := make(map[string]bool)
+		s.collectUses(sheet, uses)
+		known, _ = s.sheets.LoadOrStore(sheet, uses)
+	}
+	return known.(map[string]bool)[urlPath]
+}
+
+// collectUses adds the files that a stylesheet refers to with a version, and those of the stylesheets that it imports.
+func (s *snapshot) collectUses(sheet string, uses map[string]bool) {
+	catalog, rest := s.findReference(sheet)
+	if catalog == nil {
+		return
+	}
+	file := catalog.Lookup(rest)
+	if file == nil || file.StampedForm == nil {
+		return
+	}
+	for _, used := range s.rewriter.StyleReferences(file.Content, sheet) {
+		if !uses[used] {
+			uses[used] = true
+			s.collectUses(used, uses)
+		}
+	}
 }
 
 // complete reports whether every directory has been read.

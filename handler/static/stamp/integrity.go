@@ -15,6 +15,8 @@ import (
 type integrity struct {
 	value          string
 	replaces, adds bool
+	path           []byte // of the file
+	verdict        verdict
 }
 
 // integrityOf returns the change for an element with a src or href attribute. An attribute is added only if the URL names no
@@ -45,15 +47,28 @@ func (p *PageWriter) integrityOf(tag *markup.Tag, resource resource) integrity {
 	if !ok || wanted == present || !isHash(wanted) {
 		return integrity{}
 	}
-	return integrity{value: wanted, replaces: has, adds: !has && !namesHost}
+	verdict := p.verdictOf([]byte(path), resource)
+	if verdict == keepPlain {
+		return integrity{} // the attribute speaks of the file on disk
+	}
+	return integrity{value: wanted, replaces: has, adds: !has && !namesHost, path: []byte(path), verdict: verdict}
 }
 
 // replaceIntegrity replaces the value of an integrity attribute.
-func (p *PageWriter) replaceIntegrity(a markup.Attribute, data []byte, value string) {
+func (p *PageWriter) replaceIntegrity(a markup.Attribute, data []byte, i integrity) {
 	if a.Bare {
-		value = `="` + value + `"`
+		i.value = `="` + i.value + `"`
 	}
-	p.apply(data, edit{a.Start, a.End, []byte(value)})
+	p.applyIntegrity(data, edit{a.Start, a.End, []byte(i.value)}, i)
+}
+
+// applyIntegrity applies an edit of an integrity attribute with the version of its file.
+func (p *PageWriter) applyIntegrity(data []byte, e edit, i integrity) {
+	if i.verdict == undecided {
+		p.applyOptional(data, e, i.path)
+		return
+	}
+	p.apply(data, e)
 }
 
 // Pins reports whether content matches the value of an integrity attribute: one of the hashes with the strongest algorithm

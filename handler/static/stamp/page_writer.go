@@ -9,14 +9,16 @@ import (
 	"github.com/scan2food/usher/handler/static/stamp/markup"
 )
 
-// These constants bound the memory of one page to 64 KB: the held bytes, the gathered output and a decoded attribute value.
+// These constants bound the memory of one page to 64 KB: the held bytes, the gathered output and a decoded attribute value. Pages
+// with preloads take up to 64 KB more.
 const (
 	maxWindow   = 4 << 10  // how many new bytes are scanned together with the held ones
 	maxGathered = 4 << 10  // how many bytes are gathered for one write
 	maxIdleHeld = 16 << 10 // how much memory for held bytes survives while nothing is held
 )
 
-// PageWriter rewrites the HTML that is written to it. It withholds only bytes that it cannot decide yet, at most one tag.
+// PageWriter rewrites the HTML that is written to it. It withholds only bytes that it cannot decide yet: at most one tag, and what
+// follows a preload until its user comes.
 type PageWriter struct {
 	rewriter *Rewriter
 	out      io.Writer
@@ -27,6 +29,8 @@ type PageWriter struct {
 	scanner markup.Scanner
 	base    location
 	hasBase bool // a base element was seen
+
+	preloads preloads
 
 	written int // in the data of the current step: bytes before it are written
 	memory  scratch
@@ -84,8 +88,9 @@ func (p *PageWriter) hold(data []byte) {
 	p.held = append(p.held, data...)
 }
 
-// Flush flushes the writer below. Decided bytes have already been written to it.
+// Flush writes what waits for the user of a preload, and flushes the writer below. Decided bytes have already been written to it.
 func (p *PageWriter) Flush() error {
+	p.release()
 	if p.err != nil {
 		return p.err
 	}
@@ -108,6 +113,7 @@ func (p *PageWriter) Close() error {
 	if p.err == nil {
 		p.step(p.held, true)
 		p.writeGathered()
+		p.release()
 	}
 	if p.err != nil {
 		return p.err
@@ -124,6 +130,7 @@ func (p *PageWriter) step(data []byte, final bool) int {
 		next, tag, decided := p.scanner.Next(data, i, final)
 		if tag != nil {
 			p.rewriteTag(tag, data)
+			p.releaseDecided()
 		}
 		i = next
 		if !decided {
@@ -166,14 +173,22 @@ func (p *PageWriter) emit(data []byte) {
 
 func (p *PageWriter) writeGathered() {
 	if len(p.gathered) > 0 {
-		p.write(p.gathered)
-		p.gathered = p.gathered[:0]
+		gathered := p.gathered
+		p.gathered = p.gathered[:0] // write may come here again
+		p.write(gathered)
 	}
 }
 
 func (p *PageWriter) write(data []byte) {
-	if p.err != nil {
+	if p.err != nil || len(data) == 0 {
 		return
+	}
+	if len(p.preloads.optionals) > 0 {
+		if p.preloads.inTag || len(p.preloads.pending)+len(data) <= maxPending {
+			p.preloads.pending = append(p.preloads.pending, data...)
+			return
+		}
+		p.release()
 	}
 	written, err := p.out.Write(data)
 	if err == nil && written < len(data) {

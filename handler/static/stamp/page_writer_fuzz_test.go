@@ -40,6 +40,7 @@ func differsInVersions(before, after string) bool {
 }
 
 var fuzzPages = []string{
+	`<link rel=preload as=script href=/static/a integrity><link rel=preload as=image imagesrcset="/static/b 1x, /static/c"><p><script src=/static/a></script><img src=/static/c>`,
 	`<script src="/static/a.js?v=1"></script><link rel=stylesheet href=/static/a.css><img srcset="/static/a.png 1x, b 2x" style="b:url(&quot;/static/c&quot;)">`,
 	`<base href=/static/><svg><![CDATA[<img src=a>]]><title><img src=b></title></svg><style>a{b:url( "c" )}@import 'd';</style>`,
 	`<!--<img src=/static/a>--!><script><!--<script>"</script>"--></script><textarea></text</textarea><!doctype "><img src=/static/b>`,

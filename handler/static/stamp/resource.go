@@ -13,6 +13,10 @@ type resource struct {
 	isLoaded bool
 	// hasIntegrity is true if browsers check the integrity attribute of the element.
 	hasIntegrity bool
+	// isPreload is true if something else uses the file.
+	isPreload bool
+	// isStylesheet is true if the file may refer to others.
+	isStylesheet bool
 }
 
 func (r *Rewriter) resourceOf(tag *markup.Tag) resource {
@@ -47,8 +51,10 @@ func (r *Rewriter) linkResource(tag *markup.Tag) resource {
 		}
 		switch {
 		case ascii.EqualFold(rel, "stylesheet"):
-			link.isLoaded, link.hasIntegrity = true, true
-		case ascii.EqualFold(rel, "preload"), ascii.EqualFold(rel, "prefetch"):
+			link.isLoaded, link.hasIntegrity, link.isStylesheet = true, true, true
+		case ascii.EqualFold(rel, "preload"):
+			link.isLoaded, isPreload, link.isPreload = true, true, true
+		case ascii.EqualFold(rel, "prefetch"):
 			link.isLoaded, isPreload = true, true
 		case ascii.EqualFold(rel, "icon"), ascii.EqualFold(rel, "mask-icon"), ascii.EqualFold(rel, "manifest"),
 			ascii.EqualFold(rel, "fluid-icon"), ascii.HasPrefixFold(rel, "apple-touch-"):
@@ -60,6 +66,7 @@ func (r *Rewriter) linkResource(tag *markup.Tag) resource {
 		link.isLoaded = link.isLoaded && r.preloads(as)
 		link.hasIntegrity = link.hasIntegrity || ascii.EqualFold(as, "script") || ascii.EqualFold(as, "style")
 	}
+	link.isPreload = link.isPreload && !link.isStylesheet
 	return link
 }
 

@@ -17,6 +17,9 @@ type Config struct {
 	// Styles is true if stylesheets are rewritten with [Rewriter.Style]. Pages then preload fonts with the same version as
 	// the stylesheets.
 	Styles bool
+	// SheetUses reports whether the stylesheet at a URL path, as it is served with a version, refers to a file with a version, or
+	// imports a stylesheet that does. Nil: none does.
+	SheetUses func(sheet, path string) bool
 	// Scripts is true if script files are rewritten with [Rewriter.Script].
 	Scripts bool
 	// Digest returns the version of the given bytes. Only [Rewriter.Files] calls it.

@@ -6,7 +6,7 @@ import (
 )
 
 // stampSrcset stamps the URLs of a srcset (HTML, 4.8.4.2.1).
-func (p *PageWriter) stampSrcset(tag *markup.Tag, a markup.Attribute, data []byte) {
+func (p *PageWriter) stampSrcset(tag *markup.Tag, a markup.Attribute, resource resource, data []byte) {
 	value := tag.Value(a)
 	if value == nil {
 		return
@@ -25,7 +25,7 @@ func (p *PageWriter) stampSrcset(tag *markup.Tag, a markup.Attribute, data []byt
 		for end > start && text[end-1] == ',' {
 			end--
 		}
-		p.stampURL(value, start, end, a, data)
+		p.stampURL(value, start, end, a, resource, data)
 		if end == i {
 			i = skipDescriptors(text, i)
 		}

@@ -9,20 +9,26 @@ func (p *PageWriter) rewriteTag(tag *markup.Tag, data []byte) {
 	if tag.Element == markup.BaseElement {
 		p.setBase(tag)
 	}
+	if attributes := tag.Attributes(); len(p.preloads.optionals) > 0 && len(attributes) > 0 {
+		p.pass(data, attributes[0].Start) // this may release the preloads, which decides on the references of this tag
+		p.writeGathered()
+		p.preloads.inTag = true
+		defer func() { p.preloads.inTag = false }()
+	}
 	resource := p.rewriter.resourceOf(tag)
 	integrity := p.integrityOf(tag, resource)
 	for _, a := range tag.Attributes() {
 		switch {
 		case a.Name == markup.IntegrityAttribute:
 			if integrity.replaces {
-				p.replaceIntegrity(a, data, integrity.value)
+				p.replaceIntegrity(a, data, integrity)
 			}
 		case isSrcset(tag.Element, a.Name):
-			p.stampSrcset(tag, a, data)
+			p.stampSrcset(tag, a, resource, data)
 		case isReference(tag.Element, a.Name, resource):
-			p.stampAttribute(tag, a, data)
+			p.stampAttribute(tag, a, resource, data)
 			if integrity.adds {
-				p.apply(data, edit{a.Next, a.Next, []byte(` integrity="` + integrity.value + `"`)})
+				p.applyIntegrity(data, edit{a.Next, a.Next, []byte(` integrity="` + integrity.value + `"`)}, integrity)
 			}
 		}
 	}
@@ -74,17 +80,35 @@ func isReference(element markup.Element, name markup.AttributeName, resource res
 	return false
 }
 
-func (p *PageWriter) stampAttribute(tag *markup.Tag, a markup.Attribute, data []byte) {
+func (p *PageWriter) stampAttribute(tag *markup.Tag, a markup.Attribute, resource resource, data []byte) {
 	if value := tag.Value(a); value != nil {
-		p.stampURL(value, 0, len(value.Text), a, data)
+		p.stampURL(value, 0, len(value.Text), a, resource, data)
 	}
 }
 
 // stampURL stamps the URL that stands in an attribute's value from start to end.
-func (p *PageWriter) stampURL(value *markup.Value, start, end int, a markup.Attribute, data []byte) {
-	e, ok := p.rewriter.stamp(value.Text[start:end], p.base, markupAmpersand, &p.memory)
-	if !ok || value.JoinsReference(start+e.start) && e.with[0] != '?' && e.with[0] != '&' {
+func (p *PageWriter) stampURL(value *markup.Value, start, end int, a markup.Attribute, resource resource, data []byte) {
+	text := value.Text[start:end]
+	ref, ok := p.rewriter.resolve(text, p.base, &p.memory)
+	if !ok {
 		return
 	}
-	p.apply(data, edit{a.Start + value.Origin(start+e.start), a.Start + value.Origin(start+e.end), e.with})
+	version, ok := p.rewriter.Version(string(ref.path))
+	if !ok {
+		return
+	}
+	verdict := p.verdictOf(ref.path, resource)
+	e, changes := p.rewriter.setVersion(text, ref, version, markupAmpersand, &p.memory)
+	if verdict == keepPlain || changes && value.JoinsReference(start+e.start) && e.with[0] != '?' && e.with[0] != '&' {
+		return
+	}
+	e = edit{a.Start + value.Origin(start+e.start), a.Start + value.Origin(start+e.end), e.with}
+	switch {
+	case verdict == undecided && changes:
+		p.applyOptional(data, e, ref.path)
+		return
+	case changes:
+		p.apply(data, e)
+	}
+	p.noteUser(ref.path, resource)
 }
