@@ -224,3 +224,27 @@ func TestDeltasAreOptional(t *testing.T) {
 		}
 	}
 }
+
+// A dictionary that is damaged in the archive makes no delta: the response is the whole file.
+func TestDamagedDictionary(t *testing.T) {
+	t.Parallel()
+	root, kept := testsite.WriteTree(t, map[string]string{"main.js": script(1)}), t.TempDir()
+	site := keptSite(t, root, "deltas\nkeep_directory "+kept)
+	testsite.Fetch(t, site, "GET", "/static/main.js")
+	deploy(t, site, root, "main.js", script(2))
+	sum := sha256.Sum256([]byte(script(1)))
+	blobs, err := filepath.Glob(filepath.Join(kept, "*", "blobs", fmt.Sprintf("%x", sum)))
+	if err != nil || len(blobs) != 1 {
+		t.Fatalf("the archive holds %d copies of the first release, %v", len(blobs), err)
+	}
+	if err := os.WriteFile(blobs[0], []byte(strings.Repeat("x", len(script(1)))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		response, body := testsite.Fetch(t, site, "GET", "/static/main.js?v="+testsite.Version(script(2)),
+			"Accept-Encoding", "dcz", "Available-Dictionary", dictionary(script(1)))
+		if coding := response.Header.Get("Content-Encoding"); coding != "" || body != script(2) {
+			t.Errorf("coding %q and %d bytes, want the whole file", coding, len(body))
+		}
+	}
+}
