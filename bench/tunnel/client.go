@@ -81,21 +81,31 @@ func shake(conn net.Conn) error {
 	return nil
 }
 
-// openMany opens n sockets and exchanges one message on each.
-func (r *running) openMany(n int) []net.Conn {
-	conns := make([]net.Conn, n)
+// openMany opens n sockets with as many workers as given, and exchanges one message on each socket.
+func (r *running) openMany(n, workers int, open func() (io.ReadWriteCloser, error)) []io.ReadWriteCloser {
+	opened := make([]io.ReadWriteCloser, n)
 	var next atomic.Int64
 	var openers sync.WaitGroup
-	for range 32 {
+	for range workers {
 		openers.Go(func() {
 			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
-				conns[i] = r.open()
-				r.echo(conns[i], message(128), make([]byte, 200))
+				socket, err := open()
+				if err != nil {
+					peers.Fatalf("%s: %v", r.Name, err)
+				}
+				r.echo(socket, message(128), make([]byte, 200))
+				opened[i] = socket
 			}
 		})
 	}
 	openers.Wait()
-	return conns
+	return opened
+}
+
+func closeAll(sockets []io.ReadWriteCloser) {
+	for _, socket := range sockets {
+		_ = socket.Close()
+	}
 }
 
 // handshakes opens and closes sockets for the duration, and returns their number.

@@ -14,6 +14,7 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"path/filepath"
@@ -134,12 +135,10 @@ func idleMemory(plan plan, server server, secure bool, n int) float64 {
 	}
 	time.Sleep(time.Second)
 	before := running.Resident()
-	conns := running.openMany(n)
+	sockets := running.openMany(n, 32, func() (io.ReadWriteCloser, error) { return running.tryOpen() })
 	time.Sleep(server.settleTime(plan.settle))
 	after := running.Resident()
-	for _, conn := range conns {
-		conn.Close()
-	}
+	closeAll(sockets)
 	return float64(after-before) / float64(n)
 }
 

@@ -12,15 +12,11 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	"golang.org/x/net/http2"
-
-	"github.com/scan2food/usher/bench/internal/peers"
 )
 
 // opener opens a socket with an extended CONNECT (RFC 8441, RFC 9220) on its own connection, as a page with one socket does.
@@ -47,40 +43,15 @@ func streamMemory(plan plan, servers []server) {
 func idleStreamMemory(plan plan, server server, open opener) float64 {
 	running := server.start(true)
 	defer running.Stop()
-	closeAll(running.openStreams(4, open))
+	openStream := func() (io.ReadWriteCloser, error) { return open(running.address) }
+	closeAll(running.openMany(4, 4, openStream))
 	time.Sleep(time.Second)
 	before := running.Resident()
-	streams := running.openStreams(plan.streams, open)
+	streams := running.openMany(plan.streams, 8, openStream)
 	time.Sleep(server.settleTime(plan.settle))
 	after := running.Resident()
 	closeAll(streams)
 	return float64(after-before) / float64(plan.streams)
-}
-
-func (r *running) openStreams(n int, open opener) []io.ReadWriteCloser {
-	streams := make([]io.ReadWriteCloser, n)
-	var next atomic.Int64
-	var openers sync.WaitGroup
-	for range 8 {
-		openers.Go(func() {
-			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
-				stream, err := open(r.address)
-				if err != nil {
-					peers.Fatalf("%s: %v", r.Name, err)
-				}
-				r.echo(stream, message(128), make([]byte, 200))
-				streams[i] = stream
-			}
-		})
-	}
-	openers.Wait()
-	return streams
-}
-
-func closeAll(streams []io.ReadWriteCloser) {
-	for _, stream := range streams {
-		_ = stream.Close()
-	}
 }
 
 // authority returns the address with the host name of the certificate.

@@ -15,18 +15,14 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/static/archive"
+	"github.com/scan2food/usher/handler/static/assets/variants"
 	"github.com/scan2food/usher/handler/static/promises"
 )
 
 // Archive keeps bytes on disk. [archive.Store] is one.
 type Archive interface {
-	Open() error
-	PutSparing(name, version string, content io.ReadSeeker, since time.Time) error
-	Renew(name, version string) bool
-	Find(name, version string) (size int64, found bool)
-	Get(name, version string) (*archive.Content, bool)
+	variants.Archive
 	Holding(sum [sha256.Size]byte, accept func(name, version string) bool) (name, version string, found bool)
-	Sweep()
 }
 
 // openArchive opens the archive. It is not open before, since a configuration may only be validated. If it fails, the assets are
