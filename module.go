@@ -6,8 +6,10 @@ package usher
 import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	"github.com/scan2food/usher/handler/caddy/admin"
+	"github.com/scan2food/usher/handler/caddy/command"
 	"github.com/scan2food/usher/handler/caddy/redact"
 	"github.com/scan2food/usher/handler/caddy/versionedassets"
 	"github.com/scan2food/usher/handler/caddy/websocketgate"
@@ -23,6 +25,7 @@ func init() {
 
 	caddy.RegisterModule(new(redact.Encoder))
 	caddy.RegisterModule(new(admin.API))
+	caddycmd.RegisterCommand(command.Command())
 
 	caddy.RegisterModule(new(versionedassets.Handler))
 	httpcaddyfile.RegisterHandlerDirective("versioned_assets", parseVersionedAssets)

@@ -1,0 +1,224 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/scan2food/usher/handler/operate/report"
+)
+
+// table prints rows in columns.
+func (c *call) table(rows [][]string) {
+	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		_, _ = fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	_ = w.Flush()
+}
+
+// emphasis marks a text on a terminal, so that its meaning does not depend on the colour.
+func emphasis(w io.Writer, text string) string {
+	if !isTerminal(w) {
+		return text
+	}
+	return "\x1b[1;31m" + text + "\x1b[0m"
+}
+
+func age(t, now time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return now.Sub(t).Round(time.Second).String() + " ago"
+}
+
+func siteName(hosts []string) string {
+	if len(hosts) == 0 {
+		return "*"
+	}
+	return strings.Join(hosts, ",")
+}
+
+func statusCommand() *cobra.Command {
+	return askAdmin(add("status", "Shows routes, upstreams and assets, and what is not in order",
+		"Shows routes, upstreams and assets, and what is not in order. Exit code 2: something is not in order, or a route is dark.",
+		cobra.NoArgs, func(c *call) (bool, error) {
+			var status report.Status
+			if err := c.admin(http.MethodGet, "status", nil, &status); err != nil {
+				return false, err
+			}
+			dark := slices.ContainsFunc(status.Routes, func(r report.Route) bool { return r.Dark })
+			if !c.json(status) {
+				c.printStatus(status, time.Now())
+			}
+			return status.Ready.OK && !dark, nil
+		}))
+}
+
+func (c *call) printStatus(status report.Status, now time.Time) {
+	for _, problem := range status.Ready.Problems {
+		c.printf("%s %s\n", emphasis(c.out, "NOT READY"), problem)
+	}
+	c.printf("%d open sockets\n", status.Sockets)
+	rows := [][]string{{"ROUTE", "SITE", "OPEN", "LAST ACCEPTED", "ACCEPTED", "REJECTED", ""}}
+	for _, r := range status.Routes {
+		var rejected uint64
+		for outcome, count := range r.Outcomes {
+			if outcome != "accepted" {
+				rejected += count
+			}
+		}
+		mark := ""
+		if r.Dark {
+			mark = "DARK"
+		}
+		rows = append(rows, []string{r.Route, siteName(r.Hosts), fmt.Sprint(r.Open), age(r.LastAccepted, now),
+			fmt.Sprint(r.Outcomes["accepted"]), fmt.Sprint(rejected), mark})
+	}
+	c.table(rows)
+	rows = [][]string{{"UPSTREAM", "STATE", "SINCE", "OPEN", "FAILURES"}}
+	for _, u := range status.Upstreams {
+		state, since := "up", u.Since
+		switch {
+		case u.Drained:
+			state, since = "drained", u.DrainedSince
+		case !u.Up:
+			state = "DOWN"
+		}
+		rows = append(rows, []string{u.Upstream, state, age(since, now), fmt.Sprint(u.Open), fmt.Sprint(u.Failures)})
+	}
+	if len(rows) > 1 {
+		c.table(rows)
+	}
+	c.printAssets(status.Assets, now)
+}
+
+func (c *call) printAssets(served []report.Assets, now time.Time) {
+	if len(served) == 0 {
+		return
+	}
+	rows := [][]string{{"ASSETS", "SITE", "GENERATION", "PUBLISHED", "IMMUTABLE", "VERSIONED", "PAGES", "KEPT", "STALE VERSIONS"}}
+	for _, a := range served {
+		rows = append(rows, []string{a.Prefix, siteName(a.Hosts), a.Generation, age(a.Published, now), fmt.Sprint(a.Classes["immutable"].Files),
+			fmt.Sprint(a.Classes["versioned"].Files), fmt.Sprint(a.Classes["page"].Files), fmt.Sprint(a.Kept.Files), fmt.Sprint(a.StaleInQuery + a.StaleInName)})
+	}
+	c.table(rows)
+	for _, a := range served {
+		for path, problem := range a.Problems {
+			c.printf("%s%s: %s\n", a.Prefix, path, problem)
+		}
+	}
+}
+
+func assetsCommand() *cobra.Command {
+	command := askAdmin(add("assets", "Shows the served directories", "Shows the served directories: generation, files by cache class, archive, stale versions.",
+		cobra.NoArgs, func(c *call) (bool, error) {
+			if c.isSet("rescan") {
+				var rescans []report.Rescan
+				if err := c.admin(http.MethodPost, "rescan", nil, &rescans); err != nil {
+					return false, err
+				}
+			}
+			served := []report.Assets{}
+			if err := c.admin(http.MethodGet, "assets", nil, &served); err != nil {
+				return false, err
+			}
+			if !c.json(served) {
+				c.printAssets(served, time.Now())
+			}
+			return true, nil
+		}))
+	command.Flags().Bool("rescan", false, "Read the directories again first")
+	return command
+}
+
+func purgeCommand() *cobra.Command {
+	return askAdmin(add("purge <url>", "Removes all earlier versions of a file from the archive",
+		"Removes all earlier versions of the file of a URL from the archive, and their compressed forms. The current file stays in service.\nBrowsers keep what they have.",
+		cobra.ExactArgs(1), func(c *call) (bool, error) {
+			var purged report.Purged
+			if err := c.admin(http.MethodDelete, "kept?url="+url.QueryEscape(c.args[0]), nil, &purged); err != nil {
+				return false, err
+			}
+			if !c.json(purged) {
+				c.printf("purged %d versions and %d compressed forms\n", purged.Versions, purged.Compressed)
+			}
+			return true, nil
+		}))
+}
+
+func explainCommand() *cobra.Command {
+	command := askAdmin(add("explain <url>", "Says how a URL would be answered, and why",
+		"Says how a URL would be answered, and why: by a gate for ws:// and wss:// URLs, else by a gate or the assets. The URL may hold a key;\nno log shows it. Exit code 2: the request would be rejected.",
+		cobra.ExactArgs(1), func(c *call) (bool, error) {
+			var e report.Explanation
+			question := map[string]string{"url": c.args[0], "origin": c.text("origin"), "client": c.text("client")}
+			if err := c.admin(http.MethodPost, "explain", question, &e); err != nil {
+				return false, err
+			}
+			if !c.json(e) {
+				c.printExplanation(e)
+			}
+			return e.Status < http.StatusBadRequest, nil
+		}))
+	command.Flags().String("origin", "", "The Origin of the request")
+	command.Flags().String("client", "", "The client's IP address")
+	return command
+}
+
+func (c *call) printExplanation(e report.Explanation) {
+	var rows [][]string
+	for _, row := range [][2]string{
+		{"by", e.By}, {"site", strings.Join(e.Hosts, ",")}, {"route", e.Route}, {"outcome", e.Outcome}, {"key", e.Key}, {"prefix", e.Prefix},
+		{"file", e.File}, {"generation", e.Generation}, {"evidence", e.Evidence}, {"cache-control", e.CacheControl},
+	} {
+		if row[1] != "" {
+			rows = append(rows, row[:])
+		}
+	}
+	if e.Status != 0 {
+		rows = append(rows, []string{"status", fmt.Sprint(e.Status)})
+	}
+	if e.CloseCode != 0 && e.Outcome != "accepted" {
+		rows = append(rows, []string{"close code", fmt.Sprint(e.CloseCode)})
+	}
+	c.table(append(rows, []string{"why", e.Why}))
+}
+
+func versionCommand() *cobra.Command {
+	return add("version", "Shows the versions of usher and Caddy", "", cobra.NoArgs, func(c *call) (bool, error) {
+		versions := map[string]string{"usher": usherVersion()}
+		versions["caddy"], _ = caddy.Version()
+		if !c.json(versions) {
+			c.printf("usher %s\ncaddy %s\n", versions["usher"], versions["caddy"])
+		}
+		return true, nil
+	})
+}
+
+const modulePath = "github.com/scan2food/usher"
+
+func usherVersion() string {
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if build.Main.Path == modulePath {
+		return build.Main.Version
+	}
+	for _, dependency := range build.Deps {
+		if dependency.Path == modulePath {
+			return dependency.Version
+		}
+	}
+	return "unknown"
+}

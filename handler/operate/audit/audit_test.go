@@ -1,0 +1,154 @@
+package audit
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/scan2food/usher/handler/operate/verdict"
+)
+
+func compressed(content string) string {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = w.Write([]byte(content))
+	_ = w.Close()
+	return b.String()
+}
+
+func django(content string) string {
+	sum := md5.Sum([]byte(content))
+	return hex.EncodeToString(sum[:])[:12]
+}
+
+func TestAuditFindsWhatMakesBrowsersRunOldCode(t *testing.T) {
+	t.Parallel()
+	root := fstest.MapFS{}
+	for name, content := range map[string]string{
+		"good.js":                           "good()",
+		"good.js.gz":                        compressed("good()"),
+		"stale.js":                          "new()",
+		"stale.js.gz":                       compressed("old()"),
+		"broken.js":                         "x()",
+		"broken.js.gz":                      "no gzip",
+		"data.tar.gz":                       "a download",
+		"app.js":                            "edited()",
+		"app." + django("built()") + ".js":  "edited()",
+		"main.js":                           "main()",
+		"main." + django("main()") + ".js":  "main()",
+		"worker-user.js":                    `new Worker("/static/worker.js")`,
+		"leak.js":                           `new WebSocket("wss://a/ws/?key=leaked-key-0123456789")`,
+		"index.html":                        `<script src="/static/main.js?v=20260211"></script><link rel=stylesheet href="screen.css"><script src="https://cdn.example/x.js"></script>`,
+		"nested/" + django("x") + "/ok.css": "body{}",
+	} {
+		root[name] = &fstest.MapFile{Data: []byte(content)}
+	}
+	templates := fstest.MapFS{"orders.html": {Data: []byte(`<script src="{% static 'a.js' %}"></script><script src="/static/b.js"></script>`)}}
+	report, err := Run(context.Background(), Config{Root: root, Templates: templates})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]verdict.Level{
+		"stale.js.gz: compressed form of other content than stale.js":                verdict.Bad,
+		"broken.js.gz: compressed form of other content than broken.js":              verdict.Bad,
+		"app." + django("built()") + ".js: the name holds the hash of other content": verdict.Bad,
+		"leak.js: public JavaScript holds a key":                                     verdict.Bad,
+		`worker-user.js: worker "/static/worker.js" is named without a version`:      verdict.Warn,
+		`index.html: version by hand: "/static/main.js?v=20260211"`:                  verdict.Warn,
+		`index.html: reference without a version: "screen.css"`:                      verdict.Warn,
+		`templates: orders.html: reference without a version: "/static/b.js"`:        verdict.Warn,
+	}
+	for _, v := range report.Verdicts {
+		line := v.Subject + ": " + v.Found
+		if want[line] != v.Level || v.Mend == "" {
+			t.Errorf("%s %q with %q is not wanted", v.Level, line, v.Mend)
+		}
+		delete(want, line)
+	}
+	for line := range want {
+		t.Errorf("%q is missing", line)
+	}
+	if text := fmt.Sprint(report); strings.Contains(text, "leaked-key") {
+		t.Error("the report shows the key")
+	}
+}
+
+// millionFS has more files than an audit takes. It makes them as they are read.
+type millionFS struct{ unreadable bool }
+
+func (m millionFS) Open(name string) (fs.File, error) {
+	if name != "." {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+	}
+	return &millionFile{}, nil
+}
+
+type millionFile struct{ fs.File }
+
+func (f *millionFile) Stat() (fs.FileInfo, error) { return info{name: ".", mode: fs.ModeDir}, nil }
+func (f *millionFile) Close() error               { return nil }
+func (f *millionFile) ReadDir(int) ([]fs.DirEntry, error) {
+	entries := make([]fs.DirEntry, maxFiles+1)
+	for i := range entries {
+		entries[i] = fs.FileInfoToDirEntry(info{name: fmt.Sprintf("f%d.txt", i)})
+	}
+	return entries, nil
+}
+
+type info struct {
+	name string
+	mode fs.FileMode
+}
+
+func (i info) Name() string       { return i.name }
+func (i info) Size() int64        { return 1 }
+func (i info) Mode() fs.FileMode  { return i.mode }
+func (i info) ModTime() time.Time { return time.Time{} }
+func (i info) IsDir() bool        { return i.mode.IsDir() }
+func (i info) Sys() any           { return nil }
+
+func TestAuditIsBounded(t *testing.T) {
+	t.Parallel()
+	if _, err := Run(context.Background(), Config{Root: millionFS{}}); err == nil || !strings.Contains(err.Error(), "more than 1000000 files") {
+		t.Errorf("a million files: %v", err)
+	}
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := Run(ended, Config{Root: fstest.MapFS{"a.js": {}}}); !errors.Is(err, context.Canceled) {
+		t.Errorf("an audit that was ended: %v", err)
+	}
+	many := fstest.MapFS{}
+	for i := range 3000 {
+		many[fmt.Sprintf("p%d.html", i)] = &fstest.MapFile{Data: []byte(`<script src="/a.js"></script>`)}
+	}
+	report, err := Run(context.Background(), Config{Root: many})
+	if err != nil || len(report.Verdicts) != 2000 || report.LeftOut != 1000 {
+		t.Errorf("3000 verdicts: %d and %d left out, %v", len(report.Verdicts), report.LeftOut, err)
+	}
+}
+
+type unreadable struct{ fstest.MapFS }
+
+func (u unreadable) Open(name string) (fs.File, error) {
+	if name == "secret.js" {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+	}
+	return u.MapFS.Open(name)
+}
+
+func TestUnreadableFilesAreVerdicts(t *testing.T) {
+	t.Parallel()
+	report, err := Run(context.Background(), Config{Root: unreadable{fstest.MapFS{"secret.js": {Data: []byte("x")}, "index.html": {Data: []byte(`<script src="/a.js"></script>`)}}}})
+	if err != nil || len(report.Verdicts) != 2 {
+		t.Errorf("%v, %+v, want the unreadable file and the page", err, report.Verdicts)
+	}
+}

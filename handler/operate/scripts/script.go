@@ -1,0 +1,212 @@
+// Package scripts finds in JavaScript what it loads, which WebSockets it opens, and the keys that it holds.
+package scripts
+
+import (
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/tdewolff/parse/v2"
+	"github.com/tdewolff/parse/v2/js"
+)
+
+// Kind is what a script does with a URL.
+type Kind uint8
+
+// The kinds.
+const (
+	Worker Kind = iota
+	Import
+	ImportScripts
+	Socket
+)
+
+// Reference is a URL in a script. Parts that the script computes are missing.
+type Reference struct {
+	Kind Kind
+	Text string
+}
+
+// scriptToken is a token of a script without white space and comments.
+type scriptToken struct {
+	kind js.TokenType
+	text string
+}
+
+// maxTokens bounds what is looked at of one script.
+const maxTokens = 2_000_000
+
+func tokensOf(content string) []scriptToken {
+	lexer := js.NewLexer(parse.NewInputString(content))
+	var tokens []scriptToken
+	for len(tokens) < maxTokens {
+		kind, text := lexer.Next()
+		switch kind {
+		case js.ErrorToken:
+			if lexer.Err() == io.EOF || len(text) == 0 {
+				return tokens
+			}
+			continue
+		case js.WhitespaceToken, js.LineTerminatorToken, js.CommentToken, js.CommentLineTerminatorToken:
+			continue
+		case js.DivToken, js.DivEqToken:
+			if beginsRegExp(tokens) {
+				if regular, all := lexer.RegExp(); regular == js.RegExpToken {
+					kind, text = regular, all
+				}
+			}
+		}
+		tokens = append(tokens, scriptToken{kind, string(text)})
+	}
+	return tokens
+}
+
+// beginsRegExp reports whether a slash after the tokens begins a regular expression: no value precedes it.
+func beginsRegExp(tokens []scriptToken) bool {
+	if len(tokens) == 0 {
+		return true
+	}
+	switch last := tokens[len(tokens)-1]; last.text {
+	case ")", "]", "}":
+		return false
+	case "return", "typeof", "case", "in", "of", "do", "else":
+		return true
+	default:
+		return !(js.IsIdentifierName(last.kind) || js.IsNumeric(last.kind) || last.kind == js.StringToken || last.kind == js.TemplateToken || last.kind == js.TemplateEndToken)
+	}
+}
+
+// Scan finds the URLs that a script loads or connects to.
+func Scan(content string) []Reference {
+	tokens := tokensOf(content)
+	values := assignments(tokens)
+	var all []Reference
+	for i, token := range tokens {
+		next := func(n int) string {
+			if i+n < len(tokens) {
+				return tokens[i+n].text
+			}
+			return ""
+		}
+		switch {
+		case token.text == "new" && (next(1) == "Worker" || next(1) == "SharedWorker") && next(2) == "(":
+			all = appendText(all, Worker, literal(tokens, i+3, values))
+		case token.text == "importScripts" && next(1) == "(":
+			all = appendText(all, ImportScripts, literal(tokens, i+2, values))
+		case token.text == "import" && next(1) == "(":
+			all = appendText(all, Import, literal(tokens, i+2, values))
+		case token.text == "import" && i+1 < len(tokens) && tokens[i+1].kind == js.StringToken:
+			all = appendText(all, Import, unquote(tokens[i+1].text))
+		case token.text == "from" && i+1 < len(tokens) && tokens[i+1].kind == js.StringToken:
+			all = appendText(all, Import, unquote(tokens[i+1].text))
+		case token.text == "WebSocket" && next(1) == "(":
+			all = appendText(all, Socket, literal(tokens, i+2, values))
+		case isText(token.kind) && isSocketURL(unquote(token.text)):
+			all = appendText(all, Socket, literal(tokens, i, values))
+		}
+	}
+	return all
+}
+
+func appendText(all []Reference, kind Kind, text string) []Reference {
+	if text == "" || kind == Import && !strings.HasPrefix(text, ".") && !strings.HasPrefix(text, "/") {
+		return all // a bare specifier is resolved by an import map
+	}
+	return append(all, Reference{kind, text})
+}
+
+func isSocketURL(text string) bool {
+	return strings.HasPrefix(text, "ws://") || strings.HasPrefix(text, "wss://")
+}
+
+func isText(kind js.TokenType) bool {
+	switch kind {
+	case js.StringToken, js.TemplateToken, js.TemplateStartToken, js.TemplateMiddleToken, js.TemplateEndToken:
+		return true
+	default:
+		return false
+	}
+}
+
+// unquote returns the text of a string, or of a piece of a template.
+func unquote(text string) string {
+	text = strings.Trim(text, "\"'`")
+	text = strings.TrimPrefix(text, "}")
+	return strings.TrimSuffix(text, "${")
+}
+
+// assignments returns the texts that names are assigned to, for URLs that are built in a variable. The last one counts.
+func assignments(tokens []scriptToken) map[string]string {
+	values := make(map[string]string)
+	for i := 0; i+2 < len(tokens); i++ {
+		if js.IsIdentifierName(tokens[i].kind) && tokens[i+1].text == "=" {
+			if text := literal(tokens, i+2, values); text != "" {
+				values[tokens[i].text] = text
+			}
+		}
+	}
+	return values
+}
+
+// maxExpression bounds the tokens and the bytes of one expression.
+const maxExpression = 200
+
+// literal returns the texts of the expression that begins at a token, one after the other. Names that are known are replaced by
+// their text; what else is computed is left out.
+func literal(tokens []scriptToken, at int, values map[string]string) string {
+	var text strings.Builder
+	depth := 0
+	for i := at; i < len(tokens) && i < at+maxExpression && text.Len() < 2048; i++ {
+		token := tokens[i]
+		switch {
+		case token.text == "(" || token.text == "[":
+			depth++
+		case token.text == ")" || token.text == "]":
+			if depth--; depth < 0 {
+				return text.String()
+			}
+		case depth == 0 && (token.text == "," || token.text == ";" || token.text == "{" || token.text == "}"):
+			return text.String()
+		case isText(token.kind):
+			if piece := unquote(token.text); !isProtocol(piece) {
+				text.WriteString(piece)
+			}
+		case js.IsIdentifierName(token.kind) && i > at && endsExpression(tokens[i-1], token):
+			return text.String() // the next statement, without a semicolon
+		case js.IsIdentifierName(token.kind) && (i == at || tokens[i-1].text != "."):
+			text.WriteString(values[token.text])
+		}
+	}
+	return text.String()
+}
+
+// isProtocol reports what scripts compare location.protocol with.
+func isProtocol(text string) bool {
+	switch text {
+	case "http:", "https:", "http", "https", "ws", "wss", "ws:", "wss:":
+		return true
+	default:
+		return false
+	}
+}
+
+// endsExpression reports two tokens of which the second cannot continue the expression of the first.
+func endsExpression(last, next scriptToken) bool {
+	isValue := js.IsIdentifierName(last.kind) || last.kind == js.StringToken || last.kind == js.TemplateToken ||
+		last.kind == js.TemplateEndToken || last.text == ")" || last.text == "]"
+	switch last.text {
+	case "new", "await", "typeof", "return", "in", "instanceof":
+		isValue = false
+	}
+	switch next.text {
+	case "in", "instanceof", "of":
+		return false
+	}
+	return isValue
+}
+
+// secretParameter is a key in a URL. The names are those that sites use for keys in WebSocket URLs.
+var secretParameter = regexp.MustCompile(`(?i)[?&](key|token|access_token|auth|secret|api_?key)=([A-Za-z0-9_.~%+/-]{16,})`)
+
+// HoldsKey reports whether a text holds a URL with a key.
+func HoldsKey(text string) bool { return secretParameter.MatchString(text) }
