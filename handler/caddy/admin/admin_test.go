@@ -235,7 +235,7 @@ func TestBadRequestsGetErrorsThatSayWhatToWrite(t *testing.T) {
 		{"PUT", "sockets", "", 405, "use DELETE, GET"},
 		{"GET", "sockets?colour=red", "", 400, "unknown filter: use client"},
 		{"GET", "sockets?route=a&route=b", "", 400, "want one value"},
-		{"GET", "sockets?id=x", "", 400, "want the number of a socket"},
+		{"GET", "sockets?id=x", "", 400, "want a number"},
 		{"GET", "sockets?client=everybody", "", 400, "want an address"},
 		{"GET", "sockets?limit=100000", "", 400, "from 1 to 1000"},
 		{"GET", "sockets?limit=-1", "", 400, "from 1 to 1000"},

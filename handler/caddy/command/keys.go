@@ -131,6 +131,7 @@ func ticketCommand() *cobra.Command {
 	group := &cobra.Command{Use: "ticket <command>", Short: "Makes and reads tickets"}
 	create := add("new", "Makes a ticket", "Makes a ticket that opens routes, signed with the secret in an environment variable.", cobra.NoArgs, newTicket)
 	create.Flags().StringSlice("route", nil, "A route that the ticket opens. Repeat it for more")
+	create.Flags().String("user", "", "The user whose ticket it is")
 	create.Flags().Duration("lifetime", keys.DefaultTicketLifetime, "How long the ticket is valid")
 	create.Flags().String("secret-env", "USHER_TICKET_SECRET", "The environment variable with the secret")
 	read := add("read", "Shows what a ticket says", "Reads a ticket from the standard input and shows its claims. With a secret in the environment variable it verifies the ticket.\nExit code 2: the ticket does not open --route.", cobra.NoArgs, readTicket)
@@ -159,7 +160,7 @@ func newTicket(c *call) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	ticket, err := tickets.Issue(routes, "", time.Now(), rand.Reader)
+	ticket, err := tickets.Issue(routes, c.text("user"), "", time.Now(), rand.Reader)
 	if err != nil {
 		return false, err
 	}

@@ -52,9 +52,9 @@ func (c *call) list() (report.Sockets, error) {
 }
 
 func (c *call) printSockets(list report.Sockets, now time.Time) {
-	rows := [][]string{{"ID", "ROUTE", "KEY", "CLIENT", "HOST", "UPSTREAM", "OPEN FOR", "SILENT FOR", "IN", "OUT"}}
+	rows := [][]string{{"ID", "ROUTE", "KEY", "USER", "SESSION", "CLIENT", "HOST", "UPSTREAM", "OPEN FOR", "SILENT FOR", "IN", "OUT"}}
 	for _, s := range list.Sockets {
-		rows = append(rows, []string{fmt.Sprint(s.ID), s.Route, s.Key, s.Client, s.Host, s.Upstream, now.Sub(s.Opened).Round(time.Second).String(),
+		rows = append(rows, []string{fmt.Sprint(s.ID), s.Route, s.Key, s.User, fmt.Sprint(s.Session), s.Client, s.Host, s.Upstream, now.Sub(s.Opened).Round(time.Second).String(),
 			max(now.Sub(s.Active), 0).Round(time.Second).String(), fmt.Sprint(s.BytesIn), fmt.Sprint(s.BytesOut)})
 	}
 	c.table(rows)

@@ -37,7 +37,7 @@ func Sockets() []report.Socket {
 
 func socket(s *sockets.Snapshot) report.Socket {
 	reported := report.Socket{
-		ID: s.ID, Host: s.Host, Path: s.Path, Route: s.Route, Key: s.Key, Origin: s.Origin, Protocol: s.Protocol,
+		ID: s.ID, Host: s.Host, Path: s.Path, Route: s.Route, Key: s.Key, User: s.User, Session: s.Session, Origin: s.Origin, Protocol: s.Protocol,
 		Opened: s.Started, Active: s.Active, BytesIn: s.In, BytesOut: s.Out,
 	}
 	if s.Client.IsValid() {

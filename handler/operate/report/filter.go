@@ -17,7 +17,9 @@ type matcher func(*Socket) bool
 
 // filters are the filters of sockets by name. A filter of another field is one entry.
 var filters = map[string]func(value string) (matcher, error){
-	"id":       filterID,
+	"id":       filterNumber(func(s *Socket) uint64 { return s.ID }),
+	"session":  filterNumber(func(s *Socket) uint64 { return s.Session }),
+	"user":     equals(func(s *Socket) string { return s.User }),
 	"route":    equals(func(s *Socket) string { return s.Route }),
 	"key":      equals(func(s *Socket) string { return s.Key }),
 	"host":     filterHost,
@@ -34,12 +36,14 @@ func equals(field func(*Socket) string) func(string) (matcher, error) {
 	}
 }
 
-func filterID(value string) (matcher, error) {
-	id, err := strconv.ParseUint(value, 10, 64)
-	if err != nil {
-		return nil, fmt.Errorf("want the number of a socket, got %q", clip(value))
+func filterNumber(field func(*Socket) uint64) func(string) (matcher, error) {
+	return func(value string) (matcher, error) {
+		number, err := strconv.ParseUint(value, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("want a number from the list of sockets, got %q", clip(value))
+		}
+		return func(s *Socket) bool { return field(s) == number }, nil
 	}
-	return func(s *Socket) bool { return s.ID == id }, nil
 }
 
 // filterHost compares the host with or without its port.

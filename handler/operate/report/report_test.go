@@ -34,7 +34,7 @@ func TestListOf100000SocketsIsBounded(t *testing.T) {
 
 func TestFiltersSelect(t *testing.T) {
 	t.Parallel()
-	socket := Socket{ID: 7, Route: "chat", Key: "chat-2026", Host: "example.com:8443", Client: "2001:db8::1", Upstream: "127.0.0.1:8001"}
+	socket := Socket{ID: 7, Route: "chat", Key: "chat-2026", Host: "example.com:8443", Client: "2001:db8::1", Upstream: "127.0.0.1:8001", User: "42", Session: 9}
 	for _, c := range []struct {
 		query string
 		want  bool
@@ -51,6 +51,9 @@ func TestFiltersSelect(t *testing.T) {
 		{"client=2001:db8::/64", true, "a network"},
 		{"client=2001:db8::1", true, "an address"},
 		{"client=10.0.0.0/8", false, "another network"},
+		{"user=42&session=9", true, "the user and the session"},
+		{"user=4", false, "a user is compared whole"},
+		{"session=8", false, "another session"},
 		{"upstream=127.0.0.1:8001", true, "the upstream"},
 	} {
 		values, _ := url.ParseQuery(c.query)

@@ -12,6 +12,11 @@ type Socket struct {
 	Route string `json:"route"`
 	// The label of the key or ticket that opened the socket.
 	Key string `json:"key"`
+	// The user of the ticket, if the application named one.
+	User string `json:"user"`
+	// The number of the session that the socket is bound to, equal for all sockets of one session. 0 means none. The value of
+	// the session is never reported.
+	Session uint64 `json:"session"`
 	// The client's address, with trusted proxies considered.
 	Client string `json:"client"`
 	// The origin of the page that opened the socket. Empty for clients other than browsers.
