@@ -13,8 +13,8 @@ import (
 var varyOnDictionary = []string{"Accept-Encoding, Available-Dictionary"}
 
 // decideDelta decides whether the file is a dictionary for its other versions, and whether a delta to a version that the client holds
-// is the response. Only URLs with a proved version have deltas.
-func (h *Handler) decideDelta(r *http.Request, a *answer, delta deltaSource) {
+// is the response. Only URLs with a proved version have deltas. If mayMake is false, only deltas that exist count.
+func (h *Handler) decideDelta(r *http.Request, a *answer, mayMake bool) {
 	if a.reason != isProved || !a.site.Tree.HasDeltas() {
 		return
 	}
@@ -35,21 +35,16 @@ func (h *Handler) decideDelta(r *http.Request, a *answer, delta deltaSource) {
 	if !ok || !variants.Accepts(r.Header["Accept-Encoding"], deltas.Encoding[0]) {
 		return
 	}
-	if found := delta(r, a, held); found != nil && found.Pays(a.size()) {
+	if found := findDelta(r, a, held, mayMake); found != nil && found.Pays(a.size()) {
 		a.delta, a.etag = found, found.ETag
 	}
 }
 
-// deltaSource finds a delta to the file of an answer.
-type deltaSource func(*http.Request, *answer, deltas.Digest) *deltas.Delta
-
-// getDelta makes a delta that does not exist yet.
-func getDelta(r *http.Request, a *answer, held deltas.Digest) *deltas.Delta {
-	return a.site.Tree.Delta(r.Context(), a.catalog, a.file, held)
-}
-
-// madeDelta finds only deltas that exist.
-func madeDelta(_ *http.Request, a *answer, held deltas.Digest) *deltas.Delta {
+// findDelta returns a delta to the file of an answer, or nil. It is no function value: with one, each answer would be allocated.
+func findDelta(r *http.Request, a *answer, held deltas.Digest, mayMake bool) *deltas.Delta {
+	if mayMake {
+		return a.site.Tree.Delta(r.Context(), a.catalog, a.file, held)
+	}
 	return a.site.Tree.MadeDelta(a.file, held)
 }
 

@@ -39,7 +39,7 @@ func (h *Handler) Explain(r *http.Request) Explanation {
 	h.find(r, &a.found)
 	defer a.close()
 	h.decide(r, &a)
-	h.decideDelta(r, &a, madeDelta)
+	h.decideDelta(r, &a, false)
 	return h.explain(r, &a)
 }
 

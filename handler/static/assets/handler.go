@@ -97,7 +97,7 @@ func (h *Handler) serveOnce(w http.ResponseWriter, r *http.Request, t target, ca
 	h.find(r, &a.found)
 	defer a.close()
 	h.decide(r, &a)
-	h.decideDelta(r, &a, getDelta)
+	h.decideDelta(r, &a, true)
 	if a.passes {
 		return passed
 	}
