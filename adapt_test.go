@@ -69,7 +69,7 @@ func TestInvalidSecretsDoNotLoad(t *testing.T) {
 		{"literal", "fifteen-letters", "at least 16 characters, got 15", "it could be guessed"},
 		{"file", "{file./nowhere/at/all}", "is empty", "an unreadable file must not become the key"},
 		{"digest", "sha256:abc", "64 hex digits", "half a digest"},
-		{"other digest", "SHA512:" + strings.Repeat("a1", 64), "got another digest", "the digest itself would be the key"},
+		{"other digest", "SHA512:" + strings.Repeat("a1", 64), "unsupported digest", "the digest itself would be the key"},
 		{"not closed", "{env.LIVE_ORDERS_WS_KEY", "malformed placeholder", "the name of the variable would be the key"},
 		{"no braces", "env.LIVE_ORDERS_WS_KEY", "malformed placeholder", "the name of the variable would be the key"},
 		{"of a shell", "$LIVE_ORDERS_WS_KEY", "malformed placeholder", "the name of the variable would be the key"},

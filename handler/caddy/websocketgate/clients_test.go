@@ -71,7 +71,7 @@ func selectingApplication(t *testing.T, subprotocol string) (addr string) {
 				if err != nil {
 					return
 				}
-				head := "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " + sockets.AcceptValue(r)
+				head := "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " + sockets.AcceptValue(r.Header.Get("Sec-WebSocket-Key"))
 				if subprotocol != "" {
 					head += "\r\nSec-WebSocket-Protocol: " + subprotocol
 				}

@@ -237,7 +237,7 @@ func TestTicketOfTheApplication(t *testing.T) {
 		reason string // in the log; the application's author wants to know
 	}{
 		"good":           {mint("chat", time.Minute), 101, ""},
-		"of other route": {mint("orders", time.Minute), 403, "ticket aud is another route"},
+		"of other route": {mint("orders", time.Minute), 403, "ticket aud names another route"},
 		"ended":          {mint("chat", -time.Minute), 401, "ticket exp has passed"},
 	} {
 		before := len(site.Logs.With("WSREJECT"))

@@ -143,7 +143,7 @@ func (g *Gate) forward(w http.ResponseWriter, r *http.Request, d *Decision, sock
 		offered:        offersCredential(r, d.Route.Sources),
 	}
 	if r.ProtoMajor == 1 {
-		response.accept = sockets.AcceptValue(r)
+		response.accept = sockets.AcceptValue(r.Header.Get("Sec-WebSocket-Key"))
 	}
 	if timeout := d.Route.HandshakeTimeout; timeout > 0 {
 		response.deadline = time.AfterFunc(timeout, func() { cancel(errHandshakeTimeout) })

@@ -7,11 +7,11 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// directory hears of changes around a file, where the file system tells of them. The file itself is not watched: editors
-// replace it, and below a Kubernetes mount it is a link through another link, which is what is replaced there.
+// directory watches the directory of a keys file, if the file system reports changes. It does not watch the file itself:
+// editors replace files, and a Kubernetes mount replaces a symbolic link in the path.
 type directory struct {
 	path    string
-	watcher *fsnotify.Watcher // nil: there are none to be had
+	watcher *fsnotify.Watcher // nil if the system has none
 }
 
 func (f *File) watchDirectory() *directory {
@@ -23,10 +23,10 @@ func (f *File) watchDirectory() *directory {
 	return d
 }
 
-// add watches the directory. That costs nothing if it is watched already, and it may be another one than it was.
+// add watches the directory. It costs nothing if the directory is watched already. The directory may have been replaced.
 func (d *directory) add() {
 	if d.watcher != nil {
-		_ = d.watcher.Add(d.path) // polling remains
+		_ = d.watcher.Add(d.path) // polling still works
 	}
 }
 
@@ -50,8 +50,7 @@ func (d *directory) close() {
 	}
 }
 
-// delay fires once, some time after the first event. Later events do not postpone it: in some directories something changes all
-// the time.
+// delay fires once, some time after the first event. Later events do not postpone it: some directories change all the time.
 type delay struct {
 	timer   *time.Timer
 	quiet   time.Duration
@@ -72,5 +71,5 @@ func (d *delay) startFor(wait time.Duration) {
 	}
 }
 
-// fired must be called after the timer fired.
+// fired must be called after the timer has fired.
 func (d *delay) fired() { d.pending = false }

@@ -1,5 +1,5 @@
-// Package keys knows which keys are good now.
+// Package keys stores the keys of a gate and decides whether a key or ticket is valid now.
 //
-// A [Key] is one secret under a label; a [Ring] holds all keys of a gate and is never changed once it is made. The
-// secrets themselves are kept nowhere: a ring compares digests, in constant time, and what it says of a key is its label.
+// A [Key] is one secret with a label. A [Ring] holds all keys of a gate and is immutable. Secrets are not stored: a ring
+// compares digests in constant time, and reports a key by its label.
 package keys

@@ -8,11 +8,11 @@ import (
 )
 
 var (
-	// dotenvStart tells NAME=value from label secret: a label holds no =, and no key is called export.
+	// dotenvStart distinguishes NAME=value from "label secret": a label contains no =, and no key is named export.
 	dotenvStart = regexp.MustCompile(`^(?:export[ \t]|[^ \t]*=)`)
 	dotenvShape = regexp.MustCompile(`^(?:export[ \t]+)?([^ \t=]+)=(.+)$`)
-	// dotenvValue is a value that every reader of dotenv files takes for the same. The application must not read another
-	// secret than the gate, and readers disagree on dollars, backslashes, and blanks and quotes inside a value.
+	// dotenvValue matches values that all dotenv parsers read alike. Parsers disagree on dollars, backslashes, and on blanks
+	// and quotes inside a value. The application must not read another secret than the gate.
 	dotenvValue = regexp.MustCompile("^('[^']*'|\"[^\"\\\\$`]*\"|[^\\s\\pZ\"'\\\\$`=][^\\s\\pZ\"'\\\\$`]*)(?:[ \t]+#.*)?$")
 )
 
@@ -21,7 +21,7 @@ var (
 func parseDotenv(line string) (fileEntry, error) {
 	statement := dotenvShape.FindStringSubmatch(line)
 	if statement == nil {
-		return fileEntry{}, errors.New("want NAME=value without blanks around =, got something else")
+		return fileEntry{}, errors.New("malformed line: write NAME=value without blanks around =")
 	}
 	name := statement[1]
 	if err := checkLabel(name); err != nil {
@@ -29,11 +29,11 @@ func parseDotenv(line string) (fileEntry, error) {
 	}
 	value := dotenvValue.FindStringSubmatch(statement[2])
 	if value == nil {
-		return fileEntry{}, errors.New("want one plain or quoted value (in single quotes if it holds $, \\ or `), got something else")
+		return fileEntry{}, errors.New("ambiguous value: write one plain or quoted value (single quotes around $, \\ or `)")
 	}
 	parsed, err := godotenv.Unmarshal(name + "=" + value[1])
-	if err != nil { // it quotes the line
-		return fileEntry{}, errors.New("want NAME=value with letters, digits, _ and . in the name, got something else")
+	if err != nil { // the error quotes the line
+		return fileEntry{}, errors.New("malformed name: write NAME=value with letters, digits, _ and . in the name")
 	}
 	return fileEntry{label: name, secret: parsed[name]}, nil
 }

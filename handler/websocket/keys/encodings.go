@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Encodings returns the texts in which a secret may stand: itself, with + for blanks as in forms, and what its base64 always
-// contains, whether it is encoded alone or within a longer text such as Basic credentials. The secret comes first. An empty
-// secret has none.
+// Encodings returns the texts in which a secret may appear: the secret itself, the secret with + for blanks as in forms, and
+// the characters that its base64 always contains. The base64 may be that of the secret alone or of a longer text, such as Basic
+// credentials. The secret comes first. An empty secret has no encodings.
 func Encodings(secret string) []string {
 	if secret == "" {
 		return nil
@@ -28,8 +28,8 @@ func Encodings(secret string) []string {
 
 var standardAlphabet = strings.NewReplacer("-", "+", "_", "/")
 
-// base64Within returns the characters that depend on the secret alone if so many bytes, modulo 3, precede it (RFC 4648, 4).
-// Padding and the unused bits of the last character make no difference.
+// base64Within returns the base64 characters that depend only on the secret if it follows that number of bytes, modulo 3 (RFC
+// 4648, 4). Padding and the unused bits of the last character make no difference.
 func base64Within(secret string, before int) string {
 	encoded := base64.RawURLEncoding.EncodeToString([]byte("\x00\x00"[:before] + secret))
 	first := (before*8 + 5) / 6

@@ -7,17 +7,16 @@ import (
 	"hash/maphash"
 )
 
-// Match is a key that stands in a text.
+// Match is the position of a key in a text.
 type Match struct {
 	Start, End   int
 	Route, Label string
-	// Encoded reports that the text holds the key in base64: characters beside the match may hold bits of the key.
+	// Encoded is set if the text contains the key in base64. Characters beside the match may then contain bits of the key.
 	Encoded bool
 }
 
-// Find calls visit for each place of the text where a key of the ring stands, whatever precedes or follows it: as it is, and
-// in its [Encodings]. A key that is configured by its digest is found only as a whole word. The work grows linearly with the
-// length of the text.
+// Find calls visit for each occurrence of a key in the text, in any of its [Encodings] and with any surrounding text. A key
+// that is configured by its digest is found only as a whole token. The cost is linear in the length of the text.
 func (r *Ring) Find(text string, visit func(Match)) {
 	var w window
 	for end := range len(text) {
@@ -33,8 +32,8 @@ func (r *Ring) Find(text string, visit func(Match)) {
 	}
 }
 
-// findAt visits the patterns that begin with the window. Keys of one length often have a prefix in common: what they are
-// compared with is hashed once.
+// findAt visits the patterns that begin with the window. Keys of the same length often share a prefix, so the text is hashed
+// once per length.
 func (r *Ring) findAt(text string, start int, w window, visit func(Match)) {
 	length, sum := 0, uint64(0)
 	for _, p := range r.patterns[w] {
@@ -56,13 +55,13 @@ func (r *Ring) match(index, start, end int, encoded bool) Match {
 	return Match{Start: start, End: end, Route: r.names[e.route], Label: e.key.Label, Encoded: encoded}
 }
 
-// pattern is one encoding of a key. The ring keeps hashes of it, under seeds that are drawn at start, and no secret.
+// pattern is one encoding of a key. The ring stores hashes of it with seeds drawn at start, and no secret.
 type pattern struct {
-	entry   int    // in the ring
+	entry   int    // index in the ring
 	length  int    // of the encoding
 	window  window // of its first bytes
 	sum     uint64 // hash of all
-	encoded bool   // it is not the key itself
+	encoded bool   // not the key itself
 }
 
 var patternSeed = maphash.MakeSeed()
@@ -80,8 +79,8 @@ func patternsOf(secret string) []pattern {
 // windowLength is the length of the shortest pattern.
 const windowLength = MinSecretLength
 
-// window is a hash of the last bytes of a text, a polynomial whose value follows from that of the window before (Rabin and
-// Karp). Its coefficients are drawn at start: no client can compose texts whose windows collide with those of a key.
+// window is a rolling hash of the last bytes of a text (Rabin and Karp). Its coefficients are drawn at start, so clients cannot
+// construct texts that collide with a key.
 type window uint64
 
 var windowBase, windowBytes, windowLeaving = func() (base window, entering, leaving [256]window) {
@@ -113,20 +112,20 @@ func windowAt(text string) (w window) {
 	return w
 }
 
-// windowSet tells quickly that a window begins no pattern.
+// windowSet is a filter: a window that it does not contain begins no pattern.
 type windowSet [1 << 10]uint64
 
 func (s *windowSet) add(w window) { s[w>>54] |= 1 << (w >> 48 & 63) }
 
 func (s *windowSet) mayContain(w window) bool { return s[w>>54]>>(w>>48&63)&1 != 0 }
 
-// maxTokenLength is the length of the longest key that is known by its digest alone and found in a text.
+// maxTokenLength is the maximum length of a key that is configured by its digest and found in a text.
 const maxTokenLength = 256
 
-// alphabet holds the bytes that words consist of.
+// alphabet holds the bytes that tokens consist of.
 type alphabet [256]bool
 
-// narrowAlphabet is the alphabet of hexadecimal digits, UUIDs and base64url; wideWord adds what other keys are made of.
+// narrowAlphabet covers hexadecimal digits, UUIDs and base64url. wideAlphabet adds other characters of keys.
 var (
 	narrowAlphabet = alphabetOf("-_")
 	wideAlphabet   = alphabetOf("-_.~+/=")
@@ -140,7 +139,7 @@ func alphabetOf(marks string) (a alphabet) {
 	return a
 }
 
-// findTokens hashes the words of an alphabet and compares them with the keys that are known by their digest alone.
+// findTokens hashes the tokens of an alphabet and compares them with the keys that are configured by their digest.
 func (r *Ring) findTokens(text string, of *alphabet, visit func(Match)) {
 	for start := 0; start < len(text); {
 		end := start

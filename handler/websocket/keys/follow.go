@@ -13,30 +13,30 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// intervals is how patiently a file is followed.
+// intervals are the waiting times while a file is followed.
 type intervals struct {
-	poll   time.Duration // between readings that no event asked for: network file systems and some mounts tell of nothing
-	quiet  time.Duration // without events before a reading, and between the two readings of something new
-	settle time.Duration // between these two if the first looks like a half-written file
+	poll   time.Duration // between reads without an event: network file systems and some mounts report no events
+	quiet  time.Duration // between an event and the read, and between the two reads of new content
+	settle time.Duration // between these two reads if the file looks incomplete
 }
 
 var defaultIntervals = intervals{poll: 5 * time.Second, quiet: 100 * time.Millisecond, settle: time.Second}
 
-// File is a file of keys that may change.
+// File is a keys file that may change.
 type File struct {
 	path      string
 	intervals intervals
 	watch     func() (*fsnotify.Watcher, error)
 
-	reported     state // what was told last
-	pending      state // what is different now, and must be so for a while
+	reported     state // the state that was reported last
+	pending      state // a new state that must stay unchanged before it is reported
 	pendingSince time.Time
 }
 
-// state tells what a reading found from every other finding: a digest of the content, or why there is none.
+// state identifies the result of a read: a digest of the content, or the error.
 type state string
 
-// reading is a file at one moment.
+// reading is the result of one read of the file.
 type reading struct {
 	data     []byte
 	err      error
@@ -44,8 +44,8 @@ type reading struct {
 	modified time.Time
 }
 
-// OpenFile reads a file of keys for the first time. If it was written within the last second and ends inside a line, it
-// takes that second to see whether it grows.
+// OpenFile reads a keys file for the first time. If the file was modified within the last second and its last line is
+// incomplete, OpenFile waits a second and reads it again.
 func OpenFile(path string) (*File, []Key, error) { return openFile(path, defaultIntervals) }
 
 func openFile(path string, pace intervals) (*File, []Key, error) {
@@ -55,7 +55,7 @@ func openFile(path string, pace intervals) (*File, []Key, error) {
 		time.Sleep(pace.settle)
 		before := r.state
 		if r = f.read(); r.err == nil && r.state != before && !endsWithNewline(r.data) {
-			return nil, nil, f.wrapError(errors.New("want a whole file, got one that is being written"))
+			return nil, nil, f.wrapError(errors.New("file is still being written: write the whole file before the start"))
 		}
 	}
 	keys, err := f.parse(r)
@@ -66,15 +66,14 @@ func openFile(path string, pace intervals) (*File, []Key, error) {
 	return f, keys, nil
 }
 
-// Follow tells of the file until the context ends: onKeys of every new content, onError once of every new reason why
-// there is none; the keys that were told last stay good then. Both are called one after the other, never at once. It is
-// called once for a file.
+// Follow watches the file until the context ends. It calls onKeys with the keys of each new content. It calls onError once for
+// each new error; the previous keys then stay valid. The calls never overlap. Follow must be called only once.
 func (f *File) Follow(ctx context.Context, onKeys func([]Key), onError func(error)) {
 	dir := f.watchDirectory()
 	defer dir.close()
 	poll := time.NewTicker(f.intervals.poll)
 	defer poll.Stop()
-	wake := newDelay(f.intervals.quiet) // it may have changed since it was opened
+	wake := newDelay(f.intervals.quiet) // the file may have changed since OpenFile
 	defer wake.timer.Stop()
 	for {
 		select {
@@ -98,7 +97,7 @@ func (f *File) Follow(ctx context.Context, onKeys func([]Key), onError func(erro
 	}
 }
 
-// check reads the file. It returns what is to be told, if anything, or after what time to look again.
+// check reads the file. It returns a reading to report, or the time after which to check again, or neither.
 func (f *File) check(now time.Time) (*reading, time.Duration) {
 	r := f.read()
 	if r.state == f.reported {
@@ -115,8 +114,8 @@ func (f *File) check(now time.Time) (*reading, time.Duration) {
 	return r, 0
 }
 
-// settleTime is how long something new must stay as it is before it is believed. A file that is missing, broken or ends
-// inside a line is most often one that is being written, and half a secret may be long enough for one.
+// settleTime returns how long a new state must stay unchanged before it is reported. A file that is missing, invalid, or ends
+// inside a line is usually being written, and half a secret may be long enough to pass for a whole one.
 func (f *File) settleTime(r *reading) time.Duration {
 	if _, err := f.parse(r); err != nil || !endsWithNewline(r.data) {
 		return f.intervals.settle
@@ -146,7 +145,7 @@ func (f *File) parse(r *reading) ([]Key, error) {
 
 func (f *File) wrapError(err error) error { return fmt.Errorf("keys_file %s: %w", f.path, err) }
 
-// endsWithNewline tells whether the last line is ended.
+// endsWithNewline reports whether the last line is complete.
 func endsWithNewline(data []byte) bool { return len(data) > 0 && data[len(data)-1] == '\n' }
 
 func (f *File) read() *reading {
@@ -154,7 +153,7 @@ func (f *File) read() *reading {
 	if err != nil {
 		var pathError *fs.PathError
 		if errors.As(err, &pathError) {
-			err = pathError.Err // the path is told anyway
+			err = pathError.Err // wrapError adds the path
 		}
 		return &reading{err: err, state: state("error " + err.Error())}
 	}
@@ -162,14 +161,14 @@ func (f *File) read() *reading {
 	return &reading{data: data, state: state("content " + string(digest[:])), modified: modified}
 }
 
-// readRegular reads no pipes or devices: opening one may take for ever.
+// readRegular rejects pipes and devices, since opening one may block forever.
 func readRegular(path string) ([]byte, time.Time, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, time.Time{}, errors.New("want a regular file, got something else")
+		return nil, time.Time{}, errors.New("not a regular file")
 	}
 	file, err := os.Open(path)
 	if err != nil {

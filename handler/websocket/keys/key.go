@@ -11,36 +11,35 @@ import (
 	"time"
 )
 
-// MinSecretLength is the least number of characters of a secret: 16 random ones cannot be guessed at a door that
-// answers a thousand times a second.
+// MinSecretLength is the minimum length of a secret. 16 random characters cannot be guessed at a thousand attempts a second.
 const MinSecretLength = 16
 
-// digestPrefix marks a secret that is configured by its digest alone.
+// digestPrefix marks a secret that is configured by its digest.
 const digestPrefix = "sha256:"
 
-// ID tells one secret from every other of this process, and tells nothing of the secret: it is derived with a key that
-// is drawn at start. It is comparable, and not worth storing.
+// ID identifies a secret within this process and reveals nothing of it. It is derived with a key that is drawn at start, so it
+// is useless in storage.
 type ID [16]byte
 
-// String keeps IDs out of logs: they mean nothing there.
+// String keeps IDs out of logs, where they mean nothing.
 func (ID) String() string { return "key" }
 
-// Key is one secret, what it is called, and when it is good.
+// Key is a secret with its label and validity period.
 type Key struct {
 	// Label is the key's name in logs and metrics.
 	Label string
-	// From is when it begins to be good; zero: always was.
+	// From is the start of the validity period. Zero: no start.
 	From time.Time
-	// Until is when it ends; zero: never.
+	// Until is the end of the validity period. Zero: no end.
 	Until time.Time
 
 	digest   [sha256.Size]byte
 	id       ID
-	patterns []pattern // none where the digest alone is known
+	patterns []pattern // none if only the digest is known
 }
 
-// NewKey makes a key of a secret: a literal of at least [MinSecretLength] characters, or sha256: and the 64 hex digits
-// of its digest. Errors tell of the label and the length, never of the secret.
+// NewKey returns a key. The secret is a literal of at least [MinSecretLength] characters, or sha256: and the 64 hex digits of
+// its digest. Errors contain the label and the length, never the secret.
 func NewKey(label, secret string, from, until time.Time) (Key, error) {
 	if !from.IsZero() && !until.IsZero() && !from.Before(until) {
 		return Key{}, fmt.Errorf("key %s: want from before until, got %s and %s",
@@ -60,31 +59,31 @@ func NewKey(label, secret string, from, until time.Time) (Key, error) {
 	return key, nil
 }
 
-// IsDigest reports whether a secret is configured by its digest alone.
+// IsDigest reports whether a secret is configured by its digest.
 func IsDigest(secret string) bool { return strings.HasPrefix(secret, digestPrefix) }
 
-// checkSecret rejects what is a mistake rather than a secret.
+// checkSecret rejects secrets that are probably mistakes.
 func checkSecret(label, secret string) error {
 	switch {
 	case strings.TrimSpace(secret) != secret:
 		return fmt.Errorf("key %s: the secret begins or ends with white space: remove it", label)
 	case exampleSecret.MatchString(secret):
-		return fmt.Errorf("key %s: the secret is that of an example: generate one, for example with openssl rand -hex 32", label)
+		return fmt.Errorf("key %s: the secret is a placeholder: generate one, for example with openssl rand -hex 32", label)
 	}
 	return nil
 }
 
-// exampleSecret is what examples write in place of a secret.
+// exampleSecret matches placeholders that examples contain in place of a secret.
 var exampleSecret = regexp.MustCompile(`(?i)^(<.*>|(.*[^a-z])?(change|replace)[-_ ]?(me|this)([^a-z].*)?|(your|example|insert)[-_].*(key|secret|token).*|x{16,}|\*{16,})$`)
 
-// unsupportedDigest is what would be taken for the secret itself, to the surprise of who wrote it.
+// unsupportedDigest matches digests that would otherwise be read as literal secrets.
 var unsupportedDigest = regexp.MustCompile(`^(?i:sha-?[0-9]+):`)
 
 func digestOf(label, secret string) ([sha256.Size]byte, error) {
 	encoded, isDigest := strings.CutPrefix(secret, digestPrefix)
 	if !isDigest {
 		if unsupportedDigest.MatchString(secret) {
-			return [sha256.Size]byte{}, fmt.Errorf("key %s: want a secret, or %s and the digest, got another digest", label, digestPrefix)
+			return [sha256.Size]byte{}, fmt.Errorf("key %s: unsupported digest: write the secret, or %s and its digest", label, digestPrefix)
 		}
 		if len(secret) < MinSecretLength {
 			return [sha256.Size]byte{}, fmt.Errorf("key %s: want a secret of at least %d characters, got %d",
@@ -101,13 +100,13 @@ func digestOf(label, secret string) ([sha256.Size]byte, error) {
 	return digest, nil
 }
 
-// String shows the label alone.
+// String returns the label only.
 func (k Key) String() string { return "key(" + k.Label + ")" }
 
-// GoString is String: %#v must not show the digest either.
+// GoString is String, so that %#v does not show the digest.
 func (k Key) GoString() string { return k.String() }
 
-// statusAt tells whether the key is good at a time.
+// statusAt returns whether the key is valid at that time.
 func (k *Key) statusAt(now time.Time) Status {
 	if !k.From.IsZero() && now.Before(k.From) || !k.Until.IsZero() && !now.Before(k.Until) {
 		return Expired
@@ -115,7 +114,7 @@ func (k *Key) statusAt(now time.Time) Status {
 	return Good
 }
 
-// idKey is the key with which digests become IDs: one a process, so that an ID is of no use outside it.
+// idKey is the key of the MAC that turns digests into IDs. Each process draws its own.
 var idKey = func() (drawn [32]byte) {
 	_, _ = rand.Read(drawn[:])
 	return drawn

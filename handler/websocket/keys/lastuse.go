@@ -7,24 +7,24 @@ import (
 	"time"
 )
 
-// UnusedAfter is how long nobody has presented a key before it is called unused: a week holds every weekly task.
+// UnusedAfter is how long a key must be unused before it is reported. A week includes every weekly task.
 const UnusedAfter = 7 * 24 * time.Hour
 
-// maxLastUses bounds a process that is given new keys for years. It is more than any file holds.
+// maxLastUses bounds the memory of a process that gets new keys for years. No keys file holds so many keys.
 const maxLastUses = 1 << 16
 
-// LastUse remembers when each key was last accepted. The zero value is empty and ready; it is safe for concurrent use.
-// A request with a key that is known waits for no lock.
+// LastUse records when each key was last accepted. The zero value is ready. It is safe for concurrent use. Requests with a
+// recorded key take no lock.
 type LastUse struct {
 	times    sync.Map // ID to *atomic.Int64, Unix nanoseconds
 	addMutex sync.Mutex
-	size     int // guarded by grow
+	size     int // guarded by addMutex
 }
 
-// ID is what [LastUse] knows the key by.
+// ID identifies the key in [LastUse].
 func (k Key) ID() ID { return k.id }
 
-// Touch notes that a key was accepted. Only accepted keys may be noted: nothing that strangers send may fill the memory.
+// Touch records that a key was accepted. Callers must record accepted keys only, since clients could otherwise fill the memory.
 func (l *LastUse) Touch(id ID, now time.Time) {
 	last, known := l.times.Load(id)
 	if !known {
@@ -33,7 +33,7 @@ func (l *LastUse) Touch(id ID, now time.Time) {
 	storeLatest(last.(*atomic.Int64), now.UnixNano())
 }
 
-// storeLatest keeps the later time: requests that overtake each other must not turn a key older.
+// storeLatest keeps the later time, since requests may overtake each other.
 func storeLatest(last *atomic.Int64, now int64) {
 	for {
 		before := last.Load()
@@ -74,7 +74,7 @@ func (l *LastUse) dropOldest(except ID) {
 	l.size--
 }
 
-// Last is when a key was last accepted, if ever.
+// Last returns when a key was last accepted, if it was.
 func (l *LastUse) Last(id ID) (time.Time, bool) {
 	last, known := l.times.Load(id)
 	if !known {
@@ -83,8 +83,8 @@ func (l *LastUse) Last(id ID) (time.Time, bool) {
 	return time.Unix(0, last.(*atomic.Int64).Load()), true
 }
 
-// UnusedWarning says that a key may go if nobody has presented it for [UnusedAfter]. Last is when it was last accepted, zero:
-// never; since is from when on that would have been noticed, zero: it would not.
+// UnusedWarning returns a message if no client has used the key for [UnusedAfter]. last is when the key was last accepted; zero
+// means never. since is when recording started; zero means that nothing was recorded.
 func UnusedWarning(label string, last, since, now time.Time) (string, bool) {
 	if since.After(last) {
 		last = since

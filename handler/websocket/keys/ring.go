@@ -10,32 +10,32 @@ import (
 	"time"
 )
 
-// Status is what a ring knows of a presented secret.
+// Status is the validity of a secret on a route.
 type Status uint8
 
 // The statuses. The zero value is the safe one.
 const (
-	// Unknown is no key of this ring.
+	// Unknown means that the ring has no such key.
 	Unknown Status = iota
-	// Good is a key of the route, now.
+	// Good means a valid key of the route.
 	Good
-	// Expired is a key of the route, outside its from and until.
+	// Expired means a key of the route outside its validity period.
 	Expired
-	// OtherRoute is a key of other routes only.
+	// OtherRoute means a key of other routes only.
 	OtherRoute
 )
 
-// CheckResult is what a ring says of a presented secret.
+// CheckResult is the result of checking a secret.
 type CheckResult struct {
 	Status Status
-	// Label and ID are of the key; zero where it is unknown.
+	// Label and ID of the key. Zero if it is unknown.
 	Label string
 	ID    ID
-	// Until is when the key ends; zero: never.
+	// Until is when the key ends. Zero: never.
 	Until time.Time
 }
 
-// Ring is all keys of a gate, by route. It is immutable and safe for concurrent use.
+// Ring holds all keys of a gate, by route. It is immutable and safe for concurrent use.
 type Ring struct {
 	entries []entry
 	digests []digestWords // of the entries
@@ -45,7 +45,7 @@ type Ring struct {
 	// for Find
 	patterns      map[window][]pattern // by window
 	windows       windowSet
-	hasDigestOnly bool // there are keys without patterns
+	hasDigestOnly bool // some keys have no patterns
 }
 
 type entry struct {
@@ -53,7 +53,7 @@ type entry struct {
 	key   Key
 }
 
-// digestWords is a digest as four machine words: a hundred of them are compared in a fifth of a microsecond.
+// digestWords is a digest as four machine words, so that a comparison of a hundred digests takes 0.2 microseconds.
 type digestWords [4]uint64
 
 func newDigestWords(digest [sha256.Size]byte) (w digestWords) {
@@ -63,20 +63,20 @@ func newDigestWords(digest [sha256.Size]byte) (w digestWords) {
 	return w
 }
 
-// equal is 1 if the digests are, else 0, and takes the same time for both: crypto/subtle's comparison, word by word.
+// equal returns 1 if the digests are equal, else 0, in constant time. It is crypto/subtle's comparison by words.
 func (w *digestWords) equal(other *digestWords) int {
 	difference := w[0] ^ other[0] | w[1] ^ other[1] | w[2] ^ other[2] | w[3] ^ other[3]
 	return int(1 ^ (difference|-difference)>>63)
 }
 
-// DuplicateSecretError is one secret twice on one route: which label would be the right one?
+// DuplicateSecretError reports two keys of one route with the same secret. Their label would be ambiguous.
 type DuplicateSecretError struct{ Route, FirstLabel, SecondLabel string }
 
 func (e *DuplicateSecretError) Error() string {
 	return fmt.Sprintf("route %s: keys %s and %s are the same secret", e.Route, e.FirstLabel, e.SecondLabel)
 }
 
-// NewRing makes a ring. One secret twice on one route is a [DuplicateSecretError].
+// NewRing returns a ring. It returns a [DuplicateSecretError] if two keys of one route have the same secret.
 func NewRing(byRoute map[string][]Key) (*Ring, error) {
 	ring := &Ring{routes: make(map[string]int, len(byRoute)), patterns: make(map[window][]pattern)}
 	for number, route := range slices.Sorted(maps.Keys(byRoute)) {
@@ -105,8 +105,8 @@ func (r *Ring) add(route int, key Key) {
 	r.digests = append(r.digests, newDigestWords(key.digest))
 }
 
-// Check says what the ring knows of a secret that was presented on a route. It compares the secret with every key, in
-// constant time, so that how long it takes tells nothing of any of them.
+// Check returns the status of a secret on a route. It compares the secret with every key in constant time, so that its duration
+// reveals nothing of the keys.
 func (r *Ring) Check(route, secret string, now time.Time) CheckResult {
 	digest := newDigestWords(sha256.Sum256([]byte(secret)))
 	number, found := r.routes[route]
@@ -132,7 +132,7 @@ func (r *Ring) Check(route, secret string, now time.Time) CheckResult {
 	}
 }
 
-// StatusOf is what the ring would say now of the key that opened a socket of a route: Good, Expired, or Unknown.
+// StatusOf returns the current status of the key that opened a socket of a route: Good, Expired, or Unknown.
 func (r *Ring) StatusOf(route string, id ID, now time.Time) Status {
 	number, found := r.routes[route]
 	for i := range r.entries {
@@ -143,7 +143,7 @@ func (r *Ring) StatusOf(route string, id ID, now time.Time) Status {
 	return Unknown
 }
 
-// ExpiredBetween reports whether a key ended after one time and up to another.
+// ExpiredBetween reports whether a key expired after the first time and not after the second.
 func (r *Ring) ExpiredBetween(after, upTo time.Time) bool {
 	for i := range r.entries {
 		if until := r.entries[i].key.Until; !until.IsZero() && until.After(after) && !until.After(upTo) {
@@ -160,18 +160,18 @@ func (r *Ring) Keys(visit func(route string, key Key)) {
 	}
 }
 
-// SharedSecret is one secret that stands under two routes, by label.
+// SharedSecret is a secret of two routes, with its labels.
 type SharedSecret struct {
 	Routes [2]string
 	Labels [2]string
 }
 
-// String names both places.
+// String returns both labels and routes.
 func (s SharedSecret) String() string {
 	return fmt.Sprintf("%s of route %s and %s of route %s", s.Labels[0], s.Routes[0], s.Labels[1], s.Routes[1])
 }
 
-// SharedSecrets lists the secrets that open more than one route, each with the first other route that has it.
+// SharedSecrets returns the secrets of more than one route, each with the first other route that has it.
 func (r *Ring) SharedSecrets() []SharedSecret {
 	var shared []SharedSecret
 	first := make(map[ID]entry)

@@ -6,32 +6,32 @@ import (
 	"time"
 )
 
-// DefaultTicketLifetime is how long an issued ticket is good. A page that stays open gets the next one before.
+// DefaultTicketLifetime is the lifetime of an issued ticket. A page that stays open gets the next ticket before its end.
 const DefaultTicketLifetime = 10 * time.Minute
 
-// MaxOnceLifetime is the longest lifetime of a ticket that is good once. [UsedTickets] must remember each use as long, and forgets them
-// with a restart.
+// MaxOnceLifetime is the maximum lifetime of a single-use ticket. [UsedTickets] must record each use for that time, and loses
+// the record in a restart.
 const MaxOnceLifetime = time.Hour
 
-// minTicketLifetime is the least that the dates of a JWT, which are whole seconds, can tell.
+// minTicketLifetime is one second, because the dates of a JWT are whole seconds.
 const minTicketLifetime = time.Second
 
-// TicketConfig says which tickets are good. Exactly one of Secrets and PublicKey is set.
+// TicketConfig configures which tickets are valid. Exactly one of Secrets and PublicKey is set.
 type TicketConfig struct {
-	// Secrets sign and verify with HS256, each of at least [MinTicketSecretLength] bytes. The first signs, all verify: a
-	// new one goes in front, and the old one goes away once its last ticket has ended.
+	// Secrets sign and verify with HS256. Each has at least [MinTicketSecretLength] bytes. The first one signs, all verify. To
+	// rotate, put a new secret first, and remove the old one when its last ticket has expired.
 	Secrets []string
-	// PublicKey is one PEM block or several, which all verify: Ed25519 for EdDSA, P-256 for ES256. Nothing can be issued.
+	// PublicKey is one or more PEM blocks, which all verify: Ed25519 for EdDSA, P-256 for ES256. Tickets cannot be issued.
 	PublicKey []byte
-	// Lifetime is how long an issued ticket is good, at least a second. Default [DefaultTicketLifetime].
+	// Lifetime is the lifetime of issued tickets, at least a second. Default [DefaultTicketLifetime].
 	Lifetime time.Duration
-	// Bind is what a ticket is bound to. Default: nothing, whoever holds it may use it.
+	// Bind is what tickets are bound to. Default: nothing, so any client may use a ticket.
 	Bind Bind
-	// Once has each ticket open one socket of each of its routes. It needs a jti, and whoever admits the socket asks [UsedTickets].
+	// Once permits each ticket one socket on each of its routes. It needs a jti, and [UsedTickets] must record the use.
 	Once bool
 }
 
-// String shows nothing: a configuration holds secrets.
+// String shows nothing, since a configuration holds secrets.
 func (TicketConfig) String() string { return "ticket config" }
 
 // GoString is String.
@@ -56,7 +56,7 @@ type Tickets struct {
 	once     bool
 }
 
-// NewTickets makes tickets of a configuration. Errors tell the position of a secret and its length, never the secret.
+// NewTickets returns the tickets of a configuration. Errors contain the position and length of a secret, never the secret.
 func NewTickets(config TicketConfig) (*Tickets, error) {
 	t := &Tickets{lifetime: config.Lifetime, bind: config.Bind, once: config.Once, issues: len(config.Secrets) > 0}
 	if t.lifetime == 0 {
@@ -65,7 +65,7 @@ func NewTickets(config TicketConfig) (*Tickets, error) {
 	var err error
 	switch {
 	case t.issues == (len(config.PublicKey) > 0):
-		return nil, errors.New("tickets: want either secrets or a public key")
+		return nil, errors.New("tickets: write either secrets or a public key")
 	case t.lifetime < minTicketLifetime:
 		return nil, fmt.Errorf("tickets: want a lifetime of at least %s, got %s", minTicketLifetime, t.lifetime)
 	case t.once && t.lifetime > MaxOnceLifetime:
@@ -83,7 +83,7 @@ func NewTickets(config TicketConfig) (*Tickets, error) {
 	return t, nil
 }
 
-// Has reports whether the secret or public key that signed a ticket is still there.
+// Has reports whether the secret or public key that signed a ticket is configured.
 func (t *Tickets) Has(id ID) bool {
 	for i := range t.signers {
 		if t.signers[i].id == id {

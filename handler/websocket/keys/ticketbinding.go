@@ -7,25 +7,25 @@ import (
 	"net/netip"
 )
 
-// Bind is what a ticket is bound to: elsewhere it is of no use to whoever has stolen it.
+// Bind is what a ticket is bound to. A stolen ticket is useless elsewhere.
 type Bind uint8
 
-// What a ticket may be bound to.
+// Values of Bind.
 const (
-	// BindNone is nothing.
+	// BindNone binds to nothing.
 	BindNone Bind = iota
-	// BindClient is the network of the client, an IPv4 address or the /64 of an IPv6 address.
+	// BindClient binds to the network of the client, an IPv4 address or an IPv6 /64.
 	BindClient
-	// BindOrigin is the origin of the page.
+	// BindOrigin binds to the origin of the page.
 	BindOrigin
 )
 
-// BindingOf is what a ticket is bound to in words: "client 192.0.2.1/32", "client 2001:db8::/64" or
-// "origin https://example.com". Empty is nothing, and where tickets are bound, no ticket is issued to it or good for it:
-// the client's address is not known, or the request has no Origin. All forms of one address are one client.
+// BindingOf returns the text that a ticket is bound to: "client 192.0.2.1/32", "client 2001:db8::/64" or "origin
+// https://example.com". All forms of an address give the same text. The text is empty if the client's address is unknown or the
+// request has no Origin. If tickets are bound, no ticket is issued for an empty text or valid with it.
 //
-// The bound claim of a ticket is the first 16 bytes of the HMAC-SHA-256 of these words, in base64url without padding,
-// under the secret that signs the ticket, or under the DER form of the public key that verifies it.
+// The bound claim of a ticket is the first 16 bytes of the text's HMAC-SHA-256, in base64url without padding. The key of the
+// HMAC is the secret that signs the ticket, or the DER form of the public key that verifies it.
 func BindingOf(kind Bind, client netip.Addr, origin string) string {
 	switch {
 	case kind == BindClient && client.IsValid():
@@ -43,12 +43,11 @@ func clientNetwork(client netip.Addr) netip.Prefix {
 	if client.Is4() {
 		bits = 32
 	}
-	network, _ := client.Prefix(bits) // fails for the zero address alone
+	network, _ := client.Prefix(bits) // fails only for the zero address
 	return network
 }
 
-// boundClaim is the claim. The words hold a blank, which no token does: what is hashed here is never what a ticket's signature
-// stands for.
+// boundClaim returns the claim. The text contains a blank, which no token does, so this HMAC is never a ticket's signature.
 func (s *signer) boundClaim(binding string) string {
 	mac := hmac.New(sha256.New, s.binding)
 	mac.Write([]byte(binding))

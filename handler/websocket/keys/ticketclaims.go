@@ -11,21 +11,21 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// ticketClaims are the claims of a ticket that the gate reads.
+// ticketClaims are the claims that the gate reads.
 type ticketClaims struct {
 	routes                     jwt.ClaimStrings
 	expires, notBefore, issued time.Time
 	id, bound, user            string
 }
 
-// checkTicketHeader rejects a header that contradicts the algorithm of the signature, which has been verified already.
+// checkTicketHeader rejects a header that contradicts the algorithm of the signature, which is verified before.
 func checkTicketHeader(part, algorithm string) error {
 	members, err := readObject(part)
 	if err != nil {
 		return errTicketHeader
 	}
 	if _, critical := members["crit"]; critical {
-		return errTicketCritical // a reader that knows none of the extensions must reject the token (RFC 7515, 4.1.11)
+		return errTicketCritical // a reader that supports no extension must reject the token (RFC 7515, 4.1.11)
 	}
 	var named string
 	if readMember(members["alg"], &named) != nil || named != algorithm {
@@ -65,7 +65,8 @@ func parseTicketClaims(part string) (claims ticketClaims, err error) {
 
 var errNull = errors.New("null")
 
-// readObject decodes one part of a ticket. A map compares names byte for byte; a struct would accept EXP as exp.
+// readObject decodes one part of a ticket. It decodes into a map, which compares names byte for byte; a struct would accept EXP
+// as exp.
 func readObject(part string) (members map[string]json.RawMessage, err error) {
 	text, err := strictBase64.DecodeString(part)
 	if err != nil {
@@ -77,7 +78,7 @@ func readObject(part string) (members map[string]json.RawMessage, err error) {
 	return members, err
 }
 
-// readMember leaves into as it is where the member is absent. It rejects null, which json.Unmarshal ignores.
+// readMember leaves into unchanged if the member is absent. It rejects null, which json.Unmarshal ignores.
 func readMember(member json.RawMessage, into any) error {
 	switch string(member) {
 	case "":
@@ -121,7 +122,7 @@ func readDate(member json.RawMessage, into *time.Time) error {
 	return nil
 }
 
-// statusAt returns the status of the ticket on a route. As with keys, the route is compared before the time.
+// statusAt returns the status of the ticket on a route. As for keys, the route is checked before the time.
 func (c *ticketClaims) statusAt(route string, now time.Time) (Status, error) {
 	latest := now.Add(TicketLeeway)
 	switch {

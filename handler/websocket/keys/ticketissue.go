@@ -10,26 +10,26 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// issuedClaims is what an issued ticket says.
+// issuedClaims are the claims of an issued ticket.
 type issuedClaims struct {
 	jwt.RegisteredClaims
 	Bound string `json:"bound,omitempty"`
 }
 
-// Issue makes a ticket of a user for routes. The user may be empty. The ticket is bound to what [BindingOf] told, which is not looked at where tickets are not bound.
-// It needs secrets: a public key signs nothing.
+// Issue returns a ticket of a user for the routes, bound to a text of [BindingOf]. The user may be empty. The text is ignored
+// if tickets are not bound. Issue needs secrets: a public key cannot sign.
 func (t *Tickets) Issue(routes []string, user, binding string, now time.Time, random io.Reader) (string, error) {
 	switch {
 	case !t.issues:
-		return "", errors.New("issuing a ticket: want a secret, got a public key")
+		return "", errors.New("issuing a ticket: a public key cannot sign: configure a secret")
 	case len(routes) == 0:
-		return "", errors.New("issuing a ticket: want at least one route, got none")
+		return "", errors.New("issuing a ticket: no routes")
 	case t.bind != BindNone && binding == "":
-		return "", errors.New("issuing a ticket: want something to bind it to, got nothing")
+		return "", errors.New("issuing a ticket: client or origin to bind it to is unknown")
 	}
 	var id [16]byte
 	if _, err := io.ReadFull(random, id[:]); err != nil {
-		return "", fmt.Errorf("issuing a ticket: drawing its jti: %w", err)
+		return "", fmt.Errorf("issuing a ticket: reading random bytes: %w", err)
 	}
 	claims := issuedClaims{RegisteredClaims: jwt.RegisteredClaims{
 		Subject:   user,

@@ -59,8 +59,8 @@ func TestIssueRefuses(t *testing.T) {
 		random []byte
 		want   string
 	}{
-		{"public key", TicketConfig{PublicKey: pemOf(t, public)}, []string{"chat"}, make([]byte, 16), "got a public key"},
-		{"no route", TicketConfig{Secrets: secrets}, nil, make([]byte, 16), "at least one route"},
+		{"public key", TicketConfig{PublicKey: pemOf(t, public)}, []string{"chat"}, make([]byte, 16), "a public key cannot sign"},
+		{"no route", TicketConfig{Secrets: secrets}, nil, make([]byte, 16), "no routes"},
 		{"no binding", TicketConfig{Secrets: secrets, Bind: BindClient}, []string{"chat"}, make([]byte, 16), "bind it to"},
 		{"no randomness", TicketConfig{Secrets: secrets}, []string{"chat"}, make([]byte, 15), "unexpected EOF"},
 		{"too many routes", TicketConfig{Secrets: secrets}, make([]string, 1000), make([]byte, 16), "at most 4096 bytes"},

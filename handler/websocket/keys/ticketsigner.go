@@ -15,21 +15,22 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// MinTicketSecretLength is the least number of bytes of a secret that signs tickets (RFC 7518, 3.2). It is more than
-// [MinSecretLength]: a key has to be tried at the door, whereas whoever holds one ticket can try secrets at home.
+// MinTicketSecretLength is the minimum length in bytes of a secret that signs tickets (RFC 7518, 3.2). It exceeds
+// [MinSecretLength] because anyone with one ticket can try secrets offline.
 const MinTicketSecretLength = 32
 
 const pemBegin = "-----BEGIN "
 
-// signer is one secret or public key, and the one algorithm it is for.
+// signer is one secret or public key with its only algorithm.
 type signer struct {
 	method  jwt.SigningMethod
-	key     any    // what the method verifies with
-	binding []byte // keys the hash of what a ticket is bound to
+	key     any    // verification key
+	binding []byte // HMAC key of the bound claim
 	id      ID
 }
 
-// newTicketKeyID keeps the IDs apart from those of keys: with the same secret, the key may go and the ticket stay.
+// newTicketKeyID returns an ID that differs from the ID of a key with the same secret, since the key may be removed while the
+// ticket secret stays.
 func newTicketKeyID(key []byte) ID {
 	digest := sha256.Sum256(key)
 	return newID(sha256.Sum256(append([]byte("ticket "), digest[:]...)))
@@ -50,9 +51,9 @@ func secretSigners(secrets []string) ([]signer, error) {
 func checkTicketSecret(secret string) error {
 	switch {
 	case strings.HasPrefix(secret, digestPrefix):
-		return fmt.Errorf("want the secret itself, got one that begins with %s: a digest cannot sign", digestPrefix)
+		return fmt.Errorf("secret begins with %s: a digest cannot sign, write the secret", digestPrefix)
 	case strings.Contains(secret, pemBegin):
-		return errors.New("want a secret, got a PEM block: everybody may know a public key")
+		return errors.New("secret is a PEM block: use public_key for public keys")
 	case len(secret) < MinTicketSecretLength:
 		return fmt.Errorf("want at least %d bytes, got %d", MinTicketSecretLength, len(secret))
 	}
@@ -69,19 +70,19 @@ func publicSigners(blocks []byte) ([]signer, error) {
 		}
 		signers = append(signers, made)
 	}
-	if len(signers) == 0 || len(signers) != begun { // pem.Decode skips what it cannot read
-		return nil, fmt.Errorf("public key: want whole PEM blocks, got %d, and %d begun", len(signers), begun)
+	if len(signers) == 0 || len(signers) != begun { // pem.Decode skips invalid blocks
+		return nil, fmt.Errorf("public key: want complete PEM blocks, got %d of %d", len(signers), begun)
 	}
 	return signers, nil
 }
 
 func publicSigner(block *pem.Block) (signer, error) {
 	if block.Type != "PUBLIC KEY" {
-		return signer{}, errors.New("want a PEM block of type PUBLIC KEY, got another type")
+		return signer{}, errors.New("wrong PEM type: write a block of type PUBLIC KEY")
 	}
 	public, err := x509.ParsePKIXPublicKey(block.Bytes)
 	if err != nil {
-		return signer{}, fmt.Errorf("reading it: %w", err)
+		return signer{}, fmt.Errorf("invalid: %w", err)
 	}
 	made := signer{key: public, binding: block.Bytes, id: newTicketKeyID(block.Bytes)}
 	switch key := public.(type) {
@@ -94,5 +95,5 @@ func publicSigner(block *pem.Block) (signer, error) {
 			return made, nil
 		}
 	}
-	return signer{}, errors.New("want an Ed25519 or P-256 key, got another kind")
+	return signer{}, errors.New("unsupported kind of key: use Ed25519 or P-256")
 }

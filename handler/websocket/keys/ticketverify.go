@@ -10,37 +10,37 @@ import (
 )
 
 const (
-	// MaxTicketLength is the most bytes of a ticket: browsers keep no longer cookie.
+	// MaxTicketLength is the maximum length of a ticket in bytes. Browsers store no longer cookies.
 	MaxTicketLength = 4096
-	// MaxUserLength is the most bytes of a ticket's sub.
+	// MaxUserLength is the maximum length of a ticket's sub in bytes.
 	MaxUserLength = 255
-	// TicketLeeway is how far the clock of an application that issues tickets may be ahead. It does not lengthen them.
+	// TicketLeeway is how far the clock of an application that issues tickets may be ahead. It does not lengthen tickets.
 	TicketLeeway = 30 * time.Second
 )
 
-// TicketResult is what is known of a presented ticket.
+// TicketResult is the result of verifying a ticket.
 type TicketResult struct {
-	// Status is Good, or Expired before it begins or after it ends, or OtherRoute; Unknown is everything else.
+	// Status is Good, Expired (also before its start), OtherRoute, or else Unknown.
 	Status Status
-	// ID is of the secret or public key that signed it; zero where the ticket is unknown.
+	// ID identifies the secret or public key that signed it. Zero if the ticket is unknown.
 	ID ID
-	// User is the user whose ticket it is, from its sub. Empty if the ticket is unknown or has no sub.
+	// User is the ticket's user, from sub. Empty if the ticket is unknown or has no sub.
 	User string
-	// Until is when it ends; zero where the ticket is unknown.
+	// Until is when it expires. Zero if the ticket is unknown.
 	Until time.Time
-	// UseID is what [UsedTickets] knows it by on this route. Set where it is good, and good once.
+	// UseID identifies the use in [UsedTickets]. Set for valid single-use tickets.
 	UseID UseID
-	// Reason says for logs why it is not good, in words of a closed list; empty where it is good.
+	// Reason is why the ticket is not valid, for logs. It is one of a fixed set of texts, and empty for a valid ticket.
 	Reason string
 }
 
-// Why a ticket is not good.
+// Reasons why a ticket is not valid.
 var (
 	errTicketLength    = errors.New("ticket is longer than 4096 bytes")
 	errTicketShape     = errors.New("ticket is not three parts of base64url")
-	errTicketSignature = errors.New("ticket is not signed by a key that is configured")
+	errTicketSignature = errors.New("ticket is not signed by a configured key")
 	errTicketHeader    = errors.New("ticket header is not a JSON object")
-	errTicketAlgorithm = errors.New("ticket algorithm is another than that of its key")
+	errTicketAlgorithm = errors.New("ticket algorithm does not match its key")
 	errTicketCritical  = errors.New("ticket header has critical extensions")
 	errTicketClaims    = errors.New("ticket claims are not a JSON object")
 	errTicketDate      = errors.New("ticket exp, nbf or iat is not a date in seconds")
@@ -48,27 +48,27 @@ var (
 	errTicketUser      = errors.New("ticket sub is longer than 255 bytes")
 	errTicketNoExpiry  = errors.New("ticket has no exp")
 	errTicketNoRoute   = errors.New("ticket has no aud")
-	errTicketNoID      = errors.New("ticket has no jti, and is good once")
+	errTicketNoID      = errors.New("single-use ticket has no jti")
 	errTicketBound     = errors.New("ticket is not bound to this client or origin")
-	errTicketRoute     = errors.New("ticket aud is another route")
+	errTicketRoute     = errors.New("ticket aud names another route")
 	errTicketEnded     = errors.New("ticket exp has passed")
-	errTicketTooLong   = errors.New("ticket exp is more than an hour away, and the ticket is good once")
+	errTicketTooLong   = errors.New("single-use ticket exp is more than an hour away")
 	errTicketNotYet    = errors.New("ticket nbf or iat is in the future")
 )
 
-// LooksLikeTicket tells whether a credential is of the form of a ticket. A key may be of that form as well.
+// LooksLikeTicket reports whether a credential has the form of a ticket. Keys may have that form too.
 func LooksLikeTicket(credential string) bool {
 	_, ok := splitTicket(credential)
 	return ok
 }
 
-// ticketParts are the three parts of a ticket, and the first two with the dot between them.
+// ticketParts are the three parts of a ticket. signed is the first two with the dot between them.
 type ticketParts struct {
 	header, claims, signature string
 	signed                    string
 }
 
-// splitTicket is stricter than the decoder of base64, which skips line breaks: a ticket has one form only.
+// splitTicket is stricter than the base64 decoder, which skips line breaks. So a ticket has only one form.
 func splitTicket(token string) (parts ticketParts, ok bool) {
 	first := strings.IndexByte(token, '.')
 	last := strings.LastIndexByte(token, '.')
@@ -90,8 +90,8 @@ func isBase64URL(part string) bool {
 	return part != ""
 }
 
-// Verify says what is known of a ticket that was presented on a route, by what [BindingOf] tells. A ticket that is good
-// once may have been used before: that is for [UsedTickets] to say.
+// Verify returns the status of a ticket on a route, for a text of [BindingOf]. [UsedTickets] reports whether a single-use
+// ticket was used before.
 func (t *Tickets) Verify(token, route, binding string, now time.Time) TicketResult {
 	signer, claims, err := t.parse(token)
 	if err == nil {
@@ -115,9 +115,9 @@ func (t *Tickets) Verify(token, route, binding string, now time.Time) TicketResu
 	return verdict
 }
 
-// parse reads a ticket. The signature comes first, under the algorithm of the configuration, so that no stranger chooses
-// the algorithm, and none of his JSON is ever parsed. The library's own parser works the other way round,
-// twice, in other letters, and dates in quotes, and ignores crit: of it we use the signatures.
+// parse reads a ticket. It verifies the signature first, with the configured algorithm, so that clients cannot choose the
+// algorithm, and unsigned JSON is never parsed. golang-jwt's parser does the opposite. It also accepts duplicate claims, names
+// in other case and dates as text, and ignores crit. So only its signatures are used.
 func (t *Tickets) parse(token string) (*signer, ticketClaims, error) {
 	if len(token) > MaxTicketLength {
 		return nil, ticketClaims{}, errTicketLength
@@ -137,10 +137,10 @@ func (t *Tickets) parse(token string) (*signer, ticketClaims, error) {
 	return signer, claims, err
 }
 
-// strictBase64 refuses bits behind the last byte.
+// strictBase64 rejects nonzero bits after the last byte.
 var strictBase64 = base64.RawURLEncoding.Strict()
 
-// findSigner finds who signed a ticket. Each comparison takes constant time; which secret it was is none.
+// findSigner returns the signer of a ticket, or nil. Each comparison takes constant time.
 func (t *Tickets) findSigner(parts ticketParts) *signer {
 	signature, err := strictBase64.DecodeString(parts.signature)
 	if err != nil {
@@ -154,7 +154,7 @@ func (t *Tickets) findSigner(parts ticketParts) *signer {
 	return nil
 }
 
-// checkRequired looks for what a configuration demands of tickets beyond the claims that all have.
+// checkRequired checks the claims that this configuration requires in addition.
 func (t *Tickets) checkRequired(signer *signer, claims *ticketClaims, binding string) error {
 	if t.once && claims.id == "" {
 		return errTicketNoID
@@ -168,13 +168,13 @@ func (t *Tickets) checkRequired(signer *signer, claims *ticketClaims, binding st
 	return nil
 }
 
-// UseID is one use of a ticket that is good once: of this ticket, by its jti and its signer, on one route.
+// UseID identifies the use of a single-use ticket on one route. It is derived from the ticket's jti and its signer.
 type UseID [16]byte
 
 func newUseID(signer ID, route, id string) UseID {
 	digest := sha256.New()
 	digest.Write(signer[:])
-	name := sha256.Sum256([]byte(route)) // of fixed length: no two pairs make the same bytes
+	name := sha256.Sum256([]byte(route)) // of fixed length, so that different inputs stay different
 	digest.Write(name[:])
 	digest.Write([]byte(id))
 	return UseID(digest.Sum(nil)[:16])

@@ -6,40 +6,40 @@ import (
 	"time"
 )
 
-// UsedTickets remembers the tickets that are good once and were used, until they end. There is one a process: it outlives
-// configurations, so that a reload gives no ticket a second use. A restart does. It is safe for concurrent use.
+// UsedTickets records the used single-use tickets until they expire. A process has one, which outlives configurations: a reload
+// permits no second use. A restart does. It is safe for concurrent use.
 //
-// It never holds more than its maximum. When it is full of tickets that have not ended it fails closed: what it cannot
-// remember is not used, and refused, until the first of them ends.
+// It never holds more than its maximum. When it is full of unexpired tickets, it fails closed: it rejects further tickets until
+// the first one expires.
 type UsedTickets struct {
 	max      int
 	mutex    sync.Mutex
-	used     map[UseID]struct{} // those of ends
+	used     map[UseID]struct{} // the same as in expiries
 	expiries expiryHeap
-	// lastForgotten is the latest end of those that were dropped: what ends no later may be one of them. Requests overtake
-	// each other and clocks are set back, so that a ticket has ended for one and not for the next.
+	// lastForgotten is the latest expiry of the removed tickets. A ticket that expires no later may be one of them: requests
+	// overtake each other and clocks are set back.
 	lastForgotten time.Time
 }
 
-// NewUsedTickets remembers at most so many uses, each about 100 bytes.
+// NewUsedTickets records at most this number of uses, each about 100 bytes.
 func NewUsedTickets(maximum int) *UsedTickets {
 	return &UsedTickets{max: maximum, used: make(map[UseID]struct{})}
 }
 
-// UseResult is the result of using a ticket that is good once.
+// UseResult is the result of using a single-use ticket.
 type UseResult uint8
 
 // The results. The zero value is the safe one.
 const (
-	// AlreadyUsed is every use but the first.
+	// AlreadyUsed is the result of every use but the first.
 	AlreadyUsed UseResult = iota
-	// FirstUse is the use that opens a socket: of all that ask at once, one gets it.
+	// FirstUse permits a socket. Of concurrent uses only one gets it.
 	FirstUse
-	// NoCapacity means that too many tickets that have not ended were used: another use could not be remembered.
+	// NoCapacity means that too many unexpired tickets are recorded.
 	NoCapacity
 )
 
-// MarkUsed uses a ticket that ends at until.
+// MarkUsed records the use of a ticket that expires at until.
 func (s *UsedTickets) MarkUsed(use UseID, until, now time.Time) UseResult {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -56,7 +56,7 @@ func (s *UsedTickets) MarkUsed(use UseID, until, now time.Time) UseResult {
 	return FirstUse
 }
 
-// forget drops what has ended: two for each that comes, so that all go in time and nobody waits for thousands.
+// forget removes expired tickets: two for each new one, so that all are removed in time and no request waits for thousands.
 func (s *UsedTickets) forget(now time.Time) {
 	for range 2 {
 		if len(s.expiries) == 0 || now.Before(s.expiries[0].until) {
@@ -70,23 +70,23 @@ func (s *UsedTickets) forget(now time.Time) {
 	}
 }
 
-// expiry is when a use may be forgotten.
+// expiry is when a recorded use may be removed.
 type expiry struct {
 	until time.Time
 	use   UseID
 }
 
-// expiryHeap is a heap, the first to end first.
+// expiryHeap is a heap with the earliest expiry first.
 type expiryHeap []expiry
 
 func (e expiryHeap) Len() int           { return len(e) }
 func (e expiryHeap) Less(i, j int) bool { return e[i].until.Before(e[j].until) }
 func (e expiryHeap) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
 
-// Push is for package heap.
+// Push implements heap.Interface.
 func (e *expiryHeap) Push(last any) { *e = append(*e, last.(expiry)) }
 
-// Pop is for package heap.
+// Pop implements heap.Interface.
 func (e *expiryHeap) Pop() any {
 	last := len(*e) - 1
 	popped := (*e)[last]

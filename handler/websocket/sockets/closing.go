@@ -10,29 +10,29 @@ import (
 	"time"
 )
 
-// A Close is done within a second: so long may each part of it take, counted from its beginning.
+// A Close takes at most a second. Both timeouts count from its start.
 const (
-	// boundaryTimeout is how long the application may take to end the frame that it is sending, and the client to take it.
+	// boundaryTimeout is how long the application may take to finish the current frame, and the client to read it.
 	boundaryTimeout = 700 * time.Millisecond
-	// closeTimeout is when the connection ends at the latest, whatever the client says to the Close frame.
+	// closeTimeout is when the connection is closed at the latest, whether or not the client responds to the Close frame.
 	closeTimeout = 900 * time.Millisecond
 )
 
-// closing is one Close of a socket by the gate.
+// closing is the state of a socket that the gate closes.
 type closing struct {
 	code          Code
 	frame         []byte
 	started       atomic.Bool
-	deadlineNanos atomic.Int64 // when the connection must be over, in Unix nanoseconds
+	deadlineNanos atomic.Int64 // end of the connection at the latest, in Unix nanoseconds
 	result        atomic.Int32
 
-	frameDone  chan struct{} // closed when the Close frame was written, or never will be
-	clientDone chan struct{} // closed when the client has sent its own, or left
-	done       chan struct{} // closed when the connection is over
+	frameDone  chan struct{} // closed when the Close frame was written or abandoned
+	clientDone chan struct{} // closed when the client has sent its Close frame or disconnected
+	done       chan struct{} // closed when the connection is closed
 	once       struct{ answered, done sync.Once }
 }
 
-// What became of the Close frame.
+// Results of sending the Close frame.
 const (
 	frameSent = iota + 1
 	frameAbandoned
@@ -45,7 +45,7 @@ func newClosing(code Code, reason string) *closing {
 	}
 }
 
-// setResult says what became of the Close frame, and reports whether nothing had been said before.
+// setResult records the result of sending the Close frame. It returns false if there is a result already.
 func (c *closing) setResult(result int32) bool {
 	if !c.result.CompareAndSwap(0, result) {
 		return false
@@ -69,7 +69,7 @@ func (c *closing) isDone() bool {
 	}
 }
 
-// waitUntil waits for the event, and reports whether it came in time.
+// waitUntil waits for the event. It returns false if the deadline passes first.
 func waitUntil(event <-chan struct{}, until time.Time) bool {
 	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
@@ -81,10 +81,10 @@ func waitUntil(event <-chan struct{}, until time.Time) bool {
 	}
 }
 
-// Close sends a Close frame at the next boundary between frames of the application, then ends the connection. It returns
-// at once. All is done within a second, also when the client does not read, or the application does not finish its
-// frame: the connection then ends without a Close frame. Nothing of the application follows a Close frame. A handshake
-// that is under way is given up. Only the first Close of a socket counts.
+// Close sends a Close frame at the next frame boundary of the application's messages, then closes the connection. It returns at
+// once. The connection is closed within a second. If the client does not read, or the application does not finish its frame, no
+// Close frame is sent. Nothing that the application sends follows the Close frame. An unfinished handshake is aborted. Only the
+// first Close of a socket has an effect.
 func (s *Socket) Close(code Code, reason string) { s.startClose(code, reason) }
 
 func (s *Socket) startClose(code Code, reason string) (first bool) {
@@ -116,7 +116,7 @@ func (s *Socket) beginClose(code Code, reason string) (c *closing, l link, first
 // runClose closes the link.
 func (s *Socket) runClose(c *closing, l link) {
 	if c.started.Swap(true) {
-		return // attach and Close have seen each other
+		return // both attach and Close start it
 	}
 	c.deadlineNanos.Store(time.Now().Add(closeTimeout).UnixNano())
 	giveUp := time.AfterFunc(boundaryTimeout, func() {
@@ -131,8 +131,8 @@ func (s *Socket) runClose(c *closing, l link) {
 	c.setDone()
 }
 
-// trySendClose writes the Close frame, unless a frame is under way: whoever writes the rest of that calls it again, and so
-// does whoever holds writing now.
+// trySendClose writes the Close frame if no frame is incomplete and no other goroutine holds writing. Otherwise the goroutine
+// that holds writing, or writes the rest of the frame, calls trySendClose again.
 func (s *Socket) trySendClose(c *closing, l link) {
 	if c.hasResult() || !s.writing.TryLock() {
 		return
@@ -141,12 +141,12 @@ func (s *Socket) trySendClose(c *closing, l link) {
 	s.sendCloseLocked(c, l)
 }
 
-// sendCloseLocked does so with writing held.
+// sendCloseLocked writes the Close frame if no frame is incomplete. The caller holds writing.
 func (s *Socket) sendCloseLocked(c *closing, l link) {
 	switch {
 	case c.hasResult():
 	case s.ended, !s.head.active && !s.Opened():
-		c.setResult(frameAbandoned) // there are no frames
+		c.setResult(frameAbandoned) // the socket has no frames
 	case s.head.active, !s.toClient.atBoundary():
 	case s.toClient.closed:
 		c.setResult(frameSent) // by the application; nothing may follow it (RFC 6455, 5.5.1)
@@ -158,8 +158,8 @@ func (s *Socket) sendCloseLocked(c *closing, l link) {
 	}
 }
 
-// writeClosing writes what of p belongs to the frame under way, the Close frame behind it, and swallows the rest. Writing is
-// held.
+// writeClosing writes the part of p that completes the current frame, then the Close frame, and drops the rest of p. The caller
+// holds writing.
 func (s *Socket) writeClosing(c *closing, l link, p []byte) (int, error) {
 	s.sendCloseLocked(c, l)
 	switch {
@@ -181,7 +181,7 @@ func (s *Socket) writeClosing(c *closing, l link, p []byte) (int, error) {
 	return n, nil
 }
 
-// openFrameLength is how much of p belongs to the frame under way, or to the head of the response before the first.
+// openFrameLength returns how many bytes of p belong to the current frame, or to the response head before the first frame.
 func (s *Socket) openFrameLength(p []byte) int {
 	if s.head.active {
 		ahead := s.head
@@ -191,9 +191,9 @@ func (s *Socket) openFrameLength(p []byte) int {
 	return ahead.advanceToBoundary(p)
 }
 
-// discardInput reads and drops what the client sends after the gate's Close frame, until its own comes or it leaves: a
-// connection that is closed with bytes unread is reset, and the client may lose the Close frame over it. Whoever holds
-// reading already comes here himself. err is that of the last read.
+// discardInput reads and drops what the client sends after the gate's Close frame, until the client sends its own Close frame
+// or disconnects. It is needed because closing a connection with unread bytes resets it, and a reset may lose the Close frame.
+// If another goroutine holds reading, that goroutine calls discardInput itself. err is the error of the last read.
 func (s *Socket) discardInput(c *closing, from io.Reader, buffer []byte, err error) {
 	if !s.reading.TryLock() {
 		return
@@ -213,7 +213,8 @@ func (s *Socket) discardInput(c *closing, from io.Reader, buffer []byte, err err
 	c.setClientDone()
 }
 
-// retryRead reports whether err is but the deadline of somebody who did not know of the Close.
+// retryRead reports whether err is only a deadline set by a caller that did not know of the Close. It then extends the
+// deadline.
 func (c *closing) retryRead(from io.Reader, err error) bool {
 	conn, ok := from.(net.Conn)
 	return ok && errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(c.deadline()) &&

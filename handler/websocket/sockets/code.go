@@ -9,12 +9,12 @@ import (
 // Code is a WebSocket close code (RFC 6455, 7.4).
 type Code uint16
 
-// Close codes that this package knows by name.
+// Close codes with a name in this package.
 const (
 	CodeNormal    Code = 1000
 	CodeGoingAway Code = 1001
-	CodeNoStatus  Code = 1005 // a Close frame without a code; never sent (RFC 6455, 7.4.1)
-	CodeAbnormal  Code = 1006 // no Close frame at all; never sent
+	CodeNoStatus  Code = 1005 // the Close frame has no code; never sent (RFC 6455, 7.4.1)
+	CodeAbnormal  Code = 1006 // there is no Close frame; never sent
 	codeTLS       Code = 1015 // never sent
 )
 
@@ -27,12 +27,12 @@ func (c Code) Sendable() bool {
 	return c >= 1000 && c < 5000
 }
 
-// maxReason is how many bytes of reason a Close frame holds: a control frame has at most 125 bytes of payload, two of
-// them the code (RFC 6455, 5.5).
+// maxReason is the maximum length of a Close frame's reason in bytes. The payload of a control frame is at most 125 bytes, and
+// the code takes two (RFC 6455, 5.5).
 const maxReason = 123
 
-// closeFrame encodes an unmasked Close frame, as a server sends it. What is no UTF-8 is left out of the reason (RFC 6455,
-// 5.5.1), and what is too long is cut between characters. A code that may not be sent leaves the frame without either.
+// closeFrame encodes an unmasked Close frame, as servers send it. It removes invalid UTF-8 from the reason (RFC 6455, 5.5.1)
+// and cuts a long reason between characters. If the code must not be sent, the frame has neither code nor reason.
 func closeFrame(code Code, reason string) []byte {
 	if !code.Sendable() {
 		return []byte{finBit | opcodeClose, 0}

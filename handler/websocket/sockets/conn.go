@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Conn wraps the hijacked connection of an HTTP/1.1 socket. The frames begin with its first byte if 101 has been written
-// through [Socket.ResponseWriter], else behind the head of the response that is written to it. Half-close is offered only
-// where the connection has it. ReadFrom and WriteTo are not: every frame must pass by.
+// Conn wraps the hijacked connection of an HTTP/1.1 socket. Frames start with the first byte if 101 was written through
+// [Socket.ResponseWriter], otherwise after the response head that is written to the connection. CloseWrite exists only if the
+// connection has it. ReadFrom and WriteTo do not exist, because every frame must be followed.
 func (s *Socket) Conn(c net.Conn) Conn {
 	s.head.active = s.Status() == 0
 	if half, ok := c.(closeWriter); ok {
@@ -29,8 +29,8 @@ func (s *Socket) Conn(c net.Conn) Conn {
 type Conn interface {
 	net.Conn
 	// TryRead is Read for callers that hold the connection's descriptor and must not block. It reads from instead of the
-	// connection, and returns [os.ErrDeadlineExceeded] if from has nothing. It fails with [ErrClosing] while the gate closes
-	// the socket: then only Read works.
+	// connection, and returns [os.ErrDeadlineExceeded] if from has no bytes. While the gate closes the socket, TryRead returns
+	// [ErrClosing], and only Read works.
 	TryRead(from io.Reader, p []byte) (int, error)
 }
 
@@ -39,7 +39,7 @@ var ErrClosing = errors.New("socket is being closed")
 
 type closeWriter interface{ CloseWrite() error }
 
-// conn is a connection with its frames followed, and the socket's link.
+// conn follows the frames of a connection. It is the link of an HTTP/1.1 socket.
 type conn struct {
 	net.Conn
 	socket *Socket
@@ -50,7 +50,7 @@ func (c *conn) Write(p []byte) (int, error) { return c.socket.write(c, p) }
 
 func (c *conn) TryRead(from io.Reader, p []byte) (int, error) { return c.socket.tryRead(from, p) }
 
-// Close ends the connection. While the gate is closing it, that comes first, within a second.
+// Close closes the connection. If the gate is closing the socket, Close waits until that is done, at most a second.
 func (c *conn) Close() error {
 	if closing := c.socket.closing.Load(); closing != nil {
 		waitUntil(closing.done, closing.deadline().Add(abortDelay))
@@ -58,7 +58,7 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// NetConn is the connection itself, for whoever waits on it without reading.
+// NetConn returns the connection itself. Callers wait on it but must not read it.
 func (c *conn) NetConn() net.Conn { return c.Conn }
 
 type halfConn struct {
@@ -66,7 +66,7 @@ type halfConn struct {
 	half closeWriter
 }
 
-// CloseWrite ends what goes to the client, which a Close by the gate does itself.
+// CloseWrite closes the write side. It does nothing after the gate's Close, which closes the write side itself.
 func (c *halfConn) CloseWrite() error {
 	if closing := c.socket.closing.Load(); closing != nil && closing.hasResult() {
 		return nil
@@ -81,14 +81,14 @@ func (c *conn) writeAndFlush(p []byte) error {
 	return err
 }
 
-// abortDelay is how long after its time a connection may take to end by itself.
+// abortDelay is how long after its deadline a connection is reset.
 const abortDelay = 50 * time.Millisecond
 
-// finishClose closes the connection as RFC 6455, 7.1.1 asks: the write side first, so that the Close frame arrives. A browser
-// tells of it when it sees that end, not when it sees the frame.
+// finishClose closes the connection as in RFC 6455, 7.1.1: it closes the write side first, so that the Close frame arrives.
+// Browsers report the close when the TCP connection ends, not when they receive the Close frame.
 func (c *conn) finishClose(closing *closing) {
 	s, deadline := c.socket, closing.deadline()
-	abort := time.AfterFunc(time.Until(deadline)+abortDelay, c.abort) // TLS takes 5 s to tell a client that does not read
+	abort := time.AfterFunc(time.Until(deadline)+abortDelay, c.abort) // Close of TLS waits up to 5 s for a client that does not read
 	defer abort.Stop()
 	if closing.frameWasSent() {
 		closeWriteAll(c.Conn)
@@ -102,7 +102,7 @@ func (c *conn) finishClose(closing *closing) {
 	_ = c.Conn.Close()
 }
 
-// closeWriteAll ends what goes to the client on every layer: below a TLS close_notify, the TCP connection's half.
+// closeWriteAll closes the write side of every layer: TLS sends close_notify, then TCP sends FIN.
 func closeWriteAll(c net.Conn) {
 	for {
 		half, ok := c.(closeWriter)
@@ -119,7 +119,7 @@ func closeWriteAll(c net.Conn) {
 
 type netConnGetter interface{ NetConn() net.Conn }
 
-// abort resets the connection, past any layer that would still want to say something.
+// abort resets the connection without a close_notify of TLS.
 func (c *conn) abort() {
 	inner := c.Conn
 	for {
@@ -135,7 +135,7 @@ func (c *conn) abort() {
 	_ = inner.Close()
 }
 
-// upgradeWriter answers an Upgrade.
+// upgradeWriter writes the response to an Upgrade.
 type upgradeWriter struct {
 	http.ResponseWriter
 	socket *Socket
@@ -153,7 +153,7 @@ func (w *upgradeWriter) Write(p []byte) (int, error) {
 	return w.ResponseWriter.Write(p)
 }
 
-// Hijack takes the connection over. What the client sent early stays in the reader, and is followed here.
+// Hijack takes over the connection. Bytes that the client sent before stay in the reader, and their frames are followed here.
 func (w *upgradeWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err != nil {
@@ -167,7 +167,7 @@ func (w *upgradeWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		buffered.Reader.Reset(io.MultiReader(bytes.NewReader(bytes.Clone(early)), wrapped))
 		_, _ = buffered.Reader.Peek(n)
 	} else {
-		buffered.Reader.Reset(wrapped) // what is read through it passes by here as well
+		buffered.Reader.Reset(wrapped) // reads through the reader are followed too
 	}
 	return wrapped, buffered, nil
 }

@@ -7,27 +7,27 @@ import (
 
 // Parts of a frame header (RFC 6455, 5.2).
 const (
-	finBit          = 0x80 // of the first byte
+	finBit          = 0x80 // in the first byte
 	opcodeBits      = 0x0f
 	opcodeClose     = 0x8
-	maskBit         = 0x80 // of the second byte
+	maskBit         = 0x80 // in the second byte
 	lengthBits      = 0x7f
 	maxHeaderLength = 14
 )
 
-// frames follows the frames of one direction by their headers, in whatever pieces the bytes come. It keeps no payload
-// but the code of a Close frame. The zero value is before the first frame.
+// frames follows the frame boundaries of one direction. Bytes may come in pieces of any size. It keeps no payload except the
+// code of a Close frame. The zero value is at the first frame boundary.
 type frames struct {
-	payloadLeft uint64 // bytes of the present frame's payload that are still to come
+	payloadLeft uint64 // bytes of the current frame's payload that are still to come
 	header      [maxHeaderLength]byte
-	headerRead  uint8 // bytes of the header so far; 0 between frames
-	codeRead    uint8 // bytes of a Close frame's code so far
+	headerRead  uint8 // bytes of the header that have come; 0 between frames
+	codeRead    uint8 // bytes of a Close frame's code that have come
 	code        [2]byte
-	closed      bool // a whole Close frame went by
-	invalid     bool // a length that no frame can have: there are no boundaries any more
+	closed      bool // a complete Close frame has passed
+	invalid     bool // a frame had an impossible length: no boundary is known after it
 }
 
-// atBoundary reports whether no frame is under way.
+// atBoundary reports whether no frame is incomplete.
 func (f *frames) atBoundary() bool { return f.headerRead == 0 && !f.invalid }
 
 // advance follows all of p.
@@ -37,7 +37,7 @@ func (f *frames) advance(p []byte) {
 	}
 }
 
-// advanceToBoundary follows p to the next end of a frame, or to the end of p, and returns how far it came.
+// advanceToBoundary follows p up to the next frame boundary, or to the end of p. It returns the number of bytes followed.
 func (f *frames) advanceToBoundary(p []byte) int {
 	n := 0
 	for n < len(p) && (n == 0 || !f.atBoundary()) {
@@ -46,7 +46,7 @@ func (f *frames) advanceToBoundary(p []byte) int {
 	return n
 }
 
-// step follows at least one byte of p: at most to the end of the header, or of the payload.
+// step follows at least one byte of p, and at most the rest of the header or payload.
 func (f *frames) step(p []byte) int {
 	switch {
 	case f.invalid:
@@ -79,7 +79,7 @@ func (f *frames) headerLength() int {
 	return n
 }
 
-// beginPayload starts the payload that the header announces.
+// beginPayload reads the payload's length from the complete header.
 func (f *frames) beginPayload() {
 	switch length := f.header[1] & lengthBits; length {
 	case 126:
@@ -116,7 +116,7 @@ func (f *frames) endFrame() {
 
 func (f *frames) isClose() bool { return f.header[0]&opcodeBits == opcodeClose }
 
-// readCode keeps the first two bytes of a Close frame's payload, unmasked. Of several Close frames the first counts.
+// readCode keeps the first two bytes of a Close frame's payload, unmasked. Only the first Close frame counts.
 func (f *frames) readCode(p []byte) {
 	if f.closed {
 		return
@@ -130,7 +130,8 @@ func (f *frames) readCode(p []byte) {
 	}
 }
 
-// closeCode is the code of the Close frame that went by: [CodeNoStatus] if it has none, [CodeAbnormal] if none went by.
+// closeCode returns the code of the Close frame that passed. It is [CodeNoStatus] if the frame has no code, and [CodeAbnormal]
+// if there was no Close frame.
 func (f *frames) closeCode() Code {
 	switch {
 	case !f.closed:

@@ -2,12 +2,12 @@ package sockets
 
 import "net/http"
 
-// head follows the head of a response that is written to a hijacked connection, as some handlers do instead of calling
-// WriteHeader: what comes behind it is frames. The zero value follows none.
+// head follows a response head that a handler writes to a hijacked connection instead of calling WriteHeader. Frames follow the
+// head. The zero value expects no head.
 type head struct {
 	active    bool
-	position  int8 // position in the status line, as far as its status
-	emptyLine int8 // bytes of the empty line that ends the head
+	position  int8 // in the status line, up to the end of the status
+	emptyLine int8 // bytes matched of the empty line that ends the head
 	status    int
 }
 
@@ -17,7 +17,8 @@ const (
 	emptyLines  = "\r\n\r\n"
 )
 
-// skip follows p to the end of the head, if it is there, and returns how far it came. Interim responses are passed over.
+// skip follows p up to the end of the head, or to the end of p, and returns the number of bytes followed. It skips interim
+// responses.
 func (h *head) skip(p []byte) int {
 	for n, b := range p {
 		if h.position < statusEnd {

@@ -5,15 +5,15 @@ import (
 	"net/netip"
 )
 
-// Limits is how many sockets of a route may be there at once: in all, of one client, by one key, of one user. A client is an IPv4
-// address, or the /64 of an IPv6 address, which is what one customer can be expected to hold. Zero is no limit.
+// Limits are the maximum numbers of sockets of a route: in total, per client, per key, and per user. A client is an IPv4
+// address or an IPv6 /64, the usual network of one customer. Zero means no limit.
 type Limits struct {
 	Route, Client, Key int
 	// User limits the sockets of one user. Sockets without a user have no such limit.
 	User int
 }
 
-// LimitError says which limit was met.
+// LimitError reports which limit is reached.
 type LimitError struct {
 	By  string // route, client, key or user
 	Max int
@@ -25,17 +25,17 @@ func (e *LimitError) Error() string {
 
 type routeKey struct{ site, route string }
 
-// routeCount is what is there of one route. The registry's mutex guards it.
+// routeCount counts the sockets of one route. The registry's mutex guards it.
 type routeCount struct {
 	name    routeKey
 	total   int
-	open    int // of all, those whose handshake has succeeded
+	open    int // those with a completed handshake
 	clients map[netip.Prefix]int32
 	keys    map[[16]byte]int32
-	users   map[string]int32 // without sockets of no user
+	users   map[string]int32 // sockets without a user are not counted
 }
 
-// reserve counts one more socket, unless a limit is met. The mutex is held.
+// reserve counts one more socket, unless a limit is reached. The caller holds the mutex.
 func (r *Registry) reserve(info *Info, limits Limits) (*routeCount, error) {
 	name := routeKey{info.Site, info.Route}
 	route := r.routes[name]
@@ -63,14 +63,14 @@ func (r *Registry) reserve(info *Info, limits Limits) (*routeCount, error) {
 	return route, nil
 }
 
-// release counts one socket less. The mutex is held.
+// release counts one socket less. The caller holds the mutex.
 func (r *Registry) release(s *Socket) {
 	route := s.route
 	if s.Opened() {
 		route.open--
 	}
 	if route.total--; route.total == 0 {
-		delete(r.routes, route.name) // with its maps, which would never shrink
+		delete(r.routes, route.name) // including its maps, which never shrink
 		return
 	}
 	decrease(route.clients, clientNetwork(s.info.Client))
@@ -111,24 +111,25 @@ func decrease[K comparable](counts map[K]int32, key K) {
 	}
 }
 
-// clientNetwork is what counts as one client. Forms of one address are one: IPv4 in IPv6, and any zone.
+// clientNetwork returns the network that counts as one client. All forms of an address are the same client: IPv4 in IPv6, and
+// any zone.
 func clientNetwork(client netip.Addr) netip.Prefix {
 	client = client.Unmap().WithZone("")
 	bits := 64
 	if client.Is4() {
 		bits = 32
 	}
-	network, _ := client.Prefix(bits) // the zero address has none, and is one client as well
+	network, _ := client.Prefix(bits) // the zero address has no prefix; it is one client too
 	return network
 }
 
-// OpenSockets is how many sockets of one route are open.
+// OpenSockets is the number of open sockets of one route.
 type OpenSockets struct {
 	Site, Route string
 	Open        int
 }
 
-// OpenByRoute counts the open sockets of each route that has any socket, in no order.
+// OpenByRoute returns the number of open sockets for each route with any socket, in no order.
 func (r *Registry) OpenByRoute() []OpenSockets {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// Registry is every socket of the process, those whose handshake is under way included. It is safe for concurrent use.
+// Registry holds every socket of the process, including unfinished handshakes. It is safe for concurrent use.
 type Registry struct {
 	now   func() time.Time
-	clock atomic.Int64 // the time when it was last looked at, in Unix nanoseconds: exact enough for activity
+	clock atomic.Int64 // the time when the clock was last read, in Unix nanoseconds: precise enough for activity
 
 	mutex   sync.Mutex
 	sockets map[uint64]*Socket
@@ -23,65 +23,64 @@ type Registry struct {
 	sessions    map[Session]*session
 	lastSession uint64
 	due         dueHeap
-	stop        chan struct{} // ends the sweeper; nil while none runs
+	stop        chan struct{} // ends the sweeper; nil while it does not run
 }
 
 // Info is what is known of a socket at its handshake.
 type Info struct {
-	// Site tells routes of one name apart, where several gates have them. It may be empty.
+	// Site distinguishes routes with the same name in different gates. May be empty.
 	Site string
-	// Route and Key (the key's label) name what it was admitted to and by.
+	// Route is the route of the socket. Key is the label of the key that opened it.
 	Route, Key string
-	// KeyID tells the secret that opened it from every other; zero: none.
+	// KeyID identifies the secret that opened the socket. Zero: none.
 	KeyID [16]byte
-	// User is the application's name for the person, from a ticket. It may be empty.
+	// User is the user's name in the application, from a ticket. May be empty.
 	User string
 	// Bond is the session that the socket is bound to. Nil: none.
 	Bond *Bond
-	// Client is its address, trusted proxies considered.
+	// Client is the address of the client behind trusted proxies.
 	Client netip.Addr
-	// Origin is the page's that opened it, cut at 255 bytes; "" for what is no browser.
+	// Origin is the origin of the page, at most 255 bytes. Empty for clients other than browsers.
 	Origin string
-	// Host and Path are those of the handshake, for logs.
+	// Host and Path of the handshake, for logs.
 	Host, Path string
 	// Protocol is the HTTP version, for logs.
 	Protocol string
 	// Major is the major HTTP version of the handshake. Default: 1.
 	Major int
-	// Until is when it is closed, to about a second, with UntilCode and UntilReason. Zero: never.
+	// Until is when the socket is closed with UntilCode and UntilReason, with a precision of about a second. Zero: never.
 	Until       time.Time
 	UntilCode   Code
 	UntilReason string
-	// IdleTimeout is how long it may be silent both ways before it is closed, to about a second. Zero: for ever.
+	// IdleTimeout is how long the socket may be silent in both directions, with a precision of about a second. Zero: no limit.
 	IdleTimeout time.Duration
-	// Owner admitted the socket, and is notified of it. May be nil.
+	// Owner admitted the socket and is notified of its events. May be nil.
 	Owner Owner
 }
 
-// Owner is notified of the sockets that it admitted, also after its configuration is gone. Both methods must be quick: a
-// handshake waits for Opened, the end of a handler for Ended.
+// Owner is notified of the sockets that it admitted, also after its configuration is gone. Both methods must be quick: the
+// handshake waits for Opened, and the end of the handler waits for Ended.
 type Owner interface {
 	// Opened is called when the handshake has succeeded.
 	Opened(*Socket)
-	// Ended is called when a socket that was opened has ended.
+	// Ended is called when an opened socket has ended.
 	Ended(EndedEvent)
 }
 
-// NewRegistry makes an empty registry. now is the clock.
+// NewRegistry returns an empty registry. now is the clock.
 func NewRegistry(now func() time.Time) *Registry {
 	return &Registry{now: now, sockets: make(map[uint64]*Socket), routes: make(map[routeKey]*routeCount), sessions: make(map[Session]*session)}
 }
 
-// maxOrigin bounds what a client can have the registry keep.
+// maxOrigin is the maximum length of a recorded origin.
 const maxOrigin = 255
 
-// Open takes a place for a socket whose handshake is about to be handed on. The place is free again after
-// [Socket.End]. The error is a *LimitError.
+// Open reserves a socket before its handshake is forwarded. [Socket.End] releases it. The error is a *LimitError.
 func (r *Registry) Open(info Info, limits Limits) (*Socket, error) {
 	if len(info.Origin) > maxOrigin {
 		info.Origin = strings.Clone(info.Origin[:maxOrigin])
 	}
-	info.Until = info.Until.Round(0) // the clock on the wall ends a key, also after the machine has slept
+	info.Until = info.Until.Round(0) // without the monotonic clock, which stops while the machine sleeps
 	now := r.now()
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
@@ -99,22 +98,22 @@ func (r *Registry) Open(info Info, limits Limits) (*Socket, error) {
 	return s, nil
 }
 
-// setOpened counts a socket whose handshake has succeeded.
+// setOpened counts a socket as open when its handshake has succeeded.
 func (r *Registry) setOpened(s *Socket) {
 	r.mutex.Lock()
-	_, there := r.sockets[s.id]
-	if there {
+	_, present := r.sockets[s.id]
+	if present {
 		s.opened.Store(true)
 		s.active.Store(r.clock.Load())
 		s.route.open++
 	}
 	r.mutex.Unlock()
-	if there && s.info.Owner != nil {
+	if present && s.info.Owner != nil {
 		s.info.Owner.Opened(s)
 	}
 }
 
-// remove frees the place of a socket.
+// remove removes a socket.
 func (r *Registry) remove(s *Socket) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
@@ -124,7 +123,7 @@ func (r *Registry) remove(s *Socket) {
 	r.unschedule(s)
 }
 
-// allSockets is the sockets of this moment, oldest first.
+// allSockets returns the current sockets, oldest first.
 func (r *Registry) allSockets() []*Socket {
 	r.mutex.Lock()
 	sockets := make([]*Socket, 0, len(r.sockets))
@@ -136,7 +135,7 @@ func (r *Registry) allSockets() []*Socket {
 	return sockets
 }
 
-// List tells of every open socket, oldest first.
+// List returns every open socket, oldest first.
 func (r *Registry) List() []Snapshot {
 	var list []Snapshot
 	for _, s := range r.allSockets() {
@@ -149,13 +148,13 @@ func (r *Registry) List() []Snapshot {
 	return list
 }
 
-// CloseWhere closes the sockets that match, as [Socket.Close] does, all at the same time, and returns how many. A
-// handshake that is under way is given up.
+// CloseWhere closes the sockets that match, as [Socket.Close] does, all at the same time. It returns their number. An
+// unfinished handshake is aborted.
 func (r *Registry) CloseWhere(match func(Info) bool, code Code, reason string) int {
 	return r.closeWhere(func(s *Socket) bool { return match(s.info) }, code, reason)
 }
 
-// CloseOnReload is CloseWhere for those that nobody keeps (see [Socket.SurviveReloads]).
+// CloseOnReload is CloseWhere without the sockets that called [Socket.SurviveReloads].
 func (r *Registry) CloseOnReload(match func(Info) bool, code Code, reason string) int {
 	return r.closeWhere(func(s *Socket) bool { return !s.survivesReloads.Load() && match(s.info) }, code, reason)
 }
@@ -170,7 +169,7 @@ func (r *Registry) closeWhere(match func(*Socket) bool, code Code, reason string
 	return closed
 }
 
-// CloseID closes the socket of that [Snapshot], and reports whether it was there to be closed.
+// CloseID closes the socket with the ID of a [Snapshot]. It returns false if the socket is gone or is being closed already.
 func (r *Registry) CloseID(id uint64, code Code, reason string) bool {
 	r.mutex.Lock()
 	s := r.sockets[id]

@@ -1,29 +1,29 @@
 package sockets
 
 import (
-	"crypto/sha1" // RFC 6455, 4.2.2 wants SHA-1; nothing is protected by it
+	"crypto/sha1" // RFC 6455, 4.2.2 requires SHA-1; it protects nothing
 	"encoding/base64"
 	"io"
 	"net/http"
 	"time"
 )
 
-// Rejecter refuses handshakes in a way that scripts in a browser can read: it completes the handshake, sends a Close frame,
-// and ends the connection. The status of a refused handshake they never see.
+// Rejecter rejects handshakes so that browser scripts can read the reason. It completes the handshake, sends a Close frame, and
+// closes the connection. Scripts cannot see the status of a failed handshake.
 type Rejecter struct {
 	slots   chan struct{}
-	timeout time.Duration // how long one closing may take
+	timeout time.Duration // of one rejection
 }
 
 // Defaults of a [Rejecter].
 const (
-	// DefaultMaxRejections is how many closings there may be at a time.
+	// DefaultMaxRejections is the maximum number of concurrent rejections.
 	DefaultMaxRejections = 1000
-	// rejectTimeout is how long one may take: the client has that long to answer the Close frame.
+	// rejectTimeout is the timeout of one rejection: the client may respond to the Close frame for so long.
 	rejectTimeout = 2 * time.Second
 )
 
-// NewRejecter returns a Rejecter that holds at most so many connections at a time; 0 means [DefaultMaxRejections].
+// NewRejecter returns a Rejecter that holds at most this number of connections at a time. 0 means [DefaultMaxRejections].
 func NewRejecter(most int) *Rejecter {
 	if most <= 0 {
 		most = DefaultMaxRejections
@@ -31,10 +31,10 @@ func NewRejecter(most int) *Rejecter {
 	return &Rejecter{slots: make(chan struct{}, most), timeout: rejectTimeout}
 }
 
-// Reject completes the WebSocket handshake r with the subprotocol, if it is not empty, and closes with code and reason. It
-// returns when the connection is over, after two seconds at the latest. False means that nothing was written, because
-// there are too many closings already or the handshake cannot be completed: it is to be refused by status. r must have
-// been found to be a valid handshake.
+// Reject completes the WebSocket handshake r with the subprotocol, which may be empty, and closes the socket with code and
+// reason. It returns when the connection is closed, after two seconds at most. It writes nothing and returns false if there are
+// too many concurrent rejections or the handshake cannot be completed. The caller must then reject by status. r must be a valid
+// handshake.
 func (c *Rejecter) Reject(w http.ResponseWriter, r *http.Request, subprotocol string, code Code, reason string) (done bool) {
 	select {
 	case c.slots <- struct{}{}:
@@ -58,12 +58,12 @@ func rejectUpgrade(w http.ResponseWriter, r *http.Request, subprotocol string, f
 	header := w.Header()
 	header["Connection"] = []string{"Upgrade"}
 	header["Upgrade"] = []string{"websocket"}
-	header["Sec-WebSocket-Accept"] = []string{AcceptValue(r)}
+	header["Sec-WebSocket-Accept"] = []string{AcceptValue(r.Header.Get("Sec-WebSocket-Key"))}
 	selectSubprotocol(header, subprotocol)
 	w.WriteHeader(http.StatusSwitchingProtocols)
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		return true // 101 may be out already
+		return true // 101 may have been sent
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(deadline)
@@ -83,7 +83,7 @@ func rejectStream(w http.ResponseWriter, r *http.Request, subprotocol string, fr
 	if _, err := w.Write(frame); err != nil || controller.Flush() != nil {
 		return
 	}
-	_ = controller.SetWriteDeadline(time.Time{}) // on HTTP/2 it would reset the stream
+	_ = controller.SetWriteDeadline(time.Time{}) // an expired deadline would reset the stream of HTTP/2
 	_ = controller.SetReadDeadline(deadline)
 	readUntilClose(r.Body)
 }
@@ -94,7 +94,7 @@ func selectSubprotocol(header http.Header, subprotocol string) {
 	}
 }
 
-// readUntilClose drops what the client sends until its own Close frame, its end, or the deadline.
+// readUntilClose drops what the client sends until its Close frame, EOF, or the deadline.
 func readUntilClose(from io.Reader) {
 	var client frames
 	buffer := make([]byte, 512)
@@ -107,8 +107,8 @@ func readUntilClose(from io.Reader) {
 	}
 }
 
-// AcceptValue is the Sec-WebSocket-Accept that answers a handshake (RFC 6455, 4.2.2).
-func AcceptValue(r *http.Request) string {
-	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+// AcceptValue returns the Sec-WebSocket-Accept for the Sec-WebSocket-Key of a handshake (RFC 6455, 4.2.2).
+func AcceptValue(key string) string {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }

@@ -22,14 +22,14 @@ type Bond struct {
 // of these values may be the one that the browser keeps.
 const maxValues = 32
 
-// session is the sockets that one session opened. It exists while it has sockets. The registry's mutex guards it.
+// session holds the sockets that one session opened. It exists while it has sockets. The registry's mutex guards it.
 type session struct {
 	id      uint64
 	values  []Session // least recently used first
 	sockets []*Socket
 }
 
-// bind adds a socket to the session of its bond. The mutex is held.
+// bind adds a socket to the session of its bond. The caller holds the mutex.
 func (r *Registry) bind(s *Socket) {
 	if s.info.Bond == nil {
 		return
@@ -45,7 +45,7 @@ func (r *Registry) bind(s *Socket) {
 	of.sockets = append(of.sockets, s)
 }
 
-// unbind removes a socket from its session. The mutex is held.
+// unbind removes a socket from its session. The caller holds the mutex.
 func (r *Registry) unbind(s *Socket) {
 	of := s.session
 	if of == nil {
@@ -63,7 +63,7 @@ func (r *Registry) unbind(s *Socket) {
 	}
 }
 
-// addValue adds a value that no session has, and forgets the least recently used value if there are too many.
+// addValue adds a value that no session has. It removes the least recently used value if there are too many.
 func (r *Registry) addValue(of *session, value Session) {
 	if len(of.values) == maxValues {
 		delete(r.sessions, of.values[0])
@@ -101,7 +101,7 @@ func (r *Registry) RenewSession(old, value Session, match func(*Info) bool, code
 	return closeAll(ended, code, reason)
 }
 
-// renew returns the sockets to be closed. The mutex is held.
+// renew returns the sockets to close. The caller holds the mutex.
 func (r *Registry) renew(old, value Session, match func(*Info) bool) (ended []*Socket) {
 	of := r.sessions[old]
 	if of == nil || old == value {

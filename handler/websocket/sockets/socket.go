@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Socket is one place in the registry, and the connection that holds it once its handshake has succeeded.
+// Socket is an entry of the registry. After the handshake it wraps the client's connection.
 type Socket struct {
 	registry *Registry
 	info     Info
@@ -20,79 +20,80 @@ type Socket struct {
 
 	// The registry's mutex guards these.
 	route     *routeCount
-	due       int64 // when the sweeper must look at it, in Unix nanoseconds
-	heapIndex int   // in the registry's heap
+	due       int64 // when the sweeper must check it, in Unix nanoseconds
+	heapIndex int   // index in the registry's heap
 	// the session of the socket, nil for none; it stays the same while the socket is open
 	session   *session
 	inSession int // position in the session's sockets
 
 	in, out         atomic.Int64
-	active          atomic.Int64 // when bytes last went either way, in Unix nanoseconds
+	active          atomic.Int64 // time of the last bytes in either direction, in Unix nanoseconds
 	endedBy         atomic.Uint32
 	status          atomic.Int32
 	opened          atomic.Bool
 	detached        atomic.Bool
 	survivesReloads atomic.Bool
 	ignoresTraffic  atomic.Bool             // only Touch is activity
-	closing         atomic.Pointer[closing] // nil until the gate closes it
+	closing         atomic.Pointer[closing] // nil until the gate closes the socket
 
-	// writing is held while bytes go to the client, reading while they come, so that frames are followed in order.
+	// writing is held while bytes go to the client, and reading while bytes come from it, so that frames are followed in order.
 	writing    sync.Mutex
 	head       head
 	toClient   frames
 	reading    sync.Mutex
 	fromClient frames
 
-	// state guards what follows, and is never held while bytes go anywhere. Over is changed only while writing is held
-	// too.
+	// state guards the fields below. It is never held during a read or write. ended changes only while writing is held too.
 	state       sync.Mutex
-	link        link // nil until the handshake is answered
+	link        link // nil until the handshake has a response
 	onClose     func()
 	closeCalled bool
 	ended       bool
 }
 
-// link is what carries the socket: a hijacked connection, or the stream of an extended CONNECT.
+// link carries the bytes of a socket: a hijacked connection, or the stream of an extended CONNECT.
 type link interface {
-	// writeAndFlush writes bytes as they are, and out with them.
+	// writeAndFlush writes and flushes bytes without following frames.
 	writeAndFlush(p []byte) error
-	// writeRaw writes bytes as they are.
+	// writeRaw writes bytes without following frames.
 	writeRaw(p []byte) (int, error)
-	// finishClose ends the link after its Close frame, or without one, and returns at about c.until.
+	// finishClose closes the link, with or without a Close frame, and returns at about the deadline of c.
 	finishClose(c *closing)
-	// abort ends it at once, also under a write that the client holds up.
+	// abort resets the link at once, also while a write is blocked.
 	abort()
 }
 
-// Snapshot is a socket at one moment.
+// Snapshot is the state of a socket at one moment.
 type Snapshot struct {
 	Info
-	// ID tells it from every other socket of the process.
+	// ID is unique in the process.
 	ID uint64
 	// Session is equal for the sockets of one session, and 0 without one. It says nothing about the session's value.
 	Session uint64
-	// Started is when its place was taken, before its handshake was handed on.
+	// Started is when the socket was reserved, before its handshake was forwarded.
 	Started time.Time
-	// In is bytes from the client, Out bytes to it, frame headers included.
+	// In counts bytes from the client and Out bytes to it, including frame headers.
 	In, Out int64
-	// Active is when bytes last went either way, to about a second.
+	// Active is the time of the last bytes in either direction, with a precision of about a second.
 	Active time.Time
-	// SurvivesReloads says that whoever carries it closes it when the process stops.
+	// SurvivesReloads is set by [Socket.SurviveReloads].
 	SurvivesReloads bool
 }
 
-// EndedEvent is a socket that is over.
+// EndedEvent describes a socket that has ended.
 type EndedEvent struct {
 	Snapshot
 	Duration time.Duration
-	// Code is that of the first Close frame that either side sent, [CodeNoStatus] if it had none, and [CodeAbnormal] if no
-	// side sent any. Applications and clients may send what they like: it is no label for a metric as it is.
+	// Code is the code of the first Close frame from either side. It is [CodeNoStatus] if the frame has no code, and
+	// [CodeAbnormal] if there was no Close frame. Clients and applications choose it, so it must not become a metric label
+	// unchecked.
 	Code Code
-	// By is who ended it: client, application, gate, or transport where a connection broke off without a Close frame.
+	// By is the side that ended the socket: client, application, gate, or transport if the connection ended without a Close
+	// frame.
 	By string
 }
 
-// Who may end a socket.
+// Sides that may end a socket.
 const (
 	endedByClient = iota + 1
 	endedByApplication
@@ -102,10 +103,10 @@ const (
 
 var endedByNames = [...]string{endedByClient: "client", endedByApplication: "application", endedByGate: "gate", endedByTransport: "transport"}
 
-// Info is what is known of the socket since its handshake.
+// Info returns what was known of the socket at its handshake.
 func (s *Socket) Info() Info { return s.info }
 
-// Snapshot is the socket now.
+// Snapshot returns the current state.
 func (s *Socket) Snapshot() Snapshot {
 	return Snapshot{
 		Info: s.info, ID: s.id, Session: s.sessionID(), Started: s.started,
@@ -113,13 +114,13 @@ func (s *Socket) Snapshot() Snapshot {
 	}
 }
 
-// Status is the final status that went to the client, or 0 if none did yet.
+// Status returns the final status of the response, or 0 if there is none yet.
 func (s *Socket) Status() int { return int(s.status.Load()) }
 
 // Opened reports whether the handshake has succeeded.
 func (s *Socket) Opened() bool { return s.opened.Load() }
 
-// Closed reports whether the gate has closed the socket, or given up its handshake, and with which code.
+// Closed reports whether the gate has closed the socket or aborted its handshake, and with which code.
 func (s *Socket) Closed() (code Code, closed bool) {
 	if c := s.closing.Load(); c != nil {
 		return c.code, true
@@ -127,8 +128,8 @@ func (s *Socket) Closed() (code Code, closed bool) {
 	return 0, false
 }
 
-// Detach says that the socket lives on when the handler returns. Who detaches must call End, and is told of a Close by
-// the end of what it reads: what OnClose has set is let go, and the request with it.
+// Detach lets the socket outlive the handler. After Detach the caller must call End. A Close is seen as EOF on Read. Detach
+// removes the function of OnClose, which may hold the request.
 func (s *Socket) Detach() {
 	s.detached.Store(true)
 	s.state.Lock()
@@ -139,26 +140,25 @@ func (s *Socket) Detach() {
 // Detached reports whether Detach was called.
 func (s *Socket) Detached() bool { return s.detached.Load() }
 
-// SurviveReloads says that the socket, once it is open, is kept through changes of the configuration, and closed when the process
-// stops, by whoever carries it: [Registry.CloseOnReload] leaves it alone.
+// SurviveReloads exempts the socket from [Registry.CloseOnReload]. The caller must close the socket when the process stops.
 func (s *Socket) SurviveReloads() { s.survivesReloads.Store(true) }
 
-// IgnoreTraffic makes [Socket.Touch] the only activity that [Info.IdleTimeout] counts. A carrier that sends pings of its own calls it,
-// since neither these pings nor the answers to them are activity.
+// IgnoreTraffic makes [Socket.Touch] the only activity that [Info.IdleTimeout] counts. Tunnels that send pings call it, since
+// their pings and the pongs are not activity.
 func (s *Socket) IgnoreTraffic() { s.ignoresTraffic.Store(true) }
 
 // Touch records activity.
 func (s *Socket) Touch() { s.active.Store(s.registry.clock.Load()) }
 
-// touchByTraffic records activity because bytes went either way.
+// touchByTraffic records activity when bytes pass, unless IgnoreTraffic was called.
 func (s *Socket) touchByTraffic() {
 	if !s.ignoresTraffic.Load() {
 		s.Touch()
 	}
 }
 
-// OnClose sets what is called, once, when the gate has closed the socket and its Close frame is out, or its handshake
-// is given up: it should end whatever still holds the connection to the application, such as the request's context.
+// OnClose sets a function that is called once, when the gate's Close frame is sent or the handshake is aborted. The function
+// should end what still uses the connection to the application, such as the request's context.
 func (s *Socket) OnClose(f func()) {
 	s.state.Lock()
 	late := s.closeCalled
@@ -171,7 +171,7 @@ func (s *Socket) OnClose(f func()) {
 	}
 }
 
-// callOnClose calls what OnClose has set.
+// callOnClose calls the function of OnClose.
 func (s *Socket) callOnClose() {
 	s.state.Lock()
 	f := s.onClose
@@ -182,24 +182,24 @@ func (s *Socket) callOnClose() {
 	}
 }
 
-// attach gives the socket its link.
-func (s *Socket) attach(l link) {
+// attach sets the link.
+func (s *Socket) attach(link link) {
 	s.state.Lock()
 	if s.ended {
 		s.state.Unlock()
 		return
 	}
-	s.link = l
+	s.link = link
 	s.state.Unlock()
 	if s.isWebSocket() {
 		s.registry.setOpened(s)
 	}
 	if c := s.closing.Load(); c != nil {
-		go s.runClose(c, l) // it was closed while the application made up its mind
+		go s.runClose(c, link) // closed before the response
 	}
 }
 
-// isWebSocket reports whether the status is one that begins a WebSocket: 101, or 2xx on HTTP/2 and 3 (RFC 8441, 5).
+// isWebSocket reports whether the status opens a WebSocket: 101, or 2xx on HTTP/2 and 3 (RFC 8441, 5).
 func (s *Socket) isWebSocket() bool {
 	status := s.Status()
 	if s.overHTTP1() {
@@ -210,15 +210,15 @@ func (s *Socket) isWebSocket() bool {
 
 func (s *Socket) overHTTP1() bool { return s.info.Major <= 1 }
 
-// recordStatus notes the final status.
+// recordStatus records the final status.
 func (s *Socket) recordStatus(status int) {
 	if status >= 200 || status == http.StatusSwitchingProtocols {
 		s.status.CompareAndSwap(0, int32(status))
 	}
 }
 
-// End frees the socket's place and tells the registry's hook if the socket was open. It may be called again. On HTTP/2
-// and 3 it must be called before the handler returns: nothing is written to the stream after it.
+// End removes the socket from the registry, and notifies the owner if the socket was open. It may be called again. On HTTP/2
+// and 3 it must be called before the handler returns. Nothing is written to the stream after it.
 func (s *Socket) End() {
 	s.writing.Lock()
 	s.state.Lock()
@@ -249,10 +249,10 @@ func (s *Socket) endedEvent() EndedEvent {
 	}
 }
 
-// recordEnd notes who ended the socket, if it is the first to be noted.
+// recordEnd records the side that ended the socket. Only the first call has an effect.
 func (s *Socket) recordEnd(who uint32, code Code) { s.endedBy.CompareAndSwap(0, who<<16|uint32(code)) }
 
-// read passes bytes of the client to the application. Once the gate's Close frame is out, what still comes is dropped.
+// read passes bytes of the client to the application. After the gate's Close frame it drops what still comes.
 func (s *Socket) read(from io.Reader, p []byte) (int, error) {
 	n, err := s.readUnlessClosed(from, p)
 	if s.closeFrameSent() {
@@ -266,12 +266,12 @@ func (s *Socket) readUnlessClosed(from io.Reader, p []byte) (int, error) {
 	s.reading.Lock()
 	defer s.reading.Unlock()
 	if s.fromClient.closed && s.closing.Load() != nil {
-		return 0, io.EOF // the last that is waited for came with an earlier read
+		return 0, io.EOF // the client's Close frame came with an earlier read
 	}
 	return s.readLocked(from, p)
 }
 
-// tryRead is read for a reader that does not block. It never waits for another goroutine either.
+// tryRead is read for a reader that does not block. It does not wait for other goroutines.
 func (s *Socket) tryRead(from io.Reader, p []byte) (int, error) {
 	if s.closing.Load() != nil || !s.reading.TryLock() {
 		return 0, ErrClosing
@@ -279,18 +279,18 @@ func (s *Socket) tryRead(from io.Reader, p []byte) (int, error) {
 	n, err := s.readLocked(from, p)
 	s.reading.Unlock()
 	if s.closeFrameSent() {
-		return 0, ErrClosing // what came is dropped
+		return 0, ErrClosing // the bytes are dropped
 	}
 	return n, err
 }
 
-// closeFrameSent reports whether the gate's Close frame is out.
+// closeFrameSent reports whether the gate's Close frame was sent.
 func (s *Socket) closeFrameSent() bool {
 	c := s.closing.Load()
 	return c != nil && c.frameWasSent()
 }
 
-// readLocked reads with reading held.
+// readLocked reads and follows the frames. The caller holds reading.
 func (s *Socket) readLocked(from io.Reader, p []byte) (int, error) {
 	n, err := from.Read(p)
 	s.followReceived(p[:n])
@@ -300,7 +300,7 @@ func (s *Socket) readLocked(from io.Reader, p []byte) (int, error) {
 	return n, err
 }
 
-// followReceived follows bytes that came from the client. Reading is held.
+// followReceived follows bytes that came from the client. The caller holds reading.
 func (s *Socket) followReceived(p []byte) {
 	if len(p) == 0 {
 		return
@@ -313,11 +313,11 @@ func (s *Socket) followReceived(p []byte) {
 	}
 }
 
-// write passes bytes of the application to the client, and a Close frame that is due behind the frame under way.
+// write passes bytes of the application to the client. A pending Close frame is sent after the current frame.
 func (s *Socket) write(l link, p []byte) (int, error) {
 	n, err := s.writeLocked(l, p)
 	if c := s.closing.Load(); c != nil {
-		s.trySendClose(c, l) // its goroutine found writing held
+		s.trySendClose(c, l) // runClose found writing held
 	}
 	return n, err
 }
@@ -333,7 +333,7 @@ func (s *Socket) writeLocked(l link, p []byte) (int, error) {
 	return n, err
 }
 
-// followSent follows bytes that went to the client. Writing is held.
+// followSent follows bytes that went to the client. The caller holds writing.
 func (s *Socket) followSent(p []byte) {
 	if s.head.active {
 		p = p[s.head.skip(p):]
@@ -351,7 +351,7 @@ func (s *Socket) followSent(p []byte) {
 	s.out.Add(int64(len(p)))
 	s.touchByTraffic()
 	if !s.Opened() {
-		return // a refusal
+		return // a rejection
 	}
 	s.toClient.advance(p)
 	if s.toClient.closed {
@@ -361,12 +361,12 @@ func (s *Socket) followSent(p []byte) {
 
 type contextKey struct{}
 
-// NewContext has ctx carry the socket.
+// NewContext returns a context that carries the socket.
 func NewContext(ctx context.Context, s *Socket) context.Context {
 	return context.WithValue(ctx, contextKey{}, s)
 }
 
-// FromContext is the socket that ctx carries, or nil.
+// FromContext returns the socket that ctx carries, or nil.
 func FromContext(ctx context.Context) *Socket {
 	s, _ := ctx.Value(contextKey{}).(*Socket)
 	return s

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// ResponseWriter wraps the writer that a handshake is answered through. On HTTP/1.1 the socket opens when the
-// connection is hijacked through it; on HTTP/2 and 3, where the response is the stream to the client (RFC 8441, 5), when
-// a 2xx is written. One ResponseWriter serves one socket.
+// ResponseWriter wraps the writer of the handshake's response. On HTTP/1.1 the socket opens when the connection is hijacked
+// through the wrapper. On HTTP/2 and 3 it opens when a 2xx is written, because the response is the stream to the client (RFC
+// 8441, 5). Each socket needs its own ResponseWriter.
 func (s *Socket) ResponseWriter(w http.ResponseWriter) http.ResponseWriter {
 	if s.overHTTP1() {
 		return &upgradeWriter{ResponseWriter: w, socket: s}
@@ -16,7 +16,7 @@ func (s *Socket) ResponseWriter(w http.ResponseWriter) http.ResponseWriter {
 	return &streamWriter{ResponseWriter: w, socket: s}
 }
 
-// Body wraps the stream from the client of an HTTP/2 or 3 socket. When the gate closes the socket, it ends.
+// Body wraps the stream from the client of an HTTP/2 or 3 socket. It returns EOF when the gate closes the socket.
 func (s *Socket) Body(body io.ReadCloser) io.ReadCloser { return &streamBody{body, s} }
 
 type streamBody struct {
@@ -26,7 +26,7 @@ type streamBody struct {
 
 func (b *streamBody) Read(p []byte) (int, error) { return b.socket.read(b.ReadCloser, p) }
 
-// streamWriter answers an extended CONNECT, and is the stream to the client and the socket's link from then on.
+// streamWriter writes the response to an extended CONNECT, and then the stream to the client. It is the socket's link.
 type streamWriter struct {
 	http.ResponseWriter
 	socket *Socket
@@ -36,7 +36,7 @@ func (w *streamWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *streamWriter) WriteHeader(status int) {
 	if w.socket.Status() != 0 {
-		return // answered already, and the gate may be writing
+		return // the status was sent, and the gate may be writing
 	}
 	w.ResponseWriter.WriteHeader(status)
 	w.socket.recordStatus(status)
@@ -55,7 +55,7 @@ func (w *streamWriter) Write(p []byte) (int, error) {
 	return w.socket.write(w, p)
 }
 
-// FlushError flushes what was written, unless nothing may be written any more.
+// FlushError flushes unless the gate's Close has ended the stream.
 func (w *streamWriter) FlushError() error {
 	if w.socket.Status() == 0 {
 		w.WriteHeader(http.StatusOK)
@@ -63,10 +63,10 @@ func (w *streamWriter) FlushError() error {
 	return w.socket.flush(w)
 }
 
-// Flush is for those who do not look for FlushError.
+// Flush implements http.Flusher.
 func (w *streamWriter) Flush() { _ = w.FlushError() }
 
-// flush flushes, and sends a Close frame that found writing held by it.
+// flush flushes, then sends a Close frame that could not be sent while writing was held.
 func (s *Socket) flush(w *streamWriter) error {
 	err := s.flushLocked(w)
 	if c := s.closing.Load(); c != nil {
@@ -95,11 +95,11 @@ func (w *streamWriter) writeAndFlush(p []byte) error {
 	return w.flushNow()
 }
 
-// replyTimeout is how long a stream stays for the client's own Close frame.
+// replyTimeout is how long a stream waits for the client's Close frame.
 const replyTimeout = 250 * time.Millisecond
 
-// finishClose has the handler return, since that ends the stream. The client's Close frame is waited for a little: a browser
-// whose stream has ended before it could answer does not call that clean.
+// finishClose makes the handler return, which ends the stream. It waits briefly for the client's Close frame, because browsers
+// report an unclean close if the stream ends before they respond.
 func (w *streamWriter) finishClose(c *closing) {
 	if c.frameWasSent() {
 		waitUntil(c.clientDone, earliest(time.Now().Add(replyTimeout), c.deadline()))
@@ -111,14 +111,14 @@ func (w *streamWriter) finishClose(c *closing) {
 	}
 }
 
-// abort resets the stream. What is held up in a write by the client, or in a read, fails.
+// abort resets the stream. Blocked reads and writes fail.
 func (w *streamWriter) abort() {
 	w.interrupt((*http.ResponseController).SetReadDeadline)
 	w.interrupt((*http.ResponseController).SetWriteDeadline)
 }
 
-// interrupt sets a deadline in the past, unless the handler has returned. It goes to the server's own writer: those that
-// wrap it need not expect this from another goroutine than the handler's.
+// interrupt sets a deadline in the past, unless the handler has returned. It uses the server's own writer, since wrappers need
+// not expect calls from other goroutines.
 func (w *streamWriter) interrupt(setDeadline func(*http.ResponseController, time.Time) error) {
 	w.socket.state.Lock()
 	defer w.socket.state.Unlock()
@@ -127,7 +127,7 @@ func (w *streamWriter) interrupt(setDeadline func(*http.ResponseController, time
 	}
 }
 
-// InnermostWriter is the server's own writer, below all that wrap it.
+// InnermostWriter returns the server's own writer, without wrappers.
 func InnermostWriter(w http.ResponseWriter) http.ResponseWriter {
 	for {
 		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })

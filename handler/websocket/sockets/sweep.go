@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// sweepInterval is how exact Until, Idle and the times of activity are.
+// sweepInterval is the precision of Until, IdleTimeout and the times of activity.
 const sweepInterval = 500 * time.Millisecond
 
-// notInHeap is the place of a socket that is not in the heap.
+// notInHeap is the heapIndex of a socket that is not in the heap.
 const notInHeap = -1
 
-// dueHeap is the sockets that have an Until or an Idle, the next to be looked at first.
+// dueHeap holds the sockets with an Until or an IdleTimeout, ordered by due.
 type dueHeap []*Socket
 
 func (h dueHeap) Len() int           { return len(h) }
@@ -23,7 +23,7 @@ func (h dueHeap) Swap(i, j int) {
 	h[i].heapIndex, h[j].heapIndex = i, j
 }
 
-// Push and Pop are heap.Interface's.
+// Push implements heap.Interface.
 func (h *dueHeap) Push(s any) {
 	socket := s.(*Socket)
 	socket.heapIndex = len(*h)
@@ -39,7 +39,7 @@ func (h *dueHeap) Pop() any {
 	return socket
 }
 
-// schedule has the sweeper look at a new socket, and start if it is the first. The mutex is held.
+// schedule adds a new socket to the heap, and starts the sweeper if the socket is the first. The caller holds the mutex.
 func (r *Registry) schedule(s *Socket) {
 	if s.info.IdleTimeout > 0 || !s.info.Until.IsZero() {
 		s.due = s.nextDue()
@@ -51,7 +51,7 @@ func (r *Registry) schedule(s *Socket) {
 	}
 }
 
-// unschedule ends what watch began. The mutex is held.
+// unschedule undoes schedule. The caller holds the mutex.
 func (r *Registry) unschedule(s *Socket) {
 	if s.heapIndex != notInHeap {
 		heap.Remove(&r.due, s.heapIndex)
@@ -75,7 +75,7 @@ func (r *Registry) sweepUntil(stop <-chan struct{}) {
 	}
 }
 
-// sweep sets the clock, and closes what is due.
+// sweep reads the clock and closes the sockets that are due.
 func (r *Registry) sweep() {
 	now := r.now()
 	r.clock.Store(now.UnixNano())
@@ -83,28 +83,28 @@ func (r *Registry) sweep() {
 		if s.isExpired(now) {
 			s.Close(s.info.UntilCode, s.info.UntilReason)
 		} else {
-			s.Close(CodeGoingAway, "nothing was said for "+s.info.IdleTimeout.String())
+			s.Close(CodeGoingAway, "idle for "+s.info.IdleTimeout.String())
 		}
 	}
 }
 
-// takeDue takes the sockets out of the heap whose time is up, and puts off those that said something meanwhile.
-func (r *Registry) takeDue(now time.Time) (over []*Socket) {
+// takeDue removes the sockets that are due from the heap. It reschedules those that were active since.
+func (r *Registry) takeDue(now time.Time) (due []*Socket) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	for len(r.due) > 0 && r.due[0].due <= now.UnixNano() {
 		s := r.due[0]
 		if s.isExpired(now) || s.isIdle(now) {
-			over = append(over, heap.Pop(&r.due).(*Socket))
+			due = append(due, heap.Pop(&r.due).(*Socket))
 			continue
 		}
-		s.due = max(s.nextDue(), now.Add(sweepInterval).UnixNano()) // a handshake is not idle, however long it takes
+		s.due = max(s.nextDue(), now.Add(sweepInterval).UnixNano()) // a handshake is never idle
 		heap.Fix(&r.due, 0)
 	}
-	return over
+	return due
 }
 
-// nextDue is when the socket must be looked at next, in Unix nanoseconds.
+// nextDue returns when the socket must be checked next, in Unix nanoseconds.
 func (s *Socket) nextDue() int64 {
 	due := int64(math.MaxInt64)
 	if idle := s.idleAfter(); idle < due-s.active.Load() {
@@ -116,7 +116,7 @@ func (s *Socket) nextDue() int64 {
 	return due
 }
 
-// lastNanosecond is the last moment that Unix nanoseconds can tell.
+// lastNanosecond is the last time that Unix nanoseconds can represent.
 var lastNanosecond = time.Unix(0, math.MaxInt64)
 
 func (s *Socket) isExpired(now time.Time) bool {
@@ -127,8 +127,8 @@ func (s *Socket) isIdle(now time.Time) bool {
 	return s.Opened() && now.UnixNano()-s.active.Load() >= s.idleAfter()
 }
 
-// idleAfter is how long after its last activity the socket is idle, in nanoseconds. The time of that may be told as
-// earlier than it was by one round of the sweeper.
+// idleAfter returns how long after its last activity the socket is idle, in nanoseconds. It adds one interval, since recorded
+// times of activity may be that much too early.
 func (s *Socket) idleAfter() int64 {
 	if s.info.IdleTimeout <= 0 || s.info.IdleTimeout > math.MaxInt64-sweepInterval {
 		return math.MaxInt64

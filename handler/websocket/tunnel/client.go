@@ -11,9 +11,9 @@ import (
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
-// takeOver hijacks the client's connection (HTTP/1.1). It asks the innermost writer: wrappers such as an access log that counts
-// bytes end with the handshake. Kept for hours, they would hold the request, its header and both of net/http's buffers. The
-// socket's own wrapper is put around the connection again.
+// takeOver hijacks the client's connection (HTTP/1.1). It hijacks through the innermost writer, so that the wrappers of access
+// logs end with the handshake. They would otherwise hold the request, its header and both buffers of net/http for hours. The
+// socket's wrapper is put around the connection again.
 func takeOver(w http.ResponseWriter, socket *sockets.Socket) (*connClient, error) {
 	conn, buffered, err := http.NewResponseController(sockets.InnermostWriter(w)).Hijack()
 	if err != nil {
@@ -29,18 +29,17 @@ func takeOver(w http.ResponseWriter, socket *sockets.Socket) (*connClient, error
 	return client, nil
 }
 
-// connClient is a client's connection.
+// connClient is the connection of a client.
 type connClient struct {
 	sockets.Conn
 	base  net.Conn // without the socket's wrapper
-	early []byte   // came before the connection was taken over
+	early []byte   // bytes that came before the hijack
 }
 
-// CloseWrite ends what goes to the client. Behind a TLS close_notify comes the end of the TCP connection's half: a
-// browser reports a closed socket no sooner.
+// CloseWrite sends the close_notify of TLS, then FIN. Browsers report a closed socket only after FIN.
 func (c *connClient) CloseWrite() error { return closeWrite(c.base) }
 
-// streamClient is a client's stream on HTTP/2 and 3.
+// streamClient is the stream of a client on HTTP/2 or 3.
 type streamClient struct {
 	body       io.ReadCloser
 	writer     http.ResponseWriter
@@ -65,12 +64,12 @@ func (c *streamClient) Write(p []byte) (int, error) {
 	return n, c.controller.Flush()
 }
 
-// Close ends reads and writes that are under way. The stream itself ends when the handler returns.
+// Close interrupts reads and writes. The stream itself ends when the handler returns.
 func (c *streamClient) Close() error {
 	c.once.Do(func() {
-		// A Close frame that is on its way is left in peace: the socket sees to its end itself.
+		// While a Close frame is being sent, the socket ends the stream itself.
 		if _, closing := c.socket.Closed(); !closing {
-			// Not through wrappers: they need not expect a deadline from another goroutine than that which writes.
+			// Wrappers need not expect a deadline from another goroutine, so this uses the innermost writer.
 			_ = c.innermost.SetWriteDeadline(pastDeadline)
 		}
 		_ = c.body.Close()
@@ -78,16 +77,16 @@ func (c *streamClient) Close() error {
 	return nil
 }
 
-var errNoHalfClose = errors.New("the end of a stream's output is the end of its handler")
+var errNoHalfClose = errors.New("streams have no half-close")
 
-// CloseWrite cannot be had: it would be the return of the handler, and so the end of the other direction as well.
+// CloseWrite always fails: only the return of the handler ends the stream, and it ends both directions.
 func (c *streamClient) CloseWrite() error { return errNoHalfClose }
 
-// closeWrite ends one direction of a connection and leaves the other open.
+// closeWrite closes the write side of a connection.
 func closeWrite(conn net.Conn) error {
 	half, ok := conn.(interface{ CloseWrite() error })
 	if !ok {
-		return errors.New("the connection has no halves")
+		return errors.New("connection has no half-close")
 	}
 	if err := half.CloseWrite(); err != nil {
 		return err

@@ -6,37 +6,38 @@ import (
 	"sync/atomic"
 )
 
-// direction carries the bytes of one side to the other, in the order in which they came.
+// direction copies the bytes of one side to the other, in order.
 type direction struct {
 	source Source
 	sink   io.Writer
-	early  []byte // came before the tunnel stood
+	early  []byte // bytes that came before the tunnel was opened
 
-	// writing is held while bytes go to the sink; frames follow those bytes.
+	// writing is held while bytes go to the sink, so that frames follows them in order.
 	writing sync.Mutex
 	frames  frames
 
-	// What the keeper watches: chunks that came, and chunks that went, twice each: odd while one is on its way.
+	// The inspection compares these counters. Each chunk adds 1 to readCount. Each write adds 1 to writeCount before and 1
+	// after it, so writeCount is odd during a write.
 	readCount  atomic.Uint32
 	writeCount atomic.Uint32
 
 	ended atomic.Bool // run has returned
-	// closeSent is set when a Close frame of the source goes to the sink
+	// closeSent is set when a Close frame from the source goes to the sink.
 	closeSent  atomic.Bool
-	stackGrown atomic.Bool // bytes went through since its goroutine was started
+	stackGrown atomic.Bool // bytes have passed since its goroutine was started
 
-	// touch records activity of the socket. Nil without ping: then the socket sees it by itself.
+	// touch records activity of the socket. Nil without ping: the socket then records it itself.
 	touch func()
-	// sinkPinger keeps the pings that go to the sink, from the answers to those that went to the source. Nil without ping.
+	// sinkPinger sends pings to the sink. sourcePinger removes the pongs of the source. Both are nil without ping.
 	sinkPinger, sourcePinger *pinger
 
-	// discarding is set when the sink is gone: what the source still sends is read and dropped, so that its last words can
-	// be read by the source before its connection is reset.
+	// discarding is set when the sink is gone. What the source still sends is read and dropped, so that the source can read the
+	// last bytes from the other direction before its connection is reset.
 	discarding bool
 }
 
-// run carries bytes until the source ends, or either side fails. A failure of the sink is a writeError. After errWoken it
-// is to be run again.
+// run copies bytes until the source ends or either side fails. If the sink fails, the error is a writeError. After errWoken the
+// caller must call run again.
 func (d *direction) run() error {
 	err := d.forwardEarly()
 	for sink := d.forward; err == nil; {
@@ -55,8 +56,8 @@ func (d *direction) forwardEarly() error {
 	return d.forward(early)
 }
 
-// shrinkStack makes a silent direction continue in a new goroutine. The stack of a goroutine that has read and written is twice
-// that of one that only waits, and the runtime never shrinks it to the smallest size again.
+// shrinkStack moves a silent direction to a new goroutine. The stack of a goroutine that has copied bytes is twice that of one
+// that only waits, and the runtime never shrinks it to the minimum again.
 func (d *direction) shrinkStack() {
 	if d.stackGrown.Load() {
 		d.stackGrown.Store(false)
@@ -64,7 +65,7 @@ func (d *direction) shrinkStack() {
 	}
 }
 
-// discardInput reads what the source still sends, until it ends.
+// discardInput reads and drops what the source still sends, until it ends.
 func (d *direction) discardInput() {
 	d.discarding = true
 	sink := d.forward
@@ -100,8 +101,8 @@ func (d *direction) forward(chunk []byte) error {
 	return err
 }
 
-// send writes a chunk, with the ping that is due at the first frame boundary in it. Of a chunk that holds a frame which
-// must not pass, it writes the frames before that.
+// send writes a chunk. A pending ping is sent at the first frame boundary. If a frame of the chunk must not pass, send writes
+// the frames before it and returns an error.
 func (d *direction) send(chunk []byte) error {
 	d.writing.Lock()
 	defer d.writing.Unlock()
@@ -130,7 +131,7 @@ func (d *direction) send(chunk []byte) error {
 	return err
 }
 
-// sendOpenFrame writes the part of a chunk that belongs to the frame which is open. It returns how much that is.
+// sendOpenFrame writes the part of a chunk that completes the current frame. It returns the length of that part.
 func (d *direction) sendOpenFrame(chunk []byte) (n int, err error) {
 	for !d.frames.atBoundary() && n < len(chunk) {
 		taken, err := d.frames.advance(chunk[n:])
@@ -145,7 +146,8 @@ func (d *direction) sendOpenFrame(chunk []byte) (n int, err error) {
 	return n, d.write(chunk[:n])
 }
 
-// sendPingLocked sends the ping that is due, unless the sink is inside a frame, or has had its last. writing must be held.
+// sendPingLocked sends a pending ping if the sink is at a frame boundary and has received no Close frame. The caller holds
+// writing.
 func (d *direction) sendPingLocked() error {
 	if !d.frames.atBoundary() || d.frames.closed || !d.sinkPinger.pending.CompareAndSwap(true, false) {
 		return nil
@@ -154,17 +156,17 @@ func (d *direction) sendPingLocked() error {
 	return d.write(d.sinkPinger.frame())
 }
 
-// sendPing has a ping sent to the sink as soon as may be. It blocks while the sink takes nothing.
+// sendPing sends a ping to the sink at the next frame boundary. It blocks while the sink reads nothing.
 func (d *direction) sendPing() {
 	d.sinkPinger.pending.Store(true)
 	if d.writing.TryLock() {
-		// A failure is seen by whoever writes or reads next.
+		// The next read or write sees the error.
 		_ = d.sendPingLocked()
 		d.writing.Unlock()
 	}
 }
 
-// sendCloseFrame sends the application a Close frame, unless a frame is under way, or it has had one.
+// sendCloseFrame sends the application a Close frame, unless a frame is incomplete or a Close frame was sent.
 func (d *direction) sendCloseFrame() {
 	if !d.writing.TryLock() {
 		return

@@ -26,7 +26,8 @@ func (h *Host) DrainedSince() time.Time {
 	return time.Time{}
 }
 
-// Undrain lets the host get sockets again. Sockets that are not closed yet stay open. It reports whether the host was drained.
+// Undrain ends the drain: the host gets new sockets again. Sockets that are still open stay open. Undrain reports whether the
+// host was drained.
 func (h *Host) Undrain() bool {
 	d := h.drained.Swap(nil)
 	if d == nil {

@@ -6,16 +6,16 @@ import (
 	"net/http"
 )
 
-// Error is a handshake that did not become a tunnel, for which the client has not been answered yet.
+// Error is a failed handshake without a response to the client yet.
 type Error struct {
-	Status int // that the client should get
+	Status int // for the client
 	Err    error
 }
 
 func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
-// Malformed reports whether the client's own handshake was at fault.
+// Malformed reports whether the client's handshake was invalid.
 func (e *Error) Malformed() bool {
 	switch e.Status {
 	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusUpgradeRequired:
@@ -24,14 +24,14 @@ func (e *Error) Malformed() bool {
 	return false
 }
 
-// ClientGone reports whether the client left before it was answered.
+// ClientGone reports whether the client disconnected before the response.
 func (e *Error) ClientGone() bool { return e.Status == statusClientGone }
 
-// statusClientGone is the status in access logs of a client that left before it was answered. No client sees it.
+// statusClientGone is the status in access logs if the client disconnected before the response. It is never sent.
 const statusClientGone = 499
 
-// newError gives a failed exchange the status that tells of it. client ends when the client leaves, handshake when the
-// application has taken too long.
+// newError adds a status to the error of an exchange. client is done when the client disconnects, and handshake when the
+// handshake times out.
 func newError(client, handshake context.Context, err error) *Error {
 	var known *Error
 	switch {
@@ -46,9 +46,9 @@ func newError(client, handshake context.Context, err error) *Error {
 	}
 }
 
-var errNoSwitch = errors.New("the application answered the handshake with a success that is not a 101")
+var errNoSwitch = errors.New("application responded to the handshake with 2xx instead of 101")
 
-// writeError is a failure of the side that bytes go to, not of the side that they come from.
+// writeError is an error of the sink, as opposed to the source.
 type writeError struct{ err error }
 
 func (e *writeError) Error() string { return e.err.Error() }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// The opcodes of control frames (RFC 6455, 5.5), with the FIN bit that control frames always have.
+// First bytes of control frames: the opcode (RFC 6455, 5.5) and the FIN bit, which control frames always have.
 const (
 	finClose = 0x88
 	finPing  = 0x89
@@ -16,30 +16,30 @@ const (
 // maxHeaderLength is the longest frame header: 2 bytes, 8 of extended length, 4 of mask.
 const maxHeaderLength = 14
 
-// errFrameLength is a 64-bit length with its first bit set (RFC 6455, 5.2).
+// errFrameLength reports a 64-bit length with its first bit set (RFC 6455, 5.2).
 var errFrameLength = errors.New("frame length has its most significant bit set")
 
-// frames follows the frames of one direction by their headers. It looks at no byte of a payload.
+// frames follows the frame boundaries of one direction. It reads only headers.
 type frames struct {
-	payloadLeft uint64 // bytes of the present frame's payload that are still to come
+	payloadLeft uint64 // bytes of the current frame's payload that are still to come
 	limit       uint64 // longest payload; 0 means any
 	header      [maxHeaderLength]byte
-	headerRead  uint8 // bytes of header that are known, while it is incomplete
-	opcode      uint8 // first byte of the present or last frame
-	closed      bool  // a close frame went by: nothing may follow it
+	headerRead  uint8 // bytes of an incomplete header
+	opcode      uint8 // first byte of the current or last frame
+	closed      bool  // a Close frame has passed: nothing may follow it
 }
 
-// frameTooLongError is a frame with a longer payload than the limit allows.
+// frameTooLongError reports a payload longer than the limit.
 type frameTooLongError struct{ length, limit uint64 }
 
 func (e *frameTooLongError) Error() string {
 	return fmt.Sprintf("frame of %d bytes, want at most %d", e.length, e.limit)
 }
 
-// atBoundary reports whether the bytes so far end with a whole frame.
+// atBoundary reports whether the bytes so far end with a complete frame.
 func (f *frames) atBoundary() bool { return f.payloadLeft == 0 && f.headerRead == 0 }
 
-// advance takes the bytes of p up to the end of the present frame, or up to the end of p. It returns how many those are.
+// advance follows p up to the end of the current frame, or to the end of p. It returns the number of bytes followed.
 func (f *frames) advance(p []byte) (n int, err error) {
 	if f.payloadLeft == 0 {
 		var complete bool
@@ -55,17 +55,17 @@ func (f *frames) advance(p []byte) (n int, err error) {
 	return n + int(take), nil
 }
 
-// skip takes all of p. It returns the position after the last frame that ended in p, or -1 if none did.
+// skip follows all of p. It returns the position after the last frame that ended in p, or -1 if none did.
 func (f *frames) skip(p []byte) (lastEnd int, err error) {
 	lastEnd = -1
-	for at := 0; at < len(p); {
-		n, err := f.advance(p[at:])
+	for pos := 0; pos < len(p); {
+		n, err := f.advance(p[pos:])
 		if err != nil {
 			return lastEnd, err
 		}
-		at += n
+		pos += n
 		if f.atBoundary() {
-			lastEnd = at
+			lastEnd = pos
 		}
 	}
 	return lastEnd, nil
@@ -83,7 +83,7 @@ func (f *frames) readHeader(p []byte) (n int, complete bool) {
 	return n, false
 }
 
-// headerLength is the length of a header with this second byte.
+// headerLength returns the length of a header with this second byte.
 func headerLength(second byte) int {
 	n := 2
 	switch second & 0x7f {
@@ -98,7 +98,7 @@ func headerLength(second byte) int {
 	return n
 }
 
-// beginPayload starts the payload that the complete header announces.
+// beginPayload reads the payload's length from the complete header.
 func (f *frames) beginPayload() error {
 	f.headerRead = 0
 	f.opcode = f.header[0]

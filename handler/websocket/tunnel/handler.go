@@ -12,70 +12,68 @@ import (
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
-// Next is the handler that gets what is not a WebSocket handshake.
+// Next handles requests that are not WebSocket handshakes.
 type Next interface {
 	ServeHTTP(http.ResponseWriter, *http.Request) error
 }
 
-// Config says how handshakes are made and tunnels are kept.
+// Config configures handshakes and tunnels.
 type Config struct {
-	// Upstreams are the addresses of the application. At least one is needed.
+	// Upstreams are the addresses of the application. At least one is required.
 	Upstreams []*Upstream
-	// Select picks one of the upstreams that may be asked; there is always at least one. Nil takes the first.
+	// Select selects one of the available upstreams, of which there is at least one. Nil selects the first.
 	Select func(among []*Upstream, w http.ResponseWriter, r *http.Request) *Upstream
-	// Prepare changes the request that goes to the application, for one upstream. original is the client's. Nil
-	// changes nothing.
+	// Prepare changes the request to the application, for one upstream. original is the client's request. Nil changes nothing.
 	Prepare func(request, original *http.Request, upstream *Upstream)
 
 	// Tunnels holds the tunnels of the process.
 	Tunnels *Set
-	// Registry is where a socket is opened that no gate has opened before.
+	// Registry is where sockets without a gate are opened.
 	Registry *sockets.Registry
-	// Describe says what to write into the registry about such a socket.
+	// Describe returns the registry's entry for a socket without a gate.
 	Describe func(r *http.Request) sockets.Info
-	// Rejected is told of a handshake that the application answered otherwise than by a switch. Nil is told nothing.
+	// Rejected is called for a handshake that the application rejected. May be nil.
 	Rejected func(r *http.Request)
-	// UpstreamChanged is called when an upstream can no longer be reached, with the cause, and with nil when it responds again.
-	// Nil does nothing.
+	// UpstreamChanged is called with the cause when an upstream becomes unreachable, and with nil when it responds again. May
+	// be nil.
 	UpstreamChanged func(upstream *Upstream, cause error)
 
-	// DialTimeout bounds a connection to one upstream, TLS included. Default 3s.
+	// DialTimeout is the timeout of a connection to one upstream, including TLS. Default 3s.
 	DialTimeout time.Duration
-	// HandshakeTimeout bounds the whole handshake, from the first connection to the last byte of the answer's header.
-	// A client whose application takes longer gets 504. Default 10s.
+	// HandshakeTimeout is the timeout of the whole handshake, up to the end of the response's header. Then the client gets 504.
+	// Default 10s.
 	HandshakeTimeout time.Duration
-	// WriteTimeout bounds one write to either side. A side that takes no byte for so long is given up. Default 30s.
+	// WriteTimeout is how long a write to either side may make no progress. Then the tunnel is closed. Default 30s.
 	WriteTimeout time.Duration
-	// Ping is how long a side may be silent before it is asked whether it is still there, and how long it then has to
-	// say anything. 0 means that nobody is asked.
+	// Ping is how long a side may be silent before it gets a ping, and how long it then has to send anything. 0 means no pings.
 	Ping time.Duration
-	// MaxFrame is the longest payload of a frame from either side, in bytes. 0 means any.
+	// MaxFrame is the maximum payload of a frame from either side, in bytes. 0 means any.
 	MaxFrame uint64
 
-	// NewSource returns a source that reads conn, or nil for connections that it cannot read. Base is the connection below
-	// all wrappers. Nil, and nil sources, mean the portable way.
+	// NewSource returns a source that reads conn, or nil for connections that it cannot read. Base is the connection below all
+	// wrappers. Nil functions and nil sources mean portable reads.
 	NewSource func(conn, base net.Conn) Source
-	// Dial makes connections. Nil means a [net.Dialer].
+	// Dial opens connections. Nil means a [net.Dialer].
 	Dial DialFunc
-	// Random is where handshake keys come from. Nil means [rand.Reader].
+	// Random is the source of handshake keys. Nil means [rand.Reader].
 	Random io.Reader
 	// Now is the clock. Nil means [time.Now].
 	Now func() time.Time
 }
 
-// Handler makes tunnels out of WebSocket handshakes.
+// Handler opens tunnels for WebSocket handshakes.
 type Handler struct {
 	config Config
 	limits *limits
 }
 
-// New makes a handler.
+// New returns a handler.
 func New(config Config) (*Handler, error) {
 	switch {
 	case len(config.Upstreams) == 0:
-		return nil, errors.New("want at least one upstream")
+		return nil, errors.New("no upstream: at least one is required")
 	case config.Tunnels == nil || config.Registry == nil:
-		return nil, errors.New("want a pool and a registry")
+		return nil, errors.New("no tunnels or registry: both are required")
 	}
 	for _, upstream := range config.Upstreams {
 		if upstream.Host == nil {
@@ -123,9 +121,9 @@ func setDefault(d *time.Duration, value time.Duration) {
 	}
 }
 
-// ServeHTTP makes a tunnel out of a WebSocket handshake, and hands everything else to next. On HTTP/1.1 it returns when
-// the tunnel stands; on HTTP/2 and 3 when it has ended. The application's own answer is relayed, whatever it is. An
-// [*Error] is returned where the client has not been answered.
+// ServeHTTP opens a tunnel for a WebSocket handshake, and calls next for other requests. On HTTP/1.1 it returns when the tunnel
+// is open, and on HTTP/2 and 3 when it has ended. It relays any response of the application. If it returns an [*Error], the
+// client has no response yet.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) error {
 	if !isHandshake(r) {
 		return next.ServeHTTP(w, r)
@@ -140,7 +138,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) e
 	return h.serve(w, r, socket)
 }
 
-// serveUngated opens the socket that the gate would have opened.
+// serveUngated opens a socket without a gate.
 func (h *Handler) serveUngated(w http.ResponseWriter, r *http.Request) error {
 	socket, err := h.config.Registry.Open(h.config.Describe(r), sockets.Limits{})
 	if err != nil {
@@ -159,26 +157,26 @@ func (h *Handler) serveUngated(w http.ResponseWriter, r *http.Request) error {
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, socket *sockets.Socket) error {
 	socket.SurviveReloads()
-	hand, err := newHandshake(r, h.config.Random)
+	handshake, err := newHandshake(r, h.config.Random)
 	if err != nil {
 		return &Error{Status: http.StatusInternalServerError, Err: err}
 	}
-	answer, upstream, err := h.roundTrip(w, r, hand)
+	response, upstream, err := h.roundTrip(w, r, handshake)
 	if err != nil {
 		return err
 	}
-	if answer.StatusCode != http.StatusSwitchingProtocols {
-		return h.relayResponse(w, r, answer)
+	if response.StatusCode != http.StatusSwitchingProtocols {
+		return h.relayResponse(w, r, response)
 	}
-	if err := hand.check(answer.Header); err != nil {
-		answer.discard()
+	if err := handshake.check(response.Header); err != nil {
+		response.discard()
 		return &Error{Status: http.StatusBadGateway, Err: err}
 	}
-	return h.openTunnel(w, r, socket, upstream, answer)
+	return h.openTunnel(w, r, socket, upstream, response)
 }
 
-// roundTrip makes the handshake to one upstream after the other, until one answers.
-func (h *Handler) roundTrip(w http.ResponseWriter, r *http.Request, hand *handshake) (*response, *Upstream, error) {
+// roundTrip tries one upstream after the other until one responds.
+func (h *Handler) roundTrip(w http.ResponseWriter, r *http.Request, handshake *handshake) (*response, *Upstream, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), h.config.HandshakeTimeout)
 	defer cancel()
 	var tried []*Upstream
@@ -194,12 +192,12 @@ func (h *Handler) roundTrip(w http.ResponseWriter, r *http.Request, hand *handsh
 		}
 		upstream := h.config.Select(left, w, r)
 		tried = append(tried, upstream)
-		answer, err := h.exchange(ctx, upstream, hand.requestFor(h.config.Prepare, r, upstream))
+		response, err := h.exchange(ctx, upstream, handshake.requestFor(h.config.Prepare, r, upstream))
 		if err == nil {
 			if upstream.Host.reached(h.config.Now()) {
 				h.config.UpstreamChanged(upstream, nil)
 			}
-			return answer, upstream, nil
+			return response, upstream, nil
 		}
 		if ctx.Err() == nil && isRetriable(err) {
 			if upstream.Host.failed(now) {
@@ -213,17 +211,17 @@ func (h *Handler) roundTrip(w http.ResponseWriter, r *http.Request, hand *handsh
 	}
 }
 
-// openTunnel answers the client and starts the tunnel.
+// openTunnel sends the response and starts the tunnel.
 func (h *Handler) openTunnel(
-	w http.ResponseWriter, r *http.Request, socket *sockets.Socket, upstream *Upstream, answer *response,
+	w http.ResponseWriter, r *http.Request, socket *sockets.Socket, upstream *Upstream, response *response,
 ) error {
 	t := &tunnel{
-		set: h.config.Tunnels, socket: socket, host: upstream.Host, limits: h.limits, app: answer.conn,
+		set: h.config.Tunnels, socket: socket, host: upstream.Host, limits: h.limits, app: response.conn,
 	}
-	t.down.early = answer.bufferedBytes()
-	t.down.source = h.newSource(answer.conn, answer.conn)
-	header := answer.Header
-	answer.releaseReader()
+	t.down.early = response.bufferedBytes()
+	t.down.source = h.newSource(response.conn, response.conn)
+	header := response.Header
+	response.releaseReader()
 	if r.ProtoMajor > 1 {
 		return h.openStream(w, r, t, header)
 	}
@@ -245,7 +243,7 @@ func (h *Handler) openTunnel(
 	return nil
 }
 
-// openStream serves a client on HTTP/2 or 3 within its stream, to the end.
+// openStream serves a client on HTTP/2 or 3 until its stream ends.
 func (h *Handler) openStream(w http.ResponseWriter, r *http.Request, t *tunnel, header http.Header) error {
 	copySwitchHeader(w.Header(), header)
 	delete(w.Header(), "Sec-WebSocket-Accept")
@@ -253,7 +251,7 @@ func (h *Handler) openStream(w http.ResponseWriter, r *http.Request, t *tunnel, 
 	client := newStreamClient(w, r.Body, t.socket)
 	if err := client.controller.Flush(); err != nil {
 		t.app.Close()
-		return nil // the client has gone, and was told all there was to tell
+		return nil // the client is gone, and the response was sent
 	}
 	t.client = client
 	t.up.source = &streamSource{body: r.Body}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
 func TestTunnelCarriesBytes(t *testing.T) {
@@ -167,7 +169,7 @@ func TestMalformedHandshakes(t *testing.T) {
 // TestAnswers is row A25 of the bypass corpus, and what belongs to it: only a true 101 makes a tunnel.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
-	accept := "Sec-WebSocket-Accept: " + acceptValue(testKey) + "\r\n"
+	accept := "Sec-WebSocket-Accept: " + sockets.AcceptValue(testKey) + "\r\n"
 	cases := []struct {
 		name, why, answer string
 		status            int
@@ -186,7 +188,7 @@ func TestAnswers(t *testing.T) {
 		{"no Connection", "", "HTTP/1.1 101 S\r\nUpgrade: websocket\r\n" + accept + "\r\n", 502, ""},
 		{"no accept", "", "HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 502, ""},
 		{"wrong accept", "", "HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " +
-			acceptValue("another") + "\r\n\r\n", 502, ""},
+			sockets.AcceptValue("another") + "\r\n\r\n", 502, ""},
 		{"protocol not offered", "a browser would close", "HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 			accept + "Sec-WebSocket-Protocol: v9\r\n\r\n", 502, ""},
 		{"two protocols", "", "HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
@@ -233,7 +235,7 @@ func TestTrueSwitch(t *testing.T) {
 	t.Parallel()
 	app := startApp(t, "tcp", func(c *appConn) {
 		c.answer("HTTP/1.1 101 Go\r\nUPGRADE: WebSocket\r\nconnection: keep-alive, Upgrade\r\nSet-Cookie: a=b\r\n" +
-			"Sec-WebSocket-Accept: " + acceptValue(testKey) + "\r\nSec-WebSocket-Protocol: v2\r\n" +
+			"Sec-WebSocket-Accept: " + sockets.AcceptValue(testKey) + "\r\nSec-WebSocket-Protocol: v2\r\n" +
 			"Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\r\n\r\n")
 		_, _ = io.Copy(io.Discard, c.Reader)
 	})
@@ -242,7 +244,7 @@ func TestTrueSwitch(t *testing.T) {
 	header := client.response.Header
 	if client.response.StatusCode != 101 || header.Get("Sec-Websocket-Protocol") != "v2" ||
 		header.Get("Set-Cookie") != "a=b" || header.Get("Upgrade") != "websocket" || header.Get("Connection") != "Upgrade" ||
-		header.Get("Sec-Websocket-Accept") != acceptValue(testKey) {
+		header.Get("Sec-Websocket-Accept") != sockets.AcceptValue(testKey) {
 		t.Errorf("%s %v", client.response.Status, header)
 	}
 }
@@ -255,7 +257,7 @@ func TestCookiesOfBoth(t *testing.T) {
 		return among[0]
 	}
 	for _, answer := range []string{
-		"HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " + acceptValue(testKey) + "\r\n",
+		"HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " + sockets.AcceptValue(testKey) + "\r\n",
 		"HTTP/1.1 403 F\r\nContent-Length: 0\r\n",
 	} {
 		app := startApp(t, "tcp", func(c *appConn) { c.answer(answer + "Set-Cookie: session=two\r\n\r\n") })

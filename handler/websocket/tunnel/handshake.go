@@ -1,7 +1,6 @@
 package tunnel
 
 import (
-	"crypto/sha1" // RFC 6455, 4.2.2 wants SHA-1; nothing is protected by it
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -13,13 +12,15 @@ import (
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
-// protocolHeader is where x/net/http2 puts the :protocol of an extended CONNECT; HTTP/3 has it in Request.Proto.
+// protocolHeader is the field in which x/net/http2 stores :protocol of an extended CONNECT. HTTP/3 stores it in Request.Proto.
 const protocolHeader = ":protocol"
 
-// isHandshake reports whether the request asks for a WebSocket: by Upgrade on HTTP/1 (RFC 6455, 4.1), or by an extended
-// CONNECT on HTTP/2 (RFC 8441) and HTTP/3 (RFC 9220).
+// isHandshake reports whether the request is a WebSocket handshake: an Upgrade on HTTP/1 (RFC 6455, 4.1), or an extended
+// CONNECT on HTTP/2 (RFC 8441) or HTTP/3 (RFC 9220).
 func isHandshake(r *http.Request) bool {
 	switch r.ProtoMajor {
 	case 1:
@@ -32,7 +33,7 @@ func isHandshake(r *http.Request) bool {
 	}
 }
 
-// checkHandshake holds a handshake against RFC 6455, 4.2.1. The gate has done so before, where there is one.
+// checkHandshake checks a handshake as required by RFC 6455, 4.2.1. A gate has done so before.
 func checkHandshake(r *http.Request) error {
 	version := r.Header["Sec-Websocket-Version"]
 	if r.ProtoMajor > 1 {
@@ -47,7 +48,7 @@ func checkHandshake(r *http.Request) error {
 	case r.ProtoMinor < 1:
 		return &Error{Status: http.StatusBadRequest, Err: errors.New("want HTTP/1.1, got HTTP/1.0")}
 	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
-		return &Error{Status: http.StatusBadRequest, Err: errors.New("want a handshake without a body")}
+		return &Error{Status: http.StatusBadRequest, Err: errors.New("handshake has a body")}
 	case len(r.Header["Upgrade"]) != 1 || !strings.EqualFold(r.Header["Upgrade"][0], "websocket"):
 		return &Error{Status: http.StatusBadRequest, Err: fmt.Errorf("want Upgrade: websocket, got %q", r.Header["Upgrade"])}
 	case !slices.Equal(version, []string{"13"}):
@@ -63,16 +64,15 @@ func isValidKey(key string) bool {
 	return err == nil && len(decoded) == 16
 }
 
-// handshake is the request as it goes to the application, and what its answer will be held against.
+// handshake is the request to the application, and what its response must match.
 type handshake struct {
 	request    *http.Request
-	accept     string // the Sec-WebSocket-Accept that the key calls for
+	accept     string // Sec-WebSocket-Accept for the request's key
 	protocols  []string
 	extensions []string
 }
 
-// newHandshake makes the request for the application out of the client's. random is read for the key of a client that
-// sent none, which is so on HTTP/2 and 3.
+// newHandshake returns the handshake to the application. It reads random for the key of HTTP/2 and 3 clients, which send none.
 func newHandshake(r *http.Request, random io.Reader) (*handshake, error) {
 	target := &url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery}
 	request := (&http.Request{
@@ -85,24 +85,24 @@ func newHandshake(r *http.Request, random io.Reader) (*handshake, error) {
 	if r.ProtoMajor > 1 {
 		var key [16]byte
 		if _, err := io.ReadFull(random, key[:]); err != nil {
-			return nil, fmt.Errorf("making a handshake key: %w", err)
+			return nil, fmt.Errorf("generating a handshake key: %w", err)
 		}
 		header["Sec-Websocket-Key"] = []string{base64.StdEncoding.EncodeToString(key[:])}
 		header["Sec-Websocket-Version"] = []string{"13"}
 	}
 	if _, ok := header["User-Agent"]; !ok {
-		header["User-Agent"] = []string{""} // or net/http names itself
+		header["User-Agent"] = []string{""} // otherwise net/http sets its own
 	}
 	h := &handshake{
 		request:    request,
-		accept:     acceptValue(header["Sec-Websocket-Key"][0]),
+		accept:     sockets.AcceptValue(header["Sec-Websocket-Key"][0]),
 		protocols:  listElements(header["Sec-Websocket-Protocol"]),
 		extensions: extensionNames(header["Sec-Websocket-Extensions"]),
 	}
 	return h, nil
 }
 
-// requestFor is the handshake as it goes to one upstream. No operator's word about headers may break what makes it one.
+// requestFor returns the request for one upstream. Header changes of the operator cannot remove the fields of a handshake.
 func (h *handshake) requestFor(
 	prepare func(request, original *http.Request, upstream *Upstream), original *http.Request, upstream *Upstream,
 ) *http.Request {
@@ -116,32 +116,27 @@ func (h *handshake) requestFor(
 	return request
 }
 
-// check holds the application's 101 against RFC 6455, 4.1: what a client would refuse must not become a tunnel.
-func (h *handshake) check(answer http.Header) error {
-	upgrade := answer["Upgrade"]
-	protocols := listElements(answer["Sec-Websocket-Protocol"])
+// check checks the application's 101 as clients do (RFC 6455, 4.1). A response that the client would reject must not open a
+// tunnel.
+func (h *handshake) check(response http.Header) error {
+	upgrade := response["Upgrade"]
+	protocols := listElements(response["Sec-Websocket-Protocol"])
 	switch {
 	case len(upgrade) != 1 || !strings.EqualFold(upgrade[0], "websocket"):
-		return fmt.Errorf("the application switched protocols: want Upgrade: websocket, got %q", upgrade)
-	case !httpguts.HeaderValuesContainsToken(answer["Connection"], "upgrade"):
-		return fmt.Errorf("the application switched protocols: want Connection: upgrade, got %q", answer["Connection"])
-	case !slices.Equal(answer["Sec-Websocket-Accept"], []string{h.accept}):
-		return errors.New("the application switched protocols with the wrong Sec-WebSocket-Accept")
+		return fmt.Errorf("invalid 101 of the application: want Upgrade: websocket, got %q", upgrade)
+	case !httpguts.HeaderValuesContainsToken(response["Connection"], "upgrade"):
+		return fmt.Errorf("invalid 101 of the application: want Connection: upgrade, got %q", response["Connection"])
+	case !slices.Equal(response["Sec-Websocket-Accept"], []string{h.accept}):
+		return errors.New("invalid 101 of the application: wrong Sec-WebSocket-Accept")
 	case len(protocols) > 1 || len(protocols) == 1 && !slices.Contains(h.protocols, protocols[0]):
-		return errors.New("the application selected a subprotocol that was not offered")
+		return errors.New("invalid 101 of the application: subprotocol was not offered")
 	}
-	for _, name := range extensionNames(answer["Sec-Websocket-Extensions"]) {
+	for _, name := range extensionNames(response["Sec-Websocket-Extensions"]) {
 		if !slices.Contains(h.extensions, name) {
-			return fmt.Errorf("the application selected the extension %q, which was not offered", name)
+			return fmt.Errorf("invalid 101 of the application: extension %q was not offered", name)
 		}
 	}
 	return nil
-}
-
-// acceptValue is the Sec-WebSocket-Accept of a key (RFC 6455, 4.2.2).
-func acceptValue(key string) string {
-	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 func listElements(values []string) []string {
@@ -165,14 +160,14 @@ func extensionNames(values []string) []string {
 	return names
 }
 
-// hopByHop are the fields of one connection alone (RFC 9110, 7.6.1), with those that only older ones define.
+// hopByHop are the hop-by-hop fields (RFC 9110, 7.6.1), including obsolete ones.
 var hopByHop = []string{
 	"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",
 	"Transfer-Encoding", "Upgrade", "Http2-Settings",
 }
 
-// removeHopByHop deletes them and what Connection lists. A client that lists a field that belongs to the handshake does
-// not get rid of it in this way: the application, or a gate before, may judge by it.
+// removeHopByHop deletes the hop-by-hop fields, and those that Connection lists. It keeps listed fields that the gate or the
+// application may use for decisions: clients must not remove these.
 func removeHopByHop(header http.Header) {
 	for _, name := range listElements(header["Connection"]) {
 		name = textproto.CanonicalMIMEHeaderKey(name)
@@ -193,7 +188,7 @@ func isEndToEnd(name string) bool {
 	return strings.HasPrefix(name, "Sec-Websocket-")
 }
 
-// rfcNames are the names that net/http spells otherwise than RFC 6455. Servers that compare with case exist.
+// rfcNames are field names that net/http spells differently from RFC 6455. Some servers compare them with case.
 var rfcNames = map[string]string{
 	"Sec-Websocket-Accept":     "Sec-WebSocket-Accept",
 	"Sec-Websocket-Extensions": "Sec-WebSocket-Extensions",

@@ -111,7 +111,7 @@ type appConn struct {
 // accept answers with a true 101, and the bytes that follow in the same write.
 func (c *appConn) accept(more ...byte) {
 	c.answer("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
-		acceptValue(c.request.Header.Get("Sec-Websocket-Key")) + "\r\n\r\n" + string(more))
+		sockets.AcceptValue(c.request.Header.Get("Sec-Websocket-Key")) + "\r\n\r\n" + string(more))
 }
 
 func (c *appConn) answer(text string) { _, _ = io.WriteString(c.Conn, text) }

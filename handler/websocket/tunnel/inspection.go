@@ -2,25 +2,25 @@ package tunnel
 
 import "sync/atomic"
 
-// inspection is what the keeper remembers of a tunnel from one look to the next.
+// inspection is the state of a tunnel at its last inspection.
 type inspection struct {
-	lingering   atomic.Bool // one direction has failed: the other gets a little time
+	lingering   atomic.Bool // one direction has failed; the other may continue briefly
 	lingerTicks int
 	up          directionState
 	down        directionState
 }
 
-// directionState is what the keeper remembers of one direction.
+// directionState is the state of one direction at its last inspection.
 type directionState struct {
 	readCount, writeCount uint32
-	silentTicks           int  // ticks since the source sent anything; 0 while a write holds the direction up
-	writeBlocked          bool // the present write has taken a tick at least
-	stalledTicks          int  // ticks in which the present write made no progress
-	queued                int  // bytes in the kernel's send queue, while held
+	silentTicks           int  // ticks since the source sent anything; 0 while the direction's write is blocked
+	writeBlocked          bool // the current write has taken at least a tick
+	stalledTicks          int  // ticks in which the current write made no progress
+	queued                int  // bytes in the kernel's send queue while writeBlocked
 }
 
-// inspect ends the tunnel if something takes too long, and pings the sides that have been silent. What may block is left to
-// another goroutine: one tunnel must not hold up the others.
+// inspect closes the tunnel after a timeout, and sends pings to silent sides. Anything that may block runs in another
+// goroutine, so that one tunnel does not delay the others.
 func (t *tunnel) inspect() {
 	if up, down := t.inspection.up.update(&t.up), t.inspection.down.update(&t.down); up || down {
 		t.socket.Touch()
@@ -48,13 +48,13 @@ func (t *tunnel) shrinkSilent() {
 	}
 }
 
-// replaceGoroutines makes both directions continue in new goroutines, once they have been silent for a while.
+// replaceGoroutines moves both directions to new goroutines once they have been silent for shrinkTicks.
 func (t *tunnel) replaceGoroutines() {
 	t.up.stackGrown.Store(true)
 	t.down.stackGrown.Store(true)
 }
 
-// update compares a direction with the last look. A source whose bytes wait for a write is not read, so it is not silent. A write
+// update compares a direction with its last inspection. A source is not read during a write, so it is not silent then. A write
 // makes progress while it takes bytes, or while the kernel's send queue changes.
 func (w *directionState) update(d *direction) (progress bool) {
 	came, went := d.readCount.Load(), d.writeCount.Load()
@@ -85,7 +85,7 @@ func (t *tunnel) lingersTooLong() bool {
 	return t.halfClosed() && min(t.inspection.up.silentTicks, t.inspection.down.silentTicks) >= t.limits.stuckTicks
 }
 
-// pingSilentSides pings a side that has been silent for the time, and gives it up after the same time again.
+// pingSilentSides sends a ping to a side that was silent for pingTicks, and closes the tunnel after the same time again.
 func (t *tunnel) pingSilentSides() {
 	if t.halfClosed() {
 		return
@@ -100,25 +100,25 @@ func (t *tunnel) pingSilentSides() {
 	}
 	if t.inspection.down.silentTicks >= limit {
 		if t.pingTimedOut(&t.inspection.down, &t.inspection.up, t.up.sinkPinger) {
-			go t.closeWith(codeTryLater, "the application does not answer: "+retryAfter)
+			go t.closeWith(codeTryLater, "the application does not respond: "+retryAfter)
 			return
 		}
 		t.startPing(&t.up)
 	}
 }
 
-// pingTimedOut reports whether a ping was sent and followed by as much silence as came before it. Toward is the direction that carries
-// the pings.
+// pingTimedOut reports whether a ping was sent and pingTicks of silence followed it. toward is the state of the direction that
+// carries the pings.
 func (t *tunnel) pingTimedOut(side, toward *directionState, pings *pinger) bool {
 	if !pings.awaitingPong.Load() || toward.writeBlocked {
-		// The ping was not sent, or waits behind data: the time of its answer has not begun.
+		// The ping is still unsent, or waits behind data, so its timeout has not started.
 		side.silentTicks = t.limits.pingTicks
 		return false
 	}
 	return side.silentTicks >= 2*t.limits.pingTicks
 }
 
-// startPing sends one ping for each silence.
+// startPing sends one ping in each period of silence.
 func (t *tunnel) startPing(d *direction) {
 	if !d.sinkPinger.awaitingPong.Load() {
 		go d.sendPing()

@@ -6,19 +6,19 @@ import (
 	"sync/atomic"
 )
 
-// pingPayloadLength is the payload of our pings, in bytes.
+// pingPayloadLength is the length of a ping's payload in bytes.
 const pingPayloadLength = 8
 
-// pinger keeps the pings that go to one side, and takes the answers to them out of what that side sends.
+// pinger creates the pings to one side, and removes the matching pongs from what that side sends.
 type pinger struct {
-	masked       bool // towards the application we are the client (RFC 6455, 5.3)
+	masked       bool // the tunnel is the application's client (RFC 6455, 5.3)
 	payload      [pingPayloadLength]byte
 	pending      atomic.Bool // a ping waits for a frame boundary
-	awaitingPong atomic.Bool // a ping has gone out, and nothing has come back since
+	awaitingPong atomic.Bool // a ping was sent, and nothing has come back since
 
-	frames        frames // of what the side sends
+	frames        frames // frames that the side sends
 	partial       [maxHeaderLength + pingPayloadLength]byte
-	partialLength uint8 // bytes of held: a frame that may be an answer, as far as it has come
+	partialLength uint8 // length of partial, the start of a frame that may be a pong
 }
 
 func newPinger(masked bool) *pinger {
@@ -27,7 +27,7 @@ func newPinger(masked bool) *pinger {
 	return p
 }
 
-// frame is the frame to send.
+// frame returns a ping.
 func (p *pinger) frame() []byte {
 	if !p.masked {
 		return append([]byte{finPing, pingPayloadLength}, p.payload[:]...)
@@ -35,7 +35,7 @@ func (p *pinger) frame() []byte {
 	return maskedFrame(finPing, p.payload[:])
 }
 
-// maskedFrame is a control frame to the application (RFC 6455, 5.3).
+// maskedFrame returns a control frame to the application (RFC 6455, 5.3).
 func maskedFrame(first byte, payload []byte) []byte {
 	var mask [4]byte
 	binary.NativeEndian.PutUint32(mask[:], rand.Uint32())
@@ -47,7 +47,7 @@ func maskedFrame(first byte, payload []byte) []byte {
 	return frame
 }
 
-// pongMatch says whether a frame is an answer to one of our pings.
+// pongMatch is the result of comparing a frame with the expected pong.
 type pongMatch uint8
 
 const (
@@ -56,7 +56,7 @@ const (
 	ownPong
 )
 
-// match looks at the beginning of a frame. The length is that of the frame if it is ours.
+// match compares the beginning of a frame with the expected pong. length is the frame's length for ownPong.
 func (p *pinger) match(b []byte) (pongMatch, int) {
 	if b[0] != finPong || len(b) > 1 && b[1]&0x7f != pingPayloadLength {
 		return otherFrame, 0
@@ -80,29 +80,30 @@ func (p *pinger) match(b []byte) (pongMatch, int) {
 	return ownPong, header + pingPayloadLength
 }
 
-// removePongs takes our answers out of a chunk, in place. What goes on is first before, kept back from earlier chunks, then rest.
+// removePongs removes matching pongs from a chunk, in place. The caller must forward before, which was held back from earlier
+// chunks, and then rest.
 func (p *pinger) removePongs(chunk []byte) (before, rest []byte, err error) {
-	at, before, err := p.completePartial(chunk)
+	pos, before, err := p.completePartial(chunk)
 	if err != nil || p.partialLength > 0 {
 		return before, nil, err
 	}
-	from, to := at, at
-	for at < len(chunk) {
+	from, to := pos, pos
+	for pos < len(chunk) {
 		if p.frames.atBoundary() {
-			switch found, length := p.match(chunk[at:]); found {
+			switch result, length := p.match(chunk[pos:]); result {
 			case ownPong:
-				at += length
+				pos += length
 				continue
 			case incompleteFrame:
-				p.partialLength = uint8(copy(p.partial[:], chunk[at:]))
+				p.partialLength = uint8(copy(p.partial[:], chunk[pos:]))
 				return before, chunk[from:to], nil
 			}
 		}
-		n, err := p.frames.advance(chunk[at:])
-		if to != at {
-			copy(chunk[to:], chunk[at:at+n])
+		n, err := p.frames.advance(chunk[pos:])
+		if to != pos {
+			copy(chunk[to:], chunk[pos:pos+n])
 		}
-		at, to = at+n, to+n
+		pos, to = pos+n, to+n
 		if err != nil {
 			return before, chunk[from:to], err
 		}
@@ -110,13 +111,13 @@ func (p *pinger) removePongs(chunk []byte) (before, rest []byte, err error) {
 	return before, chunk[from:to], nil
 }
 
-// completePartial goes on with the frame that was kept back. It returns how much of the chunk belongs to it.
+// completePartial continues with the frame that was held back. It returns how many bytes of the chunk belong to that frame.
 func (p *pinger) completePartial(chunk []byte) (n int, before []byte, err error) {
 	for p.partialLength > 0 && n < len(chunk) {
 		p.partial[p.partialLength] = chunk[n]
 		p.partialLength++
 		n++
-		switch found, _ := p.match(p.partial[:p.partialLength]); found {
+		switch result, _ := p.match(p.partial[:p.partialLength]); result {
 		case ownPong:
 			p.partialLength = 0
 		case otherFrame:

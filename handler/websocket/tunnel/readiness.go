@@ -2,14 +2,14 @@ package tunnel
 
 import "syscall"
 
-// readiness waits for the first byte of a connection without a buffer to put it in.
+// readiness waits for the first byte of a connection without a buffer.
 type readiness struct {
 	raw  syscall.RawConn
 	try  func(descriptor uintptr) bool
 	peek peek
 }
 
-// peek waits once, unless there is something already.
+// peek waits once, unless there are bytes already.
 type peek struct {
 	done    bool
 	scratch [1]byte
@@ -21,14 +21,14 @@ func newReadiness(raw syscall.RawConn) *readiness {
 	return r
 }
 
-// wait returns when there are bytes to read, or the end of them, or an error of the connection.
+// wait returns when there are bytes to read, or EOF, or an error of the connection.
 func (r *readiness) wait() error {
 	r.peek.done = false
 	return r.raw.Read(r.try)
 }
 
-// try looks before the first wait, since the runtime tells of bytes only when they arrive. After a wait there is no
-// need to look again: the read that follows finds them, or waits once more.
+// try peeks before the first wait, since the runtime reports bytes only when they arrive. After a wait it returns true, because
+// the next read finds the bytes or waits again.
 func (l *peek) try(descriptor uintptr) bool {
 	if l.done {
 		return true

@@ -9,35 +9,35 @@ import (
 	"github.com/scan2food/usher/handler/websocket/tunnel/buffers"
 )
 
-// relayResponse gives the client an answer that is not a tunnel, as it came.
-func (h *Handler) relayResponse(w http.ResponseWriter, r *http.Request, answer *response) error {
-	defer answer.discard()
-	if r.ProtoMajor > 1 && answer.StatusCode < 300 {
-		// To an extended CONNECT any 2xx says that the tunnel stands (RFC 8441, 5).
+// relayResponse relays a response that opens no tunnel.
+func (h *Handler) relayResponse(w http.ResponseWriter, r *http.Request, response *response) error {
+	defer response.discard()
+	if r.ProtoMajor > 1 && response.StatusCode < 300 {
+		// On an extended CONNECT any 2xx would open a tunnel (RFC 8441, 5).
 		return &Error{Status: http.StatusBadGateway, Err: errNoSwitch}
 	}
 	h.config.Rejected(r)
 	header := w.Header()
-	upgrade := answer.Header["Upgrade"]
-	removeHopByHop(answer.Header)
-	copyHeader(header, answer.Header)
-	if answer.StatusCode == http.StatusUpgradeRequired && r.ProtoMajor == 1 && len(upgrade) > 0 {
+	upgrade := response.Header["Upgrade"]
+	removeHopByHop(response.Header)
+	copyHeader(header, response.Header)
+	if response.StatusCode == http.StatusUpgradeRequired && r.ProtoMajor == 1 && len(upgrade) > 0 {
 		header["Connection"], header["Upgrade"] = []string{"Upgrade"}, upgrade
 	}
-	w.WriteHeader(answer.StatusCode)
-	h.relayBody(w, answer)
+	w.WriteHeader(response.StatusCode)
+	h.relayBody(w, response)
 	return nil
 }
 
-// relayBody copies the body until its end, or until the application sends none of it for the time of a write. The
-// status has been sent: where the body breaks off, breaking off the client's is all that can be done.
-func (h *Handler) relayBody(w http.ResponseWriter, answer *response) {
+// relayBody copies the body until EOF, or until the application sends nothing for WriteTimeout. The status was sent before, so
+// if the body is incomplete, relayBody aborts the client's response.
+func (h *Handler) relayBody(w http.ResponseWriter, response *response) {
 	buffer := buffers.Take(buffers.Small)
 	defer buffers.Give(buffers.Small, buffer)
 	controller := http.NewResponseController(w)
 	for {
-		_ = answer.conn.SetDeadline(time.Now().Add(h.config.WriteTimeout))
-		n, err := answer.Body.Read(*buffer)
+		_ = response.conn.SetDeadline(time.Now().Add(h.config.WriteTimeout))
+		n, err := response.Body.Read(*buffer)
 		if n > 0 {
 			if _, err := w.Write((*buffer)[:n]); err != nil {
 				return
@@ -53,7 +53,7 @@ func (h *Handler) relayBody(w http.ResponseWriter, answer *response) {
 	}
 }
 
-// copySwitchHeader copies the header of a 101 that has been checked. What describes a body, or one connection, stays behind.
+// copySwitchHeader copies the header of a valid 101, without hop-by-hop fields and fields that describe a body.
 func copySwitchHeader(to, from http.Header) {
 	removeHopByHop(from)
 	for name := range from {
@@ -65,8 +65,7 @@ func copySwitchHeader(to, from http.Header) {
 	useRFCNames(to)
 }
 
-// copyHeader lets the application's word stand, beside cookies that were set on the way: one may hold a client to its
-// upstream.
+// copyHeader overwrites fields with those of the application, but adds cookies: a load-balancing policy may have set one.
 func copyHeader(to, from http.Header) {
 	for name, values := range from {
 		if name == "Set-Cookie" {
@@ -76,8 +75,8 @@ func copyHeader(to, from http.Header) {
 	}
 }
 
-// discard ends the connection of an answer that became no tunnel.
-func (a *response) discard() {
-	a.conn.Close()
-	a.releaseReader()
+// discard closes the connection of a response that opens no tunnel.
+func (r *response) discard() {
+	r.conn.Close()
+	r.releaseReader()
 }

@@ -8,11 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sendQueue returns how many bytes written to the sink the other side has not taken yet, 0 if that is not known.
+// sendQueue returns how many written bytes the other side has not acknowledged, or 0 if unknown.
 //
-// It is needed because a write that waits says nothing about progress: the kernel lets it continue only when a third of the send
-// buffer is free, which is a megabyte or more. A client that reads 20 KB/s takes longer for that than write_timeout allows. The
-// keeper asks only while a write waits.
+// It is needed because a blocked write shows no progress: the kernel unblocks it only when a third of the send buffer is free,
+// a megabyte or more. A client that reads 20 KB/s takes longer for that than write_timeout allows. It is called only while a
+// write is blocked.
 func sendQueue(sink io.Writer) (queued int) {
 	conn, ok := kernelConn(sink)
 	if !ok {

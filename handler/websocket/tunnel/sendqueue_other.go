@@ -4,5 +4,5 @@ package tunnel
 
 import "io"
 
-// sendQueue does not know: only the end of a write is progress.
+// sendQueue returns 0, for unknown. Only the end of a write counts as progress.
 func sendQueue(io.Writer) int { return 0 }

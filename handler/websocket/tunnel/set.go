@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Set knows the open tunnels of a process. One goroutine looks at all of them once a tick while there are any: for
-// writes that are stuck, sides that have gone silent, and ends that linger.
+// Set holds the open tunnels of a process. While there are any, one goroutine inspects them once a tick, for blocked writes,
+// silent sides, and half-closed tunnels.
 type Set struct {
-	// FreeMemory is called when a burst of handshakes is over: see reclaimer. Default: [debug.FreeOSMemory]. Nil switches
-	// reclaiming off. It must not be changed once there are tunnels.
+	// FreeMemory is called after a burst of handshakes, see reclaimer. Default: [debug.FreeOSMemory]. Nil switches reclaiming
+	// off. It must not be changed once there are tunnels.
 	FreeMemory func()
 
 	tick  time.Duration
@@ -22,11 +22,11 @@ type Set struct {
 	mutex   sync.Mutex
 	tunnels []*tunnel
 	started int           // tunnels since the last tick
-	stop    chan struct{} // ends the keeper; nil while none runs
+	stop    chan struct{} // ends the inspecting goroutine; nil while none runs
 }
 
-// NewSet makes an empty pool that looks at its tunnels once a tick; 0 means once a second. All times that a [Config]
-// gives are counted in ticks.
+// NewSet returns an empty set that inspects its tunnels once a tick. 0 means once a second. All times of a [Config] are rounded
+// up to ticks.
 func NewSet(tick time.Duration) *Set {
 	if tick <= 0 {
 		tick = time.Second
@@ -34,50 +34,50 @@ func NewSet(tick time.Duration) *Set {
 	return &Set{tick: tick, FreeMemory: debug.FreeOSMemory, now: time.Now, sleep: time.Sleep}
 }
 
-// Len is the number of open tunnels.
-func (p *Set) Len() int {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	return len(p.tunnels)
+// Len returns the number of open tunnels.
+func (s *Set) Len() int {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return len(s.tunnels)
 }
 
-// ticks is a duration in looks of the keeper, at least one.
-func (p *Set) ticks(d time.Duration) int {
+// ticks converts a duration to ticks, at least one.
+func (s *Set) ticks(d time.Duration) int {
 	if d <= 0 {
 		return 0
 	}
-	return max(1, int((d+p.tick-1)/p.tick))
+	return max(1, int((d+s.tick-1)/s.tick))
 }
 
-func (p *Set) add(t *tunnel) {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	t.index = len(p.tunnels)
-	p.tunnels = append(p.tunnels, t)
-	p.started++
-	if p.stop == nil {
-		p.stop = make(chan struct{})
-		go p.inspectAll(p.stop)
+func (s *Set) add(t *tunnel) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	t.index = len(s.tunnels)
+	s.tunnels = append(s.tunnels, t)
+	s.started++
+	if s.stop == nil {
+		s.stop = make(chan struct{})
+		go s.inspectAll(s.stop)
 	}
 }
 
-func (p *Set) remove(t *tunnel) {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	last := len(p.tunnels) - 1
-	p.tunnels[t.index] = p.tunnels[last]
-	p.tunnels[t.index].index = t.index
-	p.tunnels[last] = nil
-	p.tunnels = p.tunnels[:last]
+func (s *Set) remove(t *tunnel) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	last := len(s.tunnels) - 1
+	s.tunnels[t.index] = s.tunnels[last]
+	s.tunnels[t.index].index = t.index
+	s.tunnels[last] = nil
+	s.tunnels = s.tunnels[:last]
 	if last == 0 {
-		p.tunnels = nil // its array may be large after a burst
-		close(p.stop)
-		p.stop = nil
+		s.tunnels = nil // its array may be large after a burst
+		close(s.stop)
+		s.stop = nil
 	}
 }
 
-func (p *Set) inspectAll(stop chan struct{}) {
-	ticker := time.NewTicker(p.tick)
+func (s *Set) inspectAll(stop chan struct{}) {
+	ticker := time.NewTicker(s.tick)
 	defer ticker.Stop()
 	var batch []*tunnel
 	var reclaimer reclaimer
@@ -86,14 +86,14 @@ func (p *Set) inspectAll(stop chan struct{}) {
 		case <-stop:
 			return
 		case <-ticker.C:
-			var begun int
-			batch, begun = p.takeBatch(batch[:0], stop)
-			reclaim := reclaimer.tick(begun, len(batch))
-			if p.FreeMemory == nil {
+			var started int
+			batch, started = s.takeBatch(batch[:0], stop)
+			reclaim := reclaimer.tick(started, len(batch))
+			if s.FreeMemory == nil {
 				reclaim = reclaimNothing
 			}
 			if reclaim == reclaimMemory {
-				go p.FreeMemory()
+				go s.FreeMemory()
 			}
 			for i, t := range batch {
 				if reclaim == replaceGoroutines {
@@ -106,55 +106,55 @@ func (p *Set) inspectAll(stop chan struct{}) {
 	}
 }
 
-// takeBatch are the tunnels that the keeper with this stop is to look at, and how many were begun since it last asked: none where
-// another has taken its place since the tick. What it remembers of a tunnel is no more than one keeper's to touch.
-func (p *Set) takeBatch(into []*tunnel, stop chan struct{}) (tunnels []*tunnel, begun int) {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	if p.stop != stop {
+// takeBatch returns the tunnels to inspect, and how many were started since the last tick. It returns none if another goroutine
+// has replaced the caller's, since only one may use the inspection state of a tunnel.
+func (s *Set) takeBatch(into []*tunnel, stop chan struct{}) (tunnels []*tunnel, started int) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.stop != stop {
 		return into, 0
 	}
-	begun, p.started = p.started, 0
-	return append(into, p.tunnels...), begun
+	started, s.started = s.started, 0
+	return append(into, s.tunnels...), started
 }
 
-func (p *Set) all() []*tunnel {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	return slices.Clone(p.tunnels)
+func (s *Set) all() []*tunnel {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return slices.Clone(s.tunnels)
 }
 
-// EndTimeout is how long Drain waits for tunnels after it has closed the last one. A socket takes a second to close at most.
+// EndTimeout is how long Drain waits after it has closed the last tunnel. A socket takes at most a second to close.
 const EndTimeout = 1200 * time.Millisecond
 
-// Drain closes the tunnels to the host with the code 1001, in random order and spread evenly over the time, so that their
-// clients do not all come back at once. A handshake that is under way and succeeds later is closed as it opens. Drain returns
-// when all tunnels have ended, and at the latest EndTimeout after it has closed the last one.
-func (p *Set) Drain(host *Host, over time.Duration) {
+// Drain closes the tunnels to the host with code 1001, in random order and evenly spread over the time, so that clients do not
+// reconnect all at once. Unfinished handshakes are closed as soon as they succeed. Drain returns when all tunnels have ended,
+// but not later than EndTimeout after closing the last one.
+func (s *Set) Drain(host *Host, over time.Duration) {
 	host.draining.Store(true)
-	var leaving []*tunnel
-	for _, t := range p.all() {
+	var draining []*tunnel
+	for _, t := range s.all() {
 		if t.host == host {
-			leaving = append(leaving, t)
+			draining = append(draining, t)
 		}
 	}
-	rand.Shuffle(len(leaving), func(i, j int) { leaving[i], leaving[j] = leaving[j], leaving[i] })
-	started := p.now()
-	for i, t := range leaving {
-		due := time.Duration(float64(over) * float64(i) / float64(len(leaving)))
-		if wait := due - p.now().Sub(started); wait > time.Millisecond {
-			p.sleep(wait)
+	rand.Shuffle(len(draining), func(i, j int) { draining[i], draining[j] = draining[j], draining[i] })
+	started := s.now()
+	for i, t := range draining {
+		due := time.Duration(float64(over) * float64(i) / float64(len(draining)))
+		if wait := due - s.now().Sub(started); wait > time.Millisecond {
+			s.sleep(wait)
 		}
 		t.goAway()
 	}
-	waitForEnds(leaving)
+	waitForEnds(draining)
 }
 
-// waitForEnds waits until the tunnels have ended, for EndTimeout at most.
-func waitForEnds(leaving []*tunnel) {
+// waitForEnds waits until the tunnels have ended, or for EndTimeout.
+func waitForEnds(tunnels []*tunnel) {
 	late := time.NewTimer(EndTimeout)
 	defer late.Stop()
-	for _, t := range leaving {
+	for _, t := range tunnels {
 		select {
 		case <-t.done:
 		case <-late.C:

@@ -12,19 +12,19 @@ import (
 	"github.com/scan2food/usher/handler/websocket/tunnel/buffers"
 )
 
-// Source is where the bytes of one direction come from.
+// Source is the source of the bytes of one direction.
 type Source interface {
-	// Pump waits for bytes and passes them to sink, several times if it likes. It returns the error of sink or of the
-	// connection, and [os.ErrDeadlineExceeded] itself after Wake.
+	// Pump waits for bytes and passes them to sink, once or several times. It returns the error of sink or of the connection,
+	// and [os.ErrDeadlineExceeded] itself after Wake.
 	Pump(sink func([]byte) error) error
-	// Wake makes a Pump that waits return os.ErrDeadlineExceeded. Other Pumps may ignore it.
+	// Wake makes a waiting Pump return os.ErrDeadlineExceeded. Otherwise it may have no effect.
 	Wake()
 }
 
-// errWoken is what Pump returns after Wake. Deadlines of writes are wrapped in a writeError.
+// errWoken is returned by Pump after Wake. Deadlines of writes are wrapped in a writeError.
 var errWoken = os.ErrDeadlineExceeded
 
-// clearWake returns errWoken for a read that Wake has ended, and lets the next one wait again.
+// clearWake returns errWoken for a read that Wake has ended, and removes the deadline.
 func clearWake(conn net.Conn, err error) error {
 	if !errors.Is(err, os.ErrDeadlineExceeded) || isWriteError(err) {
 		return err
@@ -35,7 +35,7 @@ func clearWake(conn net.Conn, err error) error {
 	return errWoken
 }
 
-// newSource returns the source that reads conn. Base is the connection below all wrappers.
+// newSource returns a source that reads conn. Base is the connection below all wrappers.
 func (h *Handler) newSource(conn, base net.Conn) Source {
 	if h.config.NewSource != nil {
 		if source := h.config.NewSource(conn, base); source != nil {
@@ -45,29 +45,27 @@ func (h *Handler) newSource(conn, base net.Conn) Source {
 	return newConnSource(conn, base)
 }
 
-// connSource reads from a connection. While nothing comes it holds no buffer: it waits until the kernel has bytes, and
-// only then takes one.
+// connSource reads a connection. It waits until the kernel has bytes, and takes a buffer only then.
 type connSource struct {
-	conn net.Conn // through which bytes are read
-	base net.Conn // the connection below conn that has the deadlines
-	// ready is nil where the kernel cannot be asked, because something unknown is wrapped around its connection: what
-	// that has read ahead it may not give away.
+	conn net.Conn // reads go through it
+	base net.Conn // below conn; has the deadlines
+	// ready is nil if the connection has an unknown wrapper. Bytes may then be in the wrapper's buffer, where the kernel does
+	// not report them.
 	ready *readiness
-	// isTLS is a TLS connection, which may hold bytes that the kernel has given away already. To find that out costs as
-	// much as a short message: while such a connection is busy it is waited for in a read, with the buffer in hand, until the
-	// keeper wakes it.
+	// isTLS is set for TLS connections, which may have bytes in their own buffer. Checking that buffer costs as much as a short
+	// message. So while such a connection is busy, the source waits in a read with a buffer, until Wake.
 	isTLS bool
 	busy  bool
 	size  buffers.Size
 }
 
-// pastDeadline is a deadline that ends a wait at once.
+// pastDeadline ends a wait at once.
 var pastDeadline = time.Unix(1, 0)
 
 func newConnSource(conn, base net.Conn) *connSource {
 	s := &connSource{conn: conn, base: base}
 	if layered, ok := base.(*tls.Conn); ok {
-		s.isTLS, s.busy = true, true // the handshake may have been read with more behind it
+		s.isTLS, s.busy = true, true // TLS may have read bytes after its handshake
 		base = layered.NetConn()
 	}
 	if raw, ok := rawConn(base); ok {
@@ -76,7 +74,7 @@ func newConnSource(conn, base net.Conn) *connSource {
 	return s
 }
 
-// rawConn gives access to the descriptor of the connections that have nothing between themselves and the kernel.
+// rawConn returns the descriptor of a connection with no layer above the kernel.
 func rawConn(conn net.Conn) (syscall.RawConn, bool) {
 	switch conn.(type) {
 	case *net.TCPConn, *net.UnixConn:
@@ -100,7 +98,7 @@ func (s *connSource) Pump(sink func([]byte) error) error {
 	return clearWake(s.base, s.read(sink))
 }
 
-// readBusy reads from a TLS connection. When that is woken, what it still holds is handed on.
+// readBusy reads a TLS connection with a buffer. After Wake it passes on the bytes in the buffer of TLS.
 func (s *connSource) readBusy(sink func([]byte) error) error {
 	err := clearWake(s.base, s.read(sink))
 	if err != errWoken {
@@ -119,7 +117,7 @@ func (s *connSource) Wake() {
 	}
 }
 
-// read reads once, and sets the size of the next read by what came.
+// read reads once, and adapts the size of the next buffer.
 func (s *connSource) read(sink func([]byte) error) error {
 	size := s.size
 	buffer := buffers.Take(size)
@@ -134,8 +132,7 @@ func (s *connSource) read(sink func([]byte) error) error {
 	return err
 }
 
-// nextSize is the size after a read of n bytes. What is in hand while nothing comes, where there is no way to wait without,
-// is the tiny one.
+// nextSize returns the buffer size after a read of n bytes. It is the tiny one if the source must wait with a buffer.
 func (s *connSource) nextSize(n int) buffers.Size {
 	switch {
 	case s.ready == nil && n < s.size.Bytes():
@@ -146,8 +143,8 @@ func (s *connSource) nextSize(n int) buffers.Size {
 	return s.size.Next(n, buffers.Large)
 }
 
-// readBuffered hands on what a TLS connection holds. Its read fails where it would have to ask the kernel, which does it no harm
-// (to a write it would).
+// readBuffered passes on the bytes in the buffer of TLS. Its read fails if it would have to read from the kernel. That error is
+// harmless for TLS reads (not for writes).
 func (s *connSource) readBuffered(sink func([]byte) error) error {
 	if err := s.base.SetReadDeadline(pastDeadline); err != nil {
 		return err
@@ -163,8 +160,7 @@ func (s *connSource) readBuffered(sink func([]byte) error) error {
 	}
 }
 
-// streamSource reads from the body of an extended CONNECT. It can only wait in a read, with the buffer in hand: where short
-// messages come, that is the tiny one.
+// streamSource reads the body of an extended CONNECT. It must wait with a buffer, which is the tiny one after short messages.
 type streamSource struct {
 	body io.Reader
 	size buffers.Size
@@ -186,5 +182,5 @@ func (s *streamSource) Pump(sink func([]byte) error) error {
 	return err
 }
 
-// wake does nothing: a stream's goroutine is its handler's, which cannot be replaced.
+// Wake does nothing: the stream's goroutine is its handler's and cannot be replaced.
 func (s *streamSource) Wake() {}

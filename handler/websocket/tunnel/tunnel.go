@@ -10,7 +10,7 @@ import (
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
-// The close codes that the tunnel itself gives (RFC 6455, 7.4.1, and its registry).
+// Close codes that the tunnel sends (RFC 6455, 7.4.1, and the IANA registry).
 const (
 	codeGoingAway = 1001
 	codeTooBig    = 1009
@@ -19,23 +19,22 @@ const (
 	codeTryLater  = 1013
 )
 
-// retryAfter is in the reason of codeTryLater, in the words that the gate has for a limit.
+// retryAfter is part of the reason with codeTryLater. The gate's limits use the same words.
 const retryAfter = "retry after 10 s"
 
-// lingerTimeout is how long one direction may outlive the other when that has failed. A socket that is being closed needs up
-// to a second of it.
+// lingerTimeout is how long one direction may continue after the other has failed. Closing a socket takes up to a second of it.
 const lingerTimeout = 2 * time.Second
 
-// closeFrameTimeout is how long the application may take to take the Close frame that ends its side.
+// closeFrameTimeout is how long the write of a Close frame to the application may take.
 const closeFrameTimeout = 100 * time.Millisecond
 
-// client is the client's end of a tunnel: a connection on HTTP/1.1, a stream on HTTP/2 and 3.
+// client is the client's side of a tunnel: a connection on HTTP/1.1, a stream on HTTP/2 and 3.
 type client interface {
 	io.WriteCloser
 	CloseWrite() error
 }
 
-// tunnel is one open socket: two ends, two directions, and what its keeper has seen of them.
+// tunnel is one open socket with its two directions.
 type tunnel struct {
 	set    *Set
 	socket *sockets.Socket
@@ -47,26 +46,26 @@ type tunnel struct {
 	up     direction // from the client to the application
 	down   direction // from the application to the client
 
-	clientEnded    atomic.Bool   // the client has sent its last
-	closing        atomic.Bool   // somebody has decided that both directions end
+	clientEnded    atomic.Bool   // the client has sent EOF or failed
+	closing        atomic.Bool   // both directions are being ended
 	openDirections atomic.Int32  // directions that have not ended
-	done           chan struct{} // closed at the end
-	index          int           // in the pool
+	done           chan struct{} // closed when both directions have ended
+	index          int           // in the set
 	inspection     inspection
 }
 
-// limits are what a handler wants of its tunnels. They outlive the handler.
+// limits are the handler's limits for its tunnels. They outlive the handler.
 type limits struct {
-	pingTicks   int    // silence of a side before it is pinged, and again before it is given up; 0: never
-	stuckTicks  int    // how long a write may take
+	pingTicks   int    // silence of a side before a ping, and after it before the tunnel is closed; 0: no pings
+	stuckTicks  int    // how long a write may make no progress
 	lingerTicks int    // lingerTimeout
 	maxFrame    uint64 // longest payload; 0: any
 }
 
-// connect puts the directions between the two ends.
+// connect joins the directions to both sides.
 func (t *tunnel) connect() {
 	t.up.sink, t.down.sink = t.app, t.client
-	t.up.stackGrown.Store(true) // a handshake has been read
+	t.up.stackGrown.Store(true) // this goroutine has read a handshake
 	t.up.frames.limit, t.down.frames.limit = t.limits.maxFrame, t.limits.maxFrame
 	if t.limits.pingTicks > 0 {
 		toClient, toApp := newPinger(false), newPinger(true)
@@ -77,20 +76,20 @@ func (t *tunnel) connect() {
 	}
 }
 
-// start runs both directions in goroutines of their own.
+// start runs both directions in their own goroutines.
 func (t *tunnel) start() {
 	t.register()
 	go t.runUp()
 }
 
-// runHere runs the tunnel to its end, and one direction of it in the goroutine that calls.
+// runHere runs the tunnel until it ends, with one direction in the caller's goroutine.
 func (t *tunnel) runHere() {
 	t.register()
 	t.runUp()
 	<-t.done
 }
 
-// register has the tunnel counted among the open ones, and starts what the application sends.
+// register adds the tunnel to the set, and starts the direction from the application.
 func (t *tunnel) register() {
 	t.openDirections.Store(2)
 	t.done = make(chan struct{})
@@ -102,12 +101,12 @@ func (t *tunnel) register() {
 		go t.restart()
 		return
 	}
-	if t.host.draining.Load() { // asked after it stands in the pool: a Drain sees it there, or it sees the Drain
+	if t.host.draining.Load() { // checked after the tunnel is in the set, so that a concurrent Drain misses no tunnel
 		go t.goAway()
 	}
 }
 
-// goAway ends the tunnel because this server stops, or has no use for the application any more.
+// goAway closes the tunnel because the server stops or no longer uses the application.
 func (t *tunnel) goAway() { t.closeWith(codeGoingAway, "the server is going away") }
 
 func (t *tunnel) runUp() {
@@ -119,7 +118,7 @@ func (t *tunnel) runUp() {
 	case isFrameError(err):
 		t.closeWith(codeTooBig, err.Error())
 	case isWriteError(err):
-		// The application is gone, or has shut its ear. What it said before may still be on its way to the client.
+		// The application is gone or does not read. Bytes that it sent before may still be on their way to the client.
 		t.startLinger()
 	default:
 		t.upEnded(err)
@@ -130,7 +129,7 @@ func (t *tunnel) runUp() {
 	t.directionEnded()
 }
 
-// upEnded passes the end of what the client sends on.
+// upEnded forwards the end of the client's input.
 func (t *tunnel) upEnded(err error) {
 	t.clientEnded.Store(true)
 	if !errors.Is(err, io.EOF) || closeWrite(t.app) != nil {
@@ -148,9 +147,9 @@ func (t *tunnel) runDown() {
 	t.directionEnded()
 }
 
-// downEnded passes the end of what the application sends on. An application that leaves without a close frame is one
-// that crashed or restarts: its clients are told to come back. Of a reset, whoever writes may have heard first: then only an
-// end is left to be read.
+// downEnded forwards the end of the application's input. An application that disconnects without a Close frame has crashed or
+// restarts, so the client gets a code that makes it reconnect. After a reset the writer may see the error first, and the reader
+// then sees only EOF.
 func (t *tunnel) downEnded(err error) {
 	switch {
 	case isWriteError(err):
@@ -158,8 +157,8 @@ func (t *tunnel) downEnded(err error) {
 	case isFrameError(err):
 		t.closeWith(codeInternal, "the application sent a frame that is too long")
 	case t.up.closeSent.Load():
-		// The client's Close frame was passed on. Daphne drops the connection then, and sends none. The end of the stream tells
-		// the client that it was heard (RFC 6455, 5.5.1).
+		// The client's Close frame was forwarded. Daphne then disconnects without a Close frame of its own. The end of the
+		// stream completes the close for the client (RFC 6455, 5.5.1).
 		t.startLinger()
 		if t.client.CloseWrite() != nil {
 			t.closeBoth()
@@ -170,15 +169,14 @@ func (t *tunnel) downEnded(err error) {
 			t.closeBoth()
 		}
 	default:
-		t.closeWith(codeRestart, "the application went away")
+		t.closeWith(codeRestart, "the application disconnected")
 	}
 }
 
 // halfClosed reports whether one direction has ended.
 func (t *tunnel) halfClosed() bool { return t.up.ended.Load() || t.down.ended.Load() }
 
-// closeWith tells the client why the tunnel ends, which the application did not, and ends it. Nothing is done if somebody
-// has decided that before.
+// closeWith closes the tunnel with a code for the client. It does nothing if the tunnel is being ended already.
 func (t *tunnel) closeWith(code sockets.Code, reason string) {
 	if t.closing.Swap(true) {
 		return
@@ -188,22 +186,22 @@ func (t *tunnel) closeWith(code sockets.Code, reason string) {
 	t.closeUpstream()
 }
 
-// socketClosed is called when the client has been told that the socket ends, by the gate or by us.
+// socketClosed is called when the client has received the Close frame of the gate or the tunnel.
 func (t *tunnel) socketClosed() {
 	t.closing.Store(true)
 	t.startLinger()
 	t.closeUpstream()
 }
 
-// closeUpstream ends the application's side, with a Close frame if one can be sent at once.
+// closeUpstream closes the application's side, after a Close frame if one can be sent at once.
 func (t *tunnel) closeUpstream() {
 	_ = t.app.SetWriteDeadline(time.Now().Add(closeFrameTimeout))
 	t.up.sendCloseFrame()
 	t.closeAppConn()
 }
 
-// closeApp ends the application's side, without waiting for what down still writes to the client: that is ended next, or is
-// not ours to end.
+// closeAppConn closes the connection to the application. It does not wait for a blocked write to the client, which the caller
+// interrupts later or must not interrupt.
 func (t *tunnel) closeAppConn() {
 	if t.down.ended.Load() {
 		t.app.Close()
@@ -212,18 +210,18 @@ func (t *tunnel) closeAppConn() {
 	go t.app.Close()
 }
 
-// startLinger leaves the tunnel a little time to end by itself.
+// startLinger starts lingerTimeout.
 func (t *tunnel) startLinger() { t.inspection.lingering.Store(true) }
 
-// closeBoth ends both directions. It may be called at any time, and again. Where the client is being told something, it waits
-// until that is done.
+// closeBoth ends both directions. It may be called repeatedly and concurrently. If a Close frame is being sent to the client,
+// it waits for that.
 func (t *tunnel) closeBoth() {
 	t.closing.Store(true)
 	t.closeAppConn()
 	t.client.Close()
 }
 
-// directionEnded ends the tunnel with its second direction.
+// directionEnded ends the tunnel when its second direction has ended.
 func (t *tunnel) directionEnded() {
 	if t.openDirections.Add(-1) > 0 {
 		return

@@ -204,7 +204,7 @@ func TestResetInEveryState(t *testing.T) {
 		conn.Close()
 	}
 	whole := "HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " +
-		acceptValue(testKey) + "\r\n\r\n" + string(fromApp("hello"))
+		sockets.AcceptValue(testKey) + "\r\n\r\n" + string(fromApp("hello"))
 	cuts := make(chan int, 1)
 	cutter := startApp(t, "tcp", func(c *appConn) {
 		c.answer(whole[:<-cuts])

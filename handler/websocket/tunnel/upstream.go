@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// failedFor is how long an upstream that could not be reached is asked last.
+// failedFor is how long an unreachable upstream is tried last.
 const failedFor = 10 * time.Second
 
-// Upstream is one address of the application, and how to speak to it.
+// Upstream is one address of the application.
 type Upstream struct {
 	Network string      // "tcp", "tcp4", "tcp6" or "unix"
-	Address string      // host:port, or the path of a socket
+	Address string      // host:port, or the path of a Unix socket
 	TLS     *tls.Config // nil: cleartext
-	Host    *Host       // nil: one of its own
+	Host    *Host       // nil: a new one
 }
 
 func (u *Upstream) String() string {
@@ -30,25 +30,25 @@ func (u *Upstream) String() string {
 	return u.Address
 }
 
-// Host is what is known of the application at one address. It may be shared by handlers, and outlives them: open
-// tunnels hold it. The zero Host is ready, and all methods may be called at the same time.
+// Host is the state of the application at one address. Handlers may share it, and open tunnels hold it after their handler is
+// gone. The zero Host is ready. It is safe for concurrent use.
 type Host struct {
 	open        atomic.Int64
 	failedUntil atomic.Int64 // Unix time in nanoseconds
-	down        atomic.Bool  // the last handshake could not reach it
-	draining    atomic.Bool  // no configuration names it any more: what is opened now is closed at once
+	down        atomic.Bool  // the last handshake failed to connect
+	draining    atomic.Bool  // no configuration uses it any more: new tunnels are closed at once
 	changed     atomic.Int64 // when down last changed, in Unix nanoseconds; 0: never
-	failures    atomic.Int64 // handshakes that could not reach it
+	failures    atomic.Int64 // handshakes that failed to connect
 	drained     atomic.Pointer[drain]
 }
 
-// Open is the number of tunnels to the host.
+// Open returns the number of tunnels to the host.
 func (h *Host) Open() int { return int(h.open.Load()) }
 
 // Up reports whether the host is not known to be unreachable.
 func (h *Host) Up(now time.Time) bool { return now.UnixNano() >= h.failedUntil.Load() }
 
-// failed records that the host could not be reached. It reports whether that is new.
+// failed records a failed connection. It reports whether the host was reachable before.
 func (h *Host) failed(now time.Time) (wentDown bool) {
 	h.failedUntil.Store(now.Add(failedFor).UnixNano())
 	h.failures.Add(1)
@@ -59,7 +59,7 @@ func (h *Host) failed(now time.Time) (wentDown bool) {
 	return true
 }
 
-// reached records that the host responded. It reports whether the host was down before.
+// reached records a response. It reports whether the host was unreachable before.
 func (h *Host) reached(now time.Time) (cameBack bool) {
 	if !h.down.Load() {
 		return false
@@ -72,7 +72,7 @@ func (h *Host) reached(now time.Time) (cameBack bool) {
 	return true
 }
 
-// Changed returns when the host last went down or came back, or the zero time.
+// Changed returns when the host last became unreachable or reachable, or the zero time.
 func (h *Host) Changed() time.Time {
 	if at := h.changed.Load(); at != 0 {
 		return time.Unix(0, at)
@@ -80,16 +80,16 @@ func (h *Host) Changed() time.Time {
 	return time.Time{}
 }
 
-// Failures is the number of handshakes that could not reach the host.
+// Failures returns the number of handshakes that failed to connect.
 func (h *Host) Failures() int64 { return h.failures.Load() }
 
-// Down reports whether the last handshake could not reach the host.
+// Down reports whether the last handshake failed to connect.
 func (h *Host) Down() bool { return h.down.Load() }
 
-// DialFunc makes a connection, as [net.Dialer.DialContext] does.
+// DialFunc opens a connection, as [net.Dialer.DialContext] does.
 type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// dialError is an upstream that could not be reached: nothing was asked of it, another one may be.
+// dialError reports an unreachable upstream. No request was sent, so another upstream may be tried.
 type dialError struct {
 	upstream *Upstream
 	err      error
@@ -119,14 +119,14 @@ func (u *Upstream) dial(ctx context.Context, dial DialFunc, timeout time.Duratio
 	return secure, nil
 }
 
-// queuePause is how long a full queue is left in peace.
+// queuePause is the pause before another attempt while the queue is full.
 const queuePause = 5 * time.Millisecond
 
-// isQueueFull reports whether more clients wait for the application than its Unix socket queues (Daphne's: 50). Over TCP the
-// kernel would try again by itself.
+// isQueueFull reports whether the queue of the application's Unix socket is full (Daphne's holds 50). Over TCP the kernel
+// retries by itself.
 func isQueueFull(err error) bool { return errors.Is(err, syscall.EAGAIN) }
 
-// sleepContext waits, and reports whether ctx has not ended.
+// sleepContext waits for d. It returns false if ctx ends first.
 func sleepContext(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -138,9 +138,9 @@ func sleepContext(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-var errDialTimeout = errors.New("dialing took too long")
+var errDialTimeout = errors.New("dial timeout")
 
-// candidates are the upstreams that are left to try: those that are up, or all if none is. Drained upstreams are never tried.
+// candidates returns the upstreams left to try: those that are up, or all if none is. Drained upstreams are never tried.
 func candidates(all []*Upstream, tried []*Upstream, now time.Time) []*Upstream {
 	var left, up []*Upstream
 	for _, u := range all {

@@ -1,14 +1,14 @@
-// Package buffers holds the buffers that bytes of tunnels pass through. An idle tunnel holds none.
+// Package buffers pools the buffers of tunnels. Idle tunnels hold none.
 package buffers
 
 import "sync"
 
-// Size is a size of buffers.
+// Size is a buffer size.
 type Size uint8
 
 // The sizes.
 const (
-	Tiny   Size = iota // 512 bytes: held while waiting, where a wait needs a buffer
+	Tiny   Size = iota // 512 bytes: for waits that need a buffer
 	Small              // 4 KiB: most messages fit
 	Record             // 16 KiB: one record of TLS
 	Large              // 128 KiB
@@ -28,8 +28,8 @@ func newPool(size Size) sync.Pool {
 // Bytes returns the number of bytes in a buffer of this size.
 func (size Size) Bytes() int { return bytes[size] }
 
-// Next returns the size for the read after one of n bytes: larger after a buffer that was filled, up to largest, and
-// smaller after one that was almost empty.
+// Next returns the size for the read that follows a read of n bytes. It is larger if the buffer was filled, up to largest, and
+// smaller if the buffer was almost empty.
 func (size Size) Next(n int, largest Size) Size {
 	switch {
 	case n == bytes[size]:
@@ -40,8 +40,8 @@ func (size Size) Next(n int, largest Size) Size {
 	return size
 }
 
-// Take returns a buffer, which [Give] takes back.
+// Take returns a buffer. The caller returns it with [Give].
 func Take(size Size) *[]byte { return pools[size].Get().(*[]byte) }
 
-// Give returns a buffer that [Take] returned.
+// Give puts a buffer of [Take] back into the pool.
 func Give(size Size, buffer *[]byte) { pools[size].Put(buffer) }

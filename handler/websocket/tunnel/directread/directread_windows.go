@@ -2,10 +2,10 @@ package directread
 
 import "net"
 
-// Reader makes no sources: on Windows only the net package can read.
+// Reader returns no sources: on Windows only package net can read.
 type Reader struct{}
 
-// Source is never made on Windows.
+// Source is unused on Windows.
 type Source struct{}
 
 // Source returns nil.

@@ -7,29 +7,29 @@ import (
 	"time"
 )
 
-// hangupPoller notifies sources that the other side has shut down or lost its connection (epoll(7), EPOLLRDHUP). The runtime
-// reports such an end in the same way as bytes. Without the poller a source must therefore read once more after each read, to
-// find an end that came with the bytes. The methods may be called on nil, which notifies nobody.
+// hangupPoller notifies sources when the other side shuts down or loses its connection (epoll(7), EPOLLRDHUP). The runtime
+// reports such an end like bytes. Without the poller a source must read once more after each read, to find an end that came
+// with the bytes. The methods may be called on nil, which notifies no source.
 type hangupPoller struct {
-	epoll      *os.File // the runtime waits for it, so that no thread has to
+	epoll      *os.File // registered with the runtime's poller, so that it needs no thread
 	descriptor int      // of epoll
 
 	mutex   sync.Mutex
 	sources []*Source // by descriptor
 }
 
-// edgeTriggered is EPOLLET, which package syscall has as a negative number.
+// edgeTriggered is EPOLLET. Package syscall has it as a negative number.
 const edgeTriggered = 1 << 31
 
-// newHangupPoller returns nil if the kernel has no descriptor left.
+// newHangupPoller returns nil if no descriptor is left.
 func newHangupPoller() *hangupPoller {
 	descriptor, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil
 	}
-	_ = syscall.SetNonblock(descriptor, true) // or the runtime does not wait for it
+	_ = syscall.SetNonblock(descriptor, true) // the runtime polls only nonblocking descriptors
 	p := &hangupPoller{epoll: os.NewFile(uintptr(descriptor), "epoll"), descriptor: descriptor}
-	if p.epoll.SetReadDeadline(time.Time{}) != nil { // the runtime does not
+	if p.epoll.SetReadDeadline(time.Time{}) != nil { // the runtime does not poll it
 		p.epoll.Close()
 		return nil
 	}
@@ -44,7 +44,7 @@ func (p *hangupPoller) close() {
 	}
 }
 
-// watch notifies the source of its end from now on, and of an end that came before.
+// watch notifies the source when its connection ends, and also if it has ended already.
 func (p *hangupPoller) watch(s *Source) {
 	if p == nil {
 		return
@@ -68,8 +68,7 @@ func (p *hangupPoller) put(s *Source) {
 	p.sources[s.descriptor] = s
 }
 
-// forget removes a source. The kernel has forgotten the descriptor when the connection was closed, and may have given it to
-// another connection since.
+// forget removes a source. The kernel removed the descriptor when the connection was closed, and may have reused it since.
 func (p *hangupPoller) forget(s *Source) {
 	if p == nil {
 		return
@@ -106,7 +105,7 @@ func (p *hangupPoller) notify(descriptor int32) {
 	p.mutex.Lock()
 	s := p.sources[descriptor]
 	p.mutex.Unlock()
-	if s != nil { // a later source with the same descriptor is woken for nothing
+	if s != nil { // a new source that reuses the descriptor is woken needlessly
 		s.mayEnd.Store(true)
 		s.Wake()
 	}

@@ -2,7 +2,7 @@
 
 package directread
 
-// hangupPoller notifies nobody: sources read until nothing is there.
+// hangupPoller does nothing: sources read until nothing is there.
 type hangupPoller struct{}
 
 func newHangupPoller() *hangupPoller { return nil }

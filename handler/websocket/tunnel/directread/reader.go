@@ -4,14 +4,14 @@ package directread
 
 import "sync"
 
-// Reader makes sources, and keeps what they share. The zero Reader is ready.
+// Reader returns sources and holds what they share. The zero Reader is ready.
 type Reader struct {
 	mutex   sync.Mutex
-	watched int           // sources
-	poller  *hangupPoller // while there are any; nil if the kernel refused it
+	watched int           // number of sources
+	poller  *hangupPoller // while there are sources; nil if the kernel refused it
 }
 
-// watch makes the poller notify the source of its end from now on, also of an end that came before.
+// watch notifies the source when its connection ends, and also if it has ended already.
 func (r *Reader) watch(s *Source) {
 	r.mutex.Lock()
 	if r.watched == 0 {

@@ -20,24 +20,24 @@ import (
 type Source struct {
 	reader *Reader
 	conn   net.Conn        // for reads that may block
-	base   net.Conn        // the connection that conn reads, without wrappers
+	base   net.Conn        // below conn, without wrappers
 	raw    syscall.RawConn // the TCP or Unix connection
 	try    func(uintptr) bool
-	socket sockets.Conn // conn, if it belongs to a socket of a client
+	socket sockets.Conn // conn, if it is a client's socket
 	tcp    *transport   // below the TLS of base; nil without TLS
 
-	// mayEnd is true while an end may come without an edge of its own, in one edge with bytes. A short read then says nothing,
-	// and the connection is empty only when a read finds nothing.
+	// mayEnd is set while an end may come in one edge with bytes. A short read then proves nothing: the connection is empty
+	// only when a read finds nothing.
 	mayEnd     atomic.Bool
 	watched    bool  // by the reader's hangupPoller
 	descriptor int32 // valid while raw waits
-	fresh      bool  // the goroutine has read nothing yet: it peeks first, so that its stack stays small while it waits
+	fresh      bool  // the goroutine has not read yet: it peeks first, so that its stack stays small while it waits
 	peeked     bool
-	closing    bool // the gate closes the socket: only ordinary reads are left
+	closing    bool // the gate is closing the socket: only ordinary reads are possible
 	size       buffers.Size
 
 	sink func([]byte) error
-	err  error // what ended the last wait
+	err  error // result of the last wait
 }
 
 // Source returns a source that reads conn. Base is the connection below all wrappers. It returns nil for connections that
@@ -63,7 +63,7 @@ func (r *Reader) Source(conn, base net.Conn) *Source {
 	return s
 }
 
-// rawConn returns the descriptor of a connection that has no layer above the kernel, or only ours.
+// rawConn returns the descriptor of a connection with no layer above the kernel except transport.
 func rawConn(conn net.Conn) (syscall.RawConn, bool) {
 	if t, ok := conn.(*transport); ok {
 		conn = t.TCPConn
@@ -76,7 +76,7 @@ func rawConn(conn net.Conn) (syscall.RawConn, bool) {
 	return nil, false
 }
 
-// transportOf returns the transport below a TLS connection, if there is one.
+// transportOf returns the transport below a TLS connection, or nil.
 func transportOf(conn net.Conn) *transport {
 	secure, ok := conn.(*tls.Conn)
 	if !ok {
@@ -86,8 +86,8 @@ func transportOf(conn net.Conn) *transport {
 	return t
 }
 
-// Pump waits for bytes and passes them to sink, several times if it likes. It returns the error of sink or of the connection,
-// and [os.ErrDeadlineExceeded] itself after Wake.
+// Pump waits for bytes and passes them to sink, once or several times. It returns the error of sink or of the connection, and
+// [os.ErrDeadlineExceeded] itself after Wake.
 func (s *Source) Pump(sink func([]byte) error) error {
 	if !s.watched {
 		s.reader.watch(s)
@@ -113,7 +113,7 @@ func (s *Source) pump(sink func([]byte) error) error {
 	s.sink = sink
 	if err := s.raw.Read(s.try); err != nil {
 		err = s.clearWake(err)
-		s.fresh = err == os.ErrDeadlineExceeded && (s.tcp == nil || s.tcp.empty) // or TLS may have read ahead
+		s.fresh = err == os.ErrDeadlineExceeded && (s.tcp == nil || s.tcp.empty) // TLS may have buffered bytes
 		return err
 	}
 	if s.err == sockets.ErrClosing {
@@ -123,13 +123,13 @@ func (s *Source) pump(sink func([]byte) error) error {
 	return s.err
 }
 
-// pastDeadline is a deadline that ends a wait at once.
+// pastDeadline ends a wait at once.
 var pastDeadline = time.Unix(1, 0)
 
-// Wake makes a Pump that waits return os.ErrDeadlineExceeded.
+// Wake makes a waiting Pump return os.ErrDeadlineExceeded.
 func (s *Source) Wake() { _ = s.base.SetReadDeadline(pastDeadline) }
 
-// clearWake returns os.ErrDeadlineExceeded for a wait that Wake has ended, and lets the next one wait again.
+// clearWake returns os.ErrDeadlineExceeded for a wait that Wake has ended, and removes the deadline.
 func (s *Source) clearWake(err error) error {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
@@ -140,8 +140,7 @@ func (s *Source) clearWake(err error) error {
 	return os.ErrDeadlineExceeded
 }
 
-// tryRead reads once and passes the bytes on. It returns true to end the wait: at the end of the connection, and where another
-// read must follow.
+// tryRead reads once and passes the bytes on. It returns true to end the wait: at EOF, and if another read must follow.
 func (s *Source) tryRead(descriptor uintptr) bool {
 	if s.fresh {
 		return s.tryPeek(descriptor)
@@ -161,7 +160,7 @@ func (s *Source) tryRead(descriptor uintptr) bool {
 	return err != nil || n == size.Bytes() || s.mayEnd.Load()
 }
 
-// tryReadTLS reads all that has come through TLS and passes it on. It returns true to end the wait, which only an error does.
+// tryReadTLS reads all bytes through TLS and passes them on. It returns true to end the wait, after an error.
 func (s *Source) tryReadTLS(descriptor uintptr) bool {
 	if s.fresh {
 		return s.tryPeek(descriptor)
@@ -173,7 +172,7 @@ func (s *Source) tryReadTLS(descriptor uintptr) bool {
 	return s.err != os.ErrDeadlineExceeded
 }
 
-// readRecords fills a buffer with as many records as there are. An end may follow the last record.
+// readRecords fills a buffer with the available records. EOF may follow the last record.
 func (s *Source) readRecords() (err error) {
 	size := s.size
 	buffer := buffers.Take(size)
@@ -193,8 +192,8 @@ func (s *Source) readRecords() (err error) {
 	return err
 }
 
-// tryPeek peeks before the first wait, since the runtime reports bytes only when they arrive. After a wait it returns true:
-// the read that follows finds the bytes, or waits again.
+// tryPeek peeks before the first wait, since the runtime reports bytes only when they arrive. After a wait it returns true,
+// because the next read finds the bytes or waits again.
 func (s *Source) tryPeek(descriptor uintptr) bool {
 	if s.peeked {
 		return true
@@ -226,7 +225,7 @@ func (s *Source) readConn(sink func([]byte) error) error {
 	return s.clearWake(err)
 }
 
-// Read does not block: it returns os.ErrDeadlineExceeded if there is nothing to read.
+// Read does not block. It returns os.ErrDeadlineExceeded if there is nothing to read.
 func (s *Source) Read(p []byte) (int, error) {
 	if s.tcp != nil {
 		return s.tcp.tryRead(s.base, p)

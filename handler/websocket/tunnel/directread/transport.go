@@ -9,18 +9,18 @@ import (
 	"sync/atomic"
 )
 
-// transport is a TCP connection that can be read without blocking by the Source of the TLS connection above it. To all others
-// it is the TCP connection.
+// transport is a TCP connection below TLS. The Source of the TLS connection can read it without blocking. For other callers it
+// is the TCP connection.
 type transport struct {
 	*net.TCPConn
 	source atomic.Pointer[Source] // nil until a tunnel reads the connection
 
-	// Only the source touches these, while its socket lets nobody else read.
-	nonBlocking bool // a read must not block
-	empty       bool // and would have to
+	// Only the source uses these, and only while its socket prevents other reads.
+	nonBlocking bool // reads must not block
+	empty       bool // a read would block
 }
 
-// BelowTLS prepares a TCP connection, on which TLS will be spoken, for direct reads. It returns other connections unchanged.
+// BelowTLS prepares a TCP connection for TLS with direct reads. It returns other connections unchanged.
 func BelowTLS(conn net.Conn) net.Conn {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		return &transport{TCPConn: tcp}
@@ -43,7 +43,7 @@ func (t *transport) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// tryRead reads TLS and does not block: it returns [os.ErrDeadlineExceeded] where it would. TLS continues after that error.
+// tryRead reads TLS and does not block. It returns [os.ErrDeadlineExceeded] if it would. TLS continues after that error.
 func (t *transport) tryRead(secure io.Reader, p []byte) (int, error) {
 	t.nonBlocking = true
 	n, err := secure.Read(p)
