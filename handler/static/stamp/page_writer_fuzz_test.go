@@ -49,6 +49,24 @@ var fuzzPages = []string{
 	`<meta http-equiv=content-security-policy content="'sha256-x'"><style>a{b:url(/static/a)}</style><p style="b:image-set('/static/a' 1x)">`,
 }
 
+// checkPieces returns the stamped page, and checks that pieces of a size give the same page.
+func checkPieces(t *testing.T, config Config, page string, size int) string {
+	t.Helper()
+	whole := stampedParts(config, page)
+	if pieces := stamped(config, page, min(max(size, 1), 1<<20)); pieces != whole {
+		t.Fatalf("in pieces of %d:\n got %q\nwant %q, as at once", size, pieces, whole)
+	}
+	return whole
+}
+
+// checkTwice checks that stamping a stamped page changes nothing.
+func checkTwice(t *testing.T, config Config, page string) {
+	t.Helper()
+	if twice := stampedParts(config, page); twice != page {
+		t.Errorf("stamped twice:\n got %q\nwant %q, as stamped once", twice, page)
+	}
+}
+
 // FuzzPage checks that a page written in pieces becomes the same as one written at once, that only versions change, and that
 // stamping a stamped page changes nothing.
 func FuzzPage(f *testing.F) {
@@ -61,19 +79,14 @@ func FuzzPage(f *testing.F) {
 		if !utf8.ValidString(page) {
 			return // regular expressions match valid UTF-8 only
 		}
-		whole := stamped(config, page, max(len(page), 1))
-		if pieces := stamped(config, page, min(max(size, 1), 1<<20)); pieces != whole {
-			t.Fatalf("in pieces of %d:\n got %q\nwant %q, as at once", size, pieces, whole)
-		}
+		whole := checkPieces(t, config, page, size)
 		if plain := strings.ReplaceAll(page, "&amp", ""); html.UnescapeString(plain) != plain {
 			return // a replaced parameter may contain character references, which differsInVersions does not know
 		}
 		if !differsInVersions(page, whole) {
 			t.Errorf("more than versions changed:\n got %q\nfrom %q", whole, page)
 		}
-		if twice := stamped(config, whole, max(len(whole), 1)); twice != whole {
-			t.Errorf("stamped twice:\n got %q\nwant %q, as stamped once", twice, whole)
-		}
+		checkTwice(t, config, whole)
 	})
 }
 
@@ -90,13 +103,8 @@ func FuzzPageWithEverything(f *testing.F) {
 	config.Scripts = true
 	config.Integrity = func(path, present string) (string, bool) { return "sha384-" + mark, true }
 	f.Fuzz(func(t *testing.T, page string, size int) {
-		whole := stamped(config, page, max(len(page), 1))
-		if pieces := stamped(config, page, min(max(size, 1), 1<<20)); pieces != whole {
-			t.Fatalf("in pieces of %d:\n got %q\nwant %q, as at once", size, pieces, whole)
-		}
-		if twice := stamped(config, whole, max(len(whole), 1)); twice != whole {
-			t.Errorf("stamped twice:\n got %q\nwant %q, as stamped once", twice, whole)
-		}
+		whole := checkPieces(t, config, page, size)
+		checkTwice(t, config, whole)
 	})
 }
 
@@ -114,7 +122,7 @@ func FuzzPageTree(f *testing.F) {
 		if !utf8.ValidString(page) || strings.Contains(page, mark) || foreignTag.MatchString(lower) && raw {
 			return // the scanner does not know the tree of unclosed styles and scripts in svg
 		}
-		out := stamped(config, page, max(len(page), 1))
+		out := stampedParts(config, page)
 		before, after := tree(page), tree(out)
 		if !differsInVersions(before, after) {
 			t.Errorf("the trees differ: of\n%q\n%s, of\n%q\n%s", page, before, out, after)

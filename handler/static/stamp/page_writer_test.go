@@ -35,10 +35,19 @@ var testPage = mustParse("https://example.com/shop/page.html")
 
 // stamped returns a page that was written in pieces of a size.
 func stamped(config Config, page string, size int) string {
+	var parts []string
+	for rest := page; rest != ""; rest = rest[min(size, len(rest)):] {
+		parts = append(parts, rest[:min(size, len(rest))])
+	}
+	return stampedParts(config, parts...)
+}
+
+// stampedParts returns a page that was written in parts.
+func stampedParts(config Config, parts ...string) string {
 	var out bytes.Buffer
 	p := New(config).PageWriter(&out, testPage)
-	for rest := []byte(page); len(rest) > 0; rest = rest[min(size, len(rest)):] {
-		if _, err := p.Write(bytes.Clone(rest[:min(size, len(rest))])); err != nil {
+	for _, part := range parts {
+		if _, err := p.Write([]byte(part)); err != nil {
 			panic(err)
 		}
 	}
@@ -159,18 +168,8 @@ func TestPageInTwoWrites(t *testing.T) {
 	) {
 		whole := stamped(config, page, len(page))
 		for cut := range len(page) {
-			var out bytes.Buffer
-			p := New(config).PageWriter(&out, testPage)
-			for _, part := range []string{page[:cut], page[cut:]} {
-				if _, err := p.Write([]byte(part)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if err := p.Close(); err != nil {
-				t.Fatal(err)
-			}
-			if out.String() != whole {
-				t.Errorf("cut before %q:\n got %s\nwant %s", page[cut:], out.String(), whole)
+			if got := stampedParts(config, page[:cut], page[cut:]); got != whole {
+				t.Errorf("cut before %q:\n got %s\nwant %s", page[cut:], got, whole)
 			}
 		}
 	}
