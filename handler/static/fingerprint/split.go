@@ -2,11 +2,11 @@ package fingerprint
 
 import "strings"
 
-// usualToken is the length of the token that Vite, Rollup and esbuild put into names.
+// usualToken is the length of the tokens of Vite, Rollup and esbuild.
 const usualToken = 8
 
-// SplitName splits a name around the version in it. The version is proved, or found by its shape; proved may be "". For a name
-// without a version ok is false. Names of one file in several builds have equal parts.
+// SplitName splits a name into the parts before and after its version. The version is proved, or is found by its shape if proved is "".
+// The names of one file in several builds have the same parts. For a name without a version, ok is false.
 func SplitName(name, proved string) (before, after string, ok bool) {
 	token := proved
 	if token == "" {
@@ -14,13 +14,13 @@ func SplitName(name, proved string) (before, after string, ok bool) {
 	}
 	at := strings.LastIndex(name, token)
 	if token == "" || at <= strings.LastIndexByte(name, '/')+1 {
-		return "", "", false // a name that is only a hash is no version of another name
+		return "", "", false // the name is only a hash, so it has no parts in common with others
 	}
 	return name[:at], name[at+len(token):], true
 }
 
-// shapedToken is the distinctive token, or else the last eight characters before the extension. Two in five digests of that
-// length look like words.
+// shapedToken returns the distinctive token of a name, or the last eight characters before the extension. The latter is needed because
+// two in five digests of eight characters look like words.
 func shapedToken(name string) string {
 	for token := range nameTokens(name) {
 		if isDistinctive(token) {

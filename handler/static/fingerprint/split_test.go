@@ -11,8 +11,8 @@ func TestSplitName(t *testing.T) {
 	for _, c := range []struct{ why, name, proved, before, after string }{
 		{"Vite: the hash looks like a word", "assets/index-DiwrgTda.js", "", "assets/index-", ".js"},
 		{"Vite: the hash holds a hyphen", "assets/index-D1-rgTd4.js", "", "assets/index-", ".js"},
-		{"webpack puts more behind the hash", "main.12c19cb3d4e5.chunk.js", "", "main.", ".chunk.js"},
-		{"a proof says which part is the hash", "js/app.0a1b2c3d.deadbeef0123.js", "0a1b2c3d", "js/app.", ".deadbeef0123.js"},
+		{"webpack adds text after the hash", "main.12c19cb3d4e5.chunk.js", "", "main.", ".chunk.js"},
+		{"the proved token is the hash", "js/app.0a1b2c3d.deadbeef0123.js", "0a1b2c3d", "js/app.", ".deadbeef0123.js"},
 		{"the name is only a hash", "assets/0a1b2c3d4e5f.js", "0a1b2c3d4e5f", "", ""},
 		{"the directory is a hash", "0a1b2c3d4e5f/app.js", "", "", ""},
 		{"no version", "js/application.js", "", "", ""},
