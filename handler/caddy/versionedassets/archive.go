@@ -15,6 +15,7 @@ import (
 
 	"github.com/scan2food/usher/handler/static/archive"
 	"github.com/scan2food/usher/handler/static/assets/tree"
+	"github.com/scan2food/usher/handler/static/assets/variants"
 	"github.com/scan2food/usher/handler/static/promises"
 )
 
@@ -33,7 +34,7 @@ func (a assetArchive) Destruct() error { return errors.Join(a.earlier.Close(), a
 
 // archives returns the archives of a site and prefix, or nil with `keep off`. The tree opens them before it reads the
 // directory.
-func (a *Handler) archives(ctx caddy.Context, directory string, promised *promises.Store) (earlier, compressed tree.Archive, err error) {
+func (a *Handler) archives(ctx caddy.Context, directory string, promised *promises.Store) (earlier tree.Archive, compressed variants.Archive, err error) {
 	if a.Keep < 0 {
 		return nil, nil, nil
 	}

@@ -118,7 +118,7 @@ func (a *Handler) treeConfig(r *Root, memory int64, logger *zap.Logger) (tree.Co
 		Settle: time.Duration(a.Settle), Vanished: time.Duration(a.Vanished), Poll: time.Duration(a.Poll),
 		Encode: a.handler.Encode, Logger: logger, Now: time.Now,
 		Prefix: r.Prefix, Immutable: a.Immutable, Unstamped: a.Unstamped, FollowLinks: a.Symlinks == linksFollow,
-		Deltas: a.Deltas,
+		Deltas: a.Deltas, Hide: a.Hide,
 	}
 	if len(a.Stamp) > 0 {
 		rewriter := &tree.Rewriter{
@@ -131,8 +131,8 @@ func (a *Handler) treeConfig(r *Root, memory int64, logger *zap.Logger) (tree.Co
 
 // treeKey returns the key of a tree. Trees with different content or archives have different keys.
 func (a *Handler) treeKey(directory string, config tree.Config) string {
-	key := fmt.Sprintf("%s %q %q %d %d %d %d %v %q %t %t %t", directory, config.Root, config.Manifests, config.Memory, a.Settle, a.Vanished,
-		a.Poll, config.Encode, a.Immutable, config.Archive != nil, config.FollowLinks, config.Deltas)
+	key := fmt.Sprintf("%s %q %q %d %d %d %d %v %q %q %t %t %t", directory, config.Root, config.Manifests, config.Memory, a.Settle, a.Vanished,
+		a.Poll, config.Encode, a.Immutable, a.Hide, config.Archive != nil, config.FollowLinks, config.Deltas)
 	if len(a.Stamp) > 0 {
 		key += fmt.Sprintf(" %q %q %q %s%s", a.Stamp, a.VersionQuery, a.Unstamped, a.place.mounts()[0], config.Prefix)
 	}

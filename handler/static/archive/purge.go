@@ -11,24 +11,40 @@ func (s *Store) Purge(name string) (sums [][sha256.Size]byte, removed int) {
 		return nil, 0 // it is not open, so that nothing is served of it
 	}
 	s.adopt()
-	for _, e := range s.named(name) {
+	sums = s.purge(func(k key) bool { return k.name == name })
+	return sums, len(sums)
+}
+
+// PurgeMatching removes all entries whose name matches, as [Store.Purge] does.
+func (s *Store) PurgeMatching(matches func(name string) bool) (sums [][sha256.Size]byte) {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	if s.lock == nil {
+		return nil
+	}
+	s.adopt()
+	return s.purge(func(k key) bool { return matches(k.name) })
+}
+
+// purge removes the entries whose key matches. The caller holds changing.
+func (s *Store) purge(matches func(key) bool) (sums [][sha256.Size]byte) {
+	for _, e := range s.matching(matches) {
 		unused := s.forgetKey(e.key)
 		s.removeEntry(e.key)
 		s.removeBlobs(unused)
 		s.config.Dropped(e.name, e.version, e.digest)
 		sums = append(sums, e.digest)
-		removed++
 	}
-	return sums, removed
+	return sums
 }
 
-// named returns the entries of a name.
-func (s *Store) named(name string) []entry {
+// matching returns the entries whose key matches.
+func (s *Store) matching(matches func(key) bool) []entry {
 	s.index.RLock()
 	defer s.index.RUnlock()
 	var found []entry
 	for k, element := range s.known {
-		if k.name == name {
+		if matches(k) {
 			found = append(found, *element.Value.(*entry))
 		}
 	}

@@ -24,6 +24,7 @@ type Catalog struct {
 	state       string           // of all bytes that are served
 	directories map[string]bool
 	unstamped   unstamped
+	hiding      hiding
 	manifests   []manifestFile
 	Dir         *directory        // for files that are not in memory; nil if it does not exist
 	Problems    map[string]string // why files are not served, by path

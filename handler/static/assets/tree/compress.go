@@ -43,7 +43,7 @@ func (c *Catalog) shareVariants(previous *Catalog) {
 		}
 	}
 	for f := range c.forms() {
-		if f.Variants != nil || !isCompressed(f) && !c.hasSidecar(f) {
+		if f.Variants != nil || !isCompressed(f) && !c.hasSidecar(f) || c.hiding.hidesFile(f) {
 			continue
 		}
 		if known[f.digest] == nil {

@@ -49,8 +49,10 @@ type Config struct {
 	Immutable Patterns
 	// Unstamped matches the URL paths that references must name without a version.
 	Unstamped Patterns
-	Logger    *zap.Logger
-	Now       func() time.Time
+	// Hide matches the URL paths that are neither archived nor compressed.
+	Hide   Patterns
+	Logger *zap.Logger
+	Now    func() time.Time
 }
 
 // maker configures the maker of variants.

@@ -23,6 +23,7 @@ import (
 type Archive interface {
 	variants.Archive
 	Holding(sum [sha256.Size]byte, accept func(name, version string) bool) (name, version string, found bool)
+	PurgeMatching(matches func(name string) bool) (sums [][sha256.Size]byte)
 }
 
 // openArchive opens the archive. It is not open before, since a configuration may only be validated. If it fails, the assets are
@@ -36,7 +37,10 @@ func (t *Tree) openArchive() (opened bool) {
 		t.Config.Logger.Warn("cannot open archive; replaced assets are not kept", zap.String("root", t.Config.Root), zap.Error(err))
 	}
 	t.unopened = err != nil
-	return !t.unopened
+	if err == nil {
+		t.purgeHidden()
+	}
+	return err == nil
 }
 
 // renewEvery is how often the archive renews current files. Otherwise they would be too old on the day that they are replaced.
@@ -148,7 +152,7 @@ func (t *Tree) renewKept(ctx context.Context, catalog *Catalog) (missing []keepi
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if !file.mayBeKept() {
+		if !file.mayBeKept() || catalog.hiding.hidesFile(file) {
 			continue
 		}
 		for _, version := range file.keptUnder() {

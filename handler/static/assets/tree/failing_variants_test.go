@@ -268,7 +268,7 @@ func TestArchivesThatCannotBeOpened(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.look()
-	for _, store := range []variants.Archive{k.Configuration().Archive, k.Configuration().Variants} {
+	for _, store := range []any{k.Configuration().Archive, k.Configuration().Variants} {
 		if _, entries := store.(*archive.Store).Size(); entries == 0 {
 			t.Error("nothing is kept once it can be opened")
 		}

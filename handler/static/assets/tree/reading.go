@@ -140,6 +140,7 @@ func (t *Tree) scan(ctx context.Context, dir *directory, entries walkedTree, par
 	s := &scanner{
 		dir: dir, previous: t.catalog.Load(), memory: t.Config.Memory, rewrite: t.Config.Rewrite,
 		unstamped: unstamped{prefix: t.Config.Prefix, patterns: t.Config.Unstamped},
+		hiding:    hiding{t.Config.Prefix, t.Config.Hide},
 		named:     len(t.Config.Manifests) > 0, now: t.Config.Now(), fresh: t.fresh, partial: partial, progress: t.progress, every: progressEvery,
 		report: func(path string, err error) {
 			reporting.Lock()

@@ -38,6 +38,7 @@ type scanner struct {
 	report    func(path string, err error)
 	rewrite   Rewrite // nil: no stamped forms
 	unstamped unstamped
+	hiding    hiding
 	named     bool // the operator named the manifests
 	now       time.Time
 	fresh     map[string]bool // files that were read too soon after a change, and may have changed again
@@ -63,7 +64,7 @@ func (s *scanner) scan(ctx context.Context, entries []entry) (*Catalog, error) {
 	if err := s.readFilesOf(ctx, entries); err != nil {
 		return nil, err
 	}
-	catalog := &Catalog{files: s.files, Dir: s.dir, manifests: s.manifests, unstamped: s.unstamped}
+	catalog := &Catalog{files: s.files, Dir: s.dir, manifests: s.manifests, unstamped: s.unstamped, hiding: s.hiding}
 	catalog.index()
 	catalog.readHashTables()
 	if s.rewrite != nil {

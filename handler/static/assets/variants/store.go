@@ -2,6 +2,7 @@ package variants
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -18,6 +19,7 @@ type Archive interface {
 	Find(name, version string) (size int64, found bool)
 	Get(name, version string) (*archive.Content, bool)
 	Sweep()
+	Purge(name string) (sums [][sha256.Size]byte, removed int)
 }
 
 // stored is the place of a variant in the archive: the digest of the content, and the settings of the encoder. The maker

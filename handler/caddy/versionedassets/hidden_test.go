@@ -1,0 +1,71 @@
+package versionedassets_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
+)
+
+// A file that was published by mistake is gone once it is hidden: from the site, and from all that is kept, also if it is removed
+// from the directory while it is hidden.
+func TestHiddenFilesAreNotKept(t *testing.T) {
+	t.Parallel()
+	secret := strings.Repeat("a secret that everybody could read\n", 100)
+	root := testsite.WriteTree(t, map[string]string{"dump.sql.txt": secret, "main.js": "main " + strings.Repeat("x", 1000)})
+	directory := t.TempDir()
+	keep := "keep_directory " + directory
+	stored := func() (entries, contents int) {
+		_ = filepath.WalkDir(directory, func(path string, file os.DirEntry, err error) error {
+			if err != nil || file.IsDir() {
+				return err
+			}
+			content, _ := os.ReadFile(path)
+			if strings.Contains(string(content), "dump.sql") {
+				entries++
+			}
+			if string(content) == secret {
+				contents++
+			}
+			return nil
+		})
+		return entries, contents
+	}
+	blobs := func() int {
+		files, _ := filepath.Glob(filepath.Join(directory, "*", "compressed", "blobs", "*"))
+		return len(files)
+	}
+	site := keptSite(t, root, keep)
+	versioned := "/static/dump.sql.txt?v=" + testsite.Version(secret)
+	testsite.Fetch(t, site, "GET", versioned)
+	testsite.Eventually(t, "the file in the archive", func() bool { entries, contents := stored(); return entries > 0 && contents > 0 })
+	testsite.Eventually(t, "both files compressed in three codings", func() bool { return blobs() == 6 })
+	site.Unload()
+
+	site = keptSite(t, root, keep+"\nhide *.sql.txt")
+	testsite.Eventually(t, "the file gone from the archive", func() bool { entries, contents := stored(); return entries == 0 && contents == 0 })
+	if got := blobs(); got != 3 {
+		t.Errorf("%d compressed files are kept, want those of main.js", got)
+	}
+	if response, _ := testsite.Fetch(t, site, "GET", versioned); response.StatusCode != 404 {
+		t.Errorf("the hidden file: %d, want 404", response.StatusCode)
+	}
+	if err := os.Remove(filepath.Join(root, "dump.sql.txt")); err != nil {
+		t.Fatal(err)
+	}
+	testsite.WriteFile(t, root, "main.js", "next")
+	testsite.Eventually(t, "the next generation", func() bool { _, body := testsite.Fetch(t, site, "GET", "/static/main.js"); return body == "next" })
+	site.Unload()
+
+	site = keptSite(t, root, keep)
+	for _, path := range []string{versioned, "/static/dump.sql.txt"} {
+		if response, _ := testsite.Fetch(t, site, "GET", path); response.StatusCode != 404 {
+			t.Errorf("%s, not hidden any more: %d, want 404", path, response.StatusCode)
+		}
+	}
+	if entries, contents := stored(); entries != 0 || contents != 0 {
+		t.Errorf("%d entries and %d contents of the removed file are kept", entries, contents)
+	}
+}
