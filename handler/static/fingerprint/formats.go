@@ -44,8 +44,8 @@ var formats = []format{
 	{kind: "esbuild", hasName: named("meta.json", "metafile.json", "esbuild-meta.json"), base: anyBase, read: readMetafile},
 	{kind: "create-react-app", hasName: named("asset-manifest.json"), base: anyBase, read: readAssetManifest},
 	{kind: "react-router", hasName: matching(routerManifest), base: anyBase, read: readRouter},
-	{kind: "mix", hasName: named("mix-manifest.json"), base: manifestBaseRoot, read: readMix, contradicts: contradictsMix},
-	{kind: "webpack", hasName: named("manifest.json", "parcel-manifest.json"), base: anyBase, read: readPairs},
+	{kind: "mix", hasName: named("mix-manifest.json"), base: manifestBaseRoot, read: readPairs, contradicts: contradictsMix},
+	{kind: "webpack", hasName: named("manifest.json", "parcel-manifest.json"), base: anyBase, read: readWebpack},
 }
 
 // named returns a function that reports whether a name is one of names.

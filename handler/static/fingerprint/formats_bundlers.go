@@ -64,7 +64,7 @@ func lastToken(name string, length int) (string, bool) {
 	return stem[len(stem)-length:], len(stem) == length || strings.IndexByte("-._", stem[len(stem)-length-1]) >= 0
 }
 
-// readPairs reads the manifest of webpack-manifest-plugin and of compatible tools. It maps sources to URLs.
+// readPairs reads a manifest that maps sources to URLs, such as that of Laravel Mix.
 func readPairs(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	files, err := pairs(shape)
 	if err != nil {
@@ -72,6 +72,15 @@ func readPairs(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	}
 	for source, output := range files {
 		m.add(output, Output{Logical: source})
+	}
+	return nil
+}
+
+// readWebpack reads the manifest of webpack-manifest-plugin and of compatible tools. It maps sources to URLs too. Other programs write
+// files of the same name and shape, so a file without versions is no manifest.
+func readWebpack(m *Manifest, shape map[string]json.RawMessage, content []byte) error {
+	if err := readPairs(m, shape, content); err != nil {
+		return err
 	}
 	if len(m.Outputs)+len(m.Versions) == 0 {
 		return ErrNoManifest
@@ -85,7 +94,7 @@ func readAssetManifest(m *Manifest, shape map[string]json.RawMessage, _ []byte) 
 	if err != nil {
 		return err
 	}
-	return readPairs(m, files, nil)
+	return readWebpack(m, files, nil)
 }
 
 // readBundleTracker reads the manifest of webpack-bundle-tracker. During a build and after a failure the list is incomplete, so it is

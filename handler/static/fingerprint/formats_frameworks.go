@@ -178,18 +178,6 @@ func readEndpoints(m *Manifest, shape map[string]json.RawMessage, _ []byte) erro
 	return nil
 }
 
-// readMix reads a manifest of Laravel Mix, which puts the version into the query.
-func readMix(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
-	files, err := pairs(shape)
-	if err != nil {
-		return err
-	}
-	for source, output := range files {
-		m.add(output, Output{Logical: source})
-	}
-	return nil
-}
-
 func contradictsMix(_, version string, content *Content) bool {
 	if version == "" {
 		return false

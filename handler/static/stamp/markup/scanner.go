@@ -71,6 +71,11 @@ func (s *Scanner) enter(m mode) {
 	s.mode, s.scanned = m, 0
 }
 
+func (s *Scanner) enterTag() {
+	s.enter(inTag)
+	s.tagEnd = tagEnd{}
+}
+
 func (s *Scanner) scanText(data []byte, i int) int {
 	start := bytes.IndexByte(data[i:], '<')
 	if start < 0 {
@@ -91,8 +96,7 @@ func (s *Scanner) scanMarkup(data []byte, i int, final bool) (int, bool) {
 	case len(rest) < 2:
 		return i, false
 	case ascii.IsLetter(rest[1]):
-		s.enter(inTag)
-		s.tagEnd = tagEnd{}
+		s.enterTag()
 		return i, true
 	case rest[1] == '/':
 		return s.scanEndMarkup(data, i)
@@ -112,8 +116,7 @@ func (s *Scanner) scanEndMarkup(data []byte, i int) (int, bool) {
 	case len(rest) < 3:
 		return i, false
 	case ascii.IsLetter(rest[2]):
-		s.enter(inTag)
-		s.tagEnd = tagEnd{}
+		s.enterTag()
 		return i, true
 	case rest[2] == '>':
 		s.enter(inText)
