@@ -28,7 +28,7 @@ import (
 //	websocket_gate [<matcher>] {
 //		route <name> <path>... {
 //			key <secret> [<label>] [from <RFC 3339 time>] [until <time>]
-//			keys_file <path>
+//			keys_file <path> [<name>...]
 //			public
 //			session <cookie name> [strict]
 //			credential query|header|cookie|subprotocol <name>
@@ -104,8 +104,12 @@ func parseRoute(d *caddyfile.Dispenser) (*websocketgate.Route, error) {
 	return r, block(d, "route",
 		param{"key", func(d *caddyfile.Dispenser) error { return parseKey(d, r) }},
 		param{"keys_file", func(d *caddyfile.Dispenser) error {
-			r.KeysFiles = append(r.KeysFiles, "")
-			return parseValue(d, &r.KeysFiles[len(r.KeysFiles)-1])
+			args := d.RemainingArgs()
+			if len(args) == 0 {
+				return d.Err("keys_file: want a path, and the names of the keys if it is a dotenv file")
+			}
+			r.KeysFiles = append(r.KeysFiles, &websocketgate.KeysFile{Path: args[0], Names: args[1:], Source: sourceOf(d)})
+			return nil
 		}},
 		boolean("public", &r.Public),
 		once("session", func(d *caddyfile.Dispenser) error { return parseSession(d, r) }),

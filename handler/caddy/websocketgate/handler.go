@@ -63,6 +63,7 @@ type Handler struct {
 	live    atomic.Bool // the gate's configuration is in force
 	retired sync.Once
 	dropped droppedFields
+	plain   sync.Once // a ticket was set without HTTPS
 	pooled  lifecycle.Pooled
 }
 
@@ -287,6 +288,9 @@ func (g *Handler) serve(w http.ResponseWriter, r *http.Request, d *gate.Decision
 	}
 	if d.NotIssued != nil {
 		g.logNotIssued(r, d.NotIssued)
+	}
+	if d.Issued {
+		g.warnOfPlainCookie(r)
 	}
 	return err
 }

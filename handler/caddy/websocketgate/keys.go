@@ -50,9 +50,9 @@ func newKeySet(g *Handler) (*keySet, error) {
 			}
 			k.fixed[route.Name] = append(k.fixed[route.Name], resolved)
 		}
-		for _, path := range route.KeysFiles {
-			if err := k.open(route, path); err != nil {
-				return nil, route.errorf("%w", err)
+		for _, file := range route.KeysFiles {
+			if err := k.open(route, file); err != nil {
+				return nil, route.keysFileErrorf(file, err)
 			}
 		}
 	}
@@ -60,12 +60,12 @@ func newKeySet(g *Handler) (*keySet, error) {
 }
 
 // open reads a keys file for the first time.
-func (k *keySet) open(route *Route, path string) error {
-	resolved, err := caddy.NewReplacer().ReplaceOrErr(path, true, true)
+func (k *keySet) open(route *Route, config *KeysFile) error {
+	resolved, err := caddy.NewReplacer().ReplaceOrErr(config.Path, true, true)
 	if err != nil {
 		return fmt.Errorf("keys_file: %w", err)
 	}
-	file, found, err := keys.OpenFile(resolved)
+	file, found, err := keys.OpenFile(resolved, config.Names...)
 	if err != nil {
 		return err
 	}

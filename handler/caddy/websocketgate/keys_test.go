@@ -1,10 +1,12 @@
 package websocketgate_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -120,6 +122,53 @@ func TestKeysFileMustBeGoodAtStart(t *testing.T) {
 	`)
 	if err == nil || !strings.Contains(err.Error(), "route chat") || !strings.Contains(err.Error(), "chat.keys") {
 		t.Errorf("provisioning: %v, want an error that names the route and the file", err)
+	}
+}
+
+// The error of a keys file names the line of the file's directive. Only the named values of a dotenv file are keys.
+func TestDotenvFile(t *testing.T) {
+	t.Parallel()
+	const django = "the-secret-of-the-sessions-0123"
+	path := filepath.Join(t.TempDir(), ".env")
+	replaceFile(t, path, "DEBUG=0\nDJANGO_SECRET_KEY='"+django+"'\nCHAT_KEY="+oldKey+"\n")
+	config := func(names string) string {
+		return fmt.Sprintf("http://localhost\nwebsocket_gate {\nroute a /ws/a/ {\nkey %s\nkeys_file %s %s\n}\n}\nrespond 204", newKey, path, names)
+	}
+	for names, want := range map[string]string{
+		"":                 "line 1: want label secret; for a dotenv file, write the names",
+		"CHAT_KEY OLD_KEY": "no line OLD_KEY=value",
+	} {
+		_, err := testsite.Provision(t, config(names))
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), "at Caddyfile:5") {
+			t.Errorf("names %q: %v, want %q and the line of keys_file", names, err, want)
+		}
+	}
+	site := testsite.Start(t, config("CHAT_KEY"))
+	for key, status := range map[string]int{oldKey: 204, django: 401} {
+		if got := testsite.Exchange(t, site.Addr, testsite.Get("/ws/a/?key="+key, testsite.Upgrade)).StatusCode; got != status {
+			t.Errorf("status %d, want %d", got, status)
+		}
+	}
+}
+
+// In JSON, a keys file may be its path alone.
+func TestKeysFileJSON(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		text string
+		want websocketgate.KeysFile
+		ok   bool
+	}{
+		{`"/a"`, websocketgate.KeysFile{Path: "/a"}, true},
+		{`{"path":"/a","names":["B"]}`, websocketgate.KeysFile{Path: "/a", Names: []string{"B"}}, true},
+		{`{"path":"/a","name":["B"]}`, websocketgate.KeysFile{}, false},
+		{`7`, websocketgate.KeysFile{}, false},
+	} {
+		var got websocketgate.KeysFile
+		err := json.Unmarshal([]byte(c.text), &got)
+		if (err == nil) != c.ok || c.ok && (got.Path != c.want.Path || !slices.Equal(got.Names, c.want.Names)) {
+			t.Errorf("%s = %+v, %v, want %+v", c.text, got, err, c.want)
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package websocketgate
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -28,9 +30,8 @@ type Route struct {
 	// The keys of the route. A route needs at least one key, keys file, ticket or session, or is public.
 	Keys []*Key `json:"keys,omitempty"`
 
-	// Keys files. Each line holds a label and a secret, with optional `from` and `until`. A dotenv file works too. A change
-	// of the file takes effect at once. An invalid change keeps the previous keys.
-	KeysFiles []string `json:"keys_files,omitempty"`
+	// Keys files. A change of a file takes effect at once. An invalid change keeps the previous keys.
+	KeysFiles []*KeysFile `json:"keys_files,omitempty"`
 
 	// Where clients may send the key. Default: the query parameter `key`.
 	Credentials []Credential `json:"credentials,omitempty"`
@@ -86,6 +87,30 @@ type Route struct {
 	Source string `json:"source,omitempty"`
 }
 
+// KeysFile is a file that holds keys of a route. In JSON, a string is a file without names.
+type KeysFile struct {
+	// The path. Placeholders are replaced.
+	Path string `json:"path"`
+
+	// Names of the keys in a dotenv file (`NAME=value`). Default: none; each line of the file holds a label and a secret, with
+	// optional `from` and `until`.
+	Names []string `json:"names,omitempty"`
+
+	// Position in the configuration file, for error messages.
+	Source string `json:"source,omitempty"`
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (f *KeysFile) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] == '"' {
+		return json.Unmarshal(data, &f.Path)
+	}
+	type plain KeysFile
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode((*plain)(f))
+}
+
 // Key is one key of a route.
 type Key struct {
 	// The key: a placeholder such as `{env.CHAT_WS_KEY}` or `{file./run/secrets/chat}`, a literal of at least 16 characters,
@@ -137,6 +162,10 @@ func (r *Route) keyErrorf(key *Key, err error) error {
 	return fmt.Errorf("websocket_gate: route %s: key: %w%s", r.Name, err, lifecycle.AtSource(key.Source))
 }
 
+func (r *Route) keysFileErrorf(file *KeysFile, err error) error {
+	return fmt.Errorf("websocket_gate: route %s: %w%s", r.Name, err, lifecycle.AtSource(file.Source))
+}
+
 // withSource adds the position of its cause in the configuration to an error of the gate.
 func (g *Handler) withSource(err error) error {
 	source := ""
@@ -158,8 +187,8 @@ func (g *Handler) withSource(err error) error {
 // checkNulls rejects null in place of a route or a key.
 func (g *Handler) checkNulls() error {
 	for i, route := range g.Routes {
-		if route == nil || slices.Contains(route.Keys, nil) {
-			return fmt.Errorf("websocket_gate: route %d is null or has a null key; write objects", i+1)
+		if route == nil || slices.Contains(route.Keys, nil) || slices.Contains(route.KeysFiles, nil) {
+			return fmt.Errorf("websocket_gate: route %d is null or has a null key or keys file; write objects", i+1)
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"os"
 	"reflect"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
+	"github.com/scan2food/usher/handler/caddy/request"
 	"github.com/scan2food/usher/handler/websocket/gate"
 	"github.com/scan2food/usher/handler/websocket/keys"
 )
@@ -164,6 +166,24 @@ func parseBind(bind string) (keys.Bind, error) {
 	default:
 		return keys.BindNone, fmt.Errorf("bind: want client or origin, got %q", bind)
 	}
+}
+
+// warnOfPlainCookie warns once of a ticket in a page without HTTPS: browsers drop Secure cookies there, except on the machine
+// itself. The page, unlike the configuration, tells whether a trusted proxy terminates TLS.
+func (g *Handler) warnOfPlainCookie(r *http.Request) {
+	scheme, host := request.ExternalOrigin(r)
+	if scheme == "https" || isLoopback(withoutPort(host)) {
+		return
+	}
+	g.plain.Do(func() {
+		g.logger.Warn("ticket set without HTTPS; browsers drop it", zap.String("host", host),
+			zap.String("source", g.Routes[0].Source), zap.String("see", "trusted_proxies"))
+	})
+}
+
+func isLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.IsLoopback() || host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
 // logNotIssued logs a page that was sent without its ticket. The gate will reject the sockets of the page.

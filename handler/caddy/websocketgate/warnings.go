@@ -1,6 +1,7 @@
 package websocketgate
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -33,7 +34,7 @@ func (g *Handler) warnOfShared(ring *keys.Ring) {
 	}
 }
 
-// sourceOf returns the configuration line of a key, or else the keys files of its route.
+// sourceOf returns the configuration line of a key, or else the lines of the keys files of its route.
 func (g *Handler) sourceOf(route, label string) string {
 	for _, r := range g.Routes {
 		if r.Name != route {
@@ -44,7 +45,11 @@ func (g *Handler) sourceOf(route, label string) string {
 				return key.Source
 			}
 		}
-		return strings.Join(r.KeysFiles, ", ")
+		var sources []string
+		for _, file := range r.KeysFiles {
+			sources = append(sources, cmp.Or(file.Source, file.Path))
+		}
+		return strings.Join(sources, ", ")
 	}
 	return ""
 }

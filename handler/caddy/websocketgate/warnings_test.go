@@ -36,6 +36,21 @@ func TestWarnings(t *testing.T) {
 		{"plus", `route a /ws/a/ {
 			key {env.USHER_TEST_PLUS}
 		}`, []string{"key contains +", `"key":"a"`, "Caddyfile:4"}, "a form parser reads it as a space"},
+		{"one label", `route a /ws/a/ {
+			key {env.USHER_TEST_WARNED} same
+			key {env.USHER_TEST_PLUS} same
+			credential header X-Api-Key
+		}`, []string{"two keys have one label", `"route":"a"`, `"key":"same"`, "Caddyfile:4"}, "logs cannot tell the keys apart"},
+		{"expired", `route a /ws/a/ {
+			key {env.USHER_TEST_WARNED} first until 2020-01-01T00:00:00Z
+			key {env.USHER_TEST_PLUS} second from 2020-01-01T00:00:00Z until 2021-01-01T00:00:00Z
+			credential header X-Api-Key
+		}`, []string{"all keys of the route have expired", `"route":"a"`, "Caddyfile:3"}, "no client can open the route"},
+		{"not all expired", `route a /ws/a/ {
+			key {env.USHER_TEST_WARNED} first until 2020-01-01T00:00:00Z
+			key {env.USHER_TEST_PLUS} second from 2020-01-01T00:00:00Z
+			credential header X-Api-Key
+		}`, nil, "one is valid"},
 		{"plus in a header", `route a /ws/a/ {
 			key {env.USHER_TEST_PLUS}
 			credential header X-Api-Key

@@ -86,6 +86,7 @@ func (w *pageWriter) issue() {
 			HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode,
 		}
 		header.Add("Set-Cookie", cookie.String())
+		w.decision.Issued = true
 		header.Set("Cache-Control", privateCacheControl(header.Values("Cache-Control"), i.maxPageAge()))
 		maps.DeleteFunc(header, func(name string, _ []string) bool { return forSharedCaches(name) })
 	}

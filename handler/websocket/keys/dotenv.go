@@ -16,6 +16,22 @@ var (
 	dotenvValue = regexp.MustCompile("^('[^']*'|\"[^\"\\\\$`]*\"|[^\\s\\pZ\"'\\\\$`=][^\\s\\pZ\"'\\\\$`]*)(?:[ \t]+#.*)?$")
 )
 
+// dotenvOpen is a value in quotes that does not end on its line.
+var dotenvOpen = regexp.MustCompile("^[^=]*=[ \t]*(?:\"(?:[^\"\\\\]|\\\\.)*\\\\?|'[^']*|`[^`]*)$")
+
+// dotenvName returns the name of a line, "" for a line of another form. A value of several lines is an error: its later lines
+// would look like keys.
+func dotenvName(line string) (string, error) {
+	if dotenvOpen.MatchString(line) {
+		return "", errors.New("want each value on one line; write the keys into a file of their own")
+	}
+	statement := dotenvShape.FindStringSubmatch(line)
+	if statement == nil {
+		return "", nil
+	}
+	return statement[1], nil
+}
+
 // parseDotenv reads one NAME=value. It is parsed alone: a quote that is not closed must not swallow the lines behind it,
 // and a value must not be made of others. Errors repeat nothing: a secret with a = inside looks like NAME=value too.
 func parseDotenv(line string) (fileEntry, error) {

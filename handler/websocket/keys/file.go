@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -23,25 +24,32 @@ var (
 	secretShape = regexp.MustCompile(`^[0-9A-Fa-f-]{32,}$`)
 )
 
-// ParseFile reads the keys of a keys file, in the order of the file. All its lines have one of two forms. Blank lines and lines
-// that start with # are skipped:
+// ParseFile reads the keys of a file, in the order of the file. Without names, each line holds a key:
 //
 //	label secret [from <RFC 3339>] [until <RFC 3339>]
+//
+// With names, the file is a dotenv file, and the values of these names are the keys. The names are the labels:
+//
 //	[export] NAME=value
 //
-// The second form is a dotenv file, and its names are the labels. A value is plain or quoted, on one line. A value with a
-// dollar or a backslash needs single quotes. Errors name the line, and the label unless it could be a misplaced secret. They
-// contain no part of any secret.
-func ParseFile(data []byte) ([]Key, error) {
+// Each value is on one line, plain or in quotes. A value with a dollar or a backslash is in single quotes. Blank lines and lines
+// that begin with # are skipped. Errors contain the line number, and no part of any secret. They contain the label unless it
+// could be a secret.
+func ParseFile(data []byte, names ...string) ([]Key, error) {
 	if len(data) > MaxFileSize {
 		return nil, fmt.Errorf("file too large: a keys file has at most %d bytes", MaxFileSize)
 	}
-	p := fileParser{labels: make(map[string]int), secrets: make(map[ID]int)}
+	p := fileParser{names: names, labels: make(map[string]int), secrets: make(map[ID]int)}
 	number := 0
 	for line := range bytes.Lines(bytes.TrimPrefix(data, []byte("\ufeff"))) {
 		number++
 		if err := p.parseLine(number, string(line)); err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
+		}
+	}
+	for _, name := range names {
+		if p.labels[name] == 0 {
+			return nil, fmt.Errorf("no line %s=value; write one or remove the name", name)
 		}
 	}
 	if len(p.keys) == 0 {
@@ -52,7 +60,7 @@ func ParseFile(data []byte) ([]Key, error) {
 
 // fileParser collects the keys of a file and their line numbers.
 type fileParser struct {
-	dotenv  bool // form of the first key; all lines must have it
+	names   []string // of the keys in a dotenv file
 	keys    []Key
 	labels  map[string]int
 	secrets map[ID]int
@@ -63,15 +71,14 @@ func (p *fileParser) parseLine(number int, line string) error {
 	if err != nil || line == "" || line[0] == '#' {
 		return err
 	}
-	dotenv := dotenvStart.MatchString(line)
-	if len(p.keys) == 0 {
-		p.dotenv = dotenv
-	}
-	if dotenv != p.dotenv {
-		return errors.New("mixed forms: write either `label secret` or `NAME=value` on all lines")
-	}
 	parse := parseLabelled
-	if dotenv {
+	switch isDotenv := dotenvStart.MatchString(line); {
+	case len(p.names) == 0 && isDotenv:
+		return errors.New("want label secret; for a dotenv file, write the names of its keys after the path of the file")
+	case len(p.names) > 0:
+		if name, err := dotenvName(line); err != nil || !slices.Contains(p.names, name) {
+			return err
+		}
 		parse = parseDotenv
 	}
 	entry, err := parse(line)

@@ -54,9 +54,16 @@ func TestParseFile(t *testing.T) {
 		{"dotenv", "OLD=" + secretA + "\nexport NEW=" + secretB + "\n", "OLD, NEW", "the application's own file"},
 		{"dotenv quotes", "OLD='" + secretA + "'\nNEW=\"" + secretB + "\" # new\n", "OLD, NEW", "as shells write them"},
 		{"dotenv comment", "OLD=" + secretA + " # a # b\n", "OLD", "a comment is no part of the value"},
+		{"dotenv with other secrets", "DJANGO_SECRET_KEY='" + secretB + "'\nOLD=" + secretA + "\n# NEW=" + secretB + "\nDEBUG = on\nMOTTO=it's fine\n", "OLD",
+			"only the named value is a key"},
+		{"dotenv order", "B=" + secretA + "\nA=" + secretB + "\n", "B, A", "the order of the file"},
 		{"dotenv digest", "OLD=" + digestForm(secretA) + "\n", "OLD", "both forms hold both kinds"},
 	} {
-		keys, err := ParseFile([]byte(c.file))
+		var names []string
+		if strings.HasPrefix(c.name, "dotenv") {
+			names = strings.Split(c.want, ", ")
+		}
+		keys, err := ParseFile([]byte(c.file), names...)
 		if got := labels(keys); err != nil || got != c.want {
 			t.Errorf("ParseFile(%s) = %q, %v, want %q (%s)", c.name, got, err, c.want, c.why)
 		}
@@ -75,7 +82,11 @@ func TestParseFileReadsTheSecret(t *testing.T) {
 		{"single quotes", "OLD='a$B\\n`" + secretA + "'\n", "a$B\\n`" + secretA, "nothing is special in them"},
 		{"digest", "OLD=" + digestForm(secretA) + "\n", secretA, "the secret opens, not its digest"},
 	} {
-		keys, err := ParseFile([]byte(c.file))
+		var names []string
+		if strings.HasPrefix(c.file, "OLD=") {
+			names = []string{"OLD"}
+		}
+		keys, err := ParseFile([]byte(c.file), names...)
 		if err != nil {
 			t.Errorf("ParseFile(%s): %v", c.name, err)
 			continue
@@ -105,7 +116,7 @@ func TestParseFileRefuses(t *testing.T) {
 		{"swapped", secretA + " old\n", "line 1: key (not shown): want a secret", "the label is the secret"},
 		{"swapped and short", "hunter2hunter2 old\n", "line 1: key (not shown): want a secret", "a short one is one too"},
 		{"swapped, other characters", "pass!" + secretA + " old\n", "line 1: invalid label", "the label is the secret"},
-		{"swapped base64", "abcdefghijklmn== old\n", "line 1: ambiguous value", "it looks like NAME=value"},
+		{"swapped base64", "abcdefghijklmn== old\n", "line 1: want label secret", "it looks like NAME=value"},
 		{"swapped hexadecimal", strings.Repeat("0af1", 8) + " chat-service-2026\n", "line 1: label looks like a secret",
 			"else the label would be the secret, in every log line"},
 		{"long label", long + " " + secretA + "\n", "line 1: invalid label", "logs and metrics hold it"},
@@ -124,22 +135,11 @@ func TestParseFileRefuses(t *testing.T) {
 			"line 1: key old: duplicate until", "which one is meant?"},
 		{"ends before it begins", "old " + secretA + " from 2026-01-01T00:00:00Z until 2025-01-01T00:00:00Z\n",
 			"line 1: key old: want from before until", "never good"},
-		{"both forms", "old " + secretA + "\nNEW=" + secretB + "\n", "line 2: mixed forms", "a file of something else"},
-		{"both forms turned", "NEW=" + secretB + "\nold " + secretA + "\n", "line 2: mixed forms", "a file of something else"},
+		{"both forms", "old " + secretA + "\nNEW=" + secretB + "\n", "line 2: want label secret; for a dotenv file", "a file of something else"},
+		{"dotenv without names", "DJANGO_SECRET_KEY=" + secretB + "\n", "line 1: want label secret; for a dotenv file", "not every secret of a site opens a socket"},
+		{"export", "export OLD=" + secretB + "\n", "line 1: want label secret; for a dotenv file", "the same"},
 		{"blanks around =", "OLD = " + secretA + "\n", "line 1: blank before =", "the secret is not ="},
 		{"blank before =", "OLD =" + secretA + "\n", "line 1: blank before =", "the secret begins behind it"},
-		{"blank behind =", "OLD= " + secretA + "\n", "line 1: ambiguous value", "a shell reads an empty value"},
-		{"export without value", "export CHAT_KEY_OF_2026_OLD\n", "line 1: malformed line: write NAME=value", "a name is no secret"},
-		{"no name", "=" + secretA + "\n", "line 1: malformed line: write NAME=value", "no label"},
-		{"bad name", "OLD-KEY=" + secretA + "\n", "line 1: malformed name", "no shell takes it"},
-		{"open quote", "OLD=\"" + secretA + "\nNEW=" + secretB + "\"\n", "line 1: ambiguous value", "half written"},
-		{"open single quote", "OLD='" + secretA + "\\'\n", "line 1: malformed name", "godotenv's error quotes the line"},
-		{"behind the quote", "OLD=\"" + secretA + "\" OLD=\"" + secretB + "\"\n", "line 1: ambiguous value", "which one is meant?"},
-		{"variable", "A=" + secretA + "\nB=${A}" + secretB + "\n", "line 2: ambiguous value", "readers disagree on what it is"},
-		{"quoted variable", "B=\"$A" + secretB + "\"\n", "line 1: ambiguous value", "readers disagree on what it is"},
-		{"backslash", "B=a\\b" + secretB + "\n", "line 1: ambiguous value", "readers disagree on what it is"},
-		{"two words", "B=" + secretA + " " + secretB + "\n", "line 1: ambiguous value", "a shell would run the second"},
-		{"empty value", "B=\n", "line 1: malformed line: write NAME=value", "no secret"},
 	} {
 		_, err := ParseFile([]byte(c.file))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -147,6 +147,39 @@ func TestParseFileRefuses(t *testing.T) {
 			continue
 		}
 		for _, secret := range []string{secretA, secretB, long, "hunter2", "abcdefghijklmn", "0af1", "horse", "tomorrow"} {
+			if strings.Contains(err.Error(), secret) {
+				t.Errorf("ParseFile(%s) repeats %s: %v", c.name, secret, err)
+			}
+		}
+	}
+}
+
+// Lines of a dotenv file are rejected if readers could disagree on them, or if a name has no line.
+func TestParseDotenvRefuses(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, file, want, why string }{
+		{"blank behind =", "B= " + secretA + "\n", "line 1: ambiguous value", "a shell reads an empty value"},
+		{"open quote", "B=\"" + secretA + "\nNEW=" + secretB + "\"\n", "line 1: want each value on one line", "half written"},
+		{"open single quote", "B='" + secretA + "\n", "line 1: want each value on one line", "half written"},
+		{"behind the quote", "B=\"" + secretA + "\" OLD=\"" + secretB + "\"\n", "line 1: ambiguous value", "which one is meant?"},
+		{"variable", "A=" + secretA + "\nB=${A}" + secretB + "\n", "line 2: ambiguous value", "readers disagree on what it is"},
+		{"quoted variable", "B=\"$A" + secretB + "\"\n", "line 1: ambiguous value", "readers disagree on what it is"},
+		{"backslash", "B=a\\b" + secretB + "\n", "line 1: ambiguous value", "readers disagree on what it is"},
+		{"two words", "B=" + secretA + " " + secretB + "\n", "line 1: ambiguous value", "a shell would run the second"},
+		{"empty value", "B=\n", "no line B=value", "no secret"},
+		{"name without a line", "OLD=" + secretA + "\n", "no line B=value; write one or remove the name", "a key that nobody can use is a mistake"},
+		{"plain lines", "B " + secretA + "\n", "no line B=value", "the file has no names"},
+		{"name twice", "B=" + secretA + "\nB=" + secretB + "\n", "line 2: key B: same label", "which one is meant?"},
+		{"value of several lines", "PEM=\"-----BEGIN\nB=" + secretA + "\n\"\n", "line 1: want each value on one line", "the second line is no key"},
+		{"several lines in single quotes", "PEM='a\nB=" + secretA + "\n'\n", "line 1: want each value on one line", "the second line is no key"},
+		{"several lines after an escape", "PEM=\"a\\\"\nB=" + secretA + "\n\"\n", "line 1: want each value on one line", "the second line is no key"},
+	} {
+		_, err := ParseFile([]byte(c.file), "B")
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("ParseFile(%s) = %v, want an error with %q (%s)", c.name, err, c.want, c.why)
+			continue
+		}
+		for _, secret := range []string{secretA, secretB} {
 			if strings.Contains(err.Error(), secret) {
 				t.Errorf("ParseFile(%s) repeats %s: %v", c.name, secret, err)
 			}
@@ -168,7 +201,11 @@ func FuzzParseFile(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, template string) {
 		text := strings.ReplaceAll(template, marker, secret)
-		keys, err := ParseFile([]byte(text))
+		var names []string
+		if strings.Contains(template, "=") && len(template)%2 == 0 {
+			names = []string{"A", "B"}[:1+len(template)%3/2]
+		}
+		keys, err := ParseFile([]byte(text), names...)
 		if err != nil {
 			checkParts(t, err.Error(), template, secret)
 			checkWords(t, err.Error(), text)
@@ -185,7 +222,7 @@ func FuzzParseFile(f *testing.F) {
 		if _, err := NewRing(map[string][]Key{"chat": keys}); err != nil {
 			t.Errorf("the keys make no ring: %v", err)
 		}
-		if again, err := ParseFile([]byte(text)); err != nil || fmt.Sprint(again) != fmt.Sprint(keys) {
+		if again, err := ParseFile([]byte(text), names...); err != nil || fmt.Sprint(again) != fmt.Sprint(keys) {
 			t.Errorf("read again: %v, %v, want %v", again, err, keys)
 		}
 	})

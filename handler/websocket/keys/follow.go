@@ -25,6 +25,7 @@ var defaultIntervals = intervals{poll: 5 * time.Second, quiet: 100 * time.Millis
 // File is a keys file that may change.
 type File struct {
 	path      string
+	names     []string // of the keys in a dotenv file
 	intervals intervals
 	watch     func() (*fsnotify.Watcher, error)
 
@@ -45,11 +46,13 @@ type reading struct {
 }
 
 // OpenFile reads a keys file for the first time. If the file was modified within the last second and its last line is
-// incomplete, OpenFile waits a second and reads it again.
-func OpenFile(path string) (*File, []Key, error) { return openFile(path, defaultIntervals) }
+// incomplete, OpenFile waits a second and reads it again. With names, the file is a dotenv file: see [ParseFile].
+func OpenFile(path string, names ...string) (*File, []Key, error) {
+	return openFile(path, defaultIntervals, names...)
+}
 
-func openFile(path string, pace intervals) (*File, []Key, error) {
-	f := &File{path: path, intervals: pace, watch: fsnotify.NewWatcher}
+func openFile(path string, pace intervals, names ...string) (*File, []Key, error) {
+	f := &File{path: path, names: names, intervals: pace, watch: fsnotify.NewWatcher}
 	r := f.read()
 	if r.err == nil && !endsWithNewline(r.data) && time.Since(r.modified) < pace.settle {
 		time.Sleep(pace.settle)
@@ -136,7 +139,7 @@ func (f *File) parse(r *reading) ([]Key, error) {
 	if r.err != nil {
 		return nil, f.wrapError(r.err)
 	}
-	keys, err := ParseFile(r.data)
+	keys, err := ParseFile(r.data, f.names...)
 	if err != nil {
 		return nil, f.wrapError(err)
 	}
