@@ -13,7 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// collector is a Django project that is nothing but its static files.
+// collector is a Django project with static files only.
 type collector struct{ dir, sources, static, site string }
 
 const collectorSettings = `
@@ -52,7 +52,7 @@ func (c *collector) write(t *testing.T, name, content string) {
 	}
 }
 
-// deploy is rm -rf static && collectstatic, and the page that names the files of the release. It returns the name of the chunk.
+// deploy replaces the collected static files, and the page that contains their URLs. It returns the name of the chunk.
 func (c *collector) deploy(t *testing.T, release string) (chunk string) {
 	t.Helper()
 	c.write(t, filepath.Join(c.sources, "chunk.js"), fmt.Sprintf("export const release = %q;", release))
@@ -80,8 +80,8 @@ func (c *collector) deploy(t *testing.T, release string) (chunk string) {
 	return chunk
 }
 
-// A page that was loaded before a deployment asks for more only afterwards, when what it asks for is deleted from the disk: it
-// gets the files that belong to it, by hashed name and by version.
+// TestOldPageGetsItsChunk deploys while a page is open. When the page then requests files that were deleted from the disk, it
+// gets the files of its own release, by hashed name and by version.
 func TestOldPageGetsItsChunk(t *testing.T) {
 	need(t, "chromium")
 	c := newCollector(t)
@@ -110,7 +110,7 @@ func TestOldPageGetsItsChunk(t *testing.T) {
 		t.Fatalf("the page refers to %s", stamped)
 	}
 	for _, release := range []string{"release 2", "release 3"} {
-		if release == "release 3" { // the server is stopped for this one
+		if release == "release 3" { // the server is not running during this deployment
 			caddy.stop()
 		}
 		next := c.deploy(t, release)
@@ -149,7 +149,7 @@ func TestOldPageGetsItsChunk(t *testing.T) {
 	}
 	_ = response.Body.Close()
 	if response.StatusCode != http.StatusNotFound || response.Header.Get("Cache-Control") != "no-store" {
-		t.Errorf("what nobody deployed: %d with %q", response.StatusCode, response.Header.Get("Cache-Control"))
+		t.Errorf("a file that was never deployed: %d with %q", response.StatusCode, response.Header.Get("Cache-Control"))
 	}
 }
 

@@ -15,7 +15,8 @@ const forgetPage = `<!DOCTYPE html><title>forget</title><script>
 fetch("/static/data.js").then((answer) => answer.text()).then((text) => { globalThis.data = text; });
 </script>`
 
-// A year of caching that another server gave away for a URL that a script asks for, out of reach of any stamp, is taken back.
+// The browser holds a script from another server for a year, at a URL that only a script contains and usher cannot stamp. The
+// test checks that forget_before removes it from the cache.
 func TestForgetBeforeInChromium(t *testing.T) {
 	need(t, "chromium")
 	static, site, port := t.TempDir(), t.TempDir(), freePort(t)

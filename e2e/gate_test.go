@@ -131,7 +131,7 @@ func TestReload(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), testwait.Limit)
 	defer cancel()
 	go func() {
-		for { // the application's messages arrive before the pong
+		for { // messages of the application arrive before the pong
 			if _, _, err := before.Read(ctx); err != nil {
 				return
 			}

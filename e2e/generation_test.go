@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/coder/websocket"
@@ -24,8 +23,8 @@ for (const type of ["open", "outdated", "refused"]) socket.addEventListener(type
 nextGeneration({ every: 500 }).then((next) => sessionStorage.setItem("next", next));
 </script>`
 
-// A socket of a page that was served before a deploy is refused with 4408; the page loads itself again, once, and its socket
-// opens. It heard of the deploy before it lost the socket.
+// TestDeployReloadsThePageOnce deploys while a page is open. The page finds out about the deploy and keeps its socket. When it
+// loses the socket, the next one is closed with 4408, and the page reloads once. The socket of the new page opens.
 func TestDeployReloadsThePageOnce(t *testing.T) {
 	need(t, "chromium")
 	application := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -38,7 +37,7 @@ func TestDeployReloadsThePageOnce(t *testing.T) {
 		if err != nil {
 			return
 		}
-		_, _, _ = conn.Read(r.Context()) // any message drops it
+		_, _, _ = conn.Read(r.Context()) // any message ends the connection
 		_ = conn.CloseNow()
 	}))
 	t.Cleanup(application.Close)
@@ -78,7 +77,7 @@ func TestDeployReloadsThePageOnce(t *testing.T) {
 	waitFor(t, "the socket open", func() bool { return counted("open") == "1" })
 	first := script[string](t, ctx, `return generation`)
 	deploy("2")
-	waitFor(t, "the page learns of the deploy", func() bool { return counted("next") != "0" })
+	waitFor(t, "the page finds the new generation", func() bool { return counted("next") != "0" })
 	if counted("loads") != "1" {
 		t.Error("the page was loaded again while its socket was open")
 	}
@@ -86,10 +85,13 @@ func TestDeployReloadsThePageOnce(t *testing.T) {
 	waitFor(t, "the page loaded again, and its socket open", func() bool { return counted("loads") == "2" && counted("open") == "3" })
 	second := script[string](t, ctx, `return generation`)
 	if first == "" || second != counted("next") || second == first {
-		t.Errorf("the generations are %q and %q, want the page to have what it was told: %q", first, second, counted("next"))
+		t.Errorf("generations %q and %q, want the second page to have %q, which the first one found", first, second, counted("next"))
 	}
-	time.Sleep(3 * time.Second)
-	// The first page's socket was opened twice: before the deploy, and in order to be closed with 4408.
+	// The new page has no newer generation to load, also after two more checks.
+	waitFor(t, "two more checks for a new generation", func() bool {
+		return script[int](t, ctx, `return performance.getEntriesByType("resource").filter(({ name }) => name.endsWith("/usher/generation")).length`) >= 2
+	})
+	// The first page opened two sockets. The second one was closed with 4408.
 	for name, want := range map[string]string{"loads": "2", "open": "3", "outdated": "1", "refused": "0"} {
 		if got := counted(name); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)

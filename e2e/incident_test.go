@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,7 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// browser is a Chromium with an empty profile, and so an empty cache.
+// browser starts Chromium with an empty profile, and so with an empty cache.
 func browser(t *testing.T) context.Context {
 	t.Helper()
 	profile, err := os.MkdirTemp("", "usher-chromium")
@@ -32,7 +33,7 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-// visit loads the page in the ordinary way, waits for a message of the chat, and tells which scripts ran.
+// visit loads the page and waits for a message of the chat. It returns the releases of the scripts that ran.
 func visit(t *testing.T, ctx context.Context, url string) (main, worker string) {
 	t.Helper()
 	err := chromedp.Do(ctx,
@@ -55,7 +56,7 @@ func textOf(t *testing.T, ctx context.Context, id string) string {
 	return text
 }
 
-// The configuration that such sites have, from one tutorial or another.
+// nginxConfiguration is what such sites typically have.
 const nginxConfiguration = `
 worker_processes 1;
 daemon off;
@@ -99,7 +100,7 @@ func startNginx(t *testing.T, d *django, port int) (*process, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(run) })
-	// Debian's nginx serves as an unprivileged user, who must be able to reach the files.
+	// Debian's nginx runs as an unprivileged user that needs access to the files.
 	for _, dir := range []string{run, filepath.Dir(d.static)} {
 		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)
@@ -121,7 +122,7 @@ func startNginx(t *testing.T, d *django, port int) (*process, string) {
 	return nginx, url
 }
 
-// Behind nginx, as such sites configure it, a browser that was there before the deployment runs the old scripts.
+// TestIncidentBehindNginx shows the incident: a browser that visited before the deployment runs the old scripts.
 func TestIncidentBehindNginx(t *testing.T) {
 	need(t, "gunicorn", "nginx", "chromium")
 	site := startDjango(t)
@@ -134,29 +135,27 @@ func TestIncidentBehindNginx(t *testing.T) {
 	main, worker := visit(t, ctx, url)
 	t.Logf("behind nginx, after the deployment, an ordinary visit runs main.js %s and worker.js %s", main, worker)
 	if worker != "release 1" {
-		t.Errorf("worker.js is fresh behind nginx: the incident is not shown")
+		t.Errorf("worker.js is fresh behind nginx: the test does not reproduce the incident")
 	}
 }
 
-// Behind usher the next ordinary visit runs the new ones.
+// TestIncidentBehindUsher runs the new scripts at the next ordinary visit.
 func TestIncidentBehindUsher(t *testing.T) {
 	need(t, "gunicorn", "chromium")
 	site := startDjango(t)
-	door := startUsher(t, site, freePort(t))
+	gateway := startUsher(t, site, freePort(t))
 	ctx := browser(t)
-	if main, worker := visit(t, ctx, door.url); main != "release 1" || worker != "release 1" {
+	if main, worker := visit(t, ctx, gateway.url); main != "release 1" || worker != "release 1" {
 		t.Fatalf("the first visit runs %s and %s", main, worker)
 	}
-	site.deploy(t, "release 2")
-	// A change counts when the tree has been quiet for a second.
-	time.Sleep(2 * time.Second)
-	if main, worker := visit(t, ctx, door.url); main != "release 2" || worker != "release 2" {
+	deployAndWait(t, site, "release 2", gateway.url)
+	if main, worker := visit(t, ctx, gateway.url); main != "release 2" || worker != "release 2" {
 		t.Errorf("the next visit runs main.js %s and worker.js %s, want release 2 of both", main, worker)
 	}
 }
 
-// A browser whose cache nginx has poisoned, with a year for both scripts, runs the new ones at its first visit behind usher:
-// the page names other URLs, and so does the script that starts the worker. Nobody touched a template.
+// TestPoisonedCacheBehindUsher has a browser whose cache holds the old scripts for a year, from nginx. Its first visit behind usher
+// runs the new scripts, because the page and the script that starts the worker contain new URLs. The templates are unchanged.
 func TestPoisonedCacheBehindUsher(t *testing.T) {
 	need(t, "gunicorn", "nginx", "chromium")
 	site := startDjango(t)
@@ -175,9 +174,30 @@ func TestPoisonedCacheBehindUsher(t *testing.T) {
 	if main, worker := visit(t, ctx, url); main != "release 2" || worker != "release 2" {
 		t.Errorf("the first visit behind usher runs main.js %s and worker.js %s, want release 2 of both", main, worker)
 	}
-	site.deploy(t, "release 3")
-	time.Sleep(2 * time.Second) // a change counts when the tree has been quiet for a second
+	deployAndWait(t, site, "release 3", url)
 	if main, worker := visit(t, ctx, url); main != "release 3" || worker != "release 3" {
 		t.Errorf("after the next deployment it runs main.js %s and worker.js %s, want release 3 of both", main, worker)
 	}
+}
+
+// deployAndWait deploys a release and waits until the page contains other URLs.
+func deployAndWait(t *testing.T, site *django, release, url string) {
+	t.Helper()
+	before := page(t, url)
+	site.deploy(t, release)
+	waitFor(t, "the URLs of "+release, func() bool { return page(t, url) != before })
+}
+
+func page(t *testing.T, url string) string {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
 }

@@ -27,7 +27,7 @@ var moduleFiles = map[string]string{
 	"start.js": `import "./shared.js";
 const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
 worker.onmessage = ({ data }) => { globalThis.workerRuns = JSON.parse(data); };`,
-	// A graph that names one of its own by the absolute path.
+	// A module that imports another one by absolute path.
 	"fixed.js":    `import "./fixed-b.js"; import("/static/fixed-b.js");`,
 	"fixed-b.js":  `import "./fixed-c.js";`,
 	"fixed-c.js":  `export default 1;`,
@@ -59,7 +59,7 @@ func writeModules(t *testing.T, dir, release string) {
 	}
 }
 
-// startUsherWith runs Caddy with usher and a site of its own.
+// startUsherWith runs Caddy with usher and one site.
 func startUsherWith(t *testing.T, configuration string) *usher {
 	t.Helper()
 	return startUsherAt(t, freePort(t), configuration)
@@ -97,8 +97,8 @@ func visitModules(t *testing.T, ctx context.Context, url string) moduleRuns {
 		return { Release: release, Page: runs, Worker: workerRuns }`)
 }
 
-// No module runs twice, though entry points, an import map, a preload, inline and classic scripts and a worker all reach
-// the same graph; and after a deploy the next visit runs the new one.
+// No module runs twice, although entry points, an import map, a preload, inline and classic scripts, and a worker all import
+// the same modules. After a deployment the next visit runs the new modules.
 func TestModulesRunOnce(t *testing.T) {
 	need(t, "chromium")
 	static := t.TempDir()

@@ -9,7 +9,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// The quickstart as a new user tries it: the page fills, a deployment arrives with the next load, a wrong key is refused.
+// The test follows the quickstart as a new user: the page loads, a deployment is visible at the next load, and a wrong key is
+// rejected.
 func TestQuickstart(t *testing.T) {
 	need(t, "chromium")
 	const url = "http://localhost:8080"
@@ -19,7 +20,7 @@ func TestQuickstart(t *testing.T) {
 	t.Cleanup(func() { _ = os.RemoveAll("../examples/quickstart/served") })
 	waitForStatus(t, url, http.StatusOK)
 	if !strings.Contains(door.output.String(), "open "+url) {
-		t.Error("the terminal does not say what to open")
+		t.Error("the output contains no URL to open")
 	}
 	ctx := browser(t)
 	show := func(name string, steps ...chromedp.Action[chromedp.Void]) {

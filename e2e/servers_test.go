@@ -17,7 +17,7 @@ import (
 	"github.com/scan2food/usher/internal/testwait"
 )
 
-// The keys of the site under test.
+// keys are the keys of the site.
 var keys = map[string]string{
 	"all-seat-datasocket":   "e2e-live-orders-0123456789",
 	"payment-status-socket": "e2e-payment-status-0123456789",
@@ -26,7 +26,7 @@ var keys = map[string]string{
 
 const python = "/usr/bin/python3"
 
-// need skips the test where it cannot run, and says why; under USHER_E2E=1 it fails instead.
+// need skips the test if a tool is missing. With USHER_E2E=1 it fails the test instead.
 func need(t *testing.T, tools ...string) {
 	t.Helper()
 	if os.Getenv("USHER_E2E") != "1" {
@@ -48,7 +48,7 @@ var buildOnce struct {
 	err    error
 }
 
-// usherBinary builds cmd/caddy, once a run.
+// usherBinary builds cmd/caddy once per run.
 func usherBinary(t *testing.T) string {
 	t.Helper()
 	buildOnce.Do(func() {
@@ -77,7 +77,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// process is a server that a test started; it ends with the test, and shows what it wrote if the test failed.
+// process is a server that a test started. It ends with the test. If the test failed, its output is logged.
 type process struct {
 	command *exec.Cmd
 	output  lockedBuffer
@@ -123,7 +123,7 @@ func startProcess(t *testing.T, dir string, env []string, name string, args ...s
 	return p
 }
 
-// stop ends the process, gently at first, and waits.
+// stop sends SIGTERM, waits, and then kills the process.
 func (p *process) stop() {
 	_ = p.command.Process.Signal(syscall.SIGTERM)
 	select {
@@ -144,7 +144,7 @@ func freePort(t *testing.T) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-// waitFor waits for a condition, as long as there is patience.
+// waitFor waits for a condition, for testwait.Limit at most.
 func waitFor(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(testwait.Limit); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
@@ -167,7 +167,7 @@ func waitForStatus(t *testing.T, url string, status int) {
 	})
 }
 
-// django is the example's site: Gunicorn for pages, Daphne for sockets, and a folder of static files.
+// django is the example's site: Gunicorn for pages, Daphne for sockets, and a directory of static files.
 type django struct {
 	dir, static, gunicorn, daphne string
 	daphneLog                     string
@@ -179,7 +179,7 @@ const exampleDir = "../examples/django"
 
 func startDjango(t *testing.T) *django {
 	t.Helper()
-	run, err := os.MkdirTemp("", "usher") // short: socket paths have 107 bytes
+	run, err := os.MkdirTemp("", "usher") // short, since paths of Unix sockets are at most 107 bytes
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func (d *django) startDaphne(t *testing.T) {
 		"--access-log", d.daphneLog, "theatre.asgi:application")
 }
 
-// seen is what Daphne logged of sockets so far.
+// seen returns what Daphne has logged about sockets.
 func (d *django) seen(t *testing.T) string {
 	t.Helper()
 	log, err := os.ReadFile(d.daphneLog)
@@ -225,7 +225,7 @@ func (d *django) seen(t *testing.T) string {
 	return string(log)
 }
 
-// deploy writes another release of the scripts over the files that are served, as collectstatic does.
+// deploy overwrites the static files with another release of the scripts, as collectstatic does.
 func (d *django) deploy(t *testing.T, release string) {
 	t.Helper()
 	for _, name := range []string{"main.js", "worker.js"} {
@@ -240,7 +240,7 @@ func (d *django) deploy(t *testing.T, release string) {
 	}
 }
 
-// usher is Caddy with usher, run with the example's own Caddyfile.
+// usher is Caddy with usher and the example's Caddyfile.
 type usher struct {
 	*process
 	url string

@@ -18,8 +18,8 @@ import (
 	"github.com/scan2food/usher/internal/testwait"
 )
 
-// echoApplication is what Daphne runs here: it sends back what it gets, begins a message that is too long to be sent at once where
-// that is asked for, and hangs at the handshake of one path.
+// echoApplication runs in Daphne. It echoes messages. On request it starts a message that is too long to be sent at once. At
+// one path it never accepts the handshake.
 const echoApplication = `import asyncio
 
 async def application(scope, receive, send):
@@ -41,7 +41,7 @@ async def application(scope, receive, send):
             await send({"type": "websocket.send", "text": message.get("text"), "bytes": message.get("bytes")})
 `
 
-// tunnelled is a site that is a tunnel to a Daphne.
+// tunnelled is a site with only a tunnel to Daphne.
 type tunnelled struct {
 	*usher
 	dir, socket, config string
@@ -114,7 +114,8 @@ func echoed(conn *websocket.Conn, message []byte) error {
 	return nil
 }
 
-// TestTunnelToDaphne has sockets talk to a real Daphne through 20 real reloads, close by close, and leave nothing open.
+// TestTunnelToDaphne opens sockets to Daphne, reloads 20 times, closes the sockets in several ways, and checks that none
+// remains.
 func TestTunnelToDaphne(t *testing.T) {
 	need(t)
 	site := startTunnelled(t, "ping 1s")
@@ -144,7 +145,7 @@ func TestTunnelToDaphne(t *testing.T) {
 			}
 		})
 	}
-	quiet := site.open(t) // says nothing, and lives by pings
+	quiet := site.open(t) // sends nothing and is kept open by pings
 	answering := quiet.CloseRead(t.Context())
 	for range 20 {
 		reload(t, site)
@@ -155,7 +156,7 @@ func TestTunnelToDaphne(t *testing.T) {
 		t.Error("the quiet socket was closed")
 	}
 	if err := quiet.Ping(t.Context()); err != nil {
-		t.Errorf("Daphne does not answer a ping: %v", err)
+		t.Errorf("no pong from Daphne: %v", err)
 	}
 }
 
@@ -164,7 +165,7 @@ func reload(t *testing.T, s *tunnelled) {
 	s.run(t, "reload", "--config", s.config, "--force")
 }
 
-// run runs a command of Caddy's.
+// run runs a command of Caddy.
 func (s *tunnelled) run(t *testing.T, arguments ...string) {
 	t.Helper()
 	command := startProcess(t, s.dir, s.env, usherBinary(t), arguments...)
@@ -174,7 +175,7 @@ func (s *tunnelled) run(t *testing.T, arguments ...string) {
 	}
 }
 
-// TestDaphneKilled kills Daphne while it sends a message, and while nothing is said, and starts it again.
+// TestDaphneKilled kills Daphne during a message and during silence, and starts it again.
 func TestDaphneKilled(t *testing.T) {
 	need(t)
 	site := startTunnelled(t, "handshake_timeout 1s")
@@ -220,7 +221,7 @@ func TestDaphneKilled(t *testing.T) {
 	})
 }
 
-// TestTunnelStops is `systemctl restart`: clients are told 1001 before the process ends.
+// TestTunnelStops stops Caddy as `systemctl restart` does: clients get 1001 before the process ends.
 func TestTunnelStops(t *testing.T) {
 	need(t)
 	site := startTunnelled(t, "drain 500ms")
