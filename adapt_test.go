@@ -74,7 +74,7 @@ func TestInvalidSecretsDoNotLoad(t *testing.T) {
 		{"no braces", "env.LIVE_ORDERS_WS_KEY", "malformed placeholder", "the name of the variable would be the key"},
 		{"of a shell", "$LIVE_ORDERS_WS_KEY", "malformed placeholder", "the name of the variable would be the key"},
 		{"blank at the end", "`the-first-key-0123 `", "begins or ends with white space", "no client would send it"},
-		{"of an example", "change-me-0123456789", "the secret is that of an example", "everybody knows it"},
+		{"of an example", "change-me-0123456789", "the secret is a placeholder", "everybody knows it"},
 		{"of a shell, in braces", "${LIVE_ORDERS_WS_KEY}", "unrecognized placeholder", "the name of the variable would be the key"},
 		{"a line for two", "the-first-key-0123 {env.LIVE_ORDERS_WS_KEY}", "its own line", "the second is no key, and looks like one"},
 		{"a line for two literals", "the-first-key-0123 " + strings.Repeat("a1", 16), "its own line", "labels are logged"},
