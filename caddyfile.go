@@ -45,7 +45,7 @@ import (
 //				once
 //			}
 //			origins same|any|<origin>...
-//			max_open <n> [per_client <n>] [per_key <n>]
+//			max_open <n> [per_client <n>] [per_key <n>] [per_user <n>]
 //			max_age <duration>
 //			idle_timeout <duration>
 //			handshake_timeout <duration>
@@ -243,11 +243,11 @@ func parseOrigins(d *caddyfile.Dispenser, r *websocketgate.Route) error {
 
 func parseMaxOpen(d *caddyfile.Dispenser, r *websocketgate.Route) error {
 	args := append([]string{""}, d.RemainingArgs()...)
-	limits := map[string]*int{"": &r.MaxOpen, "per_client": &r.MaxOpenPerClient, "per_key": &r.MaxOpenPerKey}
+	limits := map[string]*int{"": &r.MaxOpen, "per_client": &r.MaxOpenPerClient, "per_key": &r.MaxOpenPerKey, "per_user": &r.MaxOpenPerUser}
 	for i := 0; i < len(args); i += 2 {
 		limit, known := limits[args[i]]
 		if !known || i+1 == len(args) {
-			return d.Errf("max_open: want a number, and optionally per_client and per_key with a number each, got %q", args[1:])
+			return d.Errf("max_open: want a number, and optionally per_client, per_key and per_user with a number each, got %q", args[1:])
 		}
 		if *limit != 0 {
 			return d.Errf("max_open: want %s once, got it again", args[i])

@@ -20,6 +20,7 @@ type flow struct {
 
 	// what was found
 	answered, mayBeAnswered bool
+	mayBeServed             bool // by FastCGI, which switches no protocol
 }
 
 // location is the path of a request on its way through the routes. "" means any path.
@@ -67,7 +68,8 @@ const (
 	switches                 // it may switch protocols
 	gates
 	nests
-	moves // it rewrites the path
+	moves  // it rewrites the path
+	serves // it is an application over FastCGI, or asks one
 )
 
 // maxDepth ends the walk where named routes invoke each other.
@@ -117,6 +119,8 @@ func (f *flow) steps(steps []step, at location, certain bool, depth int) (after 
 			if at, ends = f.run(s.routes, at, certain, depth+1); ends {
 				return at, true
 			}
+		case serves:
+			f.mayBeServed = true
 		case moves:
 			at = at.moved(s)
 		}
@@ -198,7 +202,10 @@ func stepOfJSON(h handlerJSON, named map[string]*caddyhttp.Route) step {
 	case "rewrite":
 		return step{kind: moves, strip: h.StripPrefix, uri: h.URI}
 	case "reverse_proxy":
-		if h.Transport.Protocol == "fastcgi" || len(h.Rewrite) > 0 {
+		if h.Transport.Protocol == "fastcgi" && len(h.Rewrite) == 0 {
+			return step{kind: serves}
+		}
+		if len(h.Rewrite) > 0 {
 			return step{} // forward_auth rewrites its request, and the response goes to the next handler
 		}
 		return step{kind: switches}
@@ -219,8 +226,11 @@ func stepOfLoaded(handler caddyhttp.MiddlewareHandler, named map[string]*caddyht
 		return step{kind: moves, strip: h.StripPathPrefix, uri: h.URI}
 	case *reverseproxy.Handler:
 		transport, _ := h.Transport.(caddy.Module)
-		if h.Rewrite != nil || transport != nil && transport.CaddyModule().ID.Name() == "fastcgi" {
+		if h.Rewrite != nil {
 			return step{}
+		}
+		if transport != nil && transport.CaddyModule().ID.Name() == "fastcgi" {
+			return step{kind: serves}
 		}
 		return step{kind: switches}
 	case caddy.Module:

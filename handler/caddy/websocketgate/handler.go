@@ -62,6 +62,7 @@ type Handler struct {
 	exposed bool        // other paths of the site can switch protocols
 	live    atomic.Bool // the gate's configuration is in force
 	retired sync.Once
+	unseen  bool // other handlers may respond to requests of the site that do not reach the gate
 	dropped droppedFields
 	plain   sync.Once // a ticket was set without HTTPS
 	pooled  lifecycle.Pooled
@@ -158,6 +159,9 @@ func (g *Handler) buildConfig(ring *keys.Ring, server *caddyhttp.Server) (gate.C
 		UsedTickets:      usedTickets,
 		Random:           rand.Reader,
 		SessionKey:       sessionKey,
+		Owns:             g.ownsSocket,
+		SiteClosed:       g.siteClosed,
+		InvalidClose:     g.logInvalidClose,
 		OriginalPath:     func(r *http.Request) string { return request.OriginalURL(r).Path },
 		Now:              time.Now,
 	}, nil
@@ -165,7 +169,7 @@ func (g *Handler) buildConfig(ring *keys.Ring, server *caddyhttp.Server) (gate.C
 
 // start puts the gate into service.
 func (g *Handler) start(ctx caddy.Context, known *keySet) error {
-	if err := lifecycle.RegisterMetrics(ctx, append(socketlog.Collectors(), gauges{}, plainRequests)...); err != nil {
+	if err := lifecycle.RegisterMetrics(ctx, append(socketlog.Collectors(), gauges{}, plainRequests, siteCloses)...); err != nil {
 		return err
 	}
 	watch, err := newWatch(ctx, g)
@@ -193,6 +197,7 @@ func (g *Handler) warnWhenStarted(ctx caddy.Context) {
 	g.warnOfDebug(ctx)
 	g.warnOfExposed()
 	g.warnOfGenerations()
+	g.warnOfUnseen()
 }
 
 // Cleanup takes the gate out of service. Open sockets pass to the newest gate.

@@ -77,6 +77,10 @@ type Route struct {
 	// Maximum number of open sockets per key. Default: no limit.
 	MaxOpenPerKey int `json:"max_open_per_key,omitempty"`
 
+	// Maximum number of open sockets per user, from the `sub` of tickets. Sockets without a user have no such limit. Requires
+	// `ticket`. Default: no limit.
+	MaxOpenPerUser int `json:"max_open_per_user,omitempty"`
+
 	// Maximum lifetime of a socket. After it the socket is closed with 1001. Default: no limit.
 	MaxAge caddy.Duration `json:"max_age,omitempty"`
 
@@ -237,7 +241,7 @@ func (r *Route) build() (*gate.Route, error) {
 	if r.MaxAge < 0 || r.IdleTimeout < 0 || r.HandshakeTimeout < 0 {
 		return nil, errors.New("max_age, idle_timeout, handshake_timeout: negative duration; write zero or more")
 	}
-	if r.MaxOpen < 0 || r.MaxOpenPerClient < 0 || r.MaxOpenPerKey < 0 {
+	if r.MaxOpen < 0 || r.MaxOpenPerClient < 0 || r.MaxOpenPerKey < 0 || r.MaxOpenPerUser < 0 {
 		return nil, errors.New("max_open: negative number; write zero or more")
 	}
 	route := &gate.Route{
@@ -245,7 +249,7 @@ func (r *Route) build() (*gate.Route, error) {
 		Paths:            r.Paths,
 		Hide:             r.HideCredentials,
 		HandshakeTimeout: time.Duration(r.HandshakeTimeout),
-		Limits:           sockets.Limits{Route: r.MaxOpen, Client: r.MaxOpenPerClient, Key: r.MaxOpenPerKey},
+		Limits:           sockets.Limits{Route: r.MaxOpen, Client: r.MaxOpenPerClient, Key: r.MaxOpenPerKey, User: r.MaxOpenPerUser},
 		MaxAge:           time.Duration(r.MaxAge),
 		Idle:             time.Duration(r.IdleTimeout),
 		Keyless:          r.keyless(),

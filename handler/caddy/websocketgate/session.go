@@ -39,6 +39,8 @@ func (r *Route) keyless() bool { return len(r.Keys) == 0 && len(r.KeysFiles) == 
 // checkAccess rejects routes that nothing opens, and options that have no effect.
 func (r *Route) checkAccess() error {
 	switch {
+	case r.MaxOpenPerUser > 0 && r.Ticket == nil:
+		return errors.New("max_open per_user: only tickets name a user; write a ticket, or use per_client")
 	case r.Public && (!r.keyless() || r.Session != nil):
 		return errors.New("public: the route has a key, keys_file, ticket or session; remove these or public")
 	case !r.keyless():

@@ -99,6 +99,7 @@ func TestInvalidAccessDoesNotLoad(t *testing.T) {
 		{"public and credential", "public\ncredential bearer", "no key and no ticket", "it has no effect"},
 		{"session and hide_credentials", "session sessionid\nhide_credentials", "no key and no ticket", "it has no effect"},
 		{"public and per_key", "public\nmax_open 9 per_key 1", "use per_client", "it would limit the route"},
+		{"per_user without a ticket", "key " + oldKey + "\nmax_open 9 per_user 1", "only tickets name a user", "it would have no effect"},
 		{"no name of a cookie", "session a=b", "want a name of letters", "no browser could send it"},
 		{"placeholder", "session {env.COOKIE}", "placeholders do not work", "it would be the name itself"},
 		{"cookie of the key", "key " + oldKey + "\ncredential cookie sessionid\nsession sessionid", "is the cookie of the key", "a key is no session"},

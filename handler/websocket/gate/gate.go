@@ -90,6 +90,12 @@ type Config struct {
 	// has a session.
 	SessionKey   *SessionKey
 	OriginalPath func(*http.Request) string
+	// Owns reports the sockets of the site, which the application may close. Default: those with the same Site.
+	Owns func(*sockets.Info) bool
+	// SiteClosed is called when the site has closed sockets, with their number. Default: nil.
+	SiteClosed func(CloseCause, int)
+	// InvalidClose is called when an application sends an invalid Usher-Close. Default: nil.
+	InvalidClose func(error)
 	Now          func() time.Time
 }
 

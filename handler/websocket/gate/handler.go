@@ -36,6 +36,8 @@ const rootPathHeader = "Daphne-Root-Path"
 // socket that next opens. When it returns, d is final: it holds the outcome that the caller logs and counts.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, d *Decision, next Next) error {
 	delete(r.Header, rootPathHeader)
+	delete(r.Header, closeHeader)
+	delete(r.Header, userHeader)
 	if d.dropLineBytes && !d.Rejected() {
 		d.Dropped = dropLineBytes(r.Header)
 	}
@@ -46,12 +48,12 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, d *Decision, ne
 		}
 		if len(d.issuers) > 0 {
 			requireWholePage(r)
-			w = &pageWriter{ResponseWriter: w, gate: g, request: r, decision: d}
+			return g.pass(w, r, &pageWriter{ResponseWriter: w, gate: g, request: r, decision: d}, next)
 		}
-		return pass(w, r, next)
+		return g.pass(w, r, nil, next)
 	case Accepted:
 		if d.Plain {
-			return servePlain(w, r, d, next)
+			return g.servePlain(w, r, d, next)
 		}
 		return g.admit(w, r, d, next)
 	default:
@@ -137,6 +139,7 @@ func (g *Gate) forward(w http.ResponseWriter, r *http.Request, d *Decision, sock
 	}()
 	socket.OnClose(func() { cancel(errors.New("the gate closed the socket")) })
 	response := &responseWriter{
+		site:           g.siteRequest(r),
 		ResponseWriter: socket.ResponseWriter(w),
 		sources:        d.Route.Sources,
 		other:          otherSubprotocol(r, d.Route.Sources),
@@ -156,6 +159,9 @@ func (g *Gate) forward(w http.ResponseWriter, r *http.Request, d *Decision, sock
 		r.Body = socket.Body(r.Body)
 	}
 	err := next.ServeHTTP(response, r)
+	if !socket.Detached() {
+		stripSiteHeaders(w.Header()) // trailers
+	}
 	if socket.Opened() {
 		return err
 	}

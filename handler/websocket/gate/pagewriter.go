@@ -19,6 +19,7 @@ type pageWriter struct {
 	decision *Decision
 	decided  bool
 	user     string // whose page it is, as the application says
+	userErr  error
 }
 
 // isNavigation reports whether the request may be for a page, and not for a script, a stylesheet or an image.
@@ -74,6 +75,10 @@ func isHTML(contentType string) bool {
 // issue sets the cookies, and forbids shared caches to store the page.
 func (w *pageWriter) issue() {
 	g, header := w.gate, w.Header()
+	if w.userErr != nil {
+		w.decision.NotIssued = w.userErr
+		return
+	}
 	for _, i := range w.decision.issuers {
 		binding := keys.BindingOf(i.Bind, g.config.Client(w.request), siteOrigin(g.config.External(w.request)))
 		token, err := i.Tickets.Issue(i.routes, w.user, binding, g.config.Now(), g.config.Random)

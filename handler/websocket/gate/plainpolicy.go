@@ -53,9 +53,9 @@ func (g *Gate) decidePlain(r *http.Request, route *Route) *Decision {
 }
 
 // servePlain forwards a request that was checked.
-func servePlain(w http.ResponseWriter, r *http.Request, d *Decision, next Next) error {
+func (g *Gate) servePlain(w http.ResponseWriter, r *http.Request, d *Decision, next Next) error {
 	replaceCredential(r, d)
-	return pass(w, r, next)
+	return g.pass(w, r, nil, next)
 }
 
 var faultDisguised = Fault{http.StatusForbidden, "some servers read this path as that of a route whose requests are checked"}

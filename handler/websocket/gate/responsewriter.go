@@ -13,6 +13,7 @@ import (
 // responseWriter checks the application's response to an admitted handshake.
 type responseWriter struct {
 	http.ResponseWriter
+	site     siteRequest
 	sources  []Source
 	other    string // an offered subprotocol that is no credential
 	accept   string // the expected Sec-WebSocket-Accept; "" where the proxy sends a key of its own
@@ -33,16 +34,27 @@ func (w *responseWriter) WriteHeader(status int) {
 		if w.deadline != nil {
 			w.deadline.Stop()
 		}
+		w.site.readHeader(w.Header())
 		w.stripSubprotocol()
 		if status < 300 {
 			w.selectSubprotocol()
 		}
+	} else {
+		stripSiteHeaders(w.Header())
 	}
 	if status == http.StatusSwitchingProtocols && w.accept != "" && !w.accepts() {
 		w.invalid = true
 		return
 	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write reads the header of a response that begins without WriteHeader.
+func (w *responseWriter) Write(p []byte) (int, error) {
+	if !w.site.read {
+		w.site.readHeader(w.Header())
+	}
+	return w.ResponseWriter.Write(p)
 }
 
 // Hijack fails if the response was dropped.
