@@ -399,7 +399,7 @@ func parseVersionedAssets(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, 
 		param{"serve", func(d *caddyfile.Dispenser) error { return parseServe(d, a) }},
 		list("version_query", "at least one value", &a.VersionQuery, func([]string) error { return a.CheckVersionQuery() }),
 		list("manifest", "at least one value", &a.Manifest, nil),
-		list("immutable", "at least one path pattern, such as /static/vendor/* or *.woff2", &a.Immutable, checkPatterns("immutable")),
+		list("immutable", "at least one path pattern, such as /static/vendor/* or *.woff2", &a.Immutable, checkImmutable),
 		once("stamp", func(d *caddyfile.Dispenser) error { return parseStamp(d, a) }),
 		list("unstamped", "at least one path pattern, such as /static/leaflet/*", &a.Unstamped, checkPatterns("unstamped")),
 		once("forget_before", func(d *caddyfile.Dispenser) error { return parseForgetBefore(d, a) }),
@@ -529,6 +529,13 @@ func checkPatterns(option string) func([]string) error {
 		}
 		return nil
 	}
+}
+
+func checkImmutable(patterns []string) error {
+	if err := tree.Patterns(patterns).CheckImmutable(); err != nil {
+		return fmt.Errorf("immutable: %w", err)
+	}
+	return nil
 }
 
 func checkCodings(names []string) error {

@@ -1,12 +1,14 @@
 package versionedassets
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
+	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
 // startWithSite reads the directories once the configuration has started. `caddy validate` reads none. A request before
@@ -23,8 +25,28 @@ func (a *Handler) start(ctx caddy.Context) {
 	go a.removeAbandoned(ctx)
 	a.warnOfOtherBlocks(ctx)
 	go a.warnOfUnstampedPages(ctx)
+	if len(a.Immutable) > 0 {
+		go a.warnOfUnusedPatterns(ctx)
+	}
 	if a.Fallback != "" {
 		go a.warnOfMissingFallback(ctx)
+	}
+}
+
+// warnOfUnusedPatterns waits for the first reading and logs the patterns of immutable that match no file.
+func (a *Handler) warnOfUnusedPatterns(ctx caddy.Context) {
+	unused := slices.Clone(a.Immutable)
+	for _, site := range a.handler.Sites {
+		catalog := site.Tree.Catalog(ctx)
+		if catalog == nil {
+			return
+		}
+		for file := range catalog.All() {
+			unused = slices.DeleteFunc(unused, func(pattern string) bool { return tree.Patterns{pattern}.Match(site.Prefix + file.Path) })
+		}
+	}
+	for _, pattern := range unused {
+		ctx.Logger().Warn("immutable pattern matches no file", zap.String("pattern", pattern), zap.String("source", a.Serve[0].Source))
 	}
 }
 

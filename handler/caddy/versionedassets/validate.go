@@ -52,7 +52,7 @@ func (a *Handler) CheckVersionQuery() error {
 }
 
 func (a *Handler) checkPatterns() error {
-	if err := tree.Patterns(a.Immutable).Check(); err != nil {
+	if err := tree.Patterns(a.Immutable).CheckImmutable(); err != nil {
 		return fmt.Errorf("immutable: %w", err)
 	}
 	if err := tree.Patterns(a.Unstamped).Check(); err != nil {

@@ -14,6 +14,9 @@ type Patterns []string
 // Check reports a pattern that can never match.
 func (p Patterns) Check() error {
 	for _, pattern := range p {
+		if isRegexp(pattern) {
+			return fmt.Errorf("pattern %q looks like a regular expression: use a path such as /static/vendor/* or *.map", pattern)
+		}
 		if _, err := path.Match(pattern, "/"); err != nil {
 			return fmt.Errorf("pattern %q: %w", pattern, err)
 		}
@@ -22,6 +25,29 @@ func (p Patterns) Check() error {
 		}
 	}
 	return nil
+}
+
+// isRegexp reports a text that is a regular expression, and matches nothing as a pattern.
+func isRegexp(pattern string) bool {
+	if strings.HasPrefix(pattern, "^") || strings.HasPrefix(pattern, "~") || strings.HasSuffix(pattern, "$") {
+		return true
+	}
+	for _, sign := range []string{`\.`, `\d`, `\w`, `\/`, `\-`, "(?", ".+", "]+", "]{", ")+", ")$", "|"} {
+		if strings.Contains(pattern, sign) {
+			return true
+		}
+	}
+	return false
+}
+
+// CheckImmutable reports a pattern that matches every file. Browsers would keep files that change.
+func (p Patterns) CheckImmutable() error {
+	for _, pattern := range p {
+		if strings.Trim(pattern, "/*") == "" {
+			return fmt.Errorf("pattern %q matches every file: use one such as /static/vendor/* or *.woff2", pattern)
+		}
+	}
+	return p.Check()
 }
 
 // Match reports whether a URL path matches.
