@@ -40,32 +40,32 @@ func (h *Host) Undrain() bool {
 // StartDrain takes a host out of service: it gets no new sockets, and its open sockets are closed with the code 1012 in random
 // order, spread evenly over the time. Their clients connect again, to another upstream. A second call takes the new time for
 // the sockets that are left. StartDrain returns the number of open sockets, and does not wait for their end.
-func (p *Set) StartDrain(host *Host, over time.Duration) (open int) {
+func (s *Set) StartDrain(host *Host, over time.Duration) (open int) {
 	ctx, cancel := context.WithCancel(context.Background())
-	next := &drain{since: p.now(), cancel: cancel}
+	next := &drain{since: s.now(), cancel: cancel}
 	if previous := host.drained.Load(); previous != nil {
 		next.since = previous.since
 	}
 	if previous := host.drained.Swap(next); previous != nil {
 		previous.cancel()
 	}
-	var leaving []*tunnel
-	for _, t := range p.all() { // a tunnel that is added later sees that the host is drained
+	var tunnels []*tunnel
+	for _, t := range s.all() { // a tunnel that is added later sees that the host is drained
 		if t.host == host {
-			leaving = append(leaving, t)
+			tunnels = append(tunnels, t)
 		}
 	}
-	rand.Shuffle(len(leaving), func(i, j int) { leaving[i], leaving[j] = leaving[j], leaving[i] })
-	go p.closeSpread(ctx, leaving, over)
-	return len(leaving)
+	rand.Shuffle(len(tunnels), func(i, j int) { tunnels[i], tunnels[j] = tunnels[j], tunnels[i] })
+	go s.closeSpread(ctx, tunnels, over)
+	return len(tunnels)
 }
 
 // closeSpread closes tunnels spread evenly over the time, until ctx ends.
-func (p *Set) closeSpread(ctx context.Context, leaving []*tunnel, over time.Duration) {
-	started := p.now()
-	for i, t := range leaving {
-		due := time.Duration(float64(over) * float64(i) / float64(len(leaving)))
-		if wait := due - p.now().Sub(started); wait > time.Millisecond && !sleepContext(ctx, wait) || ctx.Err() != nil {
+func (s *Set) closeSpread(ctx context.Context, tunnels []*tunnel, over time.Duration) {
+	started := s.now()
+	for i, t := range tunnels {
+		due := time.Duration(float64(over) * float64(i) / float64(len(tunnels)))
+		if wait := due - s.now().Sub(started); wait > time.Millisecond && !sleepContext(ctx, wait) || ctx.Err() != nil {
 			return
 		}
 		t.restart()
@@ -76,9 +76,9 @@ func (p *Set) closeSpread(ctx context.Context, leaving []*tunnel, over time.Dura
 func (t *tunnel) restart() { t.closeWith(codeRestart, "the application restarts: connect again") }
 
 // Hosts returns the host of each open tunnel, by the ID of its socket.
-func (p *Set) Hosts() map[uint64]*Host {
+func (s *Set) Hosts() map[uint64]*Host {
 	hosts := make(map[uint64]*Host)
-	for _, t := range p.all() {
+	for _, t := range s.all() {
 		hosts[t.socket.Snapshot().ID] = t.host
 	}
 	return hosts

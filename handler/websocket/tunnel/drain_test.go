@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"testing"
@@ -30,7 +31,7 @@ func TestDrainedHostGetsNoTunnelsUntilUndrain(t *testing.T) {
 	waitFor(t, "the upstream to get tunnels again", func() bool { return app.Host.Open() == 1 })
 }
 
-// An operator who undrains in the middle keeps the sockets that are left.
+// Undrain during a drain keeps the sockets that are still open.
 func TestUndrainKeepsSocketsThatAreNotClosedYet(t *testing.T) {
 	t.Parallel()
 	app := startApp(t, "tcp", echo)
@@ -40,20 +41,21 @@ func TestUndrainKeepsSocketsThatAreNotClosedYet(t *testing.T) {
 	site.pool.StartDrain(app.Host, 24*time.Hour) // the first is closed at once, the second in twelve hours
 	waitFor(t, "one tunnel to end", func() bool { return app.Host.Open() == 1 })
 	app.Host.Undrain()
-	alive := 0
+	open := 0
 	for _, client := range []*wsClient{first, second} {
-		_, _ = client.Write(text("here"))
-		got := make([]byte, 6)
-		if _, err := io.ReadFull(client, got); err == nil && closeCode(got) == 0 && string(got[2:]) == "here" {
-			alive++
+		want := text("here")
+		_, _ = client.Write(want)
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(client, got); err == nil && bytes.Equal(got, want) {
+			open++
 		}
 	}
-	if alive != 1 {
-		t.Errorf("%d sockets are open, want the one that was not closed yet", alive)
+	if open != 1 {
+		t.Errorf("%d sockets are open, want the one that was not closed yet", open)
 	}
 }
 
-// Of handshakes that find all upstreams drained none waits for a timeout.
+// If all upstreams are drained, a handshake gets 503 at once and does not wait for a timeout.
 func TestAllUpstreamsDrained(t *testing.T) {
 	t.Parallel()
 	app := startApp(t, "tcp", echo)
