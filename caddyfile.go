@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/dustin/go-humanize"
 
+	"github.com/scan2food/usher/handler/caddy/statuspage"
 	"github.com/scan2food/usher/handler/caddy/versionedassets"
 	"github.com/scan2food/usher/handler/caddy/websocketgate"
 	"github.com/scan2food/usher/handler/caddy/websockettunnel"
@@ -312,6 +313,21 @@ func parseWebSocketTunnel(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, 
 		duration("drain", &t.Drain),
 		boolean("portable_reads", &t.PortableReads),
 	)
+}
+
+// parseUsherStatus parses the directive:
+//
+//	usher_status [<matcher>] [public]
+func parseUsherStatus(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	h.Next()
+	args := h.RemainingArgs()
+	if len(args) > 1 || len(args) == 1 && args[0] != "public" {
+		return nil, h.Errf("usher_status: want nothing or public, got %q", args)
+	}
+	if h.NextBlock(h.Nesting()) {
+		return nil, h.Err("usher_status: want no block")
+	}
+	return &statuspage.Handler{Public: len(args) == 1}, nil
 }
 
 func parsePolicy(d *caddyfile.Dispenser, t *websockettunnel.Handler) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/scan2food/usher/handler/caddy/admin"
 	"github.com/scan2food/usher/handler/caddy/command"
 	"github.com/scan2food/usher/handler/caddy/redact"
+	"github.com/scan2food/usher/handler/caddy/statuspage"
 	"github.com/scan2food/usher/handler/caddy/versionedassets"
 	"github.com/scan2food/usher/handler/caddy/websocketgate"
 	"github.com/scan2food/usher/handler/caddy/websockettunnel"
@@ -31,6 +32,11 @@ func init() {
 	httpcaddyfile.RegisterHandlerDirective("versioned_assets", parseVersionedAssets)
 	// After encode, so that responses are compressed only once. Before every handler that could respond.
 	httpcaddyfile.RegisterDirectiveOrder("versioned_assets", httpcaddyfile.After, "encode")
+
+	caddy.RegisterModule(new(statuspage.Handler))
+	httpcaddyfile.RegisterHandlerDirective("usher_status", parseUsherStatus)
+	// After basic_auth and encode, and before the assets, which may serve all paths.
+	httpcaddyfile.RegisterDirectiveOrder("usher_status", httpcaddyfile.After, "encode")
 
 	caddy.RegisterModule(new(websockettunnel.Handler))
 	caddy.RegisterModule(new(websockettunnel.ListenerWrapper))

@@ -1,0 +1,7 @@
+package statuspage
+
+// Internals that the tests of the package's users need.
+var (
+	IsProtected = isProtected
+	IsLoopback  = isLoopback
+)
