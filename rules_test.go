@@ -170,7 +170,7 @@ func TestReadmeShowsTheGrammar(t *testing.T) {
 		t.Fatal(err)
 	}
 	comments := regexp.MustCompile(`(?m)(^//\t.*\n)+`).FindAllString(string(source), -1)
-	if len(comments) != 3 {
+	if len(comments) != 4 {
 		t.Fatalf("found %d grammars, want one for each directive", len(comments))
 	}
 	for _, comment := range comments {

@@ -23,13 +23,15 @@ var (
 		"Seconds since the last accepted handshake. Absent before the first.", []string{"route"}, nil)
 	keyDesc = prometheus.NewDesc("usher_websocket_key_last_use_timestamp_seconds",
 		"Time when a key was last accepted. Absent before the first time.", []string{"route", "key"}, nil)
+	maxOpenDesc = prometheus.NewDesc("usher_websocket_max_open",
+		"The most open sockets that max_open allows. Absent without a limit.", []string{"route"}, nil)
 	badFileDesc = prometheus.NewDesc("usher_websocket_keys_file_bad",
 		"1 while a keys file is invalid and the previous keys stay in force.", []string{"route"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (gauges) Describe(descs chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{darkDesc, sinceDesc, keyDesc, badFileDesc} {
+	for _, desc := range []*prometheus.Desc{darkDesc, sinceDesc, keyDesc, maxOpenDesc, badFileDesc} {
 		descs <- desc
 	}
 }
@@ -39,12 +41,22 @@ func (gauges) Collect(metrics chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
-	values := readGauges()
+	values, maxOpen := readGauges(), make(map[string]float64)
 	for route, dark := range values.dark {
 		gauge(darkDesc, dark, route)
 	}
 	for route, last := range values.accepted {
 		gauge(sinceDesc, time.Since(last).Seconds(), route)
+	}
+	for _, g := range inForce() {
+		for _, route := range g.Routes {
+			if route.MaxOpen > 0 {
+				maxOpen[route.Name] += float64(route.MaxOpen)
+			}
+		}
+	}
+	for route, most := range maxOpen {
+		gauge(maxOpenDesc, most, route)
 	}
 	for route, bad := range values.badFile {
 		gauge(badFileDesc, bad, route)
