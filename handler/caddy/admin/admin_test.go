@@ -19,8 +19,6 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-func TestMain(m *testing.M) { testsite.Main(m) }
-
 // Secrets of the site under test. No response may contain one.
 const (
 	chatKey      = "admin-chat-key-0123456789"
