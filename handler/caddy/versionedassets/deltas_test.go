@@ -175,30 +175,43 @@ func TestNoDelta(t *testing.T) {
 // The name of a file without its hash says which versions belong together.
 func TestDeltaOfHashedNames(t *testing.T) {
 	t.Parallel()
-	name := func(release int) string { return "chunk." + testsite.MD5Name(script(release)) + ".js" }
-	root := testsite.WriteTree(t, map[string]string{name(1): script(1)})
-	site := keptSite(t, root, "deltas")
-	response, _ := testsite.Fetch(t, site, "GET", "/static/"+name(1))
-	const field = `match="/static/chunk.*.js", match-dest=("script")`
-	if got := response.Header.Get("Use-As-Dictionary"); got != field {
-		t.Fatalf("Use-As-Dictionary is %q, want %q", got, field)
+	for _, c := range []struct {
+		why, words string
+		name       func(release int) string
+		field      string
+	}{
+		{"the hash is proved", "deltas", func(release int) string { return "chunk." + testsite.MD5Name(script(release)) + ".js" },
+			`match="/static/chunk.*.js", match-dest=("script")`},
+		{"the operator says that names are versions", "deltas\nimmutable /static/*",
+			func(release int) string { return []string{"", "main-22H4KWGN.js", "main-33H4KWGN.js"}[release] },
+			`match="/static/main-*.js", match-dest=("script")`},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			t.Parallel()
+			root := testsite.WriteTree(t, map[string]string{c.name(1): script(1)})
+			site := keptSite(t, root, c.words)
+			testsite.Eventually(t, "the release given out and kept", func() bool {
+				response, _ := testsite.Fetch(t, site, "GET", "/static/"+c.name(1))
+				kept, found := versionedassets.TreesOf(site.Server)[0].Earlier(c.name(1), "")
+				if found {
+					kept.Close()
+				}
+				return found && response.Header.Get("Use-As-Dictionary") == c.field
+			})
+			if err := os.Remove(filepath.Join(root, c.name(1))); err != nil {
+				t.Fatal(err)
+			}
+			testsite.WriteFile(t, root, c.name(2), script(2))
+			testsite.Eventually(t, "a delta", func() bool {
+				response, body := testsite.Fetch(t, site, "GET", "/static/"+c.name(2),
+					"Accept-Encoding", browserCodings, "Available-Dictionary", dictionary(script(1)))
+				return response.Header.Get("Content-Encoding") == "dcz" && applyDelta(t, body, script(1)) == script(2)
+			})
+			if response, body := testsite.Fetch(t, site, "GET", "/static/"+c.name(1)); body != script(1) {
+				t.Errorf("a page from before the deploy gets %d for its script", response.StatusCode)
+			}
+		})
 	}
-	testsite.Eventually(t, "the release kept", func() bool {
-		kept, found := versionedassets.TreesOf(site.Server)[0].Earlier(name(1), "")
-		if found {
-			kept.Close()
-		}
-		return found
-	})
-	if err := os.Remove(filepath.Join(root, name(1))); err != nil {
-		t.Fatal(err)
-	}
-	testsite.WriteFile(t, root, name(2), script(2))
-	testsite.Eventually(t, "a delta", func() bool {
-		response, body := testsite.Fetch(t, site, "GET", "/static/"+name(2),
-			"Accept-Encoding", browserCodings, "Available-Dictionary", dictionary(script(1)))
-		return response.Header.Get("Content-Encoding") == "dcz" && applyDelta(t, body, script(1)) == script(2)
-	})
 }
 
 // Without `deltas`, and for types that are not text, nothing of RFC 9842 is in a response.

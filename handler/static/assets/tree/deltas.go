@@ -30,11 +30,11 @@ func (f *File) DeltaScope() (scope DeltaScope, ok bool) {
 	if f.Size < deltas.MinSize || f.Size > deltas.MaxSize || f.IsManifest || IsHTML(f.ContentType) || !Compressible(f.ContentType[0]) {
 		return DeltaScope{}, false
 	}
-	if f.Evidence.Kind == NoEvidence {
-		return DeltaScope{Before: f.Path, Query: true}, true
+	if f.Evidence.Kind != NoEvidence || f.byOperator {
+		scope.Before, scope.After, ok = fingerprint.SplitName(f.Path, f.proof.Token)
+		return scope, ok
 	}
-	scope.Before, scope.After, ok = fingerprint.SplitName(f.Path, f.proof.Token)
-	return scope, ok
+	return DeltaScope{Before: f.Path, Query: true}, true
 }
 
 // holds reports an archived version in the scope. The version is "" if the name is a version.

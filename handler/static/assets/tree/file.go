@@ -67,6 +67,7 @@ type File struct {
 	dictionaries     atomic.Int64             // how often a client was asked to keep the file as a dictionary
 	dictionary       atomic.Pointer[dictionaryField]
 	earlier          ReaderAt // the bytes of an archived file
+	byOperator       bool     // an immutable pattern matches
 	StampedForm      *File    // the file with the versions of what it refers to; nil if it refers to nothing
 	otherCharset     bool     // its text is not UTF-8
 	circle           string   // the version of a stamped file in a cycle of references: no digest of its bytes
@@ -126,12 +127,15 @@ func (f *File) noteAsked(version string) {
 	f.asked.Store(&noted)
 }
 
-// keptUnder returns the versions under which the file is archived: its own, or "" if its name is a version, and other digests of
-// its bytes that requests named or a manifest lists.
+// keptUnder returns the versions under which the file is archived: its own, or "" if its name is a version, or both if the operator
+// says so, and other digests of its bytes that requests named or a manifest lists.
 func (f *File) keptUnder() []string {
 	versions := []string{f.archived()}
 	if f.Evidence.Kind != NoEvidence {
 		return versions
+	}
+	if f.byOperator {
+		versions = append(versions, "")
 	}
 	if noted := f.asked.Load(); noted != nil {
 		versions = append(versions, *noted...)

@@ -51,6 +51,13 @@ func (t *Tree) weakEvidence(f *File) Evidence {
 	}
 }
 
+// markOperators marks the files of a catalog, which is not published yet, whose names are versions by the operator's word.
+func (t *Tree) markOperators(next *Catalog) {
+	for f := range next.All() {
+		f.byOperator = t.weakEvidence(f).Kind == ByOperator
+	}
+}
+
 // promiseNext decides about the promises of a catalog that is about to be published. Where the content of a URL changed that was
 // given out, it records the new content too: then the URL is immutable with neither.
 func (t *Tree) promiseNext(previous, next *Catalog) {
