@@ -158,7 +158,7 @@ func (a *Handler) Provision(ctx caddy.Context) error {
 	if server := lifecycle.Server(ctx); server != nil {
 		server.RegisterConnContext(withConnection)
 	}
-	a.place, _ = findPlace(lifecycle.Server(ctx), a.isOwn)
+	a.place, _ = findPlace(lifecycle.Server(ctx), a.prefixes(), a.isOwn)
 	for _, root := range a.Serve {
 		served, err := a.open(ctx, root, memory)
 		if err != nil {

@@ -23,11 +23,13 @@ type place struct {
 	// after and elsewhere are true if a handler that can answer with pages follows, or stands where requests do not come
 	// from this handler.
 	after, elsewhere bool
+	// deferred are the fields that an outer handler changes after this one, see deferredFields.
+	deferred []string
 }
 
 // findPlace finds a handler in the routes that are being provisioned, by its JSON. ok=false: the handler is in a named route, or
 // in another module.
-func findPlace(server *caddyhttp.Server, own func(handler json.RawMessage) bool) (found place, ok bool) {
+func findPlace(server *caddyhttp.Server, prefixes []string, own func(handler json.RawMessage) bool) (found place, ok bool) {
 	if server == nil {
 		return place{}, false
 	}
@@ -37,13 +39,21 @@ func findPlace(server *caddyhttp.Server, own func(handler json.RawMessage) bool)
 	if current < 0 {
 		return place{}, false
 	}
+	var before []string
 	routes := caddyhttp.RouteList{server.Routes[current]}
 	if len(server.Routes[current].MatcherSets) == 0 { // a site of every host has its routes here
 		routes = server.Routes[current:]
+		for i := range current {
+			if mayMatch(&server.Routes[i], prefixes) {
+				before = append(before, deferredIn(&server.Routes[i], nil)...)
+			}
+		}
 	} else if only := routes[0].MatcherSets; len(only) == 1 && len(only[0]) == 1 && isHost(only[0][0]) {
 		routes[0].MatcherSets = nil
 	}
-	return placeIn(routes, own)
+	found, ok = placeIn(routes, prefixes, own)
+	found.deferred = append(before, found.deferred...)
+	return found, ok
 }
 
 func isHost(matcher any) bool {
@@ -52,8 +62,9 @@ func isHost(matcher any) bool {
 }
 
 // placeIn walks the routes of one level.
-func placeIn(routes caddyhttp.RouteList, own func(json.RawMessage) bool) (found place, ok bool) {
+func placeIn(routes caddyhttp.RouteList, prefixes []string, own func(json.RawMessage) bool) (found place, ok bool) {
 	stripped, optional := "", false
+	var deferred []string
 	for i := range routes {
 		route := &routes[i]
 		for j, raw := range route.HandlersRaw {
@@ -64,13 +75,14 @@ func placeIn(routes caddyhttp.RouteList, own func(json.RawMessage) bool) (found 
 			case own(raw):
 				found = place{}
 			case h.Handler == "subroute":
-				if found, ok = placeIn(h.Routes, own); !ok {
+				if found, ok = placeIn(h.Routes, prefixes, own); !ok {
 					continue
 				}
 			default:
 				continue
 			}
 			found.mount = stripped + found.mount
+			found.deferred = slices.Concat(deferred, deferredIn(route, route.HandlersRaw[:j]), found.deferred)
 			found.optional = found.optional || optional
 			found.enter(route)
 			found.after = found.after || slices.ContainsFunc(route.HandlersRaw[j+1:], answersWithPages)
@@ -85,6 +97,9 @@ func placeIn(routes caddyhttp.RouteList, own func(json.RawMessage) bool) (found 
 			}
 			return found, true
 		}
+		if mayMatch(route, prefixes) {
+			deferred = append(deferred, deferredIn(route, route.HandlersRaw)...)
+		}
 	}
 	return place{}, false
 }
@@ -96,16 +111,7 @@ func (p *place) enter(route *caddyhttp.Route) {
 		sets = append(sets, pathsOf(set))
 	}
 	for _, set := range route.MatcherSets {
-		var paths []string
-		for _, matcher := range set {
-			switch matcher := matcher.(type) {
-			case *caddyhttp.MatchPath:
-				paths = *matcher
-			case caddyhttp.MatchPath:
-				paths = matcher
-			}
-		}
-		sets = append(sets, paths)
+		sets = append(sets, loadedPaths(set))
 	}
 	p.inner = p.inner || route.Group != "" || len(sets) > 0
 	if len(sets) == 0 || slices.ContainsFunc(sets, func(paths []string) bool { return paths == nil }) {
@@ -116,6 +122,18 @@ func (p *place) enter(route *caddyhttp.Route) {
 	if p.mount != "" && !slices.ContainsFunc(paths, func(pattern string) bool { return !strings.HasPrefix(pattern, p.mount) }) {
 		p.optional = false
 	}
+}
+
+func loadedPaths(set caddyhttp.MatcherSet) []string {
+	for _, matcher := range set {
+		switch matcher := matcher.(type) {
+		case *caddyhttp.MatchPath:
+			return *matcher
+		case caddyhttp.MatchPath:
+			return matcher
+		}
+	}
+	return nil
 }
 
 func pathsOf(set caddy.ModuleMap) (paths []string) {
@@ -170,6 +188,13 @@ func (a *Handler) isOwn(raw json.RawMessage) bool {
 	return slices.EqualFunc(a.Serve, other.Serve, func(x, y *Root) bool { return *x == *y })
 }
 
+func (a *Handler) prefixes() (prefixes []string) {
+	for _, root := range a.Serve {
+		prefixes = append(prefixes, root.Prefix)
+	}
+	return prefixes
+}
+
 // mounts returns what clients write before the prefixes: "", what handle_path removes, or either.
 func (p *place) mounts() []string {
 	switch {
@@ -204,11 +229,7 @@ func (p *place) passesPages(prefixes []string, passThru bool) bool {
 
 // unstampedPages returns how the configuration should be changed so that pages pass the handler, or "".
 func (a *Handler) unstampedPages() string {
-	p := &a.place
-	var prefixes []string
-	for _, root := range a.Serve {
-		prefixes = append(prefixes, root.Prefix)
-	}
+	p, prefixes := &a.place, a.prefixes()
 	switch {
 	case !a.Stamps(StampHTML) || !p.after && !p.elsewhere || p.passesPages(prefixes, a.PassThru):
 		return ""

@@ -24,6 +24,7 @@ func (a *Handler) start(ctx caddy.Context) {
 	a.warnOfLeakedKeys(ctx)
 	go a.removeAbandoned(ctx)
 	a.warnOfOtherBlocks(ctx)
+	a.warnOfDeferred(ctx)
 	go a.warnOfUnstampedPages(ctx)
 	if len(a.Immutable) > 0 {
 		go a.warnOfUnusedPatterns(ctx)

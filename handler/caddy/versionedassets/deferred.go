@@ -1,0 +1,82 @@
+package versionedassets
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"go.uber.org/zap"
+)
+
+// deferredFields returns which of the fields that versioned_assets depends on a headers handler changes after all others. In a
+// Caddyfile, `defer` and each field with a minus sign defer the whole block.
+func deferredFields(h *headers.Handler) (fields []string) {
+	if h.Response == nil || !h.Response.Deferred || h.Response.HeaderOps == nil {
+		return nil
+	}
+	ops := h.Response.HeaderOps
+	for _, field := range []string{"Cache-Control", "Content-Type"} {
+		isField := func(name string) bool { return http.CanonicalHeaderKey(name) == field }
+		changes := slices.ContainsFunc(ops.Delete, isField)
+		for _, names := range []http.Header{ops.Set, ops.Add} {
+			for name := range names {
+				changes = changes || isField(name)
+			}
+		}
+		for name := range ops.Replace {
+			changes = changes || isField(name)
+		}
+		if changes {
+			fields = append(fields, field)
+		}
+	}
+	return fields
+}
+
+// deferredIn returns the deferred fields of a route before the handler, loaded or not.
+func deferredIn(route *caddyhttp.Route, handlers []json.RawMessage) (fields []string) {
+	for _, raw := range handlers {
+		var h headers.Handler
+		if readHandler(raw).Handler == "headers" && json.Unmarshal(raw, &h) == nil {
+			fields = append(fields, deferredFields(&h)...)
+		}
+	}
+	for _, handler := range route.Handlers {
+		if h, ok := handler.(*headers.Handler); ok {
+			fields = append(fields, deferredFields(h)...)
+		}
+	}
+	return fields
+}
+
+// mayMatch reports whether requests below a prefix may come to a route.
+func mayMatch(route *caddyhttp.Route, prefixes []string) bool {
+	var sets [][]string
+	for _, set := range route.MatcherSetsRaw {
+		sets = append(sets, pathsOf(set))
+	}
+	for _, set := range route.MatcherSets {
+		sets = append(sets, loadedPaths(set))
+	}
+	return len(sets) == 0 || slices.ContainsFunc(sets, func(paths []string) bool {
+		return paths == nil || slices.ContainsFunc(paths, func(pattern string) bool {
+			start, _, _ := strings.Cut(pattern, "*")
+			return slices.ContainsFunc(prefixes, func(prefix string) bool {
+				return strings.HasPrefix(start, prefix) || strings.HasPrefix(prefix, start) && strings.Contains(pattern, "*")
+			})
+		})
+	})
+}
+
+// warnOfDeferred logs deferred header changes: they replace the Cache-Control of assets, and a type that they set is not seen.
+func (a *Handler) warnOfDeferred(ctx caddy.Context) {
+	if len(a.place.deferred) > 0 {
+		ctx.Logger().Warn("deferred header change overrides versioned_assets", zap.Strings("fields", a.place.deferred),
+			zap.String("remedy", "set the field in a header block without defer and without - fields, or exclude the assets with a matcher"),
+			zap.String("source", a.Serve[0].Source))
+	}
+}

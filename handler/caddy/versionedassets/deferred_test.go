@@ -1,0 +1,39 @@
+package versionedassets_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
+)
+
+// A header change that Caddy makes after all handlers is logged if it overrides what versioned_assets decides.
+func TestDeferredHeaders(t *testing.T) {
+	t.Parallel()
+	const message = "deferred header change overrides versioned_assets"
+	root := testsite.WriteTree(t, map[string]string{"a.js": "x"})
+	for _, c := range []struct {
+		name, header string
+		fields       string
+		why          string
+	}{
+		{"minus field", "header {\n-Server\nCache-Control max-age=3600\n}", "[Cache-Control]", "a minus sign defers the whole block"},
+		{"defer", "header {\ndefer\nContent-Type text/html\n}", "[Content-Type]", "the type is set after the page has passed"},
+		{"deleted", "header -Cache-Control", "[Cache-Control]", "nothing is left of the decision"},
+		{"for assets", "header /static/* {\n-Server\nCache-Control max-age=3600\n}", "[Cache-Control]", "the matcher selects assets"},
+		{"for others", "header /api/* {\n-Server\nCache-Control max-age=3600\n}", "", "the matcher excludes assets"},
+		{"minus field alone", "header -Server", "", "no field that matters"},
+		{"not deferred", "header Cache-Control max-age=3600", "", "versioned_assets overrides it"},
+	} {
+		for form, caddyfile := range map[string]string{"": "http://127.0.0.1\n%s\n%s", "with another site": "http://127.0.0.1 {\n%s\n%s\n}\nhttp://other.example {\n}"} {
+			site := testsite.Start(t, fmt.Sprintf(caddyfile, c.header, "versioned_assets {\nserve /static/ "+root+"\n}"))
+			got := ""
+			if lines := site.Logs.With(message); len(lines) > 0 {
+				got = fmt.Sprint(lines[0]["fields"])
+			}
+			if got != c.fields {
+				t.Errorf("%s %s: the warning is of %q, want %q (%s)", c.name, form, got, c.fields, c.why)
+			}
+		}
+	}
+}
