@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 )
@@ -35,6 +36,7 @@ type handlerJSON struct {
 	Method      string                    `json:"method"`            // of rewrite
 	Transport   struct{ Protocol string } `json:"transport"`         // of reverse_proxy
 	Rewrite     json.RawMessage           `json:"rewrite"`           // of reverse_proxy
+	Headers     *headers.Handler          `json:"headers"`           // of reverse_proxy
 	Routes      json.RawMessage           `json:"routes"`            // of subroute and gate
 }
 
@@ -69,7 +71,7 @@ const (
 	gates
 	nests
 	moves  // it rewrites the path
-	serves // it is an application over FastCGI, or asks one
+	serves // it asks an application and switches no protocol
 )
 
 // maxDepth ends the walk where named routes invoke each other.
@@ -208,7 +210,7 @@ func stepOfJSON(h handlerJSON, named map[string]*caddyhttp.Route) step {
 		if len(h.Rewrite) > 0 {
 			return step{} // forward_auth rewrites its request, and the response goes to the next handler
 		}
-		return step{kind: switches}
+		return stepOfProxy(h.Headers)
 	default:
 		return stepOfName(h.Handler)
 	}
@@ -232,13 +234,28 @@ func stepOfLoaded(handler caddyhttp.MiddlewareHandler, named map[string]*caddyht
 		if transport != nil && transport.CaddyModule().ID.Name() == "fastcgi" {
 			return step{kind: serves}
 		}
-		return step{kind: switches}
+		return stepOfProxy(h.Headers)
 	case caddy.Module:
 		return stepOfName(h.CaddyModule().ID.Name())
 	default:
 		return step{}
 	}
 }
+
+// stepOfProxy recognizes a reverse_proxy with header_up -Upgrade. Such a proxy sends no handshake to its upstream.
+func stepOfProxy(changes *headers.Handler) step {
+	if changes == nil || changes.Request == nil || !slices.ContainsFunc(changes.Request.Delete, isUpgrade) {
+		return step{kind: switches}
+	}
+	for field := range changes.Request.Set {
+		if isUpgrade(field) {
+			return step{kind: switches}
+		}
+	}
+	return step{kind: serves}
+}
+
+func isUpgrade(field string) bool { return strings.EqualFold(field, "Upgrade") }
 
 func stepOfName(name string) step {
 	switch name {

@@ -36,7 +36,7 @@ func (g *Handler) checkInForce() (exposed bool, err error) {
 	exposed, g.unseen = f.mayBeAnswered, f.mayBeAnswered || f.mayBeServed
 	f = g.newFlow()
 	if f.run(g.errorRoutes(), "", true, 0); f.mayBeAnswered {
-		return exposed, g.Routes[0].errorf("handle_errors can switch protocols without a gate: use respond or file_server there, not a proxy")
+		return exposed, g.Routes[0].errorf("handle_errors can switch protocols without a gate: write header_up -Upgrade in its proxy, or use respond or file_server")
 	}
 	return exposed, nil
 }

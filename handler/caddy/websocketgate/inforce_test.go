@@ -1,6 +1,7 @@
 package websocketgate_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -53,6 +54,12 @@ func TestGateInForce(t *testing.T) {
 		{"error page", gated + proxy + "handle_errors {\nrewrite * /{err.status_code}.html\nfile_server\n}", "", false, "files are no sockets"},
 		{"error proxy", gated + proxy + "handle_errors {\n" + proxy + "}", errors, false, "a request may fail before the gate"},
 		{"error proxy for a status", gated + proxy + "handle_errors 502 {\n" + proxy + "}", errors, false, "a request may fail before the gate"},
+		{"error proxy without Upgrade", gated + proxy + "handle_errors {\nreverse_proxy 127.0.0.1:1 {\nheader_up -Upgrade\n}\n}", "", false, "it sends no handshake"},
+		{"error proxy that sets Upgrade", gated + proxy + "handle_errors {\nreverse_proxy 127.0.0.1:1 {\nheader_up upgrade websocket\nheader_up -upgrade\n}\n}", errors, false,
+			"which of the two is meant?"},
+		{"error proxy without Connection", gated + proxy + "handle_errors {\nreverse_proxy 127.0.0.1:1 {\nheader_up -Connection\n}\n}", errors, false,
+			"some applications need Upgrade alone"},
+		{"proxy without Upgrade", "route {\nreverse_proxy /api/* 127.0.0.1:1 {\nheader_up -Upgrade\n}\n" + gated + proxy + "}", "", false, "it sends no handshake"},
 		{"error proxy of another site", gated + proxy + "}\nhttp://b.example {\nhandle_errors {\n" + proxy + "}\n", "", false, "another site"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -95,5 +102,41 @@ func TestErrorRoutesGetNoHandshake(t *testing.T) {
 	body, _ := io.ReadAll(response.Body)
 	if response.StatusCode != http.StatusBadGateway || string(body) != " 502" {
 		t.Errorf("%s %q, want an error page that sees no Upgrade", response.Status, body)
+	}
+}
+
+// An error route with header_up -Upgrade opens no socket for a handshake that failed before the gate.
+func TestErrorProxyWithoutUpgradeOpensNoSocket(t *testing.T) {
+	t.Parallel()
+	app := testsite.StartApplication(t)
+	site := testsite.Start(t, fmt.Sprintf(`
+		http://localhost
+		route {
+			error /ws/b/* 421
+			websocket_gate {
+				route a /ws/a/ {
+					key %s
+				}
+			}
+			reverse_proxy %s
+		}
+		handle_errors {
+			reverse_proxy %s {
+				header_up -Upgrade
+			}
+		}`, testsite.GoodKey, app.Addr, app.Addr))
+	response := testsite.Exchange(t, site.Addr, testsite.Get("/ws/b/", testsite.Upgrade))
+	if body, _ := io.ReadAll(response.Body); response.StatusCode != http.StatusOK || string(body) != "plain" {
+		t.Errorf("%s %q, want the page of the application", response.Status, body)
+	}
+	testsite.OverHTTP3(t, site)(t, "/ws/b/", "websocket", nil).Close() // a response without a tunnel
+	seen := app.Seen()
+	if len(seen) != 2 {
+		t.Errorf("the application got %d requests, want 2", len(seen))
+	}
+	for _, request := range seen {
+		if request.Header.Get("Upgrade") != "" {
+			t.Errorf("the application got a handshake: %v", request.Header)
+		}
 	}
 }
