@@ -286,6 +286,7 @@ func parseDarkAfter(d *caddyfile.Dispenser, g *websocketgate.Handler) error {
 //		handshake_timeout <duration>
 //		write_timeout <duration>
 //		header_up [+|-]<field> [<value|regexp> [<replacement>]]
+//		pace <n>/<duration>
 //		ping <duration>
 //		max_frame <size>
 //		drain <duration>
@@ -308,6 +309,7 @@ func parseWebSocketTunnel(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, 
 		duration("handshake_timeout", &t.HandshakeTimeout),
 		duration("write_timeout", &t.WriteTimeout),
 		param{"header_up", func(d *caddyfile.Dispenser) error { return parseHeaderUp(d, t) }},
+		once("pace", func(d *caddyfile.Dispenser) error { return parsePace(d, t) }),
 		duration("ping", &t.Ping),
 		once("max_frame", func(d *caddyfile.Dispenser) error { return parseMaxFrame(d, t) }),
 		duration("drain", &t.Drain),
@@ -366,6 +368,20 @@ func parseHeaderUp(d *caddyfile.Dispenser, t *websockettunnel.Handler) error {
 	if err != nil {
 		return d.Errf("header_up: %v", err)
 	}
+	return nil
+}
+
+func parsePace(d *caddyfile.Dispenser, t *websockettunnel.Handler) error {
+	var pace string
+	if err := parseValue(d, &pace); err != nil {
+		return err
+	}
+	count, period, _ := strings.Cut(pace, "/")
+	number, err := strconv.Atoi(count)
+	if err != nil || number < 1 || !setDuration(&t.PacePeriod, period) {
+		return d.Errf("pace: want a number of handshakes and a duration, such as 50/1s, got %q", pace)
+	}
+	t.Pace = number
 	return nil
 }
 

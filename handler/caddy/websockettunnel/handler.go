@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -62,6 +63,13 @@ type Handler struct {
 	// Maximum payload of one frame, in bytes. A longer frame ends the socket, with 1009 if the client sent it.
 	// Default: no limit.
 	MaxFrame uint64 `json:"max_frame,omitempty"`
+
+	// How many handshakes one upstream gets in each `pace_period`. More wait in order, until 2 s before `handshake_timeout`.
+	// Then the client gets 503. Default: no limit.
+	Pace int `json:"pace,omitempty"`
+
+	// The period of `pace`. Required with it.
+	PacePeriod caddy.Duration `json:"pace_period,omitempty"`
 
 	// When the process stops, sockets are closed spread over this time. Default: 3s.
 	Drain caddy.Duration `json:"drain,omitempty"`
@@ -172,7 +180,7 @@ func (t *Handler) buildUpstreams(ctx caddy.Context) ([]*tunnel.Upstream, error) 
 }
 
 func (t *Handler) buildUpstream(ctx caddy.Context, address address) (*tunnel.Upstream, error) {
-	host, err := takeHost(address, time.Duration(t.Drain))
+	host, err := t.takeHost(address, time.Duration(t.Drain))
 	if err != nil {
 		return nil, err
 	}
@@ -204,6 +212,9 @@ func (t *Handler) clientTLS(ctx caddy.Context, serverName string) (*tls.Config, 
 
 // Validate rejects negative durations, which only a JSON configuration can hold.
 func (t *Handler) Validate() error {
+	if t.Pace < 0 || (t.Pace > 0) != (t.PacePeriod > 0) {
+		return errors.New("websocket_tunnel: pace: want a number of handshakes and a period, both above zero")
+	}
 	for name, duration := range map[string]caddy.Duration{
 		"dial_timeout": t.DialTimeout, "handshake_timeout": t.HandshakeTimeout, "write_timeout": t.WriteTimeout,
 		"ping": t.Ping, "drain": t.Drain,
@@ -238,7 +249,10 @@ func (t *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return err
 	}
 	t.count(r, outcomeOf(own))
-	return caddyhttp.Error(own.Status, own.Err)
+	if own.Retry > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int((own.Retry+time.Second-1)/time.Second)))
+	}
+	return caddyhttp.Error(own.Status, own)
 }
 
 // count counts the outcome of a handshake, unless a gate counts it.
@@ -253,6 +267,8 @@ func outcomeOf(err *tunnel.Error) gate.Outcome {
 	switch {
 	case err.Status == http.StatusGatewayTimeout:
 		return gate.UpstreamTimeout
+	case err.Retry > 0:
+		return gate.UpstreamBusy
 	case err.ClientGone():
 		return gate.ClientGone
 	case err.Malformed():

@@ -24,7 +24,7 @@ type host struct {
 	drained chan struct{}
 }
 
-func takeHost(address address, spread time.Duration) (*host, error) {
+func (t *Handler) takeHost(address address, spread time.Duration) (*host, error) {
 	key := address.network + "/" + address.address
 	value, _, err := hostPool.LoadOrNew(key, func() (caddy.Destructor, error) {
 		return &host{key: key, drained: make(chan struct{})}, nil
@@ -34,6 +34,7 @@ func takeHost(address address, spread time.Duration) (*host, error) {
 	}
 	host := value.(*host)
 	host.spread.Store(int64(spread))
+	host.SetPace(t.Pace, time.Duration(t.PacePeriod))
 	setUpstreamUp(key, !host.Down())
 	return host, nil
 }

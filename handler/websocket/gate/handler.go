@@ -172,6 +172,15 @@ func (g *Gate) forward(w http.ResponseWriter, r *http.Request, d *Decision, sock
 		d.Outcome = ClientGone
 		return &StatusError{statusClientGone, fmt.Errorf("route %s: %s", d.Route.Name, reasons[ClientGone])}
 	}
+	var busy interface{ RetryAfter() time.Duration }
+	if errors.As(err, &busy) && busy.RetryAfter() > 0 && socket.Status() == 0 {
+		d.Outcome, d.RetryAfter = UpstreamBusy, busy.RetryAfter()
+		delete(w.Header(), "Retry-After")
+		if !g.rejectWithClose(w, r, d) {
+			rejectWithStatus(w, r, d)
+		}
+		return nil
+	}
 	return g.conclude(r, d, socket.Status(), context.Cause(ctx), err)
 }
 

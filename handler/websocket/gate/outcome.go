@@ -25,6 +25,8 @@ const (
 	Unlisted        Outcome = "unlisted"
 	UpstreamFailed  Outcome = "upstream_failed"
 	UpstreamTimeout Outcome = "upstream_timeout"
+	// UpstreamBusy is an admitted handshake that would wait too long for its turn at the application.
+	UpstreamBusy Outcome = "upstream_busy"
 	// ClientGone is an admitted handshake whose client left before the application responded. It says nothing about the route.
 	ClientGone Outcome = "client_gone"
 	// UpstreamRefused is an admitted handshake that the application rejected. Its response is relayed unchanged.
@@ -34,7 +36,7 @@ const (
 // Outcomes lists every outcome that can be logged or counted.
 var Outcomes = []Outcome{
 	Accepted, KeyMissing, KeyUnknown, KeyExpired, KeyAmbiguous, KeyOtherRoute, SessionMissing, OriginDenied, PageOutdated, TooMany,
-	Malformed, NotWebSocket, Unlisted, UpstreamFailed, UpstreamTimeout, UpstreamRefused,
+	Malformed, NotWebSocket, Unlisted, UpstreamFailed, UpstreamTimeout, UpstreamBusy, UpstreamRefused,
 	ClientGone,
 }
 
@@ -60,6 +62,8 @@ func (o Outcome) Status() int {
 		return http.StatusBadGateway
 	case UpstreamTimeout:
 		return http.StatusGatewayTimeout
+	case UpstreamBusy:
+		return http.StatusServiceUnavailable
 	case ClientGone:
 		return statusClientGone
 	default:
@@ -79,7 +83,7 @@ func (o Outcome) CloseCode() uint16 {
 		return 4403
 	case PageOutdated:
 		return 4408
-	case TooMany:
+	case TooMany, UpstreamBusy:
 		return 1013 // Try Again Later: client libraries retry
 	default:
 		return 0
@@ -104,6 +108,7 @@ var reasons = map[Outcome]string{
 	Unlisted:        "this site has no WebSocket route for this path",
 	UpstreamFailed:  "the application could not be reached",
 	UpstreamTimeout: "the application did not respond in time",
+	UpstreamBusy:    "too many handshakes wait for the application; try again later",
 	UpstreamRefused: "the application rejected the handshake",
 	ClientGone:      "the client left before the application responded",
 }

@@ -85,7 +85,7 @@ func (g *Gate) rejectWithClose(w http.ResponseWriter, r *http.Request, d *Decisi
 // closeReason is the reason of the Close frame. Like Retry-After in a response, the reason says when a client that exceeds a
 // limit may try again.
 func closeReason(d *Decision) string {
-	if d.Outcome == TooMany {
+	if d.Outcome == TooMany || d.Outcome == UpstreamBusy {
 		return fmt.Sprintf("%s: retry after %d s", d.Outcome, d.retrySeconds())
 	}
 	return string(d.Outcome) + ": " + d.Outcome.Reason()

@@ -40,7 +40,7 @@ func setStatusHeaders(header http.Header, r *http.Request, d *Decision) {
 		header["Www-Authenticate"] = d.challenge()
 	case http.StatusMethodNotAllowed:
 		header["Allow"] = allowGet
-	case http.StatusTooManyRequests:
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		header["Retry-After"] = []string{strconv.Itoa(d.retrySeconds())}
 	case http.StatusUpgradeRequired:
 		setUpgradeHeaders(header, r, d)

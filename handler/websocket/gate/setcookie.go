@@ -44,7 +44,7 @@ func readSetCookie(line, cookie, host, requestPath string, now time.Time) (chang
 		return change, false
 	}
 	change = cookieChange{host: host}
-	ended, hasMaxAge := false, false
+	ended, hasMaxAge, date := false, false, ""
 	for attributes != "" {
 		var attribute string
 		attribute, attributes, _ = strings.Cut(attributes, ";")
@@ -60,9 +60,12 @@ func readSetCookie(line, cookie, host, requestPath string, now time.Time) (chang
 				ended, hasMaxAge = seconds <= 0, true
 			}
 		case "expires":
-			if expires, valid := readCookieDate(value); valid && !hasMaxAge { // Max-Age takes precedence
-				ended = !now.Before(expires)
-			}
+			date = value
+		}
+	}
+	if !hasMaxAge && date != "" { // Max-Age takes precedence (RFC 6265, 5.3)
+		if expires, valid := readCookieDate(date); valid {
+			ended = !now.Before(expires)
 		}
 	}
 	if change.path == "" || change.path[0] != '/' {

@@ -4,13 +4,19 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 )
 
 // Error is a failed handshake without a response to the client yet.
 type Error struct {
 	Status int // for the client
 	Err    error
+	// Retry is when the client may try again. Zero: unknown.
+	Retry time.Duration
 }
+
+// RetryAfter returns Retry.
+func (e *Error) RetryAfter() time.Duration { return e.Retry }
 
 func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }

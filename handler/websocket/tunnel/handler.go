@@ -192,6 +192,9 @@ func (h *Handler) roundTrip(w http.ResponseWriter, r *http.Request, handshake *h
 		}
 		upstream := h.config.Select(left, w, r)
 		tried = append(tried, upstream)
+		if err := h.waitTurn(ctx, upstream.Host); err != nil {
+			return nil, nil, newError(r.Context(), ctx, err)
+		}
 		response, err := h.exchange(ctx, upstream, handshake.requestFor(h.config.Prepare, r, upstream))
 		if err == nil {
 			if upstream.Host.reached(h.config.Now()) {

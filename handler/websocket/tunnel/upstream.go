@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // failedFor is how long an unreachable upstream is tried last.
@@ -40,6 +42,7 @@ type Host struct {
 	changed     atomic.Int64 // when down last changed, in Unix nanoseconds; 0: never
 	failures    atomic.Int64 // handshakes that failed to connect
 	drained     atomic.Pointer[drain]
+	pace        atomic.Pointer[rate.Limiter] // nil: no limit
 }
 
 // Open returns the number of tunnels to the host.
