@@ -171,7 +171,7 @@ func TestVerifyOnce(t *testing.T) {
 			t.Errorf("Verify(%s) = %+v, want unknown: nothing tells it from others", claims, got)
 		}
 		if got := often.Verify(hs256(plainHeader, claims, ticketSecret), "chat", "", noon); got.Status != Good || got.UseID != (UseID{}) {
-			t.Errorf("Verify(%s) = %+v, want good: nobody asks for its jti", claims, got)
+			t.Errorf("Verify(%s) = %+v, want good: no jti is required", claims, got)
 		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/scan2food/usher/internal/testwait"
 )
 
-// follow reads what a client gets, and returns the stream up to its end.
+// follow reads what a client receives, up to EOF.
 func follow(client net.Conn) <-chan []byte {
 	got := make(chan []byte, 1)
 	go func() {
@@ -29,7 +29,7 @@ func follow(client net.Conn) <-chan []byte {
 	return got
 }
 
-// followToClose is follow for a connection that has no halves: the client leaves at the Close frame.
+// followToClose is follow for a connection without half-close: the client disconnects after the Close frame.
 func followToClose(client net.Conn, buffer []byte) <-chan []byte {
 	got := make(chan []byte, 1)
 	go func() {
@@ -48,8 +48,8 @@ func followToClose(client net.Conn, buffer []byte) <-chan []byte {
 	return got
 }
 
-// A Close at any point of a large message, among the writes of the application, leaves the message whole and comes
-// behind it. The application has 700 ms for the rest of the message, which only here no busy machine takes from it.
+// A Close at any point of a large message leaves the message complete and sends the Close frame after it. The application has
+// 700 ms for the rest of the message. Only in a synctest bubble can a busy machine not exceed them.
 func TestCloseAtAFrameBoundary(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, closeAtFrameBoundaries)
@@ -74,7 +74,7 @@ func closeAtFrameBoundaries(t *testing.T) {
 				s.Close(4401, "revoked")
 			}
 			if n, err := conn.Write(message[at:min(at+chunk, len(message))]); err != nil {
-				// Only the connection's end may make an error, and it ends behind a whole frame.
+				// Only the end of the connection may cause an error, and it comes after a complete frame.
 				if at > 0 && n > 0 {
 					t.Errorf("point %d: write at %d = %d, %v", point, at, n, err)
 				}
@@ -115,12 +115,12 @@ func closeAmongConcurrentWrites(t *testing.T) {
 		s := open(t, r, Info{})
 		conn := upgraded(t, s, server)
 		got := followToClose(client, make([]byte, 0, 2*len(stream)))
-		closeAt := rand.IntN(len(stream) - longestWrite) // so that no last write steps over it
+		closeAt := rand.IntN(len(stream) - longestWrite) // so that no last write skips it
 		for rest, closing := stream, false; ; {
 			if !closing && len(stream)-len(rest) >= closeAt {
 				closing = true
 				go s.Close(CodeGoingAway, "")
-				// The two ends of a pipe can keep the processor between themselves, so that Close never runs.
+				// Both ends of a pipe can keep the processor to themselves, so that Close never runs.
 				for s.closing.Load() == nil {
 					runtime.Gosched()
 				}
@@ -145,7 +145,7 @@ func closeAmongConcurrentWrites(t *testing.T) {
 	}
 }
 
-// TestCloseEndsUncooperativeSockets closes sockets whose two sides do nothing to end them, over every kind of connection.
+// TestCloseEndsUncooperativeSockets closes sockets whose sides do not end them, over every kind of connection.
 func TestCloseEndsUncooperativeSockets(t *testing.T) {
 	t.Parallel()
 	var all sync.WaitGroup
@@ -154,7 +154,7 @@ func TestCloseEndsUncooperativeSockets(t *testing.T) {
 		for name, wrap := range map[string]func(testing.TB, *net.TCPConn, *net.TCPConn) (net.Conn, net.Conn){
 			"TCP": func(_ testing.TB, a, b *net.TCPConn) (net.Conn, net.Conn) { return a, b },
 			"TLS": tlsPair,
-			// As Caddy's access log wraps a connection: the interface and nothing more.
+			// As Caddy's access log wraps a connection: only the interface remains.
 			"wrapped TLS": func(t testing.TB, a, b *net.TCPConn) (net.Conn, net.Conn) {
 				client, server := tlsPair(t, a, b)
 				return client, struct{ net.Conn }{server}
@@ -172,8 +172,8 @@ func TestCloseEndsUncooperativeSockets(t *testing.T) {
 	}
 }
 
-// TestCloseIsOverInASecond is the same in the time of a synctest bubble, where a second is a second on every machine.
-func TestCloseIsOverInASecond(t *testing.T) {
+// TestCloseTakesAtMostASecond is the same with the clock of a synctest bubble.
+func TestCloseTakesAtMostASecond(t *testing.T) {
 	t.Parallel()
 	for _, c := range uncooperative {
 		t.Run(c.name, func(t *testing.T) {
@@ -188,7 +188,7 @@ func TestCloseIsOverInASecond(t *testing.T) {
 				sides.Go(func() { c.client(client) })
 				sides.Go(func() { _, _ = io.Copy(io.Discard, conn) })
 				sides.Go(func() { c.app(conn) })
-				time.Sleep(time.Second) // for the application to get stuck
+				time.Sleep(time.Second) // until the application is blocked
 				started := time.Now()
 				closeAndWait(s, 4401, "revoked")
 				if took := time.Since(started); took > time.Second {
@@ -201,7 +201,7 @@ func TestCloseIsOverInASecond(t *testing.T) {
 	}
 }
 
-// uncooperative are sockets whose sides run until the connection ends, and do not end it.
+// uncooperative are sockets whose sides run until the connection ends and do not end it.
 var uncooperative = []struct {
 	name, why string
 	client    func(net.Conn)
@@ -224,7 +224,7 @@ func closeUncooperative(t *testing.T, what string, client, server net.Conn, app 
 	var handler sync.WaitGroup
 	handler.Go(func() { _, _ = io.Copy(io.Discard, conn) })
 	handler.Go(func() { app(conn) })
-	time.Sleep(100 * time.Millisecond) // for the application to get stuck
+	time.Sleep(100 * time.Millisecond) // until the application is blocked
 
 	s.Close(4401, "revoked")
 	select {
@@ -272,7 +272,7 @@ func writeOn(c net.Conn) {
 	}
 }
 
-// tlsPair makes a TLS connection out of a TCP one.
+// tlsPair adds TLS to a TCP connection.
 func tlsPair(t testing.TB, client, server *net.TCPConn) (net.Conn, net.Conn) {
 	t.Helper()
 	site := httptest.NewUnstartedServer(nil)
@@ -290,7 +290,7 @@ func tlsPair(t testing.TB, client, server *net.TCPConn) (net.Conn, net.Conn) {
 	return dialed, secure
 }
 
-// A client that is closed in the middle of sending gets the Close frame all the same: the connection is not reset.
+// A client that is sending receives the Close frame: the connection is not reset.
 func TestCloseFrameIsNotLostToAReset(t *testing.T) {
 	t.Parallel()
 	r := NewRegistry(time.Now)
@@ -298,7 +298,7 @@ func TestCloseFrameIsNotLostToAReset(t *testing.T) {
 		client, server := tcpPair(t)
 		s := open(t, r, Info{})
 		conn := upgraded(t, s, server)
-		// No one reads for the application, and the client fills the connection.
+		// The application does not read, and the client fills the connection.
 		_ = client.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
 		for {
 			if _, err := client.Write(masked(2, make([]byte, 1<<16))); err != nil {
@@ -334,13 +334,13 @@ func TestCloseBeforeTheHandshake(t *testing.T) {
 	s.End()
 	select {
 	case e := <-ended:
-		t.Errorf("a handshake that came to nothing was told to have ended: %+v", e)
+		t.Errorf("Ended was called for an aborted handshake: %+v", e)
 	default:
 	}
 }
 
-// An application that answers after all has its client told why.
-func TestCloseWhileTheApplicationMakesUpItsMind(t *testing.T) {
+// If the application responds after the Close, the client still gets the code.
+func TestCloseBeforeTheApplicationResponds(t *testing.T) {
 	t.Parallel()
 	r := NewRegistry(time.Now)
 	client, server := tcpPair(t)
@@ -352,78 +352,4 @@ func TestCloseWhileTheApplicationMakesUpItsMind(t *testing.T) {
 		t.Errorf("the client got %x, want the Close frame", got)
 	}
 	conn.Close()
-}
-
-// What the client and the application do by themselves is seen as it is.
-func TestWhoEnded(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name, why string
-		end       func(s *Socket, client net.Conn, app net.Conn)
-		by        string
-		code      Code
-	}{
-		{"client", "its Close frame comes first", func(_ *Socket, client, app net.Conn) {
-			_, _ = client.Write(maskedClose(4000, "done"))
-			readFrame(app)
-			_, _ = app.Write(closeFrame(4000, ""))
-		}, "client", 4000},
-		{"client without a code", "1005 says that there was none", func(_ *Socket, client, app net.Conn) {
-			_, _ = client.Write(masked(opcodeClose, nil))
-			readFrame(app)
-		}, "client", CodeNoStatus},
-		{"application", "its Close frame comes first", func(_ *Socket, client, app net.Conn) {
-			_, _ = app.Write(closeFrame(1011, "error"))
-			_, _ = client.Write(maskedClose(1011, ""))
-			readFrame(app)
-		}, "application", 1011},
-		{"application, then gate", "one Close frame is enough", func(s *Socket, client, app net.Conn) {
-			_, _ = app.Write(closeFrame(1011, "error"))
-			closeAndWait(s, 4401, "revoked")
-		}, "application", 1011},
-		{"client breaks off", "no Close frame: 1006", func(_ *Socket, client, app net.Conn) {
-			client.Close()
-			_, _ = app.Read(make([]byte, 1))
-		}, "transport", CodeAbnormal},
-		{"application breaks off", "no Close frame either", func(_ *Socket, client, app net.Conn) {
-			_, _ = app.Write(frame(1, []byte("x")))
-		}, "transport", CodeAbnormal},
-		{"a reader that looks in", "its deadline is no end", func(_ *Socket, client, app net.Conn) {
-			_ = app.SetReadDeadline(time.Unix(1, 0))
-			_, _ = app.Read(make([]byte, 1))
-			_ = app.SetReadDeadline(time.Time{})
-			_, _ = client.Write(maskedClose(4000, "done"))
-			readFrame(app)
-		}, "client", 4000},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			r := NewRegistry(time.Now)
-			ended := make(endings, 10)
-			client, server := tcpPair(t)
-			s := open(t, r, Info{Owner: ended})
-			conn := upgraded(t, s, server)
-			c.end(s, client, conn)
-			conn.Close()
-			s.End()
-			if e := soon(t, c.name, ended); e.By != c.by || e.Code != c.code {
-				t.Errorf("ended by %s with %d, want %s, %d (%s)", e.By, e.Code, c.by, c.code, c.why)
-			}
-			client.Close()
-		})
-	}
-}
-
-func readFrame(c net.Conn) {
-	var f frames
-	buffer := make([]byte, 1)
-	for f.advance(nil); !f.atBoundary() || f == (frames{}); {
-		if _, err := c.Read(buffer); err != nil {
-			return
-		}
-		f.advance(buffer)
-		if f.atBoundary() {
-			return
-		}
-	}
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// What a client sends along with its handshake is counted and followed, whoever reads it.
+// Bytes that a client sends together with its handshake are counted and followed, whichever way they are read.
 func TestEarlyBytes(t *testing.T) {
 	t.Parallel()
 	r := NewRegistry(time.Now)
@@ -42,13 +42,13 @@ func TestEarlyBytes(t *testing.T) {
 	hello := masked(1, []byte("hello"))
 	_, _ = conn.Write(append([]byte("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"), hello[:9]...))
 	if response, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || response.StatusCode != 101 {
-		t.Fatalf("the answer is %v, %v", response, err)
+		t.Fatalf("the response is %v, %v", response, err)
 	}
 	_, _ = conn.Write(append(hello[9:], masked(1, []byte("abc"))...))
 	soon(t, "the frames", read)
 }
 
-// Half-close is offered where it can be had and nowhere else; ways around the frames are never.
+// CloseWrite exists if and only if the connection has it. ReadFrom and WriteTo never exist.
 func TestConnOffersWhatItHas(t *testing.T) {
 	t.Parallel()
 	r := NewRegistry(time.Now)

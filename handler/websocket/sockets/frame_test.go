@@ -61,8 +61,8 @@ func TestToBoundary(t *testing.T) {
 	}
 }
 
-// FuzzFrames: however the bytes are cut, the boundaries and the code are the same; and toBoundary finds every boundary
-// that cutting into single bytes finds.
+// FuzzFrames cuts bytes in different ways. The boundaries and the code must be equal, and advanceToBoundary must find each
+// boundary that single bytes find.
 func FuzzFrames(f *testing.F) {
 	f.Add(append(append(frame(1, []byte("hello")), frame(2, make([]byte, 300))...), closeFrame(4401, "gone")...), uint8(1))
 	f.Add(frame(2, make([]byte, 700)), uint8(7))
@@ -132,8 +132,8 @@ func TestCloseFrame(t *testing.T) {
 	}
 }
 
-// FuzzCloseFrame: whatever the reason, the frame is one that a browser takes: one control frame, UTF-8, no longer than
-// 125 bytes; and of a good reason it holds the beginning.
+// FuzzCloseFrame checks that browsers accept the frame for any reason: one control frame, valid UTF-8, at most 125 bytes, and
+// the beginning of a valid reason.
 func FuzzCloseFrame(f *testing.F) {
 	f.Add(uint16(4401), "the key ended")
 	f.Add(uint16(1005), strings.Repeat("€", 100))

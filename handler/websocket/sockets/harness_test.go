@@ -14,12 +14,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// frame encodes an unmasked frame, as a server sends it.
+// frame returns an unmasked frame, as a server sends it.
 func frame(opcode byte, payload []byte) []byte {
 	return append(frameHead(opcode, 0, len(payload)), payload...)
 }
 
-// masked encodes a frame as a client sends it.
+// masked returns a frame as a client sends it.
 func masked(opcode byte, payload []byte) []byte {
 	key := []byte{0x12, 0x34, 0x56, 0x78}
 	encoded := append(frameHead(opcode, maskBit, len(payload)), key...)
@@ -41,12 +41,12 @@ func frameHead(opcode, mask byte, length int) []byte {
 	}
 }
 
-// maskedClose encodes a client's Close frame.
+// maskedClose returns a client's Close frame.
 func maskedClose(code Code, reason string) []byte {
 	return masked(opcodeClose, append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...))
 }
 
-// tcpPair is the two ends of a connection.
+// tcpPair returns both ends of a connection.
 func tcpPair(t testing.TB) (client, server *net.TCPConn) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -69,7 +69,7 @@ func tcpPair(t testing.TB) (client, server *net.TCPConn) {
 	return dialed.(*net.TCPConn), accepted.(*net.TCPConn)
 }
 
-// open takes a place in the registry for an HTTP/1.1 socket, unless info says otherwise.
+// open registers a socket, over HTTP/1.1 unless info has another version.
 func open(t testing.TB, r *Registry, info Info) *Socket {
 	t.Helper()
 	if info.Protocol == "" {
@@ -83,21 +83,21 @@ func open(t testing.TB, r *Registry, info Info) *Socket {
 	return s
 }
 
-// upgraded is an open socket over the connection.
+// upgraded opens the socket over the connection.
 func upgraded(t testing.TB, s *Socket, server net.Conn) net.Conn {
 	t.Helper()
 	s.recordStatus(http.StatusSwitchingProtocols)
 	return s.Conn(server)
 }
 
-// endings is an Owner that reports what ended.
+// endings is an Owner that passes on the events of ended sockets.
 type endings chan EndedEvent
 
 func (endings) Opened(*Socket) {}
 
 func (e endings) Ended(ended EndedEvent) { e <- ended }
 
-// soon fails the test if the event does not come in time.
+// soon fails the test if the event does not come within testwait.Limit.
 func soon[T any](t testing.TB, what string, event <-chan T) (got T) {
 	t.Helper()
 	select {

@@ -16,7 +16,7 @@ import (
 	"github.com/scan2food/usher/internal/testwait"
 )
 
-// proxied is a server that hands every handshake through a registry to a reverse proxy in front of an echo.
+// proxied is a server with a registry, and a reverse proxy to an echo server.
 func proxied(t *testing.T, r *Registry, owner Owner, start func(*httptest.Server)) *httptest.Server {
 	t.Helper()
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
@@ -60,7 +60,7 @@ func proxied(t *testing.T, r *Registry, owner Owner, start func(*httptest.Server
 	return server
 }
 
-// Behind net/http, in front of a proxy that takes the connection over first and writes the 101 to it then.
+// Behind net/http, a proxy hijacks the connection first and then writes the 101 to it.
 func TestReverseProxy(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(*httptest.Server){
@@ -90,7 +90,7 @@ func TestReverseProxy(t *testing.T) {
 			if _, message, err := conn.Read(ctx); string(message) != "hello" {
 				t.Fatalf("the echo is %q, %v", message, err)
 			}
-			counted := func() bool { // a write is counted once it is over, and the client may be quicker
+			counted := func() bool { // a write is counted after it has returned, which the client may notice first
 				list := r.List()
 				return len(list) == 1 && list[0].In == 11 && list[0].Out == 7
 			}

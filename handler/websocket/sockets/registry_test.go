@@ -91,7 +91,7 @@ func TestMovedSocketCountsForItsNewSite(t *testing.T) {
 	}
 }
 
-// A limit holds when many come at once.
+// A limit holds for concurrent handshakes.
 func TestLimitUnderConcurrency(t *testing.T) {
 	t.Parallel()
 	r := NewRegistry(time.Now)
@@ -119,13 +119,13 @@ func TestLimitUnderConcurrency(t *testing.T) {
 	}
 }
 
-// A place is free again after every kind of end.
+// Every kind of end releases the socket.
 func TestPlaceIsFreeAfterEveryEnd(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		serve func(w http.ResponseWriter, s *Socket)
-		leave bool // the client breaks off
+		leave bool // the client disconnects
 	}{
 		{"application refuses", func(w http.ResponseWriter, _ *Socket) { w.WriteHeader(http.StatusForbidden) }, false},
 		{"nothing is answered", func(http.ResponseWriter, *Socket) {}, false},

@@ -16,8 +16,8 @@ import (
 const closerHandshake = "GET /ws/ HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
-// refusing is a server that refuses by closing, and by 403 where the Rejecter does not.
-func refusing(t *testing.T, closer *Rejecter) (dial func() (net.Conn, *http.Response, *bufio.Reader)) {
+// startRejecting is a server that rejects with a Close frame, or with 403 if the Rejecter returns false.
+func startRejecting(t *testing.T, closer *Rejecter) (dial func() (net.Conn, *http.Response, *bufio.Reader)) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !closer.Reject(w, r, "chat.v2", 4401, "key_missing: no key") {
@@ -44,7 +44,7 @@ func refusing(t *testing.T, closer *Rejecter) (dial func() (net.Conn, *http.Resp
 	}
 }
 
-// TestCloser checks what a rejected client receives, and what ends its connection.
+// TestRejecter checks what a rejected client receives, and what ends its connection.
 func TestRejecter(t *testing.T) {
 	t.Parallel()
 	want := closeFrame(4401, "key_missing: no key")
@@ -53,7 +53,7 @@ func TestRejecter(t *testing.T) {
 		name    string
 		answer  []byte // what the client sends after the Close frame
 		leaves  bool
-		timeout time.Duration // of the closing
+		timeout time.Duration // of the rejection
 		why     string
 	}{
 		{"answers", maskedClose(4401, ""), false, never, "the closing handshake is complete (RFC 6455, 7.1.1)"},
@@ -66,12 +66,12 @@ func TestRejecter(t *testing.T) {
 			t.Parallel()
 			closer := NewRejecter(1)
 			closer.timeout = c.timeout
-			conn, response, reader := refusing(t, closer)()
+			conn, response, reader := startRejecting(t, closer)()
 			if response.StatusCode != http.StatusSwitchingProtocols || response.Header.Get("Sec-WebSocket-Protocol") != "chat.v2" ||
 				response.Header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
 				t.Fatalf("the handshake is answered %d %v", response.StatusCode, response.Header)
 			}
-			got, err := io.ReadAll(reader) // EOF comes with the frame: browsers wait for it
+			got, err := io.ReadAll(reader) // EOF must follow the frame, since browsers wait for it
 			if err != nil || !bytes.Equal(got, want) {
 				t.Errorf("read %x, %v, want a Close frame and EOF", got, err)
 			}
@@ -82,7 +82,7 @@ func TestRejecter(t *testing.T) {
 			}
 			free := make(chan struct{})
 			go func() {
-				closer.slots <- struct{}{} // free when the closing is over
+				closer.slots <- struct{}{} // succeeds when the rejection is over
 				close(free)
 			}()
 			soon(t, "the end of the closing ("+c.why+")", free)
@@ -90,11 +90,11 @@ func TestRejecter(t *testing.T) {
 	}
 }
 
-// One closing too many is refused by status, and a place is free again after the others.
+// If there are too many rejections at a time, the next is by status. When one has ended, there is room again.
 func TestRejecterLimitsConnections(t *testing.T) {
 	t.Parallel()
 	closer := NewRejecter(2)
-	dial := refusing(t, closer)
+	dial := startRejecting(t, closer)
 	first, response, _ := dial()
 	if response.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("the first: %d", response.StatusCode)
@@ -114,7 +114,7 @@ func TestRejecterLimitsConnections(t *testing.T) {
 	}
 }
 
-// Without a connection to take over, or a key to answer, it says so and writes nothing.
+// Without a hijackable connection, or a key, Reject returns false and writes nothing.
 func TestRejecterWithoutHijacker(t *testing.T) {
 	t.Parallel()
 	closer := NewRejecter(0)

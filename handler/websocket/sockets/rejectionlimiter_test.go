@@ -59,7 +59,7 @@ func TestRejectionLimiterOddLimits(t *testing.T) {
 	}
 }
 
-// No flood of addresses gives a client its burst back, and memory stays what it was.
+// A flood of addresses does not give a client its burst again, and needs no memory.
 func TestRejectionLimiterUnderAFlood(t *testing.T) {
 	t.Parallel()
 	f := NewRejectionLimiter(5, time.Minute)
@@ -101,7 +101,7 @@ func TestRejectionLimiterDoesNotAllocate(t *testing.T) {
 	runtime.KeepAlive(f)
 }
 
-// Many at once never get more than a burst for each that came at the very same moment.
+// Concurrent rejections never exceed a burst for each that came at the same moment.
 func TestRejectionLimiterConcurrently(t *testing.T) {
 	t.Parallel()
 	f := NewRejectionLimiter(10, time.Hour)

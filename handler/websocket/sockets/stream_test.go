@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// slowFlusher is the server's writer of a stream whose flush takes until it is let go.
+// slowFlusher is the server's writer of a stream. Its first flush blocks until letGo is closed.
 type slowFlusher struct {
 	mutex    sync.Mutex
 	written  bytes.Buffer
-	flushing chan struct{} // said once
-	letGo    chan struct{}
+	flushing chan struct{} // closed when the first flush starts
+	release  chan struct{}
 	once     sync.Once
 }
 
@@ -29,17 +29,17 @@ func (w *slowFlusher) Write(p []byte) (int, error) {
 func (w *slowFlusher) FlushError() error {
 	w.once.Do(func() {
 		close(w.flushing)
-		<-w.letGo
+		<-w.release
 	})
 	return nil
 }
 
-// A Close that comes while the stream is flushed finds writing held, and nobody may write again for hours: whoever flushed
-// sends the Close frame.
+// A Close during a flush finds writing held, and no write may follow for hours. So the goroutine that flushes must send the
+// Close frame.
 func TestCloseDuringFlush(t *testing.T) {
 	t.Parallel()
 	s := open(t, NewRegistry(time.Now), Info{Protocol: "HTTP/3.0", Major: 3})
-	server := &slowFlusher{flushing: make(chan struct{}), letGo: make(chan struct{})}
+	server := &slowFlusher{flushing: make(chan struct{}), release: make(chan struct{})}
 	stream := s.ResponseWriter(server)
 	stream.WriteHeader(http.StatusOK)
 	message := frame(1, []byte("hello"))
@@ -51,8 +51,8 @@ func TestCloseDuringFlush(t *testing.T) {
 	soon(t, "the flush", server.flushing)
 	s.Close(4401, "no more")
 	c := s.closing.Load()
-	time.Sleep(50 * time.Millisecond) // so that Close comes to try
-	close(server.letGo)
+	time.Sleep(50 * time.Millisecond) // until Close has tried
+	close(server.release)
 	if err := soon(t, "the end of the flush", flushed); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestCloseDuringFlush(t *testing.T) {
 	got := server.written.Bytes()
 	server.mutex.Unlock()
 	if want := append(message, closeFrame(4401, "no more")...); !bytes.Equal(got, want) {
-		t.Errorf("written %q, want %q: the Close frame was given up", got, want)
+		t.Errorf("written %q, want %q: the Close frame is missing", got, want)
 	}
 	s.End()
 	soon(t, "the end", c.done)

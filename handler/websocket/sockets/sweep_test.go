@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// Until and Idle are kept to about a second, by one goroutine, whatever the clock does.
+// Until and IdleTimeout have a precision of about a second.
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, why string
 		info      Info
-		talk      time.Duration // how long the application talks, once in two seconds; negative: how long it is silent before
+		talk      time.Duration // how long the application sends, once in two seconds; negative: its silence before the handshake
 		open      bool
 		after     time.Duration
 		code      Code
@@ -67,8 +67,8 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// TestOnlyTouchIsActivity has a carrier that records activity itself: what goes through the socket does not put off its end.
-func TestOnlyTouchIsActivity(t *testing.T) {
+// TestIgnoreTraffic records activity by Touch. Frames through the socket do not postpone its end.
+func TestIgnoreTraffic(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, NewRegistry(time.Now), Info{IdleTimeout: 5 * time.Second})
@@ -96,10 +96,10 @@ func TestOnlyTouchIsActivity(t *testing.T) {
 	})
 }
 
-// in is a time as seen from the beginning of a bubble of testing/synctest.
+// in returns a time relative to the start of a synctest bubble.
 func in(d time.Duration) time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Add(d) }
 
-// Many sockets end in the order of their times, each at its own.
+// Many sockets end in the order of their times.
 func TestSweepOfMany(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

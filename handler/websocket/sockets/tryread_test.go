@@ -13,8 +13,8 @@ type readerFunc func(p []byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// TestTryRead reads the client's answer to the gate's Close frame by a read that does not wait. The answer ends the socket; the
-// timeout for it does not run out.
+// TestTryRead reads the client's Close frame after the gate's by a read that does not block. The client's frame ends the socket
+// before the timeout.
 func TestTryRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -60,9 +60,9 @@ func TestTryRead(t *testing.T) {
 	})
 }
 
-// TestTryReadOfAnEarlyAnswer reads the client's Close frame before the gate knows that its own was sent. Reads do not block, and
-// the answer ends the socket.
-func TestTryReadOfAnEarlyAnswer(t *testing.T) {
+// TestTryReadOfAnEarlyCloseFrame reads the client's Close frame before the gate knows that its own was sent. Reads do not block,
+// and the client's frame ends the socket.
+func TestTryReadOfAnEarlyCloseFrame(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestWriteTimeoutSparesSlowReaders has a client read all the time, but so slowly that the kernel does not continue the write
-// within write_timeout.
+// TestWriteTimeoutSparesSlowReaders has a client that reads all the time, but so slowly that the kernel does not continue the
+// write within write_timeout.
 func TestWriteTimeoutSparesSlowReaders(t *testing.T) {
 	t.Parallel()
 	message := frame(0x82, false, bytes.Repeat([]byte("0123456789"), 500_000))

@@ -10,7 +10,7 @@ import (
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
-// answerPings is an application that answers pings, and passes all other frames to a channel.
+// answerPings is an application that responds to pings and passes all other frames to a channel.
 func answerPings(c *appConn) {
 	for {
 		if _, err := io.ReadFull(c.Reader, make([]byte, 2)); err != nil {
@@ -22,7 +22,7 @@ func answerPings(c *appConn) {
 	}
 }
 
-// answerPing reads a ping whose first two bytes were read, and writes the pong.
+// answerPing reads a ping after its first two bytes, and writes the pong.
 func answerPing(c *appConn) error {
 	var rest [4 + pingPayloadLength]byte
 	if _, err := io.ReadFull(c.Reader, rest[:]); err != nil {
@@ -36,8 +36,8 @@ func answerPing(c *appConn) error {
 	return err
 }
 
-// TestPingSparesPausedClients has a client pause while the application sends more than the connections hold. The application cannot
-// be heard, since its bytes wait for the client, and the client cannot answer.
+// TestPingSparesPausedClients has a client that does not read while the application sends more than the connections hold. The
+// application is then not read either, and the client sends no pong. The tunnel must stay open.
 func TestPingSparesPausedClients(t *testing.T) {
 	t.Parallel()
 	message := frame(0x82, false, bytes.Repeat([]byte("0123456789"), 6000))
@@ -81,7 +81,7 @@ func TestPingSparesPausedClients(t *testing.T) {
 	t.Logf("%d pings came among the messages", pings)
 }
 
-// TestPingSparesPausedApplications is the same the other way round.
+// TestPingSparesPausedApplications is the same in the other direction.
 func TestPingSparesPausedApplications(t *testing.T) {
 	t.Parallel()
 	message := frame(0x82, true, bytes.Repeat([]byte("0123456789"), 6000))
@@ -124,7 +124,7 @@ func TestPingSparesPausedApplications(t *testing.T) {
 	}
 }
 
-// TestIdleTimeoutWithPing has both sides answer pings and say nothing else: that is no activity.
+// TestIdleTimeoutWithPing has both sides respond to pings and send nothing else, which is no activity.
 func TestIdleTimeoutWithPing(t *testing.T) {
 	t.Parallel()
 	app := startApp(t, "tcp", func(c *appConn) {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestBothWaysAtOnce has both sides talk without waiting for each other, in pieces that have nothing to do with frames, and
-// compares every byte.
+// TestBothWaysAtOnce sends in both directions at the same time, in pieces that ignore frame boundaries, and compares every
+// byte.
 func TestBothWaysAtOnce(t *testing.T) {
 	t.Parallel()
 	const length = 1 << 20
@@ -27,7 +27,7 @@ func TestBothWaysAtOnce(t *testing.T) {
 	}
 }
 
-// talk sends frames of some length in all, and reads what the other side sends in the same way.
+// talk sends frames of a total length, and reads what the other side sends in the same way.
 func talk(t *testing.T, out io.Writer, in io.Reader, client bool, length int) {
 	stream := func(masked bool) []byte {
 		var all []byte

@@ -14,7 +14,7 @@ func TestDrainedHostGetsNoTunnelsUntilUndrain(t *testing.T) {
 	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream, other.Upstream}}, false)
 	old := site.open(t)
 	waitFor(t, "the tunnel to stand", func() bool { return app.Host.Open() == 1 })
-	if open := site.pool.StartDrain(app.Host, 0); open != 1 {
+	if open := site.tunnels.StartDrain(app.Host, 0); open != 1 {
 		t.Errorf("StartDrain returns %d open tunnels, want 1", open)
 	}
 	if got, _ := io.ReadAll(old); closeCode(got) != 1012 {
@@ -38,7 +38,7 @@ func TestUndrainKeepsSocketsThatAreNotClosedYet(t *testing.T) {
 	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}}, false)
 	first, second := site.open(t), site.open(t)
 	waitFor(t, "both tunnels to stand", func() bool { return app.Host.Open() == 2 })
-	site.pool.StartDrain(app.Host, 24*time.Hour) // the first is closed at once, the second in twelve hours
+	site.tunnels.StartDrain(app.Host, 24*time.Hour) // the first is closed at once, the second in twelve hours
 	waitFor(t, "one tunnel to end", func() bool { return app.Host.Open() == 1 })
 	app.Host.Undrain()
 	open := 0
@@ -60,7 +60,7 @@ func TestAllUpstreamsDrained(t *testing.T) {
 	t.Parallel()
 	app := startApp(t, "tcp", echo)
 	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}}, false)
-	site.pool.StartDrain(app.Host, 0)
+	site.tunnels.StartDrain(app.Host, 0)
 	if client := site.ask(t, plainHandshake); client.response.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("the response is %s, want 503", client.response.Status)
 	}

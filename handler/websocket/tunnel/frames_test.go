@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// frame makes a frame; a masked one has an all-zero masking key, so that its payload stays readable.
+// frame returns a frame. A masked frame has a masking key of zeros, so that its payload stays readable.
 func frame(first byte, masked bool, payload []byte) []byte {
 	var b []byte
 	mask := byte(0)
@@ -101,7 +101,7 @@ func TestFramesLimit(t *testing.T) {
 	}
 }
 
-// FuzzFrames holds the way in which bytes arrive against the same bytes in one piece.
+// FuzzFrames compares bytes that arrive in pieces with the same bytes in one piece.
 func FuzzFrames(f *testing.F) {
 	f.Add(bytes.Join([][]byte{frame(0x81, true, []byte("a")), frame(finPing, false, nil)}, nil), uint8(1))
 	f.Add(frame(0x82, false, make([]byte, 300)), uint8(5))

@@ -2,7 +2,6 @@ package tunnel
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -44,7 +43,7 @@ func TestTunnelCarriesBytes(t *testing.T) {
 				client.expect(t, message)
 			}
 			for range 3 {
-				for i := range 200 { // many small ones at once
+				for i := range 200 { // many small frames at once
 					message := frame(0x81, true, big[:i])
 					if _, err := client.Write(message); err != nil {
 						t.Fatal(err)
@@ -56,8 +55,8 @@ func TestTunnelCarriesBytes(t *testing.T) {
 	}
 }
 
-// TestWrappedConnection has a listener give connections that the kernel cannot be asked about, as Caddy's listener
-// wrappers do, alone and below TLS.
+// TestWrappedConnection has a listener whose connections are wrapped, as by Caddy's listener wrappers, in cleartext and below
+// TLS. The kernel cannot be asked about such connections.
 func TestWrappedConnection(t *testing.T) {
 	t.Parallel()
 	type wrapper struct{ net.Conn }
@@ -72,7 +71,7 @@ func TestWrappedConnection(t *testing.T) {
 			client.expect(t, message)
 		}
 		client.Close()
-		waitFor(t, "the tunnel to end", func() bool { return site.pool.Len() == 0 })
+		waitFor(t, "the tunnel to end", func() bool { return site.tunnels.Len() == 0 })
 	}
 }
 
@@ -137,7 +136,7 @@ func TestHandlerPassesOn(t *testing.T) {
 
 func TestMalformedHandshakes(t *testing.T) {
 	t.Parallel()
-	app := startApp(t, "tcp", func(c *appConn) { t.Errorf("the application was asked: %v", c.request.Header) })
+	app := startApp(t, "tcp", func(c *appConn) { t.Errorf("the application got a request: %v", c.request.Header) })
 	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}}, false)
 	edit := func(old, new string) string { return strings.Replace(plainHandshake, old, new, 1) }
 	cases := []struct {
@@ -166,8 +165,8 @@ func TestMalformedHandshakes(t *testing.T) {
 	}
 }
 
-// TestAnswers is row A25 of the bypass corpus, and what belongs to it: only a true 101 makes a tunnel.
-func TestAnswers(t *testing.T) {
+// TestOnlyValid101OpensATunnel checks which responses of the application open a tunnel: only a valid 101 does.
+func TestOnlyValid101OpensATunnel(t *testing.T) {
 	t.Parallel()
 	accept := "Sec-WebSocket-Accept: " + sockets.AcceptValue(testKey) + "\r\n"
 	cases := []struct {
@@ -212,13 +211,13 @@ func TestAnswers(t *testing.T) {
 			if c.status == 426 && client.response.Header.Get("Upgrade") != "websocket" {
 				t.Errorf("426 without Upgrade: %v", client.response.Header)
 			}
-			if n := site.pool.Len(); n != 0 {
+			if n := site.tunnels.Len(); n != 0 {
 				t.Errorf("%d tunnels", n)
 			}
 			if client.response.Close {
 				return
 			}
-			// What follows on the connection is a request like any other.
+			// What follows on the connection is an ordinary request.
 			_, _ = io.WriteString(client, "GET /admin HTTP/1.1\r\nHost: a\r\n\r\n")
 			second, err := http.ReadResponse(client.reader, nil)
 			if err != nil {
@@ -249,7 +248,7 @@ func TestTrueSwitch(t *testing.T) {
 	}
 }
 
-// TestCookiesOfBoth has a policy that sets a cookie, as Caddy's `cookie` does, and an application that does too.
+// TestCookiesOfBoth has a policy that sets a cookie, as Caddy's `cookie` does, and an application that sets another one.
 func TestCookiesOfBoth(t *testing.T) {
 	t.Parallel()
 	policy := func(among []*Upstream, w http.ResponseWriter, _ *http.Request) *Upstream {
@@ -309,94 +308,6 @@ func TestRequestToApplication(t *testing.T) {
 			t.Errorf("%s: got %s %v (%s)", c.name, got.RequestURI, got.Header, c.why)
 		}
 	}
-}
-
-func TestUpstreams(t *testing.T) {
-	t.Parallel()
-	app := startApp(t, "tcp", echo)
-	dead := startApp(t, "tcp", echo)
-	dead.listener.Close()
-	mute := startApp(t, "tcp", func(c *appConn) { c.reset() })
-	cases := []struct {
-		name, why string
-		upstreams []*Upstream
-		status    int
-	}{
-		{"refused", "nobody listens, nobody else is there", []*Upstream{dead.Upstream}, 502},
-		{"second", "one that cannot be reached is passed over", []*Upstream{dead.Upstream, app.Upstream}, 101},
-		{"silent", "one that ends before it answers is passed over", []*Upstream{mute.Upstream, app.Upstream}, 101},
-		{"none", "", []*Upstream{dead.Upstream, mute.Upstream}, 502},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			site := startSite(t, Config{Upstreams: c.upstreams}, false)
-			if got := site.ask(t, plainHandshake).response.StatusCode; got != c.status {
-				t.Errorf("status = %d, want %d (%s)", got, c.status, c.why)
-			}
-		})
-	}
-}
-
-func TestUpstreamHealth(t *testing.T) {
-	t.Parallel()
-	now := time.Unix(1000, 0)
-	first, second := &Upstream{Address: "first"}, &Upstream{Address: "second"}
-	var dialed []string
-	dead := map[string]bool{"first": true}
-	app := startApp(t, "tcp", echo)
-	var changes []string
-	site := startSite(t, Config{
-		Upstreams: []*Upstream{first, second},
-		Now:       func() time.Time { return now },
-		UpstreamChanged: func(u *Upstream, cause error) {
-			if cause != nil {
-				changes = append(changes, u.Address+": "+cause.Error())
-			} else {
-				changes = append(changes, u.Address+" is back")
-			}
-		},
-		Dial: func(ctx context.Context, _, address string) (net.Conn, error) {
-			dialed = append(dialed, address)
-			if dead[address] {
-				return nil, errors.New("nobody there")
-			}
-			return new(net.Dialer).DialContext(ctx, "tcp", app.Address)
-		},
-	}, false)
-	steps := []struct {
-		name, why string
-		after     time.Duration
-		dead      []string
-		want      []string
-	}{
-		{"first fails", "", 0, []string{"first"}, []string{"first", "second"}},
-		{"remembered", "one that failed is left in peace", time.Second, []string{"first"}, []string{"second"}},
-		{"both fail", "when none is up, all are asked", time.Second, []string{"first", "second"}, []string{"second", "first"}},
-		{"both are down", "", time.Second, nil, []string{"first"}},
-		{"reached", "one success and it is up again", time.Second, nil, []string{"first"}},
-		{"second is tried later", "the time is over", failedFor, []string{"first"}, []string{"first", "second"}},
-	}
-	for _, step := range steps {
-		now = now.Add(step.after)
-		dialed, dead = nil, map[string]bool{}
-		for _, name := range step.dead {
-			dead[name] = true
-		}
-		client := site.ask(t, plainHandshake)
-		client.Close()
-		if !slices.Equal(dialed, step.want) {
-			t.Fatalf("%s: dialed %v, want %v (%s)", step.name, dialed, step.want, step.why)
-		}
-	}
-	wantChanges := []string{
-		"first: dialing first: nobody there", "second: dialing second: nobody there", "first is back",
-		"first: dialing first: nobody there", "second is back",
-	}
-	if !slices.Equal(changes, wantChanges) {
-		t.Errorf("reported %q, want %q", changes, wantChanges)
-	}
-	waitFor(t, "the counts of open tunnels to fall", func() bool { return first.Host.Open() == 0 && second.Host.Open() == 0 })
 }
 
 func TestHandshakeTimeout(t *testing.T) {

@@ -49,19 +49,19 @@ func (t twice) Run() int {
 // newTestSource is the NewSource of every handler of startSite.
 var newTestSource func(conn, base net.Conn) Source
 
-// testTick is a second of the tests' pools.
+// testTick is the tick of the tests' sets.
 const testTick = 10 * time.Millisecond
 
 const testKey = "dGhlIHNhbXBsZSBub25jZQ=="
 
-// testApp is an application that speaks HTTP by hand.
+// testApp is an application that speaks HTTP without net/http.
 type testApp struct {
 	*Upstream
 	listener net.Listener
 	accepted sync.WaitGroup
 }
 
-// startApp listens, and gives every connection to serve once its request has been read. Serve owns the connection.
+// startApp listens, and passes every connection to serve after reading its request. serve owns the connection.
 func startApp(t testing.TB, network string, serve func(*appConn)) *testApp {
 	t.Helper()
 	address := "127.0.0.1:0"
@@ -100,7 +100,7 @@ func (a *testApp) accept(t testing.TB, serve func(*appConn)) {
 	}
 }
 
-// appConn is one connection of an application, with its handshake.
+// appConn is a connection of an application, with its handshake.
 type appConn struct {
 	net.Conn
 	*bufio.Reader
@@ -108,7 +108,7 @@ type appConn struct {
 	t       testing.TB
 }
 
-// accept answers with a true 101, and the bytes that follow in the same write.
+// accept sends a valid 101, and more bytes in the same write.
 func (c *appConn) accept(more ...byte) {
 	c.answer("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
 		sockets.AcceptValue(c.request.Header.Get("Sec-Websocket-Key")) + "\r\n\r\n" + string(more))
@@ -116,28 +116,28 @@ func (c *appConn) accept(more ...byte) {
 
 func (c *appConn) answer(text string) { _, _ = io.WriteString(c.Conn, text) }
 
-// reset ends the connection with a TCP reset.
+// reset resets the TCP connection.
 func (c *appConn) reset() {
 	_ = c.Conn.(*net.TCPConn).SetLinger(0)
 	c.Conn.Close()
 }
 
-// echo accepts, and sends back what it gets until the client is done.
+// echo accepts, and echoes bytes until EOF.
 func echo(c *appConn) {
 	c.accept()
 	_, _ = io.Copy(c.Conn, c.Reader)
 }
 
-// testSite is a server whose every request goes through a Handler.
+// testSite is a server with one Handler.
 type testSite struct {
 	*httptest.Server
-	pool     *Set
+	tunnels  *Set
 	registry *sockets.Registry
 	owner    *countingOwner
-	errs     chan error // what the handler returned, if not nil
+	errs     chan error // errors of the handler
 }
 
-// startSite serves with the configuration, whose pool and registry it makes unless they are given.
+// startSite starts a server with the configuration. It creates the set and registry if they are missing.
 func startSite(t testing.TB, config Config, secure bool) *testSite {
 	t.Helper()
 	return startSiteBehind(t, config, secure, asItCame)
@@ -145,11 +145,11 @@ func startSite(t testing.TB, config Config, secure bool) *testSite {
 
 func asItCame(conn net.Conn) net.Conn { return conn }
 
-// layering is what a client's connection may be made of.
+// layering selects the layers of a client's connection.
 type layering struct {
 	name   string
 	secure bool
-	wrap   func(net.Conn) net.Conn // around the connection that was accepted
+	wrap   func(net.Conn) net.Conn // wraps the accepted connection
 }
 
 var layerings = []layering{
@@ -159,13 +159,13 @@ var layerings = []layering{
 	{"cleartext in a transport", false, directread.BelowTLS},
 }
 
-// start serves to clients of that kind.
+// start starts a server for such clients.
 func (l layering) start(t testing.TB, config Config) *testSite {
 	t.Helper()
 	return startSiteBehind(t, config, l.secure, l.wrap)
 }
 
-// startSiteBehind does so with something wrapped around every connection.
+// startSiteBehind is startSite with a wrapper around every connection.
 func startSiteBehind(t testing.TB, config Config, secure bool, wrap func(net.Conn) net.Conn) *testSite {
 	t.Helper()
 	if config.Tunnels == nil {
@@ -189,7 +189,7 @@ func startSiteBehind(t testing.TB, config Config, secure bool, wrap func(net.Con
 	if err != nil {
 		t.Fatal(err)
 	}
-	site := &testSite{pool: config.Tunnels, registry: config.Registry, owner: owner, errs: make(chan error, 100)}
+	site := &testSite{tunnels: config.Tunnels, registry: config.Registry, owner: owner, errs: make(chan error, 100)}
 	site.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := handler.ServeHTTP(w, r, nextHandler{}); err != nil {
 			site.errs <- err
@@ -237,7 +237,7 @@ func (nextHandler) ServeHTTP(w http.ResponseWriter, _ *http.Request) error {
 	return err
 }
 
-// wsClient is a client that speaks WebSocket by hand.
+// wsClient is a client that writes WebSocket frames itself.
 type wsClient struct {
 	net.Conn
 	reader   *bufio.Reader
@@ -249,7 +249,7 @@ func (c *wsClient) Read(p []byte) (int, error) { return c.reader.Read(p) }
 const plainHandshake = "GET /ws/ HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + testKey + "\r\n\r\n"
 
-// open makes the plain handshake and fails the test if it is refused.
+// open sends the plain handshake, and fails the test if it is rejected.
 func (s *testSite) open(t testing.TB) *wsClient {
 	t.Helper()
 	c := s.ask(t, plainHandshake)
@@ -259,7 +259,7 @@ func (s *testSite) open(t testing.TB) *wsClient {
 	return c
 }
 
-// ask sends a request, byte for byte, and reads the head of the answer.
+// ask sends a request byte for byte, and reads the head of the response.
 func (s *testSite) ask(t testing.TB, request string) *wsClient {
 	t.Helper()
 	conn := s.connect(t)
@@ -270,7 +270,7 @@ func (s *testSite) ask(t testing.TB, request string) *wsClient {
 	_ = conn.SetDeadline(time.Now().Add(testwait.Limit))
 	response, err := http.ReadResponse(c.reader, &http.Request{Method: http.MethodGet})
 	if err != nil {
-		t.Fatalf("reading the answer: %v", err)
+		t.Fatalf("reading the response: %v", err)
 	}
 	c.response = response
 	return c
@@ -302,7 +302,7 @@ func (c *wsClient) expect(t testing.TB, want []byte) {
 	}
 }
 
-// expectEnd reads to the end of the connection, which must be a proper one, and returns what came before.
+// expectEnd reads up to EOF and returns what it read. An error fails the test.
 func (c *wsClient) rest(t testing.TB) []byte {
 	t.Helper()
 	rest, err := io.ReadAll(c)
@@ -314,7 +314,7 @@ func (c *wsClient) rest(t testing.TB) []byte {
 
 func clip(b []byte) []byte { return b[:min(len(b), 80)] }
 
-// closeCode is the code of a close frame at the end of b, 0 if there is none.
+// closeCode returns the code of a Close frame at the end of b, 0 if there is none.
 func closeCode(b []byte) int {
 	i := bytes.LastIndexByte(b, finClose)
 	if i < 0 || len(b) < i+4 || len(b) != i+2+int(b[i+1]) {
@@ -323,7 +323,7 @@ func closeCode(b []byte) int {
 	return int(b[i+2])<<8 | int(b[i+3])
 }
 
-// waitFor waits until something is so that nothing tells of.
+// waitFor polls a condition.
 func waitFor(t testing.TB, what string, so func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(testwait.Limit)
@@ -336,17 +336,17 @@ func waitFor(t testing.TB, what string, so func() bool) {
 	}
 }
 
-// text is a frame that a client sends.
+// text returns a frame of a client.
 func text(payload string) []byte { return frame(0x81, true, []byte(payload)) }
 
-// fromApp is a frame that an application sends.
+// fromApp returns a frame of an application.
 func fromApp(payload string) []byte { return frame(0x81, false, []byte(payload)) }
 
 func withHeader(lines ...string) string {
 	return strings.Replace(plainHandshake, "\r\n\r\n", "\r\n"+strings.Join(lines, "\r\n")+"\r\n\r\n", 1)
 }
 
-// countingOwner counts the sockets that were opened and those that ended, and keeps the last that ended.
+// countingOwner counts opened and ended sockets, and keeps the last event.
 type countingOwner struct {
 	opened, ended atomic.Int64
 	last          atomic.Pointer[sockets.EndedEvent]

@@ -39,7 +39,7 @@ func TestStrip(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			for step := 1; step <= len(c.in); step++ {
-				if got := stripBy(t, p.payload, c.in, step); !bytes.Equal(got, c.out) {
+				if got := removePongsBy(t, p.payload, c.in, step); !bytes.Equal(got, c.out) {
 					t.Fatalf("in pieces of %d: %x, want %x (%s)", step, got, c.out, c.why)
 				}
 			}
@@ -47,8 +47,8 @@ func TestStrip(t *testing.T) {
 	}
 }
 
-// stripBy strips a stream that comes in pieces.
-func stripBy(t *testing.T, token [pingPayloadLength]byte, in []byte, step int) []byte {
+// removePongsBy removes the pongs of a stream that comes in pieces.
+func removePongsBy(t *testing.T, token [pingPayloadLength]byte, in []byte, step int) []byte {
 	t.Helper()
 	p := newPinger(false)
 	p.payload = token
@@ -65,8 +65,8 @@ func stripBy(t *testing.T, token [pingPayloadLength]byte, in []byte, step int) [
 	return append(out, p.partial[:p.partialLength]...)
 }
 
-// FuzzStrip puts answers of ours into any stream of frames, in any pieces: what comes out is the stream without them.
-func FuzzStrip(f *testing.F) {
+// FuzzRemovePongs inserts matching pongs into any stream of frames, in any pieces. The result must be the stream without them.
+func FuzzRemovePongs(f *testing.F) {
 	f.Add([]byte("hello"), uint8(1), uint8(3))
 	f.Add([]byte{}, uint8(200), uint8(1))
 	f.Fuzz(func(t *testing.T, payload []byte, where, step uint8) {
@@ -75,7 +75,7 @@ func FuzzStrip(f *testing.F) {
 		first, second := frame(0x82, where%2 == 0, payload), frame(finPong, true, payload[:min(len(payload), 125)])
 		answer := frame(finPong, where%3 == 0, token[:])
 		if bytes.Equal(payload, token[:]) {
-			return // it would be an answer
+			return // the frame would be a matching pong
 		}
 		var in []byte
 		for i, part := range [][]byte{first, second, first} {
@@ -85,16 +85,16 @@ func FuzzStrip(f *testing.F) {
 			in = append(in, part...)
 		}
 		want := bytes.Join([][]byte{first, second, first}, nil)
-		if got := stripBy(t, token, in, int(step)+1); !bytes.Equal(got, want) {
+		if got := removePongsBy(t, token, in, int(step)+1); !bytes.Equal(got, want) {
 			t.Fatalf("strip(%x) by %d = %x, want %x", in, int(step)+1, got, want)
 		}
 	})
 }
 
-// longPing leaves a side that is alive the time to show it, also where a busy machine has it wait.
+// longPing gives a live side enough time to send a pong on a busy machine.
 const longPing = 50 * testTick
 
-// TestPing has both sides silent: both are pinged, and while they answer the tunnel stays.
+// TestPing has both sides silent. Both get pings, and the tunnel stays open while they send pongs.
 func TestPing(t *testing.T) {
 	t.Parallel()
 	pings := make(chan []byte, 100)
@@ -131,7 +131,7 @@ func TestHalfOpen(t *testing.T) {
 	hold := make(chan struct{})
 	defer close(hold)
 	ended := make(chan struct{}, 1)
-	app := startApp(t, "tcp", func(c *appConn) { // answers pings, as TestHalfOpen's client does not
+	app := startApp(t, "tcp", func(c *appConn) { // sends pongs, unlike TestHalfOpen's client
 		c.accept()
 		for {
 			got := make([]byte, 6+pingPayloadLength)
@@ -156,7 +156,7 @@ func TestHalfOpen(t *testing.T) {
 	mute := startApp(t, "tcp", func(c *appConn) { c.accept(); <-hold })
 	site = startSite(t, Config{Upstreams: []*Upstream{mute.Upstream}, Ping: longPing}, false)
 	client := site.open(t)
-	go func() { // a client that is alive
+	go func() { // a live client
 		for {
 			select {
 			case <-hold:
@@ -173,7 +173,7 @@ func TestHalfOpen(t *testing.T) {
 	}
 }
 
-// TestPingAtBoundary has the application stop inside a frame: the client's ping waits for the end of it.
+// TestPingAtBoundary has the application stop inside a frame. The client's ping waits for the end of the frame.
 func TestPingAtBoundary(t *testing.T) {
 	t.Parallel()
 	proceed := make(chan struct{})

@@ -13,13 +13,13 @@ import (
 	"github.com/scan2food/usher/internal/testwait"
 )
 
-// TestFullQueue has many clients come at once, as after a restart: more than the application's Unix socket queues.
+// TestFullQueue has more clients connect at once than the application's Unix socket queues, as after a restart.
 func TestFullQueue(t *testing.T) {
 	t.Parallel()
 	app := startApp(t, "tcp", echo)
 	for _, c := range []struct {
 		name, why string
-		full      int64 // how often the queue is full
+		full      int64 // number of times the queue is full
 		timeout   time.Duration
 		status    int
 	}{

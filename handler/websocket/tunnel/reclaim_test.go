@@ -47,7 +47,8 @@ func TestReclaimer(t *testing.T) {
 	}
 }
 
-// TestMemoryIsFreedAfterABurst: memory is given back twice, and in between every goroutine is begun anew, under which no byte is lost.
+// TestMemoryIsFreedAfterABurst checks that memory is freed twice, that every goroutine is replaced in between, and that no byte
+// is lost.
 func TestMemoryIsFreedAfterABurst(t *testing.T) {
 	t.Parallel()
 	pool := NewSet(testTick)
@@ -82,7 +83,7 @@ func TestMemoryIsFreedAfterABurst(t *testing.T) {
 	}
 }
 
-// countGrown is how many directions have a goroutine that is to be replaced.
+// countGrown returns how many directions have a goroutine to replace.
 func countGrown(pool *Set) (n int) {
 	for _, t := range pool.all() {
 		for _, d := range []*direction{&t.up, &t.down} {

@@ -11,15 +11,15 @@ import (
 	"github.com/scan2food/usher/internal/testwait"
 )
 
-// TestResetInEveryStateOfATunnel resets open tunnels from either side, whatever they are about: the other side learns of it, and
-// nothing is left (see startSite).
+// TestResetInEveryStateOfATunnel resets open tunnels from either side in each of their states. The other side must see the end,
+// and nothing may remain (see startSite).
 func TestResetInEveryStateOfATunnel(t *testing.T) {
 	t.Parallel()
 	long := frame(0x82, true, make([]byte, 60000))
 	states := []struct {
 		name string
 		app  func(*appConn)                               // after its 101
-		put  func(t *testing.T, c *wsClient, s *testSite) // into the state
+		put  func(t *testing.T, c *wsClient, s *testSite) // brings the tunnel into the state
 	}{
 		{"idle", func(*appConn) {}, func(*testing.T, *wsClient, *testSite) {}},
 		{"inside a frame of the client's", func(*appConn) {},
@@ -71,7 +71,7 @@ func TestResetInEveryStateOfATunnel(t *testing.T) {
 						return
 					}
 					<-reset
-					_, _ = io.Copy(io.Discard, c.Reader) // to its end: the application must learn of it
+					_, _ = io.Copy(io.Discard, c.Reader) // until EOF: the application must see it
 				})
 				site := startSite(t, Config{
 					Upstreams: []*Upstream{app.Upstream}, Ping: 20 * testTick, WriteTimeout: 100 * testTick,
@@ -90,11 +90,11 @@ func TestResetInEveryStateOfATunnel(t *testing.T) {
 						t.Errorf("read %q, and the client learns of nothing", clip(got))
 					}
 					if bytes.Contains(got, []byte("HTTP/1.1")) {
-						t.Errorf("an answer of HTTP inside a socket: %q", clip(got))
+						t.Errorf("an HTTP response inside a socket: %q", clip(got))
 					}
 				}
 				<-ended
-				waitFor(t, "the tunnel to end", func() bool { return site.pool.Len() == 0 })
+				waitFor(t, "the tunnel to end", func() bool { return site.tunnels.Len() == 0 })
 			})
 		}
 	}

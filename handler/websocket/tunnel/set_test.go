@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// TestOneKeeper: where a pool has run empty and has filled again, the keeper of before has nothing more to look at, though its
-// tick may come first.
-func TestOneKeeper(t *testing.T) {
+// TestOneGoroutineInspects empties and refills a set. The first inspecting goroutine must inspect nothing more, even if its tick comes
+// first.
+func TestOneGoroutineInspects(t *testing.T) {
 	t.Parallel()
 	p := NewSet(time.Hour)
 	first, second := new(tunnel), new(tunnel)

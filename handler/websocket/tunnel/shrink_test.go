@@ -9,8 +9,8 @@ import (
 	"github.com/scan2food/usher/internal/testwait"
 )
 
-// TestShrinkStack has tunnels fall silent and talk again, at every moment of the keeper's round: goroutines are replaced all
-// the time, and no byte is lost or waits for the next.
+// TestShrinkStack lets tunnels fall silent and send again at every moment of the inspection. Goroutines are replaced all the
+// time, and no byte is lost or delayed until the next one.
 func TestShrinkStack(t *testing.T) {
 	t.Parallel()
 	const tick = time.Millisecond

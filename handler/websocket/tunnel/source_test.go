@@ -2,7 +2,7 @@ package tunnel
 
 import "testing"
 
-// sizedReads gives so many bytes by each read, and notes how many were asked for.
+// sizedReads returns a fixed number of bytes for each read, and records how many were requested.
 type sizedReads struct {
 	give  []int
 	asked []int
@@ -15,9 +15,8 @@ func (r *sizedReads) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestStreamWaitsWithLittle looks at the buffer in which a stream waits for its next message: it is there for as long as the
-// socket is silent.
-func TestStreamWaitsWithLittle(t *testing.T) {
+// TestStreamWaitsWithTinyBuffer checks the size of the buffer in which a stream waits, since a silent socket holds it.
+func TestStreamWaitsWithTinyBuffer(t *testing.T) {
 	t.Parallel()
 	const much = 1 << 20
 	for _, c := range []struct {

@@ -12,9 +12,9 @@ import (
 	"github.com/scan2food/usher/internal/testwait"
 )
 
-// TestNobodyReads ends tunnels in which both directions are held up in a write, and so both connections inside the wait for what
-// comes next: to close either is to wait for the other.
-func TestNobodyReads(t *testing.T) {
+// TestEndsWhileBothWritesAreBlocked ends tunnels in which writes in both directions are blocked. Closing either connection then waits for the
+// other one.
+func TestEndsWhileBothWritesAreBlocked(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name         string
@@ -26,8 +26,8 @@ func TestNobodyReads(t *testing.T) {
 			s.registry.CloseWhere(func(sockets.Info) bool { return true }, 4401, "no more")
 		}},
 		{"the server stops", time.Minute, func(s *testSite, _ *wsClient, _ *appConn) {
-			for _, t := range s.pool.all() {
-				s.pool.Drain(t.host, 0)
+			for _, t := range s.tunnels.all() {
+				s.tunnels.Drain(t.host, 0)
 			}
 		}},
 		{"the client resets", time.Minute, func(_ *testSite, client *wsClient, _ *appConn) {
@@ -59,19 +59,19 @@ func TestNobodyReads(t *testing.T) {
 				site := layers.start(t, Config{Upstreams: []*Upstream{app.Upstream}, WriteTimeout: c.writeTimeout})
 				client := site.open(t)
 				conn := <-accepted
-				waitFor(t, "the tunnel to stand", func() bool { return site.pool.Len() == 1 })
+				waitFor(t, "the tunnel to stand", func() bool { return site.tunnels.Len() == 1 })
 				close(begin)
 				go keepWriting(client, frame(0x82, true, make([]byte, 60000)), &enough)
-				waitFor(t, "both directions to be held up", func() bool { return heldUp(site) })
+				waitFor(t, "both directions to be held up", func() bool { return writesBlocked(site) })
 				enough.Store(true)
 				c.end(site, client, conn)
-				waitFor(t, "the tunnel to end", func() bool { return site.pool.Len() == 0 })
+				waitFor(t, "the tunnel to end", func() bool { return site.tunnels.Len() == 0 })
 			})
 		}
 	}
 }
 
-// TestDrainWaitsForNoTunnel drains tunnels of which none can end: each is closed without waiting for the one before.
+// TestDrainWaitsForNoTunnel drains tunnels that cannot end. Each is closed without waiting for the one before.
 func TestDrainWaitsForNoTunnel(t *testing.T) {
 	t.Parallel()
 	const tunnels = 8
@@ -89,7 +89,7 @@ func TestDrainWaitsForNoTunnel(t *testing.T) {
 	}
 	drained := make(chan struct{})
 	go func() {
-		site.pool.Drain(app.Host, 0)
+		site.tunnels.Drain(app.Host, 0)
 		close(drained)
 	}()
 	timeout := time.After(testwait.Limit)
@@ -104,7 +104,7 @@ func TestDrainWaitsForNoTunnel(t *testing.T) {
 	<-drained
 }
 
-// blockingCloser is a connection whose Close blocks, as it does while bytes of it are written to a client that does not read.
+// blockingCloser is a connection whose Close blocks, as during a write to a client that does not read.
 type blockingCloser struct {
 	net.Conn
 	once            sync.Once
@@ -119,16 +119,16 @@ func (c *blockingCloser) Close() error {
 	return c.Conn.Close()
 }
 
-// keepWriting writes until the connection ends, or it is enough.
+// keepWriting writes until the connection ends or the limit is reached.
 func keepWriting(conn net.Conn, message []byte, enough *atomic.Bool) {
 	for err := error(nil); err == nil && !enough.Load(); {
 		_, err = conn.Write(message)
 	}
 }
 
-// heldUp reports whether a write each way does not go on, or the only tunnel has ended over that.
-func heldUp(site *testSite) bool {
-	for _, t := range site.pool.all() {
+// writesBlocked reports whether a write in each direction is blocked, or the only tunnel has ended.
+func writesBlocked(site *testSite) bool {
+	for _, t := range site.tunnels.all() {
 		up, down := t.up.writeCount.Load(), t.down.writeCount.Load()
 		time.Sleep(5 * testTick)
 		if up%2 == 0 || down%2 == 0 || t.up.writeCount.Load() != up || t.down.writeCount.Load() != down {
