@@ -24,6 +24,7 @@ type recorder struct {
 
 func startRecorder() *recorder {
 	r := &recorder{History: history.New(), stop: make(chan struct{})}
+	r.Add(time.Now(), overview.Status()) // rejections count from here on
 	r.done.Go(func() {
 		ticker := time.NewTicker(history.Interval)
 		defer ticker.Stop()
