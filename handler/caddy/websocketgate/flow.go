@@ -1,16 +1,10 @@
 package websocketgate
 
 import (
-	"encoding/json"
-	"path"
 	"slices"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 )
 
 // flow answers what a request comes to in the routes of a server: a gate, or a handler that switches protocols without one. While
@@ -26,19 +20,6 @@ type flow struct {
 
 // location is the path of a request on its way through the routes. "" means any path.
 type location string
-
-// handlerJSON is what flow reads of a handler.
-type handlerJSON struct {
-	Handler     string                    `json:"handler"`
-	Name        string                    `json:"name"`              // of invoke
-	URI         string                    `json:"uri"`               // of rewrite
-	StripPrefix string                    `json:"strip_path_prefix"` // of rewrite
-	Method      string                    `json:"method"`            // of rewrite
-	Transport   struct{ Protocol string } `json:"transport"`         // of reverse_proxy
-	Rewrite     json.RawMessage           `json:"rewrite"`           // of reverse_proxy
-	Headers     *headers.Handler          `json:"headers"`           // of reverse_proxy
-	Routes      json.RawMessage           `json:"routes"`            // of subroute and gate
-}
 
 // step is one handler.
 type step struct {
@@ -172,185 +153,4 @@ func (f *flow) prefixOf(routes caddyhttp.RouteList, depth int) (prefix string, o
 		}
 	}
 	return "", false
-}
-
-// stepsOf returns the handlers of a route, loaded or not.
-func stepsOf(route *caddyhttp.Route, named map[string]*caddyhttp.Route) []step {
-	var steps []step
-	for _, raw := range route.HandlersRaw {
-		var h handlerJSON
-		if json.Unmarshal(raw, &h) == nil {
-			steps = append(steps, stepOfJSON(h, named))
-		}
-	}
-	for _, handler := range route.Handlers {
-		steps = append(steps, stepOfLoaded(handler, named))
-	}
-	return steps
-}
-
-func stepOfJSON(h handlerJSON, named map[string]*caddyhttp.Route) step {
-	switch h.Handler {
-	case "websocket_gate":
-		s := step{kind: gates}
-		_ = json.Unmarshal(h.Routes, &s.gate)
-		return s
-	case "subroute":
-		s := step{kind: nests}
-		_ = json.Unmarshal(h.Routes, &s.routes)
-		return s
-	case "invoke":
-		return invoked(h.Name, named)
-	case "rewrite":
-		return step{kind: moves, strip: h.StripPrefix, uri: h.URI}
-	case "reverse_proxy":
-		if h.Transport.Protocol == "fastcgi" && len(h.Rewrite) == 0 {
-			return step{kind: serves}
-		}
-		if len(h.Rewrite) > 0 {
-			return step{} // forward_auth rewrites its request, and the response goes to the next handler
-		}
-		return stepOfProxy(h.Headers)
-	default:
-		return stepOfName(h.Handler)
-	}
-}
-
-func stepOfLoaded(handler caddyhttp.MiddlewareHandler, named map[string]*caddyhttp.Route) step {
-	switch h := handler.(type) {
-	case *Handler:
-		return step{kind: gates, gate: h.routeIDs()}
-	case *caddyhttp.Subroute:
-		return step{kind: nests, routes: h.Routes}
-	case *caddyhttp.Invoke:
-		return invoked(h.Name, named)
-	case *rewrite.Rewrite:
-		return step{kind: moves, strip: h.StripPathPrefix, uri: h.URI}
-	case *reverseproxy.Handler:
-		transport, _ := h.Transport.(caddy.Module)
-		if h.Rewrite != nil {
-			return step{}
-		}
-		if transport != nil && transport.CaddyModule().ID.Name() == "fastcgi" {
-			return step{kind: serves}
-		}
-		return stepOfProxy(h.Headers)
-	case caddy.Module:
-		return stepOfName(h.CaddyModule().ID.Name())
-	default:
-		return step{}
-	}
-}
-
-// stepOfProxy recognizes a reverse_proxy with header_up -Upgrade. Such a proxy sends no handshake to its upstream.
-func stepOfProxy(changes *headers.Handler) step {
-	if changes == nil || changes.Request == nil || !slices.ContainsFunc(changes.Request.Delete, isUpgrade) {
-		return step{kind: switches}
-	}
-	for field := range changes.Request.Set {
-		if isUpgrade(field) {
-			return step{kind: switches}
-		}
-	}
-	return step{kind: serves}
-}
-
-func isUpgrade(field string) bool { return strings.EqualFold(field, "Upgrade") }
-
-func stepOfName(name string) step {
-	switch name {
-	case "websocket_tunnel":
-		return step{kind: switches}
-	case "static_response", "error", "file_server":
-		return step{kind: answers}
-	default:
-		return step{}
-	}
-}
-
-func invoked(name string, named map[string]*caddyhttp.Route) step {
-	if route := named[name]; route != nil {
-		return step{kind: nests, routes: caddyhttp.RouteList{*route}}
-	}
-	return step{}
-}
-
-// match tells whether a request comes to a route.
-type match uint8
-
-const (
-	no match = iota
-	maybe
-	yes
-)
-
-func matchRoute(route *caddyhttp.Route, at location) match {
-	best, sets := no, 0
-	for _, set := range route.MatcherSetsRaw {
-		best, sets = max(best, matchSet(pathsOfJSON(set), len(set), at)), sets+1
-	}
-	for _, set := range route.MatcherSets {
-		best, sets = max(best, matchSet(pathsOfLoaded(set), len(set), at)), sets+1
-	}
-	if sets == 0 {
-		return yes
-	}
-	return best
-}
-
-// matchSet considers the paths of a set of matchers; any other matcher may match or not.
-func matchSet(paths []string, matchers int, at location) match {
-	others := matchers
-	if paths != nil {
-		others--
-		switch {
-		case at == "":
-			if !slices.Contains(paths, "*") && !slices.Contains(paths, "/*") {
-				return maybe
-			}
-		case !slices.ContainsFunc(paths, func(pattern string) bool { return matchPath(pattern, string(at)) }):
-			return no
-		}
-	}
-	if others > 0 {
-		return maybe
-	}
-	return yes
-}
-
-func pathsOfJSON(set caddy.ModuleMap) (paths []string) {
-	_ = json.Unmarshal(set["path"], &paths)
-	return paths
-}
-
-func pathsOfLoaded(set caddyhttp.MatcherSet) []string {
-	for _, matcher := range set {
-		switch matcher := matcher.(type) {
-		case *caddyhttp.MatchPath:
-			return *matcher
-		case caddyhttp.MatchPath:
-			return matcher
-		}
-	}
-	return nil
-}
-
-// matchPath is Caddy's path matcher for a clean path.
-func matchPath(pattern, at string) bool {
-	pattern, at = strings.ToLower(pattern), strings.ToLower(at)
-	before, hasBefore := strings.CutPrefix(pattern, "*")
-	middle, hasAfter := strings.CutSuffix(before, "*")
-	switch {
-	case strings.Contains(middle, "*") || strings.ContainsAny(middle, "?["):
-		matched, _ := path.Match(pattern, at)
-		return matched
-	case hasBefore && hasAfter:
-		return strings.Contains(at, middle)
-	case hasBefore:
-		return strings.HasSuffix(at, before)
-	case hasAfter:
-		return strings.HasPrefix(at, middle)
-	default:
-		return at == pattern
-	}
 }
