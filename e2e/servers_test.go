@@ -192,13 +192,11 @@ func startDjango(t *testing.T) *django {
 		"DJANGO_SETTINGS_MODULE=theatre.settings", "DJANGO_SECRET_KEY=e2e", "DJANGO_STATIC_ROOT=" + d.static,
 		"LIVE_ORDERS_WS_KEY=" + keys["all-seat-datasocket"],
 		"PAYMENT_STATUS_WS_KEY=" + keys["payment-status-socket"], "CHAT_WS_KEY=" + keys["chat"],
+		"TICKET_SECRET=e2e-ticket-secret-0123456789-0123456789",
 		"RUN_DIRECTORY=" + run, "LOGS_DIRECTORY=" + run, "XDG_DATA_HOME=" + run, "XDG_CONFIG_HOME=" + run, "PYTHONDONTWRITEBYTECODE=1",
 	}
-	collect := exec.Command(python, "manage.py", "collectstatic", "--noinput", "--verbosity", "0")
-	collect.Dir, collect.Env = d.dir, append(os.Environ(), d.env...)
-	if out, err := collect.CombinedOutput(); err != nil {
-		t.Fatalf("collectstatic: %v\n%s", err, out)
-	}
+	d.manage(t, "migrate", "--verbosity", "0")
+	d.manage(t, "collectstatic", "--noinput", "--verbosity", "0")
 	startProcess(t, d.dir, d.env, python, "-m", "gunicorn", "--bind", "unix:"+d.gunicorn, "theatre.wsgi")
 	d.startDaphne(t)
 	waitFor(t, "Gunicorn and Daphne up", func() bool {
@@ -207,6 +205,16 @@ func startDjango(t *testing.T) *django {
 		return first == nil && second == nil
 	})
 	return d
+}
+
+// manage runs a command of manage.py.
+func (d *django) manage(t *testing.T, args ...string) {
+	t.Helper()
+	command := exec.Command(python, append([]string{"manage.py"}, args...)...)
+	command.Dir, command.Env = d.dir, append(os.Environ(), d.env...)
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", args[0], err, out)
+	}
 }
 
 func (d *django) startDaphne(t *testing.T) {

@@ -31,3 +31,16 @@ class ScreenConsumer(AsyncJsonWebsocketConsumer):
     async def disconnect(self, code):
         if hasattr(self, "ticker"):
             self.ticker.cancel()
+
+
+class SessionConsumer(AsyncJsonWebsocketConsumer):
+    """A socket by session. The application decides about the session, and usher ends the socket with it."""
+    async def connect(self):
+        if self.scope["user"].is_authenticated:
+            await self.accept()
+        else:
+            await self.close()
+
+
+class TicketConsumer(AsyncJsonWebsocketConsumer):
+    """A socket by ticket. usher has verified the ticket."""
