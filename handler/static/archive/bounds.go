@@ -36,14 +36,15 @@ func (s *Store) hasRoom(cost int64, since time.Time) bool {
 	return free >= cost
 }
 
-// Sweep removes entries that are too old. It only frees space: lookups do not find them anyway.
+// Sweep adds the entries of other processes to the index, and removes entries that are too old. It reads the directory.
 func (s *Store) Sweep() {
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	s.sweep()
 	if s.lock != nil {
+		s.adoptAll(s.entriesChanged())
 		s.markUsed()
 	}
+	s.sweep()
 }
 
 // sweep removes the oldest entries until the rest is within the bounds.

@@ -28,7 +28,13 @@ func (s *Store) adopt() {
 	if err != nil || info.ModTime().Equal(s.adopted) {
 		return
 	}
-	s.adopted = info.ModTime()
+	s.adoptAll(info.ModTime())
+}
+
+// adoptAll reads the directory, which was last changed at a time. The time alone does not show every change: two changes may have the
+// same time, and recordOwnChange takes a change of another process at the same moment for its own.
+func (s *Store) adoptAll(changed time.Time) {
+	s.adopted = changed
 	files, err := os.ReadDir(s.entries)
 	if err != nil {
 		return

@@ -196,3 +196,20 @@ func TestDropped(t *testing.T) {
 		t.Errorf("dropped %q", got)
 	}
 }
+
+// A process finds what the other archived with its next sweep, also if both changed the directory at the same moment.
+func TestSweepAdoptsOtherProcesses(t *testing.T) {
+	t.Parallel()
+	first := newTestStore(t, 1<<20)
+	second := first.next(t)
+	moment := first.entriesChanged()
+	second.put(t, "chunk.js", "1", "put by the second")
+	first.put(t, "main.js", "1", "put by the first")
+	if err := os.Chtimes(first.entries, moment, moment); err != nil {
+		t.Fatal(err)
+	}
+	first.Sweep()
+	if got := first.get(t, "chunk.js", "1"); got != "put by the second" {
+		t.Errorf("the first process finds %q", got)
+	}
+}
