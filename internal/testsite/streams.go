@@ -30,7 +30,7 @@ import (
 // Stream is an extended CONNECT with its response.
 type Stream struct {
 	Status  int
-	Outcome string // first word of the body of a rejection
+	Outcome string // first word in the body of a rejection
 	io.ReadWriter
 	Close func()
 }

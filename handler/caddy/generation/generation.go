@@ -1,4 +1,4 @@
-// Package generation tells whether a page is older than the latest deployment of its server. Assets handlers register here,
+// Package generation reports whether a page is older than the latest deployment of its server. Assets handlers register here,
 // and the gates of the same server check pages.
 package generation
 

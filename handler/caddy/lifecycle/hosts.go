@@ -7,7 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// HTTPApp returns the HTTP app of the configuration that is being provisioned, or nil. It tells configurations apart.
+// HTTPApp returns the HTTP app of the configuration that is being provisioned, or nil. It identifies the configuration.
 func HTTPApp(ctx caddy.Context) *caddyhttp.App {
 	for _, module := range ctx.Modules() {
 		if app, ok := module.(*caddyhttp.App); ok {
@@ -22,7 +22,7 @@ func HTTPApp(ctx caddy.Context) *caddyhttp.App {
 func Hosts(server *caddyhttp.Server) []string {
 	route := provisioning(server.Routes)
 	if route == nil {
-		return nil // a named route, which any of the others may invoke
+		return nil // a named route, which any other route may invoke
 	}
 	var hosts []string
 	for _, set := range route.MatcherSets {

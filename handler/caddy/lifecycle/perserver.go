@@ -65,7 +65,7 @@ func (s *PerServer[T]) Add(server *caddyhttp.Server, value T) {
 	s.members.Store(&members)
 }
 
-// Remove removes one occurrence of the value at the server. A value that is absent is no error.
+// Remove removes one occurrence of the value at the server. It ignores an absent value.
 func (s *PerServer[T]) Remove(server *caddyhttp.Server, value T) {
 	s.changing.Lock()
 	defer s.changing.Unlock()

@@ -5,11 +5,10 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// coverage finds out which encoders of a logger remove credentials. Each encoder is given the coverage itself to encode.
+// coverage counts the encoders of a logger, and those that remove credentials. Each encoder gets the coverage itself to encode.
 type coverage struct{ encoders, redacted int }
 
-// showsCredentials reports whether a line at level DEBUG reaches a log that is not encoded by websocket_keys. It writes such a line
-// to find out.
+// showsCredentials reports whether a line at level DEBUG reaches a log without websocket_keys. It writes a line to find out.
 func showsCredentials(logger *zap.Logger) bool {
 	seen := new(coverage)
 	logger.Debug("requests are logged here", zap.Inline(seen))

@@ -12,9 +12,9 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// Encoder wraps another log encoder and removes credentials from every line of the log: the keys of all websocket_gates, in
-// any form, tickets, and what stands in their query parameters, header fields and cookies. Messages, fields and nested
-// objects are covered, of every logger and at every level.
+// Encoder wraps another log encoder and removes credentials from every line of the log: the keys of all websocket_gates in any
+// encoding, tickets, and the values of their query parameters, header fields and cookies. It covers messages, fields and nested
+// objects of every logger at every level.
 type Encoder struct {
 	// The encoder that formats the lines. Default: `json`, or `console` if the output is a terminal.
 	WrappedRaw json.RawMessage `json:"wrap,omitempty" caddy:"namespace=caddy.logging.encoders inline_key=format"`
@@ -50,7 +50,7 @@ func (e *Encoder) wrap(encoder zapcore.Encoder) {
 	e.wrapped, e.redactingObject = encoder, redactingObject{encoder}
 }
 
-// ConfigureDefaultFormat has the wrapped encoder select its format by the output.
+// ConfigureDefaultFormat lets the wrapped encoder select its format by the output.
 func (e *Encoder) ConfigureDefaultFormat(writer caddy.WriterOpener) error {
 	if nested, ok := e.wrapped.(caddy.ConfiguresFormatterDefault); ok {
 		return nested.ConfigureDefaultFormat(writer)

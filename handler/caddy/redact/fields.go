@@ -12,9 +12,9 @@ import (
 	"github.com/scan2food/usher/handler/websocket/gate"
 )
 
-// extraFields are what log_append, tracing and others added to the access line of a request, redacted. Caddy has no function
-// that returns them, so they are read by reflection: where another version keeps them elsewhere, the line goes without, and a
-// test fails. Of values that are neither text nor number the text is written.
+// extraFields returns the fields that log_append, tracing and others added to the access line of a request, redacted. Caddy has
+// no function that returns them, so extraFields reads them by reflection. If another version of Caddy stores them elsewhere,
+// the line lacks them and a test fails. Values that are neither text nor number are written as text.
 func extraFields(ctx context.Context, redaction *gate.Redaction) []zapcore.Field {
 	extra, ok := ctx.Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
 	if !ok {
@@ -33,7 +33,7 @@ func extraFields(ctx context.Context, redaction *gate.Redaction) []zapcore.Field
 	return fields
 }
 
-// copyField is a zapcore.Field that reflection may read and not hand out.
+// copyField copies a zapcore.Field that reflection may read but not return.
 func copyField(field reflect.Value) zapcore.Field {
 	read := zapcore.Field{
 		Key:     field.FieldByName("Key").String(),
@@ -42,13 +42,13 @@ func copyField(field reflect.Value) zapcore.Field {
 		String:  field.FieldByName("String").String(),
 	}
 	value := field.FieldByName("Interface")
-	if value.IsNil() || read.Type == zapcore.TimeType { // whose time zone alone is there
+	if value.IsNil() || read.Type == zapcore.TimeType { // only its time zone is stored
 		return read
 	}
 	return zap.String(read.Key, fmt.Sprint(value.Elem()))
 }
 
-// bytesRead is how much of the request's body the handlers read. Caddy's counter is read by reflection too.
+// bytesRead returns how much of the request's body the handlers read. It reads Caddy's counter by reflection too.
 func bytesRead(body any) int64 {
 	counter := reflect.Indirect(reflect.ValueOf(body))
 	if counter.Kind() != reflect.Struct {

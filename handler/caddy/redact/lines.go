@@ -15,12 +15,12 @@ import (
 	"github.com/scan2food/usher/handler/websocket/gate"
 )
 
-// Request is one request whose lines are written here. A nil one writes none.
+// Request is one request whose lines are written here. A nil Request writes none.
 type Request struct {
 	logs     *Logs
 	request  *http.Request              // the server's own
 	received *http.Request              // as the client sent it
-	recorder caddyhttp.ResponseRecorder // the server's; nil where it writes no access line
+	recorder caddyhttp.ResponseRecorder // the server's; nil if it writes no access line
 	body     any                        // the server's counter of the bytes that handlers read
 	decision *gate.Decision
 	started  time.Time
@@ -33,8 +33,8 @@ type Request struct {
 	access, failed []*zap.Logger
 }
 
-// Begin returns nil for a request that Caddy may log as it is: one that the gate has nothing to do with, or that ends in no
-// line. It changes nothing that a handler sees.
+// Begin returns nil for a request that Caddy may log itself: one that is unrelated to the gate, or that causes no line. It
+// changes nothing that a handler sees.
 func (l *Logs) Begin(w http.ResponseWriter, r *http.Request, d *gate.Decision) *Request {
 	if l.server == nil || !gate.MayHoldCredential(r, d) || l.accessLog == nil && d.Rejected() {
 		return nil
@@ -46,7 +46,8 @@ func (l *Logs) Begin(w http.ResponseWriter, r *http.Request, d *gate.Decision) *
 	}
 }
 
-// serverRecorder is the innermost recorder: handlers around the gate may have their own.
+// serverRecorder returns the innermost recorder, since handlers around the gate may have their own.
+// f50a: silenceServer prevents lines of Caddy's server.
 func serverRecorder(w http.ResponseWriter) (recorder caddyhttp.ResponseRecorder) {
 	for {
 		if r, ok := w.(caddyhttp.ResponseRecorder); ok {
@@ -95,7 +96,7 @@ func (log *Request) silenceServer() {
 	caddyhttp.SetVar(ctx, caddyhttp.LogSkipVar, true)
 }
 
-// writeError writes what Caddy's server writes of a request that ended in an error.
+// writeError writes what Caddy's server writes about a request that ended in an error.
 func (log *Request) writeError() {
 	message, fields := log.errorFields()
 	level := zapcore.DebugLevel
@@ -124,8 +125,8 @@ func (l *Logs) handlesErrors() bool {
 	return l.server.Errors != nil && len(l.server.Errors.Routes) > 0
 }
 
-// writeAccess writes what Caddy's server writes of a request that it handled. The bytes of a hijacked connection come from its
-// socket, since a tunnel may pass by the server's counters.
+// writeAccess writes what Caddy's server writes about a request that it handled. The byte count of a hijacked connection comes
+// from its socket, since a tunnel may bypass the server's counters.
 func (log *Request) writeAccess() {
 	status, size, read := log.recorder.Status(), int64(log.recorder.Size()), bytesRead(log.body)
 	if log.err != nil && status == 0 {
@@ -167,7 +168,7 @@ func (log *Request) writeAccess() {
 	write(log.access, level, message, fields)
 }
 
-// fields are those that every line of the request has.
+// fields returns the fields of every line of the request.
 func (log *Request) fields() []zapcore.Field {
 	return []zapcore.Field{zap.Object("request", log.loggable), zap.Duration("duration", log.duration)}
 }

@@ -10,7 +10,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// wants reports whether the site's access log takes requests for this host.
+// wants reports whether the site's access log covers requests for this host.
 func (l *Logs) wants(r *http.Request) bool {
 	if l.accessLog == nil {
 		return false
@@ -29,7 +29,7 @@ func (l *Logs) wants(r *http.Request) bool {
 	return !l.server.Logs.SkipUnmappedHosts
 }
 
-// loggers are the ones that Caddy would write to: those that log_name set for the request, those of its host, or the
+// loggers returns the loggers that Caddy would write to: those that log_name set for the request, those of its host, or the
 // default one.
 func (l *Logs) loggers(base *zap.Logger, r *http.Request) []*zap.Logger {
 	if base == nil {

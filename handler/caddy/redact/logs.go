@@ -19,15 +19,15 @@ import (
 type Logs struct {
 	server    *caddyhttp.Server
 	gate      *gate.Gate
-	accessLog *zap.Logger // nil where the server writes no access log
+	accessLog *zap.Logger // nil if the server writes no access log
 	errorLog  *zap.Logger
 }
 
-// loaded are the logs of the gates in all loaded configurations, also of those that are shutting down.
+// loaded holds the logs of the gates in all loaded configurations, including those that are shutting down.
 var loaded lifecycle.PerServer[*Logs]
 
-// New returns the logs of a gate that is being provisioned. It has the server consult the request's list of loggers for the
-// error log too. Without an access log the server would not.
+// New returns the logs of a gate that is being provisioned. It makes the server use the request's list of loggers for the error
+// log too, which the server does only with an access log.
 func New(ctx caddy.Context) *Logs {
 	l := &Logs{errorLog: lifecycle.Logger(ctx, "http.log.error"), server: lifecycle.Server(ctx)}
 	if l.server == nil {
@@ -42,7 +42,7 @@ func New(ctx caddy.Context) *Logs {
 	return l
 }
 
-// hasAccessLog considers that another gate of the server may have set an empty configuration of logs.
+// hasAccessLog considers that another gate of the server may have set an empty log configuration.
 func hasAccessLog(server *caddyhttp.Server) bool {
 	for other := range loaded.Of(server) {
 		return other.accessLog != nil
@@ -50,13 +50,13 @@ func hasAccessLog(server *caddyhttp.Server) bool {
 	return server.Logs != nil
 }
 
-// Add declares the gate whose requests are logged. Its keys are looked for from now on.
+// Add registers the gate whose requests are logged. Its keys are redacted from now on.
 func (l *Logs) Add(g *gate.Gate) {
 	l.gate = g
 	loaded.Add(l.server, l)
 }
 
-// Remove is the reverse of Add, for when no request reaches the gate any more.
+// Remove undoes Add when no request reaches the gate any more.
 func (l *Logs) Remove() { loaded.Remove(l.server, l) }
 
 // GatesOf yields the gates of a server.

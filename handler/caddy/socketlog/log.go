@@ -8,7 +8,7 @@ import (
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
-// logOpened writes WSCONNECT, the message that Daphne's operators search for.
+// logOpened writes WSCONNECT, a message that operators of Daphne know.
 func logOpened(logger *zap.Logger, opened sockets.Snapshot) {
 	if entry := logger.Check(zapcore.InfoLevel, "WSCONNECT"); entry != nil {
 		entry.Write(append(socketFields(opened),
@@ -31,7 +31,7 @@ func logEnded(logger *zap.Logger, ended sockets.EndedEvent) {
 	)...)
 }
 
-// socketFields are those of both lines of a socket. The ID connects them, and is unique in the process.
+// socketFields returns the fields of both lines. The ID connects the lines and is unique in the process.
 func socketFields(info sockets.Snapshot) []zap.Field {
 	return []zap.Field{
 		zap.Uint64("id", info.ID),

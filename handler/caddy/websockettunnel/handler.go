@@ -82,7 +82,7 @@ type Handler struct {
 	selector reverseproxy.Selector
 	choices  map[*tunnel.Upstream]*reverseproxy.Upstream
 	hosts    []*host
-	owner    *socketlog.Owner // of sockets that no gate admitted
+	owner    *socketlog.Owner // for sockets without a gate
 }
 
 // CaddyModule implements caddy.Module.
@@ -141,7 +141,7 @@ func (t *Handler) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// newSource returns what reads the connections of the tunnels.
+// newSource returns the source that reads a connection.
 func (t *Handler) newSource() func(conn, base net.Conn) tunnel.Source {
 	if t.PortableReads {
 		return nil
@@ -312,7 +312,7 @@ func (t *Handler) describeSocket(r *http.Request) sockets.Info {
 // openTunnels holds the tunnels of the process. A tunnel outlives the configuration that opened it.
 var openTunnels = tunnel.NewSet(0)
 
-// directReads makes the sources of all tunnels of the process.
+// directReads creates the sources of all tunnels of the process.
 var directReads directread.Reader
 
 var (

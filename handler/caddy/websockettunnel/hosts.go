@@ -19,7 +19,7 @@ var hostPool = caddy.NewUsagePool()
 type host struct {
 	tunnel.Host
 	key     string
-	spread  atomic.Int64 // drain of the newest configuration, in nanoseconds
+	spread  atomic.Int64 // drain time of the newest configuration, in nanoseconds
 	once    sync.Once
 	drained chan struct{}
 }

@@ -27,7 +27,7 @@ func (*ListenerWrapper) CaddyModule() caddy.ModuleInfo {
 func (*ListenerWrapper) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
 	if d.NextArg() || d.NextBlock(d.Nesting()) {
-		return d.Errf("websocket_tunnel: want nothing behind it among listener_wrappers, got %q", d.Val())
+		return d.Errf("websocket_tunnel: no options after websocket_tunnel in listener_wrappers: remove %q", d.Val())
 	}
 	return nil
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Whatever stands around a secret of any length, one of its encodings is in the base64 of the whole.
+// For a secret of any length with any surrounding text, the base64 of the whole contains one of the secret's encodings.
 func TestEncodings(t *testing.T) {
 	t.Parallel()
 	for _, secret := range []string{"0123456789abcdef", "0123456789abcdef?", "0123456789abcdef\xff\xfe", "~~~>>>???~~~>>>???~~~"} {

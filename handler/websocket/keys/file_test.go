@@ -21,7 +21,7 @@ func digestForm(secret string) string {
 	return "sha256:" + hex.EncodeToString(digest[:])
 }
 
-// labels are those of keys, with their limits.
+// labels returns the labels of keys with their validity periods.
 func labels(keys []Key) string {
 	var shown []string
 	for _, key := range keys {
@@ -70,7 +70,7 @@ func TestParseFile(t *testing.T) {
 	}
 }
 
-// What a file means is what the application that reads the same file sends.
+// The secret that ParseFile reads equals the one that the application reads from the same file.
 func TestParseFileReadsTheSecret(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, file, secret, why string }{
@@ -154,7 +154,7 @@ func TestParseFileRefuses(t *testing.T) {
 	}
 }
 
-// Lines of a dotenv file are rejected if readers could disagree on them, or if a name has no line.
+// Lines of a dotenv file are rejected if parsers could disagree on them, or if a name has no line.
 func TestParseDotenvRefuses(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, file, want, why string }{
@@ -187,9 +187,9 @@ func TestParseDotenvRefuses(t *testing.T) {
 	}
 }
 
-// The errors hold none of three characters in a row of a secret that stands anywhere, and no long word of the file.
+// Errors contain no three consecutive characters of a secret, and no long word of the file.
 func FuzzParseFile(f *testing.F) {
-	const marker = "SECRET" // where the secret stands
+	const marker = "SECRET" // position of the secret
 	const secret = "Zq9xKw7v?Tm2pLr5n"
 	for _, seed := range []string{
 		"", "old SECRET\n", "SECRET old\n", "SECRET== old", "old SECRET from 2026-01-01T00:00:00Z until 2025-01-01T00:00:00Z",
@@ -228,7 +228,7 @@ func FuzzParseFile(f *testing.F) {
 	})
 }
 
-// checkParts looks for parts of the secret that the template does not hold itself, as a label maybe.
+// checkParts looks for parts of the secret that the template itself does not contain.
 func checkParts(t *testing.T, message, template, secret string) {
 	t.Helper()
 	for i := range len(secret) - 2 {
@@ -239,7 +239,7 @@ func checkParts(t *testing.T, message, template, secret string) {
 	}
 }
 
-// checkWords looks for words that are long enough to be a secret and are no time.
+// checkWords looks for words that are as long as a secret and are not a time.
 func checkWords(t *testing.T, message, text string) {
 	t.Helper()
 	isGap := func(char rune) bool { return unicode.IsSpace(char) || strings.ContainsRune(`="'`, char) }
@@ -250,8 +250,8 @@ func checkWords(t *testing.T, message, text string) {
 	}
 }
 
-// In a directory in which something changes all the time, such as one with a database, a key is read as soon as elsewhere:
-// events start the delay and do not prolong it.
+// In a directory that changes all the time, such as one with a database, a key is read as soon as elsewhere: later events do
+// not postpone the read.
 func TestEventsDoNotPostponeAReading(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -278,7 +278,7 @@ func TestEventsDoNotPostponeAReading(t *testing.T) {
 	})
 }
 
-// What is a mistake rather than a secret is no key.
+// Probable mistakes are rejected as secrets.
 func TestNewKeyRejectsMistakes(t *testing.T) {
 	t.Parallel()
 	for _, secret := range []string{

@@ -41,7 +41,7 @@ func mustIssue(t testing.TB, tickets *Tickets, binding string, routes ...string)
 	return token
 }
 
-// hs256 signs without the library: what it makes is what the RFCs say, whatever the library does.
+// hs256 signs without the library, so that the tests check the RFCs and not the library.
 func hs256(header, claims, secret string) string {
 	signed := asBase64([]byte(header)) + "." + asBase64([]byte(claims))
 	return signed + "." + asBase64(sum256(secret, signed))
@@ -64,7 +64,7 @@ func pemOf(t testing.TB, public any) []byte {
 
 const (
 	plainHeader = `{"alg":"HS256","typ":"JWT"}`
-	// at is noon, in seconds: what follows it is written as an offset in the tables.
+	// at is noon, in seconds. The tables contain offsets to it.
 	goodClaims = `{"aud":"chat","exp":1770811260,"jti":"a"}`
 )
 
@@ -169,7 +169,7 @@ func TestTicketsShowNothing(t *testing.T) {
 	}
 }
 
-// A use is remembered as long as the ticket is good, and no longer than an hour.
+// A use is recorded as long as the ticket is valid, and at most an hour.
 func TestOnceLifetime(t *testing.T) {
 	t.Parallel()
 	if _, err := NewTickets(TicketConfig{Secrets: []string{ticketSecret}, Once: true, Lifetime: time.Hour + time.Second}); err == nil {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// What is accepted was signed by a configured secret, byte for byte, and ends later.
+// An accepted ticket was signed by a configured secret, byte for byte, and expires later.
 func FuzzVerify(f *testing.F) {
 	secrets := []string{ticketSecret, oldTicketSecret}
 	tickets := mustTickets(f, TicketConfig{Secrets: secrets})
@@ -40,7 +40,7 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// No byte of a ticket may be changed, dropped or added.
+// Changing, dropping or adding any byte invalidates a ticket.
 func FuzzVerifyChanged(f *testing.F) {
 	private := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, ed25519.SeedSize))
 	variants := []struct {
@@ -71,7 +71,7 @@ func FuzzVerifyChanged(f *testing.F) {
 	})
 }
 
-// Whatever a signer writes: what is accepted names the route and ends later, to a reader who knows nothing of us.
+// An accepted ticket names the route and expires later, also for a standard JWT parser, whatever its signer wrote.
 func FuzzVerifySigned(f *testing.F) {
 	tickets := mustTickets(f, TicketConfig{Secrets: []string{ticketSecret}, Bind: BindClient, Once: true})
 	binding := "client 192.0.2.1/32"

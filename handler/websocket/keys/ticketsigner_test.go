@@ -15,7 +15,7 @@ func edDSA(claims string, key ed25519.PrivateKey) string {
 	return signed + "." + asBase64(ed25519.Sign(key, []byte(signed)))
 }
 
-// es256Parts are what is signed, and the two numbers of its signature.
+// es256Parts returns the signed text, and the two numbers of its signature.
 func es256Parts(t testing.TB, claims string, key *ecdsa.PrivateKey) (signed string, r, s *big.Int) {
 	t.Helper()
 	signed = asBase64([]byte(`{"alg":"ES256"}`)) + "." + asBase64([]byte(claims))

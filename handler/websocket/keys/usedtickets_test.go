@@ -106,7 +106,7 @@ func TestMarkUsedOnceOfThousands(t *testing.T) {
 	}
 }
 
-// A store that is shared by handshakes in any order, with clocks that disagree, never admits one ticket twice.
+// Concurrent handshakes in any order, with clocks that differ, never use one ticket twice.
 func TestMarkUsedNeverTwice(t *testing.T) {
 	t.Parallel()
 	const uses = 200
@@ -180,7 +180,7 @@ func BenchmarkSpend(b *testing.B) {
 	spent := NewUsedTickets(1 << 18)
 	b.ReportAllocs()
 	number := 0
-	for b.Loop() { // 100,000 a second, good for one: as many stay
+	for b.Loop() { // 100,000 a second, each valid for one second: the number stays constant
 		now := noon.Add(time.Duration(number) * 10 * time.Microsecond)
 		if spent.MarkUsed(useNumber(number), now.Add(time.Second), now) != FirstUse {
 			b.Fatal("refused")
