@@ -19,8 +19,6 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-func TestMain(m *testing.M) { testsite.Main(m) }
-
 // run runs `caddy usher` with arguments and a standard input.
 func run(stdin string, args ...string) (stdout, stderr string, err error) {
 	root := &cobra.Command{Use: "usher"}

@@ -20,8 +20,6 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-func TestMain(m *testing.M) { testsite.Main(m) }
-
 const goodKey = "status-page-key-0123456789"
 
 func startPage(t *testing.T) *testsite.Site {

@@ -1,0 +1,11 @@
+//go:build unix
+
+package command_test
+
+import (
+	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
+)
+
+func TestMain(m *testing.M) { testsite.Main(m) }
