@@ -16,7 +16,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -125,27 +124,6 @@ func (p *Process) Run(t *testing.T, config []byte, env ...string) {
 	go func() { p.Stopped <- p.Command.Wait() }()
 	t.Cleanup(func() { _ = p.Command.Process.Kill() })
 	Eventually(t, "Caddy has started", func() bool { return starts() > before })
-}
-
-// nextPort counts ports below the kernel's ephemeral range, so that no other test gets the port of a process that is starting.
-var nextPort atomic.Uint32
-
-// FreeAddress returns a loopback address that nothing listens on.
-func FreeAddress(t *testing.T) string {
-	t.Helper()
-	const first, ports = 16_384, 16_384
-	for range ports {
-		port := first + (uint32(os.Getpid())*64+nextPort.Add(1))%ports
-		addr := fmt.Sprintf("127.0.0.1:%d", port)
-		listener, err := net.Listen("tcp", addr)
-		if err != nil {
-			continue
-		}
-		listener.Close()
-		return addr
-	}
-	t.Fatalf("none of %d ports is free", ports)
-	return ""
 }
 
 // Adapted returns the JSON configuration with options.

@@ -1,0 +1,30 @@
+package testsite
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"sync/atomic"
+	"testing"
+)
+
+// nextPort counts ports below the kernel's ephemeral range, so that no other test gets the port of a process that is starting.
+var nextPort atomic.Uint32
+
+// FreeAddress returns a loopback address that nothing listens on.
+func FreeAddress(t *testing.T) string {
+	t.Helper()
+	const first, ports = 16_384, 16_384
+	for range ports {
+		port := first + (uint32(os.Getpid())*64+nextPort.Add(1))%ports
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
+		listener, err := net.Listen("tcp", addr)
+		if err != nil {
+			continue
+		}
+		listener.Close()
+		return addr
+	}
+	t.Fatalf("none of %d ports is free", ports)
+	return ""
+}
