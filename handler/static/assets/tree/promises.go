@@ -51,9 +51,13 @@ func (t *Tree) weakEvidence(f *File) Evidence {
 	}
 }
 
-// markOperators marks the files of a catalog, which is not published yet, whose names are versions by the operator's word.
-func (t *Tree) markOperators(next *Catalog) {
+// markOperators marks the new files of a catalog whose names are versions by the operator's word. Files that are gone from the disk
+// are also in the current catalog, which requests read.
+func (t *Tree) markOperators(current, next *Catalog) {
 	for f := range next.All() {
+		if current != nil && current.files[f.Path] == f {
+			continue
+		}
 		f.byOperator = t.weakEvidence(f).Kind == ByOperator
 	}
 }

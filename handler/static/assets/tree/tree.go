@@ -256,7 +256,7 @@ func (t *Tree) publish(next *Catalog, started time.Time) {
 	}
 	next.Published = started
 	next.shareVariants(current)
-	t.markOperators(next)
+	t.markOperators(current, next)
 	since := t.Config.Now()
 	if current != nil {
 		t.archiveReplaced(current, since)
