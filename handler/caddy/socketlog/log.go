@@ -28,6 +28,7 @@ func logEnded(logger *zap.Logger, ended sockets.EndedEvent) {
 		zap.Int64("bytes_out", ended.Out),
 		zap.Uint16("close_code", uint16(ended.Code)),
 		zap.String("closed_by", ended.By),
+		zap.String("reason", ended.Reason),
 	)...)
 }
 

@@ -126,7 +126,7 @@ func TestMaxAgeAndIdleTimeout(t *testing.T) {
 			testsite.Eventually(t, "the end logged", func() bool {
 				// A socket whose gate is gone has its end logged by the newest one, which may be this.
 				return slices.ContainsFunc(site.Logs.With("WSDISCONNECT"), func(line map[string]any) bool {
-					return line["route"] == "chat" && line["close_code"] == float64(c.code) && line["closed_by"] == "gate"
+					return line["route"] == "chat" && line["close_code"] == float64(c.code) && line["closed_by"] == "gate" && line["reason"] != ""
 				})
 			})
 		})

@@ -21,6 +21,7 @@ const (
 // closing is the state of a socket that the gate closes.
 type closing struct {
 	code          Code
+	reason        string
 	frame         []byte
 	started       atomic.Bool
 	deadlineNanos atomic.Int64 // end of the connection at the latest, in Unix nanoseconds
@@ -40,7 +41,7 @@ const (
 
 func newClosing(code Code, reason string) *closing {
 	return &closing{
-		code: code, frame: closeFrame(code, reason),
+		code: code, reason: reason, frame: closeFrame(code, reason),
 		frameDone: make(chan struct{}), clientDone: make(chan struct{}), done: make(chan struct{}),
 	}
 }

@@ -91,6 +91,8 @@ type EndedEvent struct {
 	// By is the side that ended the socket: client, application, gate, or transport if the connection ended without a Close
 	// frame.
 	By string
+	// Reason is why the gate closed the socket. It is empty if another side did: a reason of the client may hold anything.
+	Reason string
 }
 
 // Sides that may end a socket.
@@ -246,7 +248,16 @@ func (s *Socket) endedEvent() EndedEvent {
 		Duration: s.registry.now().Sub(s.started),
 		Code:     Code(ending),
 		By:       endedByNames[ending>>16],
+		Reason:   s.closeReason(ending >> 16),
 	}
+}
+
+// closeReason returns why the gate closed the socket, if the gate did.
+func (s *Socket) closeReason(who uint32) string {
+	if c := s.closing.Load(); who == endedByGate && c != nil {
+		return c.reason
+	}
+	return ""
 }
 
 // recordEnd records the side that ended the socket. Only the first call has an effect.
