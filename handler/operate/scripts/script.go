@@ -2,7 +2,6 @@
 package scripts
 
 import (
-	"io"
 	"regexp"
 	"strings"
 
@@ -43,10 +42,7 @@ func tokensOf(content string) []scriptToken {
 		kind, text := lexer.Next()
 		switch kind {
 		case js.ErrorToken:
-			if lexer.Err() == io.EOF || len(text) == 0 {
-				return tokens
-			}
-			continue
+			return tokens // the end, or an error, after which the lexer may read beyond the end
 		case js.WhitespaceToken, js.LineTerminatorToken, js.CommentToken, js.CommentLineTerminatorToken:
 			continue
 		case js.DivToken, js.DivEqToken:

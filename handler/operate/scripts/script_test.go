@@ -58,6 +58,7 @@ func TestHoldsKey(t *testing.T) {
 func FuzzScan(f *testing.F) {
 	f.Add("new WebSocket(`wss://${a}/b`)")
 	f.Add("x = a ? /re/ : `${`${b}`}`")
+	f.Add("A=0#") // the lexer reads beyond the end after this error
 	f.Fuzz(func(t *testing.T, script string) {
 		for _, reference := range Scan(script) {
 			if reference.Text == "" || len(reference.Text) > 2048+len(script) {
