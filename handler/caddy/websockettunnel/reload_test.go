@@ -176,6 +176,7 @@ func TestStopSpreadsCloses(t *testing.T) {
 	conns, read := make([]net.Conn, 2), make(chan beginning, 2)
 	for i := range conns {
 		conns[i], _ = openTunnel(t, site)
+		echoes(t, conns[i], "hello") // a socket that opens during the stop is closed at once
 	}
 	process.Terminate(t)
 	for i, conn := range conns {
