@@ -2,7 +2,7 @@
 // minimal program on net/http. The workloads are files of 1 KB, 13 KB, 100 KB and 10 MB, a 304, and 100 KB of JavaScript for a client
 // that accepts compression. The load comes from wrk over HTTP/1.1 and from h2load over HTTP/2 with TLS.
 //
-// The servers run in turn on one core, and the client runs on another. The result is responses for each second of the server's
+// The servers run alternately on one core, and the client runs on another. The result is responses for each second of the server's
 // processor time, since the client may be slower than the server. For 10 MB it is responses for each second of elapsed time. Only
 // ratios within one run are meaningful.
 //

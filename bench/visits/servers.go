@@ -73,7 +73,7 @@ func nginxStatic(nginx string) func(peers.Site, string) *exec.Cmd {
 	}
 }
 
-// whiteNoise looks for files anew with each request, since a deploy would need a restart otherwise.
+// whiteNoise looks files up with each request. Otherwise a deploy would need a restart.
 func whiteNoise(gunicorn string) func(peers.Site, string) *exec.Cmd {
 	return func(site peers.Site, root string) *exec.Cmd {
 		write(filepath.Join(site.Dir, "visits.py"), fmt.Sprintf(`from whitenoise import WhiteNoise

@@ -202,7 +202,7 @@ func TestAssetsAreReportedRescannedAndPurged(t *testing.T) {
 		t.Errorf("after the purge the earlier version is %q with %q, want current bytes and no-store", body, response.Header.Get("Cache-Control"))
 	}
 	if status, _ := call(t, "DELETE", "kept?url="+url.QueryEscape("http://127.0.0.1/other/x.js"), ""); status != 404 {
-		t.Errorf("purging a URL of nobody: %d, want 404", status)
+		t.Errorf("purging an unknown URL: %d, want 404", status)
 	}
 }
 
@@ -210,7 +210,7 @@ func TestExplainSaysWhyAHandshakeIsRejected(t *testing.T) {
 	startOperated(t)
 	for _, c := range []struct{ name, body, outcome, why string }{
 		{"no key", `{"url":"ws://127.0.0.1/ws/chat/"}`, "key_missing", "the route requires one"},
-		{"a wrong key", `{"url":"ws://127.0.0.1/ws/chat/?key=admin-wrong-key-0123456789"}`, "key_unknown", "nobody has it"},
+		{"a wrong key", `{"url":"ws://127.0.0.1/ws/chat/?key=admin-wrong-key-0123456789"}`, "key_unknown", "no route has this key"},
 		{"the key of another route", `{"url":"ws://127.0.0.1/ws/chat/?key=` + ordersKey + `"}`, "key_other_route", "it is the key of orders"},
 		{"another origin", `{"url":"ws://127.0.0.1/ws/chat/?key=` + chatKey + `","origin":"https://evil.example"}`, "origin_denied", "origins is same"},
 		{"a good key", `{"url":"ws://127.0.0.1/ws/chat/?key=` + chatKey + `"}`, "accepted", "it is good"},

@@ -82,7 +82,7 @@ func TestCommandsShowAndOperateARunningCaddy(t *testing.T) {
 		t.Errorf("drain of an unknown upstream: %v", err)
 	}
 	if _, _, err := run("", admin("purge", "http://example.com/static/a.js")...); err == nil || !strings.Contains(err.Error(), "no site serves the URL") {
-		t.Errorf("purge of a URL of nobody: %v", err)
+		t.Errorf("purge of an unknown URL: %v", err)
 	}
 	for _, args := range [][]string{{"assets"}, {"assets", "--rescan"}, {"keys", "list"}, {"explain", "http://example.com/"}} {
 		if out, _, err := run("", admin(args...)...); err != nil {

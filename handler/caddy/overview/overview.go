@@ -158,8 +158,8 @@ func (q Question) Request(ctx context.Context) (*http.Request, error) {
 	return r.WithContext(context.WithValue(ctx, caddyhttp.VarsCtxKey, vars)), nil
 }
 
-// nobody explains a request that no gate and no served directory decides about.
-const nobody = "no gate checks the request, and no served directory has the path: the next handler answers"
+// undecided explains a request that no gate and no served directory decides about.
+const undecided = "no gate checks the request, and no served directory has the path: the next handler answers"
 
 // Explain says how a request would be answered. Nothing is changed, and no handler is called. A matcher in front of a directive
 // is not considered.
@@ -173,5 +173,5 @@ func Explain(r *http.Request) report.Explanation {
 			return e
 		}
 	}
-	return report.Explanation{By: "none", Why: nobody}
+	return report.Explanation{By: "none", Why: undecided}
 }

@@ -100,7 +100,7 @@ func TestMinGeneration(t *testing.T) {
 	}
 	check("after a deploy")
 	if response, body := testsite.Fetch(t, site, "GET", "/ws/current/?key=wrong-key-of-the-tests&usher_generation="+generations[0], handshake...); response.StatusCode != 401 {
-		t.Errorf("a wrong key of an old page: %d %s, want 401: who has no key learns nothing", response.StatusCode, body)
+		t.Errorf("a wrong key of an old page: %d %s, want 401: clients without a key learn nothing", response.StatusCode, body)
 	}
 	next := testsite.Start(t, configuration)
 	site.Unload()

@@ -9,7 +9,7 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// Libraries whose plain HTTP is on the path of their sockets reach the application; who has no key does not.
+// Libraries whose plain HTTP is on the path of their sockets reach the application. Clients without a key do not.
 func TestPlainHTTPOnTheSocketsPath(t *testing.T) {
 	t.Parallel()
 	app := testsite.StartApplication(t)
