@@ -3,6 +3,7 @@
 package versionedassets_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/scan2food/usher/internal/testsite"
@@ -32,6 +34,9 @@ var notKept = regexp.MustCompile(`.*"level":"(warn|error)".*"msg":"[^"]*\b(keepi
 func getBody(t *testing.T, url string) string {
 	t.Helper()
 	response, err := http.Get(url)
+	for attempt := 1; attempt < 5 && errors.Is(err, syscall.ECONNRESET); attempt++ {
+		response, err = http.Get(url) // a reload of Caddy resets connections in the queue of the previous listener
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
