@@ -10,6 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"go.uber.org/zap"
+
+	"github.com/scan2food/usher/handler/caddy/lifecycle"
 )
 
 // deferredFields returns which of the fields that versioned_assets depends on a headers handler changes after all others. In a
@@ -57,10 +59,10 @@ func deferredIn(route *caddyhttp.Route, handlers []json.RawMessage) (fields []st
 func mayMatch(route *caddyhttp.Route, prefixes []string) bool {
 	var sets [][]string
 	for _, set := range route.MatcherSetsRaw {
-		sets = append(sets, pathsOf(set))
+		sets = append(sets, lifecycle.RawPaths(set))
 	}
 	for _, set := range route.MatcherSets {
-		sets = append(sets, loadedPaths(set))
+		sets = append(sets, lifecycle.LoadedPaths(set))
 	}
 	return len(sets) == 0 || slices.ContainsFunc(sets, func(paths []string) bool {
 		return paths == nil || slices.ContainsFunc(paths, func(pattern string) bool {

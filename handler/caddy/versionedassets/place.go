@@ -8,6 +8,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/scan2food/usher/handler/caddy/lifecycle"
 )
 
 // place is where a handler stands among the routes of its site.
@@ -108,10 +110,10 @@ func placeIn(routes caddyhttp.RouteList, prefixes []string, own func(json.RawMes
 func (p *place) enter(route *caddyhttp.Route) {
 	var sets [][]string
 	for _, set := range route.MatcherSetsRaw {
-		sets = append(sets, pathsOf(set))
+		sets = append(sets, lifecycle.RawPaths(set))
 	}
 	for _, set := range route.MatcherSets {
-		sets = append(sets, loadedPaths(set))
+		sets = append(sets, lifecycle.LoadedPaths(set))
 	}
 	p.inner = p.inner || route.Group != "" || len(sets) > 0
 	if len(sets) == 0 || slices.ContainsFunc(sets, func(paths []string) bool { return paths == nil }) {
@@ -122,23 +124,6 @@ func (p *place) enter(route *caddyhttp.Route) {
 	if p.mount != "" && !slices.ContainsFunc(paths, func(pattern string) bool { return !strings.HasPrefix(pattern, p.mount) }) {
 		p.optional = false
 	}
-}
-
-func loadedPaths(set caddyhttp.MatcherSet) []string {
-	for _, matcher := range set {
-		switch matcher := matcher.(type) {
-		case *caddyhttp.MatchPath:
-			return *matcher
-		case caddyhttp.MatchPath:
-			return matcher
-		}
-	}
-	return nil
-}
-
-func pathsOf(set caddy.ModuleMap) (paths []string) {
-	_ = json.Unmarshal(set["path"], &paths)
-	return paths
 }
 
 // handlerJSON is what matters of a handler.

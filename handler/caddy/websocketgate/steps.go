@@ -11,6 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
+
+	"github.com/scan2food/usher/handler/caddy/lifecycle"
 )
 
 // handlerJSON is what flow reads of a handler.
@@ -139,10 +141,10 @@ const (
 func matchRoute(route *caddyhttp.Route, at location) match {
 	best, sets := no, 0
 	for _, set := range route.MatcherSetsRaw {
-		best, sets = max(best, matchSet(pathsOfJSON(set), len(set), at)), sets+1
+		best, sets = max(best, matchSet(lifecycle.RawPaths(set), len(set), at)), sets+1
 	}
 	for _, set := range route.MatcherSets {
-		best, sets = max(best, matchSet(pathsOfLoaded(set), len(set), at)), sets+1
+		best, sets = max(best, matchSet(lifecycle.LoadedPaths(set), len(set), at)), sets+1
 	}
 	if sets == 0 {
 		return yes
@@ -168,23 +170,6 @@ func matchSet(paths []string, matchers int, at location) match {
 		return maybe
 	}
 	return yes
-}
-
-func pathsOfJSON(set caddy.ModuleMap) (paths []string) {
-	_ = json.Unmarshal(set["path"], &paths)
-	return paths
-}
-
-func pathsOfLoaded(set caddyhttp.MatcherSet) []string {
-	for _, matcher := range set {
-		switch matcher := matcher.(type) {
-		case *caddyhttp.MatchPath:
-			return *matcher
-		case caddyhttp.MatchPath:
-			return matcher
-		}
-	}
-	return nil
 }
 
 // matchPath is Caddy's path matcher for a clean path.
