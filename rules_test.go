@@ -1,6 +1,7 @@
 package usher
 
 import (
+	"fmt"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -124,20 +125,18 @@ func dependencies(t *testing.T, format string, packages ...string) map[string]bo
 
 var codeBlock = regexp.MustCompile("(?s)```caddyfile\n(.*?)```")
 
-// Every Caddyfile of the README and of the examples adapts.
+// Every Caddyfile of the manual and of the examples adapts.
 func TestCaddyfilesOfDocsAndExamplesAdapt(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	sources := map[string]string{}
-	for _, block := range codeBlock.FindAllStringSubmatch(string(readme), -1) {
-		sources["README.md"] += block[1]
+	for name, content := range manual(t) {
+		for i, block := range codeBlock.FindAllStringSubmatch(content, -1) {
+			sources[fmt.Sprintf("%s, block %d", name, i+1)] = block[1]
+		}
 	}
 	examples, err := filepath.Glob("examples/*/Caddyfile")
-	if err != nil || len(examples) < 2 || len(sources) == 0 {
-		t.Fatalf("found %d examples and %d blocks in the README: %v", len(examples), len(sources), err)
+	if err != nil || len(examples) < 2 || len(sources) < 2 {
+		t.Fatalf("found %d examples and %d blocks in the manual: %v", len(examples), len(sources), err)
 	}
 	for _, name := range examples {
 		content, err := os.ReadFile(name)
@@ -158,12 +157,14 @@ func TestCaddyfilesOfDocsAndExamplesAdapt(t *testing.T) {
 	}
 }
 
-// Each directive's grammar stands in the comment of its parser and in the README, and a table explains each option.
-func TestReadmeShowsTheGrammar(t *testing.T) {
+// Each directive's grammar stands in the comment of its parser and in the reference, and a table there explains each option.
+func TestReferenceShowsTheGrammar(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
+	var reference strings.Builder
+	for name, content := range manual(t) {
+		if strings.HasPrefix(name, "docs/reference/") {
+			reference.WriteString(content)
+		}
 	}
 	source, err := os.ReadFile("caddyfile.go")
 	if err != nil {
@@ -175,12 +176,12 @@ func TestReadmeShowsTheGrammar(t *testing.T) {
 	}
 	for _, comment := range comments {
 		grammar := regexp.MustCompile(`(?m)^//\t`).ReplaceAllString(comment, "")
-		if !strings.Contains(string(readme), "```\n"+grammar+"```") {
-			t.Errorf("the README does not show this grammar:\n%s", grammar)
+		if !strings.Contains(reference.String(), "```\n"+grammar+"```") {
+			t.Errorf("docs/reference does not show this grammar:\n%s", grammar)
 		}
 		for _, option := range regexp.MustCompile(`(?m)^\t+([a-z_]+)`).FindAllStringSubmatch(grammar, -1) {
-			if !regexp.MustCompile("(?m)^\\| .*`" + option[1] + "`.*\\|.*\\|.*\\|$").Match(readme) {
-				t.Errorf("no table of the README explains %s", option[1])
+			if !regexp.MustCompile("(?m)^\\| .*`" + option[1] + "`.*\\|.*\\|.*\\|$").MatchString(reference.String()) {
+				t.Errorf("no table in docs/reference explains %s", option[1])
 			}
 		}
 	}

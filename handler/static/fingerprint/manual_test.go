@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// toolNames are the names of the tools of the corpus, as README.md writes them.
+// toolNames are the names of the tools of the corpus, as the manual writes them.
 var toolNames = map[string]string{
 	"angular": "Angular", "asset-mapper": "Symfony AssetMapper", "astro": "Astro", "bun": "Bun", "cra": "Create React App", "django": "Django",
 	"django-compressor": "django-compressor", "docusaurus": "Docusaurus", "eleventy": "Eleventy", "encore": "Symfony Encore", "esbuild": "esbuild",
@@ -22,14 +22,14 @@ var toolNames = map[string]string{
 // inQuery are the tools whose versions in the query are proved, see TestCorpusMix and TestCorpusWebassets.
 var inQuery = []string{"mix-6.0.49", "webassets-0.12.1"}
 
-// README.md lists the tools whose real output has evidence, by the kind of evidence, and no others.
-func TestREADMEListsWhatIsProved(t *testing.T) {
+// The manual lists the tools whose real output has evidence, by the kind of evidence, and no others.
+func TestManualListsWhatIsProved(t *testing.T) {
 	t.Parallel()
-	content, err := os.ReadFile(filepath.Join("..", "..", "..", "README.md"))
+	content, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "reference", "versioned_assets.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	readme := strings.Join(strings.Fields(string(content)), " ")
+	manual := strings.Join(strings.Fields(string(content)), " ")
 	byHash, byManifest, byDirectory := make(toolList), make(toolList), make(toolList)
 	for dir, expectations := range corpus {
 		for _, e := range expectations {
@@ -54,8 +54,8 @@ func TestREADMEListsWhatIsProved(t *testing.T) {
 		"Proved with " + byManifest.String() + ".",
 		"Proved with the directories of " + byDirectory.String() + ".",
 	} {
-		if !strings.Contains(readme, sentence) {
-			t.Errorf("README.md, Evidence, lacks: %s", sentence)
+		if !strings.Contains(manual, sentence) {
+			t.Errorf("docs/reference/versioned_assets.md, Evidence, lacks: %s", sentence)
 		}
 	}
 }
