@@ -87,8 +87,8 @@ func (g *Gate) Decide(r *http.Request) *Decision {
 		return g.decidePlain(r, route)
 	case hasTargetBytes(r):
 		return &Decision{Outcome: Malformed, Route: route, Fault: &faultTargetBytes}
-	case route == nil && fault == nil && g.config.PassUnlisted && !g.table.Disguised(r.URL) && !hasControlBytes(r.Header):
-		if g.dropsLineBytes(r) {
+	case route == nil && fault == nil && g.config.PassUnlisted && !g.table.Disguised(r.URL) && !readHeaderBytes(r.Header).control:
+		if g.drops(readHeaderBytes(r.Header)) {
 			return &Decision{dropLineBytes: true}
 		}
 		return passed
@@ -103,8 +103,9 @@ func (g *Gate) Decide(r *http.Request) *Decision {
 	case route == nil:
 		return g.decideUnlisted(r, fault)
 	}
-	d := &Decision{Route: route, dropLineBytes: g.dropsLineBytes(r)}
-	if d.Fault = CheckHandshake(r); d.Fault != nil {
+	found := readHeaderBytes(r.Header)
+	d := &Decision{Route: route, dropLineBytes: g.drops(found)}
+	if d.Fault = checkHandshake(r, found); d.Fault != nil {
 		d.Outcome = Malformed
 		return d
 	}
@@ -121,9 +122,8 @@ func (g *Gate) Decide(r *http.Request) *Decision {
 	return d
 }
 
-func (g *Gate) dropsLineBytes(r *http.Request) bool {
-	return !g.config.ForwardNEL && hasLineBytes(r.Header)
-}
+// drops reports whether the application does not get the header fields that hold a line byte.
+func (g *Gate) drops(found headerBytes) bool { return found.line && !g.config.ForwardNEL }
 
 var faultAdmittedBefore = Fault{http.StatusForbidden,
 	"another gate admitted the request and this gate does not list the path: put all routes of a site into one gate, or give each gate a matcher"}

@@ -101,10 +101,10 @@ type Fault struct {
 	Why    string
 }
 
-// CheckHandshake returns the fault of a WebSocket handshake, or nil if it is valid (RFC 6455, 4.2.1; RFC 8441, 5). It rejects
+// checkHandshake returns the fault of a WebSocket handshake, or nil if it is valid (RFC 6455, 4.2.1; RFC 8441, 5). It rejects
 // what an application may read differently from the gate.
-func CheckHandshake(r *http.Request) *Fault {
-	if hasControlBytes(r.Header) {
+func checkHandshake(r *http.Request, found headerBytes) *Fault {
+	if found.control {
 		return &faultHeaderBytes
 	}
 	if r.ProtoMajor == 1 {

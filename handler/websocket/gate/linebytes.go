@@ -9,18 +9,27 @@ import (
 // becomes a header of its own. In UTF-8 it is a part of many letters.
 const lineByte = "\x85"
 
-// hasControlBytes reports header bytes at which any server may split a line.
-func hasControlBytes(header http.Header) bool {
+// headerBytes are the bytes of a header at which servers may split a line.
+type headerBytes struct {
+	control bool // any server may split there
+	line    bool // lineByte
+}
+
+// readHeaderBytes reads every value once.
+func readHeaderBytes(header http.Header) (found headerBytes) {
 	for _, values := range header {
 		for _, value := range values {
 			for i := range len(value) {
-				if c := value[i]; c < 0x20 && c != '\t' || c == 0x7f {
-					return true
+				c := value[i]
+				if c-' ' < 0x7f-' ' {
+					continue
 				}
+				found.control = found.control || c < ' ' && c != '\t' || c == 0x7f
+				found.line = found.line || c == lineByte[0]
 			}
 		}
 	}
-	return false
+	return found
 }
 
 // hasTargetBytes reports a path or query with a byte that is not ASCII. Applications decode the bytes in several ways, and some
@@ -36,17 +45,6 @@ func isASCII(text string) bool {
 		}
 	}
 	return true
-}
-
-func hasLineBytes(header http.Header) bool {
-	for _, values := range header {
-		for _, value := range values {
-			if strings.Contains(value, lineByte) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // dropLineBytes removes the header fields that hold a line byte, and returns their names. Of Cookie it removes the pairs alone.

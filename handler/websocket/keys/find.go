@@ -149,7 +149,7 @@ func (r *Ring) findTokens(text string, of *alphabet, visit func(Match)) {
 		if length := end - start; length >= MinSecretLength && length <= maxTokenLength {
 			digest := newDigestWords(sha256.Sum256([]byte(text[start:end])))
 			for i := range r.digests {
-				if len(r.entries[i].key.patterns) == 0 && digest.equal(&r.digests[i]) == 1 {
+				if len(r.entries[i].key.patterns) == 0 && digest.equal(&r.digests[i].digest) == 1 {
 					visit(r.match(i, start, end, false))
 				}
 			}
