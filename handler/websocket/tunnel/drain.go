@@ -3,7 +3,6 @@ package tunnel
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 )
 
@@ -49,27 +48,9 @@ func (s *Set) StartDrain(host *Host, over time.Duration) (open int) {
 	if previous := host.drained.Swap(next); previous != nil {
 		previous.cancel()
 	}
-	var tunnels []*tunnel
-	for _, t := range s.all() { // a tunnel that is added later sees that the host is drained
-		if t.host == host {
-			tunnels = append(tunnels, t)
-		}
-	}
-	rand.Shuffle(len(tunnels), func(i, j int) { tunnels[i], tunnels[j] = tunnels[j], tunnels[i] })
-	go s.closeSpread(ctx, tunnels, over)
+	tunnels := s.tunnelsTo(host) // a tunnel that is added later sees that the host is drained
+	go s.closeSpread(ctx, tunnels, over, (*tunnel).restart)
 	return len(tunnels)
-}
-
-// closeSpread closes tunnels spread evenly over the time, until ctx ends.
-func (s *Set) closeSpread(ctx context.Context, tunnels []*tunnel, over time.Duration) {
-	started := s.now()
-	for i, t := range tunnels {
-		due := time.Duration(float64(over) * float64(i) / float64(len(tunnels)))
-		if wait := due - s.now().Sub(started); wait > time.Millisecond && !sleepContext(ctx, wait) || ctx.Err() != nil {
-			return
-		}
-		t.restart()
-	}
 }
 
 // restart ends the tunnel because its upstream is drained.

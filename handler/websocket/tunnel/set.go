@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"context"
 	"math/rand/v2"
 	"runtime/debug"
 	"slices"
@@ -17,7 +18,7 @@ type Set struct {
 
 	tick  time.Duration
 	now   func() time.Time
-	sleep func(time.Duration)
+	sleep func(context.Context, time.Duration) bool // as sleepContext
 
 	mutex   sync.Mutex
 	tunnels []*tunnel
@@ -31,7 +32,7 @@ func NewSet(tick time.Duration) *Set {
 	if tick <= 0 {
 		tick = time.Second
 	}
-	return &Set{tick: tick, FreeMemory: debug.FreeOSMemory, now: time.Now, sleep: time.Sleep}
+	return &Set{tick: tick, FreeMemory: debug.FreeOSMemory, now: time.Now, sleep: sleepContext}
 }
 
 // Len returns the number of open tunnels.
@@ -132,22 +133,28 @@ const EndTimeout = 1200 * time.Millisecond
 // but not later than EndTimeout after closing the last one.
 func (s *Set) Drain(host *Host, over time.Duration) {
 	host.draining.Store(true)
-	var draining []*tunnel
-	for _, t := range s.all() {
-		if t.host == host {
-			draining = append(draining, t)
-		}
-	}
-	rand.Shuffle(len(draining), func(i, j int) { draining[i], draining[j] = draining[j], draining[i] })
-	started := s.now()
-	for i, t := range draining {
-		due := time.Duration(float64(over) * float64(i) / float64(len(draining)))
-		if wait := due - s.now().Sub(started); wait > time.Millisecond {
-			s.sleep(wait)
-		}
-		t.goAway()
-	}
+	draining := s.tunnelsTo(host)
+	s.closeSpread(context.Background(), draining, over, (*tunnel).goAway)
 	waitForEnds(draining)
+}
+
+// tunnelsTo returns the tunnels to the host in random order.
+func (s *Set) tunnelsTo(host *Host) []*tunnel {
+	tunnels := slices.DeleteFunc(s.all(), func(t *tunnel) bool { return t.host != host })
+	rand.Shuffle(len(tunnels), func(i, j int) { tunnels[i], tunnels[j] = tunnels[j], tunnels[i] })
+	return tunnels
+}
+
+// closeSpread closes tunnels evenly spread over the time, until ctx ends.
+func (s *Set) closeSpread(ctx context.Context, tunnels []*tunnel, over time.Duration, closeTunnel func(*tunnel)) {
+	started := s.now()
+	for i, t := range tunnels {
+		due := time.Duration(float64(over) * float64(i) / float64(len(tunnels)))
+		if wait := due - s.now().Sub(started); wait > time.Millisecond && !s.sleep(ctx, wait) || ctx.Err() != nil {
+			return
+		}
+		closeTunnel(t)
+	}
 }
 
 // waitForEnds waits until the tunnels have ended, or for EndTimeout.

@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -289,11 +290,12 @@ func TestDrain(t *testing.T) {
 	now := time.Unix(0, 0)
 	pool.now = func() time.Time { return now }
 	var closedAtHalf int
-	pool.sleep = func(d time.Duration) {
+	pool.sleep = func(_ context.Context, d time.Duration) bool {
 		now = now.Add(d)
 		if now.Sub(time.Unix(0, 0)) == over/2 {
 			closedAtHalf = countClosing(pool, app.Host)
 		}
+		return true
 	}
 	pool.Drain(app.Host, over)
 	for _, client := range clients {
