@@ -53,7 +53,7 @@ var endpoints = map[string]map[string]endpoint{
 	"upstreams":         {http.MethodGet: get(func() any { return websockettunnel.ReportUpstreams() })},
 	"upstreams/drain":   {http.MethodPost: drain},
 	"upstreams/undrain": {http.MethodPost: undrain},
-	"assets":            {http.MethodGet: get(func() any { return versionedassets.ReportAssets() })},
+	"assets":            {http.MethodGet: get(func() any { return overview.Assets() })},
 	"explain":           {http.MethodGet: explainURL, http.MethodPost: explainQuestion},
 	"rescan":            {http.MethodPost: rescan},
 	"kept":              {http.MethodDelete: purge},

@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/spf13/cobra"
@@ -21,9 +23,25 @@ import (
 func (c *call) table(rows [][]string) {
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
-		_, _ = fmt.Fprintln(w, strings.Join(row, "\t"))
+		for i, cell := range row {
+			if i > 0 {
+				_, _ = fmt.Fprint(w, "\t")
+			}
+			_, _ = fmt.Fprint(w, printable(cell))
+		}
+		_, _ = fmt.Fprintln(w)
 	}
 	_ = w.Flush()
+}
+
+// printable replaces what a terminal may take for a command. Clients choose some of the texts.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 // emphasis marks a text on a terminal, so that its meaning does not depend on the colour.
@@ -113,14 +131,49 @@ func (c *call) printAssets(served []report.Assets, now time.Time) {
 	}
 	c.table(rows)
 	for _, a := range served {
-		for path, problem := range a.Problems {
-			c.printf("%s%s: %s\n", a.Prefix, path, problem)
+		for _, path := range slices.Sorted(maps.Keys(a.Problems)) {
+			c.printf("%s\n", printable(a.Prefix+path+": "+a.Problems[path]))
 		}
 	}
 }
 
+// printStale lists the stale versions and the unversioned children.
+func (c *call) printStale(served []report.Assets, now time.Time) {
+	rows := [][]string{{"STALE VERSION", "PAGE", "FOUND", "WHY"}}
+	children := [][]string{{"UNVERSIONED ASSET", "SCRIPT", "THE SCRIPT"}}
+	var moreStale, moreChildren int
+	for _, a := range served {
+		for _, stale := range a.Stale {
+			why := stale.Why
+			if why == "" {
+				why = "the file changed, the version did not"
+			}
+			rows = append(rows, []string{stale.URL, stale.Page, age(stale.Since, now), why})
+		}
+		for _, child := range a.Unversioned {
+			children = append(children, []string{child.Asset, child.Script, child.How + " it"})
+		}
+		moreStale += a.StaleTotal - len(a.Stale)
+		moreChildren += a.UnversionedTotal - len(a.Unversioned)
+	}
+	c.bounded(rows, moreStale)
+	c.bounded(children, moreChildren)
+}
+
+// bounded prints a table that has rows, and the number of rows that were left out.
+func (c *call) bounded(rows [][]string, more int) {
+	if len(rows) == 1 {
+		return
+	}
+	c.table(rows)
+	if more > 0 {
+		c.printf("%d more\n", more)
+	}
+}
+
 func assetsCommand() *cobra.Command {
-	command := askAdmin(add("assets", "Shows the served directories", "Shows the served directories: generation, files by cache class, archive, stale versions.",
+	command := askAdmin(add("assets", "Shows the served directories",
+		"Shows the served directories: generation, files by cache class, archive, stale versions, and assets that scripts request without a version.",
 		cobra.NoArgs, func(c *call) (bool, error) {
 			if c.isSet("rescan") {
 				var rescans []report.Rescan
@@ -134,6 +187,7 @@ func assetsCommand() *cobra.Command {
 			}
 			if !c.json(served) {
 				c.printAssets(served, time.Now())
+				c.printStale(served, time.Now())
 			}
 			return true, nil
 		}))

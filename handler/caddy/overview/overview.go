@@ -70,6 +70,20 @@ func Ready() report.Readiness {
 	return readiness(websocketgate.ReportKeys(time.Now()).Files, websockettunnel.ReportUpstreams(), versionedassets.ReportAssets())
 }
 
+// Assets returns the served directories. Clients choose the versions that they request, so credentials are redacted there.
+func Assets() []report.Assets {
+	served := versionedassets.ReportAssets()
+	for i := range served {
+		for j := range served[i].Stale {
+			stale := &served[i].Stale[j]
+			for _, text := range []*string{&stale.URL, &stale.Version, &stale.Page} {
+				*text = websocketgate.RedactText(*text)
+			}
+		}
+	}
+	return served
+}
+
 func readiness(files []report.KeysFile, upstreams []report.Upstream, served []report.Assets) report.Readiness {
 	ready := report.Readiness{Problems: []string{}}
 	for _, file := range files {
@@ -95,7 +109,7 @@ func Status() report.Status {
 	keys := websocketgate.ReportKeys(time.Now())
 	status := report.Status{
 		Sockets: Open(), Routes: websocketgate.ReportRoutes(), Keys: keys.Keys, KeysFiles: keys.Files,
-		Upstreams: websockettunnel.ReportUpstreams(), Assets: versionedassets.ReportAssets(),
+		Upstreams: websockettunnel.ReportUpstreams(), Assets: Assets(),
 	}
 	status.Ready = readiness(status.KeysFiles, status.Upstreams, status.Assets)
 	return status

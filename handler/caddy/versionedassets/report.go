@@ -16,6 +16,7 @@ import (
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
 	"github.com/scan2food/usher/handler/operate/report"
 	"github.com/scan2food/usher/handler/static/assets/tree"
+	"github.com/scan2food/usher/handler/static/ledger"
 )
 
 // site is an assets handler of a loaded configuration, for reports.
@@ -78,6 +79,7 @@ func (r *servedRoot) report(hosts []string) report.Assets {
 	reported := report.Assets{
 		Hosts: hosts, Prefix: r.prefix, Root: r.root, Classes: make(map[string]report.Class),
 		StaleInQuery: countOf(r.versions.inQuery), StaleInName: countOf(r.versions.inName),
+		Stale: []report.StaleVersion{}, Unversioned: []report.UnversionedChild{},
 	}
 	if stores, found := archiveIn(r.archive); found {
 		bytes, entries := stores.earlier.Size()
@@ -93,6 +95,11 @@ func (r *servedRoot) report(hosts []string) report.Assets {
 	for class, usage := range byClass {
 		reported.Classes[string(class)] = report.Class{Files: usage.Files, Bytes: usage.Bytes}
 	}
+	r.reportStale(&reported, catalog)
+	for _, child := range catalog.Unversioned.Children {
+		reported.Unversioned = append(reported.Unversioned, report.UnversionedChild{Script: child.Script, Asset: child.Asset, How: child.How})
+	}
+	reported.UnversionedTotal = catalog.Unversioned.Total
 	for _, path := range slices.Sorted(maps.Keys(catalog.Problems)) {
 		if reported.Problems == nil {
 			reported.Problems = make(map[string]string)
@@ -102,6 +109,32 @@ func (r *servedRoot) report(hosts []string) report.Assets {
 		}
 	}
 	return reported
+}
+
+// maxStale bounds the stale versions of a report.
+const maxStale = 20
+
+// reportStale adds the versions that are stale for the current content.
+func (r *servedRoot) reportStale(reported *report.Assets, catalog *tree.Catalog) {
+	for _, stale := range r.versions.Stale() {
+		file := catalog.Lookup(stale.Path)
+		if file == nil || file.Digest() != stale.Current {
+			continue
+		}
+		if reported.StaleTotal++; reported.StaleTotal > maxStale {
+			continue
+		}
+		reported.Stale = append(reported.Stale, report.StaleVersion{
+			URL: r.staleURL(&stale), Version: stale.Version, Page: stale.Page, Since: stale.Since, Why: stale.Why,
+		})
+	}
+}
+
+func (r *servedRoot) staleURL(stale *ledger.StaleVersion) string {
+	if stale.InName {
+		return r.prefix + stale.Path
+	}
+	return r.prefix + stale.Path + "?" + stale.Param + "=" + stale.Version
 }
 
 // countOf returns the value of a counter.

@@ -108,8 +108,38 @@ type Assets struct {
 	// The number of stale versions found since the process started, in the query and in file names.
 	StaleInQuery uint64 `json:"stale_in_query"`
 	StaleInName  uint64 `json:"stale_in_name"`
+	// The versions that are stale now, the newest first, at most 20, and the number of all.
+	Stale      []StaleVersion `json:"stale"`
+	StaleTotal int            `json:"stale_total"`
+	// The assets that scripts request without a version, at most 20, and the number of all. Only with `stamp`, and without
+	// `stamp js`, which gives them versions.
+	Unversioned      []UnversionedChild `json:"unversioned"`
+	UnversionedTotal int                `json:"unversioned_total"`
 	// Why files are not served, by path. At most 20.
 	Problems map[string]string `json:"problems,omitempty"`
+}
+
+// StaleVersion is a version that stayed in use after the content of the file changed.
+type StaleVersion struct {
+	// The URL path of the file, with the version if it is in the query.
+	URL string `json:"url"`
+	// The version. Empty if it is part of the file's name.
+	Version string `json:"version,omitempty"`
+	// The path of the page that requested the version. Empty if unknown.
+	Page string `json:"page,omitempty"`
+	// When the version was found stale.
+	Since time.Time `json:"since"`
+	// For a version in the file's name: how it is known to be of other content.
+	Why string `json:"why,omitempty"`
+}
+
+// UnversionedChild is an asset that a script requests without a version.
+type UnversionedChild struct {
+	// The URL paths of the script and of the asset.
+	Script string `json:"script"`
+	Asset  string `json:"asset"`
+	// What the script does: it `starts` a worker, `imports` a module, or `loads` another file.
+	How string `json:"how"`
 }
 
 // Explanation is the answer to GET and POST /usher/explain.

@@ -32,6 +32,7 @@ type record struct {
 	digest         Digest
 	since          time.Time // when the version was first seen with this content
 	stale          bool      // it had other content before
+	page, why      string    // of the report, if it is stale
 	requests       count
 	pending        atomic.Pointer[pending] // nil: the version was last seen with this content
 }

@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"crypto/sha256"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,7 +31,9 @@ type Observation struct {
 // StaleVersion is a version string still in use after the file's content changed.
 type StaleVersion struct {
 	Path, Param, Version, Page string
-	// Previous and Current are the contents that the version was requested for.
+	// Since is when the version was found stale.
+	Since time.Time
+	// Previous and Current are the contents that the version was requested for. [Ledger.Stale] does not know Previous.
 	Previous, Current Digest
 	// InName reports a version that is part of the file's name. Why says how it is known to be of other content.
 	InName bool
@@ -119,11 +122,11 @@ func (l *Ledger) check(o Observation, r *record, now time.Time) (StaleVersion, b
 	if isNew || r.requests.get()+p.requests.get() < enough || l.isReplaced(o, r, p) {
 		return StaleVersion{}, false
 	}
-	next := &record{version: r.version, param: r.param, digest: o.Digest, since: now, stale: true}
+	next := &record{version: r.version, param: r.param, digest: o.Digest, since: now, stale: true, page: strings.Clone(o.Page)}
 	next.requests.set(r.requests.get())
 	l.put(o.Path, next)
 	return l.report(StaleVersion{
-		Path: o.Path, Param: r.param, Version: r.version, Page: o.Page, Previous: r.digest, Current: o.Digest,
+		Path: o.Path, Param: r.param, Version: r.version, Page: o.Page, Since: now, Previous: r.digest, Current: o.Digest,
 	}, now)
 }
 
@@ -147,10 +150,29 @@ func (l *Ledger) ObserveName(path string, digest Digest, why string) (stale Stal
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	now := l.now()
-	r := &record{digest: digest, since: now, stale: true}
+	r := &record{digest: digest, since: now, stale: true, why: why}
 	r.requests.set(enough)
 	l.put(path, r)
-	return l.report(StaleVersion{Path: path, Current: digest, InName: true, Why: why}, now)
+	return l.report(StaleVersion{Path: path, Since: now, Current: digest, InName: true, Why: why}, now)
+}
+
+// Stale returns the versions that were found stale and are remembered, the newest first. It includes those that were not reported
+// because they were too many. Current is the content that they were found with: a file with other content has no stale version.
+func (l *Ledger) Stale() []StaleVersion {
+	var stale []StaleVersion
+	for path := range *l.entries.Load() {
+		for _, r := range l.records(path) {
+			if r.stale {
+				stale = append(stale, StaleVersion{
+					Path: path, Param: r.param, Version: r.version, Page: r.page, Since: r.since, Current: r.digest, InName: r.version == "", Why: r.why,
+				})
+			}
+		}
+	}
+	slices.SortFunc(stale, func(a, b StaleVersion) int {
+		return cmp.Or(b.Since.Compare(a.Since), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Version, b.Version))
+	})
+	return stale
 }
 
 // IsStale reports whether a version was found stale. The version "" is that in the file's name.

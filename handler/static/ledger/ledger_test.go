@@ -156,3 +156,23 @@ func TestNames(t *testing.T) {
 		t.Error("other content was not reported")
 	}
 }
+
+func TestStaleListsWhatWasFound(t *testing.T) {
+	t.Parallel()
+	l := newClocked()
+	l.requestForAMinute("1", "old")
+	if got := l.Stale(); len(got) != 0 {
+		t.Errorf("before the content changed: %+v", got)
+	}
+	l.requestForAMinute("1", "new")
+	l.advance(time.Hour)
+	named := sha256.Sum256([]byte("half"))
+	l.ObserveName("chunk.0123abcd.js", named, "half an upload")
+	got := l.Stale()
+	if len(got) != 2 || got[0].Path != "chunk.0123abcd.js" || !got[0].InName || got[0].Why != "half an upload" || got[0].Current != named {
+		t.Fatalf("the newest is %+v", got)
+	}
+	if s := got[1]; s.Path != "main.js" || s.Param != "v" || s.Version != "1" || s.Page != "/" || s.InName || s.Since.Before(noon) || s.Current != sha256.Sum256([]byte("new")) {
+		t.Errorf("the version in the query is %+v", s)
+	}
+}

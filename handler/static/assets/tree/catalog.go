@@ -18,6 +18,8 @@ type Catalog struct {
 	Generation string
 	// Published is when the catalog became the current one.
 	Published time.Time
+	// Unversioned are the assets that scripts request without a version. It is empty unless files are rewritten.
+	Unversioned Unversioned
 
 	files       map[string]*File // by path
 	paths       []string         // of the files, in order

@@ -24,9 +24,28 @@ type Rewritten struct {
 	Version string
 }
 
+// Child is an asset that a script requests without a version, so that browsers revalidate it on each use.
+type Child struct {
+	// Script and Asset are URL paths.
+	Script, Asset string
+	// How is "starts" for workers, "imports" for modules and "loads" for other files.
+	How string
+}
+
+// Unversioned are the assets that scripts of a catalog request without a version.
+type Unversioned struct {
+	// Children are the first ones, in the order of the scripts' paths.
+	Children []Child
+	// Total is the number of all.
+	Total int
+}
+
+// MaxChildren is the most children that an [Unversioned] lists.
+const MaxChildren = 20
+
 // Rewrite adds versions to the references in files. version returns the version of a file of the same tree; a file whose name is a
 // version has none. Files that are not in the result have no stamped form.
-type Rewrite func(files []Rewritable, version func(path string) (string, bool)) map[string]Rewritten
+type Rewrite func(files []Rewritable, version func(path string) (string, bool)) (map[string]Rewritten, Unversioned)
 
 // stamp gives the stylesheets and scripts of the catalog that refer to other files a stamped form. Files whose name is a version
 // have none: the bytes would no longer be those that the name is the version of.
@@ -40,7 +59,9 @@ func (c *Catalog) stamp(rewrite Rewrite) {
 	if len(files) == 0 {
 		return
 	}
-	for name, rewritten := range rewrite(files, c.Version) {
+	stamped, unversioned := rewrite(files, c.Version)
+	c.Unversioned = unversioned
+	for name, rewritten := range stamped {
 		c.files[name].StampedForm = c.files[name].rewrittenAs(rewritten)
 	}
 }

@@ -34,7 +34,7 @@ type Rewriter struct {
 type reference struct{ script, asset string }
 
 // Rewrite implements [Rewrite].
-func (r *Rewriter) Rewrite(files []Rewritable, version func(path string) (string, bool)) map[string]Rewritten {
+func (r *Rewriter) Rewrite(files []Rewritable, version func(path string) (string, bool)) (map[string]Rewritten, Unversioned) {
 	rewriter := stamp.New(stamp.Config{
 		Prefixes: []string{r.Prefix}, VersionQuery: r.VersionQuery, Styles: r.Styles, Scripts: r.Scripts,
 		Version: func(urlPath string) (string, bool) { return version(strings.TrimPrefix(urlPath, r.Prefix)) },
@@ -45,6 +45,7 @@ func (r *Rewriter) Rewrite(files []Rewritable, version func(path string) (string
 	})
 	var sources []stamp.Source
 	original := make(map[string][]byte)
+	var unversioned Unversioned
 	for _, file := range files {
 		source := stamp.Source{Path: r.Prefix + file.Path, Kind: kindOf(file.Path), Content: file.Content}
 		switch {
@@ -52,7 +53,10 @@ func (r *Rewriter) Rewrite(files []Rewritable, version func(path string) (string
 			sources = append(sources, source)
 			original[source.Path] = source.Content
 		case source.Kind == stamp.JavaScript:
-			r.logUnversioned(rewriter, source)
+			for _, child := range rewriter.Children(source) {
+				unversioned.add(Child{Script: source.Path, Asset: child.Path, How: child.How})
+				r.logUnversioned(Child{Script: source.Path, Asset: child.Path, How: child.How})
+			}
 		}
 	}
 	rewritten := make(map[string]Rewritten)
@@ -65,7 +69,13 @@ func (r *Rewriter) Rewrite(files []Rewritable, version func(path string) (string
 			rewritten[name] = Rewritten{Content: stamped.Content}
 		}
 	}
-	return rewritten
+	return rewritten, unversioned
+}
+
+func (u *Unversioned) add(child Child) {
+	if u.Total++; u.Total <= MaxChildren {
+		u.Children = append(u.Children, child)
+	}
 }
 
 func kindOf(name string) stamp.Kind {
@@ -76,20 +86,18 @@ func kindOf(name string) stamp.Kind {
 }
 
 // logUnversioned logs each asset that a script requests without a version, once. Browsers revalidate these assets on each use.
-func (r *Rewriter) logUnversioned(rewriter *stamp.Rewriter, script stamp.Source) {
+func (r *Rewriter) logUnversioned(child Child) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	for _, child := range rewriter.Children(script) {
-		found := reference{script.Path, child.Path}
-		if r.logged[found] {
-			continue
-		}
-		if r.logged == nil {
-			r.logged = make(map[reference]bool)
-		}
-		r.logged[found] = true
-		r.Logger.Info("script requests an asset without a version",
-			zap.String("script", script.Path), zap.String("asset", child.Path), zap.String("how", child.How),
-			zap.String("fix", "set `stamp js` in versioned_assets"))
+	found := reference{child.Script, child.Asset}
+	if r.logged[found] {
+		return
 	}
+	if r.logged == nil {
+		r.logged = make(map[reference]bool)
+	}
+	r.logged[found] = true
+	r.Logger.Info("script requests an asset without a version",
+		zap.String("script", child.Script), zap.String("asset", child.Asset), zap.String("how", child.How),
+		zap.String("fix", "set `stamp js` in versioned_assets"))
 }

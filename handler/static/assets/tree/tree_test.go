@@ -25,9 +25,9 @@ func TestDeploymentDuringTheReading(t *testing.T) {
 	t.Parallel()
 	var deploy func()
 	s := tree.NewStillTree(t, map[string]string{"a.js": "old a", "b.js": "old b"}, func(c *tree.Config) {
-		c.Rewrite = func([]tree.Rewritable, func(string) (string, bool)) map[string]tree.Rewritten { // a.js and b.js are read by now
+		c.Rewrite = func([]tree.Rewritable, func(string) (string, bool)) (map[string]tree.Rewritten, tree.Unversioned) { // a.js and b.js are read by now
 			deploy()
-			return nil
+			return nil, tree.Unversioned{}
 		}
 	})
 	deploy = func() {}
@@ -191,10 +191,10 @@ func TestFirstReadingOfABusyTree(t *testing.T) {
 	writes := 0
 	var s *tree.StillTree
 	s = tree.NewStillTree(t, map[string]string{"main.js": "x", "log.txt": ""}, func(c *tree.Config) {
-		c.Rewrite = func([]tree.Rewritable, func(string) (string, bool)) map[string]tree.Rewritten {
+		c.Rewrite = func([]tree.Rewritable, func(string) (string, bool)) (map[string]tree.Rewritten, tree.Unversioned) {
 			writes++
 			s.Write("log.txt", strings.Repeat("x", writes))
-			return nil
+			return nil, tree.Unversioned{}
 		}
 	})
 	for began := s.Now; s.Now.Sub(began) < tree.MaxUnsettledFirst; s.Now = s.Now.Add(time.Second) {

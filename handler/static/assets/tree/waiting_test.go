@@ -28,10 +28,10 @@ func TestClosedWhileItIsWaitedFor(t *testing.T) {
 		reading, goOn := make(chan struct{}), make(chan struct{})
 		tree, err := Open(Config{
 			Root: root, Logger: zap.NewNop(), Now: time.Now,
-			Rewrite: func([]Rewritable, func(string) (string, bool)) map[string]Rewritten {
+			Rewrite: func([]Rewritable, func(string) (string, bool)) (map[string]Rewritten, Unversioned) {
 				close(reading)
 				<-goOn
-				return nil
+				return nil, Unversioned{}
 			},
 		})
 		if err != nil {
