@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/dustin/go-humanize"
 
+	"github.com/scan2food/usher/handler/caddy/app"
 	"github.com/scan2food/usher/handler/caddy/statuspage"
 	"github.com/scan2food/usher/handler/caddy/versionedassets"
 	"github.com/scan2food/usher/handler/caddy/websocketgate"
@@ -23,6 +24,62 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/tree"
 	"github.com/scan2food/usher/handler/websocket/gate"
 )
+
+// parseUsher parses the global option:
+//
+//	usher {
+//		shared {
+//			storage <module> ...
+//			every <duration>
+//			prefix <name>
+//		}
+//	}
+func parseUsher(d *caddyfile.Dispenser, existing any) (any, error) {
+	d.Next()
+	if existing != nil {
+		return nil, d.Err("usher: want the global option once, got it again")
+	}
+	if d.NextArg() {
+		return nil, d.Errf("usher: want a block, got %q", d.Val())
+	}
+	a := new(app.App)
+	err := block(d, "usher", once("shared", func(d *caddyfile.Dispenser) error {
+		if d.NextArg() {
+			return d.Errf("shared: want nothing or a block, got %q; a storage belongs into the block, as in storage redis", d.Val())
+		}
+		a.Shared = new(app.Shared)
+		return block(d, "shared",
+			once("storage", func(d *caddyfile.Dispenser) error { return parseStorage(d, a.Shared) }),
+			checked(duration("every", &a.Shared.Every), a.Shared.Check),
+			checked(value("prefix", &a.Shared.Prefix), a.Shared.Check),
+		)
+	}))
+	if err != nil {
+		return nil, err
+	}
+	if a.Shared == nil {
+		return nil, d.Err("usher: want shared in the block, got nothing")
+	}
+	return httpcaddyfile.App{Name: "usher", Value: caddyconfig.JSON(a, nil)}, nil
+}
+
+// parseStorage parses a storage module as Caddy's own global option does.
+func parseStorage(d *caddyfile.Dispenser, s *app.Shared) error {
+	if !d.NextArg() {
+		return d.Err("storage: want a storage module, such as file_system, got none")
+	}
+	name := d.Val()
+	module, err := caddyfile.UnmarshalModule(d, "caddy.storage."+name)
+	if err != nil {
+		return err
+	}
+	storage, ok := module.(caddy.StorageConverter)
+	if !ok {
+		return d.Errf("storage: want a storage module, got %s", name)
+	}
+	s.StorageRaw = caddyconfig.JSONModuleObject(storage, "module", name, nil)
+	return nil
+}
 
 // parseWebSocketGate parses the directive:
 //

@@ -9,6 +9,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	"github.com/scan2food/usher/handler/caddy/admin"
+	"github.com/scan2food/usher/handler/caddy/app"
 	"github.com/scan2food/usher/handler/caddy/command"
 	"github.com/scan2food/usher/handler/caddy/redact"
 	"github.com/scan2food/usher/handler/caddy/statuspage"
@@ -23,6 +24,9 @@ func init() {
 	httpcaddyfile.RegisterDirective("websocket_gate", parseWebSocketGate)
 	// tracing is the first of Caddy's own directives, so no handler responds before the gate.
 	httpcaddyfile.RegisterDirectiveOrder("websocket_gate", httpcaddyfile.Before, "tracing")
+
+	caddy.RegisterModule(new(app.App))
+	httpcaddyfile.RegisterGlobalOption("usher", parseUsher)
 
 	caddy.RegisterModule(new(redact.Encoder))
 	caddy.RegisterModule(new(admin.API))

@@ -171,7 +171,7 @@ func TestReferenceShowsTheGrammar(t *testing.T) {
 		t.Fatal(err)
 	}
 	comments := regexp.MustCompile(`(?m)(^//\t.*\n)+`).FindAllString(string(source), -1)
-	if len(comments) != 4 {
+	if len(comments) != 5 {
 		t.Fatalf("found %d grammars, want one for each directive", len(comments))
 	}
 	for _, comment := range comments {
