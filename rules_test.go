@@ -48,6 +48,19 @@ func TestWingsImportNeitherCaddyNorEachOther(t *testing.T) {
 	}
 }
 
+// What machines share is plain Go over an interface of a storage, and knows nothing of sockets and files.
+func TestSharedImportsOnlyTheStandardLibrary(t *testing.T) {
+	t.Parallel()
+	for name, imports := range importsBelow(t, "handler/shared/") {
+		for _, path := range imports {
+			isOwn := path+"/" == module+"handler/shared/" || strings.HasPrefix(path, module+"internal/")
+			if strings.Contains(path, ".") && !isOwn && !strings.HasSuffix(name, "_test.go") {
+				t.Errorf("%s imports %s; handler/shared needs the standard library alone", name, path)
+			}
+		}
+	}
+}
+
 // importsBelow returns the import paths of each Go file below a directory, by file name.
 func importsBelow(t *testing.T, directory string) map[string][]string {
 	t.Helper()
