@@ -11,45 +11,45 @@ import (
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
 )
 
-// checkInForce returns an error if something answers the path of a route before the gate does, or if an error route can switch
-// protocols without a gate. exposed reports that requests for other paths can.
+// checkInForce returns an error if another handler responds to the path of a route before the gate, or if an error route can
+// switch protocols without a gate. exposed reports that handshakes for other paths of the site reach such a handler.
 func (g *Handler) checkInForce() (exposed bool, err error) {
 	if g.server == nil {
 		return false, nil
 	}
 	routes := g.siteRoutes()
-	f := g.newFlow()
-	prefix, found := f.prefixOf(routes, 0)
+	w := g.newWalk()
+	prefix, found := w.prefixOf(routes, 0)
 	if !found {
 		return false, nil // another module holds the gate
 	}
 	for _, route := range g.Routes {
 		for _, p := range route.Paths {
-			f := g.newFlow()
-			f.run(routes, location(prefix+strings.Replace(p, "*", "x", 1)), true, 0)
-			if f.answered {
+			w := g.newWalk()
+			w.run(routes, location(prefix+strings.Replace(p, "*", "x", 1)), true, 0)
+			if w.upgrades {
 				return false, route.errorf("path %s does not reach the gate: put websocket_gate before what answers this path", prefix+p)
 			}
 		}
 	}
-	f.run(routes, "", true, 0)
-	exposed, g.unseen = f.mayBeAnswered, f.mayBeAnswered || f.mayBeServed
-	f = g.newFlow()
-	if f.run(g.errorRoutes(), "", true, 0); f.mayBeAnswered {
+	w.run(routes, "", true, 0)
+	exposed, g.unseen = w.mayUpgrade, w.mayUpgrade || w.mayProxy
+	w = g.newWalk()
+	if w.run(g.errorRoutes(), "", true, 0); w.mayUpgrade {
 		return exposed, g.Routes[0].errorf("handle_errors can switch protocols without a gate: write header_up -Upgrade in its proxy, or use respond or file_server")
 	}
 	return exposed, nil
 }
 
-func (g *Handler) newFlow() *flow {
-	return &flow{named: g.server.NamedRoutes, own: g.routeIDs()}
+func (g *Handler) newWalk() *routeWalk {
+	return &routeWalk{named: g.server.NamedRoutes, own: g.routeIDs()}
 }
 
-// siteRoutes are the routes of the server that a request for the gate's site may come to.
+// siteRoutes returns the routes of the server that a request for the gate's site can reach.
 func (g *Handler) siteRoutes() caddyhttp.RouteList {
-	f := g.newFlow()
+	w := g.newWalk()
 	holds := func(route caddyhttp.Route) bool {
-		_, found := f.prefixOf(caddyhttp.RouteList{route}, 0)
+		_, found := w.prefixOf(caddyhttp.RouteList{route}, 0)
 		return found
 	}
 	current := slices.IndexFunc(g.server.Routes, func(route caddyhttp.Route) bool { return len(route.HandlersRaw) > 0 })
@@ -66,7 +66,7 @@ func (g *Handler) siteRoutes() caddyhttp.RouteList {
 	return routes
 }
 
-// withoutHosts leaves out the matchers of hosts: the requests in question are for one of these.
+// withoutHosts removes the host matchers: the walk is about requests for these hosts.
 func withoutHosts(sets caddyhttp.MatcherSets) caddyhttp.MatcherSets {
 	var all caddyhttp.MatcherSets
 	for _, set := range sets {
@@ -78,7 +78,7 @@ func withoutHosts(sets caddyhttp.MatcherSets) caddyhttp.MatcherSets {
 	return all
 }
 
-// errorRoutes are the error routes of the gate's site. Those of other sites have other hosts.
+// errorRoutes returns the error routes of the gate's site. Those of other sites have other hosts.
 func (g *Handler) errorRoutes() caddyhttp.RouteList {
 	if g.server.Errors == nil {
 		return nil
@@ -106,7 +106,7 @@ func hostsOfRoute(route caddyhttp.Route) (hosts []string) {
 	return hosts
 }
 
-// warnOfExposed reports, when the configuration has started, that the gate does not stand before every proxy of its site.
+// warnOfExposed warns, once the configuration has started, that a proxy of the site has no gate before it.
 func (g *Handler) warnOfExposed() {
 	if g.exposed {
 		g.logger.Warn("other paths can switch protocols without a gate", zap.String("source", g.Routes[0].Source))

@@ -59,7 +59,7 @@ func matchersOf(route *caddyhttp.Route) (matchers []string) {
 
 // hostsOfInvokers returns the hosts whose routes invoke the named route of the gate.
 func (g *Handler) hostsOfInvokers() *hosts {
-	patterns, all := g.newFlow().hostsTo(g.server.Routes, nil, 0)
+	patterns, all := g.newWalk().hostsTo(g.server.Routes, nil, 0)
 	if all || len(patterns) == 0 {
 		return nil
 	}
@@ -67,18 +67,18 @@ func (g *Handler) hostsOfInvokers() *hosts {
 }
 
 // hostsTo returns the hosts whose requests reach the gate in a list of routes. all reports that any host may.
-func (f *flow) hostsTo(routes caddyhttp.RouteList, outer *hosts, depth int) (patterns []string, all bool) {
+func (w *routeWalk) hostsTo(routes caddyhttp.RouteList, outer *hosts, depth int) (patterns []string, all bool) {
 	if depth > maxDepth {
 		return nil, false
 	}
 	for i := range routes {
 		inner := hostsOf(&routes[i]).intersect(outer)
-		for _, s := range stepsOf(&routes[i], f.named) {
+		for _, s := range stepsOf(&routes[i], w.named) {
 			switch {
-			case s.kind == nests:
-				below, any := f.hostsTo(s.routes, inner, depth+1)
+			case s.kind == stepSubroute:
+				below, any := w.hostsTo(s.routes, inner, depth+1)
 				patterns, all = append(patterns, below...), all || any
-			case s.kind == gates && slices.Equal(f.own, s.gate):
+			case s.kind == stepGate && slices.Equal(w.own, s.gate):
 				patterns, all = append(patterns, inner.patterns()...), all || inner == nil
 			}
 		}

@@ -15,7 +15,7 @@ import (
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
 )
 
-// handlerJSON is what flow reads of a handler.
+// handlerJSON is what routeWalk reads of a handler.
 type handlerJSON struct {
 	Handler     string                    `json:"handler"`
 	Name        string                    `json:"name"`              // of invoke
@@ -46,20 +46,20 @@ func stepsOf(route *caddyhttp.Route, named map[string]*caddyhttp.Route) []step {
 func stepOfJSON(h handlerJSON, named map[string]*caddyhttp.Route) step {
 	switch h.Handler {
 	case "websocket_gate":
-		s := step{kind: gates}
+		s := step{kind: stepGate}
 		_ = json.Unmarshal(h.Routes, &s.gate)
 		return s
 	case "subroute":
-		s := step{kind: nests}
+		s := step{kind: stepSubroute}
 		_ = json.Unmarshal(h.Routes, &s.routes)
 		return s
 	case "invoke":
 		return invoked(h.Name, named)
 	case "rewrite":
-		return step{kind: moves, strip: h.StripPrefix, uri: h.URI}
+		return step{kind: stepRewrite, strip: h.StripPrefix, uri: h.URI}
 	case "reverse_proxy":
 		if h.Transport.Protocol == "fastcgi" && len(h.Rewrite) == 0 {
-			return step{kind: serves}
+			return step{kind: stepProxyHTTP}
 		}
 		if len(h.Rewrite) > 0 {
 			return step{} // forward_auth rewrites its request, and the response goes to the next handler
@@ -73,20 +73,20 @@ func stepOfJSON(h handlerJSON, named map[string]*caddyhttp.Route) step {
 func stepOfLoaded(handler caddyhttp.MiddlewareHandler, named map[string]*caddyhttp.Route) step {
 	switch h := handler.(type) {
 	case *Handler:
-		return step{kind: gates, gate: h.routeIDs()}
+		return step{kind: stepGate, gate: h.routeIDs()}
 	case *caddyhttp.Subroute:
-		return step{kind: nests, routes: h.Routes}
+		return step{kind: stepSubroute, routes: h.Routes}
 	case *caddyhttp.Invoke:
 		return invoked(h.Name, named)
 	case *rewrite.Rewrite:
-		return step{kind: moves, strip: h.StripPathPrefix, uri: h.URI}
+		return step{kind: stepRewrite, strip: h.StripPathPrefix, uri: h.URI}
 	case *reverseproxy.Handler:
 		transport, _ := h.Transport.(caddy.Module)
 		if h.Rewrite != nil {
 			return step{}
 		}
 		if transport != nil && transport.CaddyModule().ID.Name() == "fastcgi" {
-			return step{kind: serves}
+			return step{kind: stepProxyHTTP}
 		}
 		return stepOfProxy(h.Headers)
 	case caddy.Module:
@@ -99,14 +99,14 @@ func stepOfLoaded(handler caddyhttp.MiddlewareHandler, named map[string]*caddyht
 // stepOfProxy recognizes a reverse_proxy with header_up -Upgrade. Such a proxy sends no handshake to its upstream.
 func stepOfProxy(changes *headers.Handler) step {
 	if changes == nil || changes.Request == nil || !slices.ContainsFunc(changes.Request.Delete, isUpgrade) {
-		return step{kind: switches}
+		return step{kind: stepProxyUpgrade}
 	}
 	for field := range changes.Request.Set {
 		if isUpgrade(field) {
-			return step{kind: switches}
+			return step{kind: stepProxyUpgrade}
 		}
 	}
-	return step{kind: serves}
+	return step{kind: stepProxyHTTP}
 }
 
 func isUpgrade(field string) bool { return strings.EqualFold(field, "Upgrade") }
@@ -114,9 +114,9 @@ func isUpgrade(field string) bool { return strings.EqualFold(field, "Upgrade") }
 func stepOfName(name string) step {
 	switch name {
 	case "websocket_tunnel":
-		return step{kind: switches}
+		return step{kind: stepProxyUpgrade}
 	case "static_response", "error", "file_server":
-		return step{kind: answers}
+		return step{kind: stepResponds}
 	default:
 		return step{}
 	}
@@ -124,12 +124,12 @@ func stepOfName(name string) step {
 
 func invoked(name string, named map[string]*caddyhttp.Route) step {
 	if route := named[name]; route != nil {
-		return step{kind: nests, routes: caddyhttp.RouteList{*route}}
+		return step{kind: stepSubroute, routes: caddyhttp.RouteList{*route}}
 	}
 	return step{}
 }
 
-// match tells whether a request comes to a route.
+// match says whether a request reaches a route.
 type match uint8
 
 const (
@@ -152,7 +152,7 @@ func matchRoute(route *caddyhttp.Route, at location) match {
 	return best
 }
 
-// matchSet considers the paths of a set of matchers; any other matcher may match or not.
+// matchSet evaluates the path matcher of a set. Any other matcher may match or not.
 func matchSet(paths []string, matchers int, at location) match {
 	others := matchers
 	if paths != nil {
