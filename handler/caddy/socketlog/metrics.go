@@ -10,43 +10,50 @@ import (
 )
 
 // The metrics belong to the process. Each configuration has a registry of its own, and all of them show the same counters.
-// Label values come from the configuration or from a closed list.
+// Label values come from the configuration or from a closed list. The label host is empty unless the site has several hosts.
 var (
 	handshakesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "usher_websocket_handshakes_total", Help: "Handshakes by route and outcome.",
-	}, []string{"route", "outcome"})
+	}, []string{"route", "host", "outcome"})
 	socketSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "usher_websocket_duration_seconds", Help: "Lifetimes of closed sockets.",
 		Buckets: []float64{1, 10, 60, 600, 3600, 6 * 3600, 24 * 3600},
-	}, []string{"route"})
+	}, []string{"route", "host"})
 	socketBytes = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "usher_websocket_bytes_total", Help: "Bytes of closed sockets, in from clients and out to clients.",
-	}, []string{"route", "direction"})
+	}, []string{"route", "host", "direction"})
 	socketCloses = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "usher_websocket_closes_total", Help: "Closed sockets by close code and by the side that closed them.",
-	}, []string{"route", "code", "by"})
-	openDesc = prometheus.NewDesc("usher_websocket_open", "Open sockets.", []string{"route"}, nil)
+	}, []string{"route", "host", "code", "by"})
+	openDesc = prometheus.NewDesc("usher_websocket_open", "Open sockets by route, host of the site and key label.", []string{"route", "host", "key"}, nil)
 )
 
-// counters are the handshake counters of one owner by route, looked up once.
-type counters map[string]map[gate.Outcome]prometheus.Counter
+// counters are the handshake counters of one owner by route and host, looked up once.
+type counters map[routeHost]map[gate.Outcome]prometheus.Counter
 
-func countersOf(routes []string) counters {
+type routeHost struct{ route, host string }
+
+// countersOf returns the counters of routes on hosts. The host "" of other requests is always included.
+func countersOf(routes, hosts []string) counters {
 	all := counters{}
 	for _, route := range routes {
-		all[route] = make(map[gate.Outcome]prometheus.Counter)
-		for _, outcome := range gate.Outcomes {
-			all[route][outcome] = handshakesTotal.WithLabelValues(route, string(outcome))
+		for _, host := range append([]string{""}, hosts...) {
+			byOutcome := make(map[gate.Outcome]prometheus.Counter)
+			for _, outcome := range gate.Outcomes {
+				byOutcome[outcome] = handshakesTotal.WithLabelValues(route, host, string(outcome))
+			}
+			all[routeHost{route, host}] = byOutcome
 		}
 	}
 	return all
 }
 
 func countEnded(ended sockets.EndedEvent) {
-	socketSeconds.WithLabelValues(ended.Route).Observe(ended.Duration.Seconds())
-	socketBytes.WithLabelValues(ended.Route, "in").Add(float64(ended.In))
-	socketBytes.WithLabelValues(ended.Route, "out").Add(float64(ended.Out))
-	socketCloses.WithLabelValues(ended.Route, codeLabel(ended.Code), ended.By).Inc()
+	route, host := ended.Route, ended.SiteHost
+	socketSeconds.WithLabelValues(route, host).Observe(ended.Duration.Seconds())
+	socketBytes.WithLabelValues(route, host, "in").Add(float64(ended.In))
+	socketBytes.WithLabelValues(route, host, "out").Add(float64(ended.Out))
+	socketCloses.WithLabelValues(route, host, codeLabel(ended.Code), ended.By).Inc()
 }
 
 // codeLabel maps a close code to a closed list, since peers may send any code.
@@ -69,21 +76,23 @@ type openGauge struct{}
 // Describe implements prometheus.Collector.
 func (openGauge) Describe(descs chan<- *prometheus.Desc) { descs <- openDesc }
 
-// Collect implements prometheus.Collector. A route of an owner in service is reported also while it has no socket.
+// Collect implements prometheus.Collector. A route of an owner in service has a series without host and key also while it has no
+// socket, so that the sum of a route is always there.
 func (openGauge) Collect(metrics chan<- prometheus.Metric) {
-	open := make(map[string]int)
+	type labels struct{ route, host, key string }
+	open := make(map[labels]int)
 	for owner := range live.All() {
-		for route := range owner.counters {
-			if route != "" {
-				open[route] = 0
+		for of := range owner.counters {
+			if of.route != "" {
+				open[labels{route: of.route}] = 0
 			}
 		}
 	}
-	for _, route := range registry.OpenByRoute() {
-		open[route.Route] += route.Open
+	for _, series := range registry.OpenByKey() {
+		open[labels{series.Route, series.Host, series.Key}] += series.Open
 	}
-	for route, count := range open {
-		metrics <- prometheus.MustNewConstMetric(openDesc, prometheus.GaugeValue, float64(count), route)
+	for of, count := range open {
+		metrics <- prometheus.MustNewConstMetric(openDesc, prometheus.GaugeValue, float64(count), of.route, of.host, of.key)
 	}
 }
 

@@ -26,15 +26,15 @@ type Owner struct {
 	admitted func(info sockets.Info, now time.Time)
 }
 
-// NewOwner returns the owner of sockets of the routes. The route "" of requests that match no route is always included.
-// admitted is called for each opened socket after it was counted and before it is logged. It may be nil.
-func NewOwner(logger *zap.Logger, routes []string, admitted func(info sockets.Info, now time.Time)) *Owner {
-	return &Owner{logger: logger, counters: countersOf(append([]string{""}, routes...)), admitted: admitted}
+// NewOwner returns the owner of sockets of the routes. hosts are the values of the metrics' label host. The route "" of requests
+// that match no route and the host "" are always included. admitted is called for each opened socket after it was counted and before it is logged. It may be nil.
+func NewOwner(logger *zap.Logger, routes, hosts []string, admitted func(info sockets.Info, now time.Time)) *Owner {
+	return &Owner{logger: logger, counters: countersOf(append([]string{""}, routes...), hosts), admitted: admitted}
 }
 
-// Count counts the outcome of a handshake. The route is one of NewOwner.
-func (o *Owner) Count(route string, outcome gate.Outcome) {
-	if counter := o.counters[route][outcome]; counter != nil {
+// Count counts the outcome of a handshake. The route and the host are those of NewOwner.
+func (o *Owner) Count(route, host string, outcome gate.Outcome) {
+	if counter := o.counters[routeHost{route, host}][outcome]; counter != nil {
 		counter.Inc()
 	}
 }
@@ -42,7 +42,7 @@ func (o *Owner) Count(route string, outcome gate.Outcome) {
 // Opened implements sockets.Owner.
 func (o *Owner) Opened(s *sockets.Socket) {
 	info := s.Info()
-	o.Count(info.Route, gate.Accepted)
+	o.Count(info.Route, info.SiteHost, gate.Accepted)
 	if o.admitted != nil {
 		o.admitted(info, time.Now())
 	}

@@ -14,7 +14,7 @@ type gauges struct{}
 // plainRequests counts the requests that stay HTTP and were checked by a route with plain_http check.
 var plainRequests = prometheus.NewCounterVec(prometheus.CounterOpts{
 	Name: "usher_websocket_plain_requests_total", Help: "Checked plain HTTP requests by route and outcome.",
-}, []string{"route", "outcome"})
+}, []string{"route", "host", "outcome"})
 
 var (
 	darkDesc = prometheus.NewDesc("usher_websocket_route_dark",

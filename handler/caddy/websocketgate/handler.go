@@ -44,23 +44,24 @@ type Handler struct {
 	// How long no handshake was accepted before an outage is reported. Default: 1m.
 	DarkLasting caddy.Duration `json:"dark_lasting,omitempty"`
 
-	gate    *gate.Gate
-	keys    *keySet
-	watch   *watch
-	owner   *owner
-	logger  *zap.Logger
-	server  *caddyhttp.Server
-	logs    *redact.Logs
-	app     *caddyhttp.App
-	scope   scope       // the requests that reach the gate
-	site    string      // ID of the site, stable across reloads
-	exposed bool        // other paths of the site can switch protocols
-	live    atomic.Bool // the gate's configuration is in force
-	retired sync.Once
-	unseen  bool // other handlers may respond to requests of the site that do not reach the gate
-	dropped droppedFields
-	plain   sync.Once // a ticket was set without HTTPS
-	pooled  lifecycle.Pooled
+	gate     *gate.Gate
+	keys     *keySet
+	watch    *watch
+	owner    *owner
+	logger   *zap.Logger
+	server   *caddyhttp.Server
+	logs     *redact.Logs
+	app      *caddyhttp.App
+	scope    scope       // the requests that reach the gate
+	labelled *hosts      // what metrics tell apart; nil for none
+	site     string      // ID of the site, stable across reloads
+	exposed  bool        // other paths of the site can switch protocols
+	live     atomic.Bool // the gate's configuration is in force
+	retired  sync.Once
+	unseen   bool // other handlers may respond to requests of the site that do not reach the gate
+	dropped  droppedFields
+	plain    sync.Once // a ticket was set without HTTPS
+	pooled   lifecycle.Pooled
 }
 
 // CaddyModule implements caddy.Module.
@@ -142,7 +143,7 @@ func (g *Handler) serve(w http.ResponseWriter, r *http.Request, d *gate.Decision
 		setPlaceholders(r, d)
 	}
 	if d.Plain && d.Outcome == gate.Accepted {
-		plainRequests.WithLabelValues(d.Route.Name, string(d.Outcome)).Inc()
+		plainRequests.WithLabelValues(d.Route.Name, g.siteHost(r), string(d.Outcome)).Inc()
 	}
 	err := g.gate.ServeHTTP(w, r, d, next)
 	if d.Rejected() {

@@ -20,11 +20,12 @@ func TestSocketLines(t *testing.T) {
 			}
 		}
 		reverse_proxy `+app.Addr)
-	for _, host := range []string{"a.example", "b.example"} {
+	for i, host := range []string{"a.example", "b.example"} {
 		raw := testsite.Get("/ws/a/room/"+testsite.GoodKey+"?key="+testsite.GoodKey, testsite.Upgrade)
 		if response := testsite.Exchange(t, site.Addr, strings.Replace(raw, "Host: localhost", "Host: "+host, 1)); response.StatusCode != 101 {
 			t.Fatalf("%s: %s", host, response.Status)
 		}
+		testsite.Eventually(t, "the line of the socket", func() bool { return len(site.Logs.With("WSCONNECT")) == i+1 })
 		testsite.Exchange(t, site.Addr, strings.Replace(strings.Replace(raw, "?key=", "?key=x", 1), "Host: localhost", "Host: "+host, 1))
 	}
 	testsite.Eventually(t, "both sockets' ends", func() bool { return len(site.Logs.With("WSDISCONNECT")) == 2 })

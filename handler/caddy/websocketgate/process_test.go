@@ -194,10 +194,10 @@ func TestNothingLeaks(t *testing.T) {
 		told[path] = string(body)
 	}
 	for _, metric := range []string{
-		`usher_websocket_handshakes_total{outcome="accepted",route="a"} 1`, `usher_websocket_route_dark{route="a"} 0`,
-		`usher_websocket_open{route="a"}`, `usher_websocket_seconds_since_accepted{route="a"}`,
-		`usher_websocket_key_last_use_timestamp_seconds{key="a",route="a"}`, `usher_websocket_bytes_total{direction="in",route="a"}`,
-		`usher_websocket_duration_seconds_count{route="a"}`, `usher_websocket_closes_total{`,
+		`usher_websocket_handshakes_total{host="",outcome="accepted",route="a"} 1`, `usher_websocket_route_dark{route="a"} 0`,
+		`usher_websocket_open{host="",key="",route="a"}`, `usher_websocket_seconds_since_accepted{route="a"}`,
+		`usher_websocket_key_last_use_timestamp_seconds{key="a",route="a"}`, `usher_websocket_bytes_total{direction="in",host="",route="a"}`,
+		`usher_websocket_duration_seconds_count{host="",route="a"}`, `usher_websocket_closes_total{`,
 	} {
 		if !strings.Contains(told["/metrics"], metric) {
 			t.Errorf("/metrics lacks %s", metric)

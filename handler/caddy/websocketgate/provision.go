@@ -39,8 +39,9 @@ func (g *Handler) Provision(ctx caddy.Context) error {
 	g.warnOfExpired(ring, time.Now())
 	g.warnOfLabels(ring)
 	g.app, g.scope = lifecycle.HTTPApp(ctx), scopeOf(ctx, g)
+	g.labelled = labelledHosts(ctx, g.scope.hosts)
 	g.site = siteOf(g, slices.Collect(liveGates.All()))
-	g.owner = &owner{socketlog.NewOwner(g.logger, g.routeNames(), g.admitted), g}
+	g.owner = &owner{socketlog.NewOwner(g.logger, g.routeNames(), g.labelled.patterns(), g.admitted), g}
 	config, err := g.buildConfig(ring, g.server)
 	if err != nil {
 		return err
@@ -98,6 +99,7 @@ func (g *Handler) buildConfig(ring *keys.Ring, server *caddyhttp.Server) (gate.C
 		Owner:            g.owner,
 		External:         request.ExternalOrigin,
 		Client:           request.Client,
+		SiteHost:         g.siteHost,
 		StatusOf:         request.ErrorStatus,
 		UsedTickets:      usedTickets,
 		Random:           rand.Reader,

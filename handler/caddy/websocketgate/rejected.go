@@ -29,22 +29,22 @@ func (g *Handler) logRejected(r *http.Request, d *gate.Decision) {
 	if d.Route != nil {
 		route = d.Route.Name
 	}
-	g.count(route, d)
+	g.count(route, g.siteHost(r), d)
 	if entry := g.logger.Check(zapcore.WarnLevel, "WSREJECT"); entry != nil {
 		writeRejected(entry, r, route, g.gate.Redactor(r, d), d)
 	}
 }
 
 // count counts a rejection. Requests that stay HTTP are counted apart, and say nothing about an outage of sockets.
-func (g *Handler) count(route string, d *gate.Decision) {
+func (g *Handler) count(route, host string, d *gate.Decision) {
 	if d.Plain {
-		plainRequests.WithLabelValues(route, string(d.Outcome)).Inc()
+		plainRequests.WithLabelValues(route, host, string(d.Outcome)).Inc()
 		return
 	}
 	if d.Route != nil {
 		g.watch.outages[route].Rejected(d.Outcome)
 	}
-	g.owner.Count(route, d.Outcome)
+	g.owner.Count(route, host, d.Outcome)
 }
 
 // writeRejected writes WSREJECT. It omits the query, which may contain a credential.

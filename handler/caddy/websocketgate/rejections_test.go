@@ -120,7 +120,7 @@ func TestDarkAfter(t *testing.T) {
 	}
 }
 
-// counterValue returns the value of a counter of the socket metrics.
+// counterValue returns the sum of the counters or gauges of the socket metrics that have the labels.
 func counterValue(t *testing.T, name string, labels map[string]string) float64 {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
@@ -131,18 +131,19 @@ func counterValue(t *testing.T, name string, labels map[string]string) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sum := 0.0
 	for _, family := range families {
 		for _, metric := range family.GetMetric() {
 			matching := 0
 			for _, pair := range metric.GetLabel() {
-				if labels[pair.GetName()] == pair.GetValue() {
+				if want, asked := labels[pair.GetName()]; asked && want == pair.GetValue() {
 					matching++
 				}
 			}
 			if family.GetName() == name && matching == len(labels) {
-				return metric.GetCounter().GetValue()
+				sum += metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
 			}
 		}
 	}
-	return 0
+	return sum
 }

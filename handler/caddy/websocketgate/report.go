@@ -31,13 +31,17 @@ func (g *Handler) hosts() []string { return append([]string{}, g.scope.hosts.pat
 // ReportRoutes returns the routes of all gates in force.
 func ReportRoutes() []report.Route {
 	routes := []report.Route{}
+	counts := socketlog.Counts()
 	for _, g := range inForce() {
 		for _, route := range g.Routes {
-			outage := g.watch.outages[route.Name]
+			outage, outcomes := g.watch.outages[route.Name], counts[route.Name]
+			if outcomes == nil {
+				outcomes = map[string]uint64{}
+			}
 			routes = append(routes, report.Route{
 				Hosts: g.hosts(), Route: route.Name, Paths: route.Paths,
 				Open: openOf(g.site, route.Name), MaxOpen: route.MaxOpen,
-				Outcomes: socketlog.Counts(route.Name), LastAccepted: outage.LastAccepted(), Dark: outage.Active(),
+				Outcomes: outcomes, LastAccepted: outage.LastAccepted(), Dark: outage.Active(),
 				Tickets: route.Ticket != nil,
 			})
 		}

@@ -113,7 +113,7 @@ func (t *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("websocket_tunnel: %w", err)
 	}
 	logger := ctx.Logger(t)
-	t.owner = socketlog.NewOwner(lifecycle.Logger(ctx, "http.handlers.websocket_gate"), nil, nil)
+	t.owner = socketlog.NewOwner(lifecycle.Logger(ctx, "http.handlers.websocket_gate"), nil, nil, nil)
 	if err := lifecycle.RegisterMetrics(ctx, append(socketlog.Collectors(), upstreamUp, upstreamGauges{})...); err != nil {
 		return fmt.Errorf("websocket_tunnel: %w", err)
 	}
@@ -258,7 +258,7 @@ func (t *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // count counts the outcome of a handshake, unless a gate counts it.
 func (t *Handler) count(r *http.Request, outcome gate.Outcome) {
 	if sockets.FromContext(r.Context()) == nil {
-		t.owner.Count("", outcome)
+		t.owner.Count("", "", outcome)
 	}
 }
 

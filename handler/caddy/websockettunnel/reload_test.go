@@ -414,12 +414,12 @@ func TestTunnelMetrics(t *testing.T) {
 	conn, _ := openTunnel(t, &testsite.Site{Addr: process.Addr})
 	echoes(t, conn, "hello")
 	for _, want := range []string{
-		`usher_websocket_open{route=""} 1`,
-		`usher_websocket_handshakes_total{outcome="accepted",route=""} 1`,
-		`usher_websocket_handshakes_total{outcome="malformed",route=""} 1`,
-		`usher_websocket_handshakes_total{outcome="upstream_refused",route=""} 1`,
-		`usher_websocket_handshakes_total{outcome="upstream_timeout",route=""} 1`,
-		`usher_websocket_handshakes_total{outcome="upstream_failed",route=""} 1`,
+		`usher_websocket_open{host="",key="",route=""} 1`,
+		`usher_websocket_handshakes_total{host="",outcome="accepted",route=""} 1`,
+		`usher_websocket_handshakes_total{host="",outcome="malformed",route=""} 1`,
+		`usher_websocket_handshakes_total{host="",outcome="upstream_refused",route=""} 1`,
+		`usher_websocket_handshakes_total{host="",outcome="upstream_timeout",route=""} 1`,
+		`usher_websocket_handshakes_total{host="",outcome="upstream_failed",route=""} 1`,
 	} {
 		if got := string(process.Get(t, "/metrics")); !strings.Contains(got, want+"\n") {
 			t.Errorf("the metrics have no %s:\n%s", want, linesWith(got, "usher_websocket"))
@@ -427,7 +427,7 @@ func TestTunnelMetrics(t *testing.T) {
 	}
 	conn.Close()
 	testsite.Eventually(t, "the bytes are counted", func() bool {
-		return strings.Contains(string(process.Get(t, "/metrics")), `usher_websocket_bytes_total{direction="in",route=""} 11`)
+		return strings.Contains(string(process.Get(t, "/metrics")), `usher_websocket_bytes_total{direction="in",host="",route=""} 11`)
 	})
 }
 

@@ -80,6 +80,8 @@ type Config struct {
 	External func(*http.Request) (scheme, host string)
 	// Client returns the address of the client, or the zero address if it is unknown.
 	Client func(*http.Request) netip.Addr
+	// SiteHost returns the configured host of the request, for metrics. Default: nil, no host.
+	SiteHost func(*http.Request) string
 	// StatusOf returns the HTTP status of an error of a later handler.
 	StatusOf func(error) int
 	// UsedTickets records used tickets. It must be set if a route has tickets that are good once.

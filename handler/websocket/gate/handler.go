@@ -105,6 +105,9 @@ func (g *Gate) info(r *http.Request, d *Decision) sockets.Info {
 		IdleTimeout: d.Route.Idle,
 		Owner:       g.config.Owner,
 	}
+	if g.config.SiteHost != nil {
+		info.SiteHost = g.config.SiteHost(r)
+	}
 	info.Bond = g.bondOf(r, d, redactor)
 	// The end of the key is not copied, since it may change while the socket is open.
 	if d.Route.MaxAge > 0 {

@@ -29,10 +29,23 @@ type routeKey struct{ site, route string }
 type routeCount struct {
 	name    routeKey
 	total   int
-	open    int // those with a completed handshake
+	open    int                // those with a completed handshake
+	labels  map[openLabels]int // open by host and key
 	clients map[netip.Prefix]int32
 	keys    map[[16]byte]int32
 	users   map[string]int32 // sockets without a user are not counted
+}
+
+// openLabels are what metrics tell apart among the open sockets of a route.
+type openLabels struct{ host, key string }
+
+// countOpen counts a socket that opens (1) or ends (-1). The caller holds the mutex.
+func (c *routeCount) countOpen(info *Info, change int) {
+	c.open += change
+	labels := openLabels{info.SiteHost, info.Key}
+	if c.labels[labels] += change; c.labels[labels] == 0 {
+		delete(c.labels, labels)
+	}
 }
 
 // reserve counts one more socket, unless a limit is reached. The caller holds the mutex.
@@ -40,7 +53,10 @@ func (r *Registry) reserve(info *Info, limits Limits) (*routeCount, error) {
 	name := routeKey{info.Site, info.Route}
 	route := r.routes[name]
 	if route == nil {
-		route = &routeCount{name: name, clients: make(map[netip.Prefix]int32), keys: make(map[[16]byte]int32), users: make(map[string]int32)}
+		route = &routeCount{
+			name: name, labels: make(map[openLabels]int),
+			clients: make(map[netip.Prefix]int32), keys: make(map[[16]byte]int32), users: make(map[string]int32),
+		}
 	}
 	client := clientNetwork(info.Client)
 	switch {
@@ -67,7 +83,7 @@ func (r *Registry) reserve(info *Info, limits Limits) (*routeCount, error) {
 func (r *Registry) release(s *Socket) {
 	route := s.route
 	if s.Opened() {
-		route.open--
+		route.countOpen(&s.info, -1)
 	}
 	if route.total--; route.total == 0 {
 		delete(r.routes, route.name) // including its maps, which never shrink
@@ -92,7 +108,7 @@ func (r *Registry) Move(id uint64, site string) {
 	info.Site = site
 	route, _ := r.reserve(&info, Limits{}) // without limits there is no error
 	if s.Opened() {
-		route.open++
+		route.countOpen(&s.info, 1)
 	}
 	r.release(s)
 	s.route = route
@@ -138,4 +154,23 @@ func (r *Registry) OpenByRoute() []OpenSockets {
 		routes = append(routes, OpenSockets{name.site, name.route, count.open})
 	}
 	return routes
+}
+
+// OpenSeries is the number of open sockets of a route with one configured host and one key label. Two sites may have the same.
+type OpenSeries struct {
+	Route, Host, Key string
+	Open             int
+}
+
+// OpenByKey returns the numbers of open sockets, in no order. Hosts and keys without an open socket are left out.
+func (r *Registry) OpenByKey() []OpenSeries {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	var series []OpenSeries
+	for name, count := range r.routes {
+		for labels, open := range count.labels {
+			series = append(series, OpenSeries{name.route, labels.host, labels.key, open})
+		}
+	}
+	return series
 }

@@ -44,6 +44,8 @@ type Info struct {
 	Origin string
 	// Host and Path of the handshake, for logs.
 	Host, Path string
+	// SiteHost is the configured host that Host matched, for metrics. It never comes from the client. May be empty.
+	SiteHost string
 	// Protocol is the HTTP version, for logs.
 	Protocol string
 	// Major is the major HTTP version of the handshake. Default: 1.
@@ -105,7 +107,7 @@ func (r *Registry) setOpened(s *Socket) {
 	if present {
 		s.opened.Store(true)
 		s.active.Store(r.clock.Load())
-		s.route.open++
+		s.route.countOpen(&s.info, 1)
 	}
 	r.mutex.Unlock()
 	if present && s.info.Owner != nil {
