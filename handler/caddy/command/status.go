@@ -14,6 +14,7 @@ import (
 	"unicode"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/scan2food/usher/handler/operate/report"
@@ -124,10 +125,15 @@ func (c *call) printAssets(served []report.Assets, now time.Time) {
 	if len(served) == 0 {
 		return
 	}
-	rows := [][]string{{"ASSETS", "SITE", "GENERATION", "PUBLISHED", "IMMUTABLE", "VERSIONED", "PAGES", "KEPT", "STALE VERSIONS"}}
+	rows := [][]string{{"ASSETS", "SITE", "GENERATION", "PUBLISHED", "IMMUTABLE", "VERSIONED", "PAGES", "KEPT", "STALE VERSIONS", "DELTAS", "SAVED"}}
 	for _, a := range served {
+		sent, saved := "off", ""
+		if a.Deltas != nil {
+			sent, saved = fmt.Sprint(a.Deltas.Responses), humanize.IBytes(a.Deltas.SavedBytes)
+		}
 		rows = append(rows, []string{a.Prefix, siteName(a.Hosts), a.Generation, age(a.Published, now), fmt.Sprint(a.Classes["immutable"].Files),
-			fmt.Sprint(a.Classes["versioned"].Files), fmt.Sprint(a.Classes["page"].Files), fmt.Sprint(a.Kept.Files), fmt.Sprint(a.StaleInQuery + a.StaleInName)})
+			fmt.Sprint(a.Classes["versioned"].Files), fmt.Sprint(a.Classes["page"].Files), fmt.Sprint(a.Kept.Files), fmt.Sprint(a.StaleInQuery + a.StaleInName),
+			sent, saved})
 	}
 	c.table(rows)
 	for _, a := range served {
@@ -238,6 +244,9 @@ func (c *call) printExplanation(e report.Explanation) {
 		if row[1] != "" {
 			rows = append(rows, row[:])
 		}
+	}
+	for _, d := range e.Deltas {
+		rows = append(rows, []string{"delta", fmt.Sprintf("%d bytes from version %s, instead of %d", d.Bytes, d.From, d.InsteadOf)})
 	}
 	if e.Status != 0 {
 		rows = append(rows, []string{"status", fmt.Sprint(e.Status)})

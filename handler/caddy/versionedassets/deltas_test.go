@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/scan2food/usher/handler/caddy/versionedassets"
+	"github.com/scan2food/usher/handler/operate/report"
 	"github.com/scan2food/usher/internal/testsite"
 )
 
@@ -80,6 +81,16 @@ func deploy(t *testing.T, site *testsite.Site, root, name, content string) {
 	})
 }
 
+// reportOf is the report of a served directory.
+func reportOf(root string) (found report.Assets) {
+	for _, reported := range versionedassets.ReportAssets() {
+		if reported.Root == root {
+			found = reported
+		}
+	}
+	return found
+}
+
 // A browser that holds a version downloads the difference to the current version, and nothing else changes for it.
 func TestDelta(t *testing.T) {
 	t.Parallel()
@@ -118,6 +129,10 @@ func TestDelta(t *testing.T) {
 	}
 	if status := delta.Header.Get("Cache-Status"); !strings.Contains(status, "bytes to version "+testsite.Version(script(1))) {
 		t.Errorf("the explanation does not name the delta: %s", status)
+	}
+	if reported := reportOf(root).Deltas; reported == nil || reported.Held.Files != 1 || fmt.Sprint(reported.Held.Bytes) != delta.Header.Get("Content-Length") ||
+		reported.Responses == 0 || reported.SavedBytes < 1000 {
+		t.Errorf("the report has the deltas %+v", reported)
 	}
 	head, _ := testsite.Fetch(t, site, "HEAD", url(2), "Accept-Encoding", browserCodings, "Available-Dictionary", dictionary(script(1)))
 	for _, name := range []string{"Etag", "Content-Encoding", "Content-Length"} {
@@ -220,6 +235,9 @@ func TestDeltasAreOptional(t *testing.T) {
 	image := script(1)
 	root := testsite.WriteTree(t, map[string]string{"main.js": script(1), "image.png": image, "small.js": "small"})
 	plain, with := keptSite(t, root, ""), keptSite(t, root, "deltas")
+	if reportOf(root).Deltas == nil {
+		t.Error("the report of the directory with deltas has none")
+	}
 	for _, c := range []struct {
 		why  string
 		site *testsite.Site

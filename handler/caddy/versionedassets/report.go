@@ -81,6 +81,13 @@ func (r *servedRoot) report(hosts []string) report.Assets {
 		StaleInQuery: countOf(r.versions.inQuery), StaleInName: countOf(r.versions.inName),
 		Stale: []report.StaleVersion{}, Unversioned: []report.UnversionedChild{},
 	}
+	if r.tree.HasDeltas() {
+		count, bytes := r.tree.DeltaSize()
+		reported.Deltas = &report.Deltas{
+			Responses: countOf(deltaResponsesTotal.WithLabelValues(r.prefix)), SavedBytes: countOf(deltaSavedBytesTotal.WithLabelValues(r.prefix)),
+			Held: report.Class{Files: count, Bytes: bytes},
+		}
+	}
 	if stores, found := archiveIn(r.archive); found {
 		bytes, entries := stores.earlier.Size()
 		reported.Kept = report.Class{Files: entries, Bytes: bytes}
@@ -167,10 +174,14 @@ func Explain(r *http.Request) (report.Explanation, bool) {
 		if e.Prefix == "" {
 			continue
 		}
-		return report.Explanation{
+		explained := report.Explanation{
 			By: "assets", Hosts: s.hosts, Prefix: e.Prefix, File: e.Path, Generation: e.Generation,
 			Evidence: string(e.Evidence.Kind), Status: e.Status, CacheControl: e.CacheControl, Why: e.Why,
-		}, true
+		}
+		for _, d := range e.Deltas {
+			explained.Deltas = append(explained.Deltas, report.Delta{From: d.From, Bytes: d.Bytes, InsteadOf: d.Full})
+		}
+		return explained, true
 	}
 	return report.Explanation{}, false
 }

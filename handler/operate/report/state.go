@@ -105,6 +105,8 @@ type Assets struct {
 	MemoryBytes int64 `json:"memory_bytes"`
 	// The versions in the archive and their bytes on disk.
 	Kept Class `json:"kept"`
+	// The deltas of the directory. Absent without the option `deltas`.
+	Deltas *Deltas `json:"deltas,omitempty"`
 	// The number of stale versions found since the process started, in the query and in file names.
 	StaleInQuery uint64 `json:"stale_in_query"`
 	StaleInName  uint64 `json:"stale_in_name"`
@@ -142,6 +144,24 @@ type UnversionedChild struct {
 	How string `json:"how"`
 }
 
+// Deltas are the deltas of one served directory.
+type Deltas struct {
+	// Responses that were a delta, and the bytes that these saved, since the process started. Prefixes of one name share their counts.
+	Responses  uint64 `json:"responses"`
+	SavedBytes uint64 `json:"saved_bytes"`
+	// The deltas in memory and their bytes. More may be in the archive.
+	Held Class `json:"held"`
+}
+
+// Delta is a delta to a file.
+type Delta struct {
+	// The version that the client holds, as in `?v=`.
+	From string `json:"from"`
+	// The size of the delta and of the best full coding, in bytes.
+	Bytes     int64 `json:"bytes"`
+	InsteadOf int64 `json:"instead_of"`
+}
+
 // Explanation is the answer to GET and POST /usher/explain.
 type Explanation struct {
 	// What decided: `gate`, `assets` or `none`.
@@ -158,6 +178,8 @@ type Explanation struct {
 	File       string `json:"file,omitempty"`
 	Generation string `json:"generation,omitempty"`
 	Evidence   string `json:"evidence,omitempty"`
+	// The deltas that clients with an earlier version get. Deltas that no client has requested yet are missing.
+	Deltas []Delta `json:"deltas,omitempty"`
 	// The status and the Cache-Control of the response.
 	Status       int    `json:"status,omitempty"`
 	CacheControl string `json:"cache_control,omitempty"`

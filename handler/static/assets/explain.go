@@ -1,10 +1,12 @@
 package assets
 
 import (
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"strings"
 
+	"github.com/scan2food/usher/handler/static/assets/deltas"
 	"github.com/scan2food/usher/handler/static/assets/tree"
 	"github.com/scan2food/usher/handler/static/fingerprint"
 )
@@ -24,8 +26,18 @@ type Explanation struct {
 	Evidence tree.Evidence
 	// Delta is the version that the response is a delta to, and the sizes, if it is a delta.
 	Delta string
+	// Deltas are the deltas that clients with another version of the file get. [Handler.Explain] alone lists them.
+	Deltas []ExplainedDelta
 	// Why is a sentence on the response and its Cache-Control.
 	Why string
+}
+
+// ExplainedDelta is a delta to a file.
+type ExplainedDelta struct {
+	// From is the version that the client holds, as usher writes it into URLs.
+	From string
+	// Bytes is the size of the delta, and Full the size of the best full coding, in bytes.
+	Bytes, Full int64
 }
 
 // Explain says how a request would be answered. It changes nothing and reads no body.
@@ -40,7 +52,24 @@ func (h *Handler) Explain(r *http.Request) Explanation {
 	defer a.close()
 	h.decide(r, &a)
 	h.decideDelta(r, &a, false)
-	return h.explain(r, &a)
+	e := h.explain(r, &a)
+	if a.dictionary != nil && a.earlier == nil {
+		full := a.file.Size
+		if a.file.Variants != nil {
+			full = a.file.Variants.Best()
+		}
+		for _, delta := range a.site.Tree.DeltasTo(a.file) {
+			if delta.Pays(full) {
+				e.Deltas = append(e.Deltas, ExplainedDelta{versionOf(delta), int64(len(delta.Bytes)), full})
+			}
+		}
+	}
+	return e
+}
+
+// versionOf returns the version that a client needs for a delta.
+func versionOf(delta *deltas.Delta) string {
+	return hex.EncodeToString(delta.From[:fingerprint.StampLength/2])
 }
 
 // explain prints a decision.
@@ -69,7 +98,7 @@ func (h *Handler) explain(r *http.Request, a *answer) Explanation {
 		e.Why = "the request cannot be met: " + strings.ToLower(http.StatusText(e.Status))
 	}
 	if a.delta != nil {
-		e.Delta = fmt.Sprintf("%d bytes to version %x, instead of %d", len(a.delta.Bytes), a.delta.From[:fingerprint.StampLength/2], a.size())
+		e.Delta = fmt.Sprintf("%d bytes to version %s, instead of %d", len(a.delta.Bytes), versionOf(a.delta), a.size())
 	}
 	h.explainStale(&e, r, a.site, a.file)
 	return e

@@ -2,11 +2,13 @@ package deltas
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -81,6 +83,32 @@ func (m *Maker) Made(pair Pair) *Delta {
 	made, _ := m.made.Load(pair)
 	delta, _ := made.(*Delta)
 	return delta
+}
+
+// MadeTo returns the deltas to a version that are held in memory, the smallest first.
+func (m *Maker) MadeTo(to Digest) (held []*Delta) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	for _, pair := range m.order {
+		if delta := m.Made(pair); delta != nil && pair.To == to {
+			held = append(held, delta)
+		}
+	}
+	slices.SortStableFunc(held, func(a, b *Delta) int { return cmp.Compare(len(a.Bytes), len(b.Bytes)) })
+	return held
+}
+
+// Size returns the number of deltas that are held in memory, and their bytes.
+func (m *Maker) Size() (count int, bytes int64) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	for _, pair := range m.order {
+		if delta := m.Made(pair); delta != nil {
+			count++
+			bytes += int64(len(delta.Bytes))
+		}
+	}
+	return count, bytes
 }
 
 // Get returns a delta. It makes the delta if it is not made yet, and waits for it for a short time. It returns nil if the delta

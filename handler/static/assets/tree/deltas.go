@@ -78,6 +78,22 @@ func (t *Tree) MadeDelta(file *File, held deltas.Digest) *deltas.Delta {
 	return t.deltas.Made(deltas.Pair{From: held, To: file.digest})
 }
 
+// DeltasTo returns the deltas to a file that are held in memory, the smallest first.
+func (t *Tree) DeltasTo(file *File) []*deltas.Delta {
+	if t.deltas == nil {
+		return nil
+	}
+	return t.deltas.MadeTo(file.digest)
+}
+
+// DeltaSize returns the number of deltas that are held in memory, and their bytes.
+func (t *Tree) DeltaSize() (count int, bytes int64) {
+	if t.deltas == nil {
+		return 0, 0
+	}
+	return t.deltas.Size()
+}
+
 // deltaSource reads the contents of a pair from the archive and from the catalog.
 func (t *Tree) deltaSource(catalog *Catalog, file *File, scope DeltaScope) deltas.Source {
 	return func(pair deltas.Pair) (from, to []byte, err error) {

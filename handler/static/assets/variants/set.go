@@ -43,6 +43,19 @@ func (s *Set) Get(coding Coding) *Variant {
 	return made
 }
 
+// Best returns the size of the content in the coding that makes it smallest, among those that are made.
+func (s *Set) Best() int64 {
+	best := s.size
+	if now := s.state.Load(); now != nil {
+		for _, v := range now.made {
+			if v != nil {
+				best = min(best, v.Size)
+			}
+		}
+	}
+	return best
+}
+
 // Forget removes a variant that cannot be read. The maker makes it again.
 func (s *Set) Forget(unreadable *Variant) {
 	s.change(func(next *state) {
