@@ -108,11 +108,11 @@ func TestEarlierVersions(t *testing.T) {
 	site.Unload()
 	site = keptSite(t, root, "keep off")
 	if response, _ := testsite.Fetch(t, site, "GET", "/static/"+hashed); response.StatusCode != 404 || response.Header.Get("Cache-Control") != noStore {
-		t.Errorf("without an archive: %d with %q, want 404 that nobody keeps", response.StatusCode, response.Header.Get("Cache-Control"))
+		t.Errorf("without an archive: %d with %q, want 404 and no-store", response.StatusCode, response.Header.Get("Cache-Control"))
 	}
 }
 
-// A version is one by whatever digest a page names the bytes.
+// A version may be any digest of the bytes, by any convention.
 func TestEarlierVersionsByOtherDigests(t *testing.T) {
 	t.Parallel()
 	const first, second = "console.log('first')", "console.log('second')"
@@ -122,16 +122,16 @@ func TestEarlierVersionsByOtherDigests(t *testing.T) {
 		asked                bool
 		want, cache, why     string
 	}{
-		{"sha256", "", sum, true, first, yearLong, "it was asked for"},
-		{"its first digits", "", sum[:12], true, first, yearLong, "it was asked for"},
-		{"md5", "", testsite.MD5Name(first), true, first, yearLong, "it was asked for"},
-		{"sha256, not kept", "keep off", sum, false, second, noStore, "it is known what the digest was of"},
-		{"its first digits, not kept", "keep off", sum[:12], false, second, noStore, "it is known what the digest was of"},
-		{"larger than all that may be kept", "keep 1h 4KiB", sum, false, second, noStore, "it is known what the digest was of"},
-		{"md5, not kept", "keep off", testsite.MD5Name(first), true, second, noStore, "it was asked for"},
-		{"md5, not kept and not asked for", "keep off", testsite.MD5Name(first), false, second, revalidate, "nobody knows"},
+		{"sha256", "", sum, true, first, yearLong, "a client requested it"},
+		{"its first digits", "", sum[:12], true, first, yearLong, "a client requested it"},
+		{"md5", "", testsite.MD5Name(first), true, first, yearLong, "a client requested it"},
+		{"sha256, not kept", "keep off", sum, false, second, noStore, "the digest is in the archive"},
+		{"its first digits, not kept", "keep off", sum[:12], false, second, noStore, "the digest is in the archive"},
+		{"larger than all that may be kept", "keep 1h 4KiB", sum, false, second, noStore, "the digest is in the archive"},
+		{"md5, not kept", "keep off", testsite.MD5Name(first), true, second, noStore, "a client requested it"},
+		{"md5, not kept and not asked for", "keep off", testsite.MD5Name(first), false, second, revalidate, "no client requested it"},
 	} {
-		t.Run(c.name, func(t *testing.T) { // a site of its own
+		t.Run(c.name, func(t *testing.T) { // each case has its own site
 			root := testsite.WriteTree(t, map[string]string{"main.js": first})
 			site := keptSite(t, root, c.words)
 			versioned := "/static/main.js?v=" + c.version
@@ -152,7 +152,7 @@ func TestEarlierVersionsByOtherDigests(t *testing.T) {
 	}
 }
 
-// A name that is no UTF-8 cannot be written down, and keeps nothing else from being kept.
+// A name that is not UTF-8 cannot be archived. All other files are.
 func TestEarlierVersionsBesideAStrangeName(t *testing.T) {
 	t.Parallel()
 	root := testsite.WriteTree(t, map[string]string{"main.js": "first", "a\xff.js": "strange"})
@@ -171,7 +171,7 @@ func TestEarlierVersionsBesideAStrangeName(t *testing.T) {
 	}
 }
 
-// What is too old is gone: a hashed name is a 404 that nobody keeps.
+// Expired versions are deleted. Their hashed names get 404 and no-store.
 func TestEarlierVersionsEnd(t *testing.T) {
 	t.Parallel()
 	const chunk = "console.log('chunk')"
@@ -190,7 +190,7 @@ func TestEarlierVersionsEnd(t *testing.T) {
 	})
 }
 
-// A data directory that cannot be used is said, and costs nothing else.
+// An unusable data directory is logged. The site works without an archive.
 func TestEarlierVersionsWithoutADirectory(t *testing.T) {
 	t.Parallel()
 	root := testsite.WriteTree(t, map[string]string{"main.js": "1"})
@@ -203,7 +203,7 @@ func TestEarlierVersionsWithoutADirectory(t *testing.T) {
 		t.Errorf("main.js: %d, want it served", response.StatusCode)
 	}
 	if len(site.Logs.With("cannot open archive; replaced assets are not kept")) != 1 {
-		t.Error("nothing is said of the archive that cannot be opened")
+		t.Error("no line reports the archive that cannot be opened")
 	}
 }
 

@@ -22,8 +22,8 @@ import (
 	"github.com/scan2food/usher/internal/testwait"
 )
 
-// Readers that stall, each in an answer of 64 MB, hold less than what is copied at once: none of the file. Not parallel: memory
-// is the process's.
+// Clients that stall in a response of 64 MB hold no memory of the file. The test is not parallel, since memory belongs to the
+// process.
 func TestSlowReadersHoldNoMemory(t *testing.T) {
 	const readers, most = 50, 128 << 10 // bytes of each; net/http itself takes 50 KB
 	root := t.TempDir()
@@ -42,11 +42,11 @@ func TestSlowReadersHoldNoMemory(t *testing.T) {
 			return stallOverHTTP2(t, secure.Listener.Addr().String(), readers)
 		}},
 	} {
-		defer c.stall(t, 5)() // what is made once
+		defer c.stall(t, 5)() // allocated once
 		before := liveBytes()
 		end := c.stall(t, readers)
 		if each := (liveBytes() - before) / readers; each > most {
-			t.Errorf("%s: a reader that stalls holds %d bytes", c.name, each)
+			t.Errorf("%s: a stalled client holds %d bytes", c.name, each)
 		}
 		end()
 	}

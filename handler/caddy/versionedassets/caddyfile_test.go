@@ -12,7 +12,7 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// A reload that changes nothing of a tree keeps it. A site and prefix has a tree and an archive of its own.
+// A reload keeps a tree whose settings are unchanged. Each site and prefix has its own tree and archive.
 func TestReloadKeepsTrees(t *testing.T) {
 	t.Parallel()
 	root := testsite.WriteTree(t, map[string]string{"main.js": "alert(1)"})
@@ -31,7 +31,7 @@ func TestReloadKeepsTrees(t *testing.T) {
 		t.Error("another prefix shares the tree, and with it the archive")
 	}
 	if versionedassets.TreesOf(provision("/static/", "explain").Server)[0] != tree {
-		t.Error("a reload that changes nothing of the tree has another")
+		t.Error("a reload without changes creates another tree")
 	}
 	for _, words := range []string{"memory 1MiB", "keep off", "immutable *.woff2"} {
 		if versionedassets.TreesOf(provision("/static/", words).Server)[0] == tree {
@@ -110,6 +110,6 @@ func TestAssetsPoll(t *testing.T) {
 		return body == "new"
 	})
 	if lines := site.Logs.With("file system events unreliable; polling instead"); len(lines) > 0 {
-		t.Errorf("the operator is told what the configuration says: %v", lines)
+		t.Errorf("a line repeats what the configuration says: %v", lines)
 	}
 }

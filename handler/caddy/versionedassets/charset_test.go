@@ -8,8 +8,8 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// A page, a script or a text in another charset is served without `charset=utf-8`, from wherever its bytes come. What the
-// operator sets comes first.
+// A page, script or text in another charset is served without `charset=utf-8`, from disk, memory and archive. A Content-Type
+// of the operator takes precedence.
 func TestLegacyCharset(t *testing.T) {
 	t.Parallel()
 	legacy := "<meta charset=windows-1251><p>\xcf\xf0\xe8\xe2\xe5\xf2" + strings.Repeat("<p>", 1000)

@@ -17,8 +17,7 @@ import (
 	"github.com/scan2food/usher/internal/testwait"
 )
 
-// A large file leaves in full segments, with the header in the first of them: otherwise that comes alone, sooner or later, in
-// one of 800 bytes.
+// A large file is sent in full segments, and the first one includes the header.
 func TestHeaderAndFileShareASegment(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join(t.TempDir(), "static")
@@ -43,7 +42,7 @@ func TestHeaderAndFileShareASegment(t *testing.T) {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(testwait.Limit))
 	reader := bufio.NewReaderSize(conn, 64<<10)
-	for range 200 { // a cork that stays would hold the end of each back for 200 ms
+	for range 200 { // a cork left in place delays the end of each response by 200 ms
 		if _, err := fmt.Fprint(conn, "GET /static/photo.webp HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}

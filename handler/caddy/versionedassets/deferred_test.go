@@ -19,10 +19,10 @@ func TestDeferredHeaders(t *testing.T) {
 	}{
 		{"minus field", "header {\n-Server\nCache-Control max-age=3600\n}", "[Cache-Control]", "a minus sign defers the whole block"},
 		{"defer", "header {\ndefer\nContent-Type text/html\n}", "[Content-Type]", "the type is set after the page has passed"},
-		{"deleted", "header -Cache-Control", "[Cache-Control]", "nothing is left of the decision"},
+		{"deleted", "header -Cache-Control", "[Cache-Control]", "the field is deleted"},
 		{"for assets", "header /static/* {\n-Server\nCache-Control max-age=3600\n}", "[Cache-Control]", "the matcher selects assets"},
 		{"for others", "header /api/* {\n-Server\nCache-Control max-age=3600\n}", "", "the matcher excludes assets"},
-		{"minus field alone", "header -Server", "", "no field that matters"},
+		{"minus field alone", "header -Server", "", "the field has no effect on caching"},
 		{"not deferred", "header Cache-Control max-age=3600", "", "versioned_assets overrides it"},
 	} {
 		for form, caddyfile := range map[string]string{"": "http://127.0.0.1\n%s\n%s", "with another site": "http://127.0.0.1 {\n%s\n%s\n}\nhttp://other.example {\n}"} {
@@ -32,7 +32,7 @@ func TestDeferredHeaders(t *testing.T) {
 				got = fmt.Sprint(lines[0]["fields"])
 			}
 			if got != c.fields {
-				t.Errorf("%s %s: the warning is of %q, want %q (%s)", c.name, form, got, c.fields, c.why)
+				t.Errorf("%s %s: the warning names %q, want %q (%s)", c.name, form, got, c.fields, c.why)
 			}
 		}
 	}

@@ -27,7 +27,7 @@ func TestAssetsFallback(t *testing.T) {
 	}
 }
 
-// A fallback that is not there is said once.
+// A missing fallback is logged once.
 func TestAssetsFallbackThatIsMissing(t *testing.T) {
 	t.Parallel()
 	root := testsite.WriteTree(t, map[string]string{"index.html": "<p>"})
@@ -39,7 +39,7 @@ func TestAssetsFallbackThatIsMissing(t *testing.T) {
 			testsite.Eventually(t, "said of "+fallback, func() bool { return said() > 0 })
 		}
 		if got := said(); got != want {
-			t.Errorf("%s: said %d times, want %d", fallback, got, want)
+			t.Errorf("%s: logged %d times, want %d", fallback, got, want)
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// Each browser is told once to clear its cache; a cookie remembers it. Versions stay as they are.
+// Each browser gets Clear-Site-Data once. A cookie records it. Versions do not change.
 func TestForgetBefore(t *testing.T) {
 	t.Parallel()
 	site, app, _ := stampedSite(t, map[string]string{"main.js": mainScript}, "stamp html\nforget_before 2026-02-12T08:00:00Z")
@@ -32,9 +32,9 @@ func TestForgetBefore(t *testing.T) {
 		why     string
 	}{
 		{"a cookie of another time", append(navigation, "Cookie", "usher-forgot=1"), `"cache"`, "forget_before is later"},
-		{"no cookies", navigation, `"cache"`, "nothing remembers it"},
-		{"a page that the browser has", append(navigation, "If-None-Match", first.Header.Get("Etag")), `"cache"`, "304 would tell the browser nothing"},
-		{"a request of a script", []string{"Sec-Fetch-Dest", "empty"}, "", "it is no navigation"},
+		{"no cookies", navigation, `"cache"`, "the cookie is missing"},
+		{"a page that the browser has", append(navigation, "If-None-Match", first.Header.Get("Etag")), `"cache"`, "a 304 would not clear the cache"},
+		{"a request of a script", []string{"Sec-Fetch-Dest", "empty"}, "", "it is not a navigation"},
 	} {
 		if got, _ := testsite.Fetch(t, site, "GET", "/", c.headers...); got.Header.Get("Clear-Site-Data") != c.want {
 			t.Errorf("%s: Clear-Site-Data %q, want %q (%s)", c.name, got.Header.Get("Clear-Site-Data"), c.want, c.why)

@@ -47,7 +47,7 @@ func startGenerationSite(t *testing.T) (site *testsite.Site, root, configuration
 	return testsite.Start(t, configuration), root, configuration
 }
 
-// generationOfPage is what a page is told.
+// generationOfPage is the generation in the page.
 func generationOfPage(t *testing.T, site *testsite.Site) string {
 	t.Helper()
 	response, _ := testsite.Fetch(t, site, "GET", "/")
@@ -58,7 +58,7 @@ func generationOfPage(t *testing.T, site *testsite.Site) string {
 
 var handshake = []string{"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}
 
-// A page may open a socket as long as it is recent enough, over a reload of the configuration too.
+// A page can open a socket while its generation is recent enough, also after a reload.
 func TestMinGeneration(t *testing.T) {
 	t.Parallel()
 	site, root, configuration := startGenerationSite(t)
@@ -86,11 +86,11 @@ func TestMinGeneration(t *testing.T) {
 			status                 int
 		}{
 			{"current", generations[1], "the page is of now", 418},
-			{"current", generations[0], "it is of before", 409},
+			{"current", generations[0], "an earlier generation", 409},
 			{"previous", generations[0], "that will do", 418},
 			{"previous", generations[1], "the page is of now", 418},
-			{"previous", "1abcdefghijkl", "nobody knows it", 409},
-			{"current", "", "no page, or one of before usher", 418},
+			{"previous", "1abcdefghijkl", "an unknown generation", 409},
+			{"current", "", "a client without a generation", 418},
 		} {
 			status, outcome := ask(c.route, c.generation)
 			if status != c.status || status == 409 && outcome != "page_outdated" {
@@ -115,7 +115,7 @@ func TestMinGeneration(t *testing.T) {
 	}
 }
 
-// A page asks for the generation with the one that it knows, and gets 304 until a deploy.
+// A page polls the generation with If-None-Match, and gets 304 until a deploy.
 func TestGenerationEndpoint(t *testing.T) {
 	t.Parallel()
 	site, root, _ := startGenerationSite(t)

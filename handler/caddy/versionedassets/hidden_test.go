@@ -9,8 +9,8 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// A file that was published by mistake is gone once it is hidden: from the site, and from all that is kept, also if it is removed
-// from the directory while it is hidden.
+// A file that becomes hidden is removed from the site, the archive and the compressed files, also if it is deleted from the
+// directory meanwhile.
 func TestHiddenFilesAreNotKept(t *testing.T) {
 	t.Parallel()
 	secret := strings.Repeat("a secret that everybody could read\n", 100)
@@ -47,7 +47,7 @@ func TestHiddenFilesAreNotKept(t *testing.T) {
 	site = keptSite(t, root, keep+"\nhide *.sql.txt")
 	testsite.Eventually(t, "the file gone from the archive", func() bool { entries, contents := stored(); return entries == 0 && contents == 0 })
 	if got := blobs(); got != 3 {
-		t.Errorf("%d compressed files are kept, want those of main.js", got)
+		t.Errorf("%d compressed files are archived, want those of main.js", got)
 	}
 	if response, _ := testsite.Fetch(t, site, "GET", versioned); response.StatusCode != 404 {
 		t.Errorf("the hidden file: %d, want 404", response.StatusCode)
@@ -66,6 +66,6 @@ func TestHiddenFilesAreNotKept(t *testing.T) {
 		}
 	}
 	if entries, contents := stored(); entries != 0 || contents != 0 {
-		t.Errorf("%d entries and %d contents of the removed file are kept", entries, contents)
+		t.Errorf("the archive holds %d entries and %d contents of the deleted file", entries, contents)
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 const leakedMessage = "public file contains a key"
 
-// A key in a served script is told at the start, and when it comes with a later generation: with the file, without the key.
+// A key in a served script is logged at the start, and when a later generation contains it. The line names the file and not the key.
 func TestWarnsOfLeakedKeys(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()

@@ -9,8 +9,8 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// What no file system has is not there, and nothing that is asked makes an error of the server. A name as long as one may be is
-// served, and its earlier bytes are kept.
+// A path that no file system can hold is 404, never 500. A file with the longest possible name is served, and its earlier bytes
+// are archived.
 func TestLongPaths(t *testing.T) {
 	t.Parallel()
 	longest := strings.Repeat("n", 252) + ".js"

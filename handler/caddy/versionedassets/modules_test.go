@@ -10,7 +10,7 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// A module's identity is its URL: pages name modules as they were written, whatever refers to them.
+// A module's identity is its URL. Every reference to a module stays as it is.
 func TestModulesKeepTheirURLs(t *testing.T) {
 	t.Parallel()
 	const page = `<script type="importmap">{"imports":{"b":"/static/b.js"}}</script><link rel=modulepreload href="/static/b.js">` +
@@ -42,7 +42,7 @@ func TestModulesKeepTheirURLs(t *testing.T) {
 	}
 }
 
-// While assets change, a page names the versions of one generation.
+// While assets change, all versions in a page are of one generation.
 func TestStampedPageIsOfOneGeneration(t *testing.T) {
 	t.Parallel()
 	site, app, root := stampedSite(t, map[string]string{"main.js": mainScript}, "stamp html")

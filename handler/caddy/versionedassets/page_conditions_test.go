@@ -8,8 +8,8 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// The application is asked for its own entity tags, as it gave them (RFC 9110, 13.1.1): a page is unchanged for who reads if its assets
-// are too, and for who writes whatever they are.
+// The application gets its own entity tags in conditions (RFC 9110, 13.1.1). For reads, a page is unchanged if its assets are
+// unchanged too. For writes, its assets do not matter.
 func TestIfMatchOfPages(t *testing.T) {
 	t.Parallel()
 	site, app, root := stampedSite(t, map[string]string{"main.js": mainScript, "page.html": incident}, "stamp html")
@@ -39,12 +39,12 @@ func TestIfMatchOfPages(t *testing.T) {
 		}
 	}
 	check(
-		asked{"unchanged", "GET", "/", tag, 200, "it is the same page"},
-		asked{"in a list", "HEAD", "/", `"other", ` + tag, 200, "one of them is it"},
-		asked{"of the directory", "GET", "/static/page.html", fileTag, 200, "it is the same page"},
-		asked{"another", "GET", "/", `"other"`, 412, "it is another page"},
+		asked{"unchanged", "GET", "/", tag, 200, "the page is unchanged"},
+		asked{"in a list", "HEAD", "/", `"other", ` + tag, 200, "the list holds the page's tag"},
+		asked{"of the directory", "GET", "/static/page.html", fileTag, 200, "the page is unchanged"},
+		asked{"another", "GET", "/", `"other"`, 412, "the tag is of another page"},
 		asked{"weak", "GET", "/", "W/" + tag, 412, "the comparison is strong"},
-		asked{"written", "PUT", "/", tag, 200, "nobody else wrote"},
+		asked{"written", "PUT", "/", tag, 200, "the application's page is unchanged"},
 	)
 	testsite.WriteFile(t, root, "main.js", otherScript)
 	testsite.Eventually(t, "another page", func() bool {
@@ -52,9 +52,9 @@ func TestIfMatchOfPages(t *testing.T) {
 		return now.Header.Get("Etag") != tag
 	})
 	check(
-		asked{"with other assets", "GET", "/", tag, 412, "it is stamped otherwise"},
-		asked{"with other assets, of the directory", "GET", "/static/page.html", fileTag, 412, "it is stamped otherwise"},
-		asked{"with other assets, written", "PUT", "/", tag, 200, "nobody else wrote"},
-		asked{"with other assets, sent", "POST", "/", tag, 200, "nobody else wrote"},
+		asked{"with other assets", "GET", "/", tag, 412, "the stamps differ"},
+		asked{"with other assets, of the directory", "GET", "/static/page.html", fileTag, 412, "the stamps differ"},
+		asked{"with other assets, written", "PUT", "/", tag, 200, "the application's page is unchanged"},
+		asked{"with other assets, sent", "POST", "/", tag, 200, "the application's page is unchanged"},
 	)
 }

@@ -24,10 +24,10 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// pagesApplication answers as a test says.
+// pagesApplication sends the response that a test sets.
 type pagesApplication struct{ answer http.HandlerFunc }
 
-// stampedSite is an application and the assets of a directory, in front of it.
+// stampedSite is an application behind versioned_assets.
 func stampedSite(t *testing.T, files map[string]string, words string) (*testsite.Site, *pagesApplication, string) {
 	t.Helper()
 	app := &pagesApplication{}
@@ -45,7 +45,7 @@ func stampedSite(t *testing.T, files map[string]string, words string) (*testsite
 	`, root, words, strings.TrimPrefix(server.URL, "http://"))), app, root
 }
 
-// answers has the application serve a page.
+// answers sets the page of the application.
 func (a *pagesApplication) answers(body string, headers ...string) {
 	a.answer = func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -69,8 +69,8 @@ const (
 	incident    = `<!DOCTYPE html><script src="/static/main.js?v=20260211"></script>`
 )
 
-// The incident, and its end: the version is that of the bytes, whatever the template says, and a copy of the page that was
-// stamped with other bytes is not current any more.
+// The outage cannot happen: the version in the page is the digest of the bytes, whatever the template says, and a cached copy of
+// the page is stale after a deploy.
 func TestStampedPage(t *testing.T) {
 	t.Parallel()
 	site, app, root := stampedSite(t, map[string]string{"main.js": mainScript}, "stamp html")
@@ -81,7 +81,7 @@ func TestStampedPage(t *testing.T) {
 	}
 	etag := response.Header.Get("Etag")
 	if got := response.Header.Get("Cache-Control"); got != revalidate {
-		t.Errorf("a page that says nothing of it has Cache-Control %q, want %q", got, revalidate)
+		t.Errorf("a page without Cache-Control gets %q, want %q", got, revalidate)
 	}
 	if etag == `"page"` || response.Header.Get("Last-Modified") != "" {
 		t.Errorf("header %v, want a tag of the stamped page, and no date", response.Header)
@@ -158,7 +158,7 @@ func TestStampedPageInEveryCoding(t *testing.T) {
 		}
 		half, err := io.ReadAll(response.Body)
 		if untouched := response.Header.Get("Content-Encoding") == coding && bytes.Equal(half, body); err == nil && !untouched {
-			t.Errorf("%s: half a body looks whole", coding)
+			t.Errorf("%s: a truncated body looks complete", coding)
 		}
 		response.Body.Close()
 	}
@@ -178,12 +178,12 @@ func TestPagesThatAreLeftAlone(t *testing.T) {
 		{"JSON", incident, []string{"Content-Type", "application/json"}, "no page"},
 		{"events", "data: " + incident + "\n\n", []string{"Content-Type", "text/event-stream"}, "no page"},
 		{"XHTML", incident, []string{"Content-Type", "application/xhtml+xml"}, "other rules"},
-		{"UTF-16", incident, []string{"Content-Type", "text/html; charset=UTF-16LE"}, "its bytes are no ASCII"},
-		{"byte order mark", utf16 + incident, []string{"Content-Type", "text/html"}, "the same, told by the bytes"},
-		{"unknown coding", incident, []string{"Content-Encoding", "x-own"}, "nobody here can read it"},
+		{"UTF-16", incident, []string{"Content-Type", "text/html; charset=UTF-16LE"}, "its bytes are not ASCII"},
+		{"byte order mark", utf16 + incident, []string{"Content-Type", "text/html"}, "the same, found in the bytes"},
+		{"unknown coding", incident, []string{"Content-Encoding", "x-own"}, "usher cannot decode it"},
 		{"other path", `<script src="/other/main.js?v=1"></script>`, nil, "not served here"},
 		{"other host", `<script src="https://cdn.example/static/main.js?v=1"></script>`, nil, "not this site"},
-		{"no such file", `<script src="/static/none.js?v=1"></script>`, nil, "nothing to name"},
+		{"no such file", `<script src="/static/none.js?v=1"></script>`, nil, "no reference to stamp"},
 	} {
 		app.answers(c.body, c.headers...)
 		response, body := testsite.Fetch(t, site, "GET", "/")
@@ -200,11 +200,11 @@ func TestPagesThatAreLeftAlone(t *testing.T) {
 	}
 	app.answers("<p>", "Link", "</static/main.js>; rel=preload; as=script")
 	if response, _ := testsite.Fetch(t, site, "GET", "/"); !strings.Contains(response.Header.Get("Link"), testsite.Version(mainScript)) {
-		t.Errorf("Link is %q, want what the page will ask for", response.Header.Get("Link"))
+		t.Errorf("Link is %q, want the URLs of the stamped page", response.Header.Get("Link"))
 	}
 }
 
-// What the application flushes arrives before the page has ended.
+// Flushed parts of a page arrive before the page ends.
 func TestStampedPageStreams(t *testing.T) {
 	t.Parallel()
 	site, app, _ := stampedSite(t, map[string]string{"main.js": mainScript}, "stamp html")
@@ -256,10 +256,10 @@ func TestStampedStyles(t *testing.T) {
 		t.Errorf("the stylesheet is %q, want %q in it", body, want)
 	}
 	if !strings.HasSuffix(before, testsite.Version(body)) || response.Header.Get("Cache-Control") != yearLong {
-		t.Errorf("%s is answered with %q, want the digest of what is served, for a year", before, response.Header.Get("Cache-Control"))
+		t.Errorf("%s has %q, want the digest of the served bytes, immutable", before, response.Header.Get("Cache-Control"))
 	}
 	if response.Header.Get("Last-Modified") != "" {
-		t.Error("the date of the file says nothing of what it refers to")
+		t.Error("a stylesheet with rewritten references has Last-Modified, which ignores the files it refers to")
 	}
 	testsite.WriteFile(t, root, "logo.png", "logo 2")
 	testsite.Eventually(t, "the stylesheet under another version", func() bool {
@@ -268,7 +268,7 @@ func TestStampedStyles(t *testing.T) {
 	})
 }
 
-// Rewritten bytes exist under the version that pages give them, and nowhere else.
+// Rewritten bytes are served only under the version that pages contain.
 func TestPlainURLServesTheFileOnDisk(t *testing.T) {
 	t.Parallel()
 	style := "a { background: url(logo.png) }" + strings.Repeat("/* filler */", 100)
@@ -339,7 +339,7 @@ func TestStampedScripts(t *testing.T) {
 	circle := follow(page[strings.Index(page, "a.js"):])
 	response, body := testsite.Fetch(t, site, "GET", "/static/a.js?v="+circle)
 	if response.Header.Get("Cache-Control") != yearLong || follow(body) == "" {
-		t.Errorf("one of a circle has %q, want %q", response.Header.Get("Cache-Control"), yearLong)
+		t.Errorf("a file of a cycle has %q, want %q", response.Header.Get("Cache-Control"), yearLong)
 	}
 
 	left, _, _ := stampedSite(t, files, "stamp html")
@@ -366,7 +366,7 @@ func TestIntegrity(t *testing.T) {
 	site, app, _ := stampedSite(t, map[string]string{"main.js": mainScript, "app.css": style, "logo.png": "logo"}, "stamp html css integrity")
 	rewritten := strings.Replace(style, "logo.png", "logo.png?v="+testsite.Version("logo"), 1)
 	for _, c := range []struct{ name, page, want, why string }{
-		{"added", `<script src="/static/main.js"></script>`, pin(mainScript), "there was none"},
+		{"added", `<script src="/static/main.js"></script>`, pin(mainScript), "the page had no tag"},
 		{"kept", `<script src="/static/main.js" integrity="` + pin(mainScript) + `"></script>`, pin(mainScript), "it is true"},
 		{"renewed", `<link rel="stylesheet" href="/static/app.css" integrity="` + pin(style) + `">`, pin(rewritten), "its bytes are rewritten"},
 		{"false", `<script src="/static/main.js" integrity="` + pin("other") + `"></script>`, pin("other"), "the page's own error"},
@@ -397,7 +397,7 @@ func TestStampedPageOfTheRoot(t *testing.T) {
 	})
 }
 
-// What is said of the bytes of a page is not said of those that are stamped; what they are told to do is.
+// Header fields that describe the bytes are removed from a stamped page. Fields that instruct the browser stay.
 func TestStampedPageHeaders(t *testing.T) {
 	t.Parallel()
 	site, app, _ := stampedSite(t, map[string]string{"main.js": mainScript}, "stamp html")
@@ -407,7 +407,7 @@ func TestStampedPageHeaders(t *testing.T) {
 		response, body := testsite.Fetch(t, site, method, "/")
 		for _, name := range []string{"Digest", "Content-Digest", "Repr-Digest", "Content-Md5", "Accept-Ranges", "Last-Modified"} {
 			if got := response.Header.Get(name); got != "" {
-				t.Errorf("%s has %s %q, which was true of other bytes", method, name, got)
+				t.Errorf("%s has %s %q, which describes the unstamped bytes", method, name, got)
 			}
 		}
 		for name, want := range map[string]string{"Content-Security-Policy": "script-src 'self'", "Cache-Control": "max-age=5", "Vary": "Cookie"} {
@@ -425,7 +425,7 @@ func TestStampedPageHeaders(t *testing.T) {
 	}
 }
 
-// BenchmarkFirstByte is what stamping adds to the time until the first part of a page is on its way, and to all of a small one.
+// BenchmarkFirstByte measures the delay of stamping before the first part of a page, and for all of a small page.
 func BenchmarkFirstByte(b *testing.B) {
 	root := b.TempDir()
 	testsite.WriteFile(b, root, "main.js", mainScript)

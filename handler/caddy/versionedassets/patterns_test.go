@@ -15,7 +15,7 @@ func TestImmutablePatternWithoutAFile(t *testing.T) {
 	testsite.Eventually(t, "both patterns logged", func() bool { return len(site.Logs.With(message)) == 2 })
 	for i, want := range []string{"/vendor/*", "*.woff3"} {
 		if got := site.Logs.With(message)[i]["pattern"]; got != want {
-			t.Errorf("line %d is of %v, want %s", i, got, want)
+			t.Errorf("line %d names %v, want %s", i, got, want)
 		}
 	}
 }

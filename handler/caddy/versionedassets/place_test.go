@@ -30,7 +30,7 @@ func startPages(t *testing.T, page string) (addr string) {
 	return strings.TrimPrefix(server.URL, "http://")
 }
 
-// Wherever versioned_assets stands among the routes of a site, pages are stamped, or a WARN names the mend.
+// At each place in the routes of a site, versioned_assets stamps the pages or logs a WARN with a remedy.
 func TestPlaceAmongRoutes(t *testing.T) {
 	t.Parallel()
 	root := testsite.WriteTree(t, map[string]string{"a.js": "x", "media/b.js": "y"})
@@ -128,7 +128,7 @@ func TestPlaceAmongRoutes(t *testing.T) {
 	}
 }
 
-// A directory of pages below a path needs no other pages stamped.
+// A directory of pages below a path gets no WARN about other pages.
 func TestPlaceOfServedPages(t *testing.T) {
 	t.Parallel()
 	root := testsite.WriteTree(t, map[string]string{"index.html": `<img src="a.js">`, "a.js": "x"})
@@ -150,7 +150,7 @@ func TestPlaceOfServedPages(t *testing.T) {
 	}
 }
 
-// Two blocks that both stamp a page revalidate it together.
+// A page that two blocks stamp is revalidated by the tags of both.
 func TestConditionsBehindTwoBlocks(t *testing.T) {
 	t.Parallel()
 	root := testsite.WriteTree(t, map[string]string{"a.js": "x", "media/b.js": "y"})

@@ -39,11 +39,11 @@ func TestArchiveOfReleases(t *testing.T) {
 		t.Fatalf("%d archives, want one (%v)", len(directories), err)
 	}
 	if name := directories[0].Name(); !regexp.MustCompile(`^127\.0\.0\.1.*-static-[0-9a-f]{8}$`).MatchString(name) {
-		t.Errorf("the archive is called %q, want a name that tells the site and prefix", name)
+		t.Errorf("the archive is named %q, want a name with the site and prefix", name)
 	}
 }
 
-// Two roots of one configuration with the same site and prefix do not mix.
+// Two roots with the same site and prefix are kept apart.
 func TestRootsBehindMatchersHaveTheirOwnArchives(t *testing.T) {
 	t.Parallel()
 	kept := t.TempDir()
@@ -74,7 +74,7 @@ func TestReloadWithAnotherKeepDirectory(t *testing.T) {
 	})
 }
 
-// What outlives a reload logs as the configuration in force says.
+// Trees that survive a reload log by the new configuration.
 func TestReloadWithAnotherLog(t *testing.T) {
 	t.Parallel()
 	root, kept := testsite.WriteTree(t, map[string]string{"main.js": "first"}), t.TempDir()
@@ -97,7 +97,7 @@ func TestReloadWithAnotherLog(t *testing.T) {
 	}
 }
 
-// The archive of a site that is gone is removed after keep. What was promised is not: browsers may hold it.
+// The archive of a removed site is deleted after keep. Its immutable URLs stay recorded, since browsers may hold them.
 func TestArchivesOfGoneSitesAreRemoved(t *testing.T) {
 	t.Parallel()
 	root, kept := testsite.WriteTree(t, map[string]string{"main.js": "first"}), t.TempDir()

@@ -22,13 +22,13 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// watchedListener gives connections that tell how they were written to, and whether they were closed.
+// watchedListener counts the writes and closes of its connections.
 type watchedListener struct {
 	net.Listener
 	copying sync.WaitGroup
 	mutex   sync.Mutex
-	copied  int64 // bytes that the connection itself could take from a file
-	nested  int   // copies that package net cannot give to the kernel
+	copied  int64 // bytes that the connection could send with sendfile
+	nested  int   // copies for which package net cannot use sendfile
 	closing int
 }
 
@@ -46,7 +46,7 @@ type watchedConn struct {
 	closing  sync.Once
 }
 
-// ReadFrom is what sendfile is reached by: package net looks for a file below one limit.
+// ReadFrom is where package net uses sendfile, for a file below one io.LimitedReader.
 func (c *watchedConn) ReadFrom(r io.Reader) (int64, error) {
 	c.listener.copying.Add(1)
 	defer c.listener.copying.Done()
@@ -75,7 +75,7 @@ func (c *watchedConn) Close() error {
 	return c.TCPConn.Close()
 }
 
-// take returns what was counted since the last time. The client may have it all before the server knows that it was sent.
+// take returns the counts since the last call. The client may have all bytes before the server has counted them.
 func (l *watchedListener) take() (copied int64, nested int) {
 	l.copying.Wait()
 	l.mutex.Lock()
@@ -91,7 +91,7 @@ func (l *watchedListener) closed() int {
 	return l.closing
 }
 
-// serveWatched serves a site on a listener that watches.
+// serveWatched serves a site on a watchedListener.
 func serveWatched(t *testing.T, caddyfile string) (*testsite.Site, *watchedListener) {
 	t.Helper()
 	site, err := testsite.Provision(t, caddyfile)
@@ -118,7 +118,7 @@ func serveWatched(t *testing.T, caddyfile string) (*testsite.Site, *watchedListe
 	return site, listener
 }
 
-// writeLarge makes a file of so many bytes, with a hole for most of them.
+// writeLarge creates a sparse file of the size.
 func writeLarge(t *testing.T, root, name string, size int64) string {
 	t.Helper()
 	path := filepath.Join(root, name)
@@ -131,7 +131,7 @@ func writeLarge(t *testing.T, root, name string, size int64) string {
 	return path
 }
 
-// Files that are not in memory reach the connection as files, so that the kernel copies them.
+// Files that are not in memory are sent with sendfile.
 func TestAssetsFromDiskAreCopiedByTheKernel(t *testing.T) {
 	t.Parallel()
 	const size = 3<<20 + 17
@@ -164,19 +164,19 @@ func TestAssetsFromDiskAreCopiedByTheKernel(t *testing.T) {
 				if int64(len(body)) != part.want || strings.HasPrefix(body, "begin") != (part.first == 0) {
 					t.Errorf("%s: %d bytes, want %d", part.name, len(body), part.want)
 				}
-				if copied < part.want-1-1024 || nested > 0 { // the last byte goes apart, and net/http may have sent what it looks at for a type
-					t.Errorf("%s: the kernel copied %d of %d bytes, and was kept from it %d times", part.name, copied, part.want, nested)
+				if copied < part.want-1-1024 || nested > 0 { // the last byte is sent apart, and net/http may have sent the bytes that it sniffs
+					t.Errorf("%s: the kernel copied %d of %d bytes, and %d copies went without it", part.name, copied, part.want, nested)
 				}
 			}
 		})
 	}
 }
 
-// What the kernel was asked to copy it only refers to until the client has it. What may be kept for ever is of one version, though
-// other bytes are written in its place when the answer has left, and has not arrived.
+// After sendfile the kernel refers to the file's pages until the client has acknowledged them. A response that is immutable has
+// the bytes of one version, also if the file is overwritten before the client has received it.
 func TestOverwrittenOnTheWay(t *testing.T) {
 	t.Parallel()
-	const size = 100_000 // fits in the buffers of a connection
+	const size = 100_000 // fits in the buffers of a connection:
 	before, after := strings.Repeat("A", size), strings.Repeat("B", size)
 	root := t.TempDir()
 	testsite.WriteFile(t, root, "film.mp4", before)
@@ -208,7 +208,7 @@ func TestOverwrittenOnTheWay(t *testing.T) {
 	}
 }
 
-// Who asks for a large file and does not read it is let go of.
+// The connection of a client that requests a large file and does not read it is closed.
 func TestSlowReadersAreBounded(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -238,7 +238,7 @@ versioned_assets {
 	}
 }
 
-// slowConn takes what the steps say, and is then out of time.
+// slowConn accepts the bytes of the steps. Then its deadline passes.
 type slowConn struct {
 	http.ResponseWriter
 	steps []int64
@@ -260,7 +260,7 @@ func (c *slowConn) ReadFrom(r io.Reader) (int64, error) {
 	return n, err
 }
 
-// The timeout is for 64 KiB, as Caddy has it, though the kernel is given much more at once.
+// The write timeout counts for 64 KiB, as in Caddy, although sendfile gets more at once.
 func TestSlowReadersThatReadAreNotCut(t *testing.T) {
 	t.Parallel()
 	const length = 300_000
@@ -294,8 +294,8 @@ func TestSlowReadersThatReadAreNotCut(t *testing.T) {
 	}
 }
 
-// A file that grows while it is sent is another one: the answer does not come to its end, nor run over the length that was
-// announced, and the connection is closed, for what follows on it would be taken for the next answer.
+// A response whose file grows while it is sent stays incomplete and within its Content-Length. The connection is closed, since a
+// client would read later bytes as the next response.
 func TestAFileThatGrowsIsCut(t *testing.T) {
 	t.Parallel()
 	const size = 32 << 20 // more than the buffers of a connection hold
@@ -311,7 +311,7 @@ func TestAFileThatGrowsIsCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := make([]byte, 64)
-	if _, err := io.ReadFull(conn, first); err != nil { // it is being sent
+	if _, err := io.ReadFull(conn, first); err != nil { // the file is being sent
 		t.Fatal(err)
 	}
 	if err := os.Truncate(path, 2*size); err != nil {
@@ -327,7 +327,7 @@ func TestAFileThatGrowsIsCut(t *testing.T) {
 	}
 }
 
-// Over HTTP/2 answers share a connection: those that nobody reads keep neither others nor the server.
+// Over HTTP/2, stalled responses block neither other responses on the connection nor the server's shutdown.
 func TestStalledStreamsOfHTTP2(t *testing.T) {
 	t.Parallel()
 	const size = 8 << 20
@@ -381,5 +381,5 @@ versioned_assets {
 	if body, err := io.ReadAll(read.Body); len(body) != 100<<10 || err != nil {
 		t.Errorf("one from memory: %d bytes, %v", len(body), err)
 	}
-	serving.Wait() // the idle timeout ends the stalled ones; without it this waits for ever
+	serving.Wait() // the idle timeout ends the stalled responses
 }

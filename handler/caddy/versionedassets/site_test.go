@@ -62,29 +62,29 @@ func TestAssetsCacheTable(t *testing.T) {
 		{"Vite unlisted", "/static/assets/index-DdCDtH1A.js", 200, revalidate, "shape is no evidence", nil},
 		{"date", "/static/photo-20240101.jpg", 200, revalidate, "a date is no digest", nil},
 		{"deadbeef", "/static/deadbeef.js", 200, revalidate, "a word is no digest", nil},
-		{"operator", "/static/vendor/jquery.js", 200, yearLong, "the operator's promise", nil},
-		{"HTML", "/static/index." + testsite.MD5Name("<p>") + ".html", 200, revalidate, "HTML, whatever its name says", nil},
+		{"operator", "/static/vendor/jquery.js", 200, yearLong, "listed as immutable by the operator", nil},
+		{"HTML", "/static/index." + testsite.MD5Name("<p>") + ".html", 200, revalidate, "HTML, also with a hash in its name", nil},
 		{"manifest", "/static/staticfiles.json", 200, revalidate, "a build manifest", nil},
-		{"hidden page", "/static/drafts/index.html", 404, noStore, "the operator's word", nil},
+		{"hidden page", "/static/drafts/index.html", 404, noStore, "listed by the operator", nil},
 		{"hidden page by its directory", "/static/drafts/", 404, noStore, "it is the same page", nil},
-		{"redirect to a hidden page", "/static/drafts", 404, noStore, "there is nothing to be led to", nil},
+		{"redirect to a hidden page", "/static/drafts", 404, noStore, "no such directory", nil},
 		{"service worker", "/static/main.js?v=" + testsite.Version(script), 200, revalidate, "a service worker script",
 			[]string{"Service-Worker", "script"}},
 		{"authorized", "/static/main.js?v=" + testsite.Version(script), 200, "private, max-age=31536000, immutable",
 			"a shared cache would give it to who is not", []string{"Authorization", "Basic dTpw"}},
 		{"authorized, unversioned", "/static/worker.js", 200, revalidate, "no shared cache may keep it anyway",
 			[]string{"Authorization", "Basic dTpw"}},
-		{"missing", "/static/gone.js", 404, noStore, "an error is not kept", nil},
-		{"missing version", "/static/css/styles.000000000000.css", 404, noStore, "an error is not kept", nil},
+		{"missing", "/static/gone.js", 404, noStore, "an error is not stored", nil},
+		{"missing version", "/static/css/styles.000000000000.css", 404, noStore, "an error is not stored", nil},
 		{"dotfile", "/static/.env", 404, noStore, "hidden", nil},
 		{"dot directory", "/static/.vite/manifest.json", 404, noStore, "hidden", nil},
 		{"well-known", "/static/.well-known/x.txt", 200, revalidate, "RFC 8615", nil},
 		{"pattern", "/static/notes.map", 404, noStore, "hidden by pattern", nil},
 		{"traversal", "/static/../site_test.go", 404, noStore, "out of the root", nil},
 		{"encoded traversal", "/static/%2e%2e/site_test.go", 404, noStore, "out of the root", nil},
-		{"encoded slash", "/static/css%2fstyles.css", 404, noStore, "two servers read it in two ways", nil},
+		{"encoded slash", "/static/css%2fstyles.css", 404, noStore, "servers disagree on it", nil},
 		{"backslash", "/static/css%5cstyles.css", 404, noStore, "Windows reads it as a slash", nil},
-		{"NUL", "/static/main.js%00.txt", 404, noStore, "C ends there", nil},
+		{"NUL", "/static/main.js%00.txt", 404, noStore, "C strings end there", nil},
 		{"doubled slash", "/static//main.js", 200, revalidate, "one slash, as in nginx", nil},
 		{"directory", "/static/css/", 404, noStore, "no listing", nil},
 	} {
@@ -131,12 +131,12 @@ func TestAssetsMethodsAndConditions(t *testing.T) {
 		{"later date", "GET", "/static/a.txt", []string{"If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT"}, 200, content, nil,
 			"after a rollback the file is older than the copy"},
 		{"failed", "GET", "/static/a.txt", []string{"If-Match", `"x"`}, 412, "Precondition Failed\n",
-			map[string]string{"Cache-Control": noStore, "Etag": ""}, "an error is not kept"},
+			map[string]string{"Cache-Control": noStore, "Etag": ""}, "an error is not stored"},
 		{"range", "GET", "/static/a.txt", []string{"Range", "bytes=2-4"}, 206, "234",
 			map[string]string{"Content-Range": "bytes 2-4/16", "Etag": etag, "Content-Length": "3"}, "a part"},
 		{"suffix", "GET", "/static/a.txt", []string{"Range", "bytes=-2"}, 206, "ef", nil, "the end"},
 		{"behind", "GET", "/static/a.txt", []string{"Range", "bytes=16-"}, 416, "Requested Range Not Satisfiable\n",
-			map[string]string{"Content-Range": "bytes */16", "Cache-Control": noStore}, "nothing there"},
+			map[string]string{"Content-Range": "bytes */16", "Cache-Control": noStore}, "no such file"},
 		{"if-range", "GET", "/static/a.txt", []string{"Range", "bytes=2-4", "If-Range", `"x"`}, 200, content, nil, "another version"},
 		{"directory", "GET", "/static/docs", nil, 308, "",
 			map[string]string{"Location": "/static/docs/", "Cache-Control": revalidate}, "relative references"},
@@ -158,7 +158,7 @@ func TestAssetsMethodsAndConditions(t *testing.T) {
 	}
 }
 
-// Where a directory is, is told as the client sees it.
+// The redirect to a directory names the path as the client sees it.
 func TestAssetsRedirectBelowARewrittenPath(t *testing.T) {
 	t.Parallel()
 	root := testsite.WriteTree(t, map[string]string{"docs/index.html": "<p>docs", "a:b/index.html": "<p>", "main.js": "x"})
@@ -195,7 +195,7 @@ func TestAssetsFollowTheDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Same size, and the time put back: only the content tells.
+	// Same size and same time: only the content differs.
 	testsite.WriteFile(t, root, "main.js", "new")
 	if err := os.Chtimes(filepath.Join(root, "main.js"), info.ModTime(), info.ModTime()); err != nil {
 		t.Fatal(err)
@@ -218,7 +218,7 @@ func TestAssetsFollowTheDisk(t *testing.T) {
 	})
 }
 
-// A deployment that empties the directory and fills it again is not seen.
+// A deploy that empties the directory and fills it again interrupts nothing.
 func TestAssetsSurviveCollectstatic(t *testing.T) {
 	t.Parallel()
 	root := testsite.WriteTree(t, map[string]string{"main.js": "old", "kept.js": "kept"})
@@ -312,7 +312,7 @@ func TestAssetsVariants(t *testing.T) {
 	}
 }
 
-// Caddy's encode may stand before: what is compressed already passes, and is still what the browser has.
+// With Caddy's encode before versioned_assets, compressed responses pass unchanged and revalidate.
 func TestAssetsBehindEncode(t *testing.T) {
 	t.Parallel()
 	root := testsite.WriteTree(t, map[string]string{"main.js": strings.Repeat("function f(){return 'a reasonably long script'}\n", 200)})
@@ -323,7 +323,7 @@ func TestAssetsBehindEncode(t *testing.T) {
 			response, _ := testsite.Fetch(t, encoded, "GET", "/static/main.js", "Accept-Encoding", coding)
 			alone, _ := testsite.Fetch(t, site, "GET", "/static/main.js", "Accept-Encoding", coding)
 			return response.Header.Get("Content-Encoding") == coding && alone.Header.Get("Content-Encoding") == coding &&
-				response.Header.Get("ETag") == alone.Header.Get("ETag") // not one that encode made
+				response.Header.Get("ETag") == alone.Header.Get("ETag") // not a tag of encode
 		})
 		response, _ := testsite.Fetch(t, encoded, "GET", "/static/main.js", "Accept-Encoding", coding)
 		tag := response.Header.Get("ETag")
@@ -334,7 +334,7 @@ func TestAssetsBehindEncode(t *testing.T) {
 	}
 }
 
-// A configuration that is only checked reads nothing, and writes nothing.
+// `caddy validate` reads and writes no file.
 func TestAssetsAreNotReadBeforeTheStart(t *testing.T) {
 	t.Parallel()
 	root := testsite.WriteTree(t, map[string]string{"main.js": "alert(1)"})
@@ -346,11 +346,11 @@ func TestAssetsAreNotReadBeforeTheStart(t *testing.T) {
 	}
 	time.Sleep(50 * time.Millisecond)
 	if lines := site.Logs.With("published assets"); len(lines) > 0 {
-		t.Errorf("read while it was checked: %v", lines)
+		t.Errorf("read during validation: %v", lines)
 	}
 	site.Unload()
 	if _, err := os.Stat(kept); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("there is a directory: %v", err)
+		t.Errorf("validation created a directory: %v", err)
 	}
 	if site, err = testsite.Provision(t, config); err != nil {
 		t.Fatal(err)
@@ -398,7 +398,7 @@ func TestAssetsRootThatDoesNotExist(t *testing.T) {
 	})
 }
 
-// With `serve /` and `pass_thru`, the application answers what is no file, and its pages are stamped.
+// With `serve /` and `pass_thru`, the application responds to paths without a file, and its pages are stamped.
 func TestAssetsPassThru(t *testing.T) {
 	t.Parallel()
 	root := testsite.WriteTree(t, map[string]string{"robots.txt": "robots", "assets/app.js": "one"})
@@ -434,7 +434,7 @@ func TestAssetsPassThru(t *testing.T) {
 		return !strings.Contains(body, version)
 	})
 	if _, body := testsite.Fetch(t, site, "GET", app+"?v="+version); body != "one" {
-		t.Errorf("what an open page asks for: %q, want the archived file", body)
+		t.Errorf("a file of an open page: %q, want the archived file", body)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// Where files are served under /, the sockets that the gate admits come to the application all the same, and nothing else does.
+// With `serve /`, sockets that the gate admits reach the application, and all other requests do not.
 func TestSocketsBelowWhatIsServed(t *testing.T) {
 	t.Parallel()
 	application := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))

@@ -17,7 +17,7 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// assetProcess is a process, not yet started, that serves a directory.
+// assetProcess prepares a process that serves a directory.
 func assetProcess(t *testing.T, root string) *testsite.Process {
 	t.Helper()
 	p := &testsite.Process{Addr: testsite.FreeAddress(t), Admin: testsite.FreeAddress(t), Stopped: make(chan error, 1)}
@@ -28,7 +28,7 @@ func assetProcess(t *testing.T, root string) *testsite.Process {
 	return p
 }
 
-// notKept is a line on what could not be kept on disk.
+// notKept matches lines about files that could not be archived.
 var notKept = regexp.MustCompile(`.*"level":"(warn|error)".*"msg":"[^"]*\b(keeping|kept)\b.*`)
 
 func getBody(t *testing.T, url string) string {
@@ -48,7 +48,7 @@ func getBody(t *testing.T, url string) string {
 	return string(body)
 }
 
-// What is known of versions is in memory, and survives a reload of the configuration.
+// The ledger of versions is in memory. It survives a reload.
 func TestStaleVersionOverReload(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join(t.TempDir(), "static")
@@ -76,7 +76,7 @@ func TestStaleVersionOverReload(t *testing.T) {
 	testsite.Eventually(t, "the stale version counted", func() bool { return visit() == "release 2" && counted(1) })
 	p.Reload(t, "")
 	if !counted(1) {
-		t.Error("a reload begins the metric anew")
+		t.Error("a reload resets the metric")
 	}
 	p.Stop(t)
 	if got := strings.Count(p.Stderr.String(), staleInQuery); got != 1 {

@@ -13,7 +13,7 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// staleSite serves a directory and a page that refers to it by a version that somebody must change by hand.
+// staleSite serves a directory, and a page with a version that is maintained by hand.
 func staleSite(t *testing.T, root, prefix, words string) *testsite.Site {
 	t.Helper()
 	return testsite.Start(t, fmt.Sprintf(`

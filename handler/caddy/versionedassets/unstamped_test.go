@@ -12,7 +12,7 @@ func TestUnstamped(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{
 		"main.js": "1", "jquery-3.7.1.min.js": "2", "live-dashboard.js": "3", // names without a hash
-		"index-DdCDtH1A.css": "4", "app.0123456789ab.js": "5", "chunk-VKOUCIKH.js": "6", // names with a hash that nothing proves
+		"index-DdCDtH1A.css": "4", "app.0123456789ab.js": "5", "chunk-VKOUCIKH.js": "6", // names with an unproved hash
 		"leaflet/leaflet.css": "a { background: url(images/marker-icon.png) }", "leaflet/images/marker-icon.png": "icon",
 		"site.css": "b { background: url(leaflet/images/marker-icon.png) url(logo.png) }", "logo.png": "logo",
 		"shop/ngsw.json":   `{"configVersion":1,"hashTable":{"/index.html":"0","/favicon.ico":"0"}}`,

@@ -15,14 +15,14 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// A JSON configuration is held to what a Caddyfile is.
+// A JSON configuration gets the same checks as a Caddyfile.
 func TestAssetsCheck(t *testing.T) {
 	t.Parallel()
 	static := []*versionedassets.Root{{Prefix: "/static/", Root: "/srv", Source: "Caddyfile:3"}}
 	for _, c := range []struct {
 		name   string
 		assets versionedassets.Handler
-		want   string // "": it is right
+		want   string // "": valid
 	}{
 		{"plain", versionedassets.Handler{Serve: static}, ""},
 		{"whole site", versionedassets.Handler{Serve: []*versionedassets.Root{{Prefix: "/"}}, Fallback: "/index.html"}, ""},
@@ -47,7 +47,7 @@ func TestAssetsCheck(t *testing.T) {
 	}
 }
 
-// What is kept must not be served: each generation would hold the one before.
+// The archive must not be below a served directory: each generation would archive the previous archive.
 func TestAssetsKeepOutsideOfWhatIsServed(t *testing.T) {
 	t.Parallel()
 	root := testsite.WriteTree(t, map[string]string{"main.js": "alert(1)"})
@@ -69,7 +69,7 @@ func TestAssetsKeepOutsideOfWhatIsServed(t *testing.T) {
 	}
 }
 
-// JSON turns the archive off by the word that the Caddyfile has for it.
+// JSON turns the archive off with the word of the Caddyfile.
 func TestKeepOffInJSON(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]versionedassets.KeepTime{`"off"`: -1, `"1h"`: versionedassets.KeepTime(time.Hour), "5": 5} {
@@ -79,7 +79,7 @@ func TestKeepOffInJSON(t *testing.T) {
 		}
 	}
 	if err := json.Unmarshal([]byte(`{"keep":"on"}`), new(versionedassets.Handler)); err == nil {
-		t.Error("on is taken for a duration")
+		t.Error("keep reads on as a duration")
 	}
 }
 

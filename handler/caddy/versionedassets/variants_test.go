@@ -13,7 +13,7 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// compressedFiles are what is kept on the disk in other codings, with the times at which it was written.
+// compressedFiles returns the compressed files on disk and their modification times.
 func compressedFiles(t *testing.T, directory string) map[string]time.Time {
 	t.Helper()
 	files := make(map[string]time.Time)
@@ -37,11 +37,11 @@ func compressedFiles(t *testing.T, directory string) map[string]time.Time {
 	return files
 }
 
-// Compressed files outlive the process that made them: the next one sends them, from memory or, where that is too small, from
-// the disk by the kernel, and an earlier version is sent as it was.
+// Compressed files survive a restart. The next process sends them from memory, or with sendfile if memory is too small. An
+// earlier version is sent with the coding and tag that it had.
 func TestCompressedAssetsOutliveTheProcess(t *testing.T) {
 	t.Parallel()
-	first, second := "", "" // of which much is left once it is compressed
+	first, second := "", "" // compresses badly
 	for i := range 1000 {
 		first += fmt.Sprintf("console.log('first', '%x')\n", md5.Sum([]byte{byte(i), byte(i >> 8)}))
 	}
@@ -69,8 +69,8 @@ func TestCompressedAssetsOutliveTheProcess(t *testing.T) {
 	listener.take()
 	response, body := testsite.Fetch(t, small, "GET", "/static/main.js", "Accept-Encoding", "gzip")
 	if copied, nested := listener.take(); response.Header.Get("Content-Encoding") != "gzip" || unzip(t, body) != first ||
-		copied < int64(len(body))-512 || nested != 0 { // net/http looks at the first 512 itself
-		t.Errorf("%v; the kernel copied %d bytes of %d, and was kept from it %d times", response.Header, copied, len(body), nested)
+		copied < int64(len(body))-512 || nested != 0 { // net/http sniffs the first 512 bytes
+		t.Errorf("%v; the kernel copied %d bytes of %d, and %d copies went without it", response.Header, copied, len(body), nested)
 	}
 	testsite.Eventually(t, "main.js in br with the entity tag that it had", func() bool {
 		coding, again := encoded(small, "/static/main.js")
