@@ -2,12 +2,15 @@ package usher
 
 import (
 	"encoding/json"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // knownMetrics returns the names of the metrics that the code defines.
@@ -28,6 +31,35 @@ func knownMetrics(t *testing.T) map[string]bool {
 		}
 	}
 	return known
+}
+
+// metricDefinition finds the name in the definition of a metric.
+var metricDefinition = regexp.MustCompile(`(?:Name:\s*|NewDesc\(\s*)"(usher_[a-z_]+)"`)
+
+// The reference explains each metric.
+func TestReferenceExplainsAllMetrics(t *testing.T) {
+	t.Parallel()
+	reference, err := os.ReadFile("docs/reference/logs_and_metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defined := 0
+	err = filepath.WalkDir("handler", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		for _, match := range metricDefinition.FindAllSubmatch(source, -1) {
+			defined++
+			if name := string(match[1]); !strings.Contains(string(reference), "`"+name+"`") {
+				t.Errorf("docs/reference/logs_and_metrics.md does not explain %s of %s", name, path)
+			}
+		}
+		return err
+	})
+	if err != nil || defined < 25 {
+		t.Errorf("found %d metrics, %v", defined, err)
+	}
 }
 
 var metricName = regexp.MustCompile(`usher_[a-z_]+`)
@@ -88,10 +120,7 @@ func TestMonitoringUsesMetricsThatExist(t *testing.T) {
 // The rules fire when they should.
 func TestAlertRules(t *testing.T) {
 	t.Parallel()
-	promtool, err := exec.LookPath("promtool")
-	if err != nil {
-		t.Skip("promtool is not installed; Debian's package prometheus has it")
-	}
+	promtool := testsite.Tool(t, "promtool", "prometheus")
 	for _, arguments := range [][]string{{"check", "rules", "rules.yml"}, {"test", "rules", "rules_test.yml"}} {
 		command := exec.Command(promtool, arguments...)
 		command.Dir = "examples/monitoring"

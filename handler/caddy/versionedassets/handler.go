@@ -142,7 +142,7 @@ func (a *Handler) Provision(ctx caddy.Context) error {
 		a.VersionQuery = []string{"v"}
 		a.handler.VersionQuery = a.VersionQuery
 	}
-	if err := lifecycle.RegisterMetrics(ctx, assetGauges{}, staleVersionsTotal); err != nil {
+	if err := lifecycle.RegisterMetrics(ctx, assetGauges{}, staleVersionsTotal, responsesTotal, readErrorsTotal, stampedPagesTotal); err != nil {
 		return fmt.Errorf("versioned_assets: %w", err)
 	}
 	if err := a.provisionDeltas(ctx); err != nil {
@@ -164,7 +164,9 @@ func (a *Handler) Provision(ctx caddy.Context) error {
 		if err != nil {
 			return fmt.Errorf("versioned_assets: serve %s: %w%s", root.Prefix, err, lifecycle.AtSource(root.Source))
 		}
-		a.handler.Sites = append(a.handler.Sites, assets.Site{Prefix: root.Prefix, Tree: served.tree, Ledger: served.versions, Promises: served.promises})
+		a.handler.Sites = append(a.handler.Sites, assets.Site{
+			Prefix: root.Prefix, Tree: served.tree, Ledger: served.versions, Promises: served.promises, Answered: countResponses(root.Prefix),
+		})
 	}
 	slices.SortStableFunc(a.handler.Sites, func(x, y assets.Site) int { return len(y.Prefix) - len(x.Prefix) })
 	a.pages = a.newPages()

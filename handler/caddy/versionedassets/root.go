@@ -118,7 +118,7 @@ func (a *Handler) treeConfig(r *Root, memory int64, logger *zap.Logger) (tree.Co
 		Settle: time.Duration(a.Settle), Vanished: time.Duration(a.Vanished), Poll: time.Duration(a.Poll),
 		Encode: a.handler.Encode, Logger: logger, Now: time.Now,
 		Prefix: r.Prefix, Immutable: a.Immutable, Unstamped: a.Unstamped, FollowLinks: a.Symlinks == linksFollow,
-		Deltas: a.Deltas, Hide: a.Hide,
+		Deltas: a.Deltas, Hide: a.Hide, ReadFailed: readErrorsTotal.WithLabelValues(r.Prefix).Inc,
 	}
 	if len(a.Stamp) > 0 {
 		rewriter := &tree.Rewriter{

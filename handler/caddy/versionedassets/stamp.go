@@ -46,5 +46,6 @@ func (a *Handler) newPages() *pages.Stamper {
 		AddIntegrity: a.Integrity, Unstamped: a.Unstamped, ForgetBefore: a.ForgetBefore,
 		OriginalURL: request.OriginalURL,
 		Scheme:      func(r *http.Request) string { scheme, _ := request.ExternalOrigin(r); return scheme },
+		Stamped:     stampedPagesTotal.Inc,
 	})
 }

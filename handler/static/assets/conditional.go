@@ -77,8 +77,8 @@ func isStrongTag(lines []string) bool {
 	return single && tag == lines[0]
 }
 
-// writeConditional lets net/http decide on preconditions and Range. The header is written already.
-func (h *Handler) writeConditional(w http.ResponseWriter, r *http.Request, a *answer, content *tree.OpenFile) {
+// writeConditional lets net/http decide on preconditions and Range, and returns the status. The header is written already.
+func (h *Handler) writeConditional(w http.ResponseWriter, r *http.Request, a *answer, content *tree.OpenFile) (status int) {
 	if a.variant != nil { // ServeContent writes no Content-Length beside a Content-Encoding
 		w.Header()["Content-Length"] = a.variant.ContentLength
 	}
@@ -87,6 +87,7 @@ func (h *Handler) writeConditional(w http.ResponseWriter, r *http.Request, a *an
 	if out.left > 0 && r.Method == http.MethodGet {
 		content.AbortIfChanged()
 	}
+	return out.status
 }
 
 // contentWriter is what http.ServeContent writes to. It adds what net/http does not know: errors are not stored, and a
@@ -96,6 +97,7 @@ type contentWriter struct {
 	h       *Handler
 	r       *http.Request
 	content *tree.OpenFile
+	status  int
 	left    int64 // bytes of the body that are not written yet
 	failed  bool  // the body was written with the status
 }
@@ -103,6 +105,7 @@ type contentWriter struct {
 // WriteHeader writes the status, and all of an error.
 func (w *contentWriter) WriteHeader(status int) {
 	header := w.Header()
+	w.status = status
 	switch status {
 	case http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable:
 		clearContent(header)

@@ -23,6 +23,8 @@ type Site struct {
 	Ledger tree.Ledger
 	// Promises are the promises of the tree. Nil: none are remembered.
 	Promises tree.Promises
+	// Answered is called with the status of each response that was written. Nil: it is not called.
+	Answered func(status int)
 }
 
 // Handler answers requests for assets. It is safe for concurrent use.
@@ -79,7 +81,14 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t target, catalo
 	}
 	w.Header()["Retry-After"] = retrySoon
 	fail(w, r, http.StatusServiceUnavailable)
+	t.site.answered(http.StatusServiceUnavailable)
 	return true
+}
+
+func (s *Site) answered(status int) {
+	if s.Answered != nil {
+		s.Answered(status)
+	}
 }
 
 // outcome is what became of a decision.
@@ -110,6 +119,7 @@ func (h *Handler) serveOnce(w http.ResponseWriter, r *http.Request, t target, ca
 	if !h.write(w, r, &a) {
 		return lost
 	}
+	a.site.answered(a.status)
 	return wrote
 }
 

@@ -23,8 +23,8 @@ var (
 	methods = []string{"GET, HEAD, OPTIONS"}
 )
 
-// write sends a response. It returns false, and has sent nothing, if the bytes that the answer names are gone. Then the
-// caller must decide again.
+// write sends a response, and sets the status of the answer to the one that was sent. It returns false, and has sent nothing, if
+// the bytes that the answer names are gone. Then the caller must decide again.
 func (h *Handler) write(w http.ResponseWriter, r *http.Request, a *answer) (written bool) {
 	header := w.Header()
 	switch {
@@ -80,20 +80,22 @@ func (h *Handler) writeOpened(w http.ResponseWriter, r *http.Request, a *answer)
 		a.catalog.Lost.Store(true)
 		return false
 	case errors.Is(err, tree.ErrNotRegular):
-		fail(w, r, http.StatusNotFound)
+		a.status = http.StatusNotFound
+		fail(w, r, a.status)
 		return true
 	case err != nil: // the next reading of the disk will tell what is there
 		w.Header()["Retry-After"] = retrySoon
-		fail(w, r, http.StatusServiceUnavailable)
+		a.status = http.StatusServiceUnavailable
+		fail(w, r, a.status)
 		return true
 	}
 	defer content.Close()
 	a.writeHeader(w.Header())
 	switch {
 	case a.coding != variants.Identity:
-		writeEncoded(w, r, a, content)
+		a.status = writeEncoded(w, r, a, content)
 	case a.conditional:
-		h.writeConditional(w, r, a, content)
+		a.status = h.writeConditional(w, r, a, content)
 	default:
 		w.Header()["Content-Length"] = []string{tree.FormatInt(a.size())}
 		w.WriteHeader(http.StatusOK)
@@ -173,23 +175,24 @@ func appendVary(already, fields []string) []string {
 	return append(already[:len(already):len(already)], fields[0])
 }
 
-// writeEncoded compresses while it sends, for a client that accepts no coding that exists already.
-func writeEncoded(w http.ResponseWriter, r *http.Request, a *answer, content *tree.OpenFile) {
+// writeEncoded compresses while it sends, for a client that accepts no coding that exists already. It returns the status.
+func writeEncoded(w http.ResponseWriter, r *http.Request, a *answer, content *tree.OpenFile) (status int) {
 	encoder, err := variants.Fast(a.coding, w)
 	if err != nil {
 		clearContent(w.Header())
 		fail(w, r, http.StatusNotAcceptable)
-		return
+		return http.StatusNotAcceptable
 	}
 	w.WriteHeader(http.StatusOK)
 	if r.Method == http.MethodHead {
-		return
+		return http.StatusOK
 	}
 	_, err = io.CopyN(encoder, content, a.file.Size)
 	content.AbortIfChanged()
 	if err == nil {
 		_ = encoder.Close()
 	}
+	return http.StatusOK
 }
 
 // clearContent removes the fields that describe a file's bytes, for an error.

@@ -32,6 +32,8 @@ type Config struct {
 	OriginalURL func(*http.Request) *url.URL
 	// Scheme returns the scheme of the URL that the client requested.
 	Scheme func(*http.Request) string
+	// Stamped is called for each page whose body is stamped. Nil: it is not called.
+	Stamped func()
 }
 
 // Stamper stamps the pages of a site. It is safe for concurrent use.

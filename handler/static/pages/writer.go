@@ -228,6 +228,9 @@ func (w *writer) begin(isPage bool) error {
 	w.state = stamping
 	w.changeHeader(w.Header())
 	w.ResponseWriter.WriteHeader(w.status)
+	if w.stamper.Stamped != nil {
+		w.stamper.Stamped()
+	}
 	w.page = w.snapshot.rewriter.PageWriter(w.ResponseWriter, w.location())
 	_, err := w.page.Write(seen)
 	return err

@@ -50,9 +50,11 @@ type Config struct {
 	// Unstamped matches the URL paths that references must name without a version.
 	Unstamped Patterns
 	// Hide matches the URL paths that are neither archived nor compressed.
-	Hide   Patterns
-	Logger *zap.Logger
-	Now    func() time.Time
+	Hide Patterns
+	// ReadFailed is called for each file or directory that cannot be read, once as long as the problem lasts. Nil: it is not called.
+	ReadFailed func()
+	Logger     *zap.Logger
+	Now        func() time.Time
 }
 
 // maker configures the maker of variants.

@@ -34,6 +34,9 @@ func (t *Tree) report(path string, err error) {
 		return
 	}
 	t.reported[path] = err.Error()
+	if t.Config.ReadFailed != nil {
+		t.Config.ReadFailed()
+	}
 	level := zap.WarnLevel // the other files are served
 	if path == aboutTree {
 		level = zap.ErrorLevel // no change is served
