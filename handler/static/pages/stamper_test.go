@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const page = `<!DOCTYPE html><script src="/static/main.js"></script>`
 
-// newStamper stamps with a directory that holds main.js.
+// newStamper returns a stamper for a directory with main.js.
 func newStamper(t testing.TB) *Stamper {
 	t.Helper()
 	root := t.TempDir()
@@ -47,7 +47,7 @@ func newStamper(t testing.TB) *Stamper {
 	})
 }
 
-// serve is the response to a request.
+// serve returns the response to a request.
 func serve(t testing.TB, s *Stamper, handle http.HandlerFunc, method, path string, header ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequest(method, path, nil)
@@ -70,7 +70,7 @@ func gzipped(text string) []byte {
 	return out.Bytes()
 }
 
-// What is no page passes with every byte and field of its header.
+// A response that is not a page passes unchanged, body and header.
 func TestNoPagePassesUntouched(t *testing.T) {
 	t.Parallel()
 	s := newStamper(t)
@@ -81,18 +81,18 @@ func TestNoPagePassesUntouched(t *testing.T) {
 		body   string
 		why    string
 	}{
-		{"empty gzip", 200, []string{"Content-Encoding", "gzip", "Content-Length", "0"}, "", "nothing can be decoded"},
-		{"empty gzip without length", 200, []string{"Content-Encoding", "gzip"}, "", "nothing can be decoded"},
-		{"redirect", 302, []string{"Content-Encoding", "gzip", "Content-Length", "0", "Location", "/"}, "", "it is no page"},
-		{"redirect with a page", 302, []string{"Location", "/"}, page, "nobody sees it"},
-		{"missing, marked gzip", 404, []string{"Content-Encoding", "gzip"}, "", "nothing can be decoded"},
+		{"empty gzip", 200, []string{"Content-Encoding", "gzip", "Content-Length", "0"}, "", "the body cannot be decoded"},
+		{"empty gzip without length", 200, []string{"Content-Encoding", "gzip"}, "", "the body cannot be decoded"},
+		{"redirect", 302, []string{"Content-Encoding", "gzip", "Content-Length", "0", "Location", "/"}, "", "it is not a page"},
+		{"redirect with a page", 302, []string{"Location", "/"}, page, "browsers do not show it"},
+		{"missing, marked gzip", 404, []string{"Content-Encoding", "gzip"}, "", "the body cannot be decoded"},
 		{"no gzip", 200, []string{"Content-Encoding", "gzip"}, "plain text", "the application is wrong about it"},
-		{"half a gzip header", 200, []string{"Content-Encoding", "gzip"}, "\x1f\x8b\x08", "nothing can be decoded"},
+		{"half a gzip header", 200, []string{"Content-Encoding", "gzip"}, "\x1f\x8b\x08", "the body cannot be decoded"},
 		{"JSON", 200, []string{"Etag", `"j"`, "Content-Length", "36"}, `{"html":"<img src=/static/main.js>"}`, "it begins with a brace"},
 		{"JSON list", 200, []string{"Last-Modified", "Tue, 24 Nov 2026 10:00:00 GMT"}, " \n[\"<img src=/static/main.js>\"]", "it begins with a bracket"},
 		{"JSON, gzip", 200, []string{"Content-Encoding", "gzip"}, string(gzipped(`["<img src=/static/main.js>"]`)), "the same"},
 		{"part", 206, []string{"Content-Range", "bytes 0-53/54"}, page, "offsets would change"},
-		{"PDF", 200, []string{"Content-Type", "application/pdf", "Accept-Ranges", "bytes"}, "%PDF", "it is no page"},
+		{"PDF", 200, []string{"Content-Type", "application/pdf", "Accept-Ranges", "bytes"}, "%PDF", "it is not a page"},
 	} {
 		w := serve(t, s, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -183,7 +183,7 @@ func TestCompressedPageStreams(t *testing.T) {
 	}
 }
 
-// A picture or a PDF in a tab keeps its conditions, whether its type is known by the extension or from the response before.
+// A picture or PDF in a tab keeps its conditional requests. Its type is known from the extension or an earlier response.
 func TestConditionsOfWhatIsNoPage(t *testing.T) {
 	t.Parallel()
 	s := newStamper(t)
@@ -205,7 +205,7 @@ func TestConditionsOfWhatIsNoPage(t *testing.T) {
 		{"/invoice.pdf", []string{"Range", "bytes=0-3"}, 206},
 		{"/invoices/5/", []string{"If-None-Match", `"pdf"`}, 304},
 		{"/invoices/5/", []string{"Range", "bytes=0-3", "If-Range", `"pdf"`}, 206},
-		{"/invoices/6/", []string{"If-None-Match", `"pdf"`}, 200}, // it could be a page of before usher
+		{"/invoices/6/", []string{"If-None-Match", `"pdf"`}, 200}, // it may be a page from a time before usher
 	} {
 		w := serve(t, s, document, "GET", c.path, append(c.header, "Sec-Fetch-Dest", "document")...)
 		if w.Code != c.want {
@@ -268,7 +268,7 @@ func FuzzEntityTags(f *testing.F) {
 	})
 }
 
-// A body in pieces becomes what it becomes at once.
+// A body that arrives in pieces gives the same page.
 func FuzzGunzip(f *testing.F) {
 	f.Add(gzipped(page), 3)
 	f.Add(append(gzipped("a"), gzipped("b")...), 1)

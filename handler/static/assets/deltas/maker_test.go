@@ -84,7 +84,7 @@ func TestRequestsDoNotWait(t *testing.T) {
 		pair, source := versions(strconv.Itoa(i))
 		slow := func(p deltas.Pair) ([]byte, []byte, error) { calls.Add(1); <-release; return source(p) }
 		if m.Get(context.Background(), pair, slow) != nil {
-			t.Fatal("a delta came out of nothing")
+			t.Fatal("a delta exists without its contents")
 		}
 	}
 	close(release)
@@ -141,7 +141,7 @@ func TestDeltaThatDoesNotPay(t *testing.T) {
 	}
 }
 
-// Contents that are gone are looked for again with the next request.
+// Missing contents are looked up again at the next request.
 func TestGoneContentIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	m := newMaker(t, deltas.Config{})

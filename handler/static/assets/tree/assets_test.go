@@ -19,7 +19,7 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
-// A file that a manifest lists and that changes while the manifest does not is vouched for no longer.
+// A listed file that changes without its manifest loses the manifest as evidence.
 func TestManifestDoesNotVouchForWhatChangedUnderIt(t *testing.T) {
 	t.Parallel()
 	const name = "assets/main-BZCg4Xy8.js"
@@ -38,7 +38,7 @@ func TestManifestDoesNotVouchForWhatChangedUnderIt(t *testing.T) {
 	})
 }
 
-// When the root goes away, the last generation stays in service; when it comes back, it is followed again.
+// While the root is missing, the last generation stays in service. A root that returns is followed again.
 func TestRootVanishesAndComesBack(t *testing.T) {
 	t.Parallel()
 	served, root := tree.OpenFiles(t, map[string]string{"a.js": "old"})
@@ -81,11 +81,11 @@ func TestOpenTreeRefusesAFile(t *testing.T) {
 	}
 	if served, err := tree.Open(tree.Config{Root: file, Logger: zap.NewNop(), Now: time.Now}); err == nil {
 		served.Close()
-		t.Error("a file is taken for a directory")
+		t.Error("a file is accepted as a directory")
 	}
 }
 
-// A directory that does not exist is 404 and an error in the log, and is served when it appears.
+// A missing directory gives 404 and one ERROR. It is served once it exists.
 func TestMissingDirectory(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join(t.TempDir(), "static")
@@ -110,7 +110,7 @@ func TestMissingDirectory(t *testing.T) {
 	}
 }
 
-// A deployment that renames directories above the root is seen, though no event tells of it.
+// Renames of directories above the root are detected, although they cause no event.
 func TestRenamedAboveTheRoot(t *testing.T) {
 	t.Parallel()
 	base := t.TempDir()
@@ -170,7 +170,7 @@ func TestHasMoved(t *testing.T) {
 	}
 }
 
-// A plain path stays inside the root and shows nothing hidden.
+// isPlainPath rejects paths that leave the root or have hidden segments.
 func FuzzIsPlain(f *testing.F) {
 	for _, name := range []string{"a.js", "../x", "a/../b", ".env", ".well-known/x", "a//b", "a\\b", "a\x00b", "dir/"} {
 		f.Add(name)

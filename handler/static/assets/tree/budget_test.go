@@ -20,7 +20,7 @@ func TestHeldInMemory(t *testing.T) {
 		want   []bool
 	}{
 		{4 * maxInMemory, []bool{true, true, true, false, false}},
-		{100, []bool{true, false, true, false, false}}, // a quarter is for codings
+		{100, []bool{true, false, true, false, false}}, // a quarter belongs to variants
 		{40, []bool{false, false, false, false, false}},
 		{0, []bool{false, false, false, false, false}},
 	} {
@@ -30,7 +30,7 @@ func TestHeldInMemory(t *testing.T) {
 	}
 }
 
-// Django leaves each file beside the versioned one that it makes of it: their bytes are in memory once, if they are the same.
+// Django keeps each file next to its hashed copy. Equal bytes are in memory once.
 func TestCopiesShareTheirBytes(t *testing.T) {
 	t.Parallel()
 	style, other := "a{}", "b{}"
@@ -38,7 +38,7 @@ func TestCopiesShareTheirBytes(t *testing.T) {
 	for _, memory := range []int64{DefaultMemory, 1} {
 		s := NewStillTree(t, map[string]string{
 			"a.css": style, name("a", style): style,
-			"b.css": style, name("b", other): other, // rewritten, and of the same size
+			"b.css": style, name("b", other): other, // rewritten, with the same size
 			"c.css": "longer than the other", name("c", style): style,
 			name("alone", style): style,
 			"empty.css":          "", name("empty", ""): "",
@@ -59,7 +59,7 @@ func TestCopiesShareTheirBytes(t *testing.T) {
 	}
 }
 
-// A tree that is larger than the memory is never in memory, not while it is read either.
+// A tree that is larger than `memory` never exceeds `memory`, also while it is read.
 func TestReadingStaysWithinTheMemory(t *testing.T) {
 	s := NewStillTree(t, nil, func(c *Config) { c.Memory = 1 << 20 })
 	block := bytes.Repeat([]byte("0123456789abcdef"), 1<<14) // 256 KiB

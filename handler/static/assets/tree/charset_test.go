@@ -24,10 +24,10 @@ func TestCharset(t *testing.T) {
 		{"http-equiv of UTF-8", "a.html", `<meta content="text/html; charset='UTF-8'" http-equiv=content-type>`, false, "it is UTF-8"},
 		{"other http-equiv", "a.html", `<meta http-equiv=refresh content="0; url=?charset=koi8-r">`, false, "no statement of a charset"},
 		{"meta of UTF-8", "a.html", `<meta charset=utf-8><p>Привет`, false, "it is UTF-8"},
-		{"meta of UTF-16", "a.html", `<meta charset=utf-16>`, false, "browsers take it for UTF-8"},
+		{"meta of UTF-16", "a.html", `<meta charset=utf-16>`, false, "browsers read it as UTF-8"},
 		{"meta in a comment", "a.html", `<!-- <meta charset=koi8-r> -->`, false, "a comment states nothing"},
 		{"meta in a script", "a.html", `<script>"<meta charset=koi8-r>"</script>`, false, "a script states nothing"},
-		{"late meta", "a.html", strings.Repeat(" ", maxPrescan) + `<meta charset=koi8-r>`, false, "browsers look no further"},
+		{"late meta", "a.html", strings.Repeat(" ", maxPrescan) + `<meta charset=koi8-r>`, false, "browsers read 1,024 bytes"},
 		{"two metas", "a.html", `<meta name=x><meta charset=koi8-r><meta charset=utf-8>`, true, "the first counts"},
 		{"legacy text", "a.txt", cyrillic, true, "nginx states no charset either"},
 		{"legacy script", "a.js", "'" + cyrillic + "'", true, "the page's charset holds"},
@@ -44,7 +44,7 @@ func TestCharset(t *testing.T) {
 		}
 		sampled := &File{Path: c.file, Size: int64(len(c.content))}
 		if sampled.setCharsetOf(strings.NewReader(c.content)); sampled.otherCharset != file.otherCharset {
-			t.Errorf("%s: a sample of the bytes tells otherwise", c.name)
+			t.Errorf("%s: a sample of the bytes gives another result", c.name)
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// corpusEvidence is how many files of each tree of the corpus are believed, by digest, manifest and directory. Which
-// ones, fingerprint's own tests say.
+// corpusEvidence is the number of immutable files in each tree of the corpus, by digest, manifest and directory. The tests of
+// fingerprint check which files these are.
 var corpusEvidence = map[string][3]int{
 	"angular-20.3.41":            {2, 6, 0},
 	"asset-mapper-7.2.0-DEV":     {11, 0, 0},
@@ -56,7 +56,7 @@ var corpusEvidence = map[string][3]int{
 	"whitenoise-6.0.0":           {11, 0, 0},
 }
 
-// What build tools wrote, from the disk to the catalog: manifests are found where they are, hidden ones too.
+// The output of build tools, from disk to catalog. Manifests are found where the tools write them, also in hidden directories.
 func TestCorpusOnDisk(t *testing.T) {
 	t.Parallel()
 	const corpus = "../../fingerprint/testdata"
@@ -74,7 +74,7 @@ func TestCorpusOnDisk(t *testing.T) {
 		}
 		var named []string
 		if strings.HasPrefix(dir.Name(), "angular") {
-			named = []string{"stats.json"} // which has the name of many other files
+			named = []string{"stats.json"} // a name that many other files have
 		}
 		catalog := OpenAt(t, Config{Root: root, Manifests: named}).Catalog(context.Background())
 		var got [3]int
@@ -97,7 +97,7 @@ func TestCorpusOnDisk(t *testing.T) {
 	}
 }
 
-// A script whose name is that of React Router's manifest is kept as long as others: webpack's runtime may be named so.
+// A proved script with the name of React Router's manifest is immutable: webpack's runtime may have this name.
 func TestScriptNamedAsManifest(t *testing.T) {
 	t.Parallel()
 	const script = "load()"

@@ -9,7 +9,7 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
-// A date that does not tell bytes from others is none: who has other bytes of that date would be told that they are current.
+// Dates that build tools set to a constant are not sent: a client with other bytes of the same date would get a 304.
 func TestDatesThatTellNothing(t *testing.T) {
 	t.Parallel()
 	const date = "Mon, 02 Feb 2026 10:00:00 GMT"
@@ -36,7 +36,7 @@ func TestDatesThatTellNothing(t *testing.T) {
 		}
 		file := s.Read().Lookup("a.js")
 		if string(file.Content) != c.content {
-			t.Fatalf("%s: it was not read again", c.name)
+			t.Fatalf("%s: the file was not read again", c.name)
 		}
 		h := handlerOf(t, s.Tree)
 		if got := ask(t, h, "GET", "/static/a.js").Header.Get("Last-Modified"); got != c.want {

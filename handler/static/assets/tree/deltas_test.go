@@ -55,7 +55,7 @@ func TestDeltaScope(t *testing.T) {
 	}{
 		{"app.js", true, "text"},
 		{"data.json", true, "text"},
-		{"module.wasm", true, "WebAssembly of two builds has much in common"},
+		{"module.wasm", true, "WebAssembly of two builds is similar"},
 		{"small.js", false, "the header would be larger"},
 		{"image.png", false, "images are compressed already"},
 		{"page.html", false, "pages are always revalidated"},

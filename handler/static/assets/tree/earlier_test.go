@@ -15,7 +15,7 @@ import (
 	"github.com/scan2food/usher/handler/static/archive"
 )
 
-// counting is an archive that counts what is put there.
+// counting is an archive that counts calls of Put.
 type counting struct {
 	Archive
 	put atomic.Int64
@@ -29,7 +29,7 @@ func (a *counting) PutSparing(name, version string, content io.ReadSeeker, since
 	return err
 }
 
-// A tree larger than the archive: what fits is kept and stays, the smaller files first, and is not written again.
+// A tree that is larger than the archive: the smaller files are archived first, stay, and are not written again.
 func TestTreeLargerThanTheArchive(t *testing.T) {
 	t.Parallel()
 	now := time.Now().Add(time.Minute)
@@ -61,7 +61,7 @@ func TestTreeLargerThanTheArchive(t *testing.T) {
 	s.renew(context.Background())
 	s.background.Wait()
 	if again := store.put.Load(); again != put {
-		t.Errorf("after an hour %d were put, want none: what fits is there", again-put)
+		t.Errorf("after an hour %d files were archived again, want none", again-put)
 	}
 	for path := range first {
 		if !kept()[path] {
@@ -69,21 +69,21 @@ func TestTreeLargerThanTheArchive(t *testing.T) {
 		}
 	}
 	if lines := s.Logs.FilterMessageSnippet("archive full; raise the size in keep").Len(); lines != 1 {
-		t.Errorf("it was said %d times, want once", lines)
+		t.Errorf("logged %d times, want once", lines)
 	}
 }
 
-// fullArchive has room for nothing.
+// fullArchive has no room.
 type FullArchive struct{ Archive }
 
 func (FullArchive) PutSparing(string, string, io.ReadSeeker, time.Time) error { return archive.ErrFull }
 
-// stopping is an archive that ends the tree in the middle of its work.
+// stopping is an archive that closes the tree while the tree archives files.
 type stopping struct {
 	Archive
 	stop   func()
-	after  atomic.Int64 // so many calls; 0: never
-	called atomic.Int64 // since it is to stop
+	after  atomic.Int64 // the number of calls before the close; 0: never
+	called atomic.Int64 // the calls after the close
 }
 
 func (a *stopping) call() {
@@ -105,7 +105,7 @@ func (a *stopping) Renew(name, version string) bool {
 	return renewed
 }
 
-// A stop waits neither for all that is to be kept, nor for all that is to be renewed, and what was kept stays.
+// A stop waits for neither archiving nor renewing. Files that were archived before stay.
 func TestStopCutsTheArchivingShort(t *testing.T) {
 	t.Parallel()
 	const files, after = 50, 3
@@ -150,7 +150,7 @@ func TestStopCutsTheArchivingShort(t *testing.T) {
 		}
 		<-tree.done
 		if called := store.called.Load(); called != after || kept() != want {
-			t.Errorf("%s: the archive was asked %d times, want %d; %d files are kept, want %d", when, called, after, kept(), want)
+			t.Errorf("%s: the archive was called %d times, want %d; it holds %d files, want %d", when, called, after, kept(), want)
 		}
 	}
 }

@@ -36,12 +36,12 @@ func TestManifestsAreFound(t *testing.T) {
 			t.Errorf("%s, changed: evidence %q", c.name, got)
 		}
 		if !s.Logged("unproved versions in file names") {
-			t.Errorf("%s: nothing is said of the change", c.name)
+			t.Errorf("%s: no line reports the change", c.name)
 		}
 	}
 }
 
-// A file that changed under two manifests is vouched for by neither, also once it is touched.
+// A file that changed under two manifests loses both as evidence, also after its time changes.
 func TestChangedUnderTwoManifests(t *testing.T) {
 	t.Parallel()
 	const name = "app-0828904584990b611fb8.js"
@@ -103,10 +103,10 @@ func TestNamedManifests(t *testing.T) {
 		app            EvidenceKind
 		why            string
 	}{
-		{"outside", outside, ByManifest, "its paths are those of the root"},
-		{"hidden", ".build/vite.json", NoEvidence, "its paths are those of its own directory"},
+		{"outside", outside, ByManifest, "its paths are relative to the root"},
+		{"hidden", ".build/vite.json", NoEvidence, "its paths are relative to its directory"},
 		{"visible", "link.json", ByManifest, "recognised by its shape"},
-		{"elsewhere", "build/vite.json", NoEvidence, "its paths are those of its own directory"},
+		{"elsewhere", "build/vite.json", NoEvidence, "its paths are relative to its directory"},
 		{"missing", "gone.json", NoEvidence, "reported, and no evidence"},
 	} {
 		s := NewStillTree(t, files, func(config *Config) { config.Manifests = []string{c.manifest} })
@@ -114,7 +114,7 @@ func TestNamedManifests(t *testing.T) {
 			t.Errorf("%s: evidence %q, want %q (%s)", c.name, got, c.app, c.why)
 		}
 		if got := s.Evidence("assets/b-a98456ab.js"); got != NoEvidence {
-			t.Errorf("%s: a manifest that was not named is believed: %q", c.name, got)
+			t.Errorf("%s: a manifest that is not configured counts as evidence: %q", c.name, got)
 		}
 		if (c.name == "missing") != s.Logged("gone.json") {
 			t.Errorf("%s: logged %v", c.name, s.Logs.All())
@@ -130,14 +130,14 @@ func TestNamedManifests(t *testing.T) {
 	}
 }
 
-// A manifest that is hostile is reported, and the files are served. Other tests would take memory at the same time.
+// A hostile manifest is reported, and the files are served. The test is not parallel, since it measures memory.
 func TestHostileManifests(t *testing.T) {
 	s := NewStillTree(t, map[string]string{
 		"a/staticfiles.json": strings.Repeat(`{"a":`, 100_000), "c/staticfiles.json": `{"paths":{"a":"../../etc/a.27e20196a850.css"},"version":"1.1"}`,
 		"main.js": "x",
 	})
 	s.Write("b/staticfiles.json", "")
-	if err := os.Truncate(s.Path("b/staticfiles.json"), 1<<30); err != nil { // holes: it takes no room
+	if err := os.Truncate(s.Path("b/staticfiles.json"), 1<<30); err != nil { // a sparse file
 		t.Fatal(err)
 	}
 	before := LiveBytes()
@@ -154,7 +154,7 @@ func TestHostileManifests(t *testing.T) {
 	}
 }
 
-// What is large is judged by a new manifest too, though its bytes are not in memory.
+// A new manifest counts for large files too, although their bytes are not in memory.
 func TestLargeFilesAreHeldAgainstManifests(t *testing.T) {
 	t.Parallel()
 	large := strings.Repeat("0123456789abcdef", maxInMemory/16+1)
@@ -168,7 +168,7 @@ func TestLargeFilesAreHeldAgainstManifests(t *testing.T) {
 	if file := s.Read().Lookup("app.js"); file.VersionEvidence(lie).Kind != NoEvidence || file.Denied.Detail == "" {
 		t.Errorf("evidence for other bytes: %+v, %+v", file.VersionEvidence(lie), file.Denied)
 	}
-	s.Write("other.js", "x") // the next reading finds the large file as it was
+	s.Write("other.js", "x") // the next reading finds the large file unchanged
 	if file := s.Read().Lookup("app.js"); file.VersionEvidence(lie).Kind != NoEvidence || file.Denied.Detail == "" {
 		t.Errorf("and later: %+v, %+v", file.VersionEvidence(lie), file.Denied)
 	}

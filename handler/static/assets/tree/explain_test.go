@@ -42,7 +42,7 @@ func explainedSite(t testing.TB) (*assets.Handler, *tree.Catalog) {
 	}, served.Catalog(context.Background())
 }
 
-// awaitEvidence waits until the evidence of a path counts.
+// awaitEvidence waits until the evidence of a path is in force.
 func awaitEvidence(t testing.TB, served *tree.Tree, path string) {
 	t.Helper()
 	tree.Eventually(t, "evidence for "+path, func() bool {
@@ -141,7 +141,7 @@ func TestExplainOtherSites(t *testing.T) {
 	}
 }
 
-// Whatever is asked for: what is explained is what is served, nothing hidden is, and nothing but evidence is kept long.
+// For every request, the explanation equals the response. Hidden files are not served. Without evidence no response is immutable.
 func FuzzExplain(f *testing.F) {
 	for _, target := range []string{
 		"/static/main.js?v=20260211", "/static/%2e%2e/x", "/static/.env", "/static/a%00", "/static/~0123456789ab/main.js",
@@ -175,7 +175,7 @@ func FuzzExplain(f *testing.F) {
 	})
 }
 
-// A million names that nobody has leave nothing behind.
+// Requests for a million unknown names leave no memory in use.
 func TestRandomNamesLeaveNothing(t *testing.T) {
 	h, _ := explainedSite(t)
 	h.Explained = false

@@ -19,7 +19,7 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
-// Whatever happened to the files on the disk, what is sent is the file; what was damaged is made anew.
+// Damaged variants on disk are never sent. They are encoded again.
 func TestDamagedVariants(t *testing.T) {
 	t.Parallel()
 	script := tree.Text(5000)
@@ -32,7 +32,7 @@ func TestDamagedVariants(t *testing.T) {
 	for _, c := range []struct {
 		name, why string
 		damage    func(t *testing.T, path string, content []byte)
-		made      int64 // how often the next process encodes
+		made      int64 // encodings of the next process
 	}{
 		{"truncated", "a copy that broke off", func(t *testing.T, path string, content []byte) {
 			overwrite(t, path, content[:len(content)/2])
@@ -61,7 +61,7 @@ func TestDamagedVariants(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			directory, files := t.TempDir(), map[string]string{"main.js": script}
-			first := newKeptTree(t, directory, files, func(c *tree.Config) { c.Memory = 1 }) // all is sent from the disk
+			first := newKeptTree(t, directory, files, func(c *tree.Config) { c.Memory = 1 }) // every variant is sent from disk
 			first.settle()
 			for _, coding := range tree.AllCodings {
 				first.encoded("main.js", coding, script)
@@ -72,7 +72,7 @@ func TestDamagedVariants(t *testing.T) {
 					t.Fatal(err)
 				}
 				c.damage(t, path, content)
-				later := time.Now().Add(time.Hour) // two changes of a moment have one time
+				later := time.Now().Add(time.Hour) // two changes within a clock tick have the same time
 				_ = os.Chtimes(path, later, later)
 			}
 			for _, coding := range tree.AllCodings {
@@ -81,7 +81,7 @@ func TestDamagedVariants(t *testing.T) {
 					t.Errorf("%s in use: %d %v (%s)", coding, response.StatusCode, response.Header, c.why)
 				}
 				if strict := ask(t, first.h, "GET", "/static/main.js", "Accept-Encoding", coding.String()+", identity;q=0"); decoded(t, strict) != script {
-					t.Errorf("%s for a client that wants nothing else: %d %v (%s)", coding, strict.StatusCode, strict.Header, c.why)
+					t.Errorf("%s for a client that accepts only this coding: %d %v (%s)", coding, strict.StatusCode, strict.Header, c.why)
 				}
 			}
 			second := newKeptTree(t, directory, files)
@@ -91,7 +91,7 @@ func TestDamagedVariants(t *testing.T) {
 			}
 			first.look()
 			if got := first.calls.Load(); got != 3 {
-				t.Errorf("the first encoded %d times, want 3: the other has made them again (%s)", got, c.why)
+				t.Errorf("the first process encoded %d times, want 3, since the next process repaired the variants (%s)", got, c.why)
 			}
 			for _, coding := range tree.AllCodings {
 				first.encoded("main.js", coding, script)
@@ -101,7 +101,7 @@ func TestDamagedVariants(t *testing.T) {
 	}
 }
 
-// failing is an archive on a disk that fails.
+// failing is an archive whose disk fails.
 type failing struct {
 	variants.Archive
 	err   atomic.Pointer[error]
@@ -116,7 +116,7 @@ func (a *failing) PutSparing(name, version string, content io.ReadSeeker, since 
 	return a.Archive.PutSparing(name, version, content, since)
 }
 
-// A disk that is full, or cannot be written, is said once; what there is memory for is sent compressed, and no more than that.
+// A full or read-only disk is logged once. Variants that fit into memory are sent. No others are encoded.
 func TestDiskFullForVariants(t *testing.T) {
 	t.Parallel()
 	files := make(map[string]string)
@@ -138,12 +138,12 @@ func TestDiskFullForVariants(t *testing.T) {
 			}
 		}
 		if got := k.Logs.FilterMessageSnippet("cannot store compressed assets").Len(); got != 1 {
-			t.Errorf("%v: said %d times, want once", cause, got)
+			t.Errorf("%v: logged %d times, want once", cause, got)
 		}
 		before := k.calls.Load()
 		k.look()
 		if made := k.calls.Load() - before; made > 3 {
-			t.Errorf("%v: encoded %d times, for which there is no room", cause, made)
+			t.Errorf("%v: encoded %d times without room", cause, made)
 		}
 		for name, content := range files {
 			response := ask(t, k.h, "GET", "/static/"+name, "Accept-Encoding", "gzip, br, zstd")
@@ -167,22 +167,22 @@ func TestDiskFullForVariants(t *testing.T) {
 		if again := newKeptTree(t, k.directory, files); true {
 			again.settle()
 			if got := again.calls.Load(); got != 0 {
-				t.Errorf("%v: once there is room, all is kept; the next process encoded %d times", cause, got)
+				t.Errorf("%v: with room again, the next process encoded %d times, want none", cause, got)
 			}
 		}
 		if made := k.calls.Load() - before; made > int64(len(files)*3) {
-			t.Errorf("%v: what is in memory was encoded again: %d times", cause, made)
+			t.Errorf("%v: variants in memory were encoded again: %d times", cause, made)
 		}
 		disk.err.Store(&cause)
 		k.Write("new.js", "new"+tree.Text(1000))
 		k.settle()
 		if got := k.Logs.FilterMessageSnippet("cannot store compressed assets").Len(); got != 2 {
-			t.Errorf("%v: said %d times, want it again after it had gone", cause, got)
+			t.Errorf("%v: logged %d times, want a second line after the recovery", cause, got)
 		}
 	}
 }
 
-// A directory that is removed while it is used is made again; until then what is in memory is sent, and the rest as it is.
+// A directory that is removed while in use is created again. Until then variants in memory are sent, and other files uncompressed.
 func TestDirectoryOfVariantsIsRemoved(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{"main.js": tree.Text(5000)}
@@ -198,7 +198,7 @@ func TestDirectoryOfVariantsIsRemoved(t *testing.T) {
 			t.Errorf("%d %v", response.StatusCode, response.Header)
 		}
 		if tag := response.Header.Get("Etag"); tag != k.Published().Lookup("main.js").ETag() {
-			t.Errorf("the entity tag %s is not that of what is sent", tag)
+			t.Errorf("the entity tag %s is of another coding", tag)
 		}
 	}
 	for _, c := range []struct {
@@ -222,14 +222,14 @@ func TestDirectoryOfVariantsIsRemoved(t *testing.T) {
 	}
 }
 
-// liar is an encoder with a fault.
+// liar is an encoder whose output decodes to other bytes.
 type liar struct{ variants.Encoder }
 
 func (e liar) Encode(coding variants.Coding, content []byte) []byte {
 	return e.Encoder.Encode(coding, slices.Concat(content[1:], content[:1]))
 }
 
-// What an encoder makes is decoded once before it is kept.
+// The output of an encoder is decoded once before it is used.
 func TestEncodersAreNotBelieved(t *testing.T) {
 	t.Parallel()
 	k := newKeptTree(t, t.TempDir(), map[string]string{"main.js": "1" + tree.Text(5000)})
@@ -244,7 +244,7 @@ func TestEncodersAreNotBelieved(t *testing.T) {
 	}
 }
 
-// An archive that cannot be opened is said, and the assets are served without.
+// An archive that cannot be opened is logged. The assets are served without it.
 func TestArchivesThatCannotBeOpened(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
@@ -270,7 +270,7 @@ func TestArchivesThatCannotBeOpened(t *testing.T) {
 	k.look()
 	for _, store := range []any{k.Configuration().Archive, k.Configuration().Variants} {
 		if _, entries := store.(*archive.Store).Size(); entries == 0 {
-			t.Error("nothing is kept once it can be opened")
+			t.Error("no variant is archived once the archive opens")
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
-// A FIFO in a file's place is 404 and holds nobody, before and after it is noticed.
+// A FIFO in place of a file gives 404 and blocks no request, before and after the tree has seen it.
 func TestFIFO(t *testing.T) {
 	t.Parallel()
 	large := tree.Text(2 * tree.MaxInMemory)
@@ -24,7 +24,7 @@ func TestFIFO(t *testing.T) {
 	}
 	for _, path := range []string{"large.bin", "new.fifo"} {
 		if got := ask(t, h, "GET", "/static/"+path).StatusCode; got != 404 {
-			t.Errorf("%s, not noticed yet: %d, want 404", path, got)
+			t.Errorf("%s, before the tree has seen it: %d, want 404", path, got)
 		}
 	}
 	s.Read()

@@ -16,6 +16,6 @@ func TestSilentFileSystems(t *testing.T) {
 		t.Errorf("proc is %s", kind)
 	}
 	if _, known := silentFileSystem("/nowhere/at/all"); known {
-		t.Error("a directory that is not there is on a file system that is silent")
+		t.Error("a missing directory counts as one without events")
 	}
 }

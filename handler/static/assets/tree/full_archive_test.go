@@ -9,7 +9,7 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
-// A deployment is told once of what is not kept, though what it replaces is not kept either.
+// A deploy logs once how many files the archive has no room for, together with the replaced files.
 func TestFullArchiveIsToldOfOnce(t *testing.T) {
 	t.Parallel()
 	s := tree.NewStillTree(t, map[string]string{"a.js": "a", "b.js": "b"}, func(c *tree.Config) {
@@ -26,11 +26,11 @@ func TestFullArchiveIsToldOfOnce(t *testing.T) {
 	}
 	s.Read()
 	s.Background().Wait()
-	ask(t, handlerOfStill(s), "GET", "/static/a.js?v="+tree.MD5Of("a")) // it is to be kept under that version too
+	ask(t, handlerOfStill(s), "GET", "/static/a.js?v="+tree.MD5Of("a")) // a request adds this version of the file to the archive
 	s.Write("c.js", "c")
 	s.Read()
 	s.Background().Wait()
 	if got := told(); !slices.Equal(got, []int64{2, 4}) {
-		t.Errorf("it was said that %v are left out, want 2, and after the deployment 4: a.js is asked for by two versions", got)
+		t.Errorf("logged %v files without room, want 2, and 4 after the deploy: a.js has two versions", got)
 	}
 }

@@ -76,7 +76,7 @@ func Eventually(t testing.TB, what string, satisfied func() bool) {
 	t.Errorf("after %s: not %s", testwait.Limit, what)
 }
 
-// liveBytes is how much memory is in use once what is garbage is gone.
+// liveBytes returns the heap in use after a garbage collection.
 func LiveBytes() int64 {
 	runtime.GC()
 	runtime.GC()
@@ -85,12 +85,12 @@ func LiveBytes() int64 {
 	return int64(stats.HeapAlloc)
 }
 
-// text is what every coding makes smaller.
+// text is content that every coding compresses.
 func Text(size int) string {
 	return strings.Repeat("function f(){return 'a reasonably long script'}\n", size/48+1)[:size]
 }
 
-// heldBytes is how many bytes of contents and variants are in memory.
+// heldBytes returns the bytes of contents and variants in memory.
 func HeldBytes(c *Catalog) (total int64) {
 	counted := make(map[*byte]bool)
 	count := func(content []byte) {

@@ -14,7 +14,7 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
-// countedEncoder counts what is encoded, and is told before.
+// countedEncoder counts the encodings.
 type countedEncoder struct {
 	variants.Encoder
 	calls  *atomic.Int64
@@ -27,16 +27,16 @@ func (e countedEncoder) Encode(coding variants.Coding, content []byte) []byte {
 	return e.Encoder.Encode(coding, content)
 }
 
-// keptTree is a tree whose variants are kept on disk, and how often it encoded.
+// keptTree is a tree with variants on disk, and the number of encodings.
 type keptTree struct {
 	*tree.StillTree
 	calls     atomic.Int64
-	encodes   func() // is called before each of them
+	encodes   func() // called before each encoding
 	directory string
 	h         *assets.Handler
 }
 
-// newKeptTree is the tree of a process. Another one with the same directory is that of the next, or of one beside it.
+// newKeptTree returns the tree of a process. Another one with the same directory stands for a later or a parallel process.
 func newKeptTree(t *testing.T, directory string, files map[string]string, configure ...func(*tree.Config)) *keptTree {
 	t.Helper()
 	k := &keptTree{directory: directory, encodes: func() {}}
@@ -87,7 +87,7 @@ func (k *keptTree) settle() *tree.Catalog {
 	return k.Published()
 }
 
-// look looks at the variants again, as each hour.
+// look runs the hourly check of the variants.
 func (k *keptTree) look() {
 	k.T.Helper()
 	k.Now = k.Now.Add(tree.RenewEvery)
@@ -95,7 +95,7 @@ func (k *keptTree) look() {
 	k.Background().Wait()
 }
 
-// encoded asks for a path in a coding, and checks the answer.
+// encoded requests a path in a coding, and checks the response.
 func (k *keptTree) encoded(path string, coding variants.Coding, want string) *http.Response {
 	k.T.Helper()
 	response := ask(k.T, k.h, "GET", "/static/"+path, "Accept-Encoding", coding.String())
@@ -117,7 +117,7 @@ func (k *keptTree) blobs() []string {
 	return blobs
 }
 
-// writtenAt is when each file of a directory was written last.
+// writtenAt returns the modification time of each file in a directory.
 func writtenAt(t *testing.T, directory string) map[string]time.Time {
 	t.Helper()
 	entries, err := os.ReadDir(directory)

@@ -17,7 +17,7 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
-// What was compressed once is not compressed again by the next process, and has the entity tags that it had.
+// A variant on disk is not encoded again by the next process, and its entity tag stays.
 func TestRestartCompressesNothing(t *testing.T) {
 	t.Parallel()
 	directory, files := t.TempDir(), map[string]string{"main.js": tree.Text(5000), "style.css": "a{}" + tree.Text(3000), "noise.js": tree.Noise(5000), "logo.png": tree.Text(5000)}
@@ -42,7 +42,7 @@ func TestRestartCompressesNothing(t *testing.T) {
 		}
 		again := ask(t, second.h, "GET", "/static/main.js", "Accept-Encoding", coding.String(), "If-None-Match", tags[coding])
 		if again.StatusCode != http.StatusNotModified || again.Header.Get("Etag") != tags[coding] {
-			t.Errorf("asked again in %s: %d %v", coding, again.StatusCode, again.Header)
+			t.Errorf("requested again in %s: %d %v", coding, again.StatusCode, again.Header)
 		}
 	}
 	second.Write("renamed.js", files["main.js"])
@@ -53,7 +53,7 @@ func TestRestartCompressesNothing(t *testing.T) {
 	}
 }
 
-// What several files hold is compressed once, and in memory once, with nothing on the disk too: Django leaves each file twice.
+// The content of several files is encoded once and in memory once, also without an archive: Django writes each file twice.
 func TestSameContentIsCompressedOnce(t *testing.T) {
 	t.Parallel()
 	script := tree.Text(5000)
@@ -66,7 +66,7 @@ func TestSameContentIsCompressedOnce(t *testing.T) {
 	for _, coding := range tree.AllCodings {
 		plain, copied := c.Lookup("main.js").Variants.Get(coding), c.Lookup(hashed).Variants.Get(coding)
 		if plain == nil || plain != copied {
-			t.Errorf("%s: %p and %p, want them to be one", coding, plain, copied)
+			t.Errorf("%s: %p and %p, want one variant", coding, plain, copied)
 		}
 		k.encoded(hashed, coding, script)
 	}
@@ -77,7 +77,7 @@ func TestSameContentIsCompressedOnce(t *testing.T) {
 	}
 }
 
-// What there is no memory for is sent from the disk, compressed as ever.
+// Variants without room in memory are sent from disk.
 func TestVariantsBeyondTheMemory(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{"large.js": tree.Text(tree.MaxInMemory + 1000)}
@@ -106,7 +106,7 @@ func TestVariantsBeyondTheMemory(t *testing.T) {
 			}
 		}
 		if onDisk == 0 || inMemory[variants.Brotli] == 0 || inMemory[variants.Gzip] > inMemory[variants.Brotli] {
-			t.Errorf("%s: %d variants are on the disk, and in memory %v: want the smallest there", when, onDisk, inMemory)
+			t.Errorf("%s: %d variants are on disk, and %v in memory; want the smallest in memory", when, onDisk, inMemory)
 		}
 		for name, content := range files {
 			for _, coding := range tree.AllCodings {
@@ -132,7 +132,7 @@ func TestVariantsBeyondTheMemory(t *testing.T) {
 	}
 }
 
-// Contents leave a fixed part of the memory to variants. A variant in memory stays there.
+// Variants have a fixed part of the memory. A variant in memory stays there.
 func TestVariantsHaveAPartOfTheMemory(t *testing.T) {
 	t.Parallel()
 	script := tree.Text(1000) + tree.Noise(3000)
@@ -165,12 +165,12 @@ func TestVariantsHaveAPartOfTheMemory(t *testing.T) {
 		k.Write("photo.jpg", tree.Noise(11_000))
 		k.settle()
 		if count, made := inMemory(); count != 1 || made != wantMade {
-			t.Errorf("on disk %v: beside a photo %d variants, %d in memory, want %d and one", onDisk, made, count, wantMade)
+			t.Errorf("on disk %v: with a photo %d variants, %d in memory, want %d and one", onDisk, made, count, wantMade)
 		}
 	}
 }
 
-// Two processes that start at once make nothing twice that the other has made already, and disturb each other not at all.
+// Two processes that start together use each other's variants and do not disturb each other.
 func TestTwoProcessesCompress(t *testing.T) {
 	t.Parallel()
 	directory, files := t.TempDir(), make(map[string]string)
@@ -201,7 +201,7 @@ func TestTwoProcessesCompress(t *testing.T) {
 	busy.encodes = sync.OnceFunc(func() { other.settle() })
 	busy.settle()
 	if got, others := busy.calls.Load(), other.calls.Load(); got != 1 || others != 90 {
-		t.Errorf("one process encoded %d times and the other %d, want 1 and 90: what the other made meanwhile is found", got, others)
+		t.Errorf("one process encoded %d times and the other %d, want 1 and 90: each finds the variants of the other", got, others)
 	}
 	late := newKeptTree(t, directory, files)
 	both[0].Write("new.js", tree.Text(4000)+"new")
@@ -209,11 +209,11 @@ func TestTwoProcessesCompress(t *testing.T) {
 	late.Write("new.js", tree.Text(4000)+"new")
 	late.settle()
 	if got := late.calls.Load(); got != 0 {
-		t.Errorf("what the other made after this one had begun was encoded %d times", got)
+		t.Errorf("variants that the other process wrote later were encoded %d times", got)
 	}
 }
 
-// The disk that variants take is bounded. What no file has goes first, and what is needed does not go round in circles.
+// The disk space of variants is bounded. Variants of no current file are removed first, and needed ones are not written repeatedly.
 func TestVariantsOnDiskAreBounded(t *testing.T) {
 	t.Parallel()
 	const size = 24 * 4096 // 12 variants: a record and the bytes of each take a block
@@ -254,7 +254,7 @@ func TestVariantsOnDiskAreBounded(t *testing.T) {
 		t.Errorf("encoded %d times more, though nothing changed", got-before)
 	}
 	if got := writtenAt(t, filepath.Join(k.directory, "bounded", "entries")); !maps.Equal(got, written) {
-		t.Errorf("the disk was written to, though nothing changed: %v, was %v", got, written)
+		t.Errorf("the files on disk changed without a reason: %v, were %v", got, written)
 	}
 	k.Now = k.Now.Add(2 * archive.DefaultKeep)
 	for name := range files {
@@ -272,7 +272,7 @@ func TestVariantsOnDiskAreBounded(t *testing.T) {
 	}
 }
 
-// An earlier version that is kept is compressed as it was when it was current, with its entity tags, over a restart too.
+// An archived version keeps its codings and entity tags, also after a restart.
 func TestEarlierVersionsAreCompressed(t *testing.T) {
 	t.Parallel()
 	directory, first, second := t.TempDir(), "1"+tree.Text(5000), "2"+tree.Text(5000)
@@ -325,11 +325,11 @@ func TestEarlierVersionsAreCompressed(t *testing.T) {
 			t.Errorf("%s: the sidecar of the earlier version is not sent: %v", when, response.Header)
 		}
 		if response := ask(t, k.h, "GET", "/static/main.js?v="+stamp(first)); bodyOf(t, response) != first {
-			t.Errorf("%s: the earlier version as it is: %v", when, response.Header)
+			t.Errorf("%s: the earlier version without coding: %v", when, response.Header)
 		}
 		k.encoded("main.js?v="+stamp(second), variants.Brotli, second)
 		if got := k.calls.Load(); got != before {
-			t.Errorf("%s: a request had it encoded", when)
+			t.Errorf("%s: a request caused an encoding", when)
 		}
 	}
 	check(k, "after the deployment")
@@ -350,6 +350,6 @@ func TestEarlierVersionsAreCompressed(t *testing.T) {
 	}
 	response := ask(t, next.h, "GET", "/static/main.js?v="+stamp(first), "Accept-Encoding", "br")
 	if response.Header.Get("Content-Encoding") != "" || bodyOf(t, response) != first {
-		t.Errorf("its variants are gone from the disk: %d %v", response.StatusCode, response.Header)
+		t.Errorf("its variants are missing on disk: %d %v", response.StatusCode, response.Header)
 	}
 }

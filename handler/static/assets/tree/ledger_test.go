@@ -28,7 +28,7 @@ func (r *recorder) ObserveName(path string, _ ledger.Digest, _ string) {
 }
 func (r *recorder) IsStale(string, string) bool { return false }
 
-// promised knows URLs that were given out for other content, by their versions.
+// promised holds URLs that were given out with other content, by version.
 type promised map[string]bool
 
 func (promised) Open() error                   { return nil }
@@ -37,8 +37,8 @@ func (promised) Has(promises.Promise) bool     { return false }
 
 func (p promised) HasOther(_, version string, _ [32]byte) bool { return p[version] }
 
-// Only words that carry versions, of files whose version stands in the query, and that nothing proves, enter the ledger; of
-// the page its path alone.
+// The ledger records unproved versions in the query, in parameters that usually carry versions. Of the page it records the path
+// alone.
 func TestWhatEntersTheLedger(t *testing.T) {
 	t.Parallel()
 	const hashed = "chunk.5d41402abc4b.js" // md5 of hello
@@ -48,9 +48,9 @@ func TestWhatEntersTheLedger(t *testing.T) {
 	for _, c := range []struct{ path, referrer, want, why string }{
 		{"main.js?v=20260211", "http://example.com/live/?key=secret#x", "main.js?v=20260211 from /live/", "the incident"},
 		{"main.js?key=secret&v=1&token=t", "", "main.js?v=1 from ", "other words may be secrets"},
-		{"main.js?v=1", "https://elsewhere.com/live/", "main.js?v=1 from ", "a page of somebody else"},
-		{"main.js?v=1", "http://example.com.evil/", "main.js?v=1 from ", "a name that begins alike"},
-		{"main.js?v=1", "http://user:secret@example.com/", "main.js?v=1 from ", "no browser sends that"},
+		{"main.js?v=1", "https://elsewhere.com/live/", "main.js?v=1 from ", "a page of another site"},
+		{"main.js?v=1", "http://example.com.evil/", "main.js?v=1 from ", "a host with the same prefix"},
+		{"main.js?v=1", "http://user:secret@example.com/", "main.js?v=1 from ", "browsers send no such Referer"},
 		{"main.js?v=1", "http://example.com", "main.js?v=1 from ", "there is no path"},
 		{"main.js?key=secret", "", "", "no version"},
 		{"main.js?v=", "", "", "an empty one"},
@@ -58,8 +58,8 @@ func TestWhatEntersTheLedger(t *testing.T) {
 		{"main.js?v=" + hex.EncodeToString(stamp[:8]), "", "", "it is proved"},
 		{"main.js?v=gone", "", "", "it was proved of other bytes"},
 		{hashed + "?v=1", "", "", "the name is the version"},
-		{"page.html?v=1", "", "", "pages are always the current ones"},
-		{"gone.js?v=1", "", "", "there is no such file"},
+		{"page.html?v=1", "", "", "pages are always revalidated"},
+		{"gone.js?v=1", "", "", "no such file"},
 	} {
 		ledger := new(recorder)
 		h.Sites[0].Ledger, h.Sites[0].Promises = ledger, promised{"gone": true}
@@ -73,7 +73,7 @@ func TestWhatEntersTheLedger(t *testing.T) {
 		before := len(ledger.observed)
 		h.Explain(httptest.NewRequest("GET", "/static/"+c.path, nil))
 		if len(ledger.observed) != before {
-			t.Errorf("%s: it was noted that somebody asked why", c.path)
+			t.Errorf("%s: an explanation was recorded as a request", c.path)
 		}
 	}
 }

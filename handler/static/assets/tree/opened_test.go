@@ -15,7 +15,7 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
-// midway is a response, and what happens to the file when the first bytes of the body are sent.
+// midway is a response that changes the file after the first bytes of its body.
 type midway struct {
 	*httptest.ResponseRecorder
 	happens func()
@@ -29,7 +29,7 @@ func (w *midway) Write(p []byte) (int, error) {
 	return w.ResponseRecorder.Write(p)
 }
 
-// An answer during which other bytes are written in the place of those that were catalogued never comes to its end.
+// A response whose file is overwritten while it is sent stays incomplete.
 func TestChangedWhileItIsSent(t *testing.T) {
 	t.Parallel()
 	before, after := tree.Text(2*tree.MaxInMemory), strings.ToUpper(tree.Text(2*tree.MaxInMemory))
@@ -58,18 +58,18 @@ func TestChangedWhileItIsSent(t *testing.T) {
 			if err := os.Chtimes(path, info.ModTime(), info.ModTime()); err != nil {
 				t.Fatal(err)
 			}
-		}, false, "the time of change tells that something happened, and the digest what"},
+		}, false, "the change time differs, so the digest decides"},
 		{"another in its place", "", func(t *testing.T, path string) {
 			overwrite(t, path+".new", after)
 			if err := os.Rename(path+".new", path); err != nil {
 				t.Fatal(err)
 			}
-		}, true, "the file that is being sent is as it was"},
+		}, true, "the file that is sent is unchanged"},
 		{"removed", "bytes=0-1999999", func(t *testing.T, path string) {
 			if err := os.Remove(path); err != nil {
 				t.Fatal(err)
 			}
-		}, true, "the file that is being sent is as it was"},
+		}, true, "the file that is sent is unchanged"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -11,7 +11,7 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
-// slowArchive takes nothing until it is let.
+// slowArchive blocks until the test releases it.
 type slowArchive struct {
 	tree.Archive
 	let chan struct{}
@@ -29,7 +29,7 @@ func newSlowArchive(t *testing.T) *slowArchive {
 	})}
 }
 
-// Files are in the archive before the next generation replaces them, however fast deployments follow each other.
+// Replaced files are archived before the next generation is published, also when deploys follow quickly.
 func TestReplacedFilesAreArchivedFirst(t *testing.T) {
 	t.Parallel()
 	store := newSlowArchive(t)
@@ -60,7 +60,7 @@ func TestReplacedFilesAreArchivedFirst(t *testing.T) {
 	} {
 		response := ask(t, h, http.MethodGet, "/static/"+path)
 		if got := bodyOf(t, response); got != want || response.Header.Get("Cache-Control") != cacheForever {
-			t.Errorf("%s is %q, %q, want %q for ever", path, got, response.Header.Get("Cache-Control"), want)
+			t.Errorf("%s is %q, %q, want %q, immutable", path, got, response.Header.Get("Cache-Control"), want)
 		}
 		if e := h.Explain(httptest.NewRequest(http.MethodGet, "/static/"+path, nil)); e.Evidence.Kind != tree.ByDigest {
 			t.Errorf("%s is explained as %+v", path, e)
@@ -68,7 +68,7 @@ func TestReplacedFilesAreArchivedFirst(t *testing.T) {
 	}
 }
 
-// A disk that takes nothing does not hold back a deployment.
+// A blocked archive does not delay a deploy for long.
 func TestSlowArchiveDoesNotHoldBack(t *testing.T) {
 	t.Parallel()
 	store := newSlowArchive(t)

@@ -29,7 +29,7 @@ func TestMergedSlashes(t *testing.T) {
 		{"//static/js///app.js", 200, "no-cache", "anywhere"},
 		{"/static//private/key.txt", 404, "no-store", "a pattern hides it"},
 		{"/static/private//key.txt", 404, "no-store", "a pattern hides it"},
-		{"/static//vendor//x.js", 200, cacheForever, "a pattern vouches for it"},
+		{"/static//vendor//x.js", 200, cacheForever, "immutable lists it"},
 		{"/static//.env", 404, "no-store", "a dotfile"},
 		{"/static//../x", 404, "no-store", "not clean"},
 		{"/static//docs", 308, "no-cache", "a directory"},

@@ -13,14 +13,14 @@ import (
 	"go.uber.org/zap"
 )
 
-// Two changes within the file system's tick cannot be told apart: what was read so soon is read again.
+// Two changes within a clock tick of the file system have the same time. A file that was read within this tick is read again.
 func TestFreshFilesAreReadAgain(t *testing.T) {
 	t.Parallel()
 	s := NewStillTree(t, map[string]string{"a.js": "a"})
 	s.Now = time.Now()
 	first := s.Read()
 	if !s.fresh["a.js"] {
-		t.Fatal("a file of this moment is not fresh")
+		t.Fatal("a file that changed just now is not fresh")
 	}
 	s.Now = s.Now.Add(time.Minute)
 	if second := s.Read(); second != first || len(s.fresh) != 0 {
@@ -32,7 +32,7 @@ func TestFreshFilesAreReadAgain(t *testing.T) {
 	}
 }
 
-// What a change does not touch is not there twice while answers are given from both generations.
+// Two generations share the files that did not change.
 func TestUnchangedFilesAreShared(t *testing.T) {
 	t.Parallel()
 	s := NewStillTree(t, map[string]string{"main.js": "1", "app-DdCDtH1A.js": "app", "large.bin": strings.Repeat("x", maxInMemory+1)})
@@ -73,7 +73,7 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// BenchmarkScan reads a tree that is in the page cache: whole, digests and proofs included.
+// BenchmarkScan reads a tree from the page cache, with digests and proofs.
 func BenchmarkScan(b *testing.B) {
 	block := bytes.Repeat([]byte("0123456789abcdef"), 1<<12) // 64 KiB
 	const contents = 1024

@@ -23,7 +23,7 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
-// handlerOf serves the tree below /static/, once everything that is wanted of its variants is made.
+// handlerOf serves the tree below /static/ once its variants are complete.
 func handlerOf(t testing.TB, served *tree.Tree) *assets.Handler {
 	t.Helper()
 	served.Catalog(context.Background())
@@ -67,7 +67,7 @@ func awaitVariant(t *testing.T, served *tree.Tree, path string, coding variants.
 	return found
 }
 
-// Nothing on the path of a file in memory allocates, whatever it is asked with.
+// Serving a file from memory does not allocate, for any request header.
 func TestServeDoesNotAllocate(t *testing.T) {
 	served, _ := tree.OpenFiles(t, map[string]string{"main.js": tree.Text(20_000), "logo.png": tree.Text(20_000)})
 	h := handlerOf(t, served)
@@ -98,7 +98,7 @@ func TestServeDoesNotAllocate(t *testing.T) {
 		})
 		most := 0.0
 		if c.name == "missing" {
-			most = 6 // to look on the disk
+			most = 6 // for the lookup on disk
 		}
 		if allocations > most {
 			t.Errorf("%s: %v allocations, want at most %v", c.name, allocations, most)
@@ -109,7 +109,7 @@ func TestServeDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// deep notes how far down the stack it is written to.
+// deep records the depth of the stack at each write.
 type deep struct {
 	nothing
 	at uintptr
@@ -121,8 +121,7 @@ func (w *deep) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// An answer from memory is written from a low stack: where each request has a new one, as in HTTP/2, one that must grow once
-// more takes 5 µs for that.
+// A response from memory needs little stack. Each HTTP/2 request has a new stack, and one more growth costs 5 µs.
 func TestServeTakesLittleStack(t *testing.T) {
 	const most = 1200 // bytes
 	served, _ := tree.OpenFiles(t, map[string]string{"main.js": tree.Text(20_000)})
@@ -146,18 +145,18 @@ func TestServeTakesLittleStack(t *testing.T) {
 	}
 }
 
-// What the client does not accept is not sent, and what it does is made for it where it does not exist.
+// Only codings that the client accepts are sent. An acceptable coding without a variant is encoded while sending.
 func TestIdentityNotAcceptable(t *testing.T) {
 	t.Parallel()
 	const small = "a short script"
 	served, _ := tree.OpenFiles(t, map[string]string{"small.js": small, "logo.png": small, "film.mp4": tree.Text(tree.MaxInMemory + 1)})
 	h := handlerOf(t, served)
 	for _, c := range []struct{ name, path, accept, coding, why string }{
-		{"nothing else", "small.js", "identity;q=0", "", "no coding is left"},
-		{"nothing at all", "small.js", "*;q=0", "", "no coding is left"},
-		{"unknown", "small.js", "compress, identity;q=0", "", "not one of ours"},
+		{"nothing else", "small.js", "identity;q=0", "", "no coding is acceptable"},
+		{"nothing at all", "small.js", "*;q=0", "", "no coding is acceptable"},
+		{"unknown", "small.js", "compress, identity;q=0", "", "an unknown coding"},
 		{"large", "film.mp4", "gzip, identity;q=0", "", "too much work for one request"},
-		{"gzip", "small.js", "gzip, identity;q=0", "gzip", "made at once: it does not pay"},
+		{"gzip", "small.js", "gzip, identity;q=0", "gzip", "encoded while sending, since it saves nothing"},
 		{"the most wanted", "small.js", "gzip;q=0.5, zstd;q=0.9, *;q=0", "zstd", "its weight is the highest"},
 		{"no text", "logo.png", "br, identity;q=0", "br", "compressed types have no variants, and the client insists"},
 	} {
@@ -179,7 +178,7 @@ func TestIdentityNotAcceptable(t *testing.T) {
 		}
 		again := ask(t, h, "GET", "/static/"+c.path, "Accept-Encoding", c.accept, "If-None-Match", tag)
 		if again.StatusCode != http.StatusNotModified || again.Header.Get("Etag") != tag {
-			t.Errorf("%s: asked again: %d %v, want 304", c.name, again.StatusCode, again.Header)
+			t.Errorf("%s: requested again: %d %v, want 304", c.name, again.StatusCode, again.Header)
 		}
 	}
 }
@@ -197,7 +196,7 @@ func decoded(t *testing.T, response *http.Response) string {
 	return string(content)
 }
 
-// Every variant decodes to the file, has an entity tag of its own, and the one that its 304 has.
+// Every variant decodes to the file and has its own entity tag, which its 304 repeats.
 func TestVariantsAreTheFile(t *testing.T) {
 	t.Parallel()
 	large := tree.Text(tree.MaxInMemory + 1000)
@@ -223,7 +222,7 @@ func TestVariantsAreTheFile(t *testing.T) {
 			}
 			part := ask(t, h, "GET", "/static/"+path, "Accept-Encoding", coding.String(), "Range", "bytes=0-9", "If-Range", tag)
 			if part.StatusCode != http.StatusOK || part.Header.Get("Content-Encoding") != "" {
-				t.Errorf("%s in %s: a part of other bytes was joined to it: %d", path, coding, part.StatusCode)
+				t.Errorf("%s in %s: a range of another variant was accepted: %d", path, coding, part.StatusCode)
 			}
 		}
 	}
@@ -272,19 +271,19 @@ func TestVariantsStayWithinTheMemory(t *testing.T) {
 	catalog := served.Catalog(context.Background())
 	some := catalog.Lookup("0.js")
 	tree.Eventually(t, "a variant", func() bool { return some.Variants.Get(variants.Gzip) != nil })
-	served.Close() // and with it the making of variants
+	served.Close() // and with it the variants
 	held := tree.HeldBytes(catalog)
 	if held > memory {
 		t.Errorf("%d bytes are held, want no more than %d", held, memory)
 	}
 	for name, content := range files {
 		if got := bodyOf(t, ask(t, handlerOf(t, served), "GET", "/static/"+name)); got != content {
-			t.Errorf("%s is not its content: %d bytes, want %d", name, len(got), len(content))
+			t.Errorf("%s has other content: %d bytes, want %d", name, len(got), len(content))
 		}
 	}
 }
 
-// An answer from disk is whole or an error: other bytes than those of the entity tag are not sent.
+// A response from disk is complete or an error. Bytes of another entity tag are never sent.
 func TestOtherBytesOnDisk(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -308,7 +307,7 @@ func TestOtherBytesOnDisk(t *testing.T) {
 	}
 }
 
-// The length of an answer in parts is told, and is true.
+// A multipart response has a correct Content-Length.
 func TestMultipleRanges(t *testing.T) {
 	t.Parallel()
 	served, _ := tree.OpenFiles(t, map[string]string{"a.txt": "0123456789abcdef"})
@@ -320,7 +319,7 @@ func TestMultipleRanges(t *testing.T) {
 	}
 }
 
-// The fallback is a page, and for those who want one.
+// The fallback is a page, and is sent only to clients that accept pages.
 func TestFallbackIsForPagesAlone(t *testing.T) {
 	t.Parallel()
 	served, _ := tree.OpenFiles(t, map[string]string{"index.html": "<p>", "docs/a.txt": "a"})

@@ -15,14 +15,14 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
-// A compressed file beside a file is sent in its place if it decodes to it, and is reported and never sent if not.
+// A sidecar is sent if it decodes to its file. Otherwise it is reported and never sent.
 func TestSidecars(t *testing.T) {
 	t.Parallel()
 	content := tree.Text(5000)
 	encoders := variants.NewEncoder()
 	defer encoders.Close()
 	good := func(c variants.Coding) string { return string(encoders.Encode(c, []byte(content))) }
-	// What the test puts there must differ from what would be made.
+	// The sidecars of the test differ from usher's own output.
 	marked := tree.GzipOf(t, content[:2000]) + tree.GzipOf(t, content[2000:])
 	for _, c := range []struct {
 		name, extension, sidecar string
@@ -32,14 +32,14 @@ func TestSidecars(t *testing.T) {
 		{"gzip of two members", ".gz", marked, true, false, "RFC 1952, 2.2: they are one file"},
 		{"gzip of other bytes", ".gz", tree.GzipOf(t, "alert('stale')"), false, true, "the file was changed, the sidecar was not"},
 		{"gzip of the beginning", ".gz", tree.GzipOf(t, content[:4999]), false, true, "a byte is missing"},
-		{"gzip cut short", ".gz", marked[:len(marked)-5], false, true, "an upload that broke off"},
-		{"not gzip", ".gz", "hello", false, true, "no gzip at all"},
+		{"gzip cut short", ".gz", marked[:len(marked)-5], false, true, "an incomplete upload"},
+		{"not gzip", ".gz", "hello", false, true, "not gzip"},
 		{"gzip bomb", ".gz", tree.GzipOf(t, strings.Repeat("\x00", 4<<20)), false, true, "expands to far more than the file"},
 		{"brotli of other bytes", ".br", string(encoders.Encode(variants.Brotli, []byte("stale"))), false, true, "stale"},
-		{"brotli cut short", ".br", good(variants.Brotli)[:20], false, true, "an upload that broke off"},
+		{"brotli cut short", ".br", good(variants.Brotli)[:20], false, true, "an incomplete upload"},
 		{"zstd of other bytes", ".zst", string(encoders.Encode(variants.Zstd, []byte("stale"))), false, true, "stale"},
-		{"not zstd", ".zst", "hello, this is no zstd", false, true, "no zstd at all"},
-		{"larger than the file", ".gz", tree.GzipOf(t, tree.Noise(6000)), false, false, "it does not pay, whatever it is"},
+		{"not zstd", ".zst", "hello, this is no zstd", false, true, "not zstd"},
+		{"larger than the file", ".gz", tree.GzipOf(t, tree.Noise(6000)), false, false, "larger than the file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -63,16 +63,16 @@ func TestSidecars(t *testing.T) {
 			}
 			response := ask(t, handlerOf(t, served), "GET", "/static/main.js", "Accept-Encoding", coding.String())
 			if response.Header.Get("Content-Encoding") != coding.String() || decoded(t, response) != content {
-				t.Errorf("the answer is not the file: %v (%s)", response.Header, c.why)
+				t.Errorf("the response is not the file: %v (%s)", response.Header, c.why)
 			}
 			if reports := logs.FilterField(zap.String("path", "main.js"+c.extension)).Len(); reports > 1 || (reports == 1) != c.reported {
-				t.Errorf("%d reports, want it reported: %t (%s)", reports, c.reported, c.why)
+				t.Errorf("%d reports, want a report: %t (%s)", reports, c.reported, c.why)
 			}
 		})
 	}
 }
 
-// A sidecar is used for a file that is too small to be compressed here.
+// A sidecar is used also for files below the size that usher compresses.
 func TestSidecarOfASmallFile(t *testing.T) {
 	t.Parallel()
 	small := tree.Text(tree.MinCompressed - 1)
@@ -106,13 +106,13 @@ func TestSidecarOfEarlierBytes(t *testing.T) {
 	}
 }
 
-// A sidecar is no file of its own name's type without its file, and never the file itself.
+// A sidecar without its file does not stand for the file. By its own name it is an ordinary file.
 func TestSidecarWithoutItsFile(t *testing.T) {
 	t.Parallel()
 	served, _ := tree.OpenFiles(t, map[string]string{"main.js.gz": tree.GzipOf(t, tree.Text(5000))})
 	h := handlerOf(t, served)
 	if response := ask(t, h, "GET", "/static/main.js", "Accept-Encoding", "gzip"); response.StatusCode != 404 {
-		t.Errorf("the file that there is not: %d, want 404", response.StatusCode)
+		t.Errorf("the missing file: %d, want 404", response.StatusCode)
 	}
 	response := ask(t, h, "GET", "/static/main.js.gz", "Accept-Encoding", "gzip")
 	if response.StatusCode != 200 || response.Header.Get("Content-Type") != "application/gzip" || response.Header.Get("Content-Encoding") != "" {
@@ -120,7 +120,7 @@ func TestSidecarWithoutItsFile(t *testing.T) {
 	}
 }
 
-// Variants of bytes that stay are not made again when something else changes.
+// Variants of unchanged files are kept when other files change.
 func TestVariantsAreMadeOnce(t *testing.T) {
 	t.Parallel()
 	served, root := tree.OpenFiles(t, map[string]string{"main.js": tree.Text(5000)})
@@ -137,6 +137,6 @@ func TestVariantsAreMadeOnce(t *testing.T) {
 		return catalog.Lookup("other.js") != nil && catalog.Lookup("main.js").ModTime.Equal(touched.Truncate(time.Second))
 	})
 	if served.Catalog(context.Background()).Lookup("main.js").Variants.Get(variants.Brotli) != before {
-		t.Error("the variant was not taken over")
+		t.Error("the variant was encoded again")
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/scan2food/usher/handler/static/archive"
 )
 
-// BenchmarkStart is the start of a site with 50 MB of text, until all of it is there in every coding: the first one, and those
-// after it. The text is the source of the Go toolchain. cpu-s/op is the processor's time.
+// BenchmarkStart measures the start of a site with 50 MB of text until all variants exist: the first start, and later ones. The
+// text is the source of the Go toolchain. cpu-s/op is processor time.
 func BenchmarkStart(b *testing.B) {
 	root, kept, directory := b.TempDir(), b.TempDir(), ""
 	writeText(b, root, 50<<20)
@@ -49,7 +49,7 @@ func newDirectory(b *testing.B, parent string) string {
 	return directory
 }
 
-// writeText writes so many bytes of source files as scripts.
+// writeText writes Go source files as scripts, up to a number of bytes.
 func writeText(b *testing.B, root string, size int) {
 	b.Helper()
 	goroot, err := exec.Command("go", "env", "GOROOT").Output()

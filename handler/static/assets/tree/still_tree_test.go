@@ -15,7 +15,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
-// stillTree is a tree that reads when it is told to, by a clock that the test sets.
+// stillTree is a tree whose readings and clock the test controls.
 type StillTree struct {
 	*Tree
 	T    *testing.T
@@ -75,14 +75,14 @@ func (s *StillTree) Link(target, name string) {
 	}
 }
 
-// read reads as after events that have settled.
+// read reads the tree as after settled events.
 func (s *StillTree) Read() *Catalog {
 	s.T.Helper()
 	s.refresh(context.Background(), true)
 	return s.catalog.Load()
 }
 
-// evidence is that of a path, after a reading.
+// evidence reads the tree and returns the evidence of a path.
 func (s *StillTree) Evidence(name string) EvidenceKind {
 	s.T.Helper()
 	file := s.Read().Lookup(name)

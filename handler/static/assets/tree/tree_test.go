@@ -20,7 +20,7 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
-// A deployment that begins while the directory is read is not published by halves.
+// A deploy that begins during a reading is not published partially.
 func TestDeploymentDuringTheReading(t *testing.T) {
 	t.Parallel()
 	var deploy func()
@@ -43,7 +43,7 @@ func TestDeploymentDuringTheReading(t *testing.T) {
 	}
 }
 
-// Where nothing is heard of changes, the tree must be found the same twice.
+// Without events, the tree is published after two equal walks.
 func TestPollingSettles(t *testing.T) {
 	t.Parallel()
 	s := tree.NewStillTree(t, map[string]string{"a.js": "old a", "b.js": "old b"})
@@ -51,18 +51,18 @@ func TestPollingSettles(t *testing.T) {
 	poll := func() *tree.Catalog { s.Refresh(context.Background(), false); return s.Published() }
 	s.Write("a.js", "new a")
 	if c := poll(); tree.Content(c, "a.js") != "old a" || !s.IsChanging() {
-		t.Errorf("a change was published at the first look: %q", tree.Content(c, "a.js"))
+		t.Errorf("a change was published after one walk: %q", tree.Content(c, "a.js"))
 	}
 	s.Write("b.js", "new b")
 	if c := poll(); tree.Content(c, "a.js") != "old a" || tree.Content(c, "b.js") != "old b" {
-		t.Errorf("a deployment was published by halves: %q %q", tree.Content(c, "a.js"), tree.Content(c, "b.js"))
+		t.Errorf("a deploy was published partially: %q %q", tree.Content(c, "a.js"), tree.Content(c, "b.js"))
 	}
 	if c := poll(); tree.Content(c, "a.js") != "new a" || tree.Content(c, "b.js") != "new b" {
-		t.Errorf("what is the same twice was not published: %q %q", tree.Content(c, "a.js"), tree.Content(c, "b.js"))
+		t.Errorf("an unchanged tree was not published: %q %q", tree.Content(c, "a.js"), tree.Content(c, "b.js"))
 	}
 }
 
-// rsync gives what it transfers a name with a dot until it is whole: a deployment goes on while such a file grows, with events or without.
+// rsync writes to a name with a dot until the file is complete. A deploy continues while such a file grows, with and without events.
 func TestPollingWaitsForTransfers(t *testing.T) {
 	t.Parallel()
 	s := tree.NewStillTree(t, map[string]string{"a.js": "old a", "lib/b.js": "old b"})
@@ -72,7 +72,7 @@ func TestPollingWaitsForTransfers(t *testing.T) {
 	for i := range 5 {
 		s.Write("lib/.b.js.Xy12Ab", strings.Repeat("b", i))
 		if c := poll(); tree.Content(c, "a.js") != "old a" {
-			t.Fatal("a deployment was published by halves")
+			t.Fatal("a deploy was published partially")
 		}
 	}
 	if err := os.Rename(s.Path("lib/.b.js.Xy12Ab"), s.Path("lib/b.js")); err != nil {
@@ -80,17 +80,17 @@ func TestPollingWaitsForTransfers(t *testing.T) {
 	}
 	poll()
 	if c := poll(); tree.Content(c, "a.js") != "new a" || tree.Content(c, "lib/b.js") != "bbbb" || c.Files() != 2 {
-		t.Errorf("what is whole was not published: %q %q, %d files", tree.Content(c, "a.js"), tree.Content(c, "lib/b.js"), c.Files())
+		t.Errorf("the complete deploy was not published: %q %q, %d files", tree.Content(c, "a.js"), tree.Content(c, "lib/b.js"), c.Files())
 	}
 	s.Write(".notes", "of nobody's interest")
 	s.Link("nowhere", ".#lock")
 	poll()
 	if before, c := s.Published(), poll(); c != before || c.Files() != 2 || s.IsChanging() {
-		t.Error("a dotfile is published, or keeps others from it")
+		t.Error("a dotfile is published, or delays other files")
 	}
 }
 
-// `poll` finds changes without events, those too that keep size and date.
+// `poll` finds changes without events, also with equal size and date.
 func TestPollFindsWhatKeepsSizeAndDate(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -119,7 +119,7 @@ func TestPollFindsWhatKeepsSizeAndDate(t *testing.T) {
 	tree.Eventually(t, "the new bytes", func() bool { return tree.Content(served.Catalog(context.Background()), "a.js") == "new" })
 }
 
-// A deployment that writes anew what has not changed takes no memory for it. Other tests would take some at the same time.
+// A deploy that rewrites unchanged files needs no memory for them. The test is not parallel, since it measures memory.
 func TestWrittenAnewUnchanged(t *testing.T) {
 	s := tree.NewStillTree(t, nil)
 	block := bytes.Repeat([]byte("0123456789abcdef"), 1<<14) // 256 KiB
@@ -181,11 +181,11 @@ func TestRootThatVanishesIsSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s.Read(); !s.Logged("readable again") {
-		t.Error("nothing is said of its return")
+		t.Error("no line reports that the file is readable again")
 	}
 }
 
-// A tree in which a file is always written is published at the start without that file.
+// At the start, a tree is published without a file that changes all the time.
 func TestFirstReadingOfABusyTree(t *testing.T) {
 	t.Parallel()
 	writes := 0
@@ -203,11 +203,11 @@ func TestFirstReadingOfABusyTree(t *testing.T) {
 		}
 	}
 	if tree.Content(s.Read(), "main.js") != "x" {
-		t.Error("nothing is published at the start")
+		t.Error("no file is published at the start")
 	}
 }
 
-// While a deployment deletes everything, what is served from disk is served from the archive.
+// While a deploy deletes the directory, large files are served from the archive.
 func TestVanishedFromDisk(t *testing.T) {
 	t.Parallel()
 	store := archive.New(archive.Config{Directory: t.TempDir(), Now: time.Now, Report: func(err error) { t.Error(err) }})

@@ -10,13 +10,13 @@ func TestContentType(t *testing.T) {
 		why        string
 	}{
 		{"a.js", "text/javascript; charset=utf-8", true, "RFC 9239"},
-		{"a.MJS", "text/javascript; charset=utf-8", true, "whatever the case"},
+		{"a.MJS", "text/javascript; charset=utf-8", true, "upper case"},
 		{"a.min.css", "text/css; charset=utf-8", true, "the last extension"},
 		{"index.html", "text/html; charset=utf-8", true, ""},
-		{"a.json", "application/json", true, "RFC 8259, 11: there is no charset"},
+		{"a.json", "application/json", true, "JSON has no charset (RFC 8259, 11)"},
 		{"a.js.map", "application/json", true, ""},
 		{"a.svg", "image/svg+xml", true, ""},
-		{"a.wasm", "application/wasm", true, "or it cannot be compiled while it arrives"},
+		{"a.wasm", "application/wasm", true, "browsers compile it while it arrives"},
 		{"a.webmanifest", "application/manifest+json", true, ""},
 		{"a.woff2", "font/woff2", false, "compressed already"},
 		{"a.png", "image/png", false, ""},

@@ -14,7 +14,7 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
-// An upload is served before the tree is quiet: from the disk, revalidated, once it is still.
+// An upload is served from disk as soon as the file is quiet, with no-cache, before the tree is published.
 func TestUploads(t *testing.T) {
 	t.Parallel()
 	s := tree.NewStillTree(t, map[string]string{"old.png": "old"}, func(c *tree.Config) {
@@ -32,7 +32,7 @@ func TestUploads(t *testing.T) {
 	s.Write(".env", "SECRET")
 	s.Link(outside, "outside.png")
 	s.Link(".env", "env.txt")
-	s.Now = time.Now().Add(time.Minute) // all is still
+	s.Now = time.Now().Add(time.Minute) // the tree is quiet
 	for path, want := range map[string]string{
 		"new.png": "new", "deep/er/new." + tree.MD5Of("hashed")[:12] + ".js": "hashed", "large.bin": tree.Text(2 * tree.MaxInMemory), "new.png?v=1": "new",
 	} {
@@ -59,11 +59,11 @@ func TestUploads(t *testing.T) {
 	}
 	s.Read()
 	if got := ask(t, h, "GET", "/static/new.png").Header.Get("Etag"); got != tag {
-		t.Errorf("the entity tag is %s once it is published, was %s", got, tag)
+		t.Errorf("the entity tag is %s after publishing, was %s", got, tag)
 	}
 }
 
-// A request for a file that is being written waits for settle, and is told to come again if the file is written to still.
+// A request for a growing file waits for settle, and gets Retry-After if the file still grows then.
 func TestUploadThatIsBeingWritten(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -90,7 +90,7 @@ func TestUploadThatIsBeingWritten(t *testing.T) {
 	}
 }
 
-// A request that is given up while it waits ends.
+// A request ends when its client disconnects while it waits.
 func TestUploadThatNobodyWaitsFor(t *testing.T) {
 	t.Parallel()
 	s := tree.NewStillTree(t, map[string]string{"old.png": "old"}, func(c *tree.Config) { c.Settle = time.Hour })

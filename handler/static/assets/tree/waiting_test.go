@@ -10,8 +10,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// Who waits for the first catalog gets it, though the tree is closed meanwhile, as by two reloads while a large tree is read. Where
-// nobody waits any more, nothing is read for.
+// Requests that wait for the first catalog get it although the tree closes meanwhile, as after two reloads during a long reading.
+// Without such requests the reading stops.
 func TestClosedWhileItIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

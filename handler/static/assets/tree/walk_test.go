@@ -43,7 +43,7 @@ func TestLinks(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	if !s.Logged("path:loop") {
-		t.Error("nothing is logged of loop")
+		t.Error("no line reports loop")
 	}
 	s.Write("new.js", "n")
 	s.Read()
@@ -56,7 +56,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// With `symlinks follow`, links out of the root are served: collectstatic --link makes a tree of them. Dotfiles are not.
+// With `symlinks follow`, links out of the root are served, as collectstatic --link creates them. Dotfiles are not served.
 func TestLinksOutOfTheRoot(t *testing.T) {
 	t.Parallel()
 	app := t.TempDir()
@@ -95,8 +95,8 @@ func TestLinksOutOfTheRoot(t *testing.T) {
 	}
 }
 
-// What is hidden gets no name by which it is served, wherever on the way to it the dot is. Kubernetes has the files of a volume in
-// a directory ..2026_11_25_…, behind a link ..data, behind links with their names.
+// A hidden file is not served through a link, at whichever directory the dot is. Kubernetes keeps the files of a volume in a
+// directory ..2026_11_25_…, behind a link ..data, behind links with their names.
 func TestLinksToDotfiles(t *testing.T) {
 	t.Parallel()
 	s := tree.NewStillTree(t, map[string]string{
@@ -126,11 +126,11 @@ func TestLinksToDotfiles(t *testing.T) {
 		}
 	}
 	if !s.Logged("path:env.txt") || !s.Logged("path:config.txt") {
-		t.Error("nothing is said of env.txt, or of config.txt")
+		t.Error("no line reports env.txt or config.txt")
 	}
 }
 
-// What a pattern hides, a link does not show.
+// A file that a pattern hides is not served through a link.
 func TestLinksToWhatPatternsHide(t *testing.T) {
 	t.Parallel()
 	s := tree.NewStillTree(t, map[string]string{
@@ -156,7 +156,7 @@ func TestLinksToWhatPatternsHide(t *testing.T) {
 	}
 }
 
-// A manifest that is hidden is read where a link is recognised as one, and served under neither name.
+// A hidden manifest is read through a link with a manifest's name, and served under neither name.
 func TestLinkToHiddenManifest(t *testing.T) {
 	t.Parallel()
 	s := tree.NewStillTree(t, map[string]string{
@@ -167,11 +167,11 @@ func TestLinkToHiddenManifest(t *testing.T) {
 		t.Errorf("evidence %q", got)
 	}
 	if s.Read().Lookup("manifest.json") != nil {
-		t.Error("what is hidden is served")
+		t.Error("a hidden file is served")
 	}
 }
 
-// A file behind an absolute link is found on the disk too.
+// The lookup on disk follows absolute links inside the root.
 func TestLinkedFilesFromDisk(t *testing.T) {
 	t.Parallel()
 	large := strings.Repeat("0123456789abcdef", tree.MaxInMemory/16+1)
@@ -188,7 +188,7 @@ func TestLinkedFilesFromDisk(t *testing.T) {
 	}
 }
 
-// A file that a directory takes the place of, and the other way round.
+// A directory replaces a file, and a file a directory.
 func TestFileBecomesDirectory(t *testing.T) {
 	t.Parallel()
 	s := tree.NewStillTree(t, map[string]string{"a": "file", "b/c.js": "c"})
@@ -198,15 +198,15 @@ func TestFileBecomesDirectory(t *testing.T) {
 	s.Remove("b")
 	s.Write("b", "file")
 	if c := s.Read(); tree.Content(c, "a/d.js") != "d" || tree.Content(c, "b") != "file" || tree.Content(c, "a") != "file" {
-		t.Errorf("a/d.js %q, b %q, and a %q, which is still given time", tree.Content(c, "a/d.js"), tree.Content(c, "b"), tree.Content(c, "a"))
+		t.Errorf("a/d.js %q, b %q, and a %q, which has not settled", tree.Content(c, "a/d.js"), tree.Content(c, "b"), tree.Content(c, "a"))
 	}
 	s.Now = s.Now.Add(tree.DefaultVanished)
 	if c := s.Read(); c.Lookup("a") != nil || c.Lookup("b/c.js") != nil || !c.IsDirectory("a") || c.IsDirectory("b") {
-		t.Error("what is gone is still there")
+		t.Error("a removed file is still served")
 	}
 }
 
-// A root that is a link is followed when a deployment points it elsewhere.
+// A root that is a link is followed when a deploy changes the link.
 func TestRootIsALink(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -261,7 +261,7 @@ func TestLinkedPackagesEndAtOnce(t *testing.T) {
 	}
 }
 
-// Links in circles lead to one file by many paths; the walk comes to an end.
+// Cycles of links give a file many paths. The walk ends.
 func TestWalkIsBounded(t *testing.T) {
 	t.Parallel()
 	s := tree.NewStillTree(t, map[string]string{"a/x.js": "x", "b/x.js": "x", "c/x.js": "x"})

@@ -10,7 +10,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// Only what is served and cannot be followed has the whole tree looked at again and again.
+// The tree is polled only if a served directory cannot be watched.
 func TestUnheard(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -30,7 +30,7 @@ func TestUnheard(t *testing.T) {
 	}
 }
 
-// A directory that may not be read is told of, and the rest is followed by its events.
+// An unreadable directory is reported. All others are watched.
 func TestDirectoryThatMayNotBeRead(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() == 0 {
@@ -47,6 +47,6 @@ func TestDirectoryThatMayNotBeRead(t *testing.T) {
 		t.Errorf("not followed: %v", w.err)
 	}
 	if s.Read().Lookup("a.js") == nil {
-		t.Error("what can be read is not served")
+		t.Error("a readable file is not served")
 	}
 }

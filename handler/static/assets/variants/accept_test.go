@@ -4,7 +4,7 @@ import "testing"
 
 func TestBestCoding(t *testing.T) {
 	t.Parallel()
-	// As they usually turn out.
+	// typical sizes
 	sizes := [codings]int64{Identity: 1000, Brotli: 200, Zstd: 220, Gzip: 240}
 	for _, c := range []struct {
 		name   string
@@ -13,19 +13,19 @@ func TestBestCoding(t *testing.T) {
 		ok     bool
 		why    string
 	}{
-		{"no header", nil, Identity, true, "those who send none can decode none"},
+		{"no header", nil, Identity, true, "without the field, no coding is sent"},
 		{"empty", []string{""}, Identity, true, "RFC 9110, 12.5.3: no coding is wanted"},
 		{"a browser", []string{"gzip, deflate, br, zstd"}, Brotli, true, "the smallest"},
 		{"gzip alone", []string{"gzip"}, Gzip, true, ""},
 		{"alias", []string{"x-gzip"}, Gzip, true, "RFC 9110, 8.4.1.3"},
 		{"capitals", []string{"GZip;Q=1"}, Gzip, true, ""},
 		{"lines", []string{"gzip", "zstd"}, Zstd, true, "one list"},
-		{"weights", []string{"br;q=0.5, gzip;q=0.8"}, Gzip, true, "what is wanted more, though it is larger"},
+		{"weights", []string{"br;q=0.5, gzip;q=0.8"}, Gzip, true, "the higher weight wins over the smaller size"},
 		{"thousandths", []string{"br;q=0.998, gzip;q=0.999"}, Gzip, true, ""},
 		{"identity wanted", []string{"identity, gzip;q=0.5"}, Identity, true, ""},
 		{"identity as much", []string{"identity;q=1, gzip;q=1"}, Gzip, true, "the smaller"},
 		{"refused", []string{"br;q=0, gzip"}, Gzip, true, ""},
-		{"refused in thousandths", []string{"br;q=0.000, gzip;q=0.001"}, Gzip, true, "wanted as much as an identity that is not named"},
+		{"refused in thousandths", []string{"br;q=0.000, gzip;q=0.001"}, Gzip, true, "the same weight as the unlisted identity"},
 		{"anything", []string{"*"}, Brotli, true, ""},
 		{"anything else", []string{"br;q=0, *"}, Zstd, true, ""},
 		{"nothing else", []string{"gzip, *;q=0"}, Gzip, true, ""},
@@ -35,7 +35,7 @@ func TestBestCoding(t *testing.T) {
 		{"identity over all", []string{"identity;q=0.5, *;q=0"}, Identity, true, ""},
 		{"unknown", []string{"compress"}, Identity, true, ""},
 		{"twice", []string{"gzip;q=1, gzip;q=0"}, Identity, true, "the lower counts"},
-		{"weight above one", []string{"gzip;q=2"}, Identity, true, "not understood: as if it were not there"},
+		{"weight above one", []string{"gzip;q=2"}, Identity, true, "malformed: ignored"},
 		{"four decimals", []string{"gzip;q=0.1234"}, Identity, true, "not understood"},
 		{"rubbish beside it", []string{";;q=,, gzip"}, Gzip, true, ""},
 	} {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What is encoded decodes to the same, within what browsers hold for it: for zstd a window of 8 MiB (RFC 9659, 3).
+// Encoded content decodes to the original within the limits of browsers: a zstd window of 8 MiB (RFC 9659, 3).
 func TestEncodersOfLargeFiles(t *testing.T) {
 	t.Parallel()
 	encoders := NewEncoder()
@@ -38,7 +38,7 @@ func TestEncodersOfLargeFiles(t *testing.T) {
 	}
 }
 
-// A variant takes the memory of its bytes, not that of the content.
+// A variant holds no memory of the encoder.
 func TestEncodedBytesTakeNoMoreMemory(t *testing.T) {
 	t.Parallel()
 	encoders := NewEncoder()
@@ -51,7 +51,7 @@ func TestEncodedBytesTakeNoMoreMemory(t *testing.T) {
 	}
 }
 
-// What another level or another library made has another name.
+// Variants of another level or library version have another name.
 func TestOtherSettingsAreOtherNames(t *testing.T) {
 	t.Parallel()
 	names := make(map[string]bool)
