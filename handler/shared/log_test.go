@@ -1,0 +1,175 @@
+package shared
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/scan2food/usher/internal/memorystorage"
+)
+
+func TestEventsReachAllNodesWithinASecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var storage memorystorage.Storage
+		a, b, c := join(t, &storage, "site", 0), join(t, &storage, "site", 2*time.Minute), join(t, &storage, "site", -2*time.Minute)
+		wait(3 * time.Second)
+		for i := range 20 {
+			if err := a.Publish("close", fmt.Sprint("secret-name ", i)); err != nil {
+				t.Fatal(err)
+			}
+			wait(time.Second)
+			if len(b.heard()) != i+1 || len(c.heard()) != i+1 || len(a.heard()) != 0 {
+				t.Fatalf("event %d: heard %d, %d and %d, want all on the others alone", i, len(a.heard()), len(b.heard()), len(c.heard()))
+			}
+		}
+		if dump := storage.Dump(); strings.Contains(dump, "secret-name") {
+			t.Error("the storage shows an event")
+		}
+		if heads := len(slices.DeleteFunc(storage.Keys(), func(key string) bool { return !strings.Contains(key, "/heads/") })); heads != 1 {
+			t.Errorf("%d heads, want the last one of the one node that published", heads)
+		}
+	})
+}
+
+func TestManyEventsAreFewSegments(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var storage memorystorage.Storage
+		a, b := join(t, &storage, "site", 0), join(t, &storage, "site", 0)
+		wait(3 * time.Second)
+		before := storage.Counts().Stores
+		for i := range 2000 {
+			if err := a.Publish("close", fmt.Sprint(i)); err != nil {
+				t.Fatal(err)
+			}
+			wait(time.Millisecond)
+		}
+		wait(time.Second)
+		if got := len(b.heard()); got != 2000 {
+			t.Errorf("heard %d events, want 2000", got)
+		}
+		if stores := storage.Counts().Stores - before; stores > 30 {
+			t.Errorf("%d stores in 3 s, want a few a second", stores)
+		}
+	})
+}
+
+func TestNodeThatWasAwayCatchesUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var storage memorystorage.Storage
+		a, b := join(t, &storage, "site", 0), join(t, &storage, "site", 0)
+		wait(3 * time.Second)
+		b.link.Set(errors.New("network cut"))
+		for i := range 10 {
+			if err := a.Publish("close", fmt.Sprint("a", i)); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.Publish("close", fmt.Sprint("b", i)); err != nil {
+				t.Fatal(err)
+			}
+			wait(3 * time.Minute)
+		}
+		b.link.Set(nil)
+		wait(time.Second)
+		if got := len(b.heard()); got != 10 {
+			t.Errorf("heard %q, want the 10 events of the time away", b.heard())
+		}
+		if got := len(a.heard()); got != 10 {
+			t.Errorf("heard %q, want the 10 events that waited", a.heard())
+		}
+	})
+}
+
+func TestNewNodeHearsNoOldEvents(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var storage memorystorage.Storage
+		a := join(t, &storage, "site", 0)
+		wait(time.Second)
+		if err := a.Publish("close", "old"); err != nil {
+			t.Fatal(err)
+		}
+		wait(time.Second)
+		b := join(t, &storage, "site", 0)
+		wait(3 * time.Second)
+		if err := a.Publish("close", "new"); err != nil {
+			t.Fatal(err)
+		}
+		wait(time.Second)
+		if got := fmt.Sprint(b.heard()); got != "[new]" {
+			t.Errorf("heard %s, want [new]", got)
+		}
+	})
+}
+
+// A node that starts while it cannot reach the storage has sockets that the events of this time are about.
+func TestNodeThatStartsAwayHearsTheEventsSince(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var storage memorystorage.Storage
+		a := join(t, &storage, "site", 0)
+		wait(time.Second)
+		b := join(t, &storage, "site", 0)
+		b.link.Set(errors.New("network cut"))
+		wait(10 * time.Second)
+		if err := a.Publish("close", "since"); err != nil {
+			t.Fatal(err)
+		}
+		wait(20 * time.Second)
+		b.link.Set(nil)
+		wait(3 * time.Second)
+		if got := fmt.Sprint(b.heard()); got != "[since]" {
+			t.Errorf("heard %s, want [since]", got)
+		}
+	})
+}
+
+// A store that fails may have taken effect. Readers must get each event, and each once.
+func TestSegmentOfAFailedStoreStays(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var storage memorystorage.Storage
+		a, b := join(t, &storage, "site", 0), join(t, &storage, "site", 0)
+		wait(3 * time.Second)
+		a.link.SetDelay(3 * time.Second) // each call takes effect after its timeout
+		if err := a.Publish("close", "first"); err != nil {
+			t.Fatal(err)
+		}
+		wait(10 * time.Second)
+		if err := a.Publish("close", "second"); err != nil {
+			t.Fatal(err)
+		}
+		wait(10 * time.Second)
+		a.link.SetDelay(0)
+		wait(10 * time.Second)
+		if got := fmt.Sprint(b.heard()); got != "[first second]" {
+			t.Errorf("heard %s, want each event once", got)
+		}
+	})
+}
+
+func TestQueueIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var storage memorystorage.Storage
+		a := join(t, &storage, "site", 0)
+		wait(time.Second)
+		a.link.Set(errors.New("away"))
+		dropped := 0
+		for range maxQueue + maxSegment + 10 { // one segment may have left the queue
+			if a.Publish("close", "x") != nil {
+				dropped++
+			}
+		}
+		if dropped < 10 || dropped > maxSegment+10 {
+			t.Errorf("%d events were dropped, want those above the bound", dropped)
+		}
+		a.link.Set(nil)
+	})
+}
