@@ -79,7 +79,7 @@ func (n *Node) runLog() {
 	for {
 		every := time.Duration(n.every.Load())
 		_ = n.look(n.ctx)
-		_ = n.publish(n.ctx)
+		_ = n.publishAll(n.ctx)
 		_ = n.tidyOwn(n.ctx)
 		timer := time.NewTimer(every)
 		select {
@@ -102,19 +102,20 @@ func (n *Node) runLog() {
 	}
 }
 
-// publishAll publishes until the queue is empty.
+// publishAll publishes the events that wait now. Those that come meanwhile may wait for the next call, to be fewer segments.
 func (n *Node) publishAll(ctx context.Context) error {
-	for {
+	n.log.mutex.Lock()
+	waiting := (len(n.log.queue) + maxSegment - 1) / maxSegment
+	n.log.mutex.Unlock()
+	if n.log.pending != nil {
+		waiting++
+	}
+	for range waiting {
 		if err := n.publish(ctx); err != nil {
 			return err
 		}
-		n.log.mutex.Lock()
-		left := len(n.log.queue)
-		n.log.mutex.Unlock()
-		if left == 0 {
-			return nil
-		}
 	}
+	return nil
 }
 
 // publish writes one segment, if events wait. A segment that may have been read is never changed: after an error the same bytes
