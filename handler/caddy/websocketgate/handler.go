@@ -14,6 +14,7 @@ import (
 	"github.com/scan2food/usher/handler/caddy/redact"
 	"github.com/scan2food/usher/handler/caddy/request"
 	"github.com/scan2food/usher/handler/caddy/socketlog"
+	"github.com/scan2food/usher/handler/shared"
 	"github.com/scan2food/usher/handler/websocket/gate"
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
@@ -62,6 +63,8 @@ type Handler struct {
 	dropped  droppedFields
 	plain    sync.Once // a ticket was set without HTTPS
 	pooled   lifecycle.Pooled
+	node     *shared.Node // nil: other machines share nothing with this one
+	leaves   []func()     // end what the gate has from the node
 }
 
 // CaddyModule implements caddy.Module.
@@ -74,6 +77,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 
 // Cleanup takes the gate out of service. Open sockets pass to the newest gate.
 func (g *Handler) Cleanup() error {
+	g.leaveOthers()
 	if g.keys == nil { // Provision failed
 		return g.pooled.Release()
 	}

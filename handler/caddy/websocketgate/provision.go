@@ -42,6 +42,9 @@ func (g *Handler) Provision(ctx caddy.Context) error {
 	g.labelled = labelledHosts(ctx, g.scope.hosts)
 	g.site = siteOf(g, slices.Collect(liveGates.All()))
 	g.owner = &owner{socketlog.NewOwner(g.logger, g.routeNames(), g.labelled.patterns(), g.admitted), g}
+	if err := g.joinOthers(ctx); err != nil {
+		return err
+	}
 	config, err := g.buildConfig(ring, g.server)
 	if err != nil {
 		return err
@@ -78,6 +81,7 @@ func (g *Handler) buildConfig(ring *keys.Ring, server *caddyhttp.Server) (gate.C
 	if err := g.addTickets(routes); err != nil {
 		return gate.Config{}, err
 	}
+	g.countElsewhere(routes)
 	reject, err := gate.ParseReject(g.Reject)
 	if err != nil {
 		return gate.Config{}, fmt.Errorf("websocket_gate: reject: %w", err)
@@ -86,7 +90,7 @@ func (g *Handler) buildConfig(ring *keys.Ring, server *caddyhttp.Server) (gate.C
 	if err != nil {
 		return gate.Config{}, err
 	}
-	return gate.Config{
+	config := gate.Config{
 		Routes:           routes,
 		Ring:             ring,
 		Site:             g.site,
@@ -109,7 +113,11 @@ func (g *Handler) buildConfig(ring *keys.Ring, server *caddyhttp.Server) (gate.C
 		InvalidClose:     g.logInvalidClose,
 		OriginalPath:     func(r *http.Request) string { return request.OriginalURL(r).Path },
 		Now:              time.Now,
-	}, nil
+	}
+	if g.node != nil {
+		config.Publish, config.Claim = g.publish, g.claim
+	}
+	return config, nil
 }
 
 // start puts the gate into service.

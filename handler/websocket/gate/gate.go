@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -96,6 +97,11 @@ type Config struct {
 	Owns func(*sockets.Info) bool
 	// SiteClosed is called when the site has closed sockets, with their number. Default: nil.
 	SiteClosed func(CloseCause, int)
+	// Publish lets the other machines of the site carry out an event with [Gate.Apply]. It must return at once. Default: nil.
+	Publish func(*SiteEvent)
+	// Claim reports whether no other machine has used a single-use ticket that expires at until. Its error rejects the ticket for
+	// now. Default: nil, there are no other machines.
+	Claim func(ctx context.Context, use keys.UseID, until time.Time) (first bool, err error)
 	// InvalidClose is called when an application sends an invalid Usher-Close. Default: nil.
 	InvalidClose func(error)
 	Now          func() time.Time

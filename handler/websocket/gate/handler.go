@@ -75,7 +75,7 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, d *Decision, next N
 			socket.End()
 		}
 	}()
-	if g.spend(d); d.Rejected() {
+	if g.spend(r, d); d.Rejected() {
 		g.reject(w, r, d)
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
@@ -30,15 +31,33 @@ type RouteSession struct {
 const minSession = 16
 
 // SessionKey turns the values of sessions into [sockets.Session]. The values themselves are kept nowhere.
-type SessionKey struct{ macs sync.Pool }
+type SessionKey struct{ current atomic.Pointer[macs] }
 
-// NewSessionKey draws a key. With another key, the sessions of open sockets are unknown.
+// macs computes under one key.
+type macs struct {
+	key  [32]byte
+	pool sync.Pool
+}
+
+// NewSessionKey draws a key.
 func NewSessionKey(random io.Reader) (*SessionKey, error) {
 	var key [32]byte
 	if _, err := io.ReadFull(random, key[:]); err != nil {
 		return nil, fmt.Errorf("drawing the key of sessions: %w", err)
 	}
-	return &SessionKey{macs: sync.Pool{New: func() any { return &sessionMAC{hash: hmac.New(sha256.New, key[:])} }}}, nil
+	k := new(SessionKey)
+	k.Replace(key)
+	return k, nil
+}
+
+// Replace sets the key. It returns false if it is the key already. With another key, the sessions of open sockets are unknown: the
+// caller must close these sockets.
+func (k *SessionKey) Replace(key [32]byte) bool {
+	if old := k.current.Load(); old != nil && old.key == key {
+		return false
+	}
+	k.current.Store(&macs{key, sync.Pool{New: func() any { return &sessionMAC{hash: hmac.New(sha256.New, key[:])} }}})
+	return true
 }
 
 // String shows nothing.
@@ -54,14 +73,15 @@ type sessionMAC struct {
 
 // session returns the session of a value in its plain form. The name of a cookie holds no zero byte.
 func (k *SessionKey) session(cookie, plain string) (session sockets.Session) {
-	mac := k.macs.Get().(*sessionMAC)
+	macs := k.current.Load()
+	mac := macs.pool.Get().(*sessionMAC)
 	mac.hash.Reset()
 	mac.buffer = append(append(append(mac.buffer[:0], cookie...), 0), plain...)
 	mac.hash.Write(mac.buffer)
 	clear(mac.buffer)
 	mac.buffer = mac.hash.Sum(mac.buffer[:0])
 	copy(session[:], mac.buffer)
-	k.macs.Put(mac)
+	macs.pool.Put(mac)
 	return session
 }
 

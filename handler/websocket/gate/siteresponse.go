@@ -73,28 +73,16 @@ func (s *siteRequest) changeSession(lines []string, cookie string) {
 	if !slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, cookie) }) {
 		return
 	}
-	g, registry := s.gate, s.gate.config.Registry
+	g := s.gate
 	changes := cookieChanges(lines, cookie, s.host, g.config.OriginalPath(s.request), g.config.Now())
 	if len(changes) == 0 {
 		return
 	}
-	closed := 0
-	for _, old := range s.sessionsOf(cookie) {
-		renewed := func(info *sockets.Info) bool {
-			return slices.ContainsFunc(changes, func(c cookieChange) bool { return c.value != "" && c.matches(info.Bond) })
-		}
-		for i := range changes {
-			c := &changes[i]
-			matches := func(info *sockets.Info) bool { return c.matches(info.Bond) }
-			if c.value != "" {
-				closed += registry.RenewSession(old, g.config.SessionKey.session(cookie, c.value), matches, codeEnded, reasonEnded)
-				continue
-			}
-			ended := func(info *sockets.Info) bool { return matches(info) && !renewed(info) }
-			closed += registry.EndSession(old, ended, codeEnded, reasonEnded)
-		}
+	e := SiteEvent{Cause: CauseCookie, Sessions: s.sessionsOf(cookie), Code: codeEnded, Reason: reasonEnded}
+	for _, c := range changes {
+		e.Changes = append(e.Changes, g.sessionChange(cookie, c))
 	}
-	s.report(CauseCookie, closed)
+	s.carryOut(&e)
 }
 
 // sessionsOf returns the sessions that the request carried in the cookie.
@@ -121,49 +109,24 @@ func (s *siteRequest) close(line string) {
 	if err != nil && s.gate.config.InvalidClose != nil {
 		s.gate.config.InvalidClose(err)
 	}
-	for i := range closes {
-		c := &closes[i]
+	for _, c := range closes {
+		e := SiteEvent{Cause: c.cause, Values: c.values, Code: c.code, Reason: c.reason}
 		if c.cause == CauseSession {
-			s.report(c.cause, s.closeSession(c))
-			continue
+			for _, cookie := range s.sessionCookies() {
+				e.Sessions = append(e.Sessions, s.sessionsOf(cookie)...)
+			}
 		}
-		s.report(c.cause, s.gate.config.Registry.CloseWhere(func(info sockets.Info) bool {
-			return s.gate.owns(&info) && slices.Contains(c.values, c.nameIn(&info))
-		}, c.code, c.reason))
+		s.carryOut(&e)
 	}
 }
 
-func (s *siteRequest) closeSession(c *siteClose) (closed int) {
-	for _, cookie := range s.sessionCookies() {
-		for _, session := range s.sessionsOf(cookie) {
-			closed += s.gate.config.Registry.EndSession(session, s.gate.owns, c.code, c.reason)
-		}
+// carryOut closes the sockets of this process, and lets other machines know.
+func (s *siteRequest) carryOut(e *SiteEvent) {
+	if !e.mayClose() {
+		return
 	}
-	return closed
-}
-
-// nameIn returns the part of a socket that the values of the member name.
-func (c *siteClose) nameIn(info *sockets.Info) string {
-	switch c.cause {
-	case CauseUser:
-		return info.User
-	case CauseRoute:
-		return info.Route
-	default:
-		return info.Key
-	}
-}
-
-// owns reports whether the socket belongs to the site of the gate.
-func (g *Gate) owns(info *sockets.Info) bool {
-	if g.config.Owns != nil {
-		return g.config.Owns(info)
-	}
-	return info.Site == g.config.Site
-}
-
-func (s *siteRequest) report(cause CloseCause, closed int) {
-	if closed > 0 && s.gate.config.SiteClosed != nil {
-		s.gate.config.SiteClosed(cause, closed)
+	s.gate.Apply(e)
+	if s.gate.config.Publish != nil {
+		s.gate.config.Publish(e)
 	}
 }

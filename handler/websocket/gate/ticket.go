@@ -72,8 +72,11 @@ func (g *Gate) decideTicket(r *http.Request, d *Decision, token string) {
 	d.use, d.until = verdict.UseID, verdict.Until
 }
 
+// faultNotClaimed rejects a ticket while nothing is known of its use on other machines.
+var faultNotClaimed = Fault{http.StatusServiceUnavailable, "whether the ticket was used before is not known at the moment; try again later"}
+
 // spend uses a ticket that is good once. The ticket stays used even if the application rejects the handshake.
-func (g *Gate) spend(d *Decision) {
+func (g *Gate) spend(r *http.Request, d *Decision) {
 	if d.use == (keys.UseID{}) {
 		return
 	}
@@ -82,6 +85,22 @@ func (g *Gate) spend(d *Decision) {
 		d.Outcome, d.Detail = KeyExpired, "ticket was used before"
 	case keys.NoCapacity:
 		d.Outcome, d.Detail = TooMany, "too many tickets that are good once are in use"
+	case keys.FirstUse:
+		if g.config.Claim != nil {
+			g.claim(r, d)
+		}
+	}
+}
+
+// claim asks the other machines. It fails closed: an attacker may be who keeps the storage away.
+func (g *Gate) claim(r *http.Request, d *Decision) {
+	first, err := g.config.Claim(r.Context(), d.use, d.until)
+	switch {
+	case err != nil:
+		g.config.UsedTickets.Unmark(d.use)
+		d.Outcome, d.Fault, d.Detail = TooMany, &faultNotClaimed, "shared storage: "+err.Error()
+	case !first:
+		d.Outcome, d.Detail = KeyExpired, "ticket was used before on another machine"
 	}
 }
 

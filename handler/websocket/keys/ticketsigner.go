@@ -27,6 +27,7 @@ type signer struct {
 	key     any    // verification key
 	binding []byte // HMAC key of the bound claim
 	id      ID
+	use     [sha256.Size]byte // equal in all processes with this secret or public key
 }
 
 // newTicketKeyID returns an ID that differs from the ID of a key with the same secret, since the key may be removed while the
@@ -36,6 +37,12 @@ func newTicketKeyID(key []byte) ID {
 	return newID(sha256.Sum256(append([]byte("ticket "), digest[:]...)))
 }
 
+// newSigner returns the signer of a secret or of the bytes of a public key.
+func newSigner(method jwt.SigningMethod, key any, bytes []byte) signer {
+	digest := sha256.Sum256(bytes)
+	return signer{method, key, bytes, newTicketKeyID(bytes), sha256.Sum256(append([]byte("use "), digest[:]...))}
+}
+
 func secretSigners(secrets []string) ([]signer, error) {
 	signers := make([]signer, 0, len(secrets))
 	for i, secret := range secrets {
@@ -43,7 +50,7 @@ func secretSigners(secrets []string) ([]signer, error) {
 			return nil, fmt.Errorf("secret %d: %w", i+1, err)
 		}
 		key := []byte(secret)
-		signers = append(signers, signer{jwt.SigningMethodHS256, key, key, newTicketKeyID(key)})
+		signers = append(signers, newSigner(jwt.SigningMethodHS256, key, key))
 	}
 	return signers, nil
 }
@@ -84,7 +91,7 @@ func publicSigner(block *pem.Block) (signer, error) {
 	if err != nil {
 		return signer{}, fmt.Errorf("invalid: %w", err)
 	}
-	made := signer{key: public, binding: block.Bytes, id: newTicketKeyID(block.Bytes)}
+	made := newSigner(nil, public, block.Bytes)
 	switch key := public.(type) {
 	case ed25519.PublicKey:
 		made.method = jwt.SigningMethodEdDSA

@@ -110,7 +110,7 @@ func (t *Tickets) Verify(token, route, binding string, now time.Time) TicketResu
 		return TicketResult{Reason: errTicketTooLong.Error()}
 	}
 	if t.once {
-		verdict.UseID = newUseID(signer.id, route, claims.id)
+		verdict.UseID = newUseID(signer.use, route, claims.id)
 	}
 	return verdict
 }
@@ -168,10 +168,11 @@ func (t *Tickets) checkRequired(signer *signer, claims *ticketClaims, binding st
 	return nil
 }
 
-// UseID identifies the use of a single-use ticket on one route. It is derived from the ticket's jti and its signer.
+// UseID identifies the use of a single-use ticket on one route. It is derived from the ticket's jti and its signer, and is equal
+// in all processes.
 type UseID [16]byte
 
-func newUseID(signer ID, route, id string) UseID {
+func newUseID(signer [sha256.Size]byte, route, id string) UseID {
 	digest := sha256.New()
 	digest.Write(signer[:])
 	name := sha256.Sum256([]byte(route)) // of fixed length, so that different inputs stay different

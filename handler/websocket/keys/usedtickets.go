@@ -56,6 +56,13 @@ func (s *UsedTickets) MarkUsed(use UseID, until, now time.Time) UseResult {
 	return FirstUse
 }
 
+// Unmark permits another use of a ticket whose only use opened no socket.
+func (s *UsedTickets) Unmark(use UseID) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	delete(s.used, use) // its place stays taken until it expires
+}
+
 // forget removes expired tickets: two for each new one, so that all are removed in time and no request waits for thousands.
 func (s *UsedTickets) forget(now time.Time) {
 	for range 2 {

@@ -11,6 +11,8 @@ type Limits struct {
 	Route, Client, Key int
 	// User limits the sockets of one user. Sockets without a user have no such limit.
 	User int
+	// Elsewhere counts sockets of other machines, which the limits include. Nil: none.
+	Elsewhere Elsewhere
 }
 
 // LimitError reports which limit is reached.
@@ -33,7 +35,8 @@ type routeCount struct {
 	labels  map[openLabels]int // open by host and key
 	clients map[netip.Prefix]int32
 	keys    map[[16]byte]int32
-	users   map[string]int32 // sockets without a user are not counted
+	names   map[[16]byte]string // labels of the keys
+	users   map[string]int32    // sockets without a user are not counted
 }
 
 // openLabels are what metrics tell apart among the open sockets of a route.
@@ -49,30 +52,32 @@ func (c *routeCount) countOpen(info *Info, change int) {
 }
 
 // reserve counts one more socket, unless a limit is reached. The caller holds the mutex.
-func (r *Registry) reserve(info *Info, limits Limits) (*routeCount, error) {
+func (r *Registry) reserve(info *Info, limits, elsewhere Limits) (*routeCount, error) {
 	name := routeKey{info.Site, info.Route}
 	route := r.routes[name]
 	if route == nil {
 		route = &routeCount{
 			name: name, labels: make(map[openLabels]int),
-			clients: make(map[netip.Prefix]int32), keys: make(map[[16]byte]int32), users: make(map[string]int32),
+			clients: make(map[netip.Prefix]int32), keys: make(map[[16]byte]int32), names: make(map[[16]byte]string), users: make(map[string]int32),
 		}
 	}
 	client := clientNetwork(info.Client)
 	switch {
-	case limits.Route > 0 && route.total >= limits.Route:
+	case limits.Route > 0 && route.total+elsewhere.Route >= limits.Route:
 		return nil, &LimitError{"route", limits.Route}
-	case limits.Client > 0 && int(route.clients[client]) >= limits.Client:
+	case limits.Client > 0 && int(route.clients[client])+elsewhere.Client >= limits.Client:
 		return nil, &LimitError{"client", limits.Client}
-	case limits.Key > 0 && int(route.keys[info.KeyID]) >= limits.Key:
+	case limits.Key > 0 && int(route.keys[info.KeyID])+elsewhere.Key >= limits.Key:
 		return nil, &LimitError{"key", limits.Key}
-	case limits.User > 0 && info.User != "" && int(route.users[info.User]) >= limits.User:
+	case limits.User > 0 && info.User != "" && int(route.users[info.User])+elsewhere.User >= limits.User:
 		return nil, &LimitError{"user", limits.User}
 	}
 	r.routes[name] = route
 	route.total++
 	route.clients[client]++
-	route.keys[info.KeyID]++
+	if route.keys[info.KeyID]++; route.keys[info.KeyID] == 1 {
+		route.names[info.KeyID] = info.Key
+	}
 	if info.User != "" {
 		route.users[info.User]++
 	}
@@ -90,7 +95,9 @@ func (r *Registry) release(s *Socket) {
 		return
 	}
 	decrease(route.clients, clientNetwork(s.info.Client))
-	decrease(route.keys, s.info.KeyID)
+	if decrease(route.keys, s.info.KeyID); route.keys[s.info.KeyID] == 0 {
+		delete(route.names, s.info.KeyID)
+	}
 	if s.info.User != "" {
 		decrease(route.users, s.info.User)
 	}
@@ -106,7 +113,7 @@ func (r *Registry) Move(id uint64, site string) {
 	}
 	info := s.info
 	info.Site = site
-	route, _ := r.reserve(&info, Limits{}) // without limits there is no error
+	route, _ := r.reserve(&info, Limits{}, Limits{}) // without limits there is no error
 	if s.Opened() {
 		route.countOpen(&s.info, 1)
 	}

@@ -84,9 +84,10 @@ func (r *Registry) Open(info Info, limits Limits) (*Socket, error) {
 	}
 	info.Until = info.Until.Round(0) // without the monotonic clock, which stops while the machine sleeps
 	now := r.now()
+	elsewhere := limits.elsewhere(info.Client, info.Key, info.User)
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	route, err := r.reserve(&info, limits)
+	route, err := r.reserve(&info, limits, elsewhere)
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,26 @@
 package sockets
 
-import "slices"
+import (
+	"encoding/hex"
+	"fmt"
+	"slices"
+)
 
 // Session identifies a session of the site by one of its values. The caller derives it from the value with a secret key. Zero is
 // no session.
 type Session [16]byte
+
+// MarshalText writes a session for other machines that have the same key. It reveals nothing of the value.
+func (s Session) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, s[:]), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (s *Session) UnmarshalText(text []byte) error {
+	if len(text) != hex.EncodedLen(len(s)) {
+		return fmt.Errorf("want a session of %d hex digits, got %d bytes", hex.EncodedLen(len(s)), len(text))
+	}
+	_, err := hex.Decode(s[:], text)
+	return err
+}
 
 // Bond ties a socket to a session of the site.
 type Bond struct {

@@ -1,0 +1,183 @@
+package websocketgate
+
+import (
+	"context"
+	"encoding/json"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/scan2food/usher/handler/caddy/cluster"
+	"github.com/scan2food/usher/handler/caddy/socketlog"
+	"github.com/scan2food/usher/handler/shared"
+	"github.com/scan2food/usher/handler/websocket/gate"
+	"github.com/scan2food/usher/handler/websocket/keys"
+	"github.com/scan2food/usher/handler/websocket/sockets"
+)
+
+// joinOthers finds the node of this process, if the configuration shares. [Handler.leaveOthers] must follow.
+func (g *Handler) joinOthers(ctx caddy.Context) (err error) {
+	if g.node, err = cluster.Of(ctx); err != nil || g.node == nil {
+		return err
+	}
+	key, err := g.loadSessionKey()
+	if err != nil {
+		return err
+	}
+	g.leaves = append(g.leaves,
+		g.node.OnKey(func(k *shared.Key) { shareSessionKey(key, k) }),
+		g.node.Contribute(g.contribute),
+		g.node.Handle(siteEvents, g.receive),
+	)
+	return nil
+}
+
+func (g *Handler) leaveOthers() {
+	for _, leave := range g.leaves {
+		leave()
+	}
+	g.leaves = nil
+}
+
+// codeRestart makes clients connect again (RFC 6455, 7.4.1, Service Restart).
+const codeRestart sockets.Code = 1012
+
+// shareSessionKey makes the key of sessions that of all machines. It closes the sockets whose session only this process knows:
+// another machine could not close them when the session ends. These exist only if the process started without the storage.
+func shareSessionKey(key *gate.SessionKey, k *shared.Key) {
+	if !key.Replace(k.Derive("sessions")) {
+		return
+	}
+	socketlog.Registry().CloseWhere(func(info sockets.Info) bool { return info.Bond != nil },
+		codeRestart, "this machine has joined the others; connect again")
+}
+
+// sharedSite is the name of the site on all machines. Ports are left out, since machines may have different ones.
+func (g *Handler) sharedSite() string { return strings.Join(g.scope.hosts.patterns(), " ") }
+
+// sharedRoute is the name of a route on all machines.
+func (g *Handler) sharedRoute(route string) string { return g.sharedSite() + "\x00" + route }
+
+// Kinds of counts.
+const (
+	countRoute byte = iota
+	countClient
+	countKey
+	countUser
+)
+
+// elsewhere implements sockets.Elsewhere for one route.
+type elsewhere struct {
+	node  *shared.Node
+	route string
+}
+
+func (e *elsewhere) count(kind byte, name string) int {
+	if !e.node.HasElsewhere() {
+		return 0
+	}
+	return e.node.Elsewhere(e.node.Key().Count(kind, e.route, name))
+}
+
+// Route implements sockets.Elsewhere.
+func (e *elsewhere) Route() int { return e.count(countRoute, "") }
+
+// Client implements sockets.Elsewhere.
+func (e *elsewhere) Client(network netip.Prefix) int {
+	address := network.Addr().As16()
+	return e.count(countClient, string(address[:]))
+}
+
+// Key implements sockets.Elsewhere.
+func (e *elsewhere) Key(label string) int { return e.count(countKey, label) }
+
+// User implements sockets.Elsewhere.
+func (e *elsewhere) User(user string) int { return e.count(countUser, user) }
+
+// countElsewhere has the limits of the routes include the sockets of other machines.
+func (g *Handler) countElsewhere(routes []*gate.Route) {
+	if g.node == nil {
+		return
+	}
+	for _, route := range routes {
+		if isLimited(route.Limits) {
+			route.Limits.Elsewhere = &elsewhere{g.node, g.sharedRoute(route.Name)}
+		}
+	}
+}
+
+func isLimited(l sockets.Limits) bool { return l.Route > 0 || l.Client > 0 || l.Key > 0 || l.User > 0 }
+
+// contribute counts the sockets of the limited routes for the other machines.
+func (g *Handler) contribute(key *shared.Key, add func(shared.Count, int)) {
+	if !g.countsForSite() {
+		return
+	}
+	for _, route := range g.Routes {
+		limits := sockets.Limits{Route: route.MaxOpen, Client: route.MaxOpenPerClient, Key: route.MaxOpenPerKey, User: route.MaxOpenPerUser}
+		if !isLimited(limits) {
+			continue
+		}
+		open, name := socketlog.Registry().CountRoute(g.site, route.Name, limits), g.sharedRoute(route.Name)
+		if limits.Route > 0 {
+			add(key.Count(countRoute, name, ""), open.Total)
+		}
+		for network, number := range open.Clients {
+			address := network.Addr().As16()
+			add(key.Count(countClient, name, string(address[:])), int(number))
+		}
+		for label, number := range open.Keys {
+			add(key.Count(countKey, name, label), int(number))
+		}
+		for user, number := range open.Users {
+			add(key.Count(countUser, name, user), int(number))
+		}
+	}
+}
+
+// countsForSite reports whether this gate counts the sockets of its site. Gates of one site share them: those of several servers,
+// and the two of a reload.
+func (g *Handler) countsForSite() bool {
+	for other := range liveGates.All() {
+		if other.site == g.site && other.node == g.node {
+			return other == g
+		}
+	}
+	return false
+}
+
+// siteEvents is the kind of events that carry a [sharedEvent].
+const siteEvents = "site"
+
+// sharedEvent is an event of one site.
+type sharedEvent struct {
+	Site  string          `json:"site"`
+	Event *gate.SiteEvent `json:"event"`
+}
+
+// publish lets the other machines carry out an event.
+func (g *Handler) publish(e *gate.SiteEvent) {
+	if err := g.node.Publish(siteEvents, sharedEvent{g.sharedSite(), e}); err != nil {
+		g.logger.Error("other machines keep sockets open", zap.String("cause", string(e.Cause)), zap.Error(err))
+	}
+}
+
+// receive carries out an event of another machine.
+func (g *Handler) receive(payload []byte) {
+	var e sharedEvent
+	if err := json.Unmarshal(payload, &e); err != nil || e.Event == nil {
+		g.logger.Error("event of another machine invalid; ignoring it", zap.Error(err))
+		return
+	}
+	if e.Site == g.sharedSite() && g.live.Load() {
+		g.gate.Apply(e.Event)
+	}
+}
+
+// claim reports whether a single-use ticket was used on no other machine.
+func (g *Handler) claim(ctx context.Context, use keys.UseID, until time.Time) (first bool, err error) {
+	return g.node.Claim(ctx, use[:], until)
+}
