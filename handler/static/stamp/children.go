@@ -17,11 +17,11 @@ type Child struct {
 func (r *Rewriter) Children(source Source) []Child {
 	var children []Child
 	var memory scratch
-	at := locationOf(pathURL(source.Path))
+	at := locationOfFile(source.Path)
 	for _, l := range literalsOf(source.Content) {
 		text := source.Content[l.start:l.end]
 		isRelative := text[0] != '/' && schemeLength(text) == 0
-		if isRelative && l.kind == workerLiteral || l.kind == importLiteral && !isURLSpecifier(text) {
+		if isRelative && l.isOfPage || l.kind == importLiteral && !isURLSpecifier(text) {
 			continue
 		}
 		ref, ok := r.resolve(text, at, &memory)
@@ -29,7 +29,7 @@ func (r *Rewriter) Children(source Source) []Child {
 			continue
 		}
 		child := Child{string(ref.path), l.how()}
-		_, _, namesVersion := r.versionParameter(text, ref)
+		_, _, namesVersion := ref.versionParameter(text)
 		if _, ok := r.Version(child.Path); ok && !namesVersion && !slices.Contains(children, child) {
 			children = append(children, child)
 		}

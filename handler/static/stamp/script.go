@@ -12,7 +12,7 @@ import (
 func (r *Rewriter) Script(content []byte, path string) []byte {
 	var edits edits
 	var memory scratch
-	at := locationOf(pathURL(path))
+	at := locationOfFile(path)
 	for _, l := range literalsOf(content) {
 		text := content[l.start:l.end]
 		if !l.mayHaveVersion(text) {
@@ -25,14 +25,16 @@ func (r *Rewriter) Script(content []byte, path string) []byte {
 	return edits.finish(content)
 }
 
-// mayHaveVersion reports whether a literal can name a version. A relative URL of a worker cannot: it is resolved against the page,
-// which is unknown here. Neither can a script URL in new URL: the program may import the result as a module.
+// mayHaveVersion reports whether a literal can name a version. A URL that is relative to the page cannot, since the page is unknown
+// here. Neither can a script URL in new URL: the program may import the result as a module.
 func (l literal) mayHaveVersion(text []byte) bool {
 	switch {
 	case l.kind == importLiteral, l.worker == moduleWorker, l.worker == unknownWorker:
 		return false
+	case l.isOfPage && text[0] != '/' && schemeLength(text) == 0:
+		return false
 	case l.kind == workerLiteral:
-		return text[0] == '/' || schemeLength(text) > 0
+		return true
 	default:
 		return l.worker == classicWorker || !isScriptURL(text)
 	}
@@ -55,6 +57,7 @@ type literal struct {
 	start, end int // without quotes
 	kind       literalKind
 	worker     workerKind // the kind of worker that the literal starts
+	isOfPage   bool       // a relative URL is resolved against the page or the worker, not against the script
 }
 
 // literalKind is how a script loads a literal.
@@ -63,7 +66,7 @@ type literalKind byte
 const (
 	workerLiteral literalKind = iota // new Worker("x"), importScripts("x")
 	importLiteral                    // import "x", import("x"), export … from "x"
-	urlLiteral                       // new URL("x", import.meta.url)
+	urlLiteral                       // new URL("x", base) with a base that is known, see urlBase
 )
 
 type workerKind byte
@@ -77,7 +80,7 @@ const (
 
 // literalsOf finds the literals that a script loads.
 func literalsOf(content []byte) []literal {
-	mayLoad := bytes.Contains(content, []byte("import")) || bytes.Contains(content, []byte("Worker"))
+	mayLoad := bytes.Contains(content, []byte("import")) || bytes.Contains(content, []byte("Worker")) || bytes.Contains(content, []byte("new URL"))
 	if !mayLoad || len(content) > maxScript {
 		return nil
 	}
@@ -112,10 +115,10 @@ func (t *tokens) classify(l *literal, i int) bool {
 	case t.are(i-3, "new", "URL", "("):
 		return t.classifyURL(l, i)
 	case t.constructsWorker(i - 1):
-		l.worker = t.workerKind(i + 1)
+		l.isOfPage, l.worker = true, t.workerKind(i+1)
 		return true
 	case t.are(i-2, "importScripts", "("), t.is(i-1, ",") && t.imported > 0 && t.imported == i-2:
-		t.imported = i
+		l.isOfPage, t.imported = true, i
 		return true
 	}
 	return false
@@ -123,15 +126,46 @@ func (t *tokens) classify(l *literal, i int) bool {
 
 // classifyURL sets the kind of the literal at i, which is the first argument of new URL.
 func (t *tokens) classifyURL(l *literal, i int) bool {
-	const arguments = 7 // the tokens after the literal: a comma, import.meta.url and a parenthesis
-	if !t.are(i+1, ",", "import", ".", "meta", ".", "url", ")") || t.are(i-5, "register", "(") {
+	length, isOfPage := t.urlBase(i + 1)
+	if length == 0 || t.are(i-5, "register", "(") {
 		return false
 	}
-	l.kind = urlLiteral
-	if t.constructsWorker(i - 4) {
-		l.worker = t.workerKind(i + 1 + arguments)
+	l.kind, l.isOfPage = urlLiteral, isOfPage
+	switch {
+	case t.constructsWorker(i - 4):
+		l.worker = t.workerKind(i + 1 + length)
+	case t.are(i-5, "importScripts", "("):
+		l.worker = classicWorker
 	}
 	return true
+}
+
+// urlBase reads the second argument of new URL, which begins at i with a comma. It returns how many tokens the argument and the
+// parenthesis have, or 0 for a base that is unknown here.
+func (t *tokens) urlBase(i int) (length int, isOfPage bool) {
+	switch {
+	case t.are(i, ",", "import", ".", "meta", ".", "url", ")"):
+		return 7, false
+	case t.are(i, ",", "document", ".", "currentScript", ".", "src", ")"):
+		return 7, false
+	case t.are(i, ",", "document", ".", "baseURI", ")"):
+		return 5, true
+	}
+	next := i + 1
+	if t.is(next+1, ".") && (t.is(next, "window") || t.is(next, "self") || t.is(next, "document") || t.is(next, "globalThis")) {
+		next += 2
+	}
+	if !t.is(i, ",") || !t.is(next, "location") {
+		return 0, false
+	}
+	next++
+	if t.is(next, ".") && (t.is(next+1, "href") || t.is(next+1, "origin")) {
+		next += 2
+	}
+	if !t.is(next, ")") {
+		return 0, false
+	}
+	return next + 1 - i, true
 }
 
 // constructsWorker reports whether the parenthesis at i opens the arguments of a worker constructor.

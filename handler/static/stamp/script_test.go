@@ -22,7 +22,19 @@ func TestScript(t *testing.T) {
 		{"service worker", `navigator.serviceWorker.register("/static/sw.js");navigator.serviceWorker.register(new URL("/static/sw.js",import.meta.url))`,
 			`navigator.serviceWorker.register("/static/sw.js");navigator.serviceWorker.register(new URL("/static/sw.js",import.meta.url))`, "the URL of a service worker is its identity"},
 		{"new URL", `new URL("./a.png",import.meta.url);new URL('/static/b.png', import.meta.url)`, `new URL("./a.png?v=D",import.meta.url);new URL('/static/b.png?v=D', import.meta.url)`, "the URL is relative to the script"},
-		{"new URL with another base", `new URL("/static/a.png",location)`, `new URL("/static/a.png",location)`, "the base is unknown"},
+		{"new URL of the page", `new URL("/static/a.png",location);new URL("/static/b.png",window.location.href);new URL("/static/c.png",document.baseURI);new URL("/static/d.png",self.location.origin)`,
+			`new URL("/static/a.png?v=D",location);new URL("/static/b.png?v=D",window.location.href);new URL("/static/c.png?v=D",document.baseURI);new URL("/static/d.png?v=D",self.location.origin)`,
+			"the literal begins with a slash, so that the page does not matter"},
+		{"new URL relative to the page", `new URL("a.png",location.href);new URL("./a.png",document.baseURI)`, `new URL("a.png",location.href);new URL("./a.png",document.baseURI)`, "the page is unknown"},
+		{"new URL relative to the script", `new URL("a.png",document.currentScript.src)`, `new URL("a.png?v=D",document.currentScript.src)`, "the base is this script"},
+		{"new URL with another base", `new URL("/static/a.png",base);new URL("/static/a.png",location.pathname);new URL("/static/a.png",location.href+x);new URL("/static/a.png",x.location)`,
+			`new URL("/static/a.png",base);new URL("/static/a.png",location.pathname);new URL("/static/a.png",location.href+x);new URL("/static/a.png",x.location)`, "the base is unknown"},
+		{"new URL of a script", `import(new URL("/static/a.js",location));new URL("/static/b.js",location)`, `import(new URL("/static/a.js",location));new URL("/static/b.js",location)`, "the program may import it as a module"},
+		{"worker with new URL of the page", `new Worker(new URL("/static/w.js",location));new Worker(new URL("w.js",location.href))`, `new Worker(new URL("/static/w.js?v=D",location));new Worker(new URL("w.js",location.href))`,
+			"a worker without options is classic, and only a path with a slash is known"},
+		{"module worker with new URL of the page", `new Worker(new URL("/static/w.js",location),{type:"module"})`, `new Worker(new URL("/static/w.js",location),{type:"module"})`, "modules keep their URL"},
+		{"service worker with new URL of the page", `navigator.serviceWorker.register(new URL("/static/sw.js",location))`, `navigator.serviceWorker.register(new URL("/static/sw.js",location))`, "the URL of a service worker is its identity"},
+		{"imported scripts with new URL", `importScripts(new URL("/static/a.js",location))`, `importScripts(new URL("/static/a.js?v=D",location))`, "importScripts loads classic scripts"},
 		{"worker with new URL", `new Worker(new URL("w.js",import.meta.url))`, `new Worker(new URL("w.js?v=D",import.meta.url))`, "the form that bundlers support"},
 		{"module worker with new URL", `new Worker(new URL("/static/w.js",import.meta.url),{"type":'module'})`, `new Worker(new URL("/static/w.js",import.meta.url),{"type":'module'})`, "modules keep their URL"},
 		{"imports", `import"/static/a.js";import x from "/static/b.js";export*from'/static/c.js';import("/static/d.js")`, `import"/static/a.js";import x from "/static/b.js";export*from'/static/c.js';import("/static/d.js")`, "modules keep their URL"},
@@ -63,7 +75,7 @@ func FuzzScript(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content string) {
 		s := New(config)
 		out := s.Script([]byte(content), "/static/main.js")
-		if !strings.Contains(content, "import") && !strings.Contains(content, "Worker") && string(out) != content {
+		if !strings.Contains(content, "import") && !strings.Contains(content, "Worker") && !strings.Contains(content, "new URL") && string(out) != content {
 			t.Fatalf("%q became %q", content, out)
 		}
 		if twice := s.Script(out, "/static/main.js"); string(twice) != string(out) {
