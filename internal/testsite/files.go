@@ -66,6 +66,7 @@ func Fetch(t testing.TB, site *Site, method, path string, headers ...string) (*h
 	for i := 0; i < len(headers); i += 2 {
 		request.Header.Add(headers[i], headers[i+1])
 	}
+	request.Host = request.Header.Get("Host") // "" is that of the URL
 	transport := &http.Transport{DisableCompression: true}
 	defer transport.CloseIdleConnections()
 	response, err := transport.RoundTrip(request)

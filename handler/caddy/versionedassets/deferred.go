@@ -1,7 +1,6 @@
 package versionedassets
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -39,17 +38,11 @@ func deferredFields(h *headers.Handler) (fields []string) {
 	return fields
 }
 
-// deferredIn returns the deferred fields of a route before the handler, loaded or not.
-func deferredIn(route *caddyhttp.Route, handlers []json.RawMessage) (fields []string) {
-	for _, raw := range handlers {
-		var h headers.Handler
-		if readHandler(raw).Handler == "headers" && json.Unmarshal(raw, &h) == nil {
-			fields = append(fields, deferredFields(&h)...)
-		}
-	}
-	for _, handler := range route.Handlers {
-		if h, ok := handler.(*headers.Handler); ok {
-			fields = append(fields, deferredFields(h)...)
+// deferredIn returns the deferred fields of handlers.
+func deferredIn(steps []step) (fields []string) {
+	for _, h := range steps {
+		if h.headers != nil {
+			fields = append(fields, deferredFields(h.headers)...)
 		}
 	}
 	return fields

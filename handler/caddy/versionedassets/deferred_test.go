@@ -2,6 +2,7 @@ package versionedassets_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/scan2food/usher/internal/testsite"
@@ -21,12 +22,23 @@ func TestDeferredHeaders(t *testing.T) {
 		{"defer", "header {\ndefer\nContent-Type text/html\n}", "[Content-Type]", "the type is set after the page has passed"},
 		{"deleted", "header -Cache-Control", "[Cache-Control]", "the field is deleted"},
 		{"for assets", "header /static/* {\n-Server\nCache-Control max-age=3600\n}", "[Cache-Control]", "the matcher selects assets"},
+		{"inside of handle_path, for assets", "handle_path /shop/* {\nheader /static/* {\ndefer\nCache-Control max-age=3600\n}\nASSETS\n}", "[Cache-Control]",
+			"the matcher sees the path without what is removed"},
+		{"outside of handle_path, for assets", "header /shop/static/* {\ndefer\nCache-Control max-age=3600\n}\nhandle_path /shop/* {\nASSETS\n}", "[Cache-Control]",
+			"the matcher sees the path as clients write it"},
+		{"outside of handle_path, for others", "header /static/* {\ndefer\nCache-Control max-age=3600\n}\nhandle_path /shop/* {\nASSETS\n}", "",
+			"no asset has this path"},
 		{"for others", "header /api/* {\n-Server\nCache-Control max-age=3600\n}", "", "the matcher excludes assets"},
 		{"minus field alone", "header -Server", "", "the field has no effect on caching"},
 		{"not deferred", "header Cache-Control max-age=3600", "", "versioned_assets overrides it"},
 	} {
 		for form, caddyfile := range map[string]string{"": "http://127.0.0.1\n%s\n%s", "with another site": "http://127.0.0.1 {\n%s\n%s\n}\nhttp://other.example {\n}"} {
-			site := testsite.Start(t, fmt.Sprintf(caddyfile, c.header, "versioned_assets {\nserve /static/ "+root+"\n}"))
+			assets := "versioned_assets {\nserve /static/ " + root + "\n}"
+			header := strings.Replace(c.header, "ASSETS", assets, 1)
+			if header != c.header {
+				assets = ""
+			}
+			site := testsite.Start(t, fmt.Sprintf(caddyfile, header, assets))
 			got := ""
 			if lines := site.Logs.With(message); len(lines) > 0 {
 				got = fmt.Sprint(lines[0]["fields"])

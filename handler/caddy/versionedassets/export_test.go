@@ -26,6 +26,11 @@ func treesIn(routes caddyhttp.RouteList) (trees []*tree.Tree) {
 	return trees
 }
 
+// HostNames returns how URLs name the hosts of a server.
+func HostNames(hosts, listen []string) []string {
+	return hostNames(&servedRoot{hosts: hosts, server: &caddyhttp.Server{Listen: listen}})
+}
+
 // CorkedLength, KernelCopies and StaleVersions are for tests.
 const CorkedLength = minCorked
 

@@ -111,6 +111,7 @@ type Handler struct {
 	ForgetBefore time.Time `json:"forget_before,omitzero"`
 
 	place       place
+	placed      bool // place is known
 	handler     *assets.Handler
 	pages       *pages.Stamper // nil without `stamp html`
 	server      *caddyhttp.Server
@@ -158,7 +159,7 @@ func (a *Handler) Provision(ctx caddy.Context) error {
 	if server := lifecycle.Server(ctx); server != nil {
 		server.RegisterConnContext(withConnection)
 	}
-	a.place, _ = findPlace(lifecycle.Server(ctx), a.prefixes(), a.isOwn)
+	a.place, a.placed = findPlace(lifecycle.Server(ctx), a.prefixes(), a.isOwn)
 	for _, root := range a.Serve {
 		served, err := a.open(ctx, root, memory)
 		if err != nil {

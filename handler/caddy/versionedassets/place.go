@@ -7,6 +7,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
@@ -25,37 +27,95 @@ type place struct {
 	// after and elsewhere are true if a handler that can answer with pages follows, or stands where requests do not come
 	// from this handler.
 	after, elsewhere bool
+	// responds is true if any other handler of the site may answer requests.
+	responds bool
 	// deferred are the fields that an outer handler changes after this one, see deferredFields.
 	deferred []string
 }
 
-// findPlace finds a handler in the routes that are being provisioned, by its JSON. ok=false: the handler is in a named route, or
-// in another module.
+// findPlace finds a handler in the routes that are being provisioned, by its JSON. ok=false: the handler is in an error route, or in
+// another module.
 func findPlace(server *caddyhttp.Server, prefixes []string, own func(handler json.RawMessage) bool) (found place, ok bool) {
 	if server == nil {
 		return place{}, false
 	}
-	current := slices.IndexFunc(server.Routes, func(route caddyhttp.Route) bool {
-		return len(route.Handlers) == 0 && len(route.HandlersRaw) > 0
-	})
+	isOwn := func(h step) bool { return h.raw != nil && own(h.raw) }
+	current := slices.IndexFunc(server.Routes, isUnloaded)
 	if current < 0 {
-		return place{}, false
+		return findInvoked(server, prefixes, isOwn)
 	}
-	var before []string
+	return placeAt(server, current, prefixes, isOwn)
+}
+
+// isUnloaded reports a route whose handlers are not loaded yet. Caddy loads one route of a list after the other.
+func isUnloaded(route caddyhttp.Route) bool {
+	return len(route.Handlers) == 0 && len(route.HandlersRaw) > 0
+}
+
+// placeAt finds a handler in one route of the server, which is that of a site, or in the routes of the site of every host.
+func placeAt(server *caddyhttp.Server, current int, prefixes []string, own func(step) bool) (found place, ok bool) {
 	routes := caddyhttp.RouteList{server.Routes[current]}
+	before := server.Routes[:0]
 	if len(server.Routes[current].MatcherSets) == 0 { // a site of every host has its routes here
-		routes = server.Routes[current:]
-		for i := range current {
-			if mayMatch(&server.Routes[i], prefixes) {
-				before = append(before, deferredIn(&server.Routes[i], nil)...)
-			}
-		}
+		routes, before = server.Routes[current:], server.Routes[:current]
 	} else if only := routes[0].MatcherSets; len(only) == 1 && len(only[0]) == 1 && isHost(only[0][0]) {
 		routes[0].MatcherSets = nil
 	}
 	found, ok = placeIn(routes, prefixes, own)
-	found.deferred = append(before, found.deferred...)
+	var deferred []string
+	for i := range before {
+		if mayMatch(&before[i], mounted(prefixes, found.mount, found.optional)) {
+			deferred = append(deferred, deferredIn(stepsOf(&before[i]))...)
+		}
+	}
+	found.deferred = append(deferred, found.deferred...)
 	return found, ok
+}
+
+// findInvoked finds a handler in a named route. Caddy loads named routes last. If several routes invoke it, the place is that of
+// the first one whose pages pass.
+func findInvoked(server *caddyhttp.Server, prefixes []string, own func(step) bool) (found place, ok bool) {
+	for name, route := range server.NamedRoutes {
+		if !isUnloaded(*route) {
+			continue
+		}
+		inside, is := placeIn(caddyhttp.RouteList{*route}, prefixes, own)
+		if !is {
+			continue
+		}
+		invokes := func(h step) bool { return h.Handler == "invoke" && h.Name == name }
+		for i := range server.Routes {
+			outside, is := placeAt(server, i, mounted(prefixes, inside.mount, inside.optional), invokes)
+			if !is {
+				continue
+			}
+			outside.mount += inside.mount
+			outside.optional = outside.optional || inside.optional
+			outside.patterns = append(outside.patterns, inside.patterns...)
+			outside.inner = outside.inner || inside.inner
+			outside.after, outside.elsewhere = outside.after || inside.after, outside.elsewhere || inside.elsewhere
+			outside.responds = outside.responds || inside.responds
+			outside.deferred = append(outside.deferred, inside.deferred...)
+			if outside.passesPages(prefixes, false) {
+				return outside, true
+			}
+			if !ok {
+				found, ok = outside, true
+			}
+		}
+	}
+	return found, ok
+}
+
+// mounted returns the prefixes as clients write them.
+func mounted(prefixes []string, mount string, optional bool) (all []string) {
+	for _, prefix := range prefixes {
+		all = append(all, mount+prefix)
+		if optional {
+			all = append(all, prefix)
+		}
+	}
+	return all
 }
 
 func isHost(matcher any) bool {
@@ -63,18 +123,23 @@ func isHost(matcher any) bool {
 	return is
 }
 
+// earlierRoute is a route before that of the handler, and what was stripped from paths before the route.
+type earlierRoute struct {
+	route    *caddyhttp.Route
+	stripped string
+}
+
 // placeIn walks the routes of one level.
-func placeIn(routes caddyhttp.RouteList, prefixes []string, own func(json.RawMessage) bool) (found place, ok bool) {
-	stripped, optional := "", false
-	var deferred []string
+func placeIn(routes caddyhttp.RouteList, prefixes []string, own func(step) bool) (found place, ok bool) {
+	stripped := ""
+	var earlier []earlierRoute
 	for i := range routes {
 		route := &routes[i]
-		for j, raw := range route.HandlersRaw {
-			h := readHandler(raw)
+		steps, before := stepsOf(route), stripped
+		for j, h := range steps {
 			stripped += h.Strip
-			optional = optional || h.Strip != ""
 			switch {
-			case own(raw):
+			case own(h):
 				found = place{}
 			case h.Handler == "subroute":
 				if found, ok = placeIn(h.Routes, prefixes, own); !ok {
@@ -84,11 +149,19 @@ func placeIn(routes caddyhttp.RouteList, prefixes []string, own func(json.RawMes
 				continue
 			}
 			found.mount = stripped + found.mount
-			found.deferred = slices.Concat(deferred, deferredIn(route, route.HandlersRaw[:j]), found.deferred)
-			found.optional = found.optional || optional
+			found.optional = found.optional || stripped != ""
 			found.enter(route)
-			found.after = found.after || slices.ContainsFunc(route.HandlersRaw[j+1:], answersWithPages)
+			var deferred []string
+			for _, e := range earlier {
+				if mayMatch(e.route, mounted(prefixes, found.mount[len(e.stripped):], found.optional)) {
+					deferred = append(deferred, deferredIn(stepsOf(e.route))...)
+				}
+			}
+			found.deferred = slices.Concat(deferred, deferredIn(steps[:j]), found.deferred)
+			found.after = found.after || slices.ContainsFunc(steps[j+1:], answersWithPages)
+			found.responds = found.responds || slices.ContainsFunc(steps[:j], mayRespond) || slices.ContainsFunc(steps[j+1:], mayRespond)
 			for k := range routes {
+				found.responds = found.responds || k != i && slices.ContainsFunc(stepsOf(&routes[k]), mayRespond)
 				switch {
 				case k == i || !routeAnswersWithPages(routes[k]):
 				case k > i && !route.Terminal && (route.Group == "" || route.Group != routes[k].Group):
@@ -99,9 +172,7 @@ func placeIn(routes caddyhttp.RouteList, prefixes []string, own func(json.RawMes
 			}
 			return found, true
 		}
-		if mayMatch(route, prefixes) {
-			deferred = append(deferred, deferredIn(route, route.HandlersRaw)...)
-		}
+		earlier = append(earlier, earlierRoute{route, before})
 	}
 	return place{}, false
 }
@@ -126,14 +197,41 @@ func (p *place) enter(route *caddyhttp.Route) {
 	}
 }
 
-// handlerJSON is what matters of a handler.
-type handlerJSON struct {
+// step is what matters of a handler, loaded or not.
+type step struct {
 	Handler string              `json:"handler"`
 	Strip   string              `json:"strip_path_prefix"` // of rewrite
 	Routes  caddyhttp.RouteList `json:"routes"`            // of subroute
+	Name    string              `json:"name"`              // of invoke
+	headers *headers.Handler
+	raw     json.RawMessage // nil if it is loaded
 }
 
-func readHandler(raw json.RawMessage) (h handlerJSON) {
+// stepsOf returns the handlers of a route.
+func stepsOf(route *caddyhttp.Route) []step {
+	steps := make([]step, 0, len(route.HandlersRaw)+len(route.Handlers))
+	for _, raw := range route.HandlersRaw {
+		steps = append(steps, readHandler(raw))
+	}
+	for _, handler := range route.Handlers {
+		h := step{Handler: caddy.GetModuleName(handler)}
+		switch handler := handler.(type) {
+		case *caddyhttp.Subroute:
+			h.Routes = handler.Routes
+		case *rewrite.Rewrite:
+			h.Strip = handler.StripPathPrefix
+		case *caddyhttp.Invoke:
+			h.Name = handler.Name
+		case *headers.Handler:
+			h.headers = handler
+		}
+		steps = append(steps, h)
+	}
+	return steps
+}
+
+func readHandler(raw json.RawMessage) step {
+	h := step{raw: raw}
 	var kind struct {
 		Handler string `json:"handler"`
 	}
@@ -141,15 +239,18 @@ func readHandler(raw json.RawMessage) (h handlerJSON) {
 		return h
 	}
 	switch kind.Handler {
-	case "subroute", "rewrite":
+	case "subroute", "rewrite", "invoke":
 		_ = json.Unmarshal(raw, &h)
+	case "headers":
+		h.headers = new(headers.Handler)
+		_ = json.Unmarshal(raw, h.headers)
 	}
 	h.Handler = kind.Handler
 	return h
 }
 
-func answersWithPages(raw json.RawMessage) bool {
-	switch h := readHandler(raw); h.Handler {
+func answersWithPages(h step) bool {
+	switch h.Handler {
 	case "reverse_proxy", "file_server", "php", "cgi", "invoke":
 		return true
 	default:
@@ -158,7 +259,19 @@ func answersWithPages(raw json.RawMessage) bool {
 }
 
 func routeAnswersWithPages(route caddyhttp.Route) bool {
-	return slices.ContainsFunc(route.HandlersRaw, answersWithPages)
+	return slices.ContainsFunc(stepsOf(&route), answersWithPages)
+}
+
+// mayRespond reports a handler that may answer requests, with pages or otherwise.
+func mayRespond(h step) bool {
+	switch h.Handler {
+	case "headers", "encode", "vars", "map", "rewrite", "request_body", "log_append", "authentication", "versioned_assets", "websocket_gate", "websocket_tunnel":
+		return false
+	case "subroute":
+		return slices.ContainsFunc(h.Routes, func(route caddyhttp.Route) bool { return slices.ContainsFunc(stepsOf(&route), mayRespond) })
+	default:
+		return true
+	}
 }
 
 // isOwn reports whether a handler of the configuration is this one.
@@ -229,6 +342,11 @@ func (a *Handler) unstampedPages() string {
 
 // warnOfUnstampedPages logs that `stamp html` has no effect on the pages of the site.
 func (a *Handler) warnOfUnstampedPages(ctx caddy.Context) {
+	if a.Stamps(StampHTML) && a.placed && !a.place.responds && !a.servesPages(ctx) {
+		ctx.Logger().Warn("no pages pass versioned_assets; stamp html has no effect",
+			zap.String("remedy", "write versioned_assets with stamp html in the site of the pages"), zap.String("source", a.Serve[0].Source))
+		return
+	}
 	if mend := a.unstampedPages(); mend != "" && !a.servesPages(ctx) {
 		ctx.Logger().Warn("pages bypass versioned_assets and are not stamped",
 			zap.String("remedy", mend), zap.String("source", a.Serve[0].Source))

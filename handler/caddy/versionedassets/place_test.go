@@ -128,6 +128,44 @@ func TestPlaceAmongRoutes(t *testing.T) {
 	}
 }
 
+// A handler in a named route has the place of the route that invokes it.
+func TestPlaceInNamedRoute(t *testing.T) {
+	t.Parallel()
+	root := testsite.WriteTree(t, map[string]string{"a.js": "x"})
+	assets := "versioned_assets {\nserve /static/ " + root + "\nsettle 50ms 400ms\nstamp html\n}\n"
+	for _, c := range []struct {
+		name, route, site string
+		path, page        string
+		stamped           bool
+		warning           string
+		why               string
+	}{
+		{"with its application", "route {\n" + assets + "reverse_proxy %[1]s\n}", "invoke app", "/", `<img src="/static/a.js">`, true, "", "pages pass in the named route"},
+		{"before the application", assets, "route {\ninvoke app\nreverse_proxy %[1]s\n}", "/", `<img src="/static/a.js">`, true, "", "pages pass after it"},
+		{"in handle_path", "route {\n" + assets + "reverse_proxy %[1]s\n}", "handle_path /shop/* {\ninvoke app\n}", "/shop/", `<img src="/shop/static/a.js">`, true, "",
+			"clients write what handle_path removes"},
+		{"behind a matcher", assets, "handle /static/* {\ninvoke app\n}\nhandle {\nreverse_proxy %[1]s\n}", "/", `<img src="/static/a.js">`, false, bypassWarning,
+			"pages have a block of their own"},
+		{"deferred header", "route {\n" + assets + "reverse_proxy %[1]s\n}", "route {\nheader {\ndefer\nCache-Control max-age=60\n}\ninvoke app\n}", "/", `<img src="/static/a.js">`, true,
+			"deferred header change overrides versioned_assets", "a header block around the named route"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			app := startPages(t, c.page)
+			site := testsite.Start(t, fmt.Sprintf("&(app) {\n"+c.route+"\n}\nhttp://127.0.0.1 {\n"+c.site+"\n}", app))
+			_, body := testsite.Fetch(t, site, "GET", c.path)
+			if got := strings.Contains(body, "?v="); got != c.stamped {
+				t.Errorf("the page is %q, want stamped: %v (%s)", body, c.stamped, c.why)
+			}
+			if c.warning != "" {
+				testsite.Eventually(t, c.warning, func() bool { return len(site.Logs.With(c.warning)) == 1 })
+			} else if lines := site.Logs.With(bypassWarning); len(lines) > 0 {
+				t.Errorf("%v, want no warning (%s)", lines, c.why)
+			}
+		})
+	}
+}
+
 // A directory of pages below a path gets no WARN about other pages.
 func TestPlaceOfServedPages(t *testing.T) {
 	t.Parallel()

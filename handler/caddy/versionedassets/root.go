@@ -31,6 +31,7 @@ type servedRoot struct {
 	app     *caddyhttp.App // of its configuration
 	server  *caddyhttp.Server
 	site    string // see siteOf
+	hosts   []string
 	prefix  string // of URLs
 	stamped bool   // in pages
 	root    string
@@ -40,6 +41,10 @@ type servedRoot struct {
 
 	versions *staleVersions
 	promises *promises.Store
+
+	// What pages of other hosts need to know, see pages.Host.
+	mounts, versionQuery []string
+	styles               bool
 }
 
 // servedRoots are the roots of all loaded configurations.
@@ -73,6 +78,10 @@ func (a *Handler) open(ctx caddy.Context, r *Root, memory int64) (*servedRoot, e
 	}
 	served := &servedRoot{app: lifecycle.HTTPApp(ctx), server: lifecycle.Server(ctx), prefix: r.Prefix, root: config.Root}
 	served.site, served.stamped = siteOf(served.server), a.Stamps(StampHTML)
+	served.mounts, served.versionQuery, served.styles = a.place.mounts(), a.VersionQuery, a.Stamps(StampCSS)
+	if served.server != nil {
+		served.hosts = lifecycle.Hosts(served.server)
+	}
 	served.archive = filepath.Join(kept, archiveName(served))
 	directory := served.archive
 	if err := a.checkArchiveDirectory(directory); err != nil {

@@ -21,6 +21,9 @@ func (a *Handler) start(ctx caddy.Context) {
 	for _, served := range a.served {
 		served.tree.Start()
 	}
+	if a.pages != nil {
+		a.pages.SetHosts(a.otherHosts())
+	}
 	a.warnOfLeakedKeys(ctx)
 	go a.removeAbandoned(ctx)
 	a.warnOfOtherBlocks(ctx)

@@ -24,7 +24,7 @@ func (s *Stamper) restoreMatch(r *http.Request) *http.Request {
 		return r
 	}
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-	current := tagMark + s.now().generation + `"`
+	current := tagMark + s.now().tag + `"`
 	restored := make([]string, len(lines))
 	for i, line := range lines {
 		if reads {
@@ -68,7 +68,7 @@ func (w *writer) conditions(r *http.Request) *http.Request {
 // were stamped otherwise and, if the response may be a page, of pages that were not stamped.
 func (w *writer) restore(lines []string, mayBePage bool) (kept []string) {
 	for tag := range entityTags(strings.Join(lines, ",")) {
-		original, isCurrent := strings.CutSuffix(tag, tagMark+w.snapshot.generation+`"`)
+		original, isCurrent := strings.CutSuffix(tag, tagMark+w.snapshot.tag+`"`)
 		switch {
 		case isCurrent:
 			w.restored = true

@@ -18,28 +18,47 @@ import (
 type snapshot struct {
 	sites    []assets.Site // the longest prefix first
 	mounts   []string
-	catalogs []*tree.Catalog // of the sites; nil for a directory that has not been read yet
-	// generation identifies the catalogs. It is a part of the entity tags of pages, since other assets make another page.
+	hosts    *[]Host
+	trees    []*tree.Tree    // of the sites, then of the hosts
+	catalogs []*tree.Catalog // of the trees; nil for a directory that has not been read yet
+	// generation identifies the catalogs of the sites.
 	generation string
-	rewriter   *stamp.Rewriter
-	sheets     sync.Map // the files that a stylesheet uses, as a map[string]bool, by its URL path
+	// tag identifies all catalogs. It is a part of the entity tags of pages, since other assets make another page.
+	tag      string
+	rewriter *stamp.Rewriter
+	sheets   sync.Map // the files that a stylesheet uses, as a map[string]bool, by its URL path
 }
 
 // now returns the present snapshot.
 func (s *Stamper) now() *snapshot {
-	if current := s.current.Load(); current != nil && current.isCurrent() {
+	hosts := s.hosts.Load()
+	if current := s.current.Load(); current != nil && current.isCurrent(hosts) {
 		return current
 	}
-	next := &snapshot{sites: s.Sites, mounts: s.Mounts}
+	next := &snapshot{sites: s.Sites, mounts: s.Mounts, hosts: hosts}
 	for _, site := range s.Sites {
-		next.catalogs = append(next.catalogs, site.Tree.Current())
+		next.trees = append(next.trees, site.Tree)
 	}
-	next.generation = generationOf(next.catalogs)
+	for _, host := range next.others() {
+		next.trees = append(next.trees, host.Site.Tree)
+	}
+	for _, t := range next.trees {
+		next.catalogs = append(next.catalogs, t.Current())
+	}
+	next.generation, next.tag = generationOf(next.catalogs[:len(s.Sites)]), generationOf(next.catalogs)
+	stampedStyles := s.Styles
+	named := make(map[string][]stamp.Host)
+	for _, host := range next.others() {
+		stampedStyles = stampedStyles || host.Styles
+		for _, mount := range host.Mounts {
+			named[host.Name] = append(named[host.Name], stamp.Host{Prefix: mount + host.Site.Prefix, VersionQuery: host.VersionQuery, Styles: host.Styles})
+		}
+	}
 	next.rewriter = stamp.New(stamp.Config{
-		Prefixes: s.prefixes, VersionQuery: s.VersionQuery, Styles: s.Styles, Scripts: s.Scripts, Version: next.version,
+		Prefixes: s.prefixes, VersionQuery: s.VersionQuery, Styles: s.Styles, Scripts: s.Scripts, Version: next.version, Hosts: named,
 		Integrity: func(path, present string) (string, bool) { return next.integrity(path, present, s.AddIntegrity) },
 	})
-	if s.Styles {
+	if stampedStyles {
 		next.rewriter.SheetUses = next.sheetUses
 	}
 	s.current.Store(next)
@@ -78,13 +97,21 @@ func (s *snapshot) collectUses(sheet string, uses map[string]bool) {
 // complete reports whether every directory has been read.
 func (s *snapshot) complete() bool { return !slices.Contains(s.catalogs, nil) }
 
-func (s *snapshot) isCurrent() bool {
-	for i, site := range s.sites {
-		if site.Tree.Current() != s.catalogs[i] {
+// others are the directories of other hosts.
+func (s *snapshot) others() []Host {
+	if s.hosts == nil {
+		return nil
+	}
+	return *s.hosts
+}
+
+func (s *snapshot) isCurrent(hosts *[]Host) bool {
+	for i, t := range s.trees {
+		if t.Current() != s.catalogs[i] {
 			return false
 		}
 	}
-	return true
+	return s.hosts == hosts
 }
 
 func generationOf(catalogs []*tree.Catalog) string {
@@ -109,8 +136,11 @@ func (s *snapshot) find(urlPath string) (catalog *tree.Catalog, rest string) {
 	return nil, ""
 }
 
-// findReference is find for a URL path that a page names.
+// findReference is find for a path that a page names. The path of a file of another host begins with the host.
 func (s *snapshot) findReference(urlPath string) (catalog *tree.Catalog, rest string) {
+	if !strings.HasPrefix(urlPath, "/") {
+		return s.findOther(urlPath)
+	}
 	for _, mount := range s.mounts {
 		if below, ok := strings.CutPrefix(urlPath, mount); ok {
 			if catalog, rest = s.find(below); catalog != nil {
@@ -119,6 +149,20 @@ func (s *snapshot) findReference(urlPath string) (catalog *tree.Catalog, rest st
 		}
 	}
 	return nil, ""
+}
+
+// findOther is findReference for a file of another host. The longest prefix answers.
+func (s *snapshot) findOther(path string) (catalog *tree.Catalog, rest string) {
+	longest := 0
+	for i, host := range s.others() {
+		for _, mount := range host.Mounts {
+			prefix := host.Name + mount + host.Site.Prefix
+			if below, ok := strings.CutPrefix(path, prefix); ok && len(prefix) > longest {
+				longest, catalog, rest = len(prefix), s.catalogs[len(s.sites)+i], below
+			}
+		}
+	}
+	return catalog, rest
 }
 
 func (s *snapshot) version(urlPath string) (string, bool) {

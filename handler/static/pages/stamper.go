@@ -36,10 +36,22 @@ type Config struct {
 	Stamped func()
 }
 
+// Host is a directory that another host of the configuration serves, and that pages refer to by the name of the host.
+type Host struct {
+	// Name is the host as URLs name it: in lower case, with the port unless that is a default port.
+	Name string
+	Site assets.Site
+	// Mounts, VersionQuery and Styles are as in [Config].
+	Mounts       []string
+	VersionQuery []string
+	Styles       bool
+}
+
 // Stamper stamps the pages of a site. It is safe for concurrent use.
 type Stamper struct {
 	Config
 	prefixes []string
+	hosts    atomic.Pointer[[]Host]
 	current  atomic.Pointer[snapshot] // see now
 	notPages *pathTable
 }
@@ -58,6 +70,9 @@ func New(config Config) *Stamper {
 	return s
 }
 
+// SetHosts sets the directories of other hosts. They are known when the whole configuration is loaded.
+func (s *Stamper) SetHosts(hosts []Host) { s.hosts.Store(&hosts) }
+
 // firstGeneration is how long requests wait until the directories have been read for the first time. After that pages pass
 // unstamped.
 const firstGeneration = 2 * time.Second
@@ -66,8 +81,8 @@ const firstGeneration = 2 * time.Second
 func (s *Stamper) await(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, firstGeneration)
 	defer cancel()
-	for _, site := range s.Sites {
-		site.Tree.Catalog(ctx)
+	for _, t := range s.now().trees {
+		t.Catalog(ctx)
 	}
 }
 

@@ -136,7 +136,7 @@ func setNoCache(header http.Header) {
 // tag makes the entity tag that of the page as it is stamped now.
 func (w *writer) tag(header http.Header) {
 	if etag := header.Get("Etag"); strings.HasSuffix(etag, `"`) && len(etag) > 1 {
-		header["Etag"] = []string{strings.TrimSuffix(etag, `"`) + tagMark + w.snapshot.generation + `"`}
+		header["Etag"] = []string{strings.TrimSuffix(etag, `"`) + tagMark + w.snapshot.tag + `"`}
 	}
 }
 

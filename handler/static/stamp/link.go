@@ -10,7 +10,7 @@ import (
 func (r *Rewriter) Link(value string, at *url.URL) string {
 	var out strings.Builder
 	var memory scratch
-	location := locationOf(at)
+	location := r.locationOfPage(at)
 	rest := value
 	for {
 		start := strings.IndexByte(rest, '<')
@@ -24,9 +24,11 @@ func (r *Rewriter) Link(value string, at *url.URL) string {
 		target, after := rest[start+1:start+length], rest[start+length:]
 		out.WriteString(rest[:start+1])
 		parameters, _, _ := strings.Cut(after, "<")
-		if r.isLoadedLink(parameters) {
-			if e, ok := r.stamp([]byte(target), location, plainAmpersand, &memory); ok {
-				target = target[:e.start] + string(e.with) + target[e.end:]
+		if loaded, isFont := isLoadedLink(parameters); loaded {
+			if ref, ok := r.resolve([]byte(target), location, &memory); ok && (!isFont || ref.styles) {
+				if e, ok := r.stampReference([]byte(target), ref, plainAmpersand, &memory); ok {
+					target = target[:e.start] + string(e.with) + target[e.end:]
+				}
 			}
 		}
 		out.WriteString(target)
@@ -39,8 +41,9 @@ func (r *Rewriter) Link(value string, at *url.URL) string {
 	return out.String()
 }
 
-// isLoadedLink reports whether a link with these parameters names a file that pages request with a version.
-func (r *Rewriter) isLoadedLink(parameters string) bool {
+// isLoadedLink reports whether a link with these parameters names a file that pages request with a version, and whether the file is
+// a font.
+func isLoadedLink(parameters string) (loaded, isFont bool) {
 	var isPreload, isStylesheet bool
 	destination := ""
 	for parameter := range strings.SplitSeq(parameters, ";") {
@@ -56,5 +59,5 @@ func (r *Rewriter) isLoadedLink(parameters string) bool {
 			destination = value
 		}
 	}
-	return isStylesheet || isPreload && r.preloads([]byte(destination))
+	return isStylesheet || isPreload && isStampable([]byte(destination)), destination == "font"
 }

@@ -15,6 +15,9 @@ const maxReference = 4 << 10
 type location struct {
 	host string // the host of this site without a default port, or "" if unknown
 	path string // percent-encoded, begins with a slash
+	// site is the host of path if that is one of hosts, and "" for this site.
+	site  string
+	hosts map[string][]Host // other hosts, see Config.Hosts
 	// foreign is true if a base element names another site, or a URL that cannot be parsed.
 	foreign bool
 	// namesHost is true if a base element names the host of this site. Its scheme may still make it another origin.
@@ -29,7 +32,20 @@ func locationOf(u *url.URL) location {
 	return location{host: withoutDefaultPort(u.Host), path: path}
 }
 
-func pathURL(path string) *url.URL { return &url.URL{Path: path} }
+// locationOfPage is the location of references that may name other hosts.
+func (r *Rewriter) locationOfPage(u *url.URL) location {
+	at := locationOf(u)
+	at.hosts = r.Hosts
+	return at
+}
+
+// locationOfFile is the location of references in a file. The path of a file of another host begins with the host.
+func locationOfFile(path string) location {
+	start := max(strings.IndexByte(path, '/'), 0)
+	at := locationOf(&url.URL{Path: path[start:]})
+	at.site = path[:start]
+	return at
+}
 
 // withoutDefaultPort removes the default ports of both schemes. The scheme of a page is unknown if a proxy ends TLS.
 func withoutDefaultPort(host string) string {
@@ -37,9 +53,13 @@ func withoutDefaultPort(host string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ":80")
 }
 
-// reference is a parsed URL of this site.
+// reference is a parsed URL of this site, or of another host.
 type reference struct {
-	path []byte // decoded, without dot segments
+	site string // the other host, or ""
+	path []byte // decoded, without dot segments; begins with the other host
+	// versionQuery and styles are those of the files below the prefix, see Config.
+	versionQuery []string
+	styles       bool
 	// The positions of the path in the text, and of the end of the query. The query includes its question mark.
 	pathStart, pathEnd, queryEnd int
 }
@@ -51,11 +71,11 @@ func (l location) resolve(text, scratch []byte) (reference, bool) {
 		return reference{}, false
 	}
 	start, end := trim(text)
-	pathStart, ok := l.skipHost(text[start:end])
+	pathStart, site, ok := l.skipHost(text[start:end])
 	if !ok {
 		return reference{}, false
 	}
-	ref := reference{pathStart: start + pathStart, queryEnd: end}
+	ref := reference{site: site, pathStart: start + pathStart, queryEnd: end}
 	if fragment := bytes.IndexByte(text[start:end], '#'); fragment >= 0 {
 		ref.queryEnd = start + fragment
 	}
@@ -68,6 +88,9 @@ func (l location) resolve(text, scratch []byte) (reference, bool) {
 	}
 	raw := text[ref.pathStart:ref.pathEnd]
 	ref.path, ok = l.join(raw, scratch[:0])
+	if site != "" {
+		ref.path = append([]byte(site), ref.path...)
+	}
 	return ref, ok
 }
 
@@ -75,12 +98,12 @@ func (l location) resolve(text, scratch []byte) (reference, bool) {
 func (l location) withBase(text []byte) location {
 	start, end := trim(text)
 	text = text[start:end]
-	foreign := location{host: l.host, path: "/", foreign: true}
-	start, ok := l.skipHost(text)
+	foreign := location{host: l.host, hosts: l.hosts, path: "/", foreign: true}
+	start, site, ok := l.skipHost(text)
 	if !ok || len(text) > maxReference || bytes.ContainsAny(text, "\t\n\r") {
 		return foreign
 	}
-	l.namesHost = start > 0
+	l.site, l.namesHost = site, start > 0
 	path := text[start:]
 	if end := bytes.IndexAny(path, "?#"); end >= 0 {
 		path = path[:end]
@@ -110,18 +133,19 @@ func trim(text []byte) (start, end int) {
 	return start, end
 }
 
-// skipHost returns where the path begins. It returns false if the URL names another host or another kind of scheme.
-func (l location) skipHost(text []byte) (int, bool) {
+// skipHost returns where the path begins, and the other host if the URL is of one. It returns false if the URL names an unknown host
+// or another kind of scheme.
+func (l location) skipHost(text []byte) (pathStart int, site string, ok bool) {
 	hostStart, namesHost := 0, bytes.HasPrefix(text, []byte("//"))
 	if scheme := schemeLength(text); scheme > 0 {
 		name := text[:scheme]
 		if !ascii.EqualFold(name, "http:") && !ascii.EqualFold(name, "https:") || !bytes.HasPrefix(text[scheme:], []byte("//")) {
-			return 0, false
+			return 0, "", false
 		}
 		hostStart, namesHost = scheme, true
 	}
 	if !namesHost {
-		return 0, !l.foreign
+		return 0, l.site, !l.foreign
 	}
 	hostStart += len("//")
 	length := bytes.IndexAny(text[hostStart:], "/?#\\")
@@ -130,9 +154,16 @@ func (l location) skipHost(text []byte) (int, bool) {
 	}
 	end := hostStart + length
 	if length == 0 || length > 255 || end < len(text) && text[end] == '\\' {
-		return 0, false
+		return 0, "", false
 	}
-	return end, l.host != "" && withoutDefaultPort(string(text[hostStart:end])) == l.host
+	switch host := withoutDefaultPort(string(text[hostStart:end])); {
+	case host == l.host && host != "":
+		return end, "", true
+	case l.hosts[host] != nil:
+		return end, host, true
+	default:
+		return end, "", false
+	}
 }
 
 // schemeLength returns the length of a URL's scheme with its colon, or 0.

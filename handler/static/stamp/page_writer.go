@@ -38,7 +38,7 @@ type PageWriter struct {
 
 // PageWriter returns a writer for the page that is served at a URL. The rewritten page is written to out.
 func (r *Rewriter) PageWriter(out io.Writer, at *url.URL) *PageWriter {
-	return &PageWriter{rewriter: r, out: out, base: locationOf(at)}
+	return &PageWriter{rewriter: r, out: out, base: r.locationOfPage(at)}
 }
 
 // Write takes the next part of the page. It keeps nothing of data.

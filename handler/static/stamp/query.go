@@ -27,11 +27,16 @@ func (r *Rewriter) stamp(text []byte, at location, amp ampersand, memory *scratc
 	if !ok {
 		return edit{}, false
 	}
+	return r.stampReference(text, ref, amp, memory)
+}
+
+// stampReference is stamp for a URL that is resolved.
+func (r *Rewriter) stampReference(text []byte, ref reference, amp ampersand, memory *scratch) (edit, bool) {
 	version, ok := r.Version(string(ref.path))
 	if !ok {
 		return edit{}, false
 	}
-	return r.setVersion(text, ref, version, amp, memory)
+	return setVersion(text, ref, version, amp, memory)
 }
 
 // resolve resolves a URL. It returns false if the URL is not below a prefix.
@@ -40,16 +45,16 @@ func (r *Rewriter) resolve(text []byte, at location, memory *scratch) (reference
 		memory.path = make([]byte, 0, 256)
 	}
 	ref, ok := at.resolve(text, memory.path)
-	if !ok || !r.isServed(ref.path) {
+	if !ok || !r.setServed(&ref) {
 		return reference{}, false
 	}
 	return ref, true
 }
 
 // setVersion replaces the first query parameter that carries a version. If there is none, it appends a parameter.
-func (r *Rewriter) setVersion(text []byte, ref reference, version string, amp ampersand, memory *scratch) (edit, bool) {
+func setVersion(text []byte, ref reference, version string, amp ampersand, memory *scratch) (edit, bool) {
 	with := memory.with[:0]
-	start, end, found := r.versionParameter(text, ref)
+	start, end, found := ref.versionParameter(text)
 	if !found {
 		start, end = ref.queryEnd, ref.queryEnd
 		switch {
@@ -60,7 +65,7 @@ func (r *Rewriter) setVersion(text []byte, ref reference, version string, amp am
 		}
 	}
 	parameter := len(with)
-	with = append(with, r.VersionQuery[0]...)
+	with = append(with, ref.versionQuery[0]...)
 	with = append(with, '=')
 	with = append(with, version...)
 	memory.with = with
@@ -68,14 +73,14 @@ func (r *Rewriter) setVersion(text []byte, ref reference, version string, amp am
 }
 
 // versionParameter finds the first query parameter that carries a version.
-func (r *Rewriter) versionParameter(text []byte, ref reference) (start, end int, found bool) {
+func (ref reference) versionParameter(text []byte) (start, end int, found bool) {
 	for start = ref.pathEnd + 1; start < ref.queryEnd; start = end + 1 {
 		end = ref.queryEnd
 		if length := bytes.IndexByte(text[start:ref.queryEnd], '&'); length >= 0 {
 			end = start + length
 		}
 		name, _, _ := bytes.Cut(text[start:end], []byte("="))
-		for _, parameter := range r.VersionQuery {
+		for _, parameter := range ref.versionQuery {
 			if string(name) == parameter {
 				return start, end, true
 			}

@@ -15,16 +15,18 @@ type resource struct {
 	hasIntegrity bool
 	// isPreload is true if something else uses the file.
 	isPreload bool
+	// isFont is true if only stylesheets use the file.
+	isFont bool
 	// isStylesheet is true if the file may refer to others.
 	isStylesheet bool
 }
 
-func (r *Rewriter) resourceOf(tag *markup.Tag) resource {
+func resourceOf(tag *markup.Tag) resource {
 	switch tag.Element {
 	case markup.ScriptElement:
 		return scriptResource(tag)
 	case markup.LinkElement:
-		return r.linkResource(tag)
+		return linkResource(tag)
 	case markup.InputElement:
 		return resource{isLoaded: ascii.EqualFold(tag.Text(markup.TypeAttribute), "image")}
 	}
@@ -38,7 +40,7 @@ func scriptResource(tag *markup.Tag) resource {
 }
 
 // linkResource excludes links to pages, such as rel=canonical, since pages are not loaded with the page.
-func (r *Rewriter) linkResource(tag *markup.Tag) resource {
+func linkResource(tag *markup.Tag) resource {
 	var link resource
 	isPreload := false
 	for rest := tag.Text(markup.RelAttribute); len(rest) > 0; {
@@ -63,7 +65,8 @@ func (r *Rewriter) linkResource(tag *markup.Tag) resource {
 	}
 	if isPreload {
 		as := tag.Text(markup.AsAttribute)
-		link.isLoaded = link.isLoaded && r.preloads(as)
+		link.isLoaded = link.isLoaded && isStampable(as)
+		link.isFont = ascii.EqualFold(as, "font")
 		link.hasIntegrity = link.hasIntegrity || ascii.EqualFold(as, "script") || ascii.EqualFold(as, "style")
 	}
 	link.isPreload = link.isPreload && !link.isStylesheet
@@ -73,14 +76,8 @@ func (r *Rewriter) linkResource(tag *markup.Tag) resource {
 // whitespace is the whitespace of HTML.
 const whitespace = " \t\n\r\f"
 
-// preloads reports whether a preloaded file will be requested under its stamped URL. If not, a stamped preload would load the
+// isStampable reports whether a preloaded file may be requested under its stamped URL. If it is not, a stamped preload would load the
 // file twice.
-func (r *Rewriter) preloads(as []byte) bool {
-	switch {
-	case ascii.EqualFold(as, "font"): // only stylesheets request fonts
-		return r.Styles
-	case ascii.EqualFold(as, "fetch"), ascii.EqualFold(as, "worker"), ascii.EqualFold(as, "sharedworker"): // scripts request these
-		return false
-	}
-	return true
+func isStampable(as []byte) bool { // scripts request these:
+	return !ascii.EqualFold(as, "fetch") && !ascii.EqualFold(as, "worker") && !ascii.EqualFold(as, "sharedworker")
 }

@@ -1,6 +1,9 @@
 package stamp
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
 // Config configures a [Rewriter]. All functions must be safe for concurrent use.
 type Config struct {
@@ -22,8 +25,20 @@ type Config struct {
 	SheetUses func(sheet, path string) bool
 	// Scripts is true if script files are rewritten with [Rewriter.Script].
 	Scripts bool
+	// Hosts are the other hosts that pages refer to, by name: in lower case, with the port unless that is a default port. The path of
+	// a file of such a host, as the functions of the Config take it, begins with the name: `static.example.com/app.js`.
+	Hosts map[string][]Host
 	// Digest returns the version of the given bytes. Only [Rewriter.Files] calls it.
 	Digest func(content []byte) string
+}
+
+// Host is a prefix of another host.
+type Host struct {
+	// Prefix is the URL path below which files are served. It begins and ends with a slash.
+	Prefix string
+	// VersionQuery and Styles are as in [Config].
+	VersionQuery []string
+	Styles       bool
 }
 
 // Rewriter adds versions to references. It is safe for concurrent use.
@@ -39,12 +54,17 @@ func New(config Config) *Rewriter {
 	return &Rewriter{config}
 }
 
-// isServed reports whether a path is a prefix or below a prefix.
-func (r *Rewriter) isServed(path []byte) bool {
-	for _, prefix := range r.Prefixes {
-		if len(path) >= len(prefix) && string(path[:len(prefix)]) == prefix {
-			return true
+// setServed sets what the files below the prefix of a reference have in common. It returns false if the reference is below no prefix.
+func (r *Rewriter) setServed(ref *reference) bool {
+	if ref.site == "" {
+		ref.versionQuery, ref.styles = r.VersionQuery, r.Styles
+		return slices.ContainsFunc(r.Prefixes, func(prefix string) bool { return bytes.HasPrefix(ref.path, []byte(prefix)) })
+	}
+	path, longest := ref.path[len(ref.site):], 0
+	for _, host := range r.Hosts[ref.site] {
+		if len(host.Prefix) > longest && bytes.HasPrefix(path, []byte(host.Prefix)) {
+			longest, ref.versionQuery, ref.styles = len(host.Prefix), host.VersionQuery, host.Styles
 		}
 	}
-	return false
+	return longest > 0
 }

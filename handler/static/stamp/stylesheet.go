@@ -4,7 +4,7 @@ package stamp
 func (r *Rewriter) Style(content []byte, path string) []byte {
 	var edits edits
 	var memory scratch
-	at := locationOf(pathURL(path))
+	at := locationOfFile(path)
 	forEachStyleReference(content, func(start, end int) {
 		if e, ok := r.stamp(content[start:end], at, plainAmpersand, &memory); ok {
 			edits.add(content, edit{start + e.start, start + e.end, e.with})

@@ -15,7 +15,7 @@ func (p *PageWriter) rewriteTag(tag *markup.Tag, data []byte) {
 		p.preloads.inTag = true
 		defer func() { p.preloads.inTag = false }()
 	}
-	resource := p.rewriter.resourceOf(tag)
+	resource := resourceOf(tag)
 	integrity := p.integrityOf(tag, resource)
 	for _, a := range tag.Attributes() {
 		switch {
@@ -90,7 +90,7 @@ func (p *PageWriter) stampAttribute(tag *markup.Tag, a markup.Attribute, resourc
 func (p *PageWriter) stampURL(value *markup.Value, start, end int, a markup.Attribute, resource resource, data []byte) {
 	text := value.Text[start:end]
 	ref, ok := p.rewriter.resolve(text, p.base, &p.memory)
-	if !ok {
+	if !ok || resource.isFont && !ref.styles {
 		return
 	}
 	version, ok := p.rewriter.Version(string(ref.path))
@@ -98,7 +98,7 @@ func (p *PageWriter) stampURL(value *markup.Value, start, end int, a markup.Attr
 		return
 	}
 	verdict := p.verdictOf(ref.path, resource)
-	e, changes := p.rewriter.setVersion(text, ref, version, markupAmpersand, &p.memory)
+	e, changes := setVersion(text, ref, version, markupAmpersand, &p.memory)
 	if verdict == keepPlain || changes && value.JoinsReference(start+e.start) && e.with[0] != '?' && e.with[0] != '&' {
 		return
 	}
