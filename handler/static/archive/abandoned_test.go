@@ -16,14 +16,14 @@ func TestRemoveAbandoned(t *testing.T) {
 		name, directory string
 		unused          time.Duration
 		isOpen          bool
-		stays           string // of its files; "" for none, and no directory
+		stays           string // age of its files; "": no directory
 		why             string
 	}{
 		{"abandoned", "example.com-static-0123abcd", keep, false, "promises", "promises last longer"},
-		{"used lately", "example.com-static-0123abcd", keep - time.Minute, false, "blobs entries promises", "keep is not over"},
+		{"used lately", "example.com-static-0123abcd", keep - time.Minute, false, "blobs entries promises", "keep has not passed"},
 		{"open", "example.com-static-0123abcd", keep, true, "blobs entries promises", "a process uses it"},
-		{"long abandoned", "example.com-static-0123abcd", forget, false, "", "browsers hold nothing of it"},
-		{"another name", "backup", forget, false, "blobs entries promises", "it is no store"},
+		{"long abandoned", "example.com-static-0123abcd", forget, false, "", "no browser holds its files"},
+		{"another name", "backup", forget, false, "blobs entries promises", "it is not a store"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -74,7 +74,7 @@ func TestRemoveAbandoned(t *testing.T) {
 	}
 }
 
-// A store that is closed can be opened again, and has what it had.
+// A closed store can be opened again with its entries.
 func TestClose(t *testing.T) {
 	t.Parallel()
 	s := newTestStore(t, 1<<20)

@@ -21,7 +21,7 @@ func TestPutSparing(t *testing.T) {
 	}
 	since := s.clock.now()
 	if !s.Renew("a", "0") {
-		t.Fatal("what was put is not held")
+		t.Fatal("the store lacks an entry")
 	}
 	for _, c := range []struct {
 		version, why string
@@ -41,7 +41,7 @@ func TestPutSparing(t *testing.T) {
 		}
 	}
 	if err := s.PutSparing("b", "1", strings.NewReader("content 0"), since); !errors.Is(err, ErrFull) {
-		t.Errorf("another name of what is held, which takes a block more: %v", err)
+		t.Errorf("a second name of stored content, which takes one block more: %v", err)
 	}
 	if err := s.Put("a", "5", strings.NewReader("content 5")); err != nil || s.get(t, "a", "5") != "content 5" || s.get(t, "a", "0") != "none" {
 		t.Errorf("Put spares something: %v", err)

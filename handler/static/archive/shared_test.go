@@ -22,7 +22,7 @@ func (s *testStore) next(t *testing.T) *testStore {
 	return next
 }
 
-// During a rolling restart two processes share the directory. Neither removes what the other needs.
+// During a rolling restart two processes share the directory. Neither removes entries that the other needs.
 func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -50,7 +50,7 @@ func TestTwoProcesses(t *testing.T) {
 		{"put meanwhile", "what the other put is held, and renewed", func(t *testing.T, first, second *testStore) {
 			second.put(t, "a", "2", "two")
 			if !first.Renew("a", "2") || first.Renew("a", "3") {
-				t.Error("Renew does not tell what the other put")
+				t.Error("Renew does not find an entry of the other process")
 			}
 			if got := first.get(t, "a", "2"); got != "two" {
 				t.Errorf("it is %q in the first", got)
@@ -62,7 +62,7 @@ func TestTwoProcesses(t *testing.T) {
 			second.Sweep()
 			second.Bound(time.Hour, 0)
 			if first.Renew("a", "1") {
-				t.Error("what is gone was renewed")
+				t.Error("Renew found a removed entry")
 			}
 			first.put(t, "a", "1", "one")
 		}, map[string]string{"1": "one"}},
@@ -149,10 +149,10 @@ func TestFullDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := s.Put("a", "2", strings.NewReader("two")); err == nil {
-			t.Errorf("%s: what cannot be written was put", kind)
+			t.Errorf("%s: Put succeeded without a write", kind)
 		}
 		if _, found := s.Find("a", "2"); found {
-			t.Errorf("%s: what was not put is held", kind)
+			t.Errorf("%s: the store holds an entry that Put did not write", kind)
 		}
 		if err := os.Remove(directory); err != nil {
 			t.Fatal(err)
@@ -197,7 +197,7 @@ func TestDropped(t *testing.T) {
 	}
 }
 
-// A process finds what the other archived with its next sweep, also if both changed the directory at the same moment.
+// The next sweep of a process finds the entries of the other process, also if both changed the directory at the same time.
 func TestSweepAdoptsOtherProcesses(t *testing.T) {
 	t.Parallel()
 	first := newTestStore(t, 1<<20)

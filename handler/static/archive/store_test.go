@@ -82,7 +82,7 @@ func (s *testStore) get(t *testing.T, name, version string) string {
 		t.Fatal(err)
 	}
 	if content.Size != int64(len(read)) || content.SHA256 != sha256.Sum256(read) {
-		t.Errorf("Get(%s, %s) tells another size or digest than that of %q", name, version, read)
+		t.Errorf("Get(%s, %s) returns another size or digest than that of %q", name, version, read)
 	}
 	return string(read)
 }
@@ -113,7 +113,7 @@ func TestStoreFinds(t *testing.T) {
 			{"/static/a.js", "3", "none", "never put"},
 			{"/static/a.js", "", "none", "the name alone was not put"},
 			{"/static/b.0123abcd.js", "", "by name", "the name contains the version"},
-			{"/static/../../etc/passwd\x00", "/../..", "one", "a name is no path on disk"},
+			{"/static/../../etc/passwd\x00", "/../..", "one", "names are not paths on disk"},
 			{"/static/c.js", "1", "second", "the last content"},
 		} {
 			if got := s.get(t, c.name, c.version); got != c.want {
@@ -121,7 +121,7 @@ func TestStoreFinds(t *testing.T) {
 			}
 		}
 		if entries, blobs := len(s.files(t, "entries")), len(s.files(t, "blobs")); entries != 5 || blobs != 4 {
-			t.Errorf("%s there are %d entries and %d blobs, want 5 and 4: bytes are held once, and no longer than needed", when, entries, blobs)
+			t.Errorf("%s there are %d entries and %d blobs, want 5 and 4: equal content is stored once", when, entries, blobs)
 		}
 		s.restart(t)
 	}
@@ -137,7 +137,7 @@ func TestStoreForgets(t *testing.T) {
 	s.clock.advance(40 * time.Minute)
 	s.put(t, "b", "1", "one")
 	if !s.Renew("b", "1") || s.Renew("b", "2") {
-		t.Error("Renew does not tell what is held")
+		t.Error("Renew does not find an entry")
 	}
 	s.clock.advance(20 * time.Minute)
 	if got := s.get(t, "a", "1"); got != "none" || s.Renew("a", "1") {
@@ -145,7 +145,7 @@ func TestStoreForgets(t *testing.T) {
 	}
 	s.Sweep()
 	if entries, blobs := len(s.files(t, "entries")), len(s.files(t, "blobs")); entries != 1 || blobs != 1 {
-		t.Errorf("there are %d entries and %d blobs, want 1 and 1: the bytes have another name still", entries, blobs)
+		t.Errorf("there are %d entries and %d blobs, want 1 and 1: the content has a second name", entries, blobs)
 	}
 	if !s.Renew("b", "1") {
 		t.Error("b is gone")
@@ -153,7 +153,7 @@ func TestStoreForgets(t *testing.T) {
 	s.clock.advance(59 * time.Minute)
 	s.restart(t)
 	if got := s.get(t, "b", "1"); got != "one" {
-		t.Errorf("what was renewed is %q after a restart", got)
+		t.Errorf("the renewed entry is %q after a restart", got)
 	}
 	s.clock.advance(time.Minute)
 	s.restart(t)
@@ -185,10 +185,10 @@ func TestStoreIsBounded(t *testing.T) {
 		}
 	}
 	if err := s.Put("large", "1", bytes.NewReader(make([]byte, s.config.Size))); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("Put of what never fits: %v", err)
+		t.Errorf("Put of content that never fits: %v", err)
 	}
 	if got := s.get(t, "a", "19"); got != "content 19" {
-		t.Error("what never fits drove out the rest")
+		t.Error("content that never fits displaced entries")
 	}
 }
 
@@ -220,7 +220,7 @@ func TestStoreNoticesDamage(t *testing.T) {
 				t.Errorf("%s, restart %v: damaged bytes were handed out", c.name, restart)
 			}
 			if s.get(t, "a", "1") != "none" || s.get(t, "b", "1") != "none" || s.get(t, "c", "1") != "other" {
-				t.Errorf("%s, restart %v: want what is damaged to be dropped, and nothing else", c.name, restart)
+				t.Errorf("%s, restart %v: want only the damaged entry dropped", c.name, restart)
 			}
 			if len(s.reports) == 0 || !strings.Contains(s.reports[0], "archive") {
 				t.Errorf("%s, restart %v: reported %q", c.name, restart, s.reports)
@@ -238,7 +238,7 @@ func overwrite(t *testing.T, path, content string) {
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// A file system may not tell two changes apart that follow each other at once.
+	// Two changes within a clock tick have the same time on a file system.
 	if err := os.Chtimes(path, noon, noon); err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +267,7 @@ func TestOpenClearsAway(t *testing.T) {
 	}
 	s.restart(t)
 	if left := len(s.files(t, "*")); left != 5 {
-		t.Errorf("%d files are left, want the three that another process may be writing, and the two that are whole", left)
+		t.Errorf("%d files are left, want three that another process may be writing, and two complete ones", left)
 	}
 	s.clock.advance(settled)
 	s.restart(t)
@@ -278,7 +278,7 @@ func TestOpenClearsAway(t *testing.T) {
 		t.Errorf("what was whole is %q", got)
 	}
 	if len(s.reports) != 2 {
-		t.Errorf("reported %q, want the two entries that were no unfinished files", s.reports)
+		t.Errorf("reported %q, want the two damaged entries", s.reports)
 	}
 }
 
@@ -295,20 +295,20 @@ func TestPutFails(t *testing.T) {
 	t.Parallel()
 	s := newTestStore(t, 1<<20)
 	if err := s.Put("\xff", "1", strings.NewReader("x")); err == nil {
-		t.Error("a name was put that cannot be written")
+		t.Error("Put accepted a name that cannot be stored")
 	}
 	if err := s.Put(strings.Repeat("x", maxRecord), "1", strings.NewReader("x")); err == nil {
-		t.Error("a name was put that is too long to be read")
+		t.Error("Put accepted a name that is too long")
 	}
 	if err := s.Put("a", "1", &changing{Reader: *strings.NewReader("one")}); err == nil {
-		t.Error("content was put that changed while it was read")
+		t.Error("Put accepted content that changed during the read")
 	}
 	if s.restart(t); len(s.files(t, "*")) != 0 {
 		t.Errorf("left: %q", s.files(t, "*"))
 	}
 }
 
-// changing has other content from the second reading on.
+// changing returns other content from the second read on.
 type changing struct {
 	strings.Reader
 	seeks int
@@ -363,7 +363,7 @@ func TestMissesAllocateNothing(t *testing.T) {
 	}
 }
 
-// Whatever the directory holds, the store opens, and finds no entry that it cannot open.
+// The store opens with any files in its directory, and finds no entry that it cannot read.
 func FuzzOpen(f *testing.F) {
 	f.Add([]byte(`{"name":"a","version":"1","sha256":"00","size":1,"at":"2026-02-11T12:00:00Z"}`))
 	f.Add([]byte(`{"size":-1}`))
@@ -376,7 +376,7 @@ func FuzzOpen(f *testing.F) {
 		}
 		s.restart(t)
 		if got := s.get(t, "a", "1"); got != "none" {
-			t.Errorf("a made up record gives %q", got)
+			t.Errorf("a forged record gives %q", got)
 		}
 		if len(s.files(t, "entries")) != 0 {
 			t.Error("it is left there")

@@ -19,15 +19,15 @@ func TestWrite(t *testing.T) {
 		want, why  string
 	}{
 		{"new", "first", nil, "first", "with its directory"},
-		{"another", "second", nil, "second", "it takes the place of what was there"},
-		{"cut short", "thi", cut, "second", "what was there stays"},
+		{"another", "second", nil, "second", "the file is replaced"},
+		{"cut short", "thi", cut, "second", "the previous file stays"},
 	} {
 		err := Write(path, func(w io.Writer) error {
 			if _, err := io.WriteString(w, c.text); err != nil {
 				return err
 			}
 			if there, _ := os.ReadFile(path); string(there) == c.text {
-				t.Errorf("%s: it is there before it is whole", c.name)
+				t.Errorf("%s: the file exists before it is complete", c.name)
 			}
 			return c.err
 		})

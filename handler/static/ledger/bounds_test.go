@@ -101,7 +101,7 @@ func TestReportsAreBounded(t *testing.T) {
 	}
 }
 
-// The whole query of a request would stay in memory, and with it what may be secret.
+// The ledger must not hold the memory of a whole query, which may contain secrets.
 func TestRecordsHoldNoOtherPartOfTheQuery(t *testing.T) {
 	t.Parallel()
 	query := strings.Clone("key=secret&v=20260211")
@@ -149,7 +149,7 @@ func TestConcurrentObservations(t *testing.T) {
 	}
 }
 
-// The path of a request that repeats an earlier one, beside versions that a client invents as fast as it can.
+// Measures a repeated request while another client sends invented versions as fast as it can.
 func BenchmarkObserve(b *testing.B) {
 	versions := make([]string, 1<<16)
 	for i := range versions {

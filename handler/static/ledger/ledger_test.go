@@ -56,7 +56,7 @@ func TestStaleVersions(t *testing.T) {
 		{"open pages", "the current content has a version that is requested as much", []step{
 			{"1", "old", 0}, {"2", "new", 0}, {"2", "new", 0}, {"1", "new", 0}}},
 		{"rollback", "the new version names the old content", []step{{"1", "old", 0}, {"2", "new", 0}, {"2", "old", 1}}},
-		{"changed late", "a corrected version is observed anew", []step{{"1", "old", 0}, {"1", "new", 1}, {"2", "new", 0}, {"2", "newer", 1}}},
+		{"changed late", "a corrected version is observed again", []step{{"1", "old", 0}, {"1", "new", 1}, {"2", "new", 0}, {"2", "newer", 1}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

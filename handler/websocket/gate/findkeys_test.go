@@ -40,22 +40,22 @@ func TestFindKeys(t *testing.T) {
 		want       []string
 		why        string
 	}{
-		{"quoted", `const key = "plain-key-0123456789";`, []string{"plain"}, "as people write it"},
-		{"URL", `new WebSocket('wss://a.example/ws/?a=1&key=plain-key-0123456789&b=2')`, []string{"plain"}, "the incident's way"},
+		{"quoted", `const key = "plain-key-0123456789";`, []string{"plain"}, "as in a script"},
+		{"URL", `new WebSocket('wss://a.example/ws/?a=1&key=plain-key-0123456789&b=2')`, []string{"plain"}, "as in the outage"},
 		{"template", "`wss://${host}/ws/?key=plain-key-0123456789`", []string{"plain"}, "in a template"},
 		{"minified", "a=1;var k={key:plain-key-0123456789};b(k)", []string{"plain"}, "without any quotes"},
 		{"padding", "/ws/?key=cGFkZGVkIGtleSBvZiBvdXJz==&x", []string{"padded"}, "base64 keeps its padding"},
-		{"delimiters inside", `"dotted.key,of=ours;0123"`, []string{"dotted"}, "they may be a part of the key"},
+		{"delimiters inside", `"dotted.key,of=ours;0123"`, []string{"dotted"}, "these characters may belong to the key"},
 		{"delimiters inside, in a URL", `"/ws/?key=dotted.key,of=ours;0123"`, []string{"dotted"}, "to the end of the word"},
-		{"escaped", `"/ws/?key=odd+key%2F%2B0123456789"`, []string{"odd"}, "as a URL has it"},
-		{"twice", `"plain-key-0123456789" "plain-key-0123456789"`, []string{"plain"}, "it is told once"},
-		{"within a word", `"xplain-key-01234567890"`, []string{"plain"}, "whatever stands beside it"},
+		{"escaped", `"/ws/?key=odd+key%2F%2B0123456789"`, []string{"odd"}, "escaped in a URL"},
+		{"twice", `"plain-key-0123456789" "plain-key-0123456789"`, []string{"plain"}, "each key is reported once"},
+		{"within a word", `"xplain-key-01234567890"`, []string{"plain"}, "next to any characters"},
 		{"base64", `"` + base64.StdEncoding.EncodeToString([]byte("user:plain-key-0123456789")) + `"`, []string{"plain"}, "as in Basic credentials"},
 		{"escaped twice", `"plain%252dkey%252d0123456789"`, []string{"plain"}, "a URL within a URL"},
 		{"other", `"plain-key-0123456788"`, nil, "another key"},
 		{"digest", `?token=known-by-its-digest`, []string{"digest"}, "a whole word"},
-		{"digest within a word", `?token=xknown-by-its-digest`, nil, "nothing but its digest is known"},
-		{"none", "body { color: red } ", nil, "nothing there"},
+		{"digest within a word", `?token=xknown-by-its-digest`, nil, "only its digest is configured"},
+		{"none", "body { color: red } ", nil, "empty"},
 	} {
 		var got []string
 		for _, found := range g.FindKeys(c.text) {

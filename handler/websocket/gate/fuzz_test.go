@@ -11,7 +11,7 @@ import (
 	"github.com/scan2food/usher/handler/websocket/keys"
 )
 
-// What is accepted is one of the configured keys, presented once; whatever else the query holds.
+// An accepted query holds exactly one credential, which is a configured key.
 func FuzzQuery(f *testing.F) {
 	g := newGate(f, 3, nil)
 	for _, query := range []string{"key=" + secret + "-0-0", "key=a&key=b", "%6bey=x", "key=%zz", "a;b", "key=good&&=&key", ""} {
@@ -30,7 +30,7 @@ func FuzzQuery(f *testing.F) {
 	})
 }
 
-// With hide, no form of the credential is sent on, and the rest of the query is.
+// With hide, no form of the credential is forwarded, and the rest of the query is unchanged.
 func FuzzHide(f *testing.F) {
 	g := newGate(f, 1, func(r *Route) {
 		r.Hide = true
@@ -62,8 +62,8 @@ func FuzzHide(f *testing.F) {
 	})
 }
 
-// FuzzKey: a key of any bytes opens its route when it is escaped as RFC 3986 has it, and when it stands as it is wherever a
-// form parser would read it so; and it is gone from what is sent on (Q8 of the corpus).
+// FuzzKey checks that a key of any bytes opens its route if it is escaped (RFC 3986), and unescaped if a form parser reads the
+// same bytes. The forwarded query does not hold the key.
 func FuzzKey(f *testing.F) {
 	for _, key := range []string{"0123456789abcdef", "aB3+/cD4+/eF5+/gH==", "per%cent%41%zz-000", "key with spaces &=;#", "\x00\xff\u00fc-0123456789ab"} {
 		f.Add(key)
@@ -86,7 +86,7 @@ func FuzzKey(f *testing.F) {
 		for _, form := range []string{escaped, strings.ReplaceAll(escaped, "+", "%20"), value} {
 			values, err := url.ParseQuery("key=" + form)
 			if form == value && (!isASCII(value) || err != nil || len(values) != 1 || values.Get("key") != value) {
-				continue // it is not written so
+				continue // a form parser reads other bytes
 			}
 			r := handshake("/ws/0/")
 			r.URL.RawQuery = "a=1&key=" + form + "&b=%2F"
@@ -102,7 +102,7 @@ func FuzzKey(f *testing.F) {
 	})
 }
 
-// No two paths but the listed ones lead to a route.
+// Only the listed paths lead to a route.
 func FuzzPath(f *testing.F) {
 	g := newGate(f, 3, nil)
 	for _, target := range []string{"/ws/0/", "//ws/0/", "/ws/%30/", "/ws/0", "/WS/0/", "/x/../ws/0/", "/ws/0/%00"} {

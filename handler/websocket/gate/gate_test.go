@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const secret = "good-key-0123456789"
 
-// newGate makes a gate of n routes with n keys each; route i has the path /ws/i/ and the keys secret-i-k.
+// newGate returns a gate of n routes with n keys each. Route i has the path /ws/i/ and the keys secret-i-k.
 func newGate(t testing.TB, n int, edit func(*Route)) *Gate {
 	t.Helper()
 	byRoute := make(map[string][]keys.Key)
@@ -65,7 +65,7 @@ func handshake(target string) *http.Request {
 	return r
 }
 
-// What asks to leave HTTP on HTTP/2 and 3 is seen wherever the server puts it.
+// Servers store :protocol of HTTP/2 and HTTP/3 in different places. ReadHandshake finds each.
 func TestReadHandshakeOnHTTP2And3(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -78,12 +78,12 @@ func TestReadHandshakeOnHTTP2And3(t *testing.T) {
 		why      string
 	}{
 		{"h2 websocket", 2, "HTTP/2.0", "CONNECT", []string{"websocket"}, WebSocket, "RFC 8441"},
-		{"h2 case", 2, "HTTP/2.0", "CONNECT", []string{"WebSocket"}, OtherProtocol, "the token has case"},
+		{"h2 case", 2, "HTTP/2.0", "CONNECT", []string{"WebSocket"}, OtherProtocol, "the token is case-sensitive"},
 		{"h2 other", 2, "HTTP/2.0", "CONNECT", []string{"connect-udp"}, OtherProtocol, "RFC 9298"},
 		{"h2 plain CONNECT", 2, "HTTP/2.0", "CONNECT", nil, Tunnel, "a tunnel"},
-		{"h2 GET with :protocol", 2, "HTTP/2.0", "GET", []string{"websocket"}, OtherProtocol, "malformed, and not plain"},
+		{"h2 GET with :protocol", 2, "HTTP/2.0", "GET", []string{"websocket"}, OtherProtocol, "malformed, and not plain HTTP"},
 		{"h3 websocket", 3, "websocket", "CONNECT", nil, WebSocket, "RFC 9220: the token is in Proto"},
-		{"h3 case", 3, "WebSocket", "CONNECT", nil, OtherProtocol, "the token has case"},
+		{"h3 case", 3, "WebSocket", "CONNECT", nil, OtherProtocol, "the token is case-sensitive"},
 		{"h3 webtransport", 3, "webtransport", "CONNECT", nil, OtherProtocol, "another protocol"},
 		{"h3 plain CONNECT", 3, "HTTP/3.0", "CONNECT", nil, Tunnel, "a tunnel"},
 		{"h3 GET", 3, "HTTP/3.0", "GET", nil, PlainHTTP, "plain"},
@@ -164,7 +164,7 @@ func TestOrigins(t *testing.T) {
 		"https://example.com:065", "https://example.com:65536", "https://*.example.com:x", "https://büro.example",
 		"wss://example.com", "ws://*.example.com", "https://[0:0::1]:8443"} {
 		if _, err := ParseOrigin(bad); err == nil {
-			t.Errorf("ParseOrigin(%q) was taken", bad)
+			t.Errorf("ParseOrigin(%q) = nil error, want an error", bad)
 		}
 	}
 }
@@ -199,7 +199,7 @@ func TestLongestPathWins(t *testing.T) {
 	}
 }
 
-// The table is asked with what url.ParseRequestURI makes of a request's target.
+// Lookup gets the URL that url.ParseRequestURI returns for a request target.
 func TestPathsThatAreEscaped(t *testing.T) {
 	t.Parallel()
 	table, err := NewTable([]*Route{{Name: "blank", Paths: []string{"/live orders/", "/to go/*"}}, {Name: "vip", Paths: []string{"/to go/vip/"}}, {Name: "umlaut", Paths: []string{"/büro/"}}})
@@ -209,24 +209,24 @@ func TestPathsThatAreEscaped(t *testing.T) {
 	for _, c := range []struct{ target, want, why string }{
 		{"/live%20orders/", "blank", "the only way to write it"},
 		{"/to%20go/x%20y", "blank", "below a prefix"},
-		{"/b%C3%BCro/", "umlaut", "as browsers write it"},
+		{"/b%C3%BCro/", "umlaut", "as browsers send it"},
 		{"/live%2520orders/", "", "escaped twice is another path"},
 		{"/live+orders/", "", "a plus is a plus in a path"},
-		{"/to%20go%2Fx", "", "no slash where the pattern has one"},
-		{"/b%c3%bcro/", "", "not the bytes that the table holds"},
-		{"/to%20go/100%25", "blank", "every server reads a percent sign"},
-		{"/to%20go/100%2525", "blank", "and one that decodes twice too"},
+		{"/to%20go%2Fx", "", "the slash is missing"},
+		{"/b%c3%bcro/", "", "other bytes than in the table"},
+		{"/to%20go/100%25", "blank", "all servers decode a percent sign"},
+		{"/to%20go/100%2525", "blank", "also servers that decode twice"},
 		{"/to%20go/a;b", "blank", "below the prefix with or without the parameter"},
 		{"/to%20go/a%3Bb", "blank", "the same, escaped"},
 		{"/to%20go/a%2Fb", "fault", "one segment or two"},
 		{"/to%20go/a%252Fb", "fault", "the same, to a server that decodes twice"},
-		{"/to%20go/%2e%2e/x", "fault", "out of the prefix"},
+		{"/to%20go/%2e%2e/x", "fault", "leaves the prefix"},
 		{"/to%20go/%252e%252e/x", "fault", "the same, to a server that decodes twice"},
 		{"/to%20go/..;/x", "fault", "the same, to a server that drops parameters"},
 		{"/to%20go/..%3B/x", "fault", "the same"},
 		{"/to%20go/vip/;x", "fault", "another route, to a server that drops parameters"},
 		{"/to%20go/vip%3Bx/", "fault", "the same"},
-		{"/to%20go/%2525252525", "fault", "nobody decodes that often for a good reason"},
+		{"/to%20go/%2525252525", "fault", "no client escapes that often"},
 		{"/to%20go/x%0a", "fault", "some patterns end before a line feed"},
 		{"/to%20go//x", "fault", "some servers merge slashes"},
 	} {
@@ -248,7 +248,7 @@ func TestPathsThatAreEscaped(t *testing.T) {
 	}
 }
 
-// A decision among ten routes of ten keys makes no more garbage than one among three, and little of it.
+// A decision makes at most two allocations, also with ten routes of ten keys.
 func TestDecideAllocates(t *testing.T) {
 	for _, n := range []int{3, 10} {
 		g := newGate(t, n, nil)
@@ -264,7 +264,7 @@ func TestDecideAllocates(t *testing.T) {
 	}
 }
 
-// The decision: at most a microsecond and two allocations, with three routes of three keys, and ten of ten.
+// BenchmarkDecide measures the decision with three routes of three keys, and with ten routes of ten keys.
 func BenchmarkDecide(b *testing.B) {
 	for _, n := range []int{3, 10} {
 		g := newGate(b, n, nil)
@@ -286,7 +286,7 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
-// The log of an unlisted path names the listed one that was probably meant.
+// For an unlisted path, the log names the listed path that the client probably meant.
 func TestSuggest(t *testing.T) {
 	t.Parallel()
 	table, err := NewTable([]*Route{{Name: "a", Paths: []string{"/ws/a/", "/ws/B", "/ws/room/*"}}})
@@ -303,7 +303,7 @@ func TestSuggest(t *testing.T) {
 	}
 }
 
-// An opaque target has no path for a matcher, and the application reads one from it.
+// An opaque target has no path for matchers, but applications read a path from it.
 func TestOpaqueTargetIsRejected(t *testing.T) {
 	t.Parallel()
 	g := newGate(t, 1, nil)
@@ -322,7 +322,7 @@ func TestOpaqueTargetIsRejected(t *testing.T) {
 	}
 }
 
-// With unlisted pass, a path that an application may read as a route's is no unlisted path.
+// With `unlisted pass`, a path that an application may read as that of a route is rejected.
 func TestDisguisedPathsAreNotPassed(t *testing.T) {
 	t.Parallel()
 	table, err := NewTable([]*Route{{Name: "a", Paths: []string{"/ws/a", "/ws/room/*"}}})
@@ -355,7 +355,7 @@ func TestDisguisedPathsAreNotPassed(t *testing.T) {
 	}
 }
 
-// The log says how to mend the origin of a client that is no browser.
+// For a rejected origin of a client that is not a browser, the log names a remedy.
 func TestOriginDetail(t *testing.T) {
 	t.Parallel()
 	g := newGate(t, 1, nil)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A visitor whose cookie holds a letter such as Å opens sockets; the application does not get the bytes that split its lines.
+// A cookie with a letter such as Å does not block the visitor's sockets. The application does not get the bytes that split lines.
 func TestHeaderFieldsWithLineBytesAreDropped(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -52,7 +52,7 @@ func TestHeaderFieldsWithLineBytesAreDropped(t *testing.T) {
 	}
 }
 
-// No client but an attacker sends such bytes in a path or query.
+// Only attackers send such bytes in a path or query.
 func TestTargetBytesAreRejected(t *testing.T) {
 	t.Parallel()
 	for _, target := range []string{"/ws/0/?key=" + secret + "-0-0&x=\x85Host:evil", "/ws/0/?x=\xa0", "/ws/0/?x=\xc3\xa5", "/ws/0/\x85", "/unlisted/\xa0", "/?\xff"} {

@@ -34,7 +34,7 @@ func TestPlainHTTP(t *testing.T) {
 		{"checked, escaped slash below", PlainCheck, "/poll/a%2fb", "", Unlisted, 403, "servers disagree"},
 		{"checked, within another path", PlainCheck, "/static/ws/0/app.js", "", Passed, 200, "an asset"},
 		{"checked, another path", PlainCheck, "/page", "", Passed, 200, "a page"},
-		{"passed", PlainPass, "/ws/0/", "https://evil.example", Passed, 200, "nothing is asked"},
+		{"passed", PlainPass, "/ws/0/", "https://evil.example", Passed, 200, "no check"},
 	} {
 		g := newGate(t, 1, func(r *Route) { r.Plain, r.Paths = c.policy, append(r.Paths, "/poll/*") })
 		g.config.Reject = RejectClose
@@ -60,7 +60,7 @@ func TestPlainHTTP(t *testing.T) {
 	}
 }
 
-// The credential of a plain request is kept from the application like that of a handshake.
+// `hide_credentials` removes the credential from plain requests as from handshakes.
 func TestPlainHTTPCredentialIsReplaced(t *testing.T) {
 	t.Parallel()
 	g := newGate(t, 1, func(r *Route) {

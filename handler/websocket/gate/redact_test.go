@@ -13,7 +13,7 @@ func everySource(r *Route) {
 	r.Sources = []Source{{InQuery, "key"}, {InHeader, "X-Api-Key"}, {InCookie, "key"}, {In: InBearer}, {InSubprotocol, "key"}}
 }
 
-// What a handshake presents is in no line of a log, wherever it stands and whatever became of it; and what is no credential is.
+// No log line holds a credential of a request, in any field and for any outcome. All other text stays.
 func TestRedact(t *testing.T) {
 	t.Parallel()
 	g := newGate(t, 1, everySource)
@@ -26,14 +26,14 @@ func TestRedact(t *testing.T) {
 		want         map[string]string
 		why          string
 	}{
-		{"query", "/ws/0/?a=1&key=" + key + "&b=%2F", nil, "/ws/0/?a=1&key=REDACTED&b=%2F", nil, "the rest byte for byte"},
-		{"wrong", "/ws/0/?key=of-somebody-else-entirely", nil, "/ws/0/?key=REDACTED", nil, "it may be good elsewhere"},
-		{"encoded name", "/ws/0/?%6bey=" + key, nil, "/ws/0/?%6bey=REDACTED", nil, "however it is written"},
-		{"other name", "/ws/0/?token=" + key, nil, "/ws/0/?token=REDACTED", nil, "a key is known by its value too"},
-		{"invalid escape before it", "/ws/0/?x=%zz&key=" + key, nil, "/ws/0/?x=%zz&key=REDACTED", nil, "its own parameter is clear"},
-		{"invalid escape in it", "/ws/0/?key=of%zz-somebody-else", nil, "/ws/0/?key=REDACTED", nil, "all of it"},
-		{"semicolon", "/ws/0/?x=1;key=of-somebody-else", nil, "/ws/0/?x=1;key=REDACTED", nil, "a separator to some"},
-		{"path", "/ws/0/" + key + "?a=1", nil, "/ws/0/REDACTED?a=1", nil, "a mistake of the page's, and the key all the same"},
+		{"query", "/ws/0/?a=1&key=" + key + "&b=%2F", nil, "/ws/0/?a=1&key=REDACTED&b=%2F", nil, "the rest is unchanged"},
+		{"wrong", "/ws/0/?key=of-somebody-else-entirely", nil, "/ws/0/?key=REDACTED", nil, "it may be valid on another site"},
+		{"encoded name", "/ws/0/?%6bey=" + key, nil, "/ws/0/?%6bey=REDACTED", nil, "escaped"},
+		{"other name", "/ws/0/?token=" + key, nil, "/ws/0/?token=REDACTED", nil, "a key is found by its value"},
+		{"invalid escape before it", "/ws/0/?x=%zz&key=" + key, nil, "/ws/0/?x=%zz&key=REDACTED", nil, "the parameter has another name"},
+		{"invalid escape in it", "/ws/0/?key=of%zz-somebody-else", nil, "/ws/0/?key=REDACTED", nil, "the whole value"},
+		{"semicolon", "/ws/0/?x=1;key=of-somebody-else", nil, "/ws/0/?x=1;key=REDACTED", nil, "some parsers split there"},
+		{"path", "/ws/0/" + key + "?a=1", nil, "/ws/0/REDACTED?a=1", nil, "a key in a wrong place is still a key"},
 		{"path, without a question mark", "/ws/0/key=" + key + "&a=1", nil, "/ws/0/key=REDACTED&a=1", nil, "the same"},
 		{"path, escaped", "/ws/0/" + strings.ReplaceAll(key, "-", "%2d"), nil, "/ws/0/REDACTED", nil, "the same"},
 		{"path without a key", "/ws/0/a-segment-that-is-long=x%20y/z", nil, "/ws/0/a-segment-that-is-long=x%20y/z", nil, "as it is"},
@@ -44,34 +44,34 @@ func TestRedact(t *testing.T) {
 		{"subprotocol", "/ws/0/", http.Header{"Sec-Websocket-Protocol": {"app.v1, key." + encoded}}, "/ws/0/",
 			map[string]string{"Sec-Websocket-Protocol": "app.v1, key.REDACTED"}, "encoded"},
 		{"quoted subprotocol", "/ws/0/", http.Header{"Sec-Websocket-Protocol": {`"key.` + key + `"`}}, "/ws/0/",
-			map[string]string{"Sec-Websocket-Protocol": `"key.REDACTED"`}, "no credential, and the key all the same"},
+			map[string]string{"Sec-Websocket-Protocol": `"key.REDACTED"`}, "the key in a field that is not a source"},
 		{"copy in base64", "/ws/0/?key=" + key, http.Header{"Sec-Websocket-Protocol": {"app.v1, Key." + encoded}, "X-Copy": {encoded + "=="}},
-			"/ws/0/?key=REDACTED", map[string]string{"Sec-Websocket-Protocol": "app.v1, Key.REDACTED", "X-Copy": Redacted}, "the key all the same"},
+			"/ws/0/?key=REDACTED", map[string]string{"Sec-Websocket-Protocol": "app.v1, Key.REDACTED", "X-Copy": Redacted}, "the key in a field that is not a source"},
 		{"Basic credentials", "/ws/0/", http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("u:"+key))}},
-			"/ws/0/", map[string]string{"Authorization": "Basic dTREDACTED"}, "the key all the same"},
+			"/ws/0/", map[string]string{"Authorization": "Basic dTREDACTED"}, "the key in a field that is not a source"},
 		{"quoted cookie", "/ws/0/", http.Header{"Cookie": {`a="` + key + `"; c=d`}}, "/ws/0/",
-			map[string]string{"Cookie": `a="REDACTED"; c=d`}, "no credential, and the key all the same"},
+			map[string]string{"Cookie": `a="REDACTED"; c=d`}, "the key in a field that is not a source"},
 		{"referer", "/ws/0/", http.Header{"Referer": {"https://a/?key=" + key + "#top"}}, "/ws/0/",
-			map[string]string{"Referer": "https://a/?key=REDACTED#top"}, "a page's address"},
+			map[string]string{"Referer": "https://a/?key=REDACTED#top"}, "the address of a page"},
 		{"in a sentence", "/ws/0/", http.Header{"X-Note": {"see " + key + ", please"}}, "/ws/0/",
 			map[string]string{"X-Note": "see REDACTED, please"}, "by its value"},
 		{"in a sentence, escaped", "/ws/0/", http.Header{"X-Note": {"see " + strings.ReplaceAll(key, "-", "%2d") + ", please"}}, "/ws/0/",
 			map[string]string{"X-Note": Redacted}, "by its value"},
 		{"long, and of short words", "/ws/0/", http.Header{"X-Note": {strings.Repeat("a ", 4000)}}, "/ws/0/",
-			map[string]string{"X-Note": strings.Repeat("a ", 4000)}, "no key is that short"},
-		{"path, escaped query", "/ws/0/%3Fkey%3Dof-somebody-else", nil, "/ws/0/REDACTED", nil, "a client that escaped too much"},
+			map[string]string{"X-Note": strings.Repeat("a ", 4000)}, "keys are longer"},
+		{"path, escaped query", "/ws/0/%3Fkey%3Dof-somebody-else", nil, "/ws/0/REDACTED", nil, "escaped more than necessary"},
 		{"path, escaped twice", "/ws/0/%253Fkey%253Dof-somebody-else", nil, "/ws/0/REDACTED", nil, "the same"},
 		{"key escaped twice", "/ws/0/", http.Header{"X-Note": {strings.ReplaceAll(key, "-", "%252d")}}, "/ws/0/",
 			map[string]string{"X-Note": Redacted}, "the same"},
-		{"name in another case", "/ws/0/?KEY=of-somebody-else", nil, "/ws/0/?KEY=REDACTED", nil, "the gate ignores it, and the log hides it"},
+		{"name in another case", "/ws/0/?KEY=of-somebody-else", nil, "/ws/0/?KEY=REDACTED", nil, "the gate ignores it, and the log redacts it"},
 		{"beside marks", "/ws/0/", http.Header{"X-Note": {"a/" + key + "|b@" + key + "~c$" + key + "+d" + key + "e"}}, "/ws/0/",
-			map[string]string{"X-Note": "a/REDACTED|b@REDACTED~c$REDACTED+dREDACTEDe"}, "a key is found beside anything"},
+			map[string]string{"X-Note": "a/REDACTED|b@REDACTED~c$REDACTED+dREDACTEDe"}, "a key is found next to any character"},
 		{"origin", "/ws/0/", http.Header{"Origin": {"https://" + key + ".example"}}, "/ws/0/",
 			map[string]string{"Origin": "https://REDACTED.example"}, "a header like others"},
 		{"a wrong key repeated", "/ws/0/?key=of-somebody-else", http.Header{"Origin": {"https://of-somebody-else.example"}},
-			"/ws/0/?key=REDACTED", map[string]string{"Origin": "https://REDACTED.example"}, "what is presented is a credential somewhere"},
+			"/ws/0/?key=REDACTED", map[string]string{"Origin": "https://REDACTED.example"}, "a presented value is redacted in every field"},
 		{"many wrong keys", "/ws/0/?" + strings.Repeat("key=of-somebody-else&", 50), nil, "/ws/0/?" + strings.Repeat("key=REDACTED&", 50), nil,
-			"each where it stands"},
+			"each occurrence"},
 		{"no credential", "/ws/0/?a=1", http.Header{"User-Agent": {"Mozilla/5.0 (X11; Linux x86_64) of some length"}}, "/ws/0/?a=1",
 			map[string]string{"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) of some length"}, "as it is"},
 	} {
@@ -92,7 +92,7 @@ func TestRedact(t *testing.T) {
 	}
 }
 
-// expensiveText consists of words, escapes, tickets and what was presented.
+// expensiveText consists of words, escapes, tickets and credentials.
 func expensiveText(length int) string {
 	return strings.Repeat("a=b%2541 eyJ.eyJ.eyJ %255"+secret, length/50)
 }
@@ -112,7 +112,7 @@ func BenchmarkRedact(b *testing.B) {
 	}
 }
 
-// What is accepted, from any place, is one of the route's keys, presented once; and no log shows it.
+// An accepted request holds exactly one key of the route, in any source. No redacted text contains it.
 func FuzzCredentials(f *testing.F) {
 	g := newGate(f, 2, everySource)
 	key := secret + "-0-0"
@@ -150,7 +150,7 @@ func FuzzCredentials(f *testing.F) {
 	})
 }
 
-// What later handlers make of a request shows none of its credentials either, wherever they put them.
+// The redactor also covers text that later handlers derive from the request.
 func TestRedactLater(t *testing.T) {
 	t.Parallel()
 	const application = "what-the-application-gets"
@@ -175,7 +175,7 @@ func TestRedactLater(t *testing.T) {
 		}
 	}
 	if made["X-Upstream"][0] != application {
-		t.Error("the headers themselves were changed: the application gets those")
+		t.Error("Redact changed the header that the application gets")
 	}
 
 	if got := redaction.TextOf("no socket with " + key + ", and " + application); got != "no socket with REDACTED, and REDACTED" {

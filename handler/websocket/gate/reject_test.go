@@ -14,7 +14,7 @@ import (
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
-// Too many refusals of one client are told shortly, and when to come back; its good key and other clients notice nothing.
+// A client above the limit of rejections gets a short response with Retry-After. Its valid key and other clients are unaffected.
 func TestRefusalsOfOneClient(t *testing.T) {
 	t.Parallel()
 	g := newGate(t, 1, nil)

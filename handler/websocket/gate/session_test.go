@@ -25,8 +25,8 @@ func TestReadSession(t *testing.T) {
 		{"alone", "sessionid=" + goodSession, goodSession, nil, "the usual request"},
 		{"among others", "a=b; sessionid=" + goodSession + "; c", goodSession, nil, "the usual request"},
 		{"absent", "a=b; session=" + goodSession, "", nil, "another cookie"},
-		{"no cookie", "", "", nil, "no browser of the site"},
-		{"twice the same", "sessionid=" + goodSession + "; sessionid=" + goodSession, goodSession, nil, "of two paths"},
+		{"no cookie", "", "", nil, "the client has no session"},
+		{"twice the same", "sessionid=" + goodSession + "; sessionid=" + goodSession, goodSession, nil, "cookies of two paths"},
 		{"two values", "sessionid=" + goodSession + "; sessionid=f" + goodSession, "", errSessionTwice, "applications read the first or the last"},
 		{"quoted", `sessionid="` + goodSession + `"`, goodSession, nil, "Python and Go remove the quotes"},
 		{"octal", `sessionid="\060` + goodSession[1:] + `"`, goodSession, nil, "Python decodes it"},
@@ -37,8 +37,8 @@ func TestReadSession(t *testing.T) {
 		{"hidden behind a blank", "x=1 sessionid=f" + goodSession + "; sessionid=" + goodSession, "", errSessionTwice, "Python's SimpleCookie splits at blanks"},
 		{"other case of the name", "SessionID=f" + goodSession + "; sessionid=" + goodSession, "", errSessionTwice, "the application may ignore case"},
 		{"escaped name", "session%69d=f" + goodSession + "; sessionid=" + goodSession, "", errSessionTwice, "PHP and Rack decoded names"},
-		{"only another case", "SESSIONID=" + goodSession, "", nil, "it is not the cookie"},
-		{"short", "sessionid=deleted", "", errSessionShort, "it says that there is no session"},
+		{"only another case", "SESSIONID=" + goodSession, "", nil, "another cookie"},
+		{"short", "sessionid=deleted", "", errSessionShort, "the value means no session"},
 		{"empty", "sessionid=", "", errSessionShort, "no session"},
 		{"beyond ASCII", "sessionid=\u00e9" + goodSession, "", errSessionForeign, "MySQL compares without accents"},
 		{"escaped beyond ASCII", "sessionid=%C3%A9" + goodSession, "", errSessionForeign, "the application may decode it"},
@@ -54,7 +54,7 @@ func TestReadSession(t *testing.T) {
 	}
 }
 
-// newSessionGate makes a gate with one route that has a session.
+// newSessionGate returns a gate with one route that has a session.
 func newSessionGate(t testing.TB, edit func(*Config, *Route)) *Gate {
 	t.Helper()
 	key, err := NewSessionKey(rand.Reader)
@@ -90,12 +90,12 @@ func TestDecideSession(t *testing.T) {
 		{"session", "/ws/chat/", "sessionid=" + goodSession, nil, Accepted, "the session opens the route"},
 		{"none", "/ws/chat/", "", nil, SessionMissing, "the cookie is required"},
 		{"short", "/ws/chat/", "sessionid=deleted", nil, SessionMissing, "no session"},
-		{"two", "/ws/chat/", "sessionid=a" + goodSession + "; sessionid=" + goodSession, nil, KeyAmbiguous, "which one would end the socket?"},
+		{"two", "/ws/chat/", "sessionid=a" + goodSession + "; sessionid=" + goodSession, nil, KeyAmbiguous, "two sessions are ambiguous"},
 		{"key and session", "/ws/chat/?key=" + secret + "-0-0", "sessionid=" + goodSession, withKey, Accepted, "both are required"},
 		{"key alone", "/ws/chat/?key=" + secret + "-0-0", "", withKey, SessionMissing, "both are required"},
 		{"session alone", "/ws/chat/", "sessionid=" + goodSession, withKey, KeyMissing, "both are required"},
 		{"public", "/ws/chat/", "", public, Accepted, "nothing is required"},
-		{"public with a key", "/ws/chat/?key=anything-at-all-0123", "", public, Accepted, "the parameter is the application's"},
+		{"public with a key", "/ws/chat/?key=anything-at-all-0123", "", public, Accepted, "the route has no key"},
 	} {
 		g := newSessionGate(t, c.edit)
 		r := handshake(c.target)
@@ -131,10 +131,10 @@ func TestStandingOfSessions(t *testing.T) {
 		why  string
 	}{
 		{"bound", bond(sessionCookie), nil, Accepted, "nothing changed"},
-		{"bound to another cookie", bond("other"), nil, SessionMissing, "its end would not be seen"},
-		{"not bound", keyed, nil, SessionMissing, "the route has got a session"},
-		{"key of a route that became public", keyed, public, Accepted, "everybody may open it"},
-		{"public route that has got keys", sockets.Info{Route: "chat"}, noKeys, KeyUnknown, "it has none"},
+		{"bound to another cookie", bond("other"), nil, SessionMissing, "the end of its session would go unnoticed"},
+		{"not bound", keyed, nil, SessionMissing, "the route has a session now"},
+		{"key of a route that became public", keyed, public, Accepted, "the route is public"},
+		{"public route that has got keys", sockets.Info{Route: "chat"}, noKeys, KeyUnknown, "the socket has no key"},
 	} {
 		g := newSessionGate(t, c.edit)
 		if got := g.Standing(c.info, g.config.Now()); got != c.want {
@@ -143,7 +143,7 @@ func TestStandingOfSessions(t *testing.T) {
 	}
 }
 
-// Sessions differ by value, cookie and key, and show nothing of the value.
+// Sessions differ by value, cookie and key, and do not reveal the value.
 func TestSessionKey(t *testing.T) {
 	t.Parallel()
 	first, err := NewSessionKey(rand.Reader)
@@ -167,11 +167,11 @@ func TestSessionKey(t *testing.T) {
 		}
 	}
 	if _, err := NewSessionKey(strings.NewReader("short")); err == nil {
-		t.Error("a key was made of too few bytes")
+		t.Error("NewSessionKey accepted too few bytes")
 	}
 }
 
-// The spellings of one value that frameworks accept have one plain form. No header makes the parser fail.
+// All spellings of a value that frameworks accept have one plain form. No header crashes the parser.
 func FuzzReadSession(f *testing.F) {
 	f.Add("sessionid="+goodSession, goodSession)
 	f.Add(`a="b; sessionid="\060123"; sessionid=%41`, "s:abcDEF0123456789.x/y+z")

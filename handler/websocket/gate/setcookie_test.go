@@ -23,8 +23,8 @@ func TestReadSetCookie(t *testing.T) {
 		{"Express clearCookie", "sessionid=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT", true, "", "it is deleted"},
 		{"Rails", "sessionid=; path=/; max-age=0; expires=Thu, 01 Jan 1970 00:00:00 -0000", true, "", "it is deleted"},
 		{"PHP", "sessionid=deleted; expires=Thu, 01-Jan-1970 00:00:01 GMT; Max-Age=0; path=/", true, "", "it is deleted"},
-		{"empty", "sessionid=", true, "", "an empty value is no session"},
-		{"short", "sessionid=anonymous; Path=/", true, "", "a word for no session, equal for everybody"},
+		{"empty", "sessionid=", true, "", "an empty value ends the session"},
+		{"short", "sessionid=anonymous; Path=/", true, "", "a common value for no session"},
 		{"Max-Age zero", "sessionid=" + otherSession + "; Max-Age=0", true, "", "it is deleted"},
 		{"Max-Age negative", "sessionid=" + otherSession + "; Max-Age=-1", true, "", "it is deleted"},
 		{"Expires in the past", "sessionid=" + otherSession + "; Expires=Wed, 11 Feb 2026 11:59:59 GMT", true, "", "it is deleted"},
@@ -42,9 +42,9 @@ func TestReadSetCookie(t *testing.T) {
 		{"another cookie", "csrftoken=; Max-Age=0", false, "", "not the session"},
 		{"another case", "SessionId=; Max-Age=0", false, "", "another cookie to browsers"},
 		{"longer name", "sessionid2=; Max-Age=0", false, "", "not the session"},
-		{"no value", "sessionid", false, "", "browsers take it for a value without a name"},
-		{"its own domain", "sessionid=; Domain=www.example.com", true, "", "the host belongs to it"},
-		{"a domain above", "sessionid=; Domain=.example.com", true, "", "the host belongs to it"},
+		{"no value", "sessionid", false, "", "browsers read a value without a name"},
+		{"its own domain", "sessionid=; Domain=www.example.com", true, "", "the domain includes the host"},
+		{"a domain above", "sessionid=; Domain=.example.com", true, "", "the domain includes the host"},
 		{"another domain", "sessionid=; Domain=other.example", false, "", "browsers ignore it"},
 		{"a domain below", "sessionid=; Domain=a.www.example.com", false, "", "browsers ignore it"},
 		{"half a domain", "sessionid=; Domain=ample.com", false, "", "browsers ignore it"},
@@ -74,7 +74,7 @@ func TestCookieChangeMatches(t *testing.T) {
 		{"relative path", "sessionid=; Path=ws", "www.example.com", "/ws/chat/", false, "browsers take the directory of the request"},
 		{"another host", "sessionid=; Path=/", "chat.example.com", "/ws/chat/", false, "the cookie is of one host"},
 		{"domain", "sessionid=; Path=/; Domain=example.com", "chat.example.com", "/ws/chat/", true, "the cookie of both hosts"},
-		{"domain of another", "sessionid=; Path=/; Domain=www.example.com", "chat.example.com", "/ws/chat/", false, "not this host"},
+		{"domain of another", "sessionid=; Path=/; Domain=www.example.com", "chat.example.com", "/ws/chat/", false, "the domain excludes the host"},
 		{"unknown path", "sessionid=; Path=/admin", "www.example.com", "/ws/REDACTED/", true, "the log must not show the path; the session ends"},
 	} {
 		change, ok := readSetCookie(c.line, sessionCookie, "www.example.com", "/accounts/logout/", noon)
@@ -134,7 +134,7 @@ func TestCookieChanges(t *testing.T) {
 	}
 }
 
-// The parser reads what net/http writes, and fails on nothing.
+// The parser reads the output of net/http, and no input crashes it.
 func FuzzReadSetCookie(f *testing.F) {
 	f.Add("sessionid=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "/a/b", int64(0))
 	f.Add("sessionid=", "0/", int64(0))

@@ -21,7 +21,7 @@ func TestParseClose(t *testing.T) {
 		{"display string", `user="42";reason=%"au revoir %c3%a0 tous"`, "user [42] 4401 au revoir à tous", false},
 		{"code below", `user="42";code=1000`, "user [42] 4401 session ended", true},
 		{"code of another kind", `user="42";code="4403"`, "user [42] 4401 session ended", true},
-		{"unknown beside known", `session, everybody`, "session [] 4401 session ended", true},
+		{"unknown and known members", `session, everybody`, "session [] 4401 session ended", true},
 		{"flag", `user`, "", true},
 		{"empty user", `user=""`, "", true},
 		{"empty among users", `user=("42" "")`, "", true},
@@ -64,7 +64,7 @@ func TestParseUser(t *testing.T) {
 	}
 }
 
-// No field makes the parsers fail, and no member has a code of another range.
+// No field crashes the parsers, and all codes are in the documented range.
 func FuzzParseClose(f *testing.F) {
 	f.Add(`session, user=("42" "43");code=4403;reason="banned", route=chat`)
 	f.Add(`user=%"%c3%28";code=-1;a=@1, key=:=:`)
@@ -76,7 +76,7 @@ func FuzzParseClose(f *testing.F) {
 			}
 		}
 		if user, err := parseUser([]string{line}); err == nil && user == "" {
-			t.Errorf("parseUser(%q) returned nobody", line)
+			t.Errorf("parseUser(%q) returned an empty user", line)
 		}
 	})
 }

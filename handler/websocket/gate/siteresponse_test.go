@@ -62,7 +62,7 @@ func TestReadHeader(t *testing.T) {
 	}
 }
 
-// A response without Set-Cookie costs the gate no allocation.
+// The gate makes no allocation for a response without Set-Cookie.
 func TestResponsesWithoutSetCookieAllocateNothing(t *testing.T) {
 	g := newSessionGate(t, nil)
 	boundSocket(t, g)

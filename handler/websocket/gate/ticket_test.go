@@ -15,12 +15,12 @@ import (
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
-// nextFunc is a handler behind the gate.
+// nextFunc is a next handler.
 type nextFunc func(http.ResponseWriter, *http.Request) error
 
 func (f nextFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) error { return f(w, r) }
 
-// ticketGate has routes 0 and 1, both opened by keys and by one set of tickets.
+// ticketGate returns a gate whose routes 0 and 1 accept keys and the same tickets.
 func ticketGate(t testing.TB, config keys.TicketConfig, edit func(*RouteTickets)) (*Gate, *keys.Tickets) {
 	t.Helper()
 	config.Secrets = []string{"ticket-secret-0123456789-0123456789"}
@@ -61,25 +61,25 @@ func TestDecideTicket(t *testing.T) {
 		label               string
 		why                 string
 	}{
-		{"cookie", "", "__Host-usher=" + good, Accepted, TicketLabel, "as a browser presents it"},
-		{"among cookies", "", "a=b; __Host-usher=" + good + "; c=d", Accepted, TicketLabel, "browsers send all"},
-		{"query", "?key=" + good, "", Accepted, TicketLabel, "where a key may stand, a ticket may"},
-		{"key", "?key=" + key, "", Accepted, "label-0-0", "keys go on to open the route"},
-		{"none", "", "", KeyMissing, "", "nothing presented"},
-		{"other cookie", "", "usher=" + good, KeyMissing, "", "it is not looked for under another name"},
-		{"cookie in other case", "", "__host-usher=" + good, KeyMissing, "", "names of cookies have case"},
-		{"empty cookie", "", "__Host-usher=", KeyMissing, "", "nothing presented"},
-		{"cookie twice", "", "__Host-usher=" + good + "; __Host-usher=" + good, KeyAmbiguous, "", "which one the application reads is not known"},
-		{"empty key and cookie", "?key=", "__Host-usher=" + good, Accepted, TicketLabel, "an empty key is none"},
-		{"wrong key and cookie", "?key=" + strings.Repeat("x", 20), "__Host-usher=" + good, KeyUnknown, "", "what a client says itself is judged alone"},
+		{"cookie", "", "__Host-usher=" + good, Accepted, TicketLabel, "the cookie of a browser"},
+		{"among cookies", "", "a=b; __Host-usher=" + good + "; c=d", Accepted, TicketLabel, "browsers send all cookies"},
+		{"query", "?key=" + good, "", Accepted, TicketLabel, "tickets are accepted at the sources of keys"},
+		{"key", "?key=" + key, "", Accepted, "label-0-0", "keys still open the route"},
+		{"none", "", "", KeyMissing, "", "no credential"},
+		{"other cookie", "", "usher=" + good, KeyMissing, "", "another cookie is ignored"},
+		{"cookie in other case", "", "__host-usher=" + good, KeyMissing, "", "cookie names are case-sensitive"},
+		{"empty cookie", "", "__Host-usher=", KeyMissing, "", "no credential"},
+		{"cookie twice", "", "__Host-usher=" + good + "; __Host-usher=" + good, KeyAmbiguous, "", "applications differ in which cookie they read"},
+		{"empty key and cookie", "?key=", "__Host-usher=" + good, Accepted, TicketLabel, "an empty key is no key"},
+		{"wrong key and cookie", "?key=" + strings.Repeat("x", 20), "__Host-usher=" + good, KeyUnknown, "", "a credential at a source takes precedence over the cookie"},
 		{"other route's key and cookie", "?key=" + otherKey, "__Host-usher=" + good, KeyOtherRoute, "label-1-0", "the same"},
 		{"good key, wrong cookie", "?key=" + key, "__Host-usher=x", Accepted, "label-0-0", "the same"},
-		{"key twice and cookie", "?key=&key=", "__Host-usher=" + good, KeyAmbiguous, "", "two are two, empty or not"},
+		{"key twice and cookie", "?key=&key=", "__Host-usher=" + good, KeyAmbiguous, "", "two parameters are ambiguous, also if one is empty"},
 		{"other route", "", "__Host-usher=" + other, KeyOtherRoute, TicketLabel, "aud names the routes"},
 		{"ended", "", "__Host-usher=" + old, KeyExpired, TicketLabel, "exp"},
-		{"key in the cookie", "", "__Host-usher=" + key, KeyUnknown, "", "the cookie is for tickets"},
+		{"key in the cookie", "", "__Host-usher=" + key, KeyUnknown, "", "the cookie accepts tickets only"},
 		{"forged", "", "__Host-usher=" + good[:len(good)-4] + "AAAA", KeyUnknown, "", "the signature"},
-		{"no ticket", "?key=a.b.c", "", KeyUnknown, "", "of the form of one"},
+		{"no ticket", "?key=a.b.c", "", KeyUnknown, "", "shaped like a ticket"},
 	} {
 		r := handshake("/ws/0/" + c.query)
 		if c.cookie != "" {
@@ -90,7 +90,7 @@ func TestDecideTicket(t *testing.T) {
 			t.Errorf("%s: Decide = %s by %q, want %s by %q (%s)", c.name, d.Outcome, d.Key, c.want, c.label, c.why)
 		}
 		if ofTicket := d.Outcome == KeyExpired || d.Key == TicketLabel && d.Outcome != Accepted; ofTicket && !strings.HasPrefix(d.Detail, "ticket ") {
-			t.Errorf("%s: the log says %q, want what is wrong with the ticket", c.name, d.Detail)
+			t.Errorf("%s: the detail is %q, want the error of the ticket", c.name, d.Detail)
 		}
 		if shown := g.Redact(r, d).Header["Cookie"]; strings.Contains(strings.Join(shown, ""), good) {
 			t.Errorf("%s: the log shows the ticket in %q", c.name, shown)
@@ -98,7 +98,7 @@ func TestDecideTicket(t *testing.T) {
 	}
 }
 
-// A ticket is recognised by its form, without the secret that signed it.
+// A ticket is redacted by its form, also if its secret is unknown.
 func TestRedactTicketInText(t *testing.T) {
 	t.Parallel()
 	g, tickets := ticketGate(t, keys.TicketConfig{}, nil)
@@ -125,7 +125,7 @@ func TestTicketHidden(t *testing.T) {
 		r.Header.Set("Cookie", "session=1; __Host-usher="+token)
 		err := g.ServeHTTP(httptest.NewRecorder(), r, g.Decide(r), nextFunc(func(w http.ResponseWriter, r *http.Request) error {
 			if got := r.Header.Get("Cookie"); got != "session=1" || r.URL.RawQuery != "a=1" {
-				t.Errorf("the application sees %q and %q, want nothing of the ticket", got, r.URL.RawQuery)
+				t.Errorf("the application gets %q and %q, want no part of the ticket", got, r.URL.RawQuery)
 			}
 			w.WriteHeader(http.StatusForbidden)
 			return nil
@@ -136,7 +136,7 @@ func TestTicketHidden(t *testing.T) {
 	}
 }
 
-// Of any number that come at once with one ticket, one is admitted; not even its own end gives it back.
+// Of many concurrent handshakes with one ticket, one is admitted. The end of its socket does not free the ticket.
 func TestTicketOnce(t *testing.T) {
 	t.Parallel()
 	g, tickets := ticketGate(t, keys.TicketConfig{Once: true}, nil)
@@ -163,7 +163,7 @@ func TestTicketOnce(t *testing.T) {
 		}
 		all.Wait()
 		if admitted.Load() != 1 || refused.Load() != 49 {
-			t.Errorf("route %d: %d admitted and %d refused as used, want 1 and 49", round, admitted.Load(), refused.Load())
+			t.Errorf("route %d: %d admitted and %d rejected as used, want 1 and 49", round, admitted.Load(), refused.Load())
 		}
 	}
 	if open := len(g.config.Registry.List()); open != 0 {
@@ -171,7 +171,7 @@ func TestTicketOnce(t *testing.T) {
 	}
 }
 
-// A key is good as often as it comes, also where tickets are good once, and whatever it is called.
+// `once` does not limit keys, whatever their label is.
 func TestKeyBesideTicketsThatAreGoodOnce(t *testing.T) {
 	t.Parallel()
 	g, _ := ticketGate(t, keys.TicketConfig{Once: true}, nil)
@@ -209,9 +209,9 @@ func TestTicketInEarlyData(t *testing.T) {
 		why  string
 	}{
 		{"header", true, func(r *http.Request) { r.Header.Set("Early-Data", "1") }, http.StatusTooEarly, "RFC 8470, 5.1"},
-		{"TLS", true, func(r *http.Request) { r.TLS = new(tls.ConnectionState) }, http.StatusTooEarly, "our own TLS has not ended its handshake"},
+		{"TLS", true, func(r *http.Request) { r.TLS = new(tls.ConnectionState) }, http.StatusTooEarly, "the TLS handshake is not complete"},
 		{"later", true, func(r *http.Request) { r.TLS = &tls.ConnectionState{HandshakeComplete: true} }, 101, "not early"},
-		{"many times", false, func(r *http.Request) { r.Header.Set("Early-Data", "1") }, 101, "it may be repeated anyway"},
+		{"many times", false, func(r *http.Request) { r.Header.Set("Early-Data", "1") }, 101, "tickets without once may be repeated"},
 	} {
 		g, tickets := ticketGate(t, keys.TicketConfig{Once: c.once}, nil)
 		r := handshake("/ws/0/")
@@ -253,10 +253,10 @@ func TestIssueOnPages(t *testing.T) {
 		want                            bool
 		why                             string
 	}{
-		{"page", "GET", "/screen/", "text/html; charset=utf-8", 200, true, "what it is for"},
-		{"below", "GET", "/staff/a/b", "TEXT/HTML", 200, true, "all below; media types have no case"},
-		{"HEAD", "HEAD", "/screen/", "text/html", 200, true, "an open page renews by it"},
-		{"304", "GET", "/screen/", "", 304, false, "it may be of a public stylesheet"},
+		{"page", "GET", "/screen/", "text/html; charset=utf-8", 200, true, "an HTML page"},
+		{"below", "GET", "/staff/a/b", "TEXT/HTML", 200, true, "a path below; media types are case-insensitive"},
+		{"HEAD", "HEAD", "/screen/", "text/html", 200, true, "an open page renews its ticket with HEAD"},
+		{"304", "GET", "/screen/", "", 304, false, "a 304 may belong to a public stylesheet"},
 		{"201", "GET", "/screen/", "text/html", 201, true, "a success"},
 		{"encoded letters", "GET", "/staff/%C3%BC%20x", "text/html", 200, true, "the only way to write the path"},
 		{"dot segment", "GET", "/staff/../about.html", "text/html", 200, false, "the application may serve /about.html"},
@@ -267,15 +267,15 @@ func TestIssueOnPages(t *testing.T) {
 		{"two slashes alone", "GET", "/staff//x", "text/html", 200, false, "the same"},
 		{"backslash", "GET", "/staff/..%5cabout.html", "text/html", 200, false, "the same"},
 		{"escaped twice", "GET", "/staff/%252e%252e/about.html", "text/html", 200, false, "the same"},
-		{"escaped without need", "GET", "/%73taff/x", "text/html", 200, false, "a matcher that does not decode sees another path"},
-		{"parameter of a segment", "GET", "/staff/..;/about.html", "text/html", 200, false, "Java servers drop it"},
-		{"line feed", "GET", "/staff/x%0a", "text/html", 200, false, "some patterns end before it"},
+		{"escaped without need", "GET", "/%73taff/x", "text/html", 200, false, "a matcher that does not decode reads another path"},
+		{"parameter of a segment", "GET", "/staff/..;/about.html", "text/html", 200, false, "Java servers drop the parameter"},
+		{"line feed", "GET", "/staff/x%0a", "text/html", 200, false, "some patterns end before a line feed"},
 		{"sniffed", "GET", "/screen/", "", 200, true, "net/http would say text/html"},
 		{"beside", "GET", "/screen", "text/html", 200, false, "another path"},
 		{"not below", "GET", "/staff", "text/html", 200, false, "another path"},
-		{"POST", "POST", "/screen/", "text/html", 200, false, "no page load"},
-		{"login", "GET", "/screen/", "text/html", 302, false, "the application sends him away"},
-		{"error", "GET", "/screen/", "text/html", 403, false, "the application does not show it"},
+		{"POST", "POST", "/screen/", "text/html", 200, false, "not a page load"},
+		{"login", "GET", "/screen/", "text/html", 302, false, "the application redirects"},
+		{"error", "GET", "/screen/", "text/html", 403, false, "the application rejects the request"},
 		{"JSON", "GET", "/screen/", "application/json", 200, false, "no page"},
 	} {
 		r := httptest.NewRequest(c.method, c.path, nil)
@@ -307,10 +307,10 @@ func TestIssueOnPages(t *testing.T) {
 		cookie, cache := cookies[0], w.Header().Get("Cache-Control")
 		if cookie.Name != "__Host-usher" || !cookie.HttpOnly || !cookie.Secure || cookie.SameSite != http.SameSiteStrictMode ||
 			cookie.Path != "/" || cookie.Domain != "" || cookie.MaxAge != 300 {
-			t.Errorf("%s: cookie %v, want one that only this host gets, and no script", c.name, cookie)
+			t.Errorf("%s: cookie %v, want a __Host- cookie with HttpOnly", c.name, cookie)
 		}
 		if cache != "private, max-age=60" {
-			t.Errorf("%s: Cache-Control %q, want what no shared cache keeps", c.name, cache)
+			t.Errorf("%s: Cache-Control %q, want private", c.name, cache)
 		}
 		for _, path := range []string{"/ws/0/", "/ws/1/"} {
 			r := handshake(path)
@@ -330,21 +330,21 @@ func TestPrivately(t *testing.T) {
 		want  string
 		why   string
 	}{
-		{"", time.Minute, "private, no-cache", "nobody said how long"},
+		{"", time.Minute, "private, no-cache", "no lifetime is set"},
 		{"public", time.Minute, "private, no-cache", "nor here"},
-		{"must-revalidate", time.Minute, "private, must-revalidate, no-cache", "nor here: Expires might"},
-		{"max-age=5", time.Minute, "private, max-age=5", "less than the ticket lasts"},
+		{"must-revalidate", time.Minute, "private, must-revalidate, no-cache", "Expires might set a lifetime"},
+		{"max-age=5", time.Minute, "private, max-age=5", "shorter than the ticket's lifetime"},
 		{"private, max-age=5", time.Minute, "private, max-age=5", "as it is"},
 		{`private="x", max-age=5`, time.Minute, "private, max-age=5", "all of it"},
-		{"max-age=3600", time.Minute, "private, max-age=60", "the page would come without a ticket that is good"},
-		{`max-age="3600"`, time.Minute, "private, max-age=60", "in quotes too"},
+		{"max-age=3600", time.Minute, "private, max-age=60", "the cached page would outlive its ticket"},
+		{`max-age="3600"`, time.Minute, "private, max-age=60", "a quoted value"},
 		{"max-age=99999999999999999999", time.Minute, "private, no-cache", "no number"},
 		{"max-age=-1", time.Minute, "private, no-cache", "no number"},
 		{"max-age=5, max-age=3600", time.Minute, "private, max-age=5", "once"},
-		{"max-age=3600", 0, "private, max-age=0", "its ticket was used when it is shown again"},
-		{"max-age=60, immutable, stale-while-revalidate=600, stale-if-error=600", time.Minute, "private, max-age=60", "stale is without a ticket"},
-		{"no-store", time.Minute, "no-store", "nobody keeps it"},
-		{"Public, S-MaxAge=9, no-cache", time.Minute, "private, no-cache", "directives have no case"},
+		{"max-age=3600", 0, "private, max-age=0", "the ticket of a cached page is already used"},
+		{"max-age=60, immutable, stale-while-revalidate=600, stale-if-error=600", time.Minute, "private, max-age=60", "a stale page has no valid ticket"},
+		{"no-store", time.Minute, "no-store", "it is not stored"},
+		{"Public, S-MaxAge=9, no-cache", time.Minute, "private, no-cache", "directives are case-insensitive"},
 	} {
 		var lines []string
 		if c.given != "" {
@@ -356,8 +356,8 @@ func TestPrivately(t *testing.T) {
 	}
 }
 
-// A page with a ticket is nobody else's, whatever the application lets shared caches do in headers of their own, and is not
-// shown again with a ticket that was used.
+// A page with a ticket is private, also if the application allows shared caches by their own header fields. With `once` the page
+// is not cached.
 func TestPageWithATicketInCaches(t *testing.T) {
 	t.Parallel()
 	g, _ := ticketGate(t, keys.TicketConfig{Once: true}, func(tickets *RouteTickets) { tickets.Pages = []string{"/screen/"} })
@@ -373,7 +373,7 @@ func TestPageWithATicketInCaches(t *testing.T) {
 		return nil
 	}))
 	if len(w.Result().Cookies()) != 1 {
-		t.Fatalf("the page carries %v, want one ticket", w.Result().Cookies())
+		t.Fatalf("the page has cookies %v, want one ticket", w.Result().Cookies())
 	}
 	for name, lines := range w.Header() {
 		switch {
@@ -383,7 +383,7 @@ func TestPageWithATicketInCaches(t *testing.T) {
 	}
 }
 
-// One cookie holds one ticket: routes that issue by it must agree.
+// Routes that issue tickets in one cookie must have equal settings.
 func TestIssuersAgree(t *testing.T) {
 	t.Parallel()
 	a, err := keys.NewTickets(keys.TicketConfig{Secrets: []string{strings.Repeat("a", 32)}})
@@ -418,7 +418,7 @@ func TestIssuersAgree(t *testing.T) {
 	}
 }
 
-// A page is served without a ticket where none can be made, and the decision says why.
+// If no ticket can be issued, the page is served without one, and the decision holds the reason.
 func TestTicketThatIsNotIssued(t *testing.T) {
 	t.Parallel()
 	g, _ := ticketGate(t, keys.TicketConfig{}, func(tickets *RouteTickets) { tickets.Pages = []string{"/screen/"} })
@@ -435,7 +435,7 @@ func TestTicketThatIsNotIssued(t *testing.T) {
 	}
 }
 
-// A browser that holds the page still gets a ticket; its stylesheets are revalidated as without the gate.
+// A browser with a cached page gets a ticket. Stylesheets are revalidated as without the gate.
 func TestPageIsServedWholeForATicket(t *testing.T) {
 	t.Parallel()
 	g, _ := ticketGate(t, keys.TicketConfig{}, func(tickets *RouteTickets) { tickets.Pages = []string{"/screen/*"} })
@@ -473,7 +473,7 @@ func TestPageIsServedWholeForATicket(t *testing.T) {
 	}
 }
 
-// Where no more uses can be remembered, the client learns that it may try again, and not that its ticket was used.
+// If the set of used tickets is full, the client is told to retry, and not that its ticket was used.
 func TestTooManyTicketsInUse(t *testing.T) {
 	t.Parallel()
 	g, tickets := ticketGate(t, keys.TicketConfig{Once: true}, nil)

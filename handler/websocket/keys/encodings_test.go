@@ -28,11 +28,11 @@ func TestEncodings(t *testing.T) {
 		}
 		for _, form := range all {
 			if len(form) < len(secret) {
-				t.Errorf("%q is so short that it may stand elsewhere by chance", form)
+				t.Errorf("%q is so short that it may occur elsewhere by chance", form)
 			}
 		}
 	}
 	if all := Encodings(""); len(all) > 0 {
-		t.Errorf("nothing has the encodings %q: they are everywhere", all)
+		t.Errorf("an empty secret has the encodings %q, which occur everywhere", all)
 	}
 }

@@ -41,23 +41,23 @@ func TestParseFile(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, file, want, why string }{
 		{"labelled", "old " + secretA + "\nnew " + secretB + "\n", "old, new", "one key a line"},
-		{"order", "z " + secretB + "\na " + secretA + "\n", "z, a", "the order of the file is that of the ring"},
-		{"comments and blanks", "\n# old keys\n \t\n  # more\nold\t " + secretA + " \n", "old", "they are for people"},
+		{"order", "z " + secretB + "\na " + secretA + "\n", "z, a", "keys keep the order of the file"},
+		{"comments and blanks", "\n# old keys\n \t\n  # more\nold\t " + secretA + " \n", "old", "blank lines and comments are ignored"},
 		{"limits", "old " + secretA + " from 2026-01-01T00:00:00Z until 2026-02-01T00:00:00+05:30\n",
-			"old from 2026-01-01 until 2026-02-01", "keys overlap while clients change"},
+			"old from 2026-01-01 until 2026-02-01", "keys overlap during a rotation"},
 		{"limits turned", "old " + secretA + " until 2026-02-01T00:00:00Z from 2026-01-01T00:00:00Z\n",
-			"old from 2026-01-01 until 2026-02-01", "each has its name"},
-		{"digest", "old " + digestForm(secretA) + "\n", "old", "no secret need stand in the file"},
-		{"base64", "old " + secretA + "==\n", "old", "a = inside a secret makes no dotenv file"},
-		{"no last newline", "old " + secretA, "old", "whether it is whole is not to be seen in the text"},
-		{"Windows", "\ufeffold " + secretA + "\r\nnew " + secretB + "\r\n", "old, new", "editors there write a mark and CRLF"},
+			"old from 2026-01-01 until 2026-02-01", "the limits may have any order"},
+		{"digest", "old " + digestForm(secretA) + "\n", "old", "the file may hold digests only"},
+		{"base64", "old " + secretA + "==\n", "old", "a = inside a secret is not dotenv"},
+		{"no last newline", "old " + secretA, "old", "the last line may lack a line feed"},
+		{"Windows", "\ufeffold " + secretA + "\r\nnew " + secretB + "\r\n", "old, new", "Windows editors write a byte order mark and CRLF"},
 		{"dotenv", "OLD=" + secretA + "\nexport NEW=" + secretB + "\n", "OLD, NEW", "the application's own file"},
 		{"dotenv quotes", "OLD='" + secretA + "'\nNEW=\"" + secretB + "\" # new\n", "OLD, NEW", "as shells write them"},
-		{"dotenv comment", "OLD=" + secretA + " # a # b\n", "OLD", "a comment is no part of the value"},
+		{"dotenv comment", "OLD=" + secretA + " # a # b\n", "OLD", "a comment is not part of the value"},
 		{"dotenv with other secrets", "DJANGO_SECRET_KEY='" + secretB + "'\nOLD=" + secretA + "\n# NEW=" + secretB + "\nDEBUG = on\nMOTTO=it's fine\n", "OLD",
 			"only the named value is a key"},
-		{"dotenv order", "B=" + secretA + "\nA=" + secretB + "\n", "B, A", "the order of the file"},
-		{"dotenv digest", "OLD=" + digestForm(secretA) + "\n", "OLD", "both forms hold both kinds"},
+		{"dotenv order", "B=" + secretA + "\nA=" + secretB + "\n", "B, A", "keys keep the order of the file"},
+		{"dotenv digest", "OLD=" + digestForm(secretA) + "\n", "OLD", "dotenv files may hold digests"},
 	} {
 		var names []string
 		if strings.HasPrefix(c.name, "dotenv") {
@@ -74,13 +74,13 @@ func TestParseFile(t *testing.T) {
 func TestParseFileReadsTheSecret(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, file, secret, why string }{
-		{"labelled", "old " + secretA + "==\n", secretA + "==", "all of the word"},
+		{"labelled", "old " + secretA + "==\n", secretA + "==", "the whole word"},
 		{"hash inside", "old #" + secretA + "\n", "#" + secretA, "a comment begins a line"},
-		{"dotenv", "OLD=" + secretA + "#==\n", secretA + "#==", "a # without a blank before it is of the value"},
-		{"dotenv comment", "OLD=" + secretA + " # a # b\n", secretA, "from the first # behind a blank"},
-		{"double quotes", "OLD=\"" + secretA + " # b\"\n", secretA + " # b", "quotes hold comments together"},
-		{"single quotes", "OLD='a$B\\n`" + secretA + "'\n", "a$B\\n`" + secretA, "nothing is special in them"},
-		{"digest", "OLD=" + digestForm(secretA) + "\n", secretA, "the secret opens, not its digest"},
+		{"dotenv", "OLD=" + secretA + "#==\n", secretA + "#==", "a # after a character belongs to the value"},
+		{"dotenv comment", "OLD=" + secretA + " # a # b\n", secretA, "a comment begins at the first # after a blank"},
+		{"double quotes", "OLD=\"" + secretA + " # b\"\n", secretA + " # b", "a # inside quotes belongs to the value"},
+		{"single quotes", "OLD='a$B\\n`" + secretA + "'\n", "a$B\\n`" + secretA, "single quotes hold literal text"},
+		{"digest", "OLD=" + digestForm(secretA) + "\n", secretA, "the digest itself is no key"},
 	} {
 		var names []string
 		if strings.HasPrefix(c.file, "OLD=") {
@@ -102,37 +102,37 @@ func TestParseFileRefuses(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 65)
 	for _, c := range []struct{ name, file, want, why string }{
-		{"empty", "", "at least one key", "a truncated file must not close every door"},
-		{"comments only", "# old " + secretA + "\n", "at least one key", "nor one that is commented out"},
+		{"empty", "", "at least one key", "a truncated file must not disable all routes"},
+		{"comments only", "# old " + secretA + "\n", "at least one key", "neither must a file of comments"},
 		{"too long", strings.Repeat("#", MaxFileSize+1), "at most 1048576 bytes", "some other file"},
-		{"NUL", "# a\n#\x00\n", "line 2: control character", "no text file"},
+		{"NUL", "# a\n#\x00\n", "line 2: control character", "not a text file"},
 		{"control", "old " + secretA + "\x1b\n", "line 1: control character", "no header can hold it"},
 		{"not UTF-8", "old " + secretA + "\xff\n", "line 1: not UTF-8", "another encoding is another secret"},
 		{"UTF-16", "\xff\xfeo\x00l\x00d\x00", "line 1: not UTF-8", "another encoding is another secret"},
-		{"one word", "old\n", "line 1: wrong number of fields: write label secret", "which of the two is missing?"},
+		{"one word", "old\n", "line 1: wrong number of fields: write label secret", "the label or the secret is missing"},
 		{"secret alone", secretA + secretB + "\n", "line 1: wrong number of fields: write label secret", "it must not be repeated"},
-		{"passphrase", "correct horse battery staple\n", "line 1: unknown field after the secret", "no word of it is repeated"},
+		{"passphrase", "correct horse battery staple\n", "line 1: unknown field after the secret", "the error must not repeat a word of the line"},
 		{"short", "# keys\n\nold short\n", "line 3: key old: want a secret of at least 16 characters, got 5", "guessable"},
 		{"swapped", secretA + " old\n", "line 1: key (not shown): want a secret", "the label is the secret"},
-		{"swapped and short", "hunter2hunter2 old\n", "line 1: key (not shown): want a secret", "a short one is one too"},
+		{"swapped and short", "hunter2hunter2 old\n", "line 1: key (not shown): want a secret", "a short secret in place of the label"},
 		{"swapped, other characters", "pass!" + secretA + " old\n", "line 1: invalid label", "the label is the secret"},
 		{"swapped base64", "abcdefghijklmn== old\n", "line 1: want label secret", "it looks like NAME=value"},
 		{"swapped hexadecimal", strings.Repeat("0af1", 8) + " chat-service-2026\n", "line 1: label looks like a secret",
-			"else the label would be the secret, in every log line"},
-		{"long label", long + " " + secretA + "\n", "line 1: invalid label", "logs and metrics hold it"},
+			"otherwise log lines would show the secret as a label"},
+		{"long label", long + " " + secretA + "\n", "line 1: invalid label", "labels appear in logs and metrics"},
 		{"label twice", "old " + secretA + "\nold " + secretB + "\n", "line 2: key old: same label as line 1",
-			"which one is meant?"},
+			"ambiguous"},
 		{"secret twice", "old " + secretA + "\n\nnew " + secretA + "\n", "line 3: key new: same secret as line 1",
-			"which label is the right one?"},
+			"the label is ambiguous"},
 		{"secret twice as digest", "old " + secretA + "\nnew " + digestForm(secretA) + "\n", "line 2: key new: same secret as line 1",
 			"the same in another form"},
 		{"bad digest", "old sha256:" + secretA + "\n", "line 1: key old: want 64 hex digits", "cut off"},
-		{"comment behind", "old " + secretA + " # the old one\n", "line 1: unknown field", "is it part of the secret?"},
-		{"no time", "old " + secretA + " until tomorrow\n", "line 1: key old: invalid time after until", "no RFC 3339"},
+		{"comment behind", "old " + secretA + " # the old one\n", "line 1: unknown field", "it may be part of the secret"},
+		{"no time", "old " + secretA + " until tomorrow\n", "line 1: key old: invalid time after until", "not RFC 3339"},
 		{"secret as time", "old " + secretA + " until " + secretB + "\n", "line 1: key old: invalid time after until", "it must not be repeated"},
 		{"zero time", "old " + secretA + " until 0001-01-01T00:00:00Z\n", "line 1: key old: invalid time after until", "zero means never"},
 		{"until twice", "old " + secretA + " until 2026-01-01T00:00:00Z until 2027-01-01T00:00:00Z\n",
-			"line 1: key old: duplicate until", "which one is meant?"},
+			"line 1: key old: duplicate until", "ambiguous"},
 		{"ends before it begins", "old " + secretA + " from 2026-01-01T00:00:00Z until 2025-01-01T00:00:00Z\n",
 			"line 1: key old: want from before until", "never good"},
 		{"both forms", "old " + secretA + "\nNEW=" + secretB + "\n", "line 2: want label secret; for a dotenv file", "a file of something else"},
@@ -161,18 +161,18 @@ func TestParseDotenvRefuses(t *testing.T) {
 		{"blank behind =", "B= " + secretA + "\n", "line 1: ambiguous value", "a shell reads an empty value"},
 		{"open quote", "B=\"" + secretA + "\nNEW=" + secretB + "\"\n", "line 1: want each value on one line", "half written"},
 		{"open single quote", "B='" + secretA + "\n", "line 1: want each value on one line", "half written"},
-		{"behind the quote", "B=\"" + secretA + "\" OLD=\"" + secretB + "\"\n", "line 1: ambiguous value", "which one is meant?"},
-		{"variable", "A=" + secretA + "\nB=${A}" + secretB + "\n", "line 2: ambiguous value", "readers disagree on what it is"},
-		{"quoted variable", "B=\"$A" + secretB + "\"\n", "line 1: ambiguous value", "readers disagree on what it is"},
-		{"backslash", "B=a\\b" + secretB + "\n", "line 1: ambiguous value", "readers disagree on what it is"},
-		{"two words", "B=" + secretA + " " + secretB + "\n", "line 1: ambiguous value", "a shell would run the second"},
+		{"behind the quote", "B=\"" + secretA + "\" OLD=\"" + secretB + "\"\n", "line 1: ambiguous value", "ambiguous"},
+		{"variable", "A=" + secretA + "\nB=${A}" + secretB + "\n", "line 2: ambiguous value", "parsers disagree"},
+		{"quoted variable", "B=\"$A" + secretB + "\"\n", "line 1: ambiguous value", "parsers disagree"},
+		{"backslash", "B=a\\b" + secretB + "\n", "line 1: ambiguous value", "parsers disagree"},
+		{"two words", "B=" + secretA + " " + secretB + "\n", "line 1: ambiguous value", "a shell would run the second word"},
 		{"empty value", "B=\n", "no line B=value", "no secret"},
-		{"name without a line", "OLD=" + secretA + "\n", "no line B=value; write one or remove the name", "a key that nobody can use is a mistake"},
+		{"name without a line", "OLD=" + secretA + "\n", "no line B=value; write one or remove the name", "a named key without a value is a mistake"},
 		{"plain lines", "B " + secretA + "\n", "no line B=value", "the file has no names"},
-		{"name twice", "B=" + secretA + "\nB=" + secretB + "\n", "line 2: key B: same label", "which one is meant?"},
-		{"value of several lines", "PEM=\"-----BEGIN\nB=" + secretA + "\n\"\n", "line 1: want each value on one line", "the second line is no key"},
-		{"several lines in single quotes", "PEM='a\nB=" + secretA + "\n'\n", "line 1: want each value on one line", "the second line is no key"},
-		{"several lines after an escape", "PEM=\"a\\\"\nB=" + secretA + "\n\"\n", "line 1: want each value on one line", "the second line is no key"},
+		{"name twice", "B=" + secretA + "\nB=" + secretB + "\n", "line 2: key B: same label", "ambiguous"},
+		{"value of several lines", "PEM=\"-----BEGIN\nB=" + secretA + "\n\"\n", "line 1: want each value on one line", "the second line is not a key"},
+		{"several lines in single quotes", "PEM='a\nB=" + secretA + "\n'\n", "line 1: want each value on one line", "the second line is not a key"},
+		{"several lines after an escape", "PEM=\"a\\\"\nB=" + secretA + "\n\"\n", "line 1: want each value on one line", "the second line is not a key"},
 	} {
 		_, err := ParseFile([]byte(c.file), "B")
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -212,7 +212,7 @@ func FuzzParseFile(f *testing.F) {
 			return
 		}
 		if len(keys) == 0 {
-			t.Error("neither a key nor an error")
+			t.Error("no key and no error")
 		}
 		for _, key := range keys {
 			if checkLabel(key.Label) != nil {
@@ -220,7 +220,7 @@ func FuzzParseFile(f *testing.F) {
 			}
 		}
 		if _, err := NewRing(map[string][]Key{"chat": keys}); err != nil {
-			t.Errorf("the keys make no ring: %v", err)
+			t.Errorf("NewRing: %v", err)
 		}
 		if again, err := ParseFile([]byte(text), names...); err != nil || fmt.Sprint(again) != fmt.Sprint(keys) {
 			t.Errorf("read again: %v, %v, want %v", again, err, keys)
@@ -250,8 +250,8 @@ func checkWords(t *testing.T, message, text string) {
 	}
 }
 
-// In a directory that changes all the time, such as one with a database, a key is read as soon as elsewhere: later events do
-// not postpone the read.
+// In a directory that changes all the time, such as one with a database, a key is read without delay: later events do not postpone
+// the read.
 func TestEventsDoNotPostponeAReading(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -263,7 +263,7 @@ func TestEventsDoNotPostponeAReading(t *testing.T) {
 			select {
 			case <-d.timer.C:
 				if waited := time.Since(began); waited > 110*time.Millisecond {
-					t.Errorf("the reading came after %s, want 100ms", waited)
+					t.Errorf("the file was read after %s, want 100ms", waited)
 				}
 				d.fired()
 				d.start()

@@ -17,7 +17,7 @@ func TestLastUse(t *testing.T) {
 	var uses LastUse
 	id := mustKey(t, "old", secretA, time.Time{}, time.Time{}).ID()
 	if _, known := uses.Last(id); known {
-		t.Error("a key was used before it was")
+		t.Error("an unused key has a last use")
 	}
 	uses.Touch(id, noon)
 	uses.Touch(id, noon.Add(-time.Hour))
@@ -25,7 +25,7 @@ func TestLastUse(t *testing.T) {
 		t.Errorf("Last = %v %v, want %v: the later use counts", last, known, noon)
 	}
 	if _, known := uses.Last(numberedID(1)); known {
-		t.Error("one key's use is another's")
+		t.Error("the use of one key counts for another key")
 	}
 }
 
@@ -47,7 +47,7 @@ func TestLastUseOfManyAtOnce(t *testing.T) {
 		}
 	}
 	if uses.size != 10 {
-		t.Errorf("it remembers %d keys, want 10", uses.size)
+		t.Errorf("%d keys are recorded, want 10", uses.size)
 	}
 }
 
@@ -61,7 +61,7 @@ func TestLastUseIsBounded(t *testing.T) {
 	held := 0
 	uses.times.Range(func(any, any) bool { held++; return true })
 	if held != maxLastUses || uses.size != held {
-		t.Errorf("it holds %d keys and counts %d, want %d", held, uses.size, maxLastUses)
+		t.Errorf("%d keys are held and %d counted, want %d", held, uses.size, maxLastUses)
 	}
 	if _, known := uses.Last(numberedID(more - 1)); known {
 		t.Error("the key that was unused longest is still held")
@@ -80,7 +80,7 @@ func TestTouchAllocatesNothing(t *testing.T) {
 		uses.Touch(id, now)
 	})
 	if allocations > 0 {
-		t.Errorf("Touch makes %v allocations, want none: it stands on the path of requests", allocations)
+		t.Errorf("Touch makes %v allocations, want none", allocations)
 	}
 }
 
@@ -93,15 +93,15 @@ func TestUnused(t *testing.T) {
 		last, since time.Time
 		want, why   string
 	}{
-		{"just used", ago(time.Minute), ago(30 * day), "", "clients have it"},
+		{"just used", ago(time.Minute), ago(30 * day), "", "clients use it"},
 		{"nearly", ago(7*day - 1), ago(30 * day), "", "the week is not over"},
 		{"a week", ago(7 * day), ago(30 * day), "key old: unused for 7 days: safe to remove", "the week is over"},
-		{"longer", ago(10*day - 1), ago(30 * day), "key old: unused for 9 days: safe to remove", "whole days are told"},
-		{"never", time.Time{}, ago(8 * day), "key old: unused for 8 days: safe to remove", "nobody came since it was noticed"},
-		{"never, for a day", time.Time{}, ago(day), "", "the process began yesterday: it does not know"},
+		{"longer", ago(10*day - 1), ago(30 * day), "key old: unused for 9 days: safe to remove", "the text names whole days"},
+		{"never", time.Time{}, ago(8 * day), "key old: unused for 8 days: safe to remove", "no use since the process began"},
+		{"never, for a day", time.Time{}, ago(day), "", "the process began yesterday"},
 		{"before it was noticed", ago(20 * day), ago(day), "", "a key that came back is new"},
 		{"nothing known", time.Time{}, time.Time{}, "", "no beginning, no week"},
-		{"clock set back", noon.Add(day), ago(30 * day), "", "it was used in what is the future now"},
+		{"clock set back", noon.Add(day), ago(30 * day), "", "the clock went back"},
 	} {
 		got, unused := UnusedWarning("old", c.last, c.since, noon)
 		if got != c.want || unused != (c.want != "") {

@@ -56,17 +56,17 @@ func TestCheck(t *testing.T) {
 		{"good", "chat", "chat-secret-of-2026", noon, Good, "new", "between from and until"},
 		{"digest", "chat", "digest-only-secret", noon, Good, "digest", "configured by its digest"},
 		{"last moment", "chat", "chat-secret-of-2025", noon.Add(-1), Good, "old", "until is not reached"},
-		{"ended", "chat", "chat-secret-of-2025", noon, Expired, "old", "until is the first moment that it is not good"},
+		{"ended", "chat", "chat-secret-of-2025", noon, Expired, "old", "until is the first moment at which the key is invalid"},
 		{"not begun", "chat", "chat-secret-of-2027", noon, Expired, "next", "from is in the future"},
 		{"begins", "chat", "chat-secret-of-2027", noon.Add(time.Hour), Good, "next", "from is the first good moment"},
-		{"other route", "orders", "chat-secret-of-2026", noon, OtherRoute, "new", "known, but not here"},
-		{"no such route", "kitchen", "chat-secret-of-2026", noon, OtherRoute, "new", "known, but not here"},
-		{"unknown", "chat", "chat-secret-of-2028", noon, Unknown, "", "nobody's key"},
+		{"other route", "orders", "chat-secret-of-2026", noon, OtherRoute, "new", "a key of another route"},
+		{"no such route", "kitchen", "chat-secret-of-2026", noon, OtherRoute, "new", "a key of another route"},
+		{"unknown", "chat", "chat-secret-of-2028", noon, Unknown, "", "unknown"},
 		{"prefix", "chat", "chat-secret-of-202", noon, Unknown, "", "a part of a key is no key"},
 		{"longer", "chat", "chat-secret-of-2026x", noon, Unknown, "", "more than a key is no key"},
-		{"empty", "chat", "", noon, Unknown, "", "nothing is no key"},
+		{"empty", "chat", "", noon, Unknown, "", "an empty text is no key"},
 		{"the digest itself", "chat", "sha256:" + hex.EncodeToString(digest[:]), noon, Unknown, "",
-			"who reads the configuration must not get in with it"},
+			"a digest from the configuration is no key"},
 	} {
 		got := ring.Check(c.route, c.secret, c.now)
 		if got.Status != c.want || got.Label != c.label {
@@ -83,11 +83,11 @@ func TestStanding(t *testing.T) {
 	id := ring.Check("chat", "a-secret-that-goes", noon.Add(-1)).ID
 	switch {
 	case ring.StatusOf("chat", id, noon.Add(-1)) != Good:
-		t.Error("a key that is good is not had")
+		t.Error("StatusOf does not find a valid key")
 	case ring.StatusOf("chat", id, noon) != Expired:
 		t.Error("a key that ended is not expired")
 	case ring.StatusOf("orders", id, noon.Add(-1)) != Unknown:
-		t.Error("a key is had by another route")
+		t.Error("StatusOf finds the key of another route")
 	case relabelled.StatusOf("chat", id, noon) != Good:
 		t.Error("the same secret under another label is another key")
 	}
@@ -128,11 +128,11 @@ func TestNewKeyRefuses(t *testing.T) {
 			t.Errorf("NewKey(%s) = %v, want an error with %q", c.name, err, c.want)
 		}
 		if err != nil && c.secret != "" && strings.Contains(err.Error(), c.secret) {
-			t.Errorf("NewKey(%s) tells the secret: %v", c.name, err)
+			t.Errorf("the error of NewKey(%s) shows the secret: %v", c.name, err)
 		}
 	}
 	if _, err := NewKey("label", "a-secret-long-enough", noon, noon); err == nil {
-		t.Error("a key that ends when it begins was taken")
+		t.Error("NewKey accepted a key that ends when it begins")
 	}
 }
 
@@ -188,7 +188,7 @@ func FuzzCheck(f *testing.F) {
 	f.Fuzz(func(t *testing.T, secret string) {
 		good := ring.Check("chat", secret, noon).Status == Good
 		if configured := secret == secrets[0] || secret == secrets[1]; good != configured {
-			t.Errorf("Check(%q) good = %v, want %v: only what is configured is accepted", secret, good, configured)
+			t.Errorf("Check(%q) good = %v, want %v: only configured keys are valid", secret, good, configured)
 		}
 	})
 }

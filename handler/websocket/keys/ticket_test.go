@@ -120,7 +120,7 @@ func TestNewTicketsRefuses(t *testing.T) {
 			t.Errorf("NewTickets(%s) = %v, want an error with %q", c.name, err, c.want)
 		}
 		if err != nil && strings.Contains(err.Error(), "ticket-secret") {
-			t.Errorf("NewTickets(%s) tells the secret: %v", c.name, err)
+			t.Errorf("the error of NewTickets(%s) shows the secret: %v", c.name, err)
 		}
 	}
 }
@@ -173,7 +173,7 @@ func TestTicketsShowNothing(t *testing.T) {
 func TestOnceLifetime(t *testing.T) {
 	t.Parallel()
 	if _, err := NewTickets(TicketConfig{Secrets: []string{ticketSecret}, Once: true, Lifetime: time.Hour + time.Second}); err == nil {
-		t.Error("once with a lifetime above an hour was taken")
+		t.Error("NewTickets accepted once with a lifetime above an hour")
 	}
 	tickets := mustTickets(t, TicketConfig{Secrets: []string{ticketSecret}, Once: true, Lifetime: time.Hour})
 	for _, c := range []struct {

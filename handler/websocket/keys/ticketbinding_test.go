@@ -57,12 +57,12 @@ func TestVerifyBinding(t *testing.T) {
 	}{
 		{"same client", bound, issue(bound, here), here, Good, "bound to it"},
 		{"rotated", bound, issue(old, here), here, Good, "bound under the secret that signed it"},
-		{"other client", bound, issue(bound, here), there, Unknown, "somebody has taken it along"},
-		{"origin of the same words", bound, issue(bound, here), "origin 192.0.2.1/32", Unknown, "the kind is a part of it"},
-		{"client not known", bound, issue(bound, here), "", Unknown, "nothing is not the client it is bound to"},
-		{"not bound", bound, issue(free, ""), here, Unknown, "the configuration demands it"},
-		{"not bound, client not known", bound, issue(free, ""), "", Unknown, "nothing is not bound to nothing"},
-		{"no longer asked", free, issue(bound, here), there, Good, "the configuration does not demand it any more"},
+		{"other client", bound, issue(bound, here), there, Unknown, "the ticket was copied to another client"},
+		{"origin of the same words", bound, issue(bound, here), "origin 192.0.2.1/32", Unknown, "the kind is part of the binding"},
+		{"client not known", bound, issue(bound, here), "", Unknown, "the client is unknown"},
+		{"not bound", bound, issue(free, ""), here, Unknown, "the configuration requires a binding"},
+		{"not bound, client not known", bound, issue(free, ""), "", Unknown, "an unknown client has no binding"},
+		{"no longer asked", free, issue(bound, here), there, Good, "the configuration requires no binding any more"},
 		{"bound is no text", free, hs256(plainHeader, `{"aud":"chat","exp":1770811260,"bound":1}`, ticketSecret), here, Unknown, "malformed"},
 		{"bound is empty", bound, hs256(plainHeader, `{"aud":"chat","exp":1770811260,"bound":""}`, ticketSecret), here, Unknown, "no hash"},
 		{"bound in plain", bound, hs256(plainHeader, `{"aud":"chat","exp":1770811260,"bound":"`+here+`"}`, ticketSecret), here, Unknown,
@@ -76,7 +76,7 @@ func TestVerifyBinding(t *testing.T) {
 	}
 	claims, err := base64.RawURLEncoding.DecodeString(strings.Split(issue(bound, here), ".")[1])
 	if err != nil || strings.Contains(string(claims), "192.0.2.1") {
-		t.Errorf("a ticket tells the address of its client: %s %v", claims, err)
+		t.Errorf("a ticket shows the address of its client: %s %v", claims, err)
 	}
 }
 

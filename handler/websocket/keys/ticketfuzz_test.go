@@ -25,7 +25,7 @@ func FuzzVerify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, token string) {
 		verdict := tickets.Verify(token, "chat", "", noon)
 		if (verdict.Status == Good) != (verdict.Reason == "") {
-			t.Errorf("Verify(%q) = %+v: a reason is for what is not good", token, verdict)
+			t.Errorf("Verify(%q) = %+v: a good ticket has an error", token, verdict)
 		}
 		if verdict.Status == Unknown {
 			return

@@ -35,26 +35,26 @@ func TestMarkUsed(t *testing.T) {
 			{2, 10, 9, FirstUse, "another"},
 		}},
 		{"ended", 9, []step{
-			{1, 10, 10, AlreadyUsed, "it has ended: nobody would remember it"},
+			{1, 10, 10, AlreadyUsed, "the ticket has expired"},
 			{1, 10, 11, AlreadyUsed, "long ended"},
 		}},
 		{"clock goes back", 9, []step{
 			{1, 10, 0, FirstUse, "the first"},
-			{2, 30, 10, FirstUse, "the first has ended, and is forgotten"},
-			{1, 10, 9, AlreadyUsed, "a request that was overtaken must not use it again"},
-			{3, 10, 9, AlreadyUsed, "nor any that may have been forgotten with it"},
-			{4, 11, 9, FirstUse, "what ends later was never forgotten"},
+			{2, 30, 10, FirstUse, "the first has expired and was dropped"},
+			{1, 10, 9, AlreadyUsed, "a delayed request must not use it again"},
+			{3, 10, 9, AlreadyUsed, "nor one that may have been dropped with it"},
+			{4, 11, 9, FirstUse, "a later ticket was never dropped"},
 		}},
 		{"full", 2, []step{
 			{1, 10, 0, FirstUse, "room for two"},
 			{2, 20, 0, FirstUse, "room for two"},
 			{3, 30, 0, NoCapacity, "it fails closed"},
-			{1, 10, 0, AlreadyUsed, "full, and it still remembers"},
-			{3, 30, 10, FirstUse, "the first has ended and made room"},
+			{1, 10, 0, AlreadyUsed, "full, with the earlier uses"},
+			{3, 30, 10, FirstUse, "the first has expired and made room"},
 			{4, 40, 10, NoCapacity, "full again"},
-			{2, 20, 10, AlreadyUsed, "and it still remembers"},
+			{2, 20, 10, AlreadyUsed, "the earlier uses stay"},
 		}},
-		{"no room at all", 0, []step{{1, 10, 0, NoCapacity, "it remembers nothing, so it admits nobody"}}},
+		{"no room at all", 0, []step{{1, 10, 0, NoCapacity, "without room every use is rejected"}}},
 	} {
 		spent := NewUsedTickets(c.maximum)
 		for i, s := range c.steps {
@@ -71,13 +71,13 @@ func TestMarkUsedForgetsEndedTickets(t *testing.T) {
 	spent := NewUsedTickets(many)
 	for i := range many {
 		if spent.MarkUsed(useNumber(i), noon.Add(time.Duration(1+i%7)*time.Second), noon) != FirstUse {
-			t.Fatalf("use %d was refused below the maximum", i)
+			t.Fatalf("use %d was rejected below the maximum", i)
 		}
 	}
 	later := noon.Add(time.Minute)
 	for i := range many {
 		if spent.MarkUsed(useNumber(many+i), later.Add(time.Second), later) != FirstUse {
-			t.Fatalf("use %d was refused, though all before it have ended", i)
+			t.Fatalf("use %d was rejected, though all earlier ones have expired", i)
 		}
 	}
 	if len(spent.expiries) != many || len(spent.used) != many {
@@ -135,7 +135,7 @@ func TestMarkUsedNeverTwice(t *testing.T) {
 		}
 	}
 	if total < uses/2 {
-		t.Errorf("%d of %d were admitted: nearly nothing was tried", total, uses)
+		t.Errorf("only %d of %d were admitted", total, uses)
 	}
 }
 
@@ -155,11 +155,11 @@ func TestVerifyOnce(t *testing.T) {
 		why  string
 	}{
 		{"again", once.Verify(hs256(plainHeader, claims, ticketSecret), "chat", "", noon.Add(time.Second)), true, "one ticket"},
-		{"another header", once.Verify(hs256(`{"alg":"HS256"}`, claims, ticketSecret), "chat", "", noon), true, "the jti tells it"},
+		{"another header", once.Verify(hs256(`{"alg":"HS256"}`, claims, ticketSecret), "chat", "", noon), true, "the jti identifies a use"},
 		{"reloaded", mustTickets(t, TicketConfig{Secrets: []string{ticketSecret}, Once: true}).
-			Verify(hs256(plainHeader, claims, ticketSecret), "chat", "", noon), true, "a reload gives no second use"},
+			Verify(hs256(plainHeader, claims, ticketSecret), "chat", "", noon), true, "a reload allows no second use"},
 		{"another route", once.Verify(hs256(plainHeader, claims, ticketSecret), "orders", "", noon), false, "a page opens each of its sockets"},
-		{"another signer", once.Verify(hs256(plainHeader, claims, oldTicketSecret), "chat", "", noon), false, "who signs chooses its jti"},
+		{"another signer", once.Verify(hs256(plainHeader, claims, oldTicketSecret), "chat", "", noon), false, "the signer chooses the jti"},
 		{"another jti", once.Verify(hs256(plainHeader, strings.Replace(claims, `"a"`, `"b"`, 1), ticketSecret), "chat", "", noon), false, "another ticket"},
 	} {
 		if c.got.Status != Good || (c.got.UseID == first.UseID) != c.same {
@@ -168,7 +168,7 @@ func TestVerifyOnce(t *testing.T) {
 	}
 	for _, claims := range []string{`{"aud":"chat","exp":1770811260}`, `{"aud":"chat","exp":1770811260,"jti":""}`} {
 		if got := once.Verify(hs256(plainHeader, claims, ticketSecret), "chat", "", noon); got.Status != Unknown || got.Reason != errTicketNoID.Error() {
-			t.Errorf("Verify(%s) = %+v, want unknown: nothing tells it from others", claims, got)
+			t.Errorf("Verify(%s) = %+v, want unknown: a ticket without jti cannot be used once", claims, got)
 		}
 		if got := often.Verify(hs256(plainHeader, claims, ticketSecret), "chat", "", noon); got.Status != Good || got.UseID != (UseID{}) {
 			t.Errorf("Verify(%s) = %+v, want good: no jti is required", claims, got)

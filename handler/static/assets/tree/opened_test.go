@@ -95,7 +95,7 @@ func TestChangedWhileItIsSent(t *testing.T) {
 	}
 }
 
-// aborts reports that a handler ends its answer so that it is seen not to be whole.
+// aborts reports whether the handler aborts its response, so that the client detects the missing bytes.
 func aborts(handle func()) (aborted bool) {
 	defer func() {
 		if err, isError := recover().(error); isError {
@@ -106,7 +106,7 @@ func aborts(handle func()) (aborted bool) {
 	return false
 }
 
-// interfering is an archive under whose hands the file changes.
+// interfering is an archive that changes the file while it reads the file.
 type interfering struct {
 	tree.Archive
 	happens func()
@@ -117,7 +117,7 @@ func (a *interfering) PutSparing(name, version string, content io.ReadSeeker, si
 	return a.Archive.PutSparing(name, version, content, since)
 }
 
-// What is written in the place of bytes that are about to be kept is not kept under their version.
+// A file that is overwritten while it is archived is not archived under the earlier version.
 func TestChangedWhileItIsKept(t *testing.T) {
 	t.Parallel()
 	store := &interfering{Archive: archive.New(archive.Config{
@@ -130,9 +130,9 @@ func TestChangedWhileItIsKept(t *testing.T) {
 	s.Read()
 	s.Background().Wait()
 	if _, kept := store.Find(name, ""); kept {
-		t.Error("other bytes are kept under the version of those before")
+		t.Error("other bytes are archived under the earlier version")
 	}
 	if s.Logged("cannot archive asset") {
-		t.Error("an ordinary deployment is told of as an error")
+		t.Error("an ordinary deploy is logged as an error")
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
-// application answers what is passed to it.
+// application is the next handler.
 type application struct{}
 
 func (application) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
@@ -18,7 +18,7 @@ func (application) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// With `pass_thru`, what names no file goes to the application, as with nginx's try_files.
+// With `pass_thru`, a path without a file goes to the application, as with nginx's try_files.
 func TestPassThru(t *testing.T) {
 	t.Parallel()
 	served, _ := tree.OpenFiles(t, map[string]string{

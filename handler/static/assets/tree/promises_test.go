@@ -17,7 +17,7 @@ import (
 	"github.com/scan2food/usher/handler/static/promises"
 )
 
-// The files whose URL is immutable by evidence that does not come from the bytes.
+// Files that are immutable by evidence other than their bytes.
 const (
 	byManifest  = "assets/x-DdCDtH1A.js"
 	byDirectory = "_astro/y.BxqeNUpP.css"
@@ -51,7 +51,7 @@ func (v *vouchedTree) manifest(space string) string {
 	return `{"x.js":` + space + `{"file":"` + byManifest + `","src":"x.js"}}`
 }
 
-// start begins a tree as another process does.
+// start creates the tree of another process.
 func (v *vouchedTree) start(t *testing.T, before *tree.StillTree) {
 	t.Helper()
 	now := func() time.Time { return v.Now }
@@ -243,7 +243,7 @@ func TestPromiseOfAnotherProcess(t *testing.T) {
 	}
 }
 
-// What was promised before is promised again without a pause: a deployment writes unchanged files anew.
+// An earlier promise is renewed without a quiet time: a deploy may rewrite unchanged files.
 func TestRepeatedPromiseNeedsNoPause(t *testing.T) {
 	t.Parallel()
 	v := newVouchedTree(t)
@@ -260,7 +260,7 @@ func TestRepeatedPromiseNeedsNoPause(t *testing.T) {
 	}
 }
 
-// A promise that cannot be remembered is not given.
+// A URL is not immutable if the promise cannot be recorded.
 func TestPromiseThatCannotBeRecorded(t *testing.T) {
 	t.Parallel()
 	v := newVouchedTree(t)
