@@ -218,7 +218,7 @@ func purgeCommand() *cobra.Command {
 
 func explainCommand() *cobra.Command {
 	command := askAdmin(add("explain <url>", "Says how a URL would be answered, and why",
-		"Says how a URL would be answered, and why: by a gate for ws:// and wss:// URLs, else by a gate or the assets. The URL may hold a key;\nno log shows it. Exit code 2: the request would be rejected.",
+		"Says how a URL is answered, and why. It follows the request through the routes of the running configuration, to the gate or the\nassets that decide. The answer names what it did not evaluate. The URL may hold a key; no log shows it. Exit code 2: the request\nwould be rejected.",
 		cobra.ExactArgs(1), func(c *call) (bool, error) {
 			var e report.Explanation
 			question := map[string]string{"url": c.args[0], "origin": c.text("origin"), "client": c.text("client")}
@@ -254,7 +254,11 @@ func (c *call) printExplanation(e report.Explanation) {
 	if e.CloseCode != 0 && e.Outcome != "accepted" {
 		rows = append(rows, []string{"close code", fmt.Sprint(e.CloseCode)})
 	}
-	c.table(append(rows, []string{"why", e.Why}))
+	rows = append(rows, []string{"why", e.Why})
+	for _, text := range e.NotEvaluated {
+		rows = append(rows, []string{"not evaluated", text})
+	}
+	c.table(rows)
 }
 
 func versionCommand() *cobra.Command {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
@@ -164,26 +165,28 @@ func archiveIn(directory string) (stores assetArchive, found bool) {
 	return stores, found
 }
 
-// Explain says how the site of a request would answer it. It returns false if no site serves the URL.
-func Explain(r *http.Request) (report.Explanation, bool) {
-	for _, s := range inForce() {
-		if !report.ServesHost(s.hosts, r.Host) {
-			continue
-		}
-		e := s.handler.Explain(r)
-		if e.Prefix == "" {
-			continue
-		}
-		explained := report.Explanation{
-			By: "assets", Hosts: s.hosts, Prefix: e.Prefix, File: e.Path, Generation: e.Generation,
-			Evidence: string(e.Evidence.Kind), Status: e.Status, CacheControl: e.CacheControl, Why: e.Why,
-		}
-		for _, d := range e.Deltas {
-			explained.Deltas = append(explained.Deltas, report.Delta{From: d.From, Bytes: d.Bytes, InsteadOf: d.Full})
-		}
-		return explained, true
+// Servers returns the servers of all assets handlers, in load order. A server may occur twice.
+func Servers() (servers []*caddyhttp.Server) {
+	for served := range servedRoots.All() {
+		servers = append(servers, served.server)
 	}
-	return report.Explanation{}, false
+	return servers
+}
+
+// Explanation says how the handler answers a request. It returns false if the next handler answers.
+func (a *Handler) Explanation(r *http.Request) (report.Explanation, bool) {
+	e := a.handler.Explain(r)
+	if e.Prefix == "" {
+		return report.Explanation{}, false
+	}
+	explained := report.Explanation{
+		By: "assets", Hosts: a.site.hosts, Prefix: e.Prefix, File: e.Path, Generation: e.Generation,
+		Evidence: string(e.Evidence.Kind), Status: e.Status, CacheControl: e.CacheControl, Why: e.Why,
+	}
+	for _, d := range e.Deltas {
+		explained.Deltas = append(explained.Deltas, report.Delta{From: d.From, Bytes: d.Bytes, InsteadOf: d.Full})
+	}
+	return explained, true
 }
 
 // Rescan reads all served directories now. Its error is the error of ctx.

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
 	"github.com/scan2food/usher/handler/caddy/socketlog"
 	"github.com/scan2food/usher/handler/operate/report"
 	"github.com/scan2food/usher/handler/websocket/gate"
@@ -86,22 +88,20 @@ func (k *keySet) report(hosts []string) []report.KeysFile {
 	return files
 }
 
-// Explain says what the gate of the request's site would decide. It returns false if no gate checks the request.
-func Explain(r *http.Request) (report.Explanation, bool) {
-	for _, g := range inForce() {
-		if !g.serves(r.Host) {
-			continue
-		}
-		d := g.gate.Decide(r)
-		if d.Outcome == gate.Passed {
-			continue
-		}
-		return g.explain(r, d), true
+// Servers returns the servers of all gates, in load order. A server may occur twice.
+func Servers() (servers []*caddyhttp.Server) {
+	for g := range liveGates.All() {
+		servers = append(servers, g.server)
 	}
-	return report.Explanation{}, false
+	return servers
 }
 
-func (g *Handler) explain(r *http.Request, d *gate.Decision) report.Explanation {
+// Explanation says what the gate decides about a request. It returns false if the gate passes the request on without a check.
+func (g *Handler) Explanation(r *http.Request) (report.Explanation, bool) {
+	d := g.gate.Decide(r)
+	if d.Outcome == gate.Passed {
+		return report.Explanation{}, false
+	}
 	why := d.Outcome.Reason()
 	if d.Outcome == gate.Accepted {
 		why = "the gate accepts the handshake"
@@ -119,13 +119,7 @@ func (g *Handler) explain(r *http.Request, d *gate.Decision) report.Explanation 
 	if d.Route != nil {
 		e.Route = d.Route.Name
 	}
-	return e
-}
-
-// serves reports whether the gate has a host.
-func (g *Handler) serves(host string) bool {
-	_, closeness := g.scope.hosts.match(withoutPort(host))
-	return closeness > 0
+	return e, true
 }
 
 // RedactText replaces the credentials of all gates in force in a text.

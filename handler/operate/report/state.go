@@ -185,6 +185,9 @@ type Explanation struct {
 	CacheControl string `json:"cache_control,omitempty"`
 	// One sentence on the reason.
 	Why string `json:"why"`
+	// What stands before the decision and was not evaluated: matchers, which were assumed to match, and handlers that may answer
+	// first. Absent if the decision is certain.
+	NotEvaluated []string `json:"not_evaluated,omitempty"`
 }
 
 // Rescan is one directory of the answer to POST /usher/rescan.
