@@ -159,7 +159,7 @@ func TestCaddyfilesOfDocsAndExamplesAdapt(t *testing.T) {
 		source := string(content)
 		if strings.Contains(name, "quickstart") {
 			// This test does not import the embedded application.
-			source = regexp.MustCompile(`(?m)^\tquickstart .*$`).ReplaceAllString(source, "")
+			source = regexp.MustCompile(`(?m)^\t(order )?quickstart .*$`).ReplaceAllString(source, "")
 		}
 		sources[name] = source
 	}

@@ -1,7 +1,8 @@
 package e2e
 
 import (
-	"net/http"
+	"context"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -9,59 +10,110 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// The test follows the quickstart as a new user: the page loads, a deployment is visible at the next load, and a wrong key is
-// rejected.
+// The test follows the quickstart as a new user: each control shows what the page promises, and the log holds no warning at start.
 func TestQuickstart(t *testing.T) {
 	need(t, "chromium")
-	const url = "http://localhost:8080"
+	port := freePort(t)
+	url := fmt.Sprintf("http://localhost:%d", port)
 	home := t.TempDir()
-	door := startProcess(t, "..", []string{"XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home},
+	usher := startProcess(t, "..", []string{"XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home, fmt.Sprintf("PORT=%d", port)},
 		usherBinary(t), "run", "--config", "examples/quickstart/Caddyfile")
-	t.Cleanup(func() { _ = os.RemoveAll("../examples/quickstart/served") })
-	waitForStatus(t, url, http.StatusOK)
-	if !strings.Contains(door.output.String(), "open "+url) {
-		t.Error("the output contains no URL to open")
+	waitFor(t, "the banner", func() bool { return strings.Contains(usher.output.String(), "open "+url+"\n") })
+	started := usher.output.String()
+	if strings.Contains(started, `"level":"warn"`) || strings.Contains(started, `"level":"error"`) {
+		t.Errorf("the start warns:\n%s", started)
 	}
+	if _, after, _ := strings.Cut(started, "open "+url); strings.TrimSpace(after) != "" {
+		t.Errorf("the banner is not the last line of the start:\n%s", started)
+	}
+
 	ctx := browser(t)
-	show := func(name string, steps ...chromedp.Action[chromedp.Void]) {
+	act := func(name string, steps ...chromedp.Action[chromedp.Void]) {
 		t.Helper()
 		if err := chromedp.Do(ctx, steps...); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}
-	text := func(selector string) string {
+	shows := func(selector string, texts ...string) {
 		t.Helper()
-		text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector("`+selector+`").textContent`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return text
+		waitFor(t, fmt.Sprintf("%s shows %q", selector, texts), func() bool {
+			content := evaluate[string](t, ctx, `document.querySelector("`+selector+`")?.innerText ?? ""`) // the page may be loading
+			for _, text := range texts {
+				if !strings.Contains(content, text) {
+					return false
+				}
+			}
+			return true
+		})
 	}
-	show("the first visit", chromedp.Navigate(url), chromedp.WaitVisible("#orders li b"))
-	waitFor(t, "three open sockets", func() bool { return strings.Count(text("#sockets"), "open") == 3 })
-	waitFor(t, "release 1 of both, no-cache", func() bool {
-		scripts := text("#scripts")
-		return strings.Count(scripts, "release 1") == 2 && strings.Count(scripts, "no-cache") == 2
-	})
-	show("the wrong key", chromedp.Click("#wrong-key"))
-	waitFor(t, "the refusal shown", func() bool {
-		said := text("#result")
-		return strings.Contains(said, "401 Unauthorized") && strings.Contains(said, "key_unknown") && strings.Contains(said, "1006")
-	})
-	show("the deployment", chromedp.Click("#deploy"))
-	waitFor(t, "release 2 served", func() bool { return strings.Contains(text("#result"), "Release 2 is served") })
+	act("the first visit", chromedp.EmulateViewport(1200, 900), chromedp.Navigate(url), chromedp.WaitVisible("#orders li b"))
+	shows("#release", "release 1")
+	shows("#sockets", "open, ", "closed 4401", "payment terminal")
+	shows("#files", "main.js?v=20260211\nno-cache", "poster.svg\ncached for a year")
+	if years := evaluate[int](t, ctx, `document.querySelectorAll(".year").length`); years != 3 {
+		t.Errorf("%d files are cached for a year, want main.js, worker.js and poster.svg", years)
+	}
+
+	act("a ticket and a session", chromedp.Click("#sign-in"))
+	shows("#socket-result", "Your session opened the chat")
+	act("a reload by keyboard", chromedp.Focus("#reload"), chromedp.KeyEvent("\r"))
+	shows("#socket-result", "loaded its configuration again", "The sockets stayed open")
+	act("a wrong key", chromedp.Click("#wrong-key"))
+	shows("#socket-result", "401 Unauthorized: ", "key_unknown", "close code 4401", "101 Switching Protocols")
+	act("the end of the session", chromedp.Click("#sign-out"))
+	shows("#socket-result", "closed the chat with 4401", "session ended")
+	act("a dark route", chromedp.Click("#break"))
+	shows("#socket-result", "The route is dark")
+	shows("#sockets", "dark")
+	act("the status page", chromedp.Navigate(url+"/status"))
+	shows("main", "payment_status")
+	act("back", chromedp.Navigate(url), chromedp.WaitVisible("#orders li b"), chromedp.Click("#repair"))
+	shows("#socket-result", "The route has recovered")
+
+	act("a deploy by a double click", chromedp.DoubleClick("#deploy"))
+	shows("#file-result", "Release 2 is served", "still runs release 1")
+	shows("#files", "poster.svg\nno-cache")
 	if directory := os.Getenv("USHER_E2E_SCREENSHOTS"); directory != "" {
-		picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+		picture(t, ctx, directory+"/quickstart.png")
+	}
+	act("the next load", chromedp.Click("#again"))
+	shows("#release", "release 2")
+	shows("#file-result", "This load downloaded ", " bytes for main.js, which has ")
+	act("a phone", chromedp.EmulateViewport(360, 780))
+	if width := evaluate[int](t, ctx, `document.documentElement.scrollWidth`); width > 360 {
+		t.Errorf("the page is %d pixels wide on a phone of 360", width)
+	}
+
+	for _, secret := range []string{"keys", "ticket"} {
+		content, err := os.ReadFile("../examples/quickstart/run/secrets/" + secret)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(directory+"/quickstart.png", picture, 0o644); err != nil {
-			t.Fatal(err)
+		fields := strings.Fields(string(content))
+		if strings.Contains(usher.output.String(), fields[len(fields)-1]) {
+			t.Errorf("the secret in %s stands in the log", secret)
 		}
 	}
-	show("the next load", chromedp.Navigate("about:blank"), chromedp.Navigate(url), chromedp.WaitVisible("#orders li b"))
-	waitFor(t, "release 2 of both", func() bool { return strings.Count(text("#scripts"), "release 2") == 2 })
-	if strings.Contains(door.output.String(), "demonstration-chat") {
-		t.Error("a key stands in the log")
+}
+
+// evaluate returns the value of an expression in the page.
+func evaluate[T any](t *testing.T, ctx context.Context, expression string) T {
+	t.Helper()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		t.Fatalf("%s: %v", expression, err)
+	}
+	return value
+}
+
+// picture writes a screenshot of the whole page.
+func picture(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, picture, 0o644); err != nil {
+		t.Fatal(err)
 	}
 }

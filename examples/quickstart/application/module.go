@@ -1,5 +1,5 @@
-// Package application is the demonstration site of the quickstart: three sockets with keys, and a page that loads its scripts as the
-// page of the outage did. Only cmd/caddy contains it. It serves the loopback interface only.
+// Package application is the demonstration site of the quickstart: a page with two sockets, a payment terminal with a third, and
+// scripts that the page loads as the page of the outage did. Only cmd/caddy contains it. It serves the loopback interface only.
 package application
 
 import (
@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"path/filepath"
+	"net/url"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -17,18 +17,17 @@ import (
 func init() {
 	caddy.RegisterModule(new(Quickstart))
 	httpcaddyfile.RegisterHandlerDirective("quickstart", parse)
-	// Before versioned_assets, which needs the folder.
-	httpcaddyfile.RegisterDirectiveOrder("quickstart", httpcaddyfile.Before, "tracing")
 }
 
 // Quickstart starts the application with the configuration, and keeps it running through reloads. It serves no requests itself:
-// reverse_proxy forwards them to the application.
+// reverse_proxy forwards them to the application. It must stand before all other directives, which need its files.
 type Quickstart struct {
-	// The folder to which the application writes its static files.
+	// The folder to which the application writes its static files and secrets. It listens on
+	// application.sock there, and expects the admin API of Caddy on admin.sock.
 	Folder string `json:"folder"`
 
-	// The address of the loopback interface on which the application listens.
-	Listen string `json:"listen"`
+	// The URL of the site, as browsers open it.
+	URL string `json:"url"`
 }
 
 // CaddyModule returns the Caddy module information.
@@ -43,28 +42,21 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next()
 	args := h.RemainingArgs()
 	if len(args) != 2 {
-		return nil, h.Errf("quickstart: want a folder and a listen address, got %q", args)
+		return nil, h.Errf("quickstart: want a folder and the URL of the site, got %q", args)
 	}
-	return &Quickstart{Folder: args[0], Listen: args[1]}, nil
+	return &Quickstart{Folder: args[0], URL: args[1]}, nil
 }
 
-// running holds the running applications, by address.
+// running holds the running applications, by folder.
 var running = caddy.NewUsagePool()
 
 // Provision writes the first release of the static files and starts the application.
 func (q *Quickstart) Provision(caddy.Context) error {
-	host, _, err := net.SplitHostPort(q.Listen)
-	if err != nil {
-		return fmt.Errorf("quickstart: %w", err)
+	site, err := url.Parse(q.URL)
+	if err != nil || site.Hostname() != "localhost" {
+		return fmt.Errorf("quickstart: want a URL such as http://localhost:8080, got %q", q.URL)
 	}
-	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-		return fmt.Errorf("quickstart: want an address of the loopback interface, got %q", host)
-	}
-	folder, err := filepath.Abs(q.Folder)
-	if err != nil {
-		return fmt.Errorf("quickstart: %w", err)
-	}
-	_, _, err = running.LoadOrNew(q.Listen, func() (caddy.Destructor, error) { return start(folder, q.Listen) })
+	_, _, err = running.LoadOrNew(q.Folder, func() (caddy.Destructor, error) { return start(q.Folder, q.URL) })
 	if err != nil {
 		return fmt.Errorf("quickstart: %w", err)
 	}
@@ -73,7 +65,7 @@ func (q *Quickstart) Provision(caddy.Context) error {
 
 // Cleanup stops the application when no configuration uses it.
 func (q *Quickstart) Cleanup() error {
-	_, err := running.Delete(q.Listen)
+	_, err := running.Delete(q.Folder)
 	return err
 }
 
