@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -102,6 +103,7 @@ func TestMetricsOfAssetsCountResponses(t *testing.T) {
 	}
 	metrics := own(p.Get(t, "/metrics"))
 	for _, want := range []string{
+		`usher_build_info{caddy="`, `goversion="` + runtime.Version() + `",version="(devel)"} 1`,
 		`usher_assets_responses_total{code="304",prefix="/static/"} 2`, `usher_assets_responses_total{code="206",prefix="/static/"} 1`,
 		`usher_assets_responses_total{code="416",prefix="/static/"} 1`, `usher_assets_responses_total{code="412",prefix="/static/"} 1`,
 		`usher_assets_responses_total{code="404",prefix="/static/"} 1`, `usher_assets_stamped_pages_total 1`,

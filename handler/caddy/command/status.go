@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -17,6 +16,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"github.com/scan2food/usher/handler/caddy/lifecycle"
 	"github.com/scan2food/usher/handler/operate/report"
 )
 
@@ -263,29 +263,11 @@ func (c *call) printExplanation(e report.Explanation) {
 
 func versionCommand() *cobra.Command {
 	return add("version", "Shows the versions of usher and Caddy", "", cobra.NoArgs, func(c *call) (bool, error) {
-		versions := map[string]string{"usher": usherVersion()}
+		versions := map[string]string{"usher": lifecycle.Version()}
 		versions["caddy"], _ = caddy.Version()
 		if !c.json(versions) {
 			c.printf("usher %s\ncaddy %s\n", versions["usher"], versions["caddy"])
 		}
 		return true, nil
 	})
-}
-
-const modulePath = "github.com/scan2food/usher"
-
-func usherVersion() string {
-	build, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	if build.Main.Path == modulePath {
-		return build.Main.Version
-	}
-	for _, dependency := range build.Deps {
-		if dependency.Path == modulePath {
-			return dependency.Version
-		}
-	}
-	return "unknown"
 }
