@@ -20,7 +20,7 @@ const everywhere = `
 	credential subprotocol key
 `
 
-// debugSite has, behind a gate and around one, every handler of Caddy that logs requests or changes what others log.
+// debugSite has a gate, and before and behind the gate every handler of Caddy that logs requests or changes log lines.
 const debugSite = `{
 	log {
 		level DEBUG
@@ -112,7 +112,7 @@ http://inner.localhost {
 
 const upstreamSecret = "what-the-application-gets-0123"
 
-// With a key in every place where one may stand, and behind every handler that logs at DEBUG: the application gets it, no line shows it.
+// The test sends a key in every possible place, with every handler that logs at DEBUG. The application gets the key, and no line shows it.
 func TestEncoderRemovesCredentials(t *testing.T) {
 	t.Parallel()
 	app := testsite.StartApplication(t)
@@ -143,7 +143,7 @@ func TestEncoderRemovesCredentials(t *testing.T) {
 				t.Errorf("%s with a key in %s: %s", path, place.name, response.Status)
 			}
 			if seen := shown(app.Seen()); want == 101 && !strings.Contains(seen, testsite.GoodKey) && !strings.Contains(seen, encoded) {
-				t.Errorf("%s with a key in %s: the application was sent no key", path, place.name)
+				t.Errorf("%s with a key in %s: the application got no key", path, place.name)
 			}
 		}
 	}
@@ -151,7 +151,7 @@ func TestEncoderRemovesCredentials(t *testing.T) {
 		t.Errorf("with a key of its own: %s", response.Status)
 	}
 	if seen := app.Seen(); len(seen) != 1 || seen[0].Header.Get("X-Upstream") != upstreamSecret {
-		t.Error("the application was not sent its key")
+		t.Error("the application did not get its key")
 	}
 	site.Unload()
 	for line := range strings.SplitSeq(site.Logs.String(), "\n") {

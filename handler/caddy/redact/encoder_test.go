@@ -104,7 +104,7 @@ func TestEncoderFields(t *testing.T) {
 	}
 }
 
-// The parts of an entry that are no fields lose the key too. A line leaves nothing behind in the next one.
+// The key is also removed from message, logger name, caller and stack of an entry. No line contains parts of the previous line.
 func TestEncoderEntry(t *testing.T) {
 	addGate(t)
 	encoder := newEncoder(t, "")

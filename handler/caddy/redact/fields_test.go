@@ -7,7 +7,7 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// What others add to access lines stands in the redacted ones too, with its type, and without the key.
+// Fields that other handlers add to access lines keep their type and lose the key.
 func TestRedactedLinesHaveExtraFields(t *testing.T) {
 	t.Parallel()
 	app := testsite.StartApplication(t)

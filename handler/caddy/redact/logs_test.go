@@ -12,7 +12,7 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// The lines of a handshake that failed show its error, whatever handle_errors makes of it, and no key.
+// The lines of a failed handshake contain its error and no key, also with handle_errors.
 func TestErrorLinesShowNoCredential(t *testing.T) {
 	t.Parallel()
 	const refused = "dial tcp 127.0.0.1:1: connect: connection refused"
@@ -26,8 +26,8 @@ func TestErrorLinesShowNoCredential(t *testing.T) {
 		{"none", "", 502, "", "error", "Caddy's own response"},
 		{"page", "handle_errors {\nrespond \"not there\" 502\n}", 502, "not there", "debug", "the error was handled"},
 		{"other status", "handle_errors {\nrespond \"later\" 503\n}", 503, "later", "debug", "the access line has the status of the error"},
-		{"fails", "handle_errors {\nerror \"twice\" 500\n}", 502, "", "debug", "Caddy answers with the first status"},
-		{"log_name", "handle_errors {\nlog_name other\nrespond \"not there\" 502\n}", 502, "not there", "debug", "it comes too late"},
+		{"fails", "handle_errors {\nerror \"twice\" 500\n}", 502, "", "debug", "Caddy sends the first status"},
+		{"log_name", "handle_errors {\nlog_name other\nrespond \"not there\" 502\n}", 502, "not there", "debug", "the response has started"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -59,7 +59,7 @@ func TestErrorLinesShowNoCredential(t *testing.T) {
 	}
 }
 
-// What the application answers with may hold the key that it was sent.
+// A response of the application may contain the key.
 func TestAnswerShowsNoCredential(t *testing.T) {
 	t.Parallel()
 	site, app := testsite.StartGate(t, "")
@@ -115,7 +115,7 @@ func TestHandlersSeeTheRequestAsItCame(t *testing.T) {
 	}
 }
 
-// FastCGI makes its parameters of the request as it came, not of the one that the logs see.
+// FastCGI gets its parameters from the original request, not from the redacted one.
 func TestFastCGIBehindTheGate(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -142,7 +142,7 @@ func TestFastCGIBehindTheGate(t *testing.T) {
 		}`)
 	response := testsite.Exchange(t, site.Addr, "GET /page?key="+testsite.GoodKey+" HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	if body, _ := io.ReadAll(response.Body); response.StatusCode != 200 || string(body) != "/page?key="+testsite.GoodKey {
-		t.Errorf("%s %q, want the target as it came", response.Status, body)
+		t.Errorf("%s %q, want the original target", response.Status, body)
 	}
 }
 

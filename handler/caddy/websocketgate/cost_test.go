@@ -11,8 +11,8 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// A socket costs no goroutine more behind the gate than without it, and no buffer, of which it has several of 32 KB. Less cannot
-// be told from what the runtime does with stacks. Not parallel: memory is the process's.
+// A gated socket has no additional goroutine or buffer (32 KB). Smaller differences are below the noise of the runtime's stacks. The
+// test is not parallel, since it measures memory.
 func TestGatedSocketCost(t *testing.T) {
 	app := testsite.StartApplication(t)
 	const sockets = 400
@@ -37,7 +37,7 @@ func TestGatedSocketCost(t *testing.T) {
 				conns = append(conns, conn)
 			}
 		}
-		open(20) // what is made once
+		open(20) // allocated once
 		memory, running := measure()
 		open(sockets)
 		moreMemory, moreRunning := measure()
@@ -49,12 +49,12 @@ func TestGatedSocketCost(t *testing.T) {
 		return (moreMemory - memory) / sockets, (moreRunning - running) / sockets
 	}
 	var gated, more, ungated, fewer float64
-	for range 3 { // what other tests have left ends meanwhile, and is in the sums
+	for range 3 { // remains of other tests may end meanwhile
 		ungated, fewer = cost("http://localhost\nreverse_proxy "+app.Addr, testsite.Keyed)
 		gated, more = cost(fmt.Sprintf("http://localhost\nwebsocket_gate {\nroute a /ws/a/ {\nkey %s\n}\n}\nreverse_proxy %s", testsite.GoodKey, app.Addr), testsite.Keyed)
 		if more <= fewer+0.05 && gated <= 1.1*ungated {
 			return
 		}
 	}
-	t.Errorf("a gated socket costs %.0f bytes and %.2f goroutines, an ungated one %.0f and %.2f: want no more", gated, more, ungated, fewer)
+	t.Errorf("a gated socket costs %.0f bytes and %.2f goroutines, an ungated one %.0f and %.2f, want no more", gated, more, ungated, fewer)
 }

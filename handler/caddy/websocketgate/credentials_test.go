@@ -30,7 +30,7 @@ func TestCredentialSources(t *testing.T) {
 		{"query", testsite.Keyed, "", 101, "alone"},
 		{"header", "/ws/a/", "X-Api-Key: " + testsite.GoodKey, 101, "alone"},
 		{"cookie", "/ws/a/", "Cookie: a=b; key=" + testsite.GoodKey + "; c=d", 101, "among others"},
-		{"bearer", "/ws/a/", "Authorization: bearer " + testsite.GoodKey, 101, "the scheme has no case"},
+		{"bearer", "/ws/a/", "Authorization: bearer " + testsite.GoodKey, 101, "the scheme is case-insensitive"},
 		{"subprotocol", "/ws/a/", "Sec-WebSocket-Protocol: app.v1, key." + testsite.GoodKey, 101, "as it is"},
 		{"subprotocol encoded", "/ws/a/", "Sec-WebSocket-Protocol: key." + encodedKey + ", app.v1", 101, "as base64url"},
 		{"subprotocol lines", "/ws/a/", "Sec-WebSocket-Protocol: app.v1\r\nSec-WebSocket-Protocol: key." + encodedKey, 101,
@@ -49,7 +49,7 @@ func TestCredentialSources(t *testing.T) {
 		{"subprotocol prefix in upper case", "/ws/a/", "Sec-WebSocket-Protocol: KEY." + testsite.GoodKey, 401, "another name"},
 		{"padded subprotocol", "/ws/a/", "Sec-WebSocket-Protocol: key." + base64.URLEncoding.EncodeToString([]byte(testsite.GoodKey)) + "=", 401,
 			"padding is no part of it"},
-		{"quoted subprotocol", "/ws/a/", `Sec-WebSocket-Protocol: "key.` + testsite.GoodKey + `"`, 401, "no token is quoted"},
+		{"quoted subprotocol", "/ws/a/", `Sec-WebSocket-Protocol: "key.` + testsite.GoodKey + `"`, 401, "tokens are not quoted"},
 		{"subprotocol with the key first", "/ws/a/", "Sec-WebSocket-Protocol: key." + encodedKey + "\r\nSec-WebSocket-Protocol: app.v1", 101, "in any order"},
 		{"underscore", "/ws/a/", "X_Api_Key: " + testsite.GoodKey, 401, "Caddy drops such headers"},
 	} {
@@ -64,7 +64,7 @@ func TestCredentialSources(t *testing.T) {
 	}
 	for _, form := range []string{testsite.GoodKey, encodedKey} {
 		if strings.Contains(testsite.LogWithoutProxy(site.Logs), form) {
-			t.Errorf("a key stands in the logs: %s", testsite.LineWith(site.Logs, form))
+			t.Errorf("the logs contain a key: %s", testsite.LineWith(site.Logs, form))
 		}
 	}
 }
@@ -78,12 +78,12 @@ func TestHideCredentials(t *testing.T) {
 		header                map[string]string
 		why                   string
 	}{
-		{"query", "/ws/a/?a=1&key=" + testsite.GoodKey + "&b=%2F&b=2", "", "/ws/a/?a=1&b=%2F&b=2", nil, "the rest byte for byte"},
+		{"query", "/ws/a/?a=1&key=" + testsite.GoodKey + "&b=%2F&b=2", "", "/ws/a/?a=1&b=%2F&b=2", nil, "the rest is unchanged"},
 		{"query first", "/ws/a/?key=" + testsite.GoodKey + "&&x", "", "/ws/a/?&x", nil, "and empty parameters too"},
-		{"query alone", testsite.Keyed, "", "/ws/a/", nil, "nothing is left"},
-		{"query encoded", "/ws/a/?%6bey=good-key%2d0123456789&a=+", "", "/ws/a/?a=+", nil, "however it is written"},
+		{"query alone", testsite.Keyed, "", "/ws/a/", nil, "the rest is empty"},
+		{"query encoded", "/ws/a/?%6bey=good-key%2d0123456789&a=+", "", "/ws/a/?a=+", nil, "escaped"},
 		{"referer", testsite.Keyed, "Referer: http://localhost/page?key=" + testsite.GoodKey + "&x=1", "/ws/a/",
-			map[string]string{"Referer": "http://localhost/page?x=1"}, "a page's address may hold it"},
+			map[string]string{"Referer": "http://localhost/page?x=1"}, "the address of a page may hold the key"},
 		{"header", "/ws/a/", "X-Api-Key: " + testsite.GoodKey, "/ws/a/", map[string]string{"X-Api-Key": ""}, "a header"},
 		{"cookie", "/ws/a/", "Cookie: a=b; key=" + testsite.GoodKey + "; c=d", "/ws/a/", map[string]string{"Cookie": "a=b; c=d"},
 			"other cookies stay"},
@@ -93,15 +93,15 @@ func TestHideCredentials(t *testing.T) {
 		{"subprotocol", "/ws/a/", "Sec-WebSocket-Protocol: app.v1, key." + encodedKey + ", app.v2", "/ws/a/",
 			map[string]string{"Sec-Websocket-Protocol": "app.v1, app.v2"}, "the others keep their order"},
 		{"subprotocol alone", "/ws/a/", "Sec-WebSocket-Protocol: key." + testsite.GoodKey, "/ws/a/",
-			map[string]string{"Sec-Websocket-Protocol": ""}, "nothing is left"},
+			map[string]string{"Sec-Websocket-Protocol": ""}, "the rest is empty"},
 		{"subprotocol that is none, too", testsite.Keyed, "Sec-WebSocket-Protocol: app.v1, Key." + encodedKey + ", key:" + encodedKey + "==", "/ws/a/",
 			map[string]string{"Sec-Websocket-Protocol": "app.v1"}, "a copy in base64 is the key"},
 		{"base64 elsewhere", testsite.Keyed + "&state=" + encodedKey + "&x=1", "X-Copy: " + encodedKey, "/ws/a/?x=1",
 			map[string]string{"X-Copy": ""}, "the same"},
 		{"Basic credentials", testsite.Keyed, "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("u:"+testsite.GoodKey)), "/ws/a/",
-			map[string]string{"Authorization": ""}, "in base64 behind a name"},
+			map[string]string{"Authorization": ""}, "base64 after a name"},
 		{"elsewhere", testsite.Keyed + "&next=%2Fws%2F%3Fkey%3D" + testsite.GoodKey, "X-Original-Url: /ws/a/?key=" + testsite.GoodKey, "/ws/a/",
-			map[string]string{"X-Original-Url": ""}, "the secret itself, wherever it stands"},
+			map[string]string{"X-Original-Url": ""}, "the secret itself, in any field"},
 	} {
 		response := testsite.Exchange(t, site.Addr, testsite.Get(c.target, testsite.Upgrade+c.headers+"\r\n"))
 		seen := app.Seen()
@@ -126,7 +126,7 @@ func TestHideCredentials(t *testing.T) {
 		return len(site.Logs.With("handled request")) == len(site.Logs.With("WSCONNECT"))
 	})
 	if strings.Contains(testsite.LogWithoutProxy(site.Logs), testsite.GoodKey) {
-		t.Errorf("a key stands in the logs: %s", testsite.LineWith(site.Logs, testsite.GoodKey))
+		t.Errorf("the logs contain a key: %s", testsite.LineWith(site.Logs, testsite.GoodKey))
 	}
 }
 
@@ -150,7 +150,7 @@ func TestUpstreamCredential(t *testing.T) {
 			t.Errorf("%s: the application saw X-Key %q", c.word, got)
 		}
 		if strings.Contains(testsite.LogWithoutProxy(site.Logs), "the-application-key") {
-			t.Errorf("%s: the application's key stands in the logs", c.word)
+			t.Errorf("%s: the logs contain the application's key", c.word)
 		}
 	}
 }
@@ -182,8 +182,8 @@ func TestPassUnlisted(t *testing.T) {
 		"/ws/a":                 403,
 		`/ws%5ca/`:              403,
 		"/ws/a/%23":             403,
-		"/xws/a/":               403, // what Channels' tutorial writes, re_path(r"ws/a/"), finds it
-		"/x/%00/ws/a/":          403, // and behind what ends a path for others
+		"/xws/a/":               403, // the pattern of Channels' tutorial, re_path(r"ws/a/"), matches
+		"/x/%00/ws/a/":          403, // after a character that ends a path for some servers
 		"/x%23/ws/a/":           403,
 		"/x%3f/ws/a/":           403,
 		"/x;ws/a/":              403,

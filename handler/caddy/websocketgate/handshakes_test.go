@@ -50,12 +50,12 @@ func TestRejectedHandshakes(t *testing.T) {
 			400, "malformed", "17 bytes"},
 		{"plain GET on a route", testsite.Get(testsite.Keyed, ""), 426, "not_websocket", "plain HTTP is never proxied to a socket path"},
 		{"plain POST on a route", "POST " + testsite.Keyed + " HTTP/1.1\r\n" + testsite.Base + "Content-Length: 2\r\n\r\nhi", 426, "not_websocket", "nor a POST"},
-		{"Upgrade without Connection", testsite.Get(testsite.Keyed, "Upgrade: websocket\r\n"), 426, "not_websocket", "no Connection: upgrade is plain HTTP"},
+		{"Upgrade without Connection", testsite.Get(testsite.Keyed, "Upgrade: websocket\r\n"), 426, "not_websocket", "without Connection: upgrade it is plain HTTP"},
 		{"handshake with a body", testsite.Get(testsite.Keyed, testsite.Upgrade+"Content-Length: 5\r\n") + "hello", 400, "malformed", "a body"},
 		{"handshake with a chunked body", testsite.Get(testsite.Keyed, testsite.Upgrade+"Transfer-Encoding: chunked\r\n") + "0\r\n\r\n", 400, "malformed", "a chunked body"},
 		{"space before the colon", testsite.Get(testsite.Keyed, "Connection: Upgrade\r\nUpgrade : websocket\r\n"), 400, "", "a space before the colon"},
 		{"folded Upgrade line", testsite.Get("/ws/a/", "Connection: Upgrade\r\nUpgrade:\r\n websocket\r\n"), 401, "key_missing",
-			"an unfolded line is a handshake as any"},
+			"net/http unfolds the line"},
 		{"CONNECT", "CONNECT localhost:80 HTTP/1.1\r\n" + testsite.Base + "\r\n", 405, "malformed", "a tunnel"},
 		{"CONNECT with Upgrade", "CONNECT /ws/a/ HTTP/1.1\r\n" + testsite.Base + testsite.Upgrade + "\r\n", 405, "malformed", "a tunnel with Upgrade"},
 	})
@@ -86,7 +86,7 @@ func TestPlainRequestsPass(t *testing.T) {
 		t.Errorf("status %d, the application saw %v", response.StatusCode, seen)
 	}
 	if !strings.Contains(site.Logs.String(), "of-something-else") {
-		t.Error("the log hides a parameter that is no key of this site")
+		t.Error("the log redacts a parameter that is not a key of this site")
 	}
 }
 
@@ -97,7 +97,7 @@ func TestApplicationRejectsHandshake(t *testing.T) {
 	site, app := testsite.StartGate(t, "")
 	const switched = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
 	for _, c := range []struct {
-		name, raw string // the application's answer
+		name, raw string // the application's response
 		status    int
 		outcome   string
 	}{
@@ -110,7 +110,7 @@ func TestApplicationRejectsHandshake(t *testing.T) {
 			"upstream_failed"},
 		{"no accept", switched + "Upgrade: websocket\r\n\r\n", 502, "upstream_failed"},
 	} {
-		// The channel has room for retries: a proxy retries if a reused connection has ended.
+		// A proxy retries if a reused connection has ended, so the channel has room for several requests.
 		behind := make(chan string, 10)
 		app.Answer(func(w http.ResponseWriter, r *http.Request) bool {
 			conn, _, err := w.(http.Hijacker).Hijack()

@@ -30,9 +30,9 @@ func TestRejectedHeaders(t *testing.T) {
 		{"origin with the host as prefix", testsite.Get(testsite.Keyed, testsite.Upgrade+"Origin: http://localhost.evil.com\r\n"), 403, "origin_denied", "a longer name"},
 		{"origin with the host as suffix", testsite.Get(testsite.Keyed, testsite.Upgrade+"Origin: http://evillocalhost\r\n"), 403, "origin_denied", "a longer name"},
 		{"origin with the host as user", testsite.Get(testsite.Keyed, testsite.Upgrade+"Origin: http://localhost@evil\r\n"), 403, "origin_denied", "userinfo"},
-		{"origin with a final slash", testsite.Get(testsite.Keyed, testsite.Upgrade+"Origin: http://localhost/\r\n"), 403, "origin_denied", "no origin ends in a slash"},
+		{"origin with a final slash", testsite.Get(testsite.Keyed, testsite.Upgrade+"Origin: http://localhost/\r\n"), 403, "origin_denied", "origins have no final slash"},
 		{"origin with a final dot", testsite.Get(testsite.Keyed, testsite.Upgrade+"Origin: http://localhost.\r\n"), 403, "origin_denied", "a final dot"},
-		{"origin in upper case", testsite.Get(testsite.Keyed, testsite.Upgrade+"Origin: http://LOCALHOST\r\n"), 403, "origin_denied", "no browser writes it so"},
+		{"origin in upper case", testsite.Get(testsite.Keyed, testsite.Upgrade+"Origin: http://LOCALHOST\r\n"), 403, "origin_denied", "browsers send another form"},
 		{"two Origin lines", testsite.Get(testsite.Keyed, testsite.Upgrade+"Origin: http://localhost\r\nOrigin: http://localhost\r\n"), 400, "malformed", "two"},
 		{"two Host lines", "GET " + testsite.Keyed + " HTTP/1.1\r\n" + testsite.Base + "Host: localhost\r\n" + testsite.Upgrade + "\r\n", 400, "", "two Hosts"},
 		{"no Host", "GET " + testsite.Keyed + " HTTP/1.1\r\nSec-WebSocket-Version: 13\r\n" + testsite.Upgrade + "\r\n", 400, "", "no Host"},
@@ -50,12 +50,12 @@ func TestAcceptedHandshakesAreForwarded(t *testing.T) {
 		{"valid key", testsite.Get(testsite.Keyed, testsite.Upgrade), testsite.Keyed, nil, "the plain case"},
 		{"folded Upgrade line", testsite.Get(testsite.Keyed, "Connection: Upgrade\r\nUpgrade:\r\n websocket\r\n"), testsite.Keyed, nil,
 			"net/http unfolds, as RFC 9112, 5.2 allows"},
-		{"invalid escapes in other parameters", testsite.Get(testsite.Keyed+"&q=100%&z=%zz&y=%4", testsite.Upgrade), testsite.Keyed + "&q=100%&z=%zz&y=%4", nil, "invalid escapes elsewhere hide no key"},
-		{"semicolon after the key", testsite.Get("/ws/a/?a=1;b=2&key="+testsite.GoodKey+"&c;d", testsite.Upgrade), "/ws/a/?a=1;b=2&key=" + testsite.GoodKey + "&c;d", nil, "nor do semicolons"},
+		{"invalid escapes in other parameters", testsite.Get(testsite.Keyed+"&q=100%&z=%zz&y=%4", testsite.Upgrade), testsite.Keyed + "&q=100%&z=%zz&y=%4", nil, "invalid escapes elsewhere are allowed"},
+		{"semicolon after the key", testsite.Get("/ws/a/?a=1;b=2&key="+testsite.GoodKey+"&c;d", testsite.Upgrade), "/ws/a/?a=1;b=2&key=" + testsite.GoodKey + "&c;d", nil, "semicolons elsewhere are allowed"},
 		{"encoded name", testsite.Get("/ws/a/?%6bey="+testsite.GoodKey, testsite.Upgrade), "/ws/a/?%6bey=" + testsite.GoodKey, nil, "an encoded name is the name"},
 		{"encoded character in the key", testsite.Get("/ws/a/?key=good-key%2D0123456789", testsite.Upgrade), "/ws/a/?key=good-key%2D0123456789", nil, "forwarded unchanged"},
 		{"other parameters", testsite.Get("/ws/a/?a=1&key="+testsite.GoodKey+"&b=%2F&b=2", testsite.Upgrade), "/ws/a/?a=1&key=" + testsite.GoodKey + "&b=%2F&b=2", nil,
-			"every byte of the query as it was"},
+			"the query is unchanged"},
 		{"path below a prefix", testsite.Get("/ws/b/room-1/?key="+testsite.OtherKey, testsite.Upgrade), "/ws/b/room-1/?key=" + testsite.OtherKey, nil, "below a prefix"},
 		{"escaped letter below a prefix", testsite.Get("/ws/b/%D0%9F/?key="+testsite.OtherKey, testsite.Upgrade), "/ws/b/%D0%9F/?key=" + testsite.OtherKey, nil,
 			"the escape is part of the name"},
@@ -117,7 +117,7 @@ func TestForwardedClientAndOrigin(t *testing.T) {
 		{"origin behind two proxies", trusting, "X-Forwarded-For: 192.0.2.1", "X-Forwarded-For: 192.0.2.2\r\nX-Forwarded-Proto: https, http\r\n" +
 			"X-Forwarded-Host: shop.example, inner\r\nOrigin: https://shop.example", 101, "the first element is the client's"},
 		{"origin, made up", "", "X-Unused: 1", "X-Forwarded-Proto: https\r\nX-Forwarded-Host: evil.example\r\n" +
-			"Origin: https://evil.example", 403, "the client is no trusted proxy"},
+			"Origin: https://evil.example", 403, "the client is not a trusted proxy"},
 	} {
 		t.Run(c.name, func(t *testing.T) { // the name of the test is part of the site's ID
 			app := testsite.StartApplication(t)

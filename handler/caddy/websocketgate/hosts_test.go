@@ -58,7 +58,7 @@ func TestReloadKeepsHostsApart(t *testing.T) {
 		{"nothing changes", two, two, both, "equal route names"},
 		{"add a host", two, site("*.example", handle("a.example c.example", guarded(a)), handle("b.example", guarded(b))), both, ""},
 		{"add a handle", two, site("*.example", handle("c.example", guarded(c)), handle("a.example", guarded(a)), handle("b.example", guarded(b))), both,
-			"the first gate is another one"},
+			"the first gate has other routes"},
 		{"remove a host", site("*.example", handle("a.example c.example", guarded(a)), handle("b.example", guarded(b))), two,
 			[]hostSocket{{"b.example", b, 0}, {"c.example", a, away}}, "no gate guards c.example"},
 		{"remove a handle", two, site("*.example", handle("b.example", guarded(b))), []hostSocket{{"a.example", a, away}, {"b.example", b, 0}}, ""},

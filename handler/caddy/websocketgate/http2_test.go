@@ -17,8 +17,8 @@ import (
 	"github.com/scan2food/usher/internal/testwait"
 )
 
-// headerBlock sends one request of HTTP/2, as these fields and in this order, and returns the :status of the answer, or
-// "reset" where the server resets the stream.
+// headerBlock sends an HTTP/2 request with these fields in this order. It returns the :status of the response, or "reset" if the
+// server resets the stream.
 func headerBlock(t *testing.T, server http.Handler, fields ...string) string {
 	t.Helper()
 	ours, theirs := net.Pipe()

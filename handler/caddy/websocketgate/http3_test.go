@@ -65,7 +65,7 @@ func TestHTTP3(t *testing.T) {
 	extendedConnects(t, site, app, testsite.OverHTTP3(t, site))
 }
 
-// On HTTP/2 extended CONNECT is off unless the process starts with a GODEBUG: so one is started.
+// Go enables extended CONNECT on HTTP/2 only by GODEBUG at the start of a process, so the test starts one.
 func TestHTTP2(t *testing.T) {
 	testsite.WithExtendedConnect(t, func() {
 		site, app := testsite.StartGate(t, "")
@@ -73,7 +73,7 @@ func TestHTTP2(t *testing.T) {
 	})
 }
 
-// A refusal within a stream is told by a close code too: 200, the Close frame, the end.
+// A rejection in a stream has a close code too: 200, the Close frame, then the end of the stream.
 func TestRejectCloseOnStreams(t *testing.T) {
 	testsite.WithExtendedConnect(t, func() {
 		app := testsite.StartApplication(t)
@@ -109,7 +109,7 @@ func TestRejectCloseOnStreams(t *testing.T) {
 			}
 		}
 		if seen := app.Seen(); len(seen) > 0 {
-			t.Errorf("the application saw %d refused handshakes", len(seen))
+			t.Errorf("the application got %d rejected handshakes", len(seen))
 		}
 	})
 }

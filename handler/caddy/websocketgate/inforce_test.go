@@ -12,7 +12,7 @@ import (
 
 const exposedMessage = "other paths can switch protocols without a gate"
 
-// A gate that the requests for its routes do not come to does not load. Where other paths can open sockets, start warns.
+// A configuration does not load if requests for a route do not reach the gate. The start warns if other paths can open sockets.
 func TestGateInForce(t *testing.T) {
 	t.Parallel()
 	const (
@@ -25,38 +25,38 @@ func TestGateInForce(t *testing.T) {
 		return strings.Replace(gated, "websocket_gate ", "websocket_gate "+matcher+" ", 1)
 	}
 	for _, c := range []struct {
-		name, site, want string // "": it loads
+		name, site, want string // "": the configuration loads
 		warns            bool
 		why              string
 	}{
 		{"in front", gated + proxy, "", false, "the gate is before all"},
-		{"proxy before the gate", "route {\n" + proxy + gated + "}", notFirst, false, "the proxy answers"},
-		{"proxy before the gate, other path", "route {\nreverse_proxy /api/* 127.0.0.1:1\n" + gated + proxy + "}", "", true, "the route's path passes"},
-		{"another handle", "handle /api/* {\n" + gated + "}\nhandle {\n" + proxy + "}", notFirst, false, "the second handle answers"},
+		{"proxy before the gate", "route {\n" + proxy + gated + "}", notFirst, false, "the proxy responds"},
+		{"proxy before the gate, other path", "route {\nreverse_proxy /api/* 127.0.0.1:1\n" + gated + proxy + "}", "", true, "the proxy has another path"},
+		{"another handle", "handle /api/* {\n" + gated + "}\nhandle {\n" + proxy + "}", notFirst, false, "the second handle responds"},
 		{"handle of the sockets", "handle /ws/* {\n" + gated + proxy + "}\nhandle {\n" + proxy + "}", "", true, "pages have another handle"},
-		{"handle of the sockets, static rest", "handle /ws/* {\n" + gated + proxy + "}\nhandle {\nfile_server\n}", "", false, "files are no sockets"},
-		{"matcher", at("/ws/*") + proxy, "", true, "/live/x comes to the proxy"},
+		{"handle of the sockets, static rest", "handle /ws/* {\n" + gated + proxy + "}\nhandle {\nfile_server\n}", "", false, "file_server switches no protocol"},
+		{"matcher", at("/ws/*") + proxy, "", true, "/live/x reaches the proxy"},
 		{"matcher of other paths", at("/live/*") + proxy, notFirst, false, "the gate never sees its route"},
-		{"matcher by host", at("@h") + "@h host localhost\n" + proxy, "", true, "other hosts pass it by"},
-		{"two gates", at("/ws/*") + strings.Replace(at("/live/*"), "route a /ws/a/", "route b /live/b/", 1) + proxy, "", true, "a rest is left"},
+		{"matcher by host", at("@h") + "@h host localhost\n" + proxy, "", true, "other hosts do not reach the gate"},
+		{"two gates", at("/ws/*") + strings.Replace(at("/live/*"), "route a /ws/a/", "route b /live/b/", 1) + proxy, "", true, "other paths are unguarded"},
 		{"handle_path", "handle_path /app/* {\n" + gated + proxy + "}\nhandle {\nrespond 404\n}", "", false, "the gate sees the stripped path"},
-		{"handle_path, and a proxy", "handle_path /app/* {\n" + gated + proxy + "}\nhandle {\n" + proxy + "}", "", true, "the rest is not guarded"},
-		{"handle_path around all", "handle_path /app/* {\nroute {\n" + proxy + gated + "}\n}", "path /app/ws/a/ does not reach the gate", false, "the proxy answers"},
+		{"handle_path, and a proxy", "handle_path /app/* {\n" + gated + proxy + "}\nhandle {\n" + proxy + "}", "", true, "other paths are unguarded"},
+		{"handle_path around all", "handle_path /app/* {\nroute {\n" + proxy + gated + "}\n}", "path /app/ws/a/ does not reach the gate", false, "the proxy responds"},
 		{"invoked", "invoke gated\n" + proxy + "}\n&(gated) {\n" + gated, "", false, "the gate is before all"},
-		{"invoked too late", "route {\n" + proxy + "invoke gated\n}\n}\n&(gated) {\n" + gated, notFirst, false, "the proxy answers"},
-		{"invoked proxy", "route {\ninvoke proxied\n" + gated + "}\n}\n&(proxied) {\n" + proxy, notFirst, false, "the proxy answers"},
-		{"subroutes", "route {\nroute {\n" + gated + "}\nroute {\n" + proxy + "}\n}", "", false, "in their order"},
-		{"forward_auth", "route {\nforward_auth 127.0.0.1:1 {\nuri /\n}\n" + gated + proxy + "}", "", false, "it only asks"},
+		{"invoked too late", "route {\n" + proxy + "invoke gated\n}\n}\n&(gated) {\n" + gated, notFirst, false, "the proxy responds"},
+		{"invoked proxy", "route {\ninvoke proxied\n" + gated + "}\n}\n&(proxied) {\n" + proxy, notFirst, false, "the proxy responds"},
+		{"subroutes", "route {\nroute {\n" + gated + "}\nroute {\n" + proxy + "}\n}", "", false, "the gate is first"},
+		{"forward_auth", "route {\nforward_auth 127.0.0.1:1 {\nuri /\n}\n" + gated + proxy + "}", "", false, "forward_auth sends no handshake on"},
 		{"FastCGI", "route {\nphp_fastcgi 127.0.0.1:1\n" + gated + "}", "", false, "it switches no protocol"},
 		{"hosts", "@a host a.example\n@b host b.example\nhandle @b {\n" + proxy + "}\nhandle @a {\n" + gated + proxy + "}", "", true, "it may be intended"},
 		{"other site", gated + proxy + "}\nhttp://b.example {\n" + proxy, "", false, "another site"},
-		{"rewrite", "route {\nrewrite /old /ws/a/\n" + gated + proxy + "}", "", false, "the gate sees what the proxy does"},
-		{"error page", gated + proxy + "handle_errors {\nrewrite * /{err.status_code}.html\nfile_server\n}", "", false, "files are no sockets"},
+		{"rewrite", "route {\nrewrite /old /ws/a/\n" + gated + proxy + "}", "", false, "gate and proxy get the same requests"},
+		{"error page", gated + proxy + "handle_errors {\nrewrite * /{err.status_code}.html\nfile_server\n}", "", false, "file_server switches no protocol"},
 		{"error proxy", gated + proxy + "handle_errors {\n" + proxy + "}", errors, false, "a request may fail before the gate"},
 		{"error proxy for a status", gated + proxy + "handle_errors 502 {\n" + proxy + "}", errors, false, "a request may fail before the gate"},
 		{"error proxy without Upgrade", gated + proxy + "handle_errors {\nreverse_proxy 127.0.0.1:1 {\nheader_up -Upgrade\n}\n}", "", false, "it sends no handshake"},
 		{"error proxy that sets Upgrade", gated + proxy + "handle_errors {\nreverse_proxy 127.0.0.1:1 {\nheader_up upgrade websocket\nheader_up -upgrade\n}\n}", errors, false,
-			"which of the two is meant?"},
+			"both set and delete the field"},
 		{"error proxy without Connection", gated + proxy + "handle_errors {\nreverse_proxy 127.0.0.1:1 {\nheader_up -Connection\n}\n}", errors, false,
 			"some applications need Upgrade alone"},
 		{"proxy without Upgrade", "route {\nreverse_proxy /api/* 127.0.0.1:1 {\nheader_up -Upgrade\n}\n" + gated + proxy + "}", "", false, "it sends no handshake"},
@@ -84,7 +84,7 @@ func TestGateInForce(t *testing.T) {
 	}
 }
 
-// An admitted handshake that fails comes to handle_errors as plain HTTP: no error route can open a socket with it.
+// An admitted handshake that fails reaches handle_errors as plain HTTP, so no error route can open a socket.
 func TestErrorRoutesGetNoHandshake(t *testing.T) {
 	t.Parallel()
 	site := testsite.Start(t, `
@@ -101,7 +101,7 @@ func TestErrorRoutesGetNoHandshake(t *testing.T) {
 	response := testsite.Exchange(t, site.Addr, testsite.Get(testsite.Keyed, testsite.Upgrade))
 	body, _ := io.ReadAll(response.Body)
 	if response.StatusCode != http.StatusBadGateway || string(body) != " 502" {
-		t.Errorf("%s %q, want an error page that sees no Upgrade", response.Status, body)
+		t.Errorf("%s %q, want an error page without Upgrade", response.Status, body)
 	}
 }
 

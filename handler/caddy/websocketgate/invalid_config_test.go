@@ -50,7 +50,7 @@ func TestRejectionsNameTheMistake(t *testing.T) {
 	}
 }
 
-// A page that forgets the question mark puts its key into the path, which the log of the refusal shows.
+// A page without the question mark puts the key into the path. The log line of the rejection does not show the key.
 func TestKeyInThePathIsNotLogged(t *testing.T) {
 	t.Parallel()
 	site, _ := testsite.StartGate(t, "")
@@ -59,7 +59,7 @@ func TestKeyInThePathIsNotLogged(t *testing.T) {
 	}
 	testsite.Eventually(t, "two refusals", func() bool { return len(site.Logs.With("WSREJECT")) == 2 })
 	if strings.Contains(testsite.LogWithoutProxy(site.Logs), testsite.GoodKey) {
-		t.Errorf("a key stands in the logs: %s", testsite.LineWith(site.Logs, testsite.GoodKey))
+		t.Errorf("the logs contain a key: %s", testsite.LineWith(site.Logs, testsite.GoodKey))
 	}
 	if path := site.Logs.With("WSREJECT")[0]["path"]; path != "/ws/a/key=REDACTED" {
 		t.Errorf("the path is %v", path)

@@ -32,8 +32,7 @@ func replaceFile(t *testing.T, path, content string) {
 	}
 }
 
-// A key that leaves the file closes what it opened and nothing else, without a reload; a file that cannot be used changes
-// nothing.
+// Removing a key from its file closes the sockets of this key without a reload. An invalid file changes nothing.
 func TestKeysFile(t *testing.T) {
 	t.Parallel()
 	address := testsite.StartEcho(t)
@@ -72,13 +71,13 @@ func TestKeysFile(t *testing.T) {
 
 	replaceFile(t, path, "new "+newKey+"\n")
 	if code := testsite.CloseCode(t, byOld); code != 4401 {
-		t.Errorf("the socket of the key that went away: closed with %d, want 4401", code)
+		t.Errorf("the socket of the removed key: closed with %d, want 4401", code)
 	}
 	if !testsite.StillOpen(t, byNew) {
 		t.Error("the socket of the key that stayed was closed")
 	}
 	if bad := gaugeOf(t, "usher_websocket_keys_file_bad", "chat"); bad != 0 {
-		t.Errorf("the gauge of a file that is good again is %v, want 0", bad)
+		t.Errorf("the gauge of a valid file is %v, want 0", bad)
 	}
 	if answer := testsite.Exchange(t, site.Addr, testsite.Get("/ws/chat/?key="+oldKey, testsite.Upgrade)); answer.StatusCode != http.StatusUnauthorized {
 		t.Errorf("the old key: %d, want 401", answer.StatusCode)
@@ -90,7 +89,7 @@ func TestKeysFile(t *testing.T) {
 	}
 }
 
-// gaugeOf is a gauge of a route, as Prometheus reads it.
+// gaugeOf returns a gauge of a route as Prometheus reads it.
 func gaugeOf(t *testing.T, name, route string) float64 {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
@@ -172,7 +171,7 @@ func TestKeysFileJSON(t *testing.T) {
 	}
 }
 
-// A key that moves from one file of a route to the other is good afterwards, whichever file is read first.
+// A key that moves from one keys file of a route to another stays valid, in either order of the reads.
 func TestKeyMovesBetweenFiles(t *testing.T) {
 	t.Parallel()
 	for _, first := range []string{"source", "target"} {

@@ -16,7 +16,7 @@ import (
 	"github.com/scan2food/usher/internal/testwait"
 )
 
-// A place is free again after every kind of end.
+// Every kind of end frees the place of a socket.
 func TestMaxOpen(t *testing.T) {
 	t.Parallel()
 	site, app := testsite.StartGate(t, "max_open 1")
@@ -28,7 +28,7 @@ func TestMaxOpen(t *testing.T) {
 	}
 	accepted("nothing")
 	conn, response := testsite.ExchangeOpen(t, site.Addr, testsite.Get(testsite.Keyed, testsite.Upgrade))
-	for response.StatusCode == http.StatusTooManyRequests { // the one before is not quite gone
+	for response.StatusCode == http.StatusTooManyRequests { // the previous socket may still count
 		conn.Close()
 		conn, response = testsite.ExchangeOpen(t, site.Addr, testsite.Get(testsite.Keyed, testsite.Upgrade))
 	}
@@ -56,7 +56,7 @@ func TestMaxOpen(t *testing.T) {
 	}
 }
 
-// A route is what somebody wrote once, on however many addresses its site is; another site's of that name is another one.
+// A route of one site block is one route on all addresses of the site. A route of equal name on another site is separate.
 func TestMaxOpenPerSite(t *testing.T) {
 	t.Parallel()
 	address := testsite.StartEcho(t)
@@ -88,7 +88,7 @@ func TestMaxOpenPerSite(t *testing.T) {
 	}
 }
 
-// A socket is closed when its key ends, when it is old enough, and when nothing is said on it.
+// A socket is closed when its key expires, at max_age, and after idle_timeout.
 func TestMaxAgeAndIdleTimeout(t *testing.T) {
 	t.Parallel()
 	app := testsite.StartApplication(t)
@@ -124,7 +124,7 @@ func TestMaxAgeAndIdleTimeout(t *testing.T) {
 				t.Errorf("closed with %v (%v), want %v", got, err, c.code)
 			}
 			testsite.Eventually(t, "the end logged", func() bool {
-				// A socket whose gate is gone has its end logged by the newest one, which may be this.
+				// The newest gate logs the end of a socket whose gate is gone, and that gate may be of another test.
 				return slices.ContainsFunc(site.Logs.With("WSDISCONNECT"), func(line map[string]any) bool {
 					return line["route"] == "chat" && line["close_code"] == float64(c.code) && line["closed_by"] == "gate" && line["reason"] != ""
 				})

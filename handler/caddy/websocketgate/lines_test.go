@@ -8,7 +8,7 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// The lines of a socket name its host and have one ID; those of a handshake name the path, without a key in it.
+// All lines of a socket have its host and the same ID. Lines of a handshake have the path without a key.
 func TestSocketLines(t *testing.T) {
 	t.Parallel()
 	app := testsite.StartApplication(t)

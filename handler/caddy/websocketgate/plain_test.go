@@ -8,7 +8,7 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// A request that passed as plain HTTP opens no socket, whatever a proxy behind the gate makes of it.
+// A request that passed as plain HTTP cannot open a socket, also if a proxy behind the gate adds Upgrade.
 func TestPlainRequestsOpenNoSocket(t *testing.T) {
 	t.Parallel()
 	app := testsite.StartApplication(t)

@@ -9,7 +9,7 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// Libraries whose plain HTTP is on the path of their sockets reach the application. Clients without a key do not.
+// Plain requests of socket libraries on the path of a route reach the application with a key, and not without one.
 func TestPlainHTTPOnTheSocketsPath(t *testing.T) {
 	t.Parallel()
 	app := testsite.StartApplication(t)
@@ -58,7 +58,7 @@ func TestPlainHTTPOnTheSocketsPath(t *testing.T) {
 			t.Errorf("%s: status %d, want %d", c.name, response.StatusCode, c.status)
 		}
 		if reached := len(app.Seen()) > 0; reached != (c.status == http.StatusOK) {
-			t.Errorf("%s: the application was reached: %t", c.name, reached)
+			t.Errorf("%s: the application got the request: %t", c.name, reached)
 		}
 	}
 	for _, line := range append(site.Logs.With("handled request"), site.Logs.With("WSREJECT")...) {

@@ -16,8 +16,8 @@ import (
 	"github.com/scan2food/usher/internal/testwait"
 )
 
-// Sockets within streams of HTTP/2 and 3 are request bodies to Caddy: the gate keeps a silent one alive past Caddy's idle
-// timeout, and keeps none of them from holding up the end of the process, which has no grace period.
+// For Caddy, sockets in streams of HTTP/2 and 3 are request bodies. A silent one outlives Caddy's idle timeout. None of them
+// delays the end of the process, which has no grace period.
 func TestStreamsInAProcess(t *testing.T) {
 	t.Parallel()
 	app := testsite.StartApplication(t)
@@ -62,7 +62,7 @@ func TestStreamsInAProcess(t *testing.T) {
 			t.Errorf("over %s: read % x, %v, want a Close frame with 1001", name, got, err)
 		}
 	}
-	leave3() // as a client does that was told GOAWAY (RFC 9114, 5.2): Caddy waits for that, sockets or none
+	leave3() // as clients do after GOAWAY (RFC 9114, 5.2): Caddy waits for it
 	select {
 	case err := <-p.Stopped:
 		if err != nil {
@@ -162,7 +162,7 @@ func TestNothingLeaks(t *testing.T) {
 		} {
 			want := map[string]int{"": 101, "&dead=1": 502, "&panic=1": 0}[bad]
 			if route.path == "/ws/tunnel/" && bad != "" {
-				continue // what fails stands behind it
+				continue // failing requests come last
 			}
 			encoded := base64.RawURLEncoding.EncodeToString([]byte(route.key))
 			ask(want, route.path+"?key="+route.key+bad, "Referer: https://localhost/page?key="+route.key+"\r\n")

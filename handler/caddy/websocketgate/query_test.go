@@ -7,18 +7,18 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// A query holds exactly one key, in a notation that all parsers read alike.
+// A query must hold exactly one key, in a form that all parsers read alike.
 func TestRejectedQueryKeys(t *testing.T) {
 	t.Parallel()
 	checkRejections(t, []rejection{
 		{"bad key, then good key", testsite.Get("/ws/a/?key=bad&key="+testsite.GoodKey, testsite.Upgrade), 400, "key_ambiguous", "bad, then good"},
 		{"good key, then bad key", testsite.Get(testsite.Keyed+"&key=bad", testsite.Upgrade), 400, "key_ambiguous", "good, then bad"},
 		{"good key twice", testsite.Get(testsite.Keyed+"&key="+testsite.GoodKey, testsite.Upgrade), 400, "key_ambiguous", "good, then good"},
-		{"semicolon before the key", testsite.Get("/ws/a/?x=1;key="+testsite.GoodKey, testsite.Upgrade), 400, "malformed", "a semicolon separates for some"},
-		{"semicolon and a second key", testsite.Get(testsite.Keyed+";key=evil", testsite.Upgrade), 400, "malformed", "and belongs to the value for others"},
+		{"semicolon before the key", testsite.Get("/ws/a/?x=1;key="+testsite.GoodKey, testsite.Upgrade), 400, "malformed", "some parsers split at semicolons"},
+		{"semicolon and a second key", testsite.Get(testsite.Keyed+";key=evil", testsite.Upgrade), 400, "malformed", "other parsers do not"},
 		{"invalid escape in a second key", testsite.Get(testsite.Keyed+"&key=%zz", testsite.Upgrade), 400, "malformed", "a broken escape in a second key"},
 		{"invalid escape in the key", testsite.Get(testsite.Keyed+"%zz", testsite.Upgrade), 400, "malformed", "a broken escape in the key"},
-		{"semicolon after the key", testsite.Get(testsite.Keyed+";x=1", testsite.Upgrade), 400, "malformed", "a part of the key for some"},
+		{"semicolon after the key", testsite.Get(testsite.Keyed+";x=1", testsite.Upgrade), 400, "malformed", "some parsers read it as part of the key"},
 		{"encoded name, then plain name", testsite.Get("/ws/a/?%6bey=bad&key="+testsite.GoodKey, testsite.Upgrade), 400, "key_ambiguous", "an encoded name is the name"},
 		{"name in upper case", testsite.Get("/ws/a/?KEY="+testsite.GoodKey, testsite.Upgrade), 401, "key_missing", "another name"},
 		{"name with NUL", testsite.Get("/ws/a/?key%00="+testsite.GoodKey, testsite.Upgrade), 401, "key_missing", "another name"},
@@ -35,7 +35,7 @@ func TestRejectedQueryKeys(t *testing.T) {
 			"more parameters than any parser reads"},
 		{"prefix of the key", testsite.Get("/ws/a/?key="+testsite.GoodKey[:len(testsite.GoodKey)-1], testsite.Upgrade), 401, "key_unknown", "a part"},
 		{"key with one more character", testsite.Get(testsite.Keyed+"1", testsite.Upgrade), 401, "key_unknown", "more"},
-		{"key of 64 KiB", testsite.Get("/ws/a/?key="+strings.Repeat("k", 64<<10), testsite.Upgrade), 401, "key_unknown", "as long as a request may be"},
+		{"key of 64 KiB", testsite.Get("/ws/a/?key="+strings.Repeat("k", 64<<10), testsite.Upgrade), 401, "key_unknown", "the maximum length of a request"},
 		{"placeholder as key", testsite.Get("/ws/a/?key={env.MISSING}", testsite.Upgrade), 401, "key_unknown", "a placeholder is no key"},
 	})
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/scan2food/usher/internal/testwait"
 )
 
-// What a page's script sees: the code and the reason of the outcome, and the application sees nothing.
+// A script gets the code and the reason of the outcome. The application gets no request.
 func TestRejectClose(t *testing.T) {
 	t.Parallel()
 	app := testsite.StartApplication(t)
@@ -51,22 +51,22 @@ func TestRejectClose(t *testing.T) {
 		return closed.Code, closed.Reason
 	}
 	if code, reason := dial("", browser); code != 4401 || !strings.HasPrefix(reason, "key_missing: ") {
-		t.Errorf("a browser without a key: %d %q", code, reason)
+		t.Errorf("browser without a key: %d %q", code, reason)
 	}
 	if code, reason := dial("?key=some-wrong-key-0123", browser); code != 4401 || !strings.HasPrefix(reason, "key_unknown: ") {
-		t.Errorf("a browser with a wrong key: %d %q", code, reason)
+		t.Errorf("browser with a wrong key: %d %q", code, reason)
 	}
 	if code, _ := dial("", nil); code != http.StatusUnauthorized {
-		t.Errorf("no browser: %d, want 401", code)
+		t.Errorf("client without Origin: %d, want 401", code)
 	}
 	if seen := app.Seen(); len(seen) > 0 {
-		t.Errorf("the application saw %d refused handshakes", len(seen))
+		t.Errorf("the application got %d rejected handshakes", len(seen))
 	}
 	testsite.OpenSocket(t, site, newKey)
 	if code, reason := dial("?key="+newKey, browser); code != 1013 || reason != "too_many: retry after 10 s" {
 		t.Errorf("one too many: %d %q", code, reason)
 	}
-	// The line is written when the closing is over, which the browser need not wait for.
+	// The line is written after the closing handshake, which the browser does not wait for.
 	testsite.Eventually(t, "a WSREJECT line of the closing", func() bool {
 		return slices.ContainsFunc(site.Logs.With("WSREJECT"), func(line map[string]any) bool {
 			return line["close_code"] == float64(4401) && line["outcome"] == "key_missing"
@@ -74,7 +74,7 @@ func TestRejectClose(t *testing.T) {
 	})
 }
 
-// The route goes dark without a further request, is reported once, and is lit again by the next socket.
+// A route becomes dark without a further request and is reported once. The next accepted handshake ends the outage.
 func TestDarkAfter(t *testing.T) {
 	t.Parallel()
 	app := testsite.StartApplication(t)
@@ -111,7 +111,7 @@ func TestDarkAfter(t *testing.T) {
 	}
 	testsite.Eventually(t, "the event", func() bool { return strings.Contains(site.Logs.String(), "websocket_route_dark") })
 	if got := count(gate.KeyMissing) - missing; got != 3 {
-		t.Errorf("counted %v refusals, want 3", got)
+		t.Errorf("counted %v rejections, want 3", got)
 	}
 	testsite.OpenSocket(t, site, newKey)
 	testsite.Eventually(t, "the route lit again", func() bool { return line("info", "dark_chat: a handshake was accepted again") })

@@ -11,7 +11,7 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// A reload that no longer has the key, or the route, closes what it opened; one that has both closes nothing of it.
+// A reload that removes a key or a route closes its sockets. A reload that keeps both closes none.
 func TestReloadClosesRevokedSockets(t *testing.T) {
 	address := testsite.StartEcho(t)
 	config := func(key, route string) string {
@@ -41,7 +41,7 @@ func TestReloadClosesRevokedSockets(t *testing.T) {
 	}
 }
 
-// expectOfReload opens a socket with the old key and has it closed by a reload with the code; 0: it stays open.
+// expectOfReload opens a socket with the old key. The reload must close the socket with the code; 0: keep it open.
 func expectOfReload(t *testing.T, before, after string, code websocket.StatusCode) {
 	t.Helper()
 	first := testsite.Start(t, before)
@@ -59,7 +59,7 @@ func expectOfReload(t *testing.T, before, after string, code websocket.StatusCod
 	}
 }
 
-// Limits hold over a reload, also where other routes come and go.
+// Limits survive a reload, also if other routes are added and removed.
 func TestReloadKeepsCounting(t *testing.T) {
 	address := testsite.StartEcho(t)
 	config := func(more string) string {
@@ -83,11 +83,11 @@ func TestReloadKeepsCounting(t *testing.T) {
 	before.Unload()
 	response := testsite.Exchange(t, after.Addr, testsite.Get("/ws/chat/?key="+oldKey, testsite.Upgrade))
 	if response.StatusCode != http.StatusTooManyRequests {
-		t.Errorf("a second socket where one may be open: status %d, want 429", response.StatusCode)
+		t.Errorf("a second socket with max_open 1: status %d, want 429", response.StatusCode)
 	}
 }
 
-// Sites that differ in nothing but their hosts and keys keep their sockets, whatever sites come, go, or change places.
+// Sites that differ only in hosts and keys keep their sockets when other sites are added, removed or reordered.
 func TestReloadKeepsSitesApart(t *testing.T) {
 	const thirdKey = "the-third-key-0123456789"
 	address := testsite.StartEcho(t)

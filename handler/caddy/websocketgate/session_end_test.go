@@ -98,8 +98,8 @@ func asCloseError(err error, into *websocket.CloseError) bool {
 
 const deletion = `Set-Cookie: sessionid=""; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/`
 
-// What a response says about the session cookie of its request, and what becomes of the two sockets of this session. A socket of
-// another session stays open.
+// A response sets or deletes the session cookie of its request. Its effect on the two sockets of this session is checked. A socket
+// of another session stays open.
 func TestSessionEndClosesItsSockets(t *testing.T) {
 	application := startSessionApplication(t)
 	renewal := "Set-Cookie: sessionid=" + nextValue + "; Path=/; HttpOnly"
@@ -114,19 +114,19 @@ func TestSessionEndClosesItsSockets(t *testing.T) {
 		{"logout in quotes", "", `sessionid="` + sessionValue + `"`, deletion, true, "the same session"},
 		{"several lines", "", own, "Set-Cookie: csrftoken=1; Path=/|" + deletion + "|Set-Cookie: messages=x", true, "one of them is the session's"},
 		{"failed logout", "", own, "Status: 403|Set-Cookie: csrftoken=1; Path=/", false, "the session goes on"},
-		{"no cookie", "", "", deletion, false, "the request is of no session"},
+		{"no cookie", "", "", deletion, false, "the request has no session"},
 		{"another session", "", "sessionid=" + nextValue, deletion, false, "only its own sockets end"},
 		{"another cookie", "", own, "Set-Cookie: csrftoken=; Max-Age=0; Path=/", false, "not the session's"},
-		{"another path", "", own, "Set-Cookie: sessionid=; Max-Age=0; Path=/admin", false, "the handshake never carried this cookie"},
+		{"another path", "", own, "Set-Cookie: sessionid=; Max-Age=0; Path=/admin", false, "the handshake did not carry this cookie"},
 		{"another domain", "", own, "Set-Cookie: sessionid=; Max-Age=0; Path=/; Domain=other.example", false, "browsers ignore it"},
 		{"no path", "", own, "Set-Cookie: sessionid=; Max-Age=0", false, "it is the cookie of /accounts"},
 		{"new value", "", own, renewal, false, "the sockets follow the session"},
 		{"deleted and set again", "", own, deletion + "|" + renewal, false, "the last line wins"},
-		{"new value, strict", "strict", own, renewal, true, "the route says so"},
-		{"the same value, strict", "strict", own, "Set-Cookie: sessionid=" + sessionValue + "; Path=/", false, "it is no change"},
+		{"new value, strict", "strict", own, renewal, true, "the route is strict"},
+		{"the same value, strict", "strict", own, "Set-Cookie: sessionid=" + sessionValue + "; Path=/", false, "the value is unchanged"},
 		{"request of a client", "", own, "X: " + deletion, false, "another field"},
-		{"the application's word", "", own, "Usher-Close: session", true, "it need not delete the cookie"},
-		{"the application's word without a cookie", "", "", "Usher-Close: session", false, "the request is of no session"},
+		{"the application's word", "", own, "Usher-Close: session", true, "the cookie stays"},
+		{"the application's word without a cookie", "", "", "Usher-Close: session", false, "the request has no session"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			site := testsite.Start(t, routeSite(application, "session sessionid "+c.options))
@@ -160,7 +160,7 @@ func TestSessionEndClosesItsSockets(t *testing.T) {
 	}
 }
 
-// Each response changes a signed cookie. The sockets follow, and end with the last value.
+// Each response changes a signed cookie. The sockets follow the changes, and end with the last value.
 func TestSocketsFollowAChainOfValues(t *testing.T) {
 	site := testsite.Start(t, routeSite(startSessionApplication(t), "session sessionid"))
 	conn := dialWithCookie(t, site, "/ws/chat/", "sessionid="+sessionValue)
@@ -179,7 +179,7 @@ func TestSocketsFollowAChainOfValues(t *testing.T) {
 	}
 }
 
-// A logout ends sockets behind the tunnel and behind reverse_proxy, over HTTP/1.1, 2 and 3, and is seen over HTTP/1.1 and 2.
+// A logout closes sockets behind the tunnel and behind reverse_proxy, over HTTP/1.1, 2 and 3. The logout itself is a request over HTTP/1.1 or 2.
 func TestSessionEndOnEveryProtocol(t *testing.T) {
 	application := startSessionApplication(t)
 	testsite.WithExtendedConnect(t, func() {
@@ -226,7 +226,7 @@ func TestSessionEndOnEveryProtocol(t *testing.T) {
 	})
 }
 
-// Clients say nothing to the gate: the fields of a request are deleted, and their cookies close only what is theirs.
+// Usher-Close and Usher-User of a request are deleted, and a client's cookies close only its own sockets.
 func TestClientsCloseNoSockets(t *testing.T) {
 	site := testsite.Start(t, routeSite(startSessionApplication(t), "session sessionid"))
 	conn := dialWithCookie(t, site, "/ws/chat/", "sessionid="+sessionValue)
@@ -308,7 +308,7 @@ func TestUsherClose(t *testing.T) {
 	}
 }
 
-// Usher-User says whose ticket a page carries. The ticket's user is logged, limited, and closed by name.
+// Usher-User names the user of a page's ticket. The user is logged, limited, and closed by name.
 func TestUsherUser(t *testing.T) {
 	application := startUserApplication(t)
 	site := testsite.Start(t, routeSite(application, "max_open 100 per_user 1\nticket {\nsecret "+ticketSecret+"\nissue_on /page/*\n}"))

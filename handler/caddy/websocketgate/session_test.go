@@ -55,8 +55,8 @@ func TestPublicAndSessionRoutes(t *testing.T) {
 		{"no session", "session sessionid", "/ws/chat/", "", 401, "session_missing", "the cookie is required"},
 		{"another cookie", "session other", "/ws/chat/", cookie, 401, "session_missing", "the cookie is required"},
 		{"session without the key", "session sessionid\nkey " + oldKey, "/ws/chat/", cookie, 401, "key_missing", "the session is an additional bond"},
-		{"session and key", "session sessionid\nkey " + oldKey, "/ws/chat/?key=" + oldKey, cookie, 101, "", "both are there"},
-		{"plain request without session", "session sessionid\nplain_http check", "/ws/chat/", "X-Plain: 1\r\n", 401, "session_missing", "checked as handshakes are"},
+		{"session and key", "session sessionid\nkey " + oldKey, "/ws/chat/?key=" + oldKey, cookie, 101, "", "key and session are present"},
+		{"plain request without session", "session sessionid\nplain_http check", "/ws/chat/", "X-Plain: 1\r\n", 401, "session_missing", "plain requests are checked too"},
 	} {
 		site := testsite.Start(t, routeSite(application, c.options))
 		headers := c.headers
@@ -95,7 +95,7 @@ func TestSessionIsForwarded(t *testing.T) {
 func TestInvalidAccessDoesNotLoad(t *testing.T) {
 	const secret = "ticket-secret-one-0123456789-0123456789"
 	for _, c := range []struct{ name, options, want, why string }{
-		{"nothing", "max_open 1", "at least one key, keys_file, ticket or session, or public", "nobody could open it"},
+		{"nothing", "max_open 1", "at least one key, keys_file, ticket or session, or public", "no client could open the route"},
 		{"public and key", "public\nkey " + oldKey, "remove these or public", "the key would have no effect"},
 		{"public and session", "public\nsession sessionid", "remove these or public", "the session would have no effect"},
 		{"public and ticket", "public\nticket {\nsecret " + secret + "\n}", "remove these or public", "the ticket would have no effect"},
@@ -103,8 +103,8 @@ func TestInvalidAccessDoesNotLoad(t *testing.T) {
 		{"session and hide_credentials", "session sessionid\nhide_credentials", "no key and no ticket", "it has no effect"},
 		{"public and per_key", "public\nmax_open 9 per_key 1", "use per_client", "it would limit the route"},
 		{"per_user without a ticket", "key " + oldKey + "\nmax_open 9 per_user 1", "only tickets name a user", "it would have no effect"},
-		{"no name of a cookie", "session a=b", "want a name of letters", "no browser could send it"},
-		{"placeholder", "session {env.COOKIE}", "placeholders do not work", "it would be the name itself"},
+		{"no name of a cookie", "session a=b", "want a name of letters", "browsers cannot send such a cookie"},
+		{"placeholder", "session {env.COOKIE}", "placeholders do not work", "the braces would be part of the name"},
 		{"cookie of the key", "key " + oldKey + "\ncredential cookie sessionid\nsession sessionid", "is the cookie of the key", "a key is no session"},
 		{"cookie of the ticket", "ticket {\nsecret " + secret + "\n}\nsession __Host-usher", "is the cookie of the ticket", "each page changes it"},
 	} {

@@ -10,8 +10,8 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// Metrics tell the hosts of a site apart as the configuration writes them, and the open sockets by key. A client chooses no
-// label: another spelling of the host, or a host that a wildcard matches, is the configured host. The sum by route stays whole.
+// The label host has the configured hosts, and the gauge of open sockets has the key. A client cannot choose a label: another
+// spelling of a host, or a host that a wildcard matches, counts for the configured host. Sums by route are unchanged.
 func TestMetricsByHost(t *testing.T) {
 	t.Parallel()
 	app := testsite.StartApplication(t)

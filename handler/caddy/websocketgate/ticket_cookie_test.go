@@ -7,7 +7,7 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// A ticket in a page that browsers got without HTTPS is warned of, once. A proxy that terminates TLS must be trusted.
+// A ticket in a page without HTTPS is logged once as a WARN. A proxy that terminates TLS must be in trusted_proxies.
 func TestWarnsOfTicketsWithoutHTTPS(t *testing.T) {
 	t.Parallel()
 	address, _ := startTicketApplication(t)
@@ -17,10 +17,10 @@ func TestWarnsOfTicketsWithoutHTTPS(t *testing.T) {
 		why                           string
 	}{
 		{"HTTP", "", "a.example", "", 1, "browsers drop Secure cookies"},
-		{"HTTP on this machine", "", "localhost:8080", "", 0, "browsers keep them there"},
-		{"loopback address", "", "[::1]:8080", "", 0, "browsers keep them there"},
+		{"HTTP on this machine", "", "localhost:8080", "", 0, "browsers accept Secure cookies there"},
+		{"loopback address", "", "[::1]:8080", "", 0, "browsers accept Secure cookies there"},
 		{"trusted proxy", "{\nservers {\ntrusted_proxies static 127.0.0.1/32\n}\n}\n", "a.example", "https", 0, "the proxy terminates TLS"},
-		{"other proxy", "", "a.example", "https", 1, "anybody can send the header"},
+		{"other proxy", "", "a.example", "https", 1, "any client can send the field"},
 	} {
 		site := testsite.Start(t, c.global+"http:// {\nwebsocket_gate {\nroute chat /ws/chat/ {\nticket {\nsecret "+ticketSecret+
 			"\nissue_on /screen/\n}\n}\n}\nreverse_proxy "+address+"\n}")

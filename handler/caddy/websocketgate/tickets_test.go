@@ -27,7 +27,7 @@ const (
 	newTicketSecret = "ticket-secret-two-0123456789-0123456789"
 )
 
-// startTicketApplication serves a page, and echoes to sockets that bring its own key.
+// startTicketApplication serves a page, and echoes on sockets with the application's key.
 func startTicketApplication(t *testing.T) (address string, seen *sync.Map) {
 	t.Helper()
 	seen = new(sync.Map)
@@ -45,7 +45,7 @@ func startTicketApplication(t *testing.T) (address string, seen *sync.Map) {
 	return strings.TrimPrefix(server.URL, "http://"), seen
 }
 
-// ticketOf loads a page, and returns the ticket that it carries.
+// ticketOf loads a page and returns its ticket.
 func ticketOf(t *testing.T, site *testsite.Site, page string) string {
 	t.Helper()
 	response, err := http.Get(site.URL + page)
@@ -100,14 +100,14 @@ func ticketSite(application, ticket string) string {
 	`, application, ticket)
 }
 
-// The page brings the ticket, the browser presents it, the application gets the key it wants, and no log shows any of it.
+// The page sets the ticket, the browser sends it, and the application gets its own key. No log line shows the ticket or the key.
 func TestTicketFromAPage(t *testing.T) {
 	t.Parallel()
 	application, seen := startTicketApplication(t)
 	site := testsite.Start(t, ticketSite(application, "secret "+ticketSecret+"\nissue_on /screen/"))
 	ticket := ticketOf(t, site, "/screen/")
 	if !testsite.StillOpen(t, dialWithTicket(t, site, "/ws/chat/?a=1", ticket)) {
-		t.Fatal("the application does not answer")
+		t.Fatal("the application does not echo")
 	}
 	query, _ := seen.Load("query")
 	cookie, _ := seen.Load("cookie")
@@ -140,7 +140,7 @@ func TestTicketFromAPage(t *testing.T) {
 	}
 }
 
-// A new secret in front closes nothing and ends no ticket; the old one's removal closes what it opened and no other.
+// Adding a ticket secret closes no socket and invalidates no ticket. Removing the old one closes its sockets and no others.
 func TestTicketSecretRotates(t *testing.T) {
 	t.Parallel()
 	application, _ := startTicketApplication(t)
@@ -162,7 +162,7 @@ func TestTicketSecretRotates(t *testing.T) {
 	second.Unload()
 	for _, conn := range []*websocket.Conn{byOld, stillByOld} {
 		if code := testsite.CloseCode(t, conn); code != 4401 {
-			t.Errorf("a socket of the secret that went away ended with %d, want 4401", code)
+			t.Errorf("a socket of the removed secret ended with %d, want 4401", code)
 		}
 	}
 	if !testsite.StillOpen(t, byFresh) {
@@ -171,7 +171,7 @@ func TestTicketSecretRotates(t *testing.T) {
 	dialWithTicket(t, third, "/ws/orders/", fresh)
 }
 
-// Once is once, for all that come at a time, and over a reload.
+// With `once`, one of many concurrent handshakes is admitted, also after a reload.
 func TestTicketOnceOverAReload(t *testing.T) {
 	t.Parallel()
 	application, _ := startTicketApplication(t)
@@ -197,7 +197,7 @@ func TestTicketOnceOverAReload(t *testing.T) {
 	}
 	all.Wait()
 	if admitted.Load() != 1 || refused.Load() != 39 {
-		t.Errorf("%d admitted and %d refused, want 1 and 39", admitted.Load(), refused.Load())
+		t.Errorf("%d admitted and %d rejected, want 1 and 39", admitted.Load(), refused.Load())
 	}
 	early := strings.Replace(handshake, "\r\n\r\n", "\r\nEarly-Data: 1\r\n\r\n", 1)
 	if got := testsite.Exchange(t, first.Addr, early); got.StatusCode != http.StatusTooEarly {
@@ -205,7 +205,7 @@ func TestTicketOnceOverAReload(t *testing.T) {
 	}
 }
 
-// An application that holds a private key mints tickets itself; usher holds the public one.
+// An application with a private key issues tickets itself. usher has the public key.
 func TestTicketOfTheApplication(t *testing.T) {
 	t.Parallel()
 	application, _ := startTicketApplication(t)
@@ -234,7 +234,7 @@ func TestTicketOfTheApplication(t *testing.T) {
 	for name, c := range map[string]struct {
 		ticket string
 		want   int
-		reason string // in the log; the application's author wants to know
+		reason string // the detail in the log
 	}{
 		"good":           {mint("chat", time.Minute), 101, ""},
 		"of other route": {mint("orders", time.Minute), 403, "ticket aud names another route"},
@@ -249,7 +249,7 @@ func TestTicketOfTheApplication(t *testing.T) {
 		}
 		testsite.Eventually(t, "the refusal logged", func() bool { return len(site.Logs.With("WSREJECT")) > before })
 		if reason := site.Logs.With("WSREJECT")[before]["reason"].(string); !strings.Contains(reason, c.reason) {
-			t.Errorf("%s: the log says %q, want %q in it", name, reason, c.reason)
+			t.Errorf("%s: the detail is %q, want %q in it", name, reason, c.reason)
 		}
 	}
 }
@@ -282,7 +282,7 @@ func TestTicketConfigurationsThatDoNotLoad(t *testing.T) {
 	}
 }
 
-// The example mints with PyJWT what the gate takes.
+// The gate accepts the tickets that the example issues with PyJWT.
 func TestPythonMintsTickets(t *testing.T) {
 	t.Parallel()
 	python := testsite.Python(t)

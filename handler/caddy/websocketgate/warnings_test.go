@@ -8,7 +8,7 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// What makes keys less secret than they should be is told when the configuration loads, with the place, without the key.
+// Weak keys are logged when the configuration loads, with file and line, and without the key.
 func TestWarnings(t *testing.T) {
 	t.Setenv("USHER_TEST_WARNED", "one-key-from-outside")
 	t.Setenv("USHER_TEST_PLUS", "a+key+of-base64+and/so=")
@@ -19,20 +19,20 @@ func TestWarnings(t *testing.T) {
 	}{
 		{"placeholder", `route a /ws/a/ {
 			key {env.USHER_TEST_WARNED}
-		}`, nil, "as it should be"},
+		}`, nil, "no warning"},
 		{"digest", `route a /ws/a/ {
 			key sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-		}`, nil, "a digest is no secret"},
+		}`, nil, "a digest is not secret"},
 		{"literal", `route a /ws/a/ {
 			key a-key-that-is-literal label
-		}`, []string{"literal key in configuration; use a placeholder", `"route":"a"`, `"key":"label"`, "Caddyfile:4"}, "backups have it"},
+		}`, []string{"literal key in configuration; use a placeholder", `"route":"a"`, `"key":"label"`, "Caddyfile:4"}, "backups of the Caddyfile contain the key"},
 		{"shared", `route a /ws/a/ {
 			key {env.USHER_TEST_WARNED} first
 		}
 		route b /ws/b/ {
 			key {env.USHER_TEST_WARNED}
 		}`, []string{"same key opens two routes", "first of route a and b of route b", "Caddyfile:4", "Caddyfile:7"},
-			"who has it for the one has it for the other"},
+			"a client of one route can open the other"},
 		{"plus", `route a /ws/a/ {
 			key {env.USHER_TEST_PLUS}
 		}`, []string{"key contains +", `"key":"a"`, "Caddyfile:4"}, "a form parser reads it as a space"},
@@ -79,13 +79,13 @@ func TestWarnings(t *testing.T) {
 		}
 		for _, secret := range []string{"one-key-from-outside", "a+key", "literal-key", "a-key-that-is-literal"} {
 			if strings.Contains(site.Logs.String(), secret) {
-				t.Errorf("%s: the log tells the key", c.name)
+				t.Errorf("%s: the log shows the key", c.name)
 			}
 		}
 	}
 }
 
-// Which handlers of Caddy show a credential at DEBUG is told when the configuration has started, and only those that do.
+// Handlers of Caddy that log credentials at DEBUG are named in a WARN at the start, and no other handlers.
 func TestWarnsOfDebugLogs(t *testing.T) {
 	t.Parallel()
 	const (
@@ -107,10 +107,10 @@ func TestWarnsOfDebugLogs(t *testing.T) {
 		{"hidden", hiding + proxy, "", "it is sent no key"},
 		{"rewrite and proxy", gated + "uri strip_prefix /x\n" + proxy, "http.handlers.rewrite http.handlers.reverse_proxy", "both see the key"},
 		{"rewrite, hidden", hiding + "uri strip_prefix /x\n" + proxy, "", "the gate is before the rewrite"},
-		{"rewrite before the gate", "route {\nuri strip_prefix /x\n" + hiding + "}", "http.handlers.rewrite", "nothing is hidden yet"},
+		{"rewrite before the gate", "route {\nuri strip_prefix /x\n" + hiding + "}", "http.handlers.rewrite", "the credential is not yet removed"},
 		{"handle_path around the gate", "handle_path /x/* {\n" + hiding + proxy + "}", "http.handlers.rewrite", "handle_path is a rewrite"},
 		{"proxy before the gate", "route {\nforward_auth 127.0.0.1:1 {\nuri /\n}\n" + hiding + "}", "http.handlers.reverse_proxy",
-			"nothing is hidden yet"},
+			"the credential is not yet removed"},
 		{"tunnel", gated + "websocket_tunnel 127.0.0.1:1\n" + proxy, "", "the tunnel takes every admitted handshake"},
 		{"tunnel for some paths", gated + "websocket_tunnel /ws/a/x 127.0.0.1:1\n" + proxy, "http.handlers.reverse_proxy",
 			"the proxy takes the others"},
@@ -145,16 +145,16 @@ func TestWarnsOfDebugLogs(t *testing.T) {
 	}
 }
 
-// A min_generation that refuses nobody is told of when the configuration has started, with its line.
+// A min_generation that has no effect is logged at the start, with its line.
 func TestWarnsOfGenerations(t *testing.T) {
 	t.Parallel()
 	root := testsite.WriteTree(t, map[string]string{"main.js": "1"})
 	const assets = "versioned_assets {\nserve /static/ %s\n%s\n}\n"
 	for _, c := range []struct{ name, word, assets, want, why string }{
-		{"stamped", "min_generation current", fmt.Sprintf(assets, root, "stamp html"), "", "pages are told their generation"},
-		{"not stamped", "min_generation previous", fmt.Sprintf(assets, root, "stamp css"), "Caddyfile:3", "pages are not"},
+		{"stamped", "min_generation current", fmt.Sprintf(assets, root, "stamp html"), "", "pages carry their generation"},
+		{"not stamped", "min_generation previous", fmt.Sprintf(assets, root, "stamp css"), "Caddyfile:3", "pages carry no generation"},
 		{"no assets", "min_generation current", "", "Caddyfile:3", "there is no generation"},
-		{"not wanted", "", "", "", "nobody asks for a generation"},
+		{"not wanted", "", "", "", "no route checks the generation"},
 	} {
 		site := testsite.Start(t, "http://localhost {\nwebsocket_gate {\nroute a /ws/a/ {\nkey "+testsite.GoodKey+"\n"+c.word+"\n}\n}\n"+c.assets+"}")
 		told := ""
@@ -162,7 +162,7 @@ func TestWarnsOfGenerations(t *testing.T) {
 			told += fmt.Sprint(line["source"])
 		}
 		if !strings.HasSuffix(told, c.want) || (told == "") != (c.want == "") {
-			t.Errorf("%s: told %q, want %q (%s)", c.name, told, c.want, c.why)
+			t.Errorf("%s: logged %q, want %q (%s)", c.name, told, c.want, c.why)
 		}
 		site.Unload()
 	}

@@ -24,7 +24,7 @@ func tunnelSite(t testing.TB, upstreams string, words ...string) *testsite.Site 
 		"http://example.com\nlog\nwebsocket_tunnel /ws/* %s {\n%s\n}\nreverse_proxy %[1]s", upstreams, strings.Join(words, "\n")))
 }
 
-// openTunnel makes the handshake and returns the connection, on which nothing has been said.
+// openTunnel opens a socket and returns its connection.
 func openTunnel(t testing.TB, site *testsite.Site, extra ...string) (net.Conn, *http.Response) {
 	t.Helper()
 	raw := tunnelHandshake
@@ -62,7 +62,7 @@ func TestTunnelInCaddy(t *testing.T) {
 		lines := site.Logs.With("handled request")
 		return len(lines) == 1 && lines[0]["status"] == 101.0
 	})
-	// The newest configuration also logs the sockets of those that are gone: other tests' are told apart by their bytes.
+	// The newest configuration also logs the ends of other tests' sockets. Their byte counts differ.
 	ended := func() bool {
 		return slices.ContainsFunc(site.Logs.With("WSDISCONNECT"), func(line map[string]any) bool {
 			return line["bytes_in"] == 11.0 && line["bytes_out"] == 11.0 && line["closed_by"] == "transport"
@@ -79,7 +79,7 @@ func TestTunnelInCaddy(t *testing.T) {
 	}
 }
 
-// TestTunnelBehindTheGate is how most sites use both: the gate admits, the tunnel carries on when its handler is gone.
+// TestTunnelBehindTheGate has the gate admit sockets, and the tunnel carry them after a reload.
 func TestTunnelBehindTheGate(t *testing.T) {
 	t.Parallel()
 	app := testsite.StartApplication(t)
@@ -208,7 +208,7 @@ func TestTunnelErrors(t *testing.T) {
 		_, response := openTunnel(t, site)
 		body, _ := io.ReadAll(response.Body)
 		if response.StatusCode != c.status || string(body) != fmt.Sprintf("sorry %d", c.status) {
-			t.Errorf("%s: %d %q, want %d in the site's own words (%s)", c.name, response.StatusCode, body, c.status, c.why)
+			t.Errorf("%s: %d %q, want %d with the site's own page (%s)", c.name, response.StatusCode, body, c.status, c.why)
 		}
 	}
 }

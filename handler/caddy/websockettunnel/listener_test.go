@@ -16,8 +16,8 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-// TestTunnelListener has the listener wrapper stand in Caddy: sockets over TLS talk, and live through reloads; requests of HTTP/1.1
-// and 2 on the same server are answered as ever.
+// TestTunnelListener has the listener wrapper in Caddy. Sockets over TLS work and survive reloads. Requests over HTTP/1.1 and 2 on
+// the same server work as before.
 func TestTunnelListener(t *testing.T) {
 	t.Parallel()
 	app := testsite.StartApplication(t)
@@ -44,7 +44,7 @@ func TestTunnelListener(t *testing.T) {
 		go func() { _, _ = conn.Write(long) }()
 		got := make([]byte, len(long))
 		if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got, long) {
-			t.Fatalf("a long message did not come back: %v", err)
+			t.Fatalf("a long message was not echoed: %v", err)
 		}
 		process.Reload(t, fmt.Sprint(i))
 	}
@@ -66,7 +66,7 @@ func TestTunnelListener(t *testing.T) {
 	process.ExpectStopped(t)
 }
 
-// TestTunnelListenerWraps looks at a connection from it.
+// TestTunnelListenerWraps checks an accepted connection.
 func TestTunnelListenerWraps(t *testing.T) {
 	t.Parallel()
 	plain, err := net.Listen("tcp", "127.0.0.1:0")
@@ -86,9 +86,9 @@ func TestTunnelListenerWraps(t *testing.T) {
 	}
 	defer conn.Close()
 	if _, untouched := conn.(*net.TCPConn); untouched {
-		t.Error("the connection is as the kernel gave it")
+		t.Error("the connection is not wrapped")
 	}
 	if _, ok := conn.(io.ReaderFrom); !ok {
-		t.Error("files cannot be sent over it by the kernel")
+		t.Error("the connection has no sendfile")
 	}
 }

@@ -27,7 +27,7 @@ func TestTunnelOverHTTP2(t *testing.T) {
 	testsite.WithExtendedConnect(t, func() { tunnelStreams(t, testsite.OverHTTP2) })
 }
 
-// tunnelStreams are the cases that HTTP/2 and HTTP/3 share: a socket is served within its stream, to its end.
+// tunnelStreams are the cases that HTTP/2 and HTTP/3 share. A socket is a stream.
 func tunnelStreams(t *testing.T, over func(*testing.T, *testsite.Site) testsite.Opener) {
 	t.Helper()
 	app := testsite.StartApplication(t)
@@ -62,7 +62,7 @@ func tunnelStreams(t *testing.T, over func(*testing.T, *testsite.Site) testsite.
 		defer app.Answer(nil)
 		s := open(t, "/ws/", "websocket", nil)
 		if s.Status != http.StatusForbidden || s.Outcome != "never" {
-			t.Errorf("%d %q, want the application's answer", s.Status, s.Outcome)
+			t.Errorf("%d %q, want the application's response", s.Status, s.Outcome)
 		}
 	})
 	t.Run("a success that is no switch", func(t *testing.T) {
@@ -114,7 +114,7 @@ func acceptOf(r *http.Request) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// tunnelMessage is a frame with so many bytes of payload, masked with zeros.
+// tunnelMessage returns a frame with a payload of this length, masked with zeros.
 func tunnelMessage(size int) []byte {
 	head := []byte{0x82, 0x80 | byte(min(size, 127))}
 	switch {
@@ -137,14 +137,14 @@ func echoesStream(t *testing.T, s *testsite.Stream, size int) {
 	}()
 	got := make([]byte, len(message))
 	if _, err := io.ReadFull(s, got); err != nil || !bytes.Equal(got, message) {
-		t.Fatalf("a message of %d bytes did not come back: %v", size, err)
+		t.Fatalf("a message of %d bytes was not echoed: %v", size, err)
 	}
 	if err := <-sent; err != nil {
 		t.Fatal(err)
 	}
 }
 
-// streamRest reads to the end of a stream, however it ends.
+// streamRest reads to the end of a stream and ignores errors.
 func streamRest(s *testsite.Stream) []byte {
 	read := make(chan []byte, 1)
 	go func() {
