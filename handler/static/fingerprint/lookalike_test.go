@@ -83,7 +83,7 @@ func TestSharedTokensAreNoEvidence(t *testing.T) {
 		for _, p := range strings.Fields("main.3f2a81bc.js late.3f2a81bc.js main.3f2a81bc.css x.0a7ff8ec.js main.js late.js x.js a-3f2a81bc.js b-3f2a81bc.js c-0a7ff8ec.js") {
 			files[p] = entry{"x", built}
 		}
-		survey := NewSurvey(files, []ManifestFile{{Manifest: m, Path: c.manifest, Written: built}})
+		survey := NewSurvey(files, []ManifestFile{{Manifest: m, Path: c.manifest, Written: built, Named: true}})
 		var listed []string
 		for p := range files {
 			if survey.Judge(files.file(p)).Evidence == ByManifest {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"iter"
 	"maps"
+	"path"
 	"slices"
 	"sort"
 	"strings"
@@ -30,8 +31,7 @@ type ManifestFile struct {
 	*Manifest
 	Path    string
 	Written time.Time
-	// Named is true if the operator named the manifest. Other manifests are evidence only for files below their own directory,
-	// since they may be uploads.
+	// Named is true if the operator named the manifest. Other manifests may be uploads: see locatedManifest.speaksFor.
 	Named bool
 }
 
@@ -69,6 +69,8 @@ const (
 	ManifestOlder Doubt = "manifest_older"
 	// ChangedUnderManifest: the file was seen to change after the manifest, whatever the modification times are.
 	ChangedUnderManifest Doubt = "changed_under_manifest"
+	// MayBeUpload: the manifest is beside the file, or among files without versions, where a user may have uploaded it.
+	MayBeUpload Doubt = "may_be_upload"
 	// OtherBytes: the version is certainly one of other content.
 	OtherBytes Doubt = "other_bytes"
 )
@@ -84,17 +86,23 @@ type Finding struct {
 func NewSurvey(tree Tree, manifests []ManifestFile) *Survey {
 	s := &Survey{directories: markedDirectories(tree), listed: make(map[string][]*locatedManifest)}
 	times := newTimeline(tree)
+	var mixed map[string]bool
 	for _, m := range manifests {
-		s.manifests = append(s.manifests, locateManifest(m, tree, times))
+		if mixed == nil && m.mayBeUpload() {
+			mixed = mixedDirectories(tree)
+		}
+		located := locateManifest(m, tree, times)
+		located.mixed = mixed
+		s.manifests = append(s.manifests, located)
 	}
 	for i := range s.manifests {
 		m := &s.manifests[i]
-		for path := range m.outputs {
-			s.listed[path] = append(s.listed[path], m)
+		for file := range m.outputs {
+			s.listed[file] = append(s.listed[file], m)
 		}
-		for path := range m.versions {
-			if _, inName := m.outputs[path]; !inName {
-				s.listed[path] = append(s.listed[path], m)
+		for file := range m.versions {
+			if _, inName := m.outputs[file]; !inName {
+				s.listed[file] = append(s.listed[file], m)
 			}
 		}
 	}
@@ -106,11 +114,13 @@ func (s *Survey) Judge(f File) Finding {
 	if f.Proof != (Proof{}) {
 		return Finding{Evidence: ByDigest, Detail: "the name holds the file's " + f.Proof.Convention}
 	}
-	var evidence, doubt Finding
+	var evidence, doubt, upload Finding
 	for _, m := range s.listed[f.Path] {
 		switch finding := m.judge(f); {
 		case finding.Doubt == OtherBytes:
 			return finding
+		case finding.Doubt == MayBeUpload:
+			upload = finding
 		case finding.Doubt != NoDoubt:
 			doubt = finding
 		case evidence == Finding{}:
@@ -128,7 +138,7 @@ func (s *Survey) Judge(f File) Finding {
 			return Finding{Evidence: ByDirectory, Detail: d.framework + " keeps versioned files in " + d.path}
 		}
 	}
-	return Finding{}
+	return upload // it denies no other evidence
 }
 
 // ListedBy returns the paths of the manifests that list a file.
@@ -168,6 +178,48 @@ type locatedManifest struct {
 	outputs  map[string]Output
 	versions map[string]string
 	until    time.Time // when the build ended: files that were written later belong to other builds
+	mixed    map[string]bool
+}
+
+// speaksFor reports whether the manifest is evidence for a file below its directory. Anybody who may upload files may upload one with
+// the name of a manifest, beside other uploads. So a manifest that nobody named, and that is not hidden, speaks only for files in
+// directories below its own, as build tools write them, and not for those where most names have no version.
+func (m *locatedManifest) speaksFor(file string) bool {
+	directory := path.Dir(file)
+	return !m.mayBeUpload() || directory != path.Dir(m.Path) && !m.mixed[directory]
+}
+
+func (m ManifestFile) mayBeUpload() bool { return !m.Named && !isHidden(m.Path) }
+
+// isHidden reports a path with a dot before its name or before its directory, which uploads do not get.
+func isHidden(p string) bool {
+	return strings.HasPrefix(path.Base(p), ".") || strings.HasPrefix(path.Base(path.Dir(p)), ".") && path.Dir(p) != "."
+}
+
+// mixedDirectories returns the directories where less than a third of the names look versioned.
+func mixedDirectories(tree Tree) map[string]bool {
+	type count struct{ versioned, all int }
+	counts := make(map[string]count)
+	for p := range tree.Files() {
+		if isDerived(p) {
+			continue
+		}
+		directory := path.Dir(p)
+		c := counts[directory]
+		c.all++
+		for token := range nameTokens(p) {
+			if looksLikeDigest(token) {
+				c.versioned++
+				break
+			}
+		}
+		counts[directory] = c
+	}
+	mixed := make(map[string]bool)
+	for directory, c := range counts {
+		mixed[directory] = 3*c.versioned < c.all
+	}
+	return mixed
 }
 
 func locateManifest(m ManifestFile, tree Tree, times *timeline) locatedManifest {
@@ -291,6 +343,8 @@ func (m *locatedManifest) compare(f File, output Output, version string) Finding
 		return Finding{Doubt: ManifestOlder, Detail: m.Path + " lists it, but is older than the file"}
 	case m.format.hashesSources, output.sharesToken:
 		return Finding{} // the next build may use the same name for other content
+	case !m.speaksFor(f.Path):
+		return Finding{Doubt: MayBeUpload, Detail: m.Path + " lists it, but may be an upload: name it with `manifest`, or the files with `immutable`"}
 	default:
 		return Finding{Evidence: ByManifest, Detail: m.Path + " lists it as a versioned output"}
 	}

@@ -154,8 +154,8 @@ func TestJudgeURLs(t *testing.T) {
 		name, manifest, written, path string
 		named                         bool
 	}{
-		{"same directory", "manifest.json", name, name, false},
-		{"URL prefix", "manifest.json", "/static/" + name, name, false},
+		{"same directory", "manifest.json", name, name, true},
+		{"URL prefix", "manifest.json", "/static/" + name, name, true},
 		{"URL prefix and directory", "manifest.json", "/static/js/" + name, "js/" + name, false},
 		{"a CDN", "manifest.json", "https://cdn.example/v1/js/" + name, "js/" + name, false},
 		{"manifest in a directory", "pack/manifest.json", "/static/pack/js/" + name, "pack/js/" + name, false},
@@ -218,6 +218,56 @@ func TestManifestIsEvidenceForItsOwnDirectory(t *testing.T) {
 	}
 }
 
+// A file with the name of a manifest makes no upload immutable.
+func TestUploadedManifestIsNoEvidence(t *testing.T) {
+	t.Parallel()
+	const photo = "photo-DdCDtH1A.jpg"
+	for _, c := range []struct {
+		name, manifest, path, beside string
+		want                         Finding
+		why                          string
+	}{
+		{"beside the upload", "uploads/manifest.json", "uploads/" + photo, "", Finding{Doubt: MayBeUpload}, "both are uploads"},
+		{"at the root", "manifest.json", photo, "", Finding{Doubt: MayBeUpload}, "the root may be a directory of uploads"},
+		{"among uploads in a directory below", "manifest.json", "2026/" + photo, "2026/cat.jpg 2026/dog.jpg 2026/IMG_2031.jpg", Finding{Doubt: MayBeUpload},
+			"most names there have no version"},
+		{"a build", "manifest.json", "assets/" + photo, "assets/logo.svg assets/index-BxqeNUpP.js", Finding{Evidence: ByManifest}, "build tools write below the manifest"},
+		{"a build in a directory", "build/manifest.json", "build/assets/" + photo, "", Finding{Evidence: ByManifest}, "Laravel"},
+		{"a hidden directory", "uploads/.vite/manifest.json", "uploads/" + photo, "", Finding{Evidence: ByManifest}, "uploads do not come into hidden directories"},
+		{"a hidden name", ".manifest.json", photo, "", Finding{Evidence: ByManifest}, "Propshaft"},
+	} {
+		content := `{"photo.jpg":"/` + strings.TrimPrefix(c.path, "uploads/") + `"}`
+		switch c.manifest {
+		case ".manifest.json":
+			content = `{"photo.jpg":"` + photo + `"}`
+		case "build/manifest.json":
+			content = `{"photo.jpg":"/build/assets/` + photo + `"}`
+		case "uploads/.vite/manifest.json":
+			content = `{"photo.css":{"file":"` + photo + `"}}`
+		}
+		files := tree{c.path: {"x", built}}
+		for beside := range strings.FieldsSeq(c.beside) {
+			files[beside] = entry{"x", built}
+		}
+		m, err := ReadManifest(c.manifest, []byte(content))
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		located := []ManifestFile{{Manifest: m, Path: c.manifest, Written: built}}
+		file := files.file(c.path)
+		if c.manifest == "uploads/.vite/manifest.json" {
+			file.Content = nil // Vite proves pictures
+		}
+		if got := NewSurvey(files, located).Judge(file); got.Evidence != c.want.Evidence || got.Doubt != c.want.Doubt {
+			t.Errorf("%s: %+v, want %+v (%s)", c.name, got, c.want, c.why)
+		}
+		located[0].Named = true
+		if got := NewSurvey(files, located).Judge(file); got.Evidence != ByManifest {
+			t.Errorf("%s, named by the operator: %+v, want evidence by the manifest", c.name, got)
+		}
+	}
+}
+
 // countedTree counts the calls of Files and Has.
 type countedTree struct {
 	tree
@@ -236,7 +286,7 @@ func TestSurveyOfManyBuildsIsLinear(t *testing.T) {
 	var manifests []ManifestFile
 	for i := range builds {
 		directory := fmt.Sprintf("release-%d/", i)
-		name := "app." + md5Of(directory)[:20] + ".js"
+		name := "js/app." + md5Of(directory)[:20] + ".js"
 		files.tree[directory+name] = entry{"x", built.Add(time.Duration(i) * time.Second)}
 		files.tree[directory+"_astro/y.BxqeNUpP.css"] = entry{"y", built}
 		m, err := ReadManifest("manifest.json", []byte(`{"app.js":"/`+name+`"}`))
@@ -254,8 +304,8 @@ func TestSurveyOfManyBuildsIsLinear(t *testing.T) {
 			t.Fatalf("%s: %+v, want evidence", path, got)
 		}
 	}
-	if files.listed > 3 || files.lookups > 3*builds {
-		t.Errorf("Files was called %d times and Has %d times, want at most 3 and 3 for each build", files.listed, files.lookups)
+	if files.listed > 4 || files.lookups > 3*builds {
+		t.Errorf("Files was called %d times and Has %d times, want at most 4 and 3 for each build", files.listed, files.lookups)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 func TestManifestsAreFound(t *testing.T) {
 	t.Parallel()
 	const name, digest = "app-0123456789abcdef.js", "0123456789abcdef"
+	named := map[string]bool{"webpack": true, "ASP.NET": true, "esbuild": true} // beside their files
 	for _, c := range []struct{ name, path, content, asset string }{
 		{"Propshaft", "assets/.manifest.json", `{"app.js":"` + name + `"}`, "assets/" + name},
 		{"Sprockets", "assets/.sprockets-manifest-2e8e9a7c6b0aafa0c9bdeec90ea30213.json",
@@ -24,7 +25,11 @@ func TestManifestsAreFound(t *testing.T) {
 		{"Plain", "manifest.json", `{"dist/x-BZCg4Xy8.js":true}`, "dist/x-BZCg4Xy8.js"},
 		{"esbuild", "meta.json", `{"inputs":{},"outputs":{"out/w-XH4UFCAH.js":{"bytes":1,"entryPoint":"w.js"}}}`, "w-XH4UFCAH.js"},
 	} {
-		s := NewStillTree(t, map[string]string{c.path: c.content, c.asset: "x"})
+		s := NewStillTree(t, map[string]string{c.path: c.content, c.asset: "x"}, func(config *Config) {
+			if named[c.name] {
+				config.Manifests = []string{c.path}
+			}
+		})
 		if got := s.Evidence(c.asset); got != ByManifest {
 			t.Errorf("%s: evidence %q", c.name, got)
 		}
@@ -48,7 +53,7 @@ func TestChangedUnderTwoManifests(t *testing.T) {
 	s := NewStillTree(t, map[string]string{
 		"manifest.json": `{"app.js":"/` + name + `"}`, name: "old",
 		"webpack-stats.json": `{"status":"done","chunks":{},"assets":{"` + name + `":{}}}`,
-	})
+	}, func(config *Config) { config.Manifests = []string{"manifest.json", "webpack-stats.json"} })
 	if got := s.Evidence(name); got != ByManifest {
 		t.Fatalf("evidence %q", got)
 	}
@@ -158,7 +163,8 @@ func TestHostileManifests(t *testing.T) {
 func TestLargeFilesAreHeldAgainstManifests(t *testing.T) {
 	t.Parallel()
 	large := strings.Repeat("0123456789abcdef", maxInMemory/16+1)
-	s := NewStillTree(t, map[string]string{"app.js": large, "mix-manifest.json": `{"/app.js":"/app.js?id=` + MD5Of(large) + `"}`})
+	s := NewStillTree(t, map[string]string{"app.js": large, "mix-manifest.json": `{"/app.js":"/app.js?id=` + MD5Of(large) + `"}`},
+		func(config *Config) { config.Manifests = []string{"mix-manifest.json"} })
 	file := s.Read().Lookup("app.js")
 	if file.Content != nil || file.VersionEvidence(MD5Of(large)).Kind != ByManifest {
 		t.Fatalf("in memory: %v, evidence %+v", file.Content != nil, file.VersionEvidence(MD5Of(large)))

@@ -26,6 +26,7 @@ func explainedSite(t testing.TB) (*assets.Handler, *tree.Catalog) {
 		"mix-manifest.json":   `{"/worker.js":"/worker.js?id=` + tree.MD5Of("w") + `"}`,
 		"übung/ä.txt":         "u", `quo"te.txt`: "q",
 	}))
+	config.Manifests = []string{"staticfiles.json", ".vite/manifest.json", "mix-manifest.json"}
 	config.Prefix, config.Immutable = "/static/", tree.Patterns{"/static/vendor/*"}
 	served := tree.OpenAt(t, config)
 	for _, path := range []string{"vendor/jquery.js", "assets/x-DdCDtH1A.js", "_astro/y.BxqeNUpP.css"} {

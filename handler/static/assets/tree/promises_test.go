@@ -58,6 +58,7 @@ func (v *vouchedTree) start(t *testing.T, before *tree.StillTree) {
 	v.remembered = promises.New(v.file, now)
 	v.StillTree = tree.NewStillTree(t, nil, func(c *tree.Config) {
 		c.Promises, c.Prefix, c.Immutable = v.remembered, "/static/", v.operator
+		c.Manifests = []string{".vite/manifest.json", "manifest.json"}
 		if before != nil {
 			c.Root = before.Root
 		}
