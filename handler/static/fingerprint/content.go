@@ -34,6 +34,9 @@ const StampLength = 16
 // Stamp returns the version that usher writes for the content: the first digits of its SHA-256.
 func (c *Content) Stamp() string { return hex.EncodeToString(c.sha256[:StampLength/2]) }
 
+// Forget drops all digests but SHA-256 from memory. A token that needs one computes it again.
+func (c *Content) Forget() { c.sums.Store(nil) }
+
 // sum returns a digest, and computes it on the first call.
 func (c *Content) sum(d digest) []string {
 	if known := c.sums.Load(); known != nil && known[d] != nil {

@@ -24,9 +24,10 @@ type snapshot struct {
 	// generation identifies the catalogs of the sites.
 	generation string
 	// tag identifies all catalogs. It is a part of the entity tags of pages, since other assets make another page.
-	tag      string
-	rewriter *stamp.Rewriter
-	sheets   sync.Map // the files that a stylesheet uses, as a map[string]bool, by its URL path
+	tag        string
+	rewriter   *stamp.Rewriter
+	sheets     sync.Map // the files that a stylesheet uses, as a map[string]bool, by its URL path
+	references sync.Map // the files that a stylesheet itself refers to, as a []string, by its URL path
 }
 
 // now returns the present snapshot.
@@ -78,20 +79,27 @@ func (s *snapshot) sheetUses(sheet, urlPath string) bool {
 
 // collectUses adds the files that a stylesheet refers to with a version, and those of the stylesheets that it imports.
 func (s *snapshot) collectUses(sheet string, uses map[string]bool) {
-	catalog, rest := s.findReference(sheet)
-	if catalog == nil {
-		return
-	}
-	file := catalog.Lookup(rest)
-	if file == nil || file.StampedForm == nil {
-		return
-	}
-	for _, used := range s.rewriter.StyleReferences(file.Content, sheet) {
+	for _, used := range s.referencesOf(sheet) {
 		if !uses[used] {
 			uses[used] = true
 			s.collectUses(used, uses)
 		}
 	}
+}
+
+// referencesOf parses each stylesheet once.
+func (s *snapshot) referencesOf(sheet string) []string {
+	if known, ok := s.references.Load(sheet); ok {
+		return known.([]string)
+	}
+	var found []string
+	if catalog, rest := s.findReference(sheet); catalog != nil {
+		if file := catalog.Lookup(rest); file != nil && file.StampedForm != nil {
+			found = s.rewriter.StyleReferences(file.Content, sheet)
+		}
+	}
+	s.references.Store(sheet, found)
+	return found
 }
 
 // complete reports whether every directory has been read.

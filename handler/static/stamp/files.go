@@ -98,8 +98,10 @@ func (r *Rewriter) withVersions(version func(string) (string, bool)) *Rewriter {
 // sourcesIn returns the sources that a source refers to with a version.
 func (r *Rewriter) sourcesIn(source Source, sources map[string]Source) []string {
 	var found []string
+	seen := make(map[string]bool)
 	r.withVersions(func(path string) (string, bool) {
-		if _, isSource := sources[path]; isSource && !slices.Contains(found, path) {
+		if _, isSource := sources[path]; isSource && !seen[path] {
+			seen[path] = true
 			found = append(found, path)
 		}
 		return "", false

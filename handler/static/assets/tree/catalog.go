@@ -21,17 +21,20 @@ type Catalog struct {
 	// Unversioned are the assets that scripts request without a version. It is empty unless files are rewritten.
 	Unversioned Unversioned
 
-	files       map[string]*File // by path
-	paths       []string         // of the files, in order
-	state       string           // of all bytes that are served
-	directories map[string]bool
-	unstamped   unstamped
-	hiding      hiding
-	manifests   []manifestFile
-	Dir         *directory        // for files that are not in memory; nil if it does not exist
-	Problems    map[string]string // why files are not served, by path
-	archive     Archive           // for files that are gone from the disk; may be nil
-	Lost        atomic.Bool       // a stored variant could not be read
+	files         map[string]*File        // by path
+	asked         map[string]askedVersion // the versions that stamped forms depend on, by path
+	rewritten     int                     // how many files may have stamped forms
+	manifestsRead map[string]manifestFile // all files that look like manifests, by path
+	paths         []string                // of the files, in order
+	state         string                  // of all bytes that are served
+	directories   map[string]bool
+	unstamped     unstamped
+	hiding        hiding
+	manifests     []manifestFile
+	Dir           *directory        // for files that are not in memory; nil if it does not exist
+	Problems      map[string]string // why files are not served, by path
+	archive       Archive           // for files that are gone from the disk; may be nil
+	Lost          atomic.Bool       // a stored variant could not be read
 }
 
 // Lookup returns the file of a path below the root, or nil.

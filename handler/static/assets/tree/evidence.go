@@ -22,6 +22,8 @@ type manifestFile struct {
 	digest   [sha256.Size]byte
 	written  time.Time
 	manifest *fingerprint.Manifest
+	identity identity
+	err      error // why it is no manifest, or cannot be read
 }
 
 // isManifest reports a build manifest for servers. A manifest that is a script is for browsers.
@@ -59,11 +61,16 @@ func (t walkedTree) Files() iter.Seq2[string, time.Time] {
 // readManifests reads the files that look like manifests. A manifest that cannot be read is reported, and is no evidence.
 func (s *scanner) readManifests(entries []entry) error {
 	var placed []fingerprint.ManifestFile
+	s.manifestsRead = make(map[string]manifestFile)
 	for i := range entries {
 		if !entries[i].manifest {
 			continue
 		}
 		m, err := s.readManifest(&entries[i])
+		if !errors.Is(err, errChanging) {
+			m.identity, m.err = entries[i].identity, err
+			s.manifestsRead[entries[i].path] = m
+		}
 		switch {
 		case errors.Is(err, errChanging) && !s.partial:
 			return err
@@ -84,6 +91,10 @@ func (s *scanner) readManifests(entries []entry) error {
 }
 
 func (s *scanner) readManifest(e *entry) (manifestFile, error) {
+	if known := s.readBefore(e); known != nil {
+		return *known, known.err
+	}
+	s.parses++
 	if e.identity.size > fingerprint.MaxManifest {
 		return manifestFile{}, fmt.Errorf("manifest too large: want at most %d bytes, got %d", fingerprint.MaxManifest, e.identity.size)
 	}
@@ -100,7 +111,7 @@ func (s *scanner) readManifest(e *entry) (manifestFile, error) {
 		return manifestFile{}, errChanging
 	}
 	manifest, err := fingerprint.ReadManifest(e.path, content)
-	return manifestFile{e.path, sha256.Sum256(content), e.identity.modTime, manifest}, err
+	return manifestFile{path: e.path, digest: sha256.Sum256(content), written: e.identity.modTime, manifest: manifest}, err
 }
 
 // openManifest opens a manifest below the root, or by its absolute path if the operator named it.

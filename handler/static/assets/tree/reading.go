@@ -17,7 +17,7 @@ import (
 // complete if no event came since settle, or if two walks found the same.
 func (t *Tree) refresh(ctx context.Context, settled bool) {
 	started := t.Config.Now()
-	t.saying = make(map[string]string)
+	t.saying, t.work = make(map[string]string), work{}
 	next, err := t.read(ctx, started, settled)
 	t.changing = errors.Is(err, errChanging)
 	switch {
@@ -42,7 +42,10 @@ func (t *Tree) refresh(ctx context.Context, settled bool) {
 		t.unsettled(started)
 	} else {
 		t.warnedUnsettled = false
+		t.touched = touched{}
 	}
+	t.Config.Logger.Debug("directory read", zap.String("root", t.Config.Root),
+		zap.Int("looked_at", t.work.stats), zap.Int("read", t.work.reads), zap.Int("parsed", t.work.parses))
 	t.reported = t.saying
 	if next != nil {
 		t.publish(next, started)
@@ -74,7 +77,7 @@ func (t *Tree) read(ctx context.Context, started time.Time, settled bool) (*Cata
 	if err != nil {
 		return nil, err
 	}
-	entries, err := t.walk(ctx, dir)
+	entries, err := t.look(ctx, dir)
 	if err != nil {
 		dir.close()
 		return nil, err
@@ -98,7 +101,7 @@ func (t *Tree) read(ctx context.Context, started time.Time, settled bool) (*Cata
 	if err != nil {
 		return nil, err
 	}
-	again, err := t.walk(ctx, dir)
+	again, err := t.look(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -122,13 +125,24 @@ func (t *Tree) readUnchanged(ctx context.Context, dir *directory, last walkedTre
 	return catalog, nil
 }
 
+// look lists the files, by a walk unless events tell what changed.
+func (t *Tree) look(ctx context.Context, dir *directory) (walkedTree, error) {
+	if entries, known := t.lookAtTouched(dir); known {
+		return entries, nil
+	}
+	t.touched.all = true
+	return t.walk(ctx, dir)
+}
+
 func (t *Tree) walk(ctx context.Context, dir *directory) (walkedTree, error) {
 	w := &walker{
 		dir: dir, named: t.Config.Manifests, report: t.report, linked: make(map[string]int), outside: make(map[string]bool),
 		entries: make([]entry, 0, len(t.walked)), // nearly all stay
 	}
 	entries, err := w.walk(ctx)
+	t.work.stats += w.stats
 	if err == nil {
+		t.walkedBase, t.hasLinks = dir.base, w.links
 		t.outside = w.outside
 		t.warnLinks(w)
 	}
@@ -149,6 +163,8 @@ func (t *Tree) scan(ctx context.Context, dir *directory, entries walkedTree, par
 		},
 	}
 	catalog, err := s.scan(ctx, entries)
+	t.work.reads += int(s.reads.Load())
+	t.work.parses += s.parses
 	if err != nil {
 		return nil, nil, err
 	}

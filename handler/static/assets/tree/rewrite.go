@@ -49,21 +49,23 @@ type Rewrite func(files []Rewritable, version func(path string) (string, bool)) 
 
 // stamp gives the stylesheets and scripts of the catalog that refer to other files a stamped form. Files whose name is a version
 // have none: the bytes would no longer be those that the name is the version of.
-func (c *Catalog) stamp(rewrite Rewrite) {
+func (c *Catalog) stamp(rewrite Rewrite, previous *Catalog) (parsed int) {
 	var files []Rewritable
 	for file := range c.All() {
 		if file.Content != nil && !file.IsManifest && file.Evidence.Kind == NoEvidence && mayRefer(file.Path) {
 			files = append(files, Rewritable{file.Path, file.Content})
 		}
 	}
-	if len(files) == 0 {
-		return
+	if len(files) == 0 || c.sameForms(previous, files) {
+		return 0
 	}
-	stamped, unversioned := rewrite(files, c.Version)
+	stamped, unversioned := rewrite(files, c.versionsAsked(files))
 	c.Unversioned = unversioned
-	for name, rewritten := range stamped {
-		c.files[name].StampedForm = c.files[name].rewrittenAs(rewritten)
+	for i := range files {
+		form, is := stamped[files[i].Path]
+		c.setForm(previous, files[i].Path, form, is)
 	}
+	return len(files)
 }
 
 func mayRefer(name string) bool {

@@ -47,12 +47,16 @@ type scanner struct {
 	every     time.Duration // how often to log progress
 	manifests []manifestFile
 	survey    *fingerprint.Survey
+	// All files that look like manifests, and how many manifests, stylesheets and scripts were parsed.
+	manifestsRead map[string]manifestFile
+	parses        int
 
 	mutex    sync.Mutex
 	files    map[string]*File
 	newFresh map[string]bool
 	// Progress.
 	readFiles, readBytes atomic.Int64
+	reads                atomic.Int64 // files that were opened
 }
 
 // scan reads the files of a walk. Unchanged files are taken from the previous catalog.
@@ -64,11 +68,11 @@ func (s *scanner) scan(ctx context.Context, entries []entry) (*Catalog, error) {
 	if err := s.readFilesOf(ctx, entries); err != nil {
 		return nil, err
 	}
-	catalog := &Catalog{files: s.files, Dir: s.dir, manifests: s.manifests, unstamped: s.unstamped, hiding: s.hiding}
+	catalog := &Catalog{files: s.files, Dir: s.dir, manifests: s.manifests, manifestsRead: s.manifestsRead, unstamped: s.unstamped, hiding: s.hiding}
 	catalog.index()
 	catalog.readHashTables()
 	if s.rewrite != nil {
-		catalog.stamp(s.rewrite)
+		s.parses += catalog.stamp(s.rewrite, s.previous)
 	}
 	catalog.finish()
 	return catalog, nil
@@ -170,6 +174,7 @@ func (s *scanner) read(e *entry, held bool, scratch *[]byte) error {
 		return err
 	}
 	defer f.Close()
+	s.reads.Add(1)
 	file := &File{
 		Path: e.path, Size: e.identity.size,
 		identity: e.identity, Disk: e.disk, IsManifest: e.isManifest(), read: s.now,
@@ -186,8 +191,11 @@ func (s *scanner) read(e *entry, held bool, scratch *[]byte) error {
 	file.since = s.since(file)
 	s.noteChange(file)
 	file.judged(s.judge(file))
-	if !held {
+	switch {
+	case !held:
 		file.fingerprint = nil // it refers to the bytes
+	case len(s.survey.ListedBy(e.path)) == 0: // manifests would need the digests with each scan
+		file.fingerprint.Forget()
 	}
 	s.add(file, s.now.Sub(e.identity.latest()).Abs() < tooFresh)
 	return nil

@@ -55,18 +55,22 @@ type Tree struct {
 	rescans chan chan struct{} // to be closed after a reading
 
 	// The goroutine of run alone uses the fields below.
-	missing  map[string]time.Time // since when a file that is still served is gone
-	reported map[string]string    // what was logged of a path, while it is true
-	saying   map[string]string    // what was reported of a path in this reading
-	walked   walkedTree           // the walk that the current catalog was read from
-	awaited  walkedTree           // the last walk, if it found changes that are not published; else nil
-	fresh    map[string]bool      // files that were read too soon after a change, and may have changed again
-	changing bool                 // changes are not published yet
-	partial  bool                 // the current catalog is without files that keep changing
-	outside  map[string]bool      // directories out of the root that hold files
-	leaving  int                  // logged: how many links lead out of the root
-	looking  time.Duration        // how long the last walk took
-	reading  time.Duration        // how long it took to read and publish
+	missing    map[string]time.Time // since when a file that is still served is gone
+	reported   map[string]string    // what was logged of a path, while it is true
+	saying     map[string]string    // what was reported of a path in this reading
+	walked     walkedTree           // the walk that the current catalog was read from
+	awaited    walkedTree           // the last walk, if it found changes that are not published; else nil
+	fresh      map[string]bool      // files that were read too soon after a change, and may have changed again
+	changing   bool                 // changes are not published yet
+	partial    bool                 // the current catalog is without files that keep changing
+	touched    touched              // what changed since the last reading
+	hasLinks   bool                 // the last walk found links
+	walkedBase string               // the root of the last walk, without links
+	work       work                 // of the last reading
+	outside    map[string]bool      // directories out of the root that hold files
+	leaving    int                  // logged: how many links lead out of the root
+	looking    time.Duration        // how long the last walk took
+	reading    time.Duration        // how long it took to read and publish
 
 	unsettledSince  time.Time // since when the tree has not been quiet; zero: it is quiet
 	lastEvent       time.Time // of the changes that are not published; zero: none came
@@ -185,22 +189,26 @@ func (t *Tree) run(ctx context.Context) {
 			if !w.follow(event) {
 				continue
 			}
+			t.touched.note(w.base, event)
 			t.lastEvent = t.Config.Now()
 			if t.unsettled(t.lastEvent) < maxUnsettled {
 				timer.Reset(t.pause())
 			}
 		case <-moved.C:
 			if t.Config.Poll == 0 && w.HasMoved() && t.lastEvent.IsZero() {
+				t.touched.all = true
 				t.lastEvent = t.Config.Now()
 				timer.Reset(t.Config.Settle)
 			}
 		case err := <-w.errors():
 			t.Config.Logger.Warn("file system events lost; reading again", zap.String("root", t.Config.Root), zap.Error(err))
+			t.touched.all = true
 			timer.Reset(t.Config.Settle)
 		case <-timer.C:
 			t.readAgain(ctx, w)
 			timer.Reset(t.afterScan(w))
 		case done := <-t.rescans:
+			t.touched.all = true
 			t.readAgain(ctx, w)
 			close(done)
 			timer.Reset(t.afterScan(w))
@@ -210,7 +218,10 @@ func (t *Tree) run(ctx context.Context) {
 
 // readAgain reads what changed on disk.
 func (t *Tree) readAgain(ctx context.Context, w *watcher) {
-	w.Watch()
+	if !t.touched.isKnown() || !w.working() {
+		t.touched.all = true
+		w.Watch()
+	}
 	t.refresh(ctx, w.working() && !t.lastEvent.IsZero() && t.Config.Now().Sub(t.lastEvent) >= t.Config.Settle)
 	t.promiseWaiting(ctx)
 	w.watchLinked(t.outside)

@@ -39,6 +39,8 @@ type walker struct {
 	entries []entry
 	leaving []string        // links that lead out of the root, by path
 	linked  map[string]int  // directories that links lead to, by place, and how many paths lead there
+	links   bool            // there are links
+	stats   int             // files and directories that were looked at
 	skipped int             // links to directories that have maxPaths already
 	outside map[string]bool // directories out of the root that hold files
 }
@@ -67,6 +69,7 @@ func (w *walker) directory(ctx context.Context, dir, disk string, above []fs.Fil
 		return w.failed(dir, err)
 	}
 	defer f.Close()
+	w.stats++
 	info, err := f.Stat()
 	if err != nil {
 		return w.failed(dir, err)
@@ -130,6 +133,7 @@ func (w *walker) hiddenChild(name, place string, child fs.DirEntry) error {
 	if !child.Type().IsRegular() {
 		return nil
 	}
+	w.stats++
 	info, err := child.Info()
 	if err != nil {
 		return nil //nolint:nilerr // it was renamed
@@ -162,7 +166,9 @@ func isLink(child fs.DirEntry) bool { return child.Type()&fs.ModeSymlink != 0 }
 
 // follow describes a child, behind its link if it is one, and returns its place.
 func (w *walker) follow(place string, child fs.DirEntry) (fs.FileInfo, string, error) {
+	w.stats++
 	if isLink(child) {
+		w.links = true
 		return w.dir.resolve(place)
 	}
 	info, err := child.Info()
