@@ -11,8 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/scan2food/usher/handler/caddy/versionedassets"
 	"github.com/scan2food/usher/internal/testsite"
 )
 
@@ -226,7 +226,7 @@ func TestAssetsSurviveCollectstatic(t *testing.T) {
 		http://127.0.0.1
 		versioned_assets {
 			serve /static/ %s
-			settle 50ms 5s
+			settle 50ms 10m
 		}
 	`, root))
 	testsite.Fetch(t, site, "GET", "/static/main.js")
@@ -235,7 +235,10 @@ func TestAssetsSurviveCollectstatic(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
+	for range 3 { // readings of the empty directory
+		if err := versionedassets.TreesOf(site.Server)[0].Rescan(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		if response, _ := testsite.Fetch(t, site, "GET", "/static/main.js"); response.StatusCode != 200 {
 			t.Fatalf("status %d while the directory was empty", response.StatusCode)
 		}
@@ -344,7 +347,8 @@ func TestAssetsAreNotReadBeforeTheStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(50 * time.Millisecond)
+	other := testsite.Start(t, fmt.Sprintf("http://localhost\nversioned_assets {\nserve /static/ %s\nkeep_directory %s\n}", root, t.TempDir()))
+	testsite.Eventually(t, "a site that was started later is read", func() bool { return len(other.Logs.With("published assets")) == 1 })
 	if lines := site.Logs.With("published assets"); len(lines) > 0 {
 		t.Errorf("read during validation: %v", lines)
 	}

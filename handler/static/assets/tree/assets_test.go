@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/scan2food/usher/handler/static/assets"
@@ -41,12 +42,15 @@ func TestManifestDoesNotVouchForWhatChangedUnderIt(t *testing.T) {
 // While the root is missing, the last generation stays in service. A root that returns is followed again.
 func TestRootVanishesAndComesBack(t *testing.T) {
 	t.Parallel()
-	served, root := tree.OpenFiles(t, map[string]string{"a.js": "old"})
+	core, logs := observer.New(zapcore.ErrorLevel)
+	config := tree.QuickConfig(tree.WriteRoot(t, map[string]string{"a.js": "old"}))
+	config.Logger = zap.New(core)
+	served, root := tree.OpenAt(t, config), config.Root
 	served.Catalog(context.Background())
 	if err := os.Rename(root, root+"-away"); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(300 * time.Millisecond)
+	tree.Eventually(t, "the missing root reported", func() bool { return logs.Len() > 0 })
 	if file := served.Catalog(context.Background()).Lookup("a.js"); file == nil || string(file.Content) != "old" {
 		t.Fatal("the last generation is not in service")
 	}
