@@ -140,6 +140,10 @@ func TestDelta(t *testing.T) {
 			t.Errorf("%s of HEAD is %q, of GET %q", name, head.Header.Get(name), delta.Header.Get(name))
 		}
 	}
+	private, _ := testsite.Fetch(t, site, "GET", url(2), "Accept-Encoding", browserCodings, "Available-Dictionary", dictionary(script(1)), "Authorization", "Basic eA==")
+	if private.Header.Get("Content-Encoding") != "dcz" || !strings.HasPrefix(private.Header.Get("Cache-Control"), "private,") {
+		t.Errorf("with Authorization: coding %q, Cache-Control %q, want the delta, private", private.Header.Get("Content-Encoding"), private.Header.Get("Cache-Control"))
+	}
 	again, _ := testsite.Fetch(t, site, "GET", url(2), "Accept-Encoding", browserCodings, "If-None-Match", delta.Header.Get("Etag"))
 	if again.StatusCode != http.StatusNotModified || again.Header.Get("Etag") != delta.Header.Get("Etag") {
 		t.Errorf("revalidation of the delta is %d with ETag %s, want 304 with %s", again.StatusCode, again.Header.Get("Etag"), delta.Header.Get("Etag"))
@@ -252,6 +256,46 @@ func TestDeltasAreOptional(t *testing.T) {
 		response, _ := testsite.Fetch(t, c.site, "GET", c.path)
 		if response.Header.Get("Use-As-Dictionary") != "" || response.Header.Get("Vary") != c.vary {
 			t.Errorf("%s: Use-As-Dictionary %q, Vary %q", c.why, response.Header.Get("Use-As-Dictionary"), response.Header.Get("Vary"))
+		}
+	}
+}
+
+// A hundred dictionaries that are no versions of the file cost no delta: the responses are the whole file.
+func TestManyUnknownDictionaries(t *testing.T) {
+	t.Parallel()
+	root := testsite.WriteTree(t, map[string]string{"main.js": script(1)})
+	site := keptSite(t, root, "deltas")
+	for n := range 100 {
+		response, body := testsite.Fetch(t, site, "GET", "/static/main.js?v="+testsite.Version(script(1)),
+			"Accept-Encoding", "dcz", "Available-Dictionary", dictionary(fmt.Sprint(n)))
+		if response.StatusCode != 200 || response.Header.Get("Content-Encoding") != "" || body != script(1) {
+			t.Fatalf("dictionary %d: %d with coding %q, want the whole file", n, response.StatusCode, response.Header.Get("Content-Encoding"))
+		}
+	}
+	if held := reportOf(root).Deltas.Held.Files; held != 0 {
+		t.Errorf("%d deltas were made", held)
+	}
+}
+
+// A version that vanished from the archive makes no delta, and a later request for it costs no more than another.
+func TestVanishedDictionary(t *testing.T) {
+	t.Parallel()
+	root, kept := testsite.WriteTree(t, map[string]string{"main.js": script(1)}), t.TempDir()
+	site := keptSite(t, root, "deltas\nkeep_directory "+kept)
+	testsite.Fetch(t, site, "GET", "/static/main.js")
+	deploy(t, site, root, "main.js", script(2))
+	blobs, err := filepath.Glob(filepath.Join(kept, "*", "blobs", fmt.Sprintf("%x", sha256.Sum256([]byte(script(1))))))
+	if err != nil || len(blobs) != 1 {
+		t.Fatalf("the archive holds %d copies of the first release, %v", len(blobs), err)
+	}
+	if err := os.Remove(blobs[0]); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		response, body := testsite.Fetch(t, site, "GET", "/static/main.js?v="+testsite.Version(script(2)),
+			"Accept-Encoding", "dcz", "Available-Dictionary", dictionary(script(1)))
+		if coding := response.Header.Get("Content-Encoding"); coding != "" || body != script(2) {
+			t.Errorf("coding %q and %d bytes, want the whole file", coding, len(body))
 		}
 	}
 }

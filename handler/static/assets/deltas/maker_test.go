@@ -77,6 +77,9 @@ func TestDeltaIsMadeOnce(t *testing.T) {
 // A request does not wait for a slow delta, and the number of deltas in the making is bounded.
 func TestRequestsDoNotWait(t *testing.T) {
 	t.Parallel()
+	if deltas.DefaultWait > 20*time.Millisecond {
+		t.Errorf("requests wait for %s, want at most 20 ms", deltas.DefaultWait)
+	}
 	m := newMaker(t, deltas.Config{Wait: time.Nanosecond})
 	release := make(chan struct{})
 	var calls atomic.Int64
