@@ -75,8 +75,7 @@ http {
 		listen 127.0.0.1:%[2]d;
 		location /static/ {
 			alias %[3]s/;
-			expires 1y;
-			add_header Cache-Control "public, immutable";
+			%[6]s
 		}
 		location /ws/ {
 			proxy_pass http://unix:%[4]s;
@@ -93,7 +92,13 @@ http {
 }
 `
 
-func startNginx(t *testing.T, d *django, port int) (*process, string) {
+// What nginx says of the caching of static files. Without a word, browsers keep a file for a tenth of its age.
+const (
+	forAYear = `expires 1y; add_header Cache-Control "public, immutable";`
+	noWord   = ""
+)
+
+func startNginx(t *testing.T, d *django, port int, caching string) (*process, string) {
 	t.Helper()
 	run, err := os.MkdirTemp("", "usher-nginx")
 	if err != nil {
@@ -112,7 +117,7 @@ func startNginx(t *testing.T, d *django, port int) (*process, string) {
 		}
 	}
 	configuration := filepath.Join(run, "nginx.conf")
-	content := fmt.Sprintf(nginxConfiguration, run, port, d.static, d.daphne, d.gunicorn)
+	content := fmt.Sprintf(nginxConfiguration, run, port, d.static, d.daphne, d.gunicorn, caching)
 	if err := os.WriteFile(configuration, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +131,7 @@ func startNginx(t *testing.T, d *django, port int) (*process, string) {
 func TestIncidentBehindNginx(t *testing.T) {
 	need(t, "gunicorn", "nginx", "chromium")
 	site := startDjango(t)
-	_, url := startNginx(t, site, freePort(t))
+	_, url := startNginx(t, site, freePort(t), forAYear)
 	ctx := browser(t)
 	if main, worker := visit(t, ctx, url); main != "release 1" || worker != "release 1" {
 		t.Fatalf("the first visit runs %s and %s", main, worker)
@@ -154,29 +159,49 @@ func TestIncidentBehindUsher(t *testing.T) {
 	}
 }
 
-// TestPoisonedCacheBehindUsher has a browser whose cache holds the old scripts for a year, from nginx. Its first visit behind usher
-// runs the new scripts, because the page and the script that starts the worker contain new URLs. The templates are unchanged.
+// TestPoisonedCacheBehindUsher has a browser whose cache holds the old scripts, from nginx with and without `expires 1y`. Its first visit
+// behind usher runs the new scripts, because the page and the script that starts the worker contain new URLs. The templates are unchanged.
 func TestPoisonedCacheBehindUsher(t *testing.T) {
 	need(t, "gunicorn", "nginx", "chromium")
-	site := startDjango(t)
-	port := freePort(t)
-	nginx, url := startNginx(t, site, port)
-	ctx := browser(t)
-	if main, worker := visit(t, ctx, url); main != "release 1" || worker != "release 1" {
-		t.Fatalf("the first visit runs %s and %s", main, worker)
+	for name, caching := range map[string]string{"expires 1y": forAYear, "no Cache-Control": noWord} {
+		t.Run(name, func(t *testing.T) {
+			site := startDjango(t)
+			site.age(t)
+			port := freePort(t)
+			nginx, url := startNginx(t, site, port, caching)
+			ctx := browser(t)
+			if main, worker := visit(t, ctx, url); main != "release 1" || worker != "release 1" {
+				t.Fatalf("the first visit runs %s and %s", main, worker)
+			}
+			site.deploy(t, "release 2")
+			if _, worker := visit(t, ctx, url); worker != "release 1" {
+				t.Fatalf("behind nginx the worker is %s: the cache is not poisoned", worker)
+			}
+			nginx.stop()
+			startUsher(t, site, port)
+			if main, worker := visit(t, ctx, url); main != "release 2" || worker != "release 2" {
+				t.Errorf("the first visit behind usher runs main.js %s and worker.js %s, want release 2 of both", main, worker)
+			}
+			deployAndWait(t, site, "release 3", url)
+			if main, worker := visit(t, ctx, url); main != "release 3" || worker != "release 3" {
+				t.Errorf("after the next deployment it runs main.js %s and worker.js %s, want release 3 of both", main, worker)
+			}
+		})
 	}
-	site.deploy(t, "release 2")
-	if _, worker := visit(t, ctx, url); worker != "release 1" {
-		t.Fatalf("behind nginx the worker is %s: the cache is not poisoned", worker)
-	}
-	nginx.stop()
-	startUsher(t, site, port)
-	if main, worker := visit(t, ctx, url); main != "release 2" || worker != "release 2" {
-		t.Errorf("the first visit behind usher runs main.js %s and worker.js %s, want release 2 of both", main, worker)
-	}
-	deployAndWait(t, site, "release 3", url)
-	if main, worker := visit(t, ctx, url); main != "release 3" || worker != "release 3" {
-		t.Errorf("after the next deployment it runs main.js %s and worker.js %s, want release 3 of both", main, worker)
+}
+
+// age makes the static files a year old.
+func (d *django) age(t *testing.T) {
+	t.Helper()
+	old := time.Now().AddDate(-1, 0, 0)
+	err := filepath.WalkDir(d.static, func(name string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		return os.Chtimes(name, old, old)
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
