@@ -10,10 +10,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
-	"sync"
 )
 
 // Key is the secret that all nodes of a prefix have in common. Names of clients, users and sessions leave a node only as MACs
@@ -21,15 +19,14 @@ import (
 // the storage too, as the private keys of certificates are.
 type Key struct {
 	secret [32]byte
+	counts [32]byte
 	seal   cipher.AEAD
-	macs   sync.Pool
 }
 
 // newKey derives a key for each purpose.
 func newKey(secret [32]byte) *Key {
 	k := &Key{secret: secret}
-	count := k.Derive("count")
-	k.macs.New = func() any { return &mac{hash: hmac.New(sha256.New, count[:])} }
+	k.counts = k.Derive("counts")
 	events := k.Derive("events")
 	block, err := aes.NewCipher(events[:])
 	if err == nil {
@@ -54,26 +51,17 @@ func (*Key) String() string { return "shared key" }
 // GoString is String.
 func (k *Key) GoString() string { return k.String() }
 
-type mac struct {
-	hash   hash.Hash
-	buffer []byte
-}
-
 // Count is what nodes count, such as the sockets of one client on one route.
 type Count uint64
 
-// Count returns the count of a kind and a name on a route. It does not allocate.
+// Count returns the count of a kind and a name on a route. It does not allocate, unless the names are long.
 func (k *Key) Count(kind byte, route, name string) Count {
-	m := k.macs.Get().(*mac)
-	m.hash.Reset()
-	m.buffer = append(m.buffer[:0], kind)
-	m.buffer = binary.AppendUvarint(m.buffer, uint64(len(route)))
-	m.buffer = append(append(m.buffer, route...), name...)
-	m.hash.Write(m.buffer)
-	m.buffer = m.hash.Sum(m.buffer[:0])
-	count := Count(binary.BigEndian.Uint64(m.buffer))
-	k.macs.Put(m)
-	return count
+	// A cut hash with the key in front is a MAC: it cannot be continued.
+	input := append(make([]byte, 0, 256), k.counts[:]...)
+	input = binary.AppendUvarint(append(input, kind), uint64(len(route)))
+	input = append(append(input, route...), name...)
+	sum := sha256.Sum256(input)
+	return Count(binary.BigEndian.Uint64(sum[:]))
 }
 
 const keyName = "key"

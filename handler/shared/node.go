@@ -47,7 +47,7 @@ type Node struct {
 	every   atomic.Int64
 	key     atomic.Pointer[Key]
 	// elsewhere holds what the other nodes count, nil for nothing
-	elsewhere atomic.Pointer[map[Count]uint32]
+	elsewhere atomic.Pointer[[]counts]
 	peers     atomic.Pointer[[]Peer]
 	health    health
 	log       log
@@ -133,9 +133,6 @@ func (n *Node) leave() {
 // Store returns the storage of the node, below its prefix. The names key, nodes, heads, log and used are taken.
 func (n *Node) Store() *Store { return n.store }
 
-// ID returns the ID of the process. It is no secret.
-func (n *Node) ID() string { return n.id }
-
 // Key returns the shared key, nil before the storage was reached once.
 func (n *Node) Key() *Key { return n.key.Load() }
 
@@ -216,18 +213,19 @@ func removeFrom[T comparable](n *Node, list *[]T, item T) {
 }
 
 // Elsewhere returns how many of a count the other nodes have. It takes no lock and does not allocate.
-func (n *Node) Elsewhere(count Count) int {
-	counts := n.elsewhere.Load()
-	if counts == nil {
-		return 0
+func (n *Node) Elsewhere(count Count) (number int) {
+	if all := n.elsewhere.Load(); all != nil {
+		for _, counts := range *all {
+			number += counts.of(count)
+		}
 	}
-	return int((*counts)[count])
+	return number
 }
 
 // HasElsewhere reports whether other nodes count anything.
 func (n *Node) HasElsewhere() bool { return n.elsewhere.Load() != nil }
 
-// Peer is another live node.
+// Peer is a live node.
 type Peer struct {
 	// ID and Name of the node.
 	ID, Name string
@@ -236,6 +234,9 @@ type Peer struct {
 	// Description is the JSON object of [Config.Describe], empty for none.
 	Description []byte
 }
+
+// Self describes this node, without a description.
+func (n *Node) Self() Peer { return Peer{ID: n.id, Name: n.config.Name, Started: n.started} }
 
 // Peers returns the other live nodes, sorted by ID. The caller must not change them.
 func (n *Node) Peers() []Peer {

@@ -49,7 +49,7 @@ func TestKilledNodeIsForgotten(t *testing.T) {
 			t.Errorf("elsewhere = %d after %s, want 0", got, deadAfter)
 		}
 		wait(removedAfter)
-		if dump := storage.Dump(); strings.Contains(dump, b.ID()) {
+		if dump := storage.Dump(); strings.Contains(dump, b.id) {
 			t.Errorf("the object of the killed node is still there:\n%s", dump)
 		}
 	})

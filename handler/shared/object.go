@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// object is what a node writes once a period: a line of JSON, then its counts. Each count is 8 bytes and a number of variable
-// length.
+// object is what a node writes once a period: a line of JSON, then its counts.
 type object struct {
 	Name string `json:"name"`
 	// Sequence differs from that of the object before.
@@ -21,7 +20,41 @@ type object struct {
 	// Description is the JSON object of [Config.Describe].
 	Description json.RawMessage `json:"description,omitempty"`
 
-	counts map[Count]uint32
+	counts counts
+}
+
+// counts are sorted pairs of a [Count] and a number, so that readers need not decode them.
+type counts []byte
+
+const (
+	countSize = 8
+	pairSize  = countSize + 4
+)
+
+func newCounts(numbers map[Count]uint32) counts {
+	encoded := make(counts, 0, len(numbers)*pairSize)
+	for _, count := range slices.Sorted(maps.Keys(numbers)) {
+		encoded = binary.BigEndian.AppendUint64(encoded, uint64(count))
+		encoded = binary.BigEndian.AppendUint32(encoded, numbers[count])
+	}
+	return encoded
+}
+
+// of returns the number of a count.
+func (c counts) of(count Count) int {
+	low, high := 0, len(c)/pairSize
+	for low < high {
+		middle := (low + high) / 2
+		if Count(binary.BigEndian.Uint64(c[middle*pairSize:])) < count {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	if pair := c[low*pairSize:]; len(pair) >= pairSize && Count(binary.BigEndian.Uint64(pair)) == count {
+		return int(binary.BigEndian.Uint32(pair[countSize:]))
+	}
+	return 0
 }
 
 func (o *object) encode() ([]byte, error) {
@@ -29,12 +62,7 @@ func (o *object) encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing the object of the node: %w", err)
 	}
-	encoded := append(line, '\n')
-	for _, count := range slices.Sorted(maps.Keys(o.counts)) {
-		encoded = binary.BigEndian.AppendUint64(encoded, uint64(count))
-		encoded = binary.AppendUvarint(encoded, uint64(o.counts[count]))
-	}
-	return encoded, nil
+	return append(append(line, '\n'), o.counts...), nil
 }
 
 func decodeObject(encoded []byte) (*object, error) {
@@ -42,20 +70,12 @@ func decodeObject(encoded []byte) (*object, error) {
 	if !found {
 		return nil, errors.New("the object of a node is cut off")
 	}
-	o := &object{counts: make(map[Count]uint32, len(rest)/9)}
+	if len(rest)%pairSize != 0 {
+		return nil, errors.New("the counts of a node are cut off")
+	}
+	o := &object{counts: rest}
 	if err := json.Unmarshal(line, o); err != nil {
 		return nil, fmt.Errorf("reading the object of a node: %w", err)
-	}
-	for len(rest) > 0 {
-		if len(rest) < 9 {
-			return nil, errors.New("the counts of a node are cut off")
-		}
-		number, size := binary.Uvarint(rest[8:])
-		if size <= 0 || number > 1<<31 {
-			return nil, errors.New("a count of a node is invalid")
-		}
-		o.counts[Count(binary.BigEndian.Uint64(rest))] = uint32(number)
-		rest = rest[8+size:]
 	}
 	return o, nil
 }

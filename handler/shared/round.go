@@ -95,19 +95,19 @@ func (n *Node) writeObject(ctx context.Context) error {
 	return n.store.Store(ctx, nodePath(n.id), encoded)
 }
 
-func (n *Node) count() map[Count]uint32 {
+func (n *Node) count() counts {
 	n.mutex.Lock()
 	contributors := n.contributors
 	n.mutex.Unlock()
-	counts, key := make(map[Count]uint32), n.Key()
+	numbers, key := make(map[Count]uint32), n.Key()
 	for _, c := range contributors {
 		c.contribute(key, func(count Count, number int) {
 			if number > 0 {
-				counts[count] += uint32(number)
+				numbers[count] += uint32(number)
 			}
 		})
 	}
-	return counts
+	return newCounts(numbers)
 }
 
 // readObjects loads the objects of the other nodes.
@@ -192,15 +192,15 @@ func (n *Node) notice(found map[string]*object) {
 func (n *Node) judge(ctx context.Context, works bool) {
 	now := n.config.Now()
 	var peers []Peer
-	elsewhere := make(map[Count]uint32)
+	var elsewhere []counts
 	for _, id := range slices.Sorted(maps.Keys(n.round.peers)) {
 		p := n.round.peers[id]
 		silent := now.Sub(p.changed)
 		switch {
 		case silent < deadAfter:
 			peers = append(peers, Peer{ID: id, Name: p.object.Name, Started: p.object.Started, Description: p.object.Description})
-			for count, number := range p.object.counts {
-				elsewhere[count] += number
+			if len(p.object.counts) > 0 {
+				elsewhere = append(elsewhere, p.object.counts)
 			}
 		case silent >= removedAfter && works && n.store.Delete(ctx, nodePath(id)) == nil:
 			delete(n.round.peers, id)

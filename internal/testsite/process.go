@@ -228,6 +228,12 @@ func (p *Process) Usage(t *testing.T) Usage {
 	return u
 }
 
+// Do sends a request without a body to the admin endpoint.
+func (p *Process) Do(t *testing.T, method, path string) []byte {
+	t.Helper()
+	return p.admin(t, method, path, nil)
+}
+
 // Get returns a resource of the admin endpoint.
 func (p *Process) Get(t *testing.T, path string) []byte {
 	t.Helper()

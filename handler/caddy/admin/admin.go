@@ -126,7 +126,9 @@ func listSockets(_ *http.Request, query url.Values) (any, int, error) {
 	if err != nil {
 		return nil, http.StatusBadRequest, err
 	}
-	return report.List(overview.Sockets(), selected), http.StatusOK, nil
+	list := report.List(overview.Sockets(), selected)
+	list.Elsewhere = overview.Shared().Elsewhere()
+	return list, http.StatusOK, nil
 }
 
 func closeSockets(_ *http.Request, query url.Values) (any, int, error) {
@@ -144,7 +146,11 @@ func closeSockets(_ *http.Request, query url.Values) (any, int, error) {
 	if err != nil {
 		return nil, http.StatusBadRequest, err
 	}
-	return overview.CloseSockets(selected, code, reason), http.StatusOK, nil
+	closed := overview.CloseSockets(selected, code, reason)
+	query.Del("code")
+	query.Del("reason")
+	closed.Nodes, err = overview.CloseElsewhere(query, code, reason)
+	return closed, http.StatusOK, err
 }
 
 // maxBody bounds the body of a request, in bytes.
@@ -210,7 +216,11 @@ func drain(r *http.Request, query url.Values) (any, int, error) {
 	if over < 0 || over > maxOver {
 		return nil, http.StatusBadRequest, fmt.Errorf("over: want a duration up to %s, got %s", maxOver, over)
 	}
-	return drained(websockettunnel.Drain(request.Upstream, over))
+	answer, err := websockettunnel.Drain(request.Upstream, over)
+	if err == nil {
+		err = overview.DrainElsewhere(request.Upstream, over, false)
+	}
+	return drained(answer, err)
 }
 
 func undrain(r *http.Request, query url.Values) (any, int, error) {
@@ -221,7 +231,11 @@ func undrain(r *http.Request, query url.Values) (any, int, error) {
 	if request.Over != 0 {
 		return nil, http.StatusBadRequest, errors.New("over: undrain takes effect at once: remove it")
 	}
-	return drained(websockettunnel.Undrain(request.Upstream))
+	answer, err := websockettunnel.Undrain(request.Upstream)
+	if err == nil {
+		err = overview.DrainElsewhere(request.Upstream, 0, true)
+	}
+	return drained(answer, err)
 }
 
 func decodeDrain(r *http.Request, query url.Values, request *drainRequest) (status int, err error) {

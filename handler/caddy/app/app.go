@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/scan2food/usher/handler/caddy/cluster"
+	"github.com/scan2food/usher/handler/caddy/overview"
 	"github.com/scan2food/usher/handler/shared"
 )
 
@@ -19,6 +20,7 @@ type App struct {
 	Shared *Shared `json:"shared,omitempty"`
 
 	joined cluster.Joined
+	stop   func() // ends what operators do on other machines
 }
 
 // Shared lets several machines act as one site: they count sockets together, close the sockets of ended sessions everywhere, and
@@ -68,7 +70,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.Shared.Check(); err != nil {
 		return fmt.Errorf("usher: shared: %w", err)
 	}
-	config := cluster.Config{Storage: ctx.Storage(), Prefix: a.Shared.Prefix, Every: time.Duration(a.Shared.Every)}
+	config := cluster.Config{
+		Storage: ctx.Storage(), Prefix: a.Shared.Prefix, Every: time.Duration(a.Shared.Every), Describe: overview.DescribeNode,
+	}
 	if config.Prefix == "" {
 		config.Prefix = DefaultPrefix
 	}
@@ -85,7 +89,11 @@ func (a *App) Provision(ctx caddy.Context) error {
 			return fmt.Errorf("usher: shared: opening the storage: %w", err)
 		}
 	}
-	return a.joined.Join(ctx, config)
+	if err := a.joined.Join(ctx, config); err != nil {
+		return err
+	}
+	a.stop = overview.Receive(ctx, a.joined.Node)
+	return nil
 }
 
 // Node implements cluster.App.
@@ -109,7 +117,12 @@ func (a *App) Stop() error {
 }
 
 // Cleanup leaves the other machines.
-func (a *App) Cleanup() error { return a.joined.Leave() }
+func (a *App) Cleanup() error {
+	if a.stop != nil {
+		a.stop()
+	}
+	return a.joined.Leave()
+}
 
 var (
 	_ caddy.Provisioner  = (*App)(nil)

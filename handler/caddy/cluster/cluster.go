@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -88,7 +87,6 @@ type Joined struct {
 	member  *member
 	pooled  lifecycle.Pooled
 	release func()
-	start   sync.Once
 }
 
 // Join returns the node for a configuration that is being provisioned. It does not start to share before [Joined.Start].
@@ -102,6 +100,7 @@ func (j *Joined) Join(ctx caddy.Context, config Config) error {
 	j.Node = j.member.Node
 	j.member.logger.Store(ctx.Logger())
 	j.release = j.Node.Use(config.Storage, config.Every)
+	inForce.Add(nil, j.member)
 	timeout, cancel := context.WithTimeout(ctx, keyTimeout)
 	defer cancel()
 	j.Node.LoadKey(timeout)
@@ -109,12 +108,7 @@ func (j *Joined) Join(ctx caddy.Context, config Config) error {
 }
 
 // Start starts to share.
-func (j *Joined) Start() {
-	j.start.Do(func() {
-		inForce.Add(nil, j.member)
-		j.Node.Start()
-	})
-}
+func (j *Joined) Start() { j.Node.Start() }
 
 // Leave releases the node. It ends with the last configuration that has it.
 func (j *Joined) Leave() error {

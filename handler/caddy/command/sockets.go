@@ -59,6 +59,9 @@ func (c *call) printSockets(list report.Sockets, now time.Time) {
 	}
 	c.table(rows)
 	c.printf("%d of %d matching sockets; %d open in all\n", len(list.Sockets), list.Matching, list.Total)
+	if list.Elsewhere > 0 {
+		c.printf("%d sockets are open on other machines, and not listed here\n", list.Elsewhere)
+	}
 }
 
 func closeCommand() *cobra.Command {
@@ -84,6 +87,9 @@ func closeCommand() *cobra.Command {
 			}
 			if !c.json(closed) {
 				c.printf("closed %d sockets\n", closed.Closed)
+				if closed.Nodes > 0 {
+					c.printf("%d other machines close theirs within a second\n", closed.Nodes)
+				}
 			}
 			return true, nil
 		}))

@@ -88,6 +88,7 @@ func (c *call) printStatus(status report.Status, now time.Time) {
 		c.printf("%s %s\n", emphasis(c.out, "NOT READY"), problem)
 	}
 	c.printf("%d open sockets\n", status.Sockets)
+	c.printShared(status.Shared, now)
 	rows := [][]string{{"ROUTE", "SITE", "OPEN", "LAST ACCEPTED", "ACCEPTED", "REJECTED", ""}}
 	for _, r := range status.Routes {
 		var rejected uint64
@@ -119,6 +120,28 @@ func (c *call) printStatus(status report.Status, now time.Time) {
 		c.table(rows)
 	}
 	c.printAssets(status.Assets, now)
+}
+
+func (c *call) printShared(shared *report.Shared, now time.Time) {
+	if shared == nil {
+		return
+	}
+	if !shared.OK {
+		c.printf("%s shared storage fails; limits count this machine alone\n", emphasis(c.out, "NOT SHARED"))
+	}
+	rows := [][]string{{"MACHINE", "PROCESS", "STARTED", "OPEN", "GENERATIONS"}}
+	for _, n := range shared.Nodes {
+		name := n.Name
+		if n.This {
+			name += " (this)"
+		}
+		var generations []string
+		for _, prefix := range slices.Sorted(maps.Keys(n.Generations)) {
+			generations = append(generations, prefix+" "+n.Generations[prefix])
+		}
+		rows = append(rows, []string{name, n.ID, age(n.Started, now), fmt.Sprint(n.Sockets), strings.Join(generations, ", ")})
+	}
+	c.table(rows)
 }
 
 func (c *call) printAssets(served []report.Assets, now time.Time) {

@@ -56,9 +56,10 @@ func Open() (open int) {
 	return open
 }
 
-// Ready reports whether all directories are read, all keys files are valid, and an upstream is up if there are any.
+// Ready reports whether the shared storage was reached once, all directories are read, all keys files are valid, and an upstream is
+// up. Each counts only if there is one.
 func Ready() report.Readiness {
-	return readiness(websocketgate.ReportKeys(time.Now()).Files, websockettunnel.ReportUpstreams(), versionedassets.ReportAssets())
+	return readiness(Shared(), websocketgate.ReportKeys(time.Now()).Files, websockettunnel.ReportUpstreams(), versionedassets.ReportAssets())
 }
 
 // Assets returns the served directories. Clients choose the versions that they request, so credentials are redacted there.
@@ -75,8 +76,11 @@ func Assets() []report.Assets {
 	return served
 }
 
-func readiness(files []report.KeysFile, upstreams []report.Upstream, served []report.Assets) report.Readiness {
+func readiness(shared *report.Shared, files []report.KeysFile, upstreams []report.Upstream, served []report.Assets) report.Readiness {
 	ready := report.Readiness{Problems: []string{}}
+	if shared != nil && !shared.Reached {
+		ready.Problems = append(ready.Problems, "the shared storage was not reached yet")
+	}
 	for _, file := range files {
 		if !file.Good {
 			ready.Problems = append(ready.Problems, fmt.Sprintf("keys file %s of route %s is invalid; its previous keys are in force", file.Path, file.Route))
@@ -99,9 +103,10 @@ func readiness(files []report.KeysFile, upstreams []report.Upstream, served []re
 func Status() report.Status {
 	keys := websocketgate.ReportKeys(time.Now())
 	status := report.Status{
+		Shared:  Shared(),
 		Sockets: Open(), Routes: websocketgate.ReportRoutes(), Keys: keys.Keys, KeysFiles: keys.Files,
 		Upstreams: websockettunnel.ReportUpstreams(), Assets: Assets(),
 	}
-	status.Ready = readiness(status.KeysFiles, status.Upstreams, status.Assets)
+	status.Ready = readiness(status.Shared, status.KeysFiles, status.Upstreams, status.Assets)
 	return status
 }

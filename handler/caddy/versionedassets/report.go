@@ -263,3 +263,16 @@ func (a assetArchive) purge(path string, current *tree.Catalog) (versions, compr
 	}
 	return versions, compressed
 }
+
+// Generations returns the current generation of each served directory, by URL prefix.
+func Generations() map[string]string {
+	generations := make(map[string]string)
+	for _, s := range inForce() {
+		for _, served := range s.served {
+			if catalog := served.tree.Current(); catalog != nil {
+				generations[served.prefix] = catalog.Generation
+			}
+		}
+	}
+	return generations
+}

@@ -45,6 +45,8 @@ type Sockets struct {
 	ByRoute map[string]int `json:"by_route"`
 	// One page of the matching sockets, oldest first.
 	Sockets []Socket `json:"sockets"`
+	// The number of open sockets on other machines. The list holds none of them.
+	Elsewhere int `json:"elsewhere,omitempty"`
 	// The value of `after` for the next page. 0 on the last page.
 	Next uint64 `json:"next,omitempty"`
 }
@@ -53,6 +55,8 @@ type Sockets struct {
 type Closed struct {
 	// The number of sockets that were closed.
 	Closed int `json:"closed"`
+	// The number of other machines that close their matching sockets within a second.
+	Nodes int `json:"nodes,omitempty"`
 }
 
 // List returns one page of the sockets that match, and the totals. The sockets must be ordered by ID.

@@ -217,7 +217,9 @@ type Readiness struct {
 
 // Status is the answer to GET /usher/status.
 type Status struct {
-	Ready     Readiness  `json:"ready"`
+	Ready Readiness `json:"ready"`
+	// The machines that share, absent if this one shares nothing. All else is about this machine.
+	Shared    *Shared    `json:"shared,omitempty"`
 	Sockets   int        `json:"sockets"`
 	Routes    []Route    `json:"routes"`
 	Keys      []Key      `json:"keys"`

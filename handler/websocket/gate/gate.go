@@ -126,6 +126,7 @@ type Gate struct {
 	issuers  []*issuer
 	checks   bool // a route has PlainCheck
 	ring     atomic.Pointer[keys.Ring]
+	recent   recentEvents
 
 	ofAnyRequest *Redactor
 }

@@ -60,13 +60,12 @@ func (e *SiteEvent) mayClose() bool {
 func (g *Gate) Apply(e *SiteEvent) {
 	closed := 0
 	switch e.Cause {
-	case CauseCookie:
-		for _, old := range e.Sessions {
-			closed += g.changeSession(e, old)
+	case CauseCookie, CauseSession:
+		if g.config.Publish != nil {
+			g.recent.add(e, g.config.Now())
 		}
-	case CauseSession:
 		for _, session := range e.Sessions {
-			closed += g.config.Registry.EndSession(session, g.owns, e.Code, e.Reason)
+			closed += g.changeSession(e, session, maxReplays)
 		}
 	default:
 		closed = g.config.Registry.CloseWhere(func(info sockets.Info) bool {
@@ -78,19 +77,32 @@ func (g *Gate) Apply(e *SiteEvent) {
 	}
 }
 
-// changeSession carries out the changes of one session.
-func (g *Gate) changeSession(e *SiteEvent, old sockets.Session) (closed int) {
+// maxReplays is how many later changes of a session are carried out when an earlier one arrives after them.
+const maxReplays = 32
+
+// changeSession carries out what an event says about one session.
+func (g *Gate) changeSession(e *SiteEvent, old sockets.Session, replays int) (closed int) {
+	registry := g.config.Registry
+	if e.Cause == CauseSession {
+		return registry.EndSession(old, g.owns, e.Code, e.Reason)
+	}
 	renewed := func(info *sockets.Info) bool {
 		return slices.ContainsFunc(e.Changes, func(c SessionChange) bool { return !c.ends() && c.matches(info) })
 	}
 	for i := range e.Changes {
 		c := &e.Changes[i]
-		if !c.ends() {
-			closed += g.config.Registry.RenewSession(old, c.Session, c.matches, e.Code, e.Reason)
+		if c.ends() {
+			ended := func(info *sockets.Info) bool { return c.matches(info) && !renewed(info) }
+			closed += registry.EndSession(old, ended, e.Code, e.Reason)
 			continue
 		}
-		ended := func(info *sockets.Info) bool { return c.matches(info) && !renewed(info) }
-		closed += g.config.Registry.EndSession(old, ended, e.Code, e.Reason)
+		closed += registry.RenewSession(old, c.Session, c.matches, e.Code, e.Reason)
+		if g.config.Publish == nil || old == c.Session || replays == 0 {
+			continue
+		}
+		if later := g.recent.of(c.Session); later != nil {
+			closed += g.changeSession(later, c.Session, replays-1)
+		}
 	}
 	return closed
 }
