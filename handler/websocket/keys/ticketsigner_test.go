@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
+	"fmt"
 	"math/big"
 	"testing"
 )
@@ -104,5 +105,18 @@ func TestVerifyPublicKey(t *testing.T) {
 		if got.Status != c.want || tickets.Has(got.ID) != (c.want == Good) {
 			t.Errorf("Verify(%s) = %+v, want %d (%s)", c.name, got, c.want, c.why)
 		}
+	}
+}
+
+// Machines compare uses, so these must not depend on the process. IDs of secrets do.
+func TestUseOfATicketIsEqualInAllProcesses(t *testing.T) {
+	t.Parallel()
+	signers, err := secretSigners([]string{"0123456789abcdef0123456789abcdef"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "32651fb22ae590d30f19808654b6779c"
+	if got := fmt.Sprintf("%x", newUseID(signers[0].use, "chat", "one")); got != want {
+		t.Errorf("use %s, want %s", got, want)
 	}
 }

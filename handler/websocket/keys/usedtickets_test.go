@@ -188,3 +188,24 @@ func BenchmarkSpend(b *testing.B) {
 		number++
 	}
 }
+
+// A handshake that fails for another reason gives the ticket back.
+func TestUnmarkedTicketIsGoodAgain(t *testing.T) {
+	t.Parallel()
+	used, now := NewUsedTickets(10), time.Date(2026, 2, 11, 12, 0, 0, 0, time.UTC)
+	until := now.Add(time.Minute)
+	for _, step := range []struct {
+		unmark bool
+		want   UseResult
+	}{{false, FirstUse}, {false, AlreadyUsed}, {true, FirstUse}, {false, AlreadyUsed}} {
+		if step.unmark {
+			used.Unmark(UseID{1})
+		}
+		if got := used.MarkUsed(UseID{1}, until, now); got != step.want {
+			t.Errorf("MarkUsed = %v, want %v", got, step.want)
+		}
+	}
+	if got := used.MarkUsed(UseID{1}, until, until); got != AlreadyUsed {
+		t.Errorf("MarkUsed = %v after the end, want AlreadyUsed", got)
+	}
+}
