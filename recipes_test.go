@@ -1,6 +1,7 @@
 package usher
 
 import (
+	"cmp"
 	"io"
 	"net"
 	"net/http"
@@ -24,6 +25,7 @@ type trial struct {
 	file  string   // the URL of a file
 	cache string   // its Cache-Control
 	site  string   // the URL of a page of the application
+	says  string   // what the page contains, by default what writePage writes
 
 	socket  string // the URL of a socket; TICKET is a ticket that the application signs
 	with    string // header lines with a credential, or "" for the cookies of site and the query
@@ -48,7 +50,7 @@ var trials = []trial{
 		site: "/", socket: "/live/websocket", with: "Cookie: _app_key=" + session + "\r\n", without: 401},
 	{page: "docs/recipes/vite.md", files: []string{"dist/assets/app.js"}, file: "/assets/app.js?v=VERSION", cache: immutable,
 		site: "/", socket: "/live", with: "Cookie: connect.sid=" + session + "\r\n", without: 401},
-	{page: "docs/recipes/angular.md", files: []string{"dist/browser/index.html", "dist/browser/app.js"}, file: "/app.js", cache: "no-cache",
+	{page: "docs/recipes/angular.md", files: []string{"dist/browser/index.html", "dist/browser/app.js", "dist/stats.json"}, file: "/app.js", cache: "no-cache",
 		site: "/api/orders", socket: "/ws/updates", with: "Cookie: JSESSIONID=" + session + "\r\n", without: 401},
 	{page: "docs/recipes/spa.md", files: []string{"dist/index.html", "dist/app.js"}, file: "/app.js", cache: "no-cache",
 		site: "/api/orders", socket: "/ws/updates?key=TICKET", without: 401},
@@ -67,6 +69,8 @@ var trials = []trial{
 		others: map[string]string{"/robots.txt": "public/robots.txt"}},
 	{page: "README.md", block: 2, files: []string{"static/app.js"}, file: "/static/app.js?v=VERSION", cache: immutable,
 		site: "/", socket: "/ws/chat/", with: "Cookie: sessionid=" + session + "\r\n", without: 401},
+	{page: "docs/start.md", files: []string{"static/app.js"}, file: "/static/app.js?v=VERSION", cache: immutable,
+		site: "/", says: `<script src="/static/app.js?v=`, socket: "/ws/chat/?key=" + secretOf("CHAT_WS_KEY"), without: 401},
 	{page: "docs/keys_tickets_sessions.md", block: 1,
 		site: "/staff/", socket: "/ws/chat/", without: 401},
 	{page: "docs/close_sockets.md",
@@ -76,7 +80,7 @@ var trials = []trial{
 var (
 	upstreamAddress = regexp.MustCompile(`127\.0\.0\.1:\d+|unix//run/\S+`)
 	environment     = regexp.MustCompile(`\{env\.([A-Z_]+)\}`)
-	siteAddress     = regexp.MustCompile(`(?m)^[a-z.]*example\.com \{$`)
+	siteAddress     = regexp.MustCompile(`(?m)^(?:[a-z.]*example\.com|http://localhost:8080) \{$`)
 )
 
 // secretOf is the value of an environment variable in the trials.
@@ -128,8 +132,13 @@ func startRecipe(t *testing.T, caddyfile string, files []string) *testsite.Site 
 	tree := map[string]string{"empty/file": ""}
 	for _, name := range files {
 		tree[name] = name
+		if strings.HasSuffix(name, ".json") {
+			tree[name] = `{"inputs":{},"outputs":{}}`
+		}
 	}
 	root := testsite.WriteTree(t, tree)
+	// docs/start.md uses files of its own, so that its reader needs no environment and no rights.
+	caddyfile = strings.NewReplacer("{file./tmp/chat.key}", "{env.CHAT_WS_KEY}", " try/", " /srv/app/").Replace(caddyfile)
 	for _, variable := range environment.FindAllStringSubmatch(caddyfile, -1) {
 		t.Setenv(variable[1], secretOf(variable[1]))
 	}
@@ -146,9 +155,11 @@ func startRecipe(t *testing.T, caddyfile string, files []string) *testsite.Site 
 	return testsite.Start(t, caddyfile)
 }
 
+const thePage = "a page of the application"
+
 func writePage(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = io.WriteString(w, "<p>a page of the application")
+	_, _ = io.WriteString(w, "<p>"+thePage)
 }
 
 // startFastCGI starts an application in place of PHP-FPM and returns its address.
@@ -173,7 +184,7 @@ func (c trial) run(t *testing.T, site *testsite.Site) {
 		})
 	}
 	response, body := testsite.Fetch(t, site, http.MethodGet, c.site, "Accept", "text/html")
-	if response.StatusCode != http.StatusOK || !strings.Contains(body, "a page of the application") {
+	if response.StatusCode != http.StatusOK || !strings.Contains(body, cmp.Or(c.says, thePage)) {
 		t.Errorf("%s: %d %q, want the application's page", c.site, response.StatusCode, body)
 	}
 	for target, want := range c.others {

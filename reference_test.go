@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/scan2food/usher/handler/caddy/command"
 	"github.com/scan2food/usher/handler/websocket/gate"
@@ -256,12 +255,10 @@ func TestReferenceCommands(t *testing.T) {
 	var names, flags []string
 	var visit func(c *cobra.Command)
 	visit = func(c *cobra.Command) {
-		for _, set := range []*pflag.FlagSet{c.LocalFlags(), c.PersistentFlags()} {
-			set.VisitAll(func(flag *pflag.Flag) {
-				if name := "--" + flag.Name; name != "--help" && !slices.Contains(flags, name) {
-					flags = append(flags, name)
-				}
-			})
+		for _, flag := range regexp.MustCompile(`(?m)^ .*?(--[a-z-]+)`).FindAllStringSubmatch(c.LocalFlags().FlagUsages(), -1) {
+			if flag[1] != "--help" && !slices.Contains(flags, flag[1]) {
+				flags = append(flags, flag[1])
+			}
 		}
 		for _, subcommand := range c.Commands() {
 			visit(subcommand)
