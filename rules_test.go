@@ -173,13 +173,10 @@ func TestCaddyfilesOfDocsAndExamplesAdapt(t *testing.T) {
 // Each directive's grammar stands in the comment of its parser and in the reference, and a table there explains each option.
 func TestReferenceShowsTheGrammar(t *testing.T) {
 	t.Parallel()
-	var reference, examples strings.Builder
+	var reference strings.Builder
 	for name, content := range manual(t) {
 		if strings.HasPrefix(name, "docs/reference/") {
 			reference.WriteString(content)
-			for _, block := range codeBlock.FindAllStringSubmatch(content, -1) {
-				examples.WriteString(block[1])
-			}
 		}
 	}
 	source, err := os.ReadFile("caddyfile.go")
@@ -198,9 +195,6 @@ func TestReferenceShowsTheGrammar(t *testing.T) {
 		for _, option := range regexp.MustCompile(`(?m)^\t+([a-z_]+)`).FindAllStringSubmatch(grammar, -1) {
 			if !regexp.MustCompile("(?m)^\\| .*`" + option[1] + "`.*\\|.*\\|.*\\|$").MatchString(reference.String()) {
 				t.Errorf("no table in docs/reference explains %s", option[1])
-			}
-			if !regexp.MustCompile(`(?m)^\t+` + option[1] + `\b`).MatchString(examples.String()) {
-				t.Errorf("no Caddyfile in docs/reference shows %s", option[1])
 			}
 		}
 	}
