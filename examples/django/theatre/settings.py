@@ -23,7 +23,8 @@ WSGI_APPLICATION = "theatre.wsgi.application"
 ASGI_APPLICATION = "theatre.asgi.application"
 DATABASES = {"default": {
     "ENGINE": "django.db.backends.sqlite3",
-    "NAME": os.path.join(os.environ.get("RUN_DIRECTORY", BASE_DIR / "run"), "db.sqlite3"),
+    # systemd sets STATE_DIRECTORY. RUN_DIRECTORY is emptied when a server starts.
+    "NAME": os.path.join(os.environ.get("STATE_DIRECTORY") or os.environ.get("RUN_DIRECTORY", BASE_DIR / "run"), "db.sqlite3"),
 }}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "/login/", "/me/", "/login/"
@@ -38,6 +39,7 @@ STATICFILES_DIRS = [BASE_DIR / "static", ("client", BASE_DIR.parent / "client")]
 # Caddy sets these headers. They can be trusted, since only Caddy can connect to the Unix sockets of the two servers.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 USE_X_FORWARDED_HOST = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = os.environ.get("DJANGO_SECURE_COOKIES") == "1"
 
 # The key of each route. usher has the same keys.
 SCREEN_KEYS = {
