@@ -166,7 +166,7 @@ func (b benchmark) section(outputs []string, directory, date string) (string, er
 		fmt.Fprintf(&text, "%s\n![Bars of this table](%s)\n\n", merged.markdown(), name)
 	}
 	if b.compare {
-		fmt.Fprintf(&text, "Each number is the median of %d runs. In parentheses: usher's number divided by that of the server, the median of the pairs.", len(outputs))
+		fmt.Fprintf(&text, "Each number is the median of the runs (%d). In parentheses: usher's number divided by that of the server, the median of the pairs.", len(outputs))
 	}
 	return text.String(), nil
 }

@@ -37,7 +37,7 @@ func TestSectionHasMedians(t *testing.T) {
 	for _, want := range []string{
 		"starting:\n\n| rejected by |", "| usher | 200 | 1.00 times | 2.50 ms | 62 MB, 63 MB |\n", "| Caddy | 50 (3.00) | 2.00 times | 0.90 ms (2.78) |",
 		"| Daphne |  |  | 1000.00 ms (0.00) |  |", "| Caddy, with lines | 20 (4.00) |", "TLS, per second:\n\n| server | KB |\n|---|---|\n| usher | 18.1 |\n",
-		"![Bars of this table](plots/gate-1.svg)", "median of 3 runs",
+		"![Bars of this table](plots/gate-1.svg)", "median of the runs (3)",
 	} {
 		if !strings.Contains(section, want) {
 			t.Errorf("the section lacks %q:\n%s", want, section)

@@ -383,3 +383,24 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// After a rollback, a version finds the entries of a newer one, which may have other fields.
+func TestNewerEntriesAreRead(t *testing.T) {
+	t.Parallel()
+	s := newTestStore(t, 1<<20)
+	s.put(t, "/static/a.js", "1", "one")
+	for _, file := range s.files(t, "entries") {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		newer := bytes.Replace(content, []byte("{"), []byte(`{"newer":{"field":true},`), 1)
+		if err := os.WriteFile(file, newer, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.restart(t)
+	if got := s.get(t, "/static/a.js", "1"); got != "one" || len(s.reports) > 0 {
+		t.Errorf("got %q and the reports %q, want the content", got, s.reports)
+	}
+}
