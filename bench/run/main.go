@@ -41,7 +41,7 @@ var benchmarks = []benchmark{
 	{name: "gate", pkg: "./bench/gate", runs: 5, compare: true,
 		full: []string{"-seconds", "3", "-rounds", "1"}, quick: []string{"-seconds", "1", "-rounds", "1"}},
 	{name: "tunnel-memory", pkg: "./bench/tunnel", runs: 1, compare: true,
-		full: []string{"-seconds", "0"}, quick: []string{"-seconds", "0", "-sockets", "500", "-streams", "100", "-settle", "3s"}},
+		full: []string{"-seconds", "0"}, quick: []string{"-seconds", "0", "-sockets", "300", "-streams", "50", "-settle", "1s"}},
 	{name: "tunnel-work", pkg: "./bench/tunnel", runs: 5, compare: true,
 		full: []string{"-sockets", "", "-streams", "0", "-rounds", "1"}, quick: []string{"-sockets", "", "-streams", "0", "-rounds", "1", "-seconds", "0.3"}},
 	{name: "assets", pkg: "./bench/assets", runs: 5, compare: true,
