@@ -2,6 +2,7 @@ package usher
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -104,6 +105,7 @@ func parseStorage(d *caddyfile.Dispenser, s *app.Shared) error {
 //			}
 //			origins same|any|<origin>...
 //			max_open <n> [per_client <n>] [per_key <n>] [per_user <n>]
+//			max_rate <n>/<duration> [<size>/<duration>] [close]
 //			max_age <duration>
 //			idle_timeout <duration>
 //			handshake_timeout <duration>
@@ -177,6 +179,7 @@ func parseRoute(d *caddyfile.Dispenser) (*websocketgate.Route, error) {
 		once("ticket", func(d *caddyfile.Dispenser) error { return parseTicket(d, r) }),
 		param{"origins", func(d *caddyfile.Dispenser) error { return parseOrigins(d, r) }},
 		once("max_open", func(d *caddyfile.Dispenser) error { return parseMaxOpen(d, r) }),
+		once("max_rate", func(d *caddyfile.Dispenser) error { return parseMaxRate(d, r) }),
 		duration("max_age", &r.MaxAge),
 		duration("idle_timeout", &r.IdleTimeout),
 		duration("handshake_timeout", &r.HandshakeTimeout),
@@ -316,6 +319,33 @@ func parseMaxOpen(d *caddyfile.Dispenser, r *websocketgate.Route) error {
 		}
 		*limit = number
 	}
+	return nil
+}
+
+func parseMaxRate(d *caddyfile.Dispenser, r *websocketgate.Route) error {
+	written := d.RemainingArgs()
+	args, rate := written, &websocketgate.MaxRate{}
+	if n := len(args) - 1; n > 0 && args[n] == "close" {
+		rate.Close, args = true, args[:n]
+	}
+	valid := len(args) == 1 || len(args) == 2
+	if valid {
+		count, period, _ := strings.Cut(args[0], "/")
+		number, err := strconv.Atoi(count)
+		rate.Messages = number
+		valid = err == nil && number > 0 && setDuration(&rate.MessagePeriod, period)
+	}
+	if valid && len(args) == 2 {
+		count, period, _ := strings.Cut(args[1], "/")
+		size, err := humanize.ParseBytes(count)
+		rate.Bytes = int(size)
+		valid = err == nil && size > 0 && size <= math.MaxInt32 && setDuration(&rate.BytePeriod, period)
+	}
+	if !valid {
+		return d.Errf("max_rate: want messages and a duration, such as 20/1s, optionally a size and a duration, such as 64KiB/1s, "+
+			"and optionally close, got %q", written)
+	}
+	r.MaxRate = rate
 	return nil
 }
 

@@ -24,3 +24,6 @@ func SiteOn(server *caddyhttp.Server) string {
 	}
 	return ""
 }
+
+// RateExceeded counts how often max_rate slowed or closed sockets of the route.
+var RateExceeded = rateExceeded

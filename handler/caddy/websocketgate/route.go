@@ -81,6 +81,9 @@ type Route struct {
 	// `ticket`. Default: no limit.
 	MaxOpenPerUser int `json:"max_open_per_user,omitempty"`
 
+	// What the client of one socket may send. Default: no limit.
+	MaxRate *MaxRate `json:"max_rate,omitempty"`
+
 	// Maximum lifetime of a socket. After it the socket is closed with 1001. Default: no limit.
 	MaxAge caddy.Duration `json:"max_age,omitempty"`
 
@@ -273,6 +276,9 @@ func (r *Route) build() (*gate.Route, error) {
 	}
 	if route.Plain == gate.PlainCheck && r.Ticket != nil && r.Ticket.Once {
 		return nil, errors.New("plain_http check: a ticket that is good once opens one socket and no request; remove once, or use pass")
+	}
+	if route.Rate, err = r.MaxRate.build(r.Name); err != nil {
+		return nil, fmt.Errorf("max_rate: %w", err)
 	}
 	if route.Origins, err = buildOrigins(r.Origins); err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ func (g *Handler) warnOfSecrets() {
 	g.warnOfLiterals()
 	g.warnOfPluses()
 	g.warnOfPublic()
+	g.warnOfUnlimited()
 }
 
 // warnOfShared warns of secrets that open more than one route.

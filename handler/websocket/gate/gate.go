@@ -42,6 +42,8 @@ type Route struct {
 	MaxAge time.Duration
 	// Idle limits how long a socket may be silent in both directions. Default: no limit.
 	Idle time.Duration
+	// Rate limits what one socket may send. Default: nil, no limit.
+	Rate *sockets.Rate
 	// Tickets open the route like keys. Default: nil.
 	Tickets *RouteTickets
 	// Keyless routes need no key and no ticket: the route is public, or the session alone opens it. Default: a key or a ticket.

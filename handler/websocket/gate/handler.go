@@ -103,6 +103,7 @@ func (g *Gate) info(r *http.Request, d *Decision) sockets.Info {
 		Protocol:    protocolOf(r),
 		Major:       r.ProtoMajor,
 		IdleTimeout: d.Route.Idle,
+		Rate:        d.Route.Rate,
 		Owner:       g.config.Owner,
 	}
 	if g.config.SiteHost != nil {

@@ -106,6 +106,7 @@ func (s *Socket) beginClose(code Code, reason string) (c *closing, l link, first
 	l = s.link
 	s.state.Unlock()
 	if first {
+		s.throttle.stop()
 		s.recordEnd(endedByGate, code)
 		if l == nil {
 			s.callOnClose()

@@ -13,8 +13,10 @@ type Code uint16
 const (
 	CodeNormal    Code = 1000
 	CodeGoingAway Code = 1001
+	CodeProtocol  Code = 1002
 	CodeNoStatus  Code = 1005 // the Close frame has no code; never sent (RFC 6455, 7.4.1)
 	CodeAbnormal  Code = 1006 // there is no Close frame; never sent
+	CodePolicy    Code = 1008
 	codeTLS       Code = 1015 // never sent
 )
 

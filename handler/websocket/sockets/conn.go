@@ -52,6 +52,7 @@ func (c *conn) TryRead(from io.Reader, p []byte) (int, error) { return c.socket.
 
 // Close closes the connection. If the gate is closing the socket, Close waits until that is done, at most a second.
 func (c *conn) Close() error {
+	c.socket.throttle.stop()
 	if closing := c.socket.closing.Load(); closing != nil {
 		waitUntil(closing.done, closing.deadline().Add(abortDelay))
 	}
@@ -164,7 +165,13 @@ func (w *upgradeWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if n := buffered.Reader.Buffered(); n > 0 {
 		early, _ := buffered.Reader.Peek(n)
 		w.socket.Received(early)
-		buffered.Reader.Reset(io.MultiReader(bytes.NewReader(bytes.Clone(early)), wrapped))
+		early = bytes.Clone(early)
+		if t := w.socket.throttle; t != nil {
+			t.reads.waiting = early
+			buffered.Reader.Reset(wrapped)
+			return wrapped, buffered, nil
+		}
+		buffered.Reader.Reset(io.MultiReader(bytes.NewReader(early), wrapped))
 		_, _ = buffered.Reader.Peek(n)
 	} else {
 		buffered.Reader.Reset(wrapped) // reads through the reader are followed too

@@ -56,6 +56,8 @@ type Info struct {
 	UntilReason string
 	// IdleTimeout is how long the socket may be silent in both directions, with a precision of about a second. Zero: no limit.
 	IdleTimeout time.Duration
+	// Rate limits what the client may send. Nil: no limit.
+	Rate *Rate
 	// Owner admitted the socket and is notified of its events. May be nil.
 	Owner Owner
 }
@@ -93,6 +95,7 @@ func (r *Registry) Open(info Info, limits Limits) (*Socket, error) {
 	}
 	r.lastID++
 	s := &Socket{registry: r, info: info, id: r.lastID, started: now, route: route, heapIndex: notInHeap}
+	s.throttle = newThrottle(s, info.Rate)
 	s.active.Store(now.UnixNano())
 	r.clock.Store(now.UnixNano())
 	r.sockets[s.id] = s

@@ -42,6 +42,7 @@ type Socket struct {
 	toClient   frames
 	reading    sync.Mutex
 	fromClient frames
+	throttle   *Throttle // nil without a Rate
 
 	// state guards the fields below. It is never held during a read or write. ended changes only while writing is held too.
 	state       sync.Mutex
@@ -231,6 +232,7 @@ func (s *Socket) End() {
 	if wasEnded {
 		return
 	}
+	s.throttle.stop()
 	if c := s.closing.Load(); c != nil {
 		c.setDone()
 	}
@@ -263,8 +265,16 @@ func (s *Socket) closeReason(who uint32) string {
 // recordEnd records the side that ended the socket. Only the first call has an effect.
 func (s *Socket) recordEnd(who uint32, code Code) { s.endedBy.CompareAndSwap(0, who<<16|uint32(code)) }
 
-// read passes bytes of the client to the application. After the gate's Close frame it drops what still comes.
+// read passes bytes of the client to the application, at the rate of the socket.
 func (s *Socket) read(from io.Reader, p []byte) (int, error) {
+	if t := s.throttle; t != nil && !t.held.Load() {
+		return t.read(from, p)
+	}
+	return s.readAll(from, p)
+}
+
+// readAll passes bytes of the client on. After the gate's Close frame it drops what still comes.
+func (s *Socket) readAll(from io.Reader, p []byte) (int, error) {
 	n, err := s.readUnlessClosed(from, p)
 	if s.closeFrameSent() {
 		s.discardInput(s.closing.Load(), from, p, err)

@@ -26,6 +26,11 @@ type streamBody struct {
 
 func (b *streamBody) Read(p []byte) (int, error) { return b.socket.read(b.ReadCloser, p) }
 
+func (b *streamBody) Close() error {
+	b.socket.throttle.stop()
+	return b.ReadCloser.Close()
+}
+
 // streamWriter writes the response to an extended CONNECT, and then the stream to the client. It is the socket's link.
 type streamWriter struct {
 	http.ResponseWriter

@@ -124,7 +124,7 @@ func (s *Socket) isExpired(now time.Time) bool {
 }
 
 func (s *Socket) isIdle(now time.Time) bool {
-	return s.Opened() && now.UnixNano()-s.active.Load() >= s.idleAfter()
+	return s.Opened() && !s.throttle.Slowing() && now.UnixNano()-s.active.Load() >= s.idleAfter()
 }
 
 // idleAfter returns how long after its last activity the socket is idle, in nanoseconds. It adds one interval, since recorded

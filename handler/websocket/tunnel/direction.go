@@ -4,6 +4,8 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+
+	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
 // direction copies the bytes of one side to the other, in order.
@@ -30,6 +32,9 @@ type direction struct {
 	touch func()
 	// sinkPinger sends pings to the sink. sourcePinger removes the pongs of the source. Both are nil without ping.
 	sinkPinger, sourcePinger *pinger
+
+	// throttle holds back what a client sends too fast. It holds back nothing if nil.
+	throttle *sockets.Throttle
 
 	// discarding is set when the sink is gone. What the source still sends is read and dropped, so that the source can read the
 	// last bytes from the other direction before its connection is reset.
@@ -77,9 +82,21 @@ func (d *direction) discardInput() {
 func (d *direction) forward(chunk []byte) error {
 	d.readCount.Add(1)
 	d.stackGrown.Store(true)
-	if d.discarding {
-		return nil
+	for len(chunk) > 0 && !d.discarding {
+		n, err := d.throttle.Take(chunk)
+		if err != nil {
+			return &throttleError{err}
+		}
+		if err := d.pass(chunk[:n]); err != nil {
+			return err
+		}
+		chunk = chunk[n:]
 	}
+	return nil
+}
+
+// pass removes the pongs to own pings, and sends the rest.
+func (d *direction) pass(chunk []byte) error {
 	if d.sourcePinger == nil {
 		return d.send(chunk)
 	}
@@ -157,13 +174,13 @@ func (d *direction) sendPingLocked() error {
 }
 
 // sendPing sends a ping to the sink at the next frame boundary. It blocks while the sink reads nothing.
-func (d *direction) sendPing() {
+func (d *direction) sendPing() error {
 	d.sinkPinger.pending.Store(true)
-	if d.writing.TryLock() {
-		// The next read or write sees the error.
-		_ = d.sendPingLocked()
-		d.writing.Unlock()
+	if !d.writing.TryLock() {
+		return nil
 	}
+	defer d.writing.Unlock()
+	return d.sendPingLocked()
 }
 
 // sendCloseFrame sends the application a Close frame, unless a frame is incomplete or a Close frame was sent.

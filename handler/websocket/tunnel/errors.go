@@ -54,6 +54,17 @@ func newError(client, handshake context.Context, err error) *Error {
 
 var errNoSwitch = errors.New("application responded to the handshake with 2xx instead of 101")
 
+// throttleError is an error of the throttle: the client sends too much, or the socket is being closed.
+type throttleError struct{ err error }
+
+func (e *throttleError) Error() string { return e.err.Error() }
+func (e *throttleError) Unwrap() error { return e.err }
+
+func isThrottleError(err error) bool {
+	var throttled *throttleError
+	return errors.As(err, &throttled)
+}
+
 // writeError is an error of the sink, as opposed to the source.
 type writeError struct{ err error }
 

@@ -59,6 +59,17 @@ type testApp struct {
 	*Upstream
 	listener net.Listener
 	accepted sync.WaitGroup
+	mutex    sync.Mutex
+	conns    []net.Conn
+}
+
+// closeConns closes the connections of the application.
+func (a *testApp) closeConns() {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	for _, conn := range a.conns {
+		conn.Close()
+	}
 }
 
 // startApp listens, and passes every connection to serve after reading its request. serve owns the connection.
@@ -95,6 +106,9 @@ func (a *testApp) accept(t testing.TB, serve func(*appConn)) {
 			if err != nil {
 				return
 			}
+			a.mutex.Lock()
+			a.conns = append(a.conns, conn)
+			a.mutex.Unlock()
 			serve(&appConn{Conn: conn, Reader: reader, request: request, t: t})
 		})
 	}

@@ -14,6 +14,7 @@ type inspection struct {
 type directionState struct {
 	readCount, writeCount uint32
 	silentTicks           int  // ticks since the source sent anything; 0 while the direction's write is blocked
+	slowedTicks           int  // ticks for which the source has been slowed, since its last ping
 	writeBlocked          bool // the current write has taken at least a tick
 	stalledTicks          int  // ticks in which the current write made no progress
 	queued                int  // bytes in the kernel's send queue while writeBlocked
@@ -54,19 +55,23 @@ func (t *tunnel) replaceGoroutines() {
 	t.down.stackGrown.Store(true)
 }
 
-// update compares a direction with its last inspection. A source is not read during a write, so it is not silent then. A write
-// makes progress while it takes bytes, or while the kernel's send queue changes.
+// update compares a direction with its last inspection. A source is not read during a write, or while it is slowed, so it is not
+// silent then. A write makes progress while it takes bytes, or while the kernel's send queue changes.
 func (w *directionState) update(d *direction) (progress bool) {
 	came, went := d.readCount.Load(), d.writeCount.Load()
 	w.writeBlocked = went%2 == 1 && went == w.writeCount
+	slowing := d.throttle.Slowing()
 	w.silentTicks++
-	if came != w.readCount || w.writeBlocked {
+	if came != w.readCount || w.writeBlocked || slowing {
 		w.silentTicks = 0
+	}
+	if w.slowedTicks++; !slowing {
+		w.slowedTicks = 0
 	}
 	w.readCount, w.writeCount = came, went
 	if !w.writeBlocked {
 		w.stalledTicks, w.queued = 0, 0
-		return false
+		return slowing
 	}
 	w.stalledTicks++
 	if queued := sendQueue(d.sink); queued != w.queued {
@@ -96,14 +101,20 @@ func (t *tunnel) pingSilentSides() {
 			go t.closeBoth()
 			return
 		}
-		t.startPing(&t.down)
+		t.pingClient()
+	}
+	if t.inspection.up.slowedTicks >= limit {
+		// A slowed client is not read, so only writes to it show that it is gone.
+		t.inspection.up.slowedTicks = 0
+		t.down.sinkPinger.awaitingPong.Store(false)
+		t.pingClient()
 	}
 	if t.inspection.down.silentTicks >= limit {
 		if t.pingTimedOut(&t.inspection.down, &t.inspection.up, t.up.sinkPinger) {
 			go t.closeWith(codeTryLater, "the application does not respond: "+retryAfter)
 			return
 		}
-		t.startPing(&t.up)
+		t.pingApp()
 	}
 }
 
@@ -118,9 +129,20 @@ func (t *tunnel) pingTimedOut(side, toward *directionState, pings *pinger) bool 
 	return side.silentTicks >= 2*t.limits.pingTicks
 }
 
-// startPing sends one ping in each period of silence.
-func (t *tunnel) startPing(d *direction) {
-	if !d.sinkPinger.awaitingPong.Load() {
-		go d.sendPing()
+// pingClient sends one ping in each period of silence.
+func (t *tunnel) pingClient() {
+	if !t.down.sinkPinger.awaitingPong.Load() {
+		go func() {
+			if t.down.sendPing() != nil {
+				t.closeBoth()
+			}
+		}()
+	}
+}
+
+// pingApp does the same for the application. The next read from it sees an error.
+func (t *tunnel) pingApp() {
+	if !t.up.sinkPinger.awaitingPong.Load() {
+		go func() { _ = t.up.sendPing() }()
 	}
 }

@@ -65,6 +65,7 @@ type limits struct {
 // connect joins the directions to both sides.
 func (t *tunnel) connect() {
 	t.up.sink, t.down.sink = t.app, t.client
+	t.up.throttle = t.socket.HoldThrottle()
 	t.up.stackGrown.Store(true) // this goroutine has read a handshake
 	t.up.frames.limit, t.down.frames.limit = t.limits.maxFrame, t.limits.maxFrame
 	if t.limits.pingTicks > 0 {
@@ -117,6 +118,8 @@ func (t *tunnel) runUp() {
 		return
 	case isFrameError(err):
 		t.closeWith(codeTooBig, err.Error())
+	case isThrottleError(err):
+		t.closeThrottled(err)
 	case isWriteError(err):
 		// The application is gone or does not read. Bytes that it sent before may still be on their way to the client.
 		t.startLinger()
@@ -170,6 +173,15 @@ func (t *tunnel) downEnded(err error) {
 		}
 	default:
 		t.closeWith(codeRestart, "the application disconnected")
+	}
+}
+
+// closeThrottled closes the tunnel of a client that may send no more. Otherwise the socket was being closed already, while the
+// client was slowed.
+func (t *tunnel) closeThrottled(err error) {
+	var exceeded *sockets.RateError
+	if errors.As(err, &exceeded) {
+		t.closeWith(exceeded.Code, exceeded.Error())
 	}
 }
 
