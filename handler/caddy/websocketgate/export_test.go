@@ -25,5 +25,11 @@ func SiteOn(server *caddyhttp.Server) string {
 	return ""
 }
 
+// Tickets counts tickets by event.
+var Tickets = tickets
+
+// SessionMetrics is the collector of the sessions' metrics.
+var SessionMetrics = sessionMetrics{}
+
 // RateExceeded counts how often max_rate slowed or closed sockets of the route.
 var RateExceeded = rateExceeded

@@ -160,7 +160,11 @@ func (g *Handler) serve(w http.ResponseWriter, r *http.Request, d *gate.Decision
 		g.logNotIssued(r, d.NotIssued)
 	}
 	if d.Issued {
+		tickets.WithLabelValues("issued").Inc()
 		g.warnOfPlainCookie(r)
+	}
+	if d.UsedBefore {
+		tickets.WithLabelValues("used_before").Inc()
 	}
 	return err
 }

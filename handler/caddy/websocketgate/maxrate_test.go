@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	dto "github.com/prometheus/client_model/go"
-
 	"github.com/scan2food/usher/handler/caddy/socketlog"
 	"github.com/scan2food/usher/handler/caddy/websocketgate"
 	"github.com/scan2food/usher/handler/websocket/sockets"
@@ -19,11 +17,7 @@ import (
 // exceeded returns how often max_rate was in effect on a route.
 func exceeded(t *testing.T, route, action string) float64 {
 	t.Helper()
-	var metric dto.Metric
-	if err := websocketgate.RateExceeded.WithLabelValues(route, action).Write(&metric); err != nil {
-		t.Fatal(err)
-	}
-	return metric.GetCounter().GetValue()
+	return counted(t, websocketgate.RateExceeded.WithLabelValues(route, action))
 }
 
 // message is a masked message with a mask of zeros, which the application sends back.

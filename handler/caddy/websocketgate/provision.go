@@ -122,7 +122,7 @@ func (g *Handler) buildConfig(ring *keys.Ring, server *caddyhttp.Server) (gate.C
 
 // start puts the gate into service.
 func (g *Handler) start(ctx caddy.Context, known *keySet) error {
-	if err := lifecycle.RegisterMetrics(ctx, append(socketlog.Collectors(), gauges{}, plainRequests, siteCloses, rateExceeded)...); err != nil {
+	if err := lifecycle.RegisterMetrics(ctx, append(socketlog.Collectors(), gauges{}, plainRequests, siteCloses, rateExceeded, tickets, sessionMetrics{})...); err != nil {
 		return err
 	}
 	watch, err := newWatch(ctx, g)

@@ -15,6 +15,9 @@ import (
 // admitted records an opened socket. A reload during the handshake may have removed its key or route, or the gate.
 func (g *Handler) admitted(info sockets.Info, now time.Time) {
 	lastUse.Touch(info.KeyID, now)
+	if info.Key == gate.TicketLabel {
+		tickets.WithLabelValues("accepted").Inc()
+	}
 	if outage := g.watch.outages[info.Route]; outage != nil {
 		outage.Accepted(now)
 	}

@@ -37,6 +37,8 @@ type Decision struct {
 	// Dropped is set by [Gate.ServeHTTP]: the names of the header fields that the application does not get, since they hold the
 	// byte 0x85.
 	Dropped []string
+	// UsedBefore is set by [Gate.ServeHTTP] for a ticket that is good once and was used before.
+	UsedBefore bool
 	// Issued is set by [Gate.ServeHTTP] on a page that carries a ticket.
 	Issued bool
 	// NotIssued is set by [Gate.ServeHTTP] on a page that should carry a ticket and does not.

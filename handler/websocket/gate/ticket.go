@@ -82,7 +82,7 @@ func (g *Gate) spend(r *http.Request, d *Decision) {
 	}
 	switch g.config.UsedTickets.MarkUsed(d.use, d.until, g.config.Now()) {
 	case keys.AlreadyUsed:
-		d.Outcome, d.Detail = KeyExpired, "ticket was used before"
+		d.Outcome, d.Detail, d.UsedBefore = KeyExpired, "ticket was used before", true
 	case keys.NoCapacity:
 		d.Outcome, d.Detail = TooMany, "too many tickets that are good once are in use"
 	case keys.FirstUse:
@@ -100,7 +100,7 @@ func (g *Gate) claim(r *http.Request, d *Decision) {
 		g.config.UsedTickets.Unmark(d.use)
 		d.Outcome, d.Fault, d.Detail = TooMany, &faultNotClaimed, "shared storage: "+err.Error()
 	case !first:
-		d.Outcome, d.Detail = KeyExpired, "ticket was used before on another machine"
+		d.Outcome, d.Detail, d.UsedBefore = KeyExpired, "ticket was used before on another machine", true
 	}
 }
 

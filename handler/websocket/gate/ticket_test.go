@@ -156,7 +156,7 @@ func TestTicketOnce(t *testing.T) {
 					w.WriteHeader(http.StatusForbidden)
 					return nil
 				}))
-				if d.Outcome == KeyExpired && d.Detail == "ticket was used before" {
+				if d.Outcome == KeyExpired && d.Detail == "ticket was used before" && d.UsedBefore {
 					refused.Add(1)
 				}
 			})

@@ -22,6 +22,7 @@ type Registry struct {
 	// sessions holds each value of each session that has sockets
 	sessions    map[Session]*session
 	lastSession uint64
+	counts      SessionCounts
 	due         dueHeap
 	stop        chan struct{} // ends the sweeper; nil while it does not run
 }

@@ -54,6 +54,7 @@ func (r *Registry) bind(s *Socket) {
 	of := r.sessions[value]
 	if of == nil {
 		r.lastSession++
+		r.counts.Open++
 		of = &session{id: r.lastSession}
 		r.addValue(of, value)
 	}
@@ -74,9 +75,25 @@ func (r *Registry) unbind(s *Socket) {
 	if of.sockets = of.sockets[:last]; last > 0 {
 		return
 	}
+	r.counts.Open--
 	for _, value := range of.values {
 		delete(r.sessions, value)
 	}
+}
+
+// SessionCounts counts the sessions of sockets.
+type SessionCounts struct {
+	// Open is the number of sessions that have sockets.
+	Open int
+	// Ended is how often sockets were closed because their session ended.
+	Ended int
+}
+
+// SessionCounts returns the counts since the registry was made.
+func (r *Registry) SessionCounts() SessionCounts {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return r.counts
 }
 
 // addValue adds a value that no session has. It removes the least recently used value if there are too many.
@@ -103,6 +120,7 @@ func (r *Registry) EndSession(value Session, match func(*Info) bool, code Code, 
 	if of := r.sessions[value]; of != nil {
 		ended = of.matching(match)
 	}
+	r.countEnded(ended)
 	r.mutex.Unlock()
 	return closeAll(ended, code, reason)
 }
@@ -113,8 +131,16 @@ func (r *Registry) EndSession(value Session, match func(*Info) bool, code Code, 
 func (r *Registry) RenewSession(old, value Session, match func(*Info) bool, code Code, reason string) int {
 	r.mutex.Lock()
 	ended := r.renew(old, value, match)
+	r.countEnded(ended)
 	r.mutex.Unlock()
 	return closeAll(ended, code, reason)
+}
+
+// countEnded counts a session whose sockets are about to be closed. The caller holds the mutex.
+func (r *Registry) countEnded(sockets []*Socket) {
+	if len(sockets) > 0 {
+		r.counts.Ended++
+	}
 }
 
 // renew returns the sockets to close. The caller holds the mutex.

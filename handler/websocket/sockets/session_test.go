@@ -47,6 +47,9 @@ func TestEndSessionClosesItsSocketsAlone(t *testing.T) {
 	if got := r.EndSession(sessionValue(1), anyBond, 4401, "session ended"); got != 0 {
 		t.Errorf("a second EndSession closed %d sockets, want 0", got)
 	}
+	if got, want := r.SessionCounts().Open, 2; got != want {
+		t.Errorf("%d sessions have sockets, want %d", got, want)
+	}
 }
 
 // Of 10,000 sockets, the end of one session touches two.
@@ -63,6 +66,9 @@ func TestEndSessionOfManySessions(t *testing.T) {
 	if closed != 2 || looked != 2 {
 		t.Errorf("EndSession closed %d sockets and looked at %d, want 2 and 2", closed, looked)
 	}
+	if got := r.SessionCounts(); got != (SessionCounts{Open: sessions, Ended: 1}) {
+		t.Errorf("SessionCounts() = %+v, want %d sessions, of which one ended", got, sessions)
+	}
 	for i, s := range all {
 		if want := i%sessions == 17; isClosed(s) != want {
 			t.Fatalf("socket %d of session %d: closed = %v, want %v", i, i%sessions, !want, want)
@@ -73,6 +79,9 @@ func TestEndSessionOfManySessions(t *testing.T) {
 	}
 	if len(r.sessions) != 0 {
 		t.Errorf("%d values are remembered without sockets, want 0", len(r.sessions))
+	}
+	if got := r.SessionCounts(); got != (SessionCounts{Ended: 1}) {
+		t.Errorf("SessionCounts() = %+v, want no session", got)
 	}
 }
 

@@ -26,6 +26,18 @@ func (h *Host) SetPace(handshakes int, period time.Duration) {
 	h.pace.Store(rate.NewLimiter(limit, handshakes))
 }
 
+// Paced counts the handshakes of a host with a pace.
+type Paced struct {
+	Waiting  int64 // for their turn now
+	Waited   int64 // for their turn, since the process started, with those that wait now
+	Rejected int64 // that would have waited too long
+}
+
+// Paced returns the counts of the host.
+func (h *Host) Paced() Paced {
+	return Paced{Waiting: h.paced.waiting.Load(), Waited: h.paced.waited.Load(), Rejected: h.paced.rejected.Load()}
+}
+
 var errPaced = errors.New("too many handshakes wait for the application")
 
 // reserve takes the next turn and returns how long to wait for it. If the wait is longer than most, reserve takes no turn and
@@ -56,9 +68,16 @@ func spread(wait time.Duration, random io.Reader) time.Duration {
 func (h *Handler) waitTurn(ctx context.Context, host *Host) error {
 	most := h.config.HandshakeTimeout - min(h.config.HandshakeTimeout/2, 2*time.Second)
 	wait, turn, err := host.reserve(h.config.Now(), most, h.config.Random)
-	if err != nil || wait <= 0 {
+	switch {
+	case err != nil:
+		host.paced.rejected.Add(1)
 		return err
+	case wait <= 0:
+		return nil
 	}
+	host.paced.waited.Add(1)
+	host.paced.waiting.Add(1)
+	defer host.paced.waiting.Add(-1)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {

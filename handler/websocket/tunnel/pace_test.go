@@ -58,4 +58,26 @@ func TestPaceLimitsTheApplication(t *testing.T) {
 	if len(served) != 1 {
 		t.Errorf("the application got %d handshakes, want 1", len(served))
 	}
+	if got := app.Host.Paced(); got != (Paced{Rejected: 1}) {
+		t.Errorf("Paced() = %+v, want one rejection", got)
+	}
+}
+
+// A handshake that waits is counted until its turn.
+func TestPaceCountsWaiting(t *testing.T) {
+	t.Parallel()
+	app := startApp(t, "tcp", echo)
+	app.Host.SetPace(1, 2*time.Second)
+	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}}, false)
+	site.open(t)
+	opened := make(chan struct{})
+	go func() {
+		site.open(t)
+		close(opened)
+	}()
+	waitFor(t, "a handshake that waits", func() bool { return app.Host.Paced() == Paced{Waiting: 1, Waited: 1} })
+	<-opened
+	if got := app.Host.Paced(); got != (Paced{Waited: 1}) {
+		t.Errorf("Paced() = %+v after the turn, want none waiting", got)
+	}
 }

@@ -43,6 +43,7 @@ type Host struct {
 	failures    atomic.Int64 // handshakes that failed to connect
 	drained     atomic.Pointer[drain]
 	pace        atomic.Pointer[rate.Limiter] // nil: no limit
+	paced       struct{ waiting, waited, rejected atomic.Int64 }
 }
 
 // Open returns the number of tunnels to the host.
