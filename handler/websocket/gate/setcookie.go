@@ -40,7 +40,7 @@ func cookieChanges(lines []string, cookie, host, requestPath string, now time.Ti
 func readSetCookie(line, cookie, host, requestPath string, now time.Time) (change cookieChange, ok bool) {
 	pair, attributes, _ := strings.Cut(line, ";")
 	name, value, found := strings.Cut(pair, "=")
-	if !found || strings.Trim(name, " \t") != cookie {
+	if !found || trimBlanks(name) != cookie {
 		return change, false
 	}
 	change = cookieChange{host: host}
@@ -49,17 +49,17 @@ func readSetCookie(line, cookie, host, requestPath string, now time.Time) (chang
 		var attribute string
 		attribute, attributes, _ = strings.Cut(attributes, ";")
 		name, value, _ := strings.Cut(attribute, "=")
-		value = strings.Trim(value, " \t")
-		switch strings.ToLower(strings.Trim(name, " \t")) {
-		case "path":
+		name, value = trimBlanks(name), trimBlanks(value)
+		switch {
+		case strings.EqualFold(name, "path"):
 			change.path = value
-		case "domain":
+		case strings.EqualFold(name, "domain"):
 			change.domain = strings.ToLower(strings.TrimPrefix(value, "."))
-		case "max-age":
+		case strings.EqualFold(name, "max-age"):
 			if seconds, valid := readMaxAge(value); valid {
 				ended, hasMaxAge = seconds <= 0, true
 			}
-		case "expires":
+		case strings.EqualFold(name, "expires"):
 			date = value
 		}
 	}
@@ -74,7 +74,7 @@ func readSetCookie(line, cookie, host, requestPath string, now time.Time) (chang
 	if change.domain != "" && !domainMatches(host, change.domain) {
 		return change, false
 	}
-	if plain, valid := plainValue(strings.Trim(value, " \t")); valid && len(plain) >= minSession && !ended {
+	if plain, valid := plainValue(trimBlanks(value)); valid && len(plain) >= minSession && !ended {
 		change.value = plain
 	}
 	return change, true

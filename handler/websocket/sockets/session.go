@@ -146,11 +146,7 @@ func (r *Registry) countEnded(sockets []*Socket) {
 // renew returns the sockets to close. The caller holds the mutex.
 func (r *Registry) renew(old, value Session, match func(*Info) bool) (ended []*Socket) {
 	of := r.sessions[old]
-	if of == nil || old == value {
-		return nil
-	}
-	matching := of.matching(match)
-	if len(matching) == 0 {
+	if of == nil || old == value || !slices.ContainsFunc(of.sockets, func(s *Socket) bool { return match(&s.info) }) {
 		return nil
 	}
 	switch r.sessions[value] {
@@ -161,14 +157,9 @@ func (r *Registry) renew(old, value Session, match func(*Info) bool) (ended []*S
 		of.useValue(old)
 		of.useValue(value)
 	default:
-		return matching
+		return of.matching(match)
 	}
-	for _, s := range matching {
-		if s.info.Bond.Strict {
-			ended = append(ended, s)
-		}
-	}
-	return ended
+	return of.matching(func(info *Info) bool { return info.Bond.Strict && match(info) })
 }
 
 func (of *session) matching(match func(*Info) bool) (sockets []*Socket) {
