@@ -47,6 +47,21 @@ func outcomeIn(body io.Reader) string {
 // OverHTTP3 serves the site over HTTP/3 too and opens one connection.
 func OverHTTP3(t *testing.T, site *Site) Opener {
 	t.Helper()
+	open, _ := DialHTTP3(t, serveHTTP3(t, site))
+	return open
+}
+
+// ClientOverHTTP3 serves the site over HTTP/3 too. It returns a client, and the URL of the site there.
+func ClientOverHTTP3(t *testing.T, site *Site) (client *http.Client, url string) {
+	t.Helper()
+	transport := &http3.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"}}
+	t.Cleanup(func() { _ = transport.Close() })
+	return &http.Client{Transport: transport}, "https://" + serveHTTP3(t, site)
+}
+
+// serveHTTP3 serves the site over HTTP/3 until the test ends.
+func serveHTTP3(t *testing.T, site *Site) (addr string) {
+	t.Helper()
 	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -57,8 +72,7 @@ func OverHTTP3(t *testing.T, site *Site) Opener {
 		_ = server.Close()
 		_ = packets.Close()
 	})
-	open, _ := DialHTTP3(t, packets.LocalAddr().String())
-	return open
+	return packets.LocalAddr().String()
 }
 
 // DialHTTP3 opens one connection to a server of localhost.

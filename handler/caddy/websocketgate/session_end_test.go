@@ -179,7 +179,7 @@ func TestSocketsFollowAChainOfValues(t *testing.T) {
 	}
 }
 
-// A logout closes sockets behind the tunnel and behind reverse_proxy, over HTTP/1.1, 2 and 3. The logout itself is a request over HTTP/1.1 or 2.
+// A logout closes sockets behind the tunnel and behind reverse_proxy. Sockets and logout may each be over HTTP/1.1, 2 and 3.
 func TestSessionEndOnEveryProtocol(t *testing.T) {
 	application := startSessionApplication(t)
 	testsite.WithExtendedConnect(t, func() {
@@ -190,10 +190,11 @@ func TestSessionEndOnEveryProtocol(t *testing.T) {
 			secure.StartTLS()
 			t.Cleanup(secure.Close)
 			cookie := "sessionid=" + sessionValue
-			for _, logout := range []struct {
+			http3Client, http3URL := testsite.ClientOverHTTP3(t, site)
+			for major, logout := range []struct {
 				client *http.Client
 				url    string
-			}{{http.DefaultClient, site.URL}, {secure.Client(), secure.URL}} {
+			}{{http.DefaultClient, site.URL}, {secure.Client(), secure.URL}, {http3Client, http3URL}} {
 				conn, _, err := websocket.Dial(t.Context(), strings.Replace(site.URL, "http", "ws", 1)+"/ws/chat/",
 					&websocket.DialOptions{Host: "localhost", HTTPHeader: http.Header{"Cookie": {cookie}}})
 				if err != nil {
@@ -210,6 +211,9 @@ func TestSessionEndOnEveryProtocol(t *testing.T) {
 					}
 				}
 				response := answer(t, logout.client, logout.url+"/accounts/logout/", cookie, deletion, "localhost")
+				if response.ProtoMajor != major+1 {
+					t.Fatalf("%s: the logout was over %s, want HTTP/%d", name, response.Proto, major+1)
+				}
 				if code, _ := closeOf(t, conn); code != 4401 {
 					t.Errorf("%s: logout over %s closed HTTP/1.1 with %d, want 4401", name, response.Proto, code)
 				}

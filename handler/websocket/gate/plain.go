@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 )
 
 // plainWriter is the writer of a request that the gate passed. It reads the header of the response. A proxy that adds Connection
@@ -113,7 +114,8 @@ func (w *plainWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // pass calls next for a request that the gate does not reject, and reads the header of the response. page is nil for requests
 // that get no ticket.
 func (g *Gate) pass(w http.ResponseWriter, r *http.Request, page *pageWriter, next Next) error {
-	writer := &plainWriter{
+	writer := plainWriters.Get().(*plainWriter)
+	*writer = plainWriter{
 		ResponseWriter: w, site: g.siteRequest(r), page: page,
 		maySwitch: r.ProtoMajor != 1 || ReadHandshake(r) != PlainHTTP,
 	}
@@ -125,8 +127,15 @@ func (g *Gate) pass(w http.ResponseWriter, r *http.Request, page *pageWriter, ne
 		writer.readHeader() // the server sends what the handler has set
 	}
 	stripSiteHeaders(w.Header()) // trailers
-	if writer.switched && err == nil {
+	switched := writer.switched
+	*writer = plainWriter{}
+	plainWriters.Put(writer)
+	if switched && err == nil {
 		return &StatusError{http.StatusBadGateway, errSwitched}
 	}
 	return err
 }
+
+// plainWriters holds writers of requests that have ended: each request of the site needs one. A handler must not use its writer
+// after it has returned (net/http, ResponseWriter). After a panic, the writer is not used again.
+var plainWriters = sync.Pool{New: func() any { return new(plainWriter) }}

@@ -75,6 +75,29 @@ func TestResponsesWithoutSetCookieAllocateNothing(t *testing.T) {
 	}
 }
 
+// A request that the gate passes costs no allocation, over any HTTP version.
+func TestPassedRequestsAllocateNothing(t *testing.T) {
+	g := newSessionGate(t, nil)
+	boundSocket(t, g)
+	for _, major := range []int{1, 2, 3} {
+		r := httptest.NewRequest(http.MethodGet, "http://www.example.com/page/", nil)
+		r.ProtoMajor = major
+		r.Header.Set("Cookie", "theme=dark; sessionid="+goodSession)
+		w := httptest.NewRecorder()
+		w.Header().Set("Content-Type", "text/html")
+		served := 0
+		next := nextFunc(func(w http.ResponseWriter, _ *http.Request) error {
+			served++
+			w.WriteHeader(http.StatusOK)
+			return nil
+		})
+		w.WriteHeader(http.StatusOK) // so that the recorder copies no header
+		if got := testing.AllocsPerRun(100, func() { _ = g.ServeHTTP(w, r, g.Decide(r), next) }); got != 0 || served == 0 {
+			t.Errorf("HTTP/%d: %v allocations in %d requests, want 0", major, got, served)
+		}
+	}
+}
+
 func BenchmarkResponseWithoutSetCookie(b *testing.B) {
 	benchmarkResponse(b, http.Header{"Content-Type": {"text/html"}})
 }
