@@ -14,12 +14,16 @@ import (
 // MaxRate limits the messages and bytes that the client of one socket may send. A client that sends more is slowed: the gate reads
 // no more of the socket until the rate allows it.
 type MaxRate struct {
-	// Messages that a client may send at once, and in each `message_period` after that. Both are required.
-	Messages      int            `json:"messages"`
+	// Messages that a client may send at once, and in each `message_period` after that. Required.
+	Messages int `json:"messages"`
+
+	// The period of `messages`. Required.
 	MessagePeriod caddy.Duration `json:"message_period"`
 
-	// The same for bytes. Default: no limit.
-	Bytes      int            `json:"bytes,omitempty"`
+	// The same for bytes, those of frame headers and control frames included. Default: no limit.
+	Bytes int `json:"bytes,omitempty"`
+
+	// The period of `bytes`. Required with it.
 	BytePeriod caddy.Duration `json:"byte_period,omitempty"`
 
 	// Whether to close the socket with 1008 instead. Default: the client is slowed.
