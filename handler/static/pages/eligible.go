@@ -40,6 +40,17 @@ func noTransform(header http.Header) bool {
 	return strings.Contains(strings.ToLower(strings.Join(header["Cache-Control"], ",")), "no-transform")
 }
 
+// isIncremental reports `Incremental: ?1` (RFC 10036): intermediaries forward the message without holding any of it. The value is
+// a boolean of structured fields, with parameters that have no meaning yet (RFC 9651, 3.3.6).
+func isIncremental(header http.Header) bool {
+	lines := header["Incremental"]
+	if len(lines) != 1 {
+		return false // absent, or no single item
+	}
+	value, _, _ := strings.Cut(lines[0], ";")
+	return strings.Trim(value, " ") == "?1"
+}
+
 // isHTML reports a page, also one that is not stamped.
 func isHTML(header http.Header) bool {
 	media, _, _ := strings.Cut(strings.ToLower(header.Get("Content-Type")), ";")

@@ -287,3 +287,49 @@ func FuzzGunzip(f *testing.F) {
 		}
 	})
 }
+
+// The bytes of a response are forwarded as they come if either side asks for that, unstamped, since a stamped page waits for the
+// end of a tag. Other values of the field are no request.
+func TestIncrementalPageIsForwardedAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newStamper(t)
+	for _, c := range []struct {
+		request, response []string
+		stamped           bool
+		why               string
+	}{
+		{nil, nil, true, "nobody asks"},
+		{[]string{"?1"}, nil, false, "the client asks"},
+		{nil, []string{"?1"}, false, "the application asks"},
+		{[]string{"?1;x=1"}, nil, false, "unknown parameters are ignored"},
+		{[]string{" ?1 "}, nil, false, "spaces around an item"},
+		{[]string{"?0"}, nil, true, "false"},
+		{[]string{"1"}, nil, true, "an integer"},
+		{[]string{"?1", "?1"}, nil, true, "a list"},
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		if c.request != nil {
+			r.Header["Incremental"] = c.request
+		}
+		w := httptest.NewRecorder()
+		const part = ` <script src="/static/main.js`
+		err := s.Serve(w, r, func(out http.ResponseWriter, _ *http.Request) error {
+			out.Header().Set("Content-Type", "text/html")
+			if c.response != nil {
+				out.Header()["Incremental"] = c.response
+			}
+			_, _ = io.WriteString(out, part)
+			if err := http.NewResponseController(out).Flush(); err != nil {
+				t.Error(err)
+			}
+			if got := w.Body.String(); (got == part) == c.stamped || !w.Flushed {
+				t.Errorf("%q, %q: the client has %q (%s)", c.request, c.response, got, c.why)
+			}
+			_, _ = io.WriteString(out, `"></script>`)
+			return nil
+		})
+		if err != nil || strings.Contains(w.Body.String(), "?v=") != c.stamped || w.Header().Get("Cache-Control") != "no-cache" {
+			t.Errorf("%q, %q: %v %v %q, want stamped=%t (%s)", c.request, c.response, err, w.Header(), w.Body, c.stamped, c.why)
+		}
+	}
+}

@@ -70,12 +70,14 @@ func (w *writer) WriteHeader(status int) {
 	header := w.Header()
 	w.status = status
 	w.stamper.notPages.note(w.path, status, header)
+	// A stamped page waits for the end of each tag.
+	eligible := isEligible(status, header) && !isIncremental(w.request.Header) && !isIncremental(header)
 	switch {
 	case status == http.StatusNotModified && w.restored:
 		w.notModified(header)
-	case isEligible(status, header) && w.request.Method == http.MethodHead:
+	case eligible && w.request.Method == http.MethodHead:
 		w.changeHeader(header)
-	case isEligible(status, header) && !isEmptyEncoded(header):
+	case eligible && !isEmptyEncoded(header):
 		w.state = candidate
 		if coding := codingOf(header); coding != "" {
 			w.decoder = startDecoder(coding, (*decoded)(w))

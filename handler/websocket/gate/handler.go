@@ -207,9 +207,21 @@ func (g *Gate) conclude(r *http.Request, d *Decision, status int, cause, err err
 		d.Outcome, d.Fault = UpstreamFailed, &faultNoResponse
 		err = &StatusError{http.StatusBadGateway, fmt.Errorf("route %s: %s", d.Route.Name, faultNoResponse.Why)}
 	default:
-		d.Outcome, d.Detail = UpstreamFailed, g.Redactor(r, d).Text(err.Error()) // names the upstream and the cause
+		g.concludeError(r, d, err)
 	}
 	return err
+}
+
+// concludeError sets the outcome of a handshake that ended in an error of a later handler. It is logged with the status of the
+// error, which may be the site's own: `error 503` during maintenance. The detail names the upstream and the cause.
+func (g *Gate) concludeError(r *http.Request, d *Decision, err error) {
+	d.Outcome, d.Detail = UpstreamFailed, g.Redactor(r, d).Text(err.Error())
+	switch status := g.config.StatusOf(err); {
+	case status >= 400 && status < 500:
+		d.Outcome, d.Fault = UpstreamRefused, &Fault{Status: status, Why: "a later handler rejected the handshake"}
+	case status != http.StatusBadGateway:
+		d.Fault = &Fault{Status: status, Why: "a later handler failed"}
+	}
 }
 
 // prepare changes the request to what the application is to receive.
