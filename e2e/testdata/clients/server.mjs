@@ -1,0 +1,60 @@
+// The servers of four client libraries on one port, and a page with the clients. They echo what they get.
+import fs from "node:fs";
+import http from "node:http";
+import path from "node:path";
+import { Aedes } from "aedes";
+import { graphql, GraphQLNonNull, GraphQLObjectType, GraphQLSchema, GraphQLString } from "graphql";
+import { useServer } from "graphql-ws/use/ws";
+import { Server as SocketIO } from "socket.io";
+import sockjs from "sockjs";
+import { createWebSocketStream, WebSocketServer } from "ws";
+
+const scripts = {
+  "/socket.io.js": "socket.io-client/dist/socket.io.min.js",
+  "/graphql-ws.js": "graphql-ws/umd/graphql-ws.min.js",
+  "/sockjs.js": "sockjs-client/dist/sockjs.min.js",
+  "/mqtt.js": "mqtt/dist/mqtt.min.js",
+};
+const text = { type: new GraphQLNonNull(GraphQLString) };
+const schema = new GraphQLSchema({
+  query: new GraphQLObjectType({
+    name: "Query",
+    fields: { echo: { ...text, args: { text }, resolve: (_, args) => args.text } },
+  }),
+});
+
+const server = http.createServer(async (request, response) => {
+  const { pathname } = new URL(request.url, "http://site");
+  if (pathname === "/graphql" && request.method === "POST") {
+    let body = "";
+    for await (const part of request) body += part;
+    response.setHeader("Content-Type", "application/json");
+    response.end(JSON.stringify(await graphql({ schema, source: JSON.parse(body).query })));
+  } else if (pathname === "/") {
+    response.setHeader("Content-Type", "text/html");
+    response.end(fs.readFileSync("page.html"));
+  } else if (scripts[pathname]) {
+    response.setHeader("Content-Type", "text/javascript");
+    response.end(fs.readFileSync(path.join("node_modules", scripts[pathname])));
+  } else if (!pathname.startsWith("/socket.io/") && !pathname.startsWith("/sockjs")) {
+    response.writeHead(404).end();
+  }
+});
+
+new SocketIO(server, { destroyUpgrade: false, serveClient: false })
+  .on("connection", (socket) => socket.on("echo", (message, done) => done(message)));
+
+const echo = sockjs.createServer({ log: () => {}, sockjs_url: "/sockjs.js" });
+echo.on("connection", (connection) => connection.on("data", (message) => connection.write(message)));
+echo.installHandlers(server, { prefix: "/sockjs" });
+
+const subscriptions = new WebSocketServer({ noServer: true });
+useServer({ schema }, subscriptions);
+const broker = await Aedes.createBroker();
+const mqtt = new WebSocketServer({ noServer: true, handleProtocols: () => "mqtt" });
+mqtt.on("connection", (socket, request) => broker.handle(createWebSocketStream(socket), request));
+server.on("upgrade", (request, socket, head) => {
+  const target = { "/graphql": subscriptions, "/mqtt": mqtt }[new URL(request.url, "http://site").pathname];
+  target?.handleUpgrade(request, socket, head, (opened) => target.emit("connection", opened, request));
+});
+server.listen(Number(process.env.PORT), "127.0.0.1");
