@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -109,6 +110,50 @@ func BenchmarkRedact(b *testing.B) {
 				g.Redact(r, nil)
 			}
 		})
+	}
+}
+
+// The memory that a redaction allocates grows with the size of the request, not with its square: each step of a text makes at
+// most one copy of it. Not parallel: the counters of the memory are the process's.
+func TestRedactAllocatesLinearly(t *testing.T) {
+	g := newGate(t, 10, everySource)
+	escaped := secret + "-0-0"
+	for range 4 {
+		escaped = url.QueryEscape(strings.ReplaceAll(escaped, "e", "%65"))
+	}
+	pieces := map[string]string{
+		"text": "a=b%2541 eyJ.eyJ.eyJ %255" + secret, "escapes": "%25", "escapes of escapes": "%252525", "escaped key": escaped + "&", "tickets": "eyJ.eyJ.eyJ",
+		"a long ticket": "eyJ", "keys": secret + "-0-0", "parameters": "key=" + secret + "-0-0&", "parts of parameters": "x;", "cookies": "key=a; ",
+		"subprotocols": "key." + base64.RawURLEncoding.EncodeToString([]byte(secret)) + ",", "segments": "/key=a?key=b", "base64": "QUJD=", "equals signs": "=",
+	}
+	fields := []string{"X-Note", "Cookie", "Sec-Websocket-Protocol", "Referer", "Authorization", "X-Api-Key"}
+	for name, piece := range pieces {
+		for _, field := range append(fields, "path", "query") {
+			used := func(size int) (bytes, objects uint64) {
+				r := handshake("/ws/0/?key=" + secret + "-0-0")
+				text := strings.Repeat(piece, size/len(piece))
+				switch field {
+				case "path":
+					r.RequestURI = "/" + text
+				case "query":
+					r.RequestURI, r.URL.RawQuery = "/ws/0/?"+text, text
+				default:
+					r.Header[field] = []string{text}
+				}
+				d := g.Decide(r)
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				g.Redact(r, d)
+				runtime.ReadMemStats(&after)
+				return after.TotalAlloc - before.TotalAlloc, after.Mallocs - before.Mallocs
+			}
+			const size, times = 5 << 10, 8
+			bytes, objects := used(size)
+			moreBytes, moreObjects := used(size * times)
+			if limit := uint64(times * 2); moreBytes > limit*bytes+16<<10 || moreObjects > limit*objects+64 {
+				t.Errorf("%s in %s: %d bytes in %d objects, and %d in %d for %d times the size", name, field, bytes, objects, moreBytes, moreObjects, times)
+			}
+		}
 	}
 }
 
