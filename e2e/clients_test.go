@@ -58,6 +58,7 @@ func TestClientLibraries(t *testing.T) {
 	dir := installClients(t)
 	port, application := freePort(t), freePort(t)
 	u := &usher{url: fmt.Sprintf("http://localhost:%d", port)}
+	limited := addLimitedSite(t, dir)
 	secrets := map[string]string{}
 	for _, route := range []string{"socketio", "graphql", "sockjs", "mqtt"} {
 		secrets[route] = "e2e-" + route + "-key-0123456789"
@@ -124,6 +125,38 @@ func TestClientLibraries(t *testing.T) {
 		t.Fatalf("caddy reload: %v\n%s", err, out)
 	}
 	echoes("after the reload")
+
+	// 1013 is final for no library. The next attempt opens once there is room.
+	if err := chromedp.Do(ctx, chromedp.Navigate(limited)); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the page ready", func() bool { return script[bool](t, ctx, `return window.ready === true`) })
+	start := func(name string) {
+		script[bool](t, ctx, fmt.Sprintf("start(%q, \"graphql\", %q, 9); return true", name, secrets["graphql"]))
+	}
+	start("first")
+	waitFor(t, "the first socket open", func() bool { return slices.Equal(eventsOf(t, ctx, "first"), []string{"open"}) })
+	start("second")
+	waitFor(t, "the second socket closed", func() bool { return slices.Contains(eventsOf(t, ctx, "second"), "closed: 1013") })
+	script[bool](t, ctx, `echo.first.stop(); return true`)
+	waitFor(t, "the second socket open", func() bool { return slices.Contains(eventsOf(t, ctx, "second"), "open") })
+}
+
+// addLimitedSite adds a site to the Caddyfile that has room for one socket of a route and rejects by close codes.
+func addLimitedSite(t *testing.T, dir string) (url string) {
+	t.Helper()
+	url = fmt.Sprintf("http://localhost:%d", freePort(t))
+	name := filepath.Join(dir, "Caddyfile")
+	content, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, site, _ := strings.Cut(string(content), "\n\n")
+	limited := strings.NewReplacer("{$SITE_ADDRESS}", url, "websocket_gate {", "websocket_gate {\nreject close", "{env.GRAPHQL_KEY}", "{env.GRAPHQL_KEY}\nmax_open 1").Replace(site)
+	if err := os.WriteFile(name, append(content, limited...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return url
 }
 
 func eventsOf(t *testing.T, ctx context.Context, client string) []string {
