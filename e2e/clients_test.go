@@ -16,8 +16,8 @@ import (
 
 // clientPackages are the client libraries and their servers, by exact version.
 var clientPackages = []string{
-	"socket.io@4.8.4", "socket.io-client@4.8.4", "graphql-ws@6.4.2", "graphql@17.1.0", "ws@8.23.0", "sockjs@0.3.24", "sockjs-client@1.6.1",
-	"mqtt@5.16.0", "aedes@1.2.0",
+	"socket.io@4.8.4", "socket.io-client@4.8.4", "graphql-ws@6.4.2", "graphql@16.15.0", "ws@8.23.0", "sockjs@0.3.24", "sockjs-client@1.6.1",
+	"mqtt@5.16.0", "paho-mqtt@1.1.0", "aedes@1.2.0",
 }
 
 // installClients installs the packages into a directory. The test is skipped if Node or the registry is not there.
@@ -38,7 +38,7 @@ func installClients(t *testing.T) (dir string) {
 			t.Fatal(err)
 		}
 	}
-	install := exec.Command("npm", append([]string{"install", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts"}, clientPackages...)...)
+	install := exec.Command("npm", append([]string{"install", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"}, clientPackages...)...)
 	install.Dir = dir
 	if out, err := install.CombinedOutput(); err != nil {
 		for _, unreachable := range []string{"ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "EAI_AGAIN", "ENETUNREACH"} {
@@ -64,7 +64,7 @@ func TestClientLibraries(t *testing.T) {
 		secrets[route] = "e2e-" + route + "-key-0123456789"
 		u.env = append(u.env, strings.ToUpper(route)+"_KEY="+secrets[route])
 	}
-	secrets["graphqlpost"] = secrets["graphql"]
+	secrets["graphqlpost"], secrets["paho"] = secrets["graphql"], secrets["mqtt"]
 	u.env = append(u.env, "SITE_ADDRESS="+u.url, fmt.Sprintf("CADDY_ADMIN=127.0.0.1:%d", freePort(t)),
 		fmt.Sprintf("APPLICATION=127.0.0.1:%d", application), "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 	startProcess(t, dir, []string{fmt.Sprintf("PORT=%d", application)}, "node", "server.mjs")
@@ -88,7 +88,8 @@ func TestClientLibraries(t *testing.T) {
 		{"SockJS", "sockjs", `["websocket"]`, []string{"open"}},
 		{"SockJS streaming", "sockjs", `["xhr-streaming"]`, []string{"open"}},
 		{"SockJS polling", "sockjs", `["xhr-polling"]`, []string{"open"}},
-		{"MQTT", "mqtt", "", []string{"open"}},
+		{"MQTT.js", "mqtt", "", []string{"open"}},
+		{"Paho", "paho", "", []string{"open"}},
 	}
 	for _, c := range clients {
 		if c.transports == "" {

@@ -14,6 +14,7 @@ const scripts = {
   "/graphql-ws.js": "graphql-ws/umd/graphql-ws.min.js",
   "/sockjs.js": "sockjs-client/dist/sockjs.min.js",
   "/mqtt.js": "mqtt/dist/mqtt.min.js",
+  "/paho.js": "paho-mqtt/paho-mqtt-min.js",
 };
 const text = { type: new GraphQLNonNull(GraphQLString) };
 const schema = new GraphQLSchema({
