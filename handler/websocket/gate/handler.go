@@ -216,7 +216,11 @@ func (g *Gate) conclude(r *http.Request, d *Decision, status int, cause, err err
 // error, which may be the site's own: `error 503` during maintenance. The detail names the upstream and the cause.
 func (g *Gate) concludeError(r *http.Request, d *Decision, err error) {
 	d.Outcome, d.Detail = UpstreamFailed, g.Redactor(r, d).Text(err.Error())
-	switch status := g.config.StatusOf(err); {
+	status := g.config.StatusOf(err)
+	if own := new(StatusError); errors.As(err, &own) {
+		status = own.Status
+	}
+	switch {
 	case status >= 400 && status < 500:
 		d.Outcome, d.Fault = UpstreamRefused, &Fault{Status: status, Why: "a later handler rejected the handshake"}
 	case status != http.StatusBadGateway:
