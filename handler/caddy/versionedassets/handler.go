@@ -143,7 +143,7 @@ func (a *Handler) Provision(ctx caddy.Context) error {
 		a.VersionQuery = []string{"v"}
 		a.handler.VersionQuery = a.VersionQuery
 	}
-	if err := lifecycle.RegisterMetrics(ctx, assetGauges{}, staleVersionsTotal, responsesTotal, readErrorsTotal, stampedPagesTotal); err != nil {
+	if err := lifecycle.RegisterMetrics(ctx, assetGauges{}, staleVersionsTotal, responsesTotal, readErrorsTotal, stampedPagesTotal, sharedVersionsTotal); err != nil {
 		return fmt.Errorf("versioned_assets: %w", err)
 	}
 	if err := a.provisionDeltas(ctx); err != nil {

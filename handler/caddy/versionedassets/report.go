@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -234,11 +236,23 @@ func Purge(host, urlPath string) (report.Purged, error) {
 			purged.Versions += versions
 			purged.Compressed += compressed
 		}
+		if err := served.purgeShared(urlPath); err != nil {
+			return purged, fmt.Errorf("removing the versions of other machines: %w", err)
+		}
 	}
 	if !found {
 		return purged, ErrNotServed
 	}
 	return purged, nil
+}
+
+// purgeTimeout is how long a purge waits for the shared storage.
+const purgeTimeout = 10 * time.Second
+
+func (s *servedRoot) purgeShared(urlPath string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), purgeTimeout)
+	defer cancel()
+	return s.tree.PurgeShared(ctx, strings.TrimPrefix(urlPath, s.prefix))
 }
 
 // rootOf returns the root with the longest prefix of a URL path, or nil.

@@ -96,7 +96,12 @@ func (a *Handler) open(ctx caddy.Context, r *Root, memory int64) (*servedRoot, e
 	if config.Archive, config.Variants, err = a.archives(ctx, directory, history.promises); err != nil {
 		return nil, fmt.Errorf("keep: %w", err)
 	}
-	served.key = a.treeKey(directory, config)
+	shared, sharedKey, err := a.shareVersions(ctx, directory, r.Prefix)
+	if err != nil {
+		return nil, fmt.Errorf("shared: %w", err)
+	}
+	config.Shared = shared
+	served.key = a.treeKey(directory, config) + sharedKey
 	pooled, err := a.pooled.Load(assetTrees, served.key, func() (caddy.Destructor, error) {
 		opened, err := tree.Open(config)
 		return assetTree{opened, logger}, err

@@ -55,6 +55,9 @@ func (h *Handler) find(r *http.Request, f *found) {
 		if !f.findEarlier("") && !h.findEarlierVersion(r, f) && !h.findUnpublished(r, f) {
 			h.findPage(r, f)
 		}
+		if f.file == nil && isPassable(f.reason) {
+			h.findShared(r, f)
+		}
 	}
 }
 
@@ -75,7 +78,7 @@ func (h *Handler) findVersion(r *http.Request, f *found) {
 		}
 	}
 	f.version = h.versionEvidence(r.URL.RawQuery, f.file)
-	if f.version.Kind != tree.NoEvidence || h.findEarlierVersion(r, f) {
+	if f.version.Kind != tree.NoEvidence || h.findEarlierVersion(r, f) || h.findSharedVersion(r, f) {
 		return
 	}
 	f.version = h.outdatedVersion(r, f.site, f.file)
@@ -132,6 +135,32 @@ func (f *found) findEarlier(version string) bool {
 	}
 	f.file, f.earlier, f.version = file, content, tree.Evidence{}
 	return true
+}
+
+// findShared looks for the file of another machine, by its name and by a version of the query.
+func (h *Handler) findShared(r *http.Request, f *found) {
+	if !f.findSharedAs(r, "") {
+		h.findSharedVersion(r, f)
+	}
+}
+
+func (h *Handler) findSharedVersion(r *http.Request, f *found) bool {
+	if f.site.Tree.Config.Shared == nil {
+		return false
+	}
+	for value := range h.versions(r) {
+		return f.findSharedAs(r, value) // of the first alone, since each may wait
+	}
+	return false
+}
+
+// findSharedAs gets the bytes that another machine has for a path and a version.
+func (f *found) findSharedAs(r *http.Request, version string) bool {
+	file, content, ok := f.site.Tree.SharedFile(r.Context(), f.name, version, f.site.Promises)
+	if ok {
+		f.file, f.earlier, f.version, f.reason = file, content, tree.Evidence{}, noReason
+	}
+	return ok
 }
 
 // findUnpublished finds a file that is on disk and not in the catalog yet.

@@ -17,6 +17,7 @@ type record struct {
 	path, version uint64
 	digest        uint64 // the first 8 bytes
 	at            uint32 // when it was given last, in seconds since 1970
+	shared        bool   // other machines know it
 }
 
 func recordOf(p Promise, at time.Time) record {

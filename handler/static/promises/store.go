@@ -124,8 +124,10 @@ func (s *Store) HasOther(path, version string, digest [sha256.Size]byte) bool {
 // merge adds records to those in memory.
 func (s *Store) merge(added []record) {
 	records := slices.Concat(*s.records.Load(), added)
-	// Of equal records the latest comes first, and stays.
-	slices.SortFunc(records, func(a, b record) int { return cmp.Or(a.compare(b), cmp.Compare(b.at, a.at)) })
+	// Of equal records the latest comes first, and stays. Of two with the same time it is the shared one.
+	slices.SortFunc(records, func(a, b record) int {
+		return cmp.Or(a.compare(b), cmp.Compare(b.at, a.at), compareBool(b.shared, a.shared))
+	})
 	records = slices.CompactFunc(records, func(a, b record) bool { return a.compare(b) == 0 })
 	expired := s.now().Add(-Lifetime).Unix()
 	records = slices.DeleteFunc(records, func(r record) bool { return int64(r.at) <= expired })
@@ -145,4 +147,16 @@ func (s *Store) merge(added []record) {
 		})
 	}
 	s.records.Store(&records)
+}
+
+// compareBool orders false before true.
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	default:
+		return -1
+	}
 }

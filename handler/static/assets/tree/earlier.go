@@ -22,6 +22,7 @@ import (
 // Archive keeps bytes on disk. [archive.Store] is one.
 type Archive interface {
 	variants.Archive
+	Put(name, version string, content io.ReadSeeker) error
 	Holding(sum [sha256.Size]byte, accept func(name, version string) bool) (name, version string, found bool)
 	PurgeMatching(matches func(name string) bool) (sums [][sha256.Size]byte)
 }
@@ -110,6 +111,7 @@ func (t *Tree) renew(ctx context.Context) {
 		t.promiseNext(catalog, catalog)
 		t.compress(ctx, nil, catalog)
 		t.archive(ctx, catalog, t.renewed)
+		t.share(catalog)
 	}
 }
 

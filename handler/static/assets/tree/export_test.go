@@ -29,3 +29,5 @@ func (t *Tree) Refresh(ctx context.Context, first bool) { t.refresh(ctx, first) 
 func (c *Config) MakerConfig() variants.Config          { return c.maker() }
 func (t *Tree) OpenArchive() bool                       { return t.openArchive() }
 func (f *File) StampedVersion() string                  { return f.version() }
+func (t *Tree) ReconsiderPromises()                     { t.reconsiderPromises() }
+func (t *Tree) ExchangePromises()                       { t.exchangePromises() }

@@ -112,7 +112,34 @@ func (t *Tree) promiseWaiting(ctx context.Context) {
 	t.promise(catalog, t.openPromises())
 	if len(t.unpromised) < waiting {
 		t.archive(ctx, catalog, now)
+		t.share(catalog)
 	}
+}
+
+// reconsiderPromises takes back the evidence of URLs that other machines gave out for other content, and records their content here too.
+func (t *Tree) reconsiderPromises() {
+	catalog := t.catalog.Load()
+	if catalog == nil {
+		return
+	}
+	var broken []*File
+	var seen []promises.Promise
+	for f := range catalog.All() {
+		if t.weakEvidence(f).Kind == NoEvidence && len(f.listedVersions) == 0 {
+			continue
+		}
+		if promise := (promises.Promise{Path: f.Path, Digest: f.digest}); t.isBroken(f, "") {
+			if !t.Config.Promises.Has(promise) {
+				broken = append(broken, f)
+			}
+			seen = append(seen, promise)
+		}
+		if evidence, _ := f.GivenOut(); evidence.Kind != NoEvidence || f.PromisedVersions.Load() != nil {
+			t.allow(f)
+		}
+	}
+	t.reportBroken(broken)
+	t.reportPromises(t.addPromises(seen))
 }
 
 // isChanged reports a file whose content the previous catalog did not have under its path.

@@ -93,6 +93,10 @@ type Tree struct {
 	archiving       sync.Mutex
 	archiveWait     time.Duration
 	unkept          int // versions without room in the archive; guarded by archiving
+	sharing         sync.Mutex
+	unshared        int           // versions that are too large to share; guarded by sharing
+	shareFails      atomic.Bool   // logged: the shared storage fails
+	foreign         chan struct{} // other machines have given promises
 	background      sync.WaitGroup
 }
 
@@ -107,7 +111,7 @@ func Open(config Config) (*Tree, error) {
 	}
 	t := &Tree{
 		Config: config, ready: make(chan struct{}), done: make(chan struct{}), waiting: newWaiting(), archiveWait: archiveWait,
-		rescans: make(chan chan struct{}),
+		rescans: make(chan chan struct{}), foreign: make(chan struct{}, 1),
 		missing: make(map[string]time.Time), reported: make(map[string]string),
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
@@ -171,6 +175,9 @@ func (t *Tree) run(ctx context.Context) {
 	t.refresh(t.waiting.reading, false)
 	w.watchLinked(t.outside)
 	t.waiting.giveUp()
+	if t.Config.Shared != nil {
+		t.background.Go(func() { t.followShared(ctx) })
+	}
 	told := false
 	timer := time.NewTimer(t.afterScan(w))
 	defer timer.Stop()
@@ -207,6 +214,8 @@ func (t *Tree) run(ctx context.Context) {
 		case <-timer.C:
 			t.readAgain(ctx, w)
 			timer.Reset(t.afterScan(w))
+		case <-t.foreign:
+			t.reconsiderPromises()
 		case done := <-t.rescans:
 			t.touched.all = true
 			t.readAgain(ctx, w)
@@ -272,6 +281,7 @@ func (t *Tree) publish(next *Catalog, started time.Time) {
 	if current != nil {
 		t.archiveReplaced(current, since)
 	}
+	t.shareNext(next)
 	t.promiseNext(current, next)
 	t.catalog.Store(next)
 	if current == nil {
@@ -280,6 +290,7 @@ func (t *Tree) publish(next *Catalog, started time.Time) {
 	t.renewed = t.Config.Now()
 	t.compress(t.ctx, current, next)
 	t.archive(t.ctx, next, since)
+	t.sharePromises()
 	t.prepareDeltas(current, next)
 	t.logPublished(current, next, started)
 	t.tellDoubts(next)
