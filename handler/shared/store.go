@@ -28,6 +28,9 @@ const (
 	callTimeout = 2 * time.Second
 	// maxCalls is the number of concurrent calls. Calls that hang beyond their timeout count too.
 	maxCalls = 64
+	// listAttempts is how often a directory is listed that seems to be missing. Caddy's file storage says so too if a file of the
+	// directory disappears meanwhile, as its own temporary files do.
+	listAttempts = 3
 )
 
 var (
@@ -113,11 +116,17 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 
 // List returns the keys directly below a directory, without the directory. A missing directory is empty.
 func (s *Store) List(ctx context.Context, directory string) ([]string, error) {
-	keys, err := call(ctx, s, func(ctx context.Context, storage Storage) ([]string, error) {
-		return storage.List(ctx, s.path(directory), false)
-	})
+	var keys []string
+	var err error
+	for range listAttempts {
+		keys, err = call(ctx, s, func(ctx context.Context, storage Storage) ([]string, error) {
+			return storage.List(ctx, s.path(directory), false)
+		})
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
 	if errors.Is(err, fs.ErrNotExist) {
-		// It may also be a key that was deleted during the call. The next call lists the others.
 		return nil, nil
 	}
 	names := make([]string, len(keys))
@@ -176,6 +185,11 @@ func call[T any](ctx context.Context, s *Store, f func(context.Context, Storage)
 	case r := <-done:
 		return r.value, r.err
 	case <-ctx.Done():
-		return none, fmt.Errorf("the storage does not answer: %w", context.Cause(ctx))
+		select {
+		case r := <-done: // the goroutine sends its result before it ends the context
+			return r.value, r.err
+		default:
+			return none, fmt.Errorf("the storage does not answer: %w", context.Cause(ctx))
+		}
 	}
 }

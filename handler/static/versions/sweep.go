@@ -86,6 +86,9 @@ func (s *Store) sweepSite(ctx context.Context, now time.Time) error {
 			used[v.Digest] = true
 		}
 	}
+	if len(names) == 0 {
+		return s.sweepPromises(ctx, now) // the storage may have missed them
+	}
 	blobs, err := s.blobs(ctx)
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
-	"errors"
 	"io"
 	"math/rand/v2"
 	"time"
@@ -227,7 +226,7 @@ func (t *Tree) PurgeShared(ctx context.Context, path string) error {
 
 // reportSharing logs that the storage fails, and that it works again.
 func (t *Tree) reportSharing(err error) {
-	if errors.Is(err, context.Canceled) {
+	if t.ctx.Err() != nil {
 		return
 	}
 	switch failed := err != nil; {
