@@ -15,6 +15,8 @@ class ScreenConsumer(AsyncJsonWebsocketConsumer):
             await self.close()
             return
         await self.accept()
+        if self.channel_layer:
+            await self.channel_layer.group_add(self.screen, self.channel_name)
         await self.send_json({"screen": self.screen, "text": "connected"})
         self.ticker = asyncio.ensure_future(self.tick())
 
@@ -26,9 +28,18 @@ class ScreenConsumer(AsyncJsonWebsocketConsumer):
             await self.send_json({"screen": self.screen, "text": f"message {number}"})
 
     async def receive_json(self, content, **kwargs):
-        await self.send_json({"screen": self.screen, "echo": content})
+        message = {"screen": self.screen, "echo": content}
+        if self.channel_layer:
+            await self.channel_layer.group_send(self.screen, {"type": "to.all", "message": message})
+        else:
+            await self.send_json(message)
+
+    async def to_all(self, event):
+        await self.send_json(event["message"])
 
     async def disconnect(self, code):
+        if self.channel_layer:
+            await self.channel_layer.group_discard(self.screen, self.channel_name)
         if hasattr(self, "ticker"):
             self.ticker.cancel()
 

@@ -47,3 +47,9 @@ SCREEN_KEYS = {
     "payment-status-socket": os.environ["PAYMENT_STATUS_WS_KEY"],
     "chat": os.environ["CHAT_WS_KEY"],
 }
+
+# With several Daphnes, messages to all screens go through Redis.
+if "REDIS_URL" in os.environ:
+    CHANNEL_LAYERS = {"default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [os.environ["REDIS_URL"]]},
+    }}
