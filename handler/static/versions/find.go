@@ -2,6 +2,7 @@ package versions
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 )
@@ -11,6 +12,8 @@ const (
 	findWait = time.Second
 	// maxWaiting is how many requests wait at once.
 	maxWaiting = 1024
+	// maxName is the length of the longest path and version that are looked for, in bytes.
+	maxName = 1024
 	// refreshUnknown is the time between refreshes for names that are known to be unknown.
 	refreshUnknown = 10 * time.Second
 )
@@ -21,6 +24,9 @@ func (s *Store) Find(ctx context.Context, path, version string) (Version, bool) 
 	n := name{path, version}
 	if v, found := s.index.Load().names[n]; found {
 		return v, true
+	}
+	if len(path)+len(version) > maxName {
+		return Version{}, false
 	}
 	if s.unknown.has(n, s.config.Now()) || s.refreshes.isFailing() || s.waiting.Load() >= maxWaiting {
 		s.refreshes.soon(refreshUnknown)
@@ -33,7 +39,8 @@ func (s *Store) Find(ctx context.Context, path, version string) (Version, bool) 
 	err := s.refreshes.wait(ctx)
 	v, found := s.index.Load().names[n]
 	if !found && err == nil {
-		s.unknown.add(n, s.config.Now())
+		// A part of a URL would keep all of it in memory.
+		s.unknown.add(name{strings.Clone(path), strings.Clone(version)}, s.config.Now())
 	}
 	return v, found
 }

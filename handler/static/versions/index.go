@@ -165,7 +165,9 @@ func (r *refreshes) wait(ctx context.Context) error {
 	case <-p.done:
 		return p.err
 	case <-ctx.Done():
-		r.setFailing(true)
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) { // else the client left
+			r.setFailing(true)
+		}
 		return ctx.Err()
 	}
 }

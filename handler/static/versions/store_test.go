@@ -279,3 +279,18 @@ func TestLargestFilesAreLeftOut(t *testing.T) {
 		t.Error("want the small files alone")
 	}
 }
+
+// Clients that leave do not make the storage count as failing: others still wait for a refresh.
+func TestClientsThatLeaveDoNotStopOthers(t *testing.T) {
+	t.Parallel()
+	storage := newMemory()
+	a, b := newStore(storage, time.Now), newStore(storage, time.Now)
+	fetch(t, b, "main.js", "first") // so that the next refresh is a moment away
+	left, leave := context.WithCancel(t.Context())
+	leave()
+	b.Find(left, "main.js", "invented")
+	publish(t, a, release{"main.js?aaaa": "one"})
+	if got := fetch(t, b, "main.js", "aaaa"); got != "one" {
+		t.Errorf("got %q, want the version that was published", got)
+	}
+}
