@@ -47,7 +47,7 @@ func (a *Handler) shareVersions(ctx caddy.Context, directory, prefix string) (sh
 	shared = &sharedVersions{
 		versions.New(config), sharedVersionsTotal.WithLabelValues(prefix, "found"), sharedVersionsTotal.WithLabelValues(prefix, "failed"),
 	}
-	return shared, fmt.Sprintf(" %s %s %d", node.ID(), config.Keep, config.Size), nil
+	return shared, fmt.Sprintf(" %p %s %d", node, config.Keep, config.Size), nil
 }
 
 // Fetch counts contents, not requests: put is called once for all requests that wait for a content.
