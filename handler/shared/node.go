@@ -110,6 +110,7 @@ func (n *Node) Start() {
 	n.round.started = true
 	n.loops.Go(n.runRounds)
 	n.loops.Go(n.runLog)
+	n.loops.Go(n.runTidy)
 }
 
 // Stop sends the last events, removes the object of the node, and ends all calls. It returns after 3 seconds at the latest.

@@ -23,7 +23,7 @@ type rounds struct {
 	started  bool
 	sequence uint64
 	peers    map[string]*peer
-	tidied   time.Time
+	keyed    time.Time // when the key was last compared with that in the storage
 }
 
 // peer is another node as this node sees it.
@@ -58,13 +58,13 @@ func (n *Node) runRound(ctx context.Context) error {
 
 func (n *Node) exchange(ctx context.Context) error {
 	now := n.config.Now()
-	tidy := now.Sub(n.round.tidied) >= tidyEvery || now.Before(n.round.tidied)
-	if n.Key() == nil || tidy {
+	if n.Key() == nil || now.Sub(n.round.keyed) >= tidyEvery || now.Before(n.round.keyed) {
 		key, err := n.store.loadKey(ctx, n.Key(), n.config.Random)
 		if err != nil {
 			return err
 		}
 		n.setKey(key)
+		n.round.keyed = now
 	}
 	if err := n.writeObject(ctx); err != nil {
 		return fmt.Errorf("writing the object of the node: %w", err)
@@ -72,11 +72,7 @@ func (n *Node) exchange(ctx context.Context) error {
 	if err := n.readObjects(ctx); err != nil {
 		return fmt.Errorf("reading the objects of the nodes: %w", err)
 	}
-	if !tidy {
-		return nil
-	}
-	n.round.tidied = now
-	return n.tidy(ctx)
+	return nil
 }
 
 func (n *Node) writeObject(ctx context.Context) error {

@@ -9,7 +9,21 @@ import (
 	"time"
 )
 
-// tidy removes what has expired. A node removes its own segments. The live node with the lowest ID removes what dead nodes left,
+// runTidy removes what has expired, beside the rounds, since it may be much. What cannot be removed now is removed later.
+func (n *Node) runTidy() {
+	ticker := time.NewTicker(tidyEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-ticker.C:
+			_ = n.tidy(n.ctx)
+		}
+	}
+}
+
+// tidy removes what has expired. A node removes its own segments by itself. The live node with the lowest ID removes what dead nodes left,
 // and used tickets.
 func (n *Node) tidy(ctx context.Context) error {
 	now := n.config.Now()

@@ -149,8 +149,10 @@ func closeSockets(_ *http.Request, query url.Values) (any, int, error) {
 	closed := overview.CloseSockets(selected, code, reason)
 	query.Del("code")
 	query.Del("reason")
-	closed.Nodes, err = overview.CloseElsewhere(query, code, reason)
-	return closed, http.StatusOK, err
+	if closed.Nodes, err = overview.CloseElsewhere(query, code, reason); err != nil {
+		return nil, http.StatusServiceUnavailable, fmt.Errorf("closed %d sockets here, and none on other machines: %w", closed.Closed, err)
+	}
+	return closed, http.StatusOK, nil
 }
 
 // maxBody bounds the body of a request, in bytes.
@@ -252,10 +254,13 @@ func decodeDrain(r *http.Request, query url.Values, request *drainRequest) (stat
 }
 
 func drained(answer report.Drain, err error) (any, int, error) {
-	if errors.Is(err, websockettunnel.ErrUnknownUpstream) {
+	switch {
+	case errors.Is(err, websockettunnel.ErrUnknownUpstream):
 		return nil, http.StatusNotFound, err
+	case err != nil:
+		return nil, http.StatusServiceUnavailable, fmt.Errorf("changed here, and not on other machines: %w", err)
 	}
-	return answer, http.StatusOK, err
+	return answer, http.StatusOK, nil
 }
 
 // explainURL takes the URL from the query. Caddy logs the URI of each request to the admin API, so that a URL with a key belongs
