@@ -98,7 +98,7 @@ func open(t *testing.T, p *testsite.Process, path, fields string) net.Conn {
 	t.Helper()
 	conn, status := handshake(t, p, path, fields)
 	if status != http.StatusSwitchingProtocols {
-		t.Fatalf("%s: status %d, want 101", path, status)
+		t.Fatalf("%s: status %d, want 101\n%s", path, status, p.Stderr.String())
 	}
 	return conn
 }
