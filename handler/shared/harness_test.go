@@ -50,6 +50,7 @@ func join(t *testing.T, storage *memorystorage.Storage, prefix string, ahead tim
 		}
 		m.change(func() { m.events = append(m.events, text) })
 	})
+	m.Prepare(t.Context())
 	m.Start()
 	t.Cleanup(func() {
 		m.link.Resume()

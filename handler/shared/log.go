@@ -17,8 +17,6 @@ const (
 	retention = time.Hour
 	// skew is how far the clocks of two nodes may be apart. It only makes events stay longer.
 	skew = 10 * time.Minute
-	// earlyLook is how soon after the start of a node the first look takes the events so far for older than its sockets.
-	earlyLook = 2 * time.Second
 	// maxQueue and maxSegment are the most events that wait for the storage, and that one segment holds.
 	maxQueue   = 1 << 16
 	maxSegment = 5000
@@ -40,7 +38,7 @@ type log struct {
 	last     uint64 // number of the last segment
 	head     head   // the head in the storage, zero for none
 	seen     map[string]uint64
-	looked   bool // the first look has succeeded
+	looked   bool // skipEvents or a look has succeeded
 	flushed  time.Time
 }
 
@@ -179,19 +177,18 @@ func (n *Node) look(ctx context.Context) error {
 	if n.Key() == nil {
 		return nil // without the key nothing can be read; the first round gets it
 	}
-	names, err := n.store.List(ctx, headsPath)
+	names, err := n.store.list(ctx, headsPath, 1) // there may be no heads yet, and the next look is soon
 	if err != nil {
 		return err
 	}
 	first := !n.log.looked
 	n.log.looked = true
-	early := first && n.config.Now().Sub(n.started) < earlyLook
 	var events []event
 	for _, h := range latest(names) {
 		if h.node == n.id || n.log.seen[h.node] >= h.last {
 			continue
 		}
-		if early || first && h.minute < minuteOf(n.started.Add(-skew)) {
+		if first && h.minute < minuteOf(n.started.Add(-skew)) {
 			n.log.seen[h.node] = h.last // older than every socket of this node
 			continue
 		}
@@ -205,6 +202,18 @@ func (n *Node) look(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// skipEvents takes the events so far as seen.
+func (n *Node) skipEvents(ctx context.Context) {
+	names, err := n.store.List(ctx, headsPath)
+	if err != nil {
+		return // the first look reads those since the start
+	}
+	for _, h := range latest(names) {
+		n.log.seen[h.node] = h.last
+	}
+	n.log.looked = true
 }
 
 // readSegments reads the segments of a node that were not read yet. It stops at an error, to read the rest with the next look.

@@ -137,14 +137,19 @@ func (n *Node) Store() *Store { return n.store }
 // Key returns the shared key, nil before the storage was reached once.
 func (n *Node) Key() *Key { return n.key.Load() }
 
-// LoadKey waits for the shared key, but does not make one. It is for the start of a process, before sockets are open.
-func (n *Node) LoadKey(ctx context.Context) {
-	if n.Key() != nil {
+// Prepare reads the shared key, and skips the events so far. It is for the start of a process, before sockets are open: events that
+// come later may be about these sockets. It does nothing once the node is started. Errors are left to the rounds.
+func (n *Node) Prepare(ctx context.Context) {
+	n.mutex.Lock()
+	started := n.round.started
+	n.mutex.Unlock()
+	if started {
 		return
 	}
 	if key, err := n.store.readKey(ctx); err == nil {
 		n.setKey(key)
 	}
+	n.skipEvents(ctx)
 }
 
 // setKey is called at the start, and then by the rounds.

@@ -116,9 +116,13 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 
 // List returns the keys directly below a directory, without the directory. A missing directory is empty.
 func (s *Store) List(ctx context.Context, directory string) ([]string, error) {
+	return s.list(ctx, directory, listAttempts)
+}
+
+func (s *Store) list(ctx context.Context, directory string, attempts int) ([]string, error) {
 	var keys []string
 	var err error
-	for range listAttempts {
+	for range attempts {
 		keys, err = call(ctx, s, func(ctx context.Context, storage Storage) ([]string, error) {
 			return storage.List(ctx, s.path(directory), false)
 		})

@@ -103,7 +103,7 @@ func (j *Joined) Join(ctx caddy.Context, config Config) error {
 	inForce.Add(nil, j.member)
 	timeout, cancel := context.WithTimeout(ctx, keyTimeout)
 	defer cancel()
-	j.Node.LoadKey(timeout)
+	j.Node.Prepare(timeout)
 	return lifecycle.RegisterMetrics(ctx, gauges{})
 }
 
