@@ -13,8 +13,13 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// browser starts Chromium with an empty profile, and so with an empty cache.
+// browser starts Chromium with an empty profile, and so with an empty cache, for a minute at most.
 func browser(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context {
+	t.Helper()
+	return browserFor(t, time.Minute, more...)
+}
+
+func browserFor(t *testing.T, limit time.Duration, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	profile, err := os.MkdirTemp("", "usher-chromium")
 	if err != nil {
@@ -29,7 +34,7 @@ func browser(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context
 	t.Cleanup(stop)
 	ctx, end := chromedp.NewContext(allocated)
 	t.Cleanup(end)
-	ctx, expire := context.WithTimeout(ctx, time.Minute)
+	ctx, expire := context.WithTimeout(ctx, limit)
 	t.Cleanup(expire)
 	return ctx
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -24,6 +25,8 @@ import (
 type operated struct {
 	url, admin, keysFile, static string
 	daphnes                      [2]string
+	processes                    [2]*process // of the Daphnes
+	directory                    string
 }
 
 func startOperated(t *testing.T) *operated {
@@ -33,7 +36,7 @@ func startOperated(t *testing.T) *operated {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	s := &operated{keysFile: filepath.Join(dir, "chat.keys"), static: filepath.Join(dir, "static")}
+	s := &operated{directory: dir, keysFile: filepath.Join(dir, "chat.keys"), static: filepath.Join(dir, "static")}
 	write := func(name, content string) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -46,10 +49,8 @@ func startOperated(t *testing.T) *operated {
 	}
 	write("static/main.js", "release 1")
 	for i := range s.daphnes {
-		socket := filepath.Join(dir, fmt.Sprintf("d%d.sock", i))
-		s.daphnes[i] = "unix/" + socket
-		startProcess(t, dir, nil, python, "-m", "daphne", "--application-close-timeout", "1", "-u", socket, "echo:application")
-		waitFor(t, "Daphne up", func() bool { _, err := os.Stat(socket); return err == nil })
+		s.daphnes[i] = "unix/" + s.socket(i)
+		s.startDaphne(t, i)
 	}
 	port := freePort(t)
 	s.url, s.admin = fmt.Sprintf("http://localhost:%d", port), fmt.Sprintf("127.0.0.1:%d", freePort(t))
@@ -66,6 +67,8 @@ func startOperated(t *testing.T) *operated {
 		versioned_assets {
 			serve /static/ %s
 		}
+		bind 127.0.0.1
+		usher_status /status
 		websocket_tunnel /ws/* %s %s {
 			lb_policy first
 		}
@@ -75,6 +78,21 @@ func startOperated(t *testing.T) *operated {
 	startProcess(t, dir, []string{"XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}, usherBinary(t), "run", "--config", "Caddyfile")
 	waitForStatus(t, s.url+"/", http.StatusOK)
 	return s
+}
+
+func (s *operated) socket(i int) string { return filepath.Join(s.directory, fmt.Sprintf("d%d.sock", i)) }
+
+func (s *operated) startDaphne(t *testing.T, i int) {
+	t.Helper()
+	s.processes[i] = startProcess(t, s.directory, nil, python, "-m", "daphne", "--application-close-timeout", "1", "-u", s.socket(i), "echo:application")
+	waitFor(t, "Daphne up", func() bool {
+		conn, err := net.Dial("unix", s.socket(i))
+		if err != nil {
+			return false
+		}
+		_ = conn.Close()
+		return true
+	})
 }
 
 // usher runs a command of the operator and returns its output and exit code.
@@ -130,10 +148,13 @@ func closedWith(t *testing.T, conn *websocket.Conn) websocket.StatusCode {
 	return websocket.CloseStatus(err)
 }
 
-// A day of an operator, by commands alone.
+// A day of an operator, by commands. The status page shows each step.
 func TestAnOperatorsDay(t *testing.T) {
-	need(t, python)
+	need(t, python, "chromium")
 	s := startOperated(t)
+	page := openStatusPage(t, s.url+"/status")
+	page.shows(t, "ready", "In order")
+	page.shows(t, "keys", "chat-2025", "valid")
 
 	// Rotate the key: both are valid, then the old one goes, and its sockets with it.
 	newLine := s.mustKey(t)
@@ -142,10 +163,14 @@ func TestAnOperatorsDay(t *testing.T) {
 	s.writeKeys(t, "chat-2025 "+keys["chat"]+"\n"+newLine)
 	waitFor(t, "the new key is listed", func() bool { return strings.Contains(s.must(t, "keys", "list"), "chat-2026") })
 	fresh, _ := s.dial(t, newKey)
+	page.shows(t, "keys", "chat-2025", "chat-2026")
+	page.shows(t, "live", "2 open sockets")
 	s.writeKeys(t, newLine)
 	if code := closedWith(t, old); code != 4401 {
 		t.Errorf("the socket of the old key is closed with %d, want 4401", code)
 	}
+	page.hides(t, "keys", "chat-2025")
+	page.shows(t, "live", "1 open sockets")
 
 	// Find one client, and close its socket.
 	other, _ := s.dial(t, newKey)
@@ -172,6 +197,8 @@ func TestAnOperatorsDay(t *testing.T) {
 	if code := closedWith(t, fresh); code != 4000 {
 		t.Errorf("the client is closed with %d, want 4000", code)
 	}
+	page.shows(t, "live", "1 open sockets")
+	page.hides(t, "sockets", fmt.Sprintf("%dchat", list.Sockets[0].ID))
 
 	// See why another client is rejected.
 	if _, status := s.dial(t, keys["chat"]); status != 401 {
@@ -181,6 +208,7 @@ func TestAnOperatorsDay(t *testing.T) {
 	if code != 2 || !strings.Contains(why, "key_unknown") || strings.Contains(why, keys["chat"]) {
 		t.Errorf("explain exits with %d:\n%s", code, why)
 	}
+	page.shows(t, "routes", "key_unknown 1")
 
 	// Drain one Daphne: its sockets go to the other, and no handshake is rejected.
 	if out := s.must(t, "drain", s.daphnes[0], "--over", "0s", "--wait"); !strings.Contains(out, "0 open sockets") {
@@ -189,16 +217,36 @@ func TestAnOperatorsDay(t *testing.T) {
 	if code := closedWith(t, other); code != 1012 {
 		t.Errorf("the drained socket is closed with %d, want 1012", code)
 	}
-	for range 5 {
-		if _, status := s.dial(t, newKey); status != 101 {
-			t.Errorf("a handshake during the drain gets %d", status)
+	page.shows(t, "upstreams", s.daphnes[0]+"drained", s.daphnes[1]+"up")
+
+	// Deploy it: stop it, and start it again. The other one gets all handshakes meanwhile.
+	handshakes := func(n int) {
+		for range n {
+			if _, status := s.dial(t, newKey); status != 101 {
+				t.Errorf("a handshake during the deploy gets %d", status)
+			}
 		}
 	}
+	handshakes(2)
+	s.processes[0].stop()
+	_ = os.Remove(s.socket(0))
+	handshakes(2)
+	s.startDaphne(t, 0)
+	handshakes(1)
 	if out := s.must(t, "sockets", "--upstream", s.daphnes[1]); !strings.Contains(out, "5 of 5 matching") {
 		t.Errorf("the sockets at the other Daphne: %s", out)
 	}
 	s.must(t, "undrain", s.daphnes[0])
+	page.shows(t, "upstreams", s.daphnes[0]+"up")
+	handshakes(1)
+	if out := s.must(t, "sockets", "--upstream", s.daphnes[0]); !strings.Contains(out, "1 of 1 matching") {
+		t.Errorf("the sockets at the deployed Daphne: %s", out)
+	}
 	s.must(t, "status")
+	page.shows(t, "live", "6 open sockets")
+	page.checkForms(t)
+	page.closeByKeyboard(t)
+	page.shows(t, "live", "5 open sockets")
 
 	// Purge a file that should never have been served.
 	sum := sha256.Sum256([]byte("release 1"))
@@ -210,12 +258,25 @@ func TestAnOperatorsDay(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitFor(t, "the second release", func() bool { s.must(t, "assets", "--rescan"); return s.get(t, "/static/main.js") == "release 2" })
+	var assets []struct {
+		Generation string
+		Kept       struct{ Files int }
+	}
+	readAssets := func() {
+		if err := json.Unmarshal([]byte(s.must(t, "assets", "--json")), &assets); err != nil || len(assets) != 1 {
+			t.Fatalf("assets --json: %v, %+v", err, assets)
+		}
+	}
+	readAssets()
+	page.shows(t, "assets", assets[0].Generation)
 	waitFor(t, "the first release purged", func() bool {
 		return !strings.HasPrefix(s.must(t, "purge", s.url+"/static/main.js"), "purged 0") || s.get(t, version) == "release 2"
 	})
 	if body := s.get(t, version); body != "release 2" {
 		t.Errorf("after the purge the first version is %q", body)
 	}
+	readAssets()
+	page.shows(t, "assets", fmt.Sprintf("%d (", assets[0].Kept.Files))
 }
 
 func (s *operated) mustKey(t *testing.T) string {
