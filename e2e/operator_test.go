@@ -80,7 +80,9 @@ func startOperated(t *testing.T) *operated {
 	return s
 }
 
-func (s *operated) socket(i int) string { return filepath.Join(s.directory, fmt.Sprintf("d%d.sock", i)) }
+func (s *operated) socket(i int) string {
+	return filepath.Join(s.directory, fmt.Sprintf("d%d.sock", i))
+}
 
 func (s *operated) startDaphne(t *testing.T, i int) {
 	t.Helper()
