@@ -2,6 +2,7 @@ package usher
 
 import (
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -9,6 +10,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/grafana/grafana-foundation-sdk/go/cog/plugins"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
 	"github.com/scan2food/usher/internal/testsite"
 )
@@ -72,34 +76,9 @@ func TestMonitoringUsesMetricsThatExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	content, err := os.ReadFile("examples/monitoring/dashboard.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var dashboard struct {
-		Title         string
-		UID           string
-		SchemaVersion int
-		Panels        []struct {
-			ID      int
-			Title   string
-			Type    string
-			GridPos struct{ H, W, X, Y int }
-			Targets []struct{ RefID, Expr string }
-		}
-	}
-	if err := json.Unmarshal(content, &dashboard); err != nil || dashboard.Title == "" || dashboard.UID == "" || dashboard.SchemaVersion < 30 || len(dashboard.Panels) == 0 {
-		t.Fatalf("the dashboard is incomplete: %v", err)
-	}
-	ids, expressions := make(map[int]bool), string(rules)
-	for _, panel := range dashboard.Panels {
-		if ids[panel.ID] || panel.Title == "" || len(panel.Targets) == 0 || panel.GridPos.W < 1 || panel.GridPos.X+panel.GridPos.W > 24 {
-			t.Errorf("panel %d %q is incomplete", panel.ID, panel.Title)
-		}
-		ids[panel.ID] = true
-		for _, target := range panel.Targets {
-			expressions += "\n" + target.Expr
-		}
+	expressions := string(rules)
+	for _, target := range dashboardTargets(t) {
+		expressions += "\n" + target.Expr
 	}
 	names := metricName.FindAllString(expressions, -1)
 	if len(names) < 10 {
@@ -127,5 +106,101 @@ func TestAlertRules(t *testing.T) {
 		if out, err := command.CombinedOutput(); err != nil {
 			t.Errorf("promtool %s: %v\n%s", strings.Join(arguments, " "), err, out)
 		}
+	}
+}
+
+type dashboardTarget struct{ RefID, Expr string }
+
+func readDashboard(t *testing.T) []byte {
+	t.Helper()
+	content, err := os.ReadFile("examples/monitoring/dashboard.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+func dashboardTargets(t *testing.T) (targets []dashboardTarget) {
+	t.Helper()
+	var board struct {
+		Panels []struct{ Targets []dashboardTarget }
+	}
+	if err := json.Unmarshal(readDashboard(t), &board); err != nil {
+		t.Fatal(err)
+	}
+	for _, panel := range board.Panels {
+		targets = append(targets, panel.Targets...)
+	}
+	if len(targets) < 10 {
+		t.Fatalf("the dashboard has %d targets", len(targets))
+	}
+	return targets
+}
+
+// The dashboard is valid by Grafana's schema: unknown fields, wrong types and values out of range are errors.
+func TestDashboardFitsGrafanasSchema(t *testing.T) {
+	t.Parallel()
+	plugins.RegisterDefaultPlugins()
+	content := readDashboard(t)
+	if problems := schemaErrors(new(dashboard.Dashboard).UnmarshalJSONStrict(content)); problems != "" {
+		t.Fatal(problems)
+	}
+	var board dashboard.Dashboard // the strict reading leaves out the panels
+	if err := json.Unmarshal(content, &board); err != nil {
+		t.Fatal(err)
+	}
+	if problems := schemaErrors(board.Validate()); problems != "" {
+		t.Error(problems)
+	}
+	if board.Title == nil || board.Uid == nil || len(board.Panels) == 0 {
+		t.Error("the dashboard has no title, UID or panels")
+	}
+	ids := make(map[uint32]bool)
+	for _, member := range board.Panels {
+		panel := member.Panel
+		if panel == nil || panel.Id == nil || ids[*panel.Id] || panel.Title == nil || len(panel.Targets) == 0 || panel.GridPos == nil || panel.GridPos.X+panel.GridPos.W > 24 {
+			t.Errorf("panel %+v is incomplete, or its id occurs twice", panel)
+			continue
+		}
+		ids[*panel.Id] = true
+	}
+	broken := strings.Replace(string(content), `"gridPos"`, `"gridPosition"`, 1)
+	if schemaErrors(new(dashboard.Dashboard).UnmarshalJSONStrict([]byte(broken))) == "" {
+		t.Error("an unknown field must be an error")
+	}
+}
+
+// schemaErrors returns the text of an error. The SDK returns an empty list of errors for a valid dashboard, which is not nil.
+func schemaErrors(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// Prometheus parses each expression of the dashboard.
+func TestDashboardExpressionsParse(t *testing.T) {
+	t.Parallel()
+	promtool := testsite.Tool(t, "promtool", "prometheus")
+	type rule struct {
+		Record string `json:"record"`
+		Expr   string `json:"expr"`
+	}
+	var rules []rule
+	for i, target := range dashboardTargets(t) {
+		expression := strings.ReplaceAll(target.Expr, "$__rate_interval", "5m") // as Grafana does
+		rules = append(rules, rule{fmt.Sprintf("panel:%d", i), expression})
+	}
+	group := map[string]any{"groups": []any{map[string]any{"name": "dashboard", "rules": rules}}}
+	content, err := json.Marshal(group) // JSON is YAML
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "dashboard.yml")
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(promtool, "check", "rules", file).CombinedOutput(); err != nil || !strings.Contains(string(out), fmt.Sprintf("%d rules found", len(rules))) {
+		t.Errorf("promtool check rules: %v\n%s", err, out)
 	}
 }
