@@ -25,7 +25,7 @@ require (
 	golang.org/x/sync v0.23.0
 )
 
-require github.com/grafana/grafana-foundation-sdk/go v0.0.22 // indirect
+require github.com/grafana/grafana-foundation-sdk/go v0.0.22
 
 require (
 	cel.dev/cel-go v0.32.0 // indirect
