@@ -27,6 +27,7 @@ type operated struct {
 	daphnes                      [2]string
 	processes                    [2]*process // of the Daphnes
 	directory                    string
+	printed                      strings.Builder // by the commands
 }
 
 func startOperated(t *testing.T) *operated {
@@ -100,7 +101,8 @@ func (s *operated) startDaphne(t *testing.T, i int) {
 // usher runs a command of the operator and returns its output and exit code.
 func (s *operated) usher(t *testing.T, arguments ...string) (output string, code int) {
 	t.Helper()
-	out, err := exec.Command(usherBinary(t), append(append([]string{"usher"}, arguments...), "--address", s.admin)...).Output()
+	out, err := exec.Command(usherBinary(t), append(append([]string{"usher"}, arguments...), "--address", s.admin)...).CombinedOutput()
+	s.printed.Write(out)
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatalf("usher %v: %v", arguments, err)
@@ -279,6 +281,14 @@ func TestAnOperatorsDay(t *testing.T) {
 	}
 	readAssets()
 	page.shows(t, "assets", fmt.Sprintf("%d (", assets[0].Kept.Files))
+
+	// No command and no part of the page shows a key.
+	shown := s.printed.String() + script[string](t, page.ctx, `return document.documentElement.outerHTML`)
+	for _, key := range []string{keys["chat"], newKey} {
+		if strings.Contains(shown, key) {
+			t.Error("a command or the status page shows a key")
+		}
+	}
 }
 
 func (s *operated) mustKey(t *testing.T) string {

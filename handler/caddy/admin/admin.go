@@ -4,6 +4,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -88,7 +89,7 @@ func serve(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	answer, status, err := call(r.WithContext(ctx), query)
 	if err != nil {
-		return failure(status, err)
+		return failure(status, errors.New(websocketgate.RedactText(err.Error())))
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
@@ -113,7 +114,7 @@ func allowOnly(query url.Values, names ...string) error {
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		switch {
 		case !slices.Contains(names, name):
-			return fmt.Errorf("unknown parameter %.40q", name)
+			return errors.New("unknown parameter: use " + cmp.Or(strings.Join(names, ", "), "none")) // its name may be a key
 		case len(query[name]) != 1:
 			return fmt.Errorf("%s: want one value, got %d", name, len(query[name]))
 		}

@@ -269,6 +269,39 @@ func TestBadRequestsGetErrorsThatSayWhatToWrite(t *testing.T) {
 	}
 }
 
+// Every endpoint is called by every method that it has, with parameters and bodies that hold a key too.
+func TestNoEndpointShowsACredential(t *testing.T) {
+	site := startOperated(t)
+	openSocket(t, site)
+	secrets := []string{chatKey, ordersKey, ticketSecret}
+	testsite.Exchange(t, site.Addr, testsite.Get("/ws/chat/?key="+ordersKey, testsite.Upgrade))
+	calls := 0
+	for name, methods := range admin.Endpoints() {
+		for _, method := range append(methods, "PATCH") {
+			for _, query := range []string{
+				"", "?url=" + url.QueryEscape("ws://127.0.0.1/ws/chat/?key="+ordersKey), "?url=" + url.QueryEscape("http://127.0.0.1/static/"+chatKey),
+				"?key=" + chatKey, "?route=" + chatKey, "?id=" + chatKey, "?client=" + chatKey, "?session=" + chatKey, "?code=" + chatKey + "&route=none", "?reason=" + strings.Repeat(chatKey, 9) + "&route=none", "?" + chatKey + "=1", "?limit=" + chatKey,
+			} {
+				for _, body := range []string{
+					"", chatKey, `{"` + chatKey + `":1}`, `{"upstream":"` + chatKey + `"}`, `{"upstream":"` + site.first + `","over":"` + chatKey + `"}`,
+					`{"url":"ws://127.0.0.1/ws/chat/?key=` + chatKey + `","origin":"http://` + ordersKey + `"}`, `{"url":"` + chatKey + `://"}`, `{"url":"http://` + chatKey + `"}`,
+				} {
+					calls++
+					status, answer := call(t, method, name+query, body)
+					for _, secret := range secrets {
+						if strings.Contains(answer, secret) {
+							t.Errorf("%s %s %s: %d %.300s", method, name+query, body, status, answer)
+						}
+					}
+				}
+			}
+		}
+	}
+	if calls < 1000 {
+		t.Errorf("%d calls", calls)
+	}
+}
+
 func TestNoAnswerContainsACredential(t *testing.T) {
 	site := startOperated(t)
 	openSocket(t, site)
