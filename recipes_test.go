@@ -142,7 +142,7 @@ func startRecipe(t *testing.T, caddyfile string, files []string) *testsite.Site 
 	}
 	root := testsite.WriteTree(t, tree)
 	// docs/start.md uses files of its own, so that its reader needs no environment and no rights.
-	caddyfile = strings.NewReplacer("{file./tmp/chat.key}", "{env.CHAT_WS_KEY}", " try/", " /srv/app/").Replace(caddyfile)
+	caddyfile = strings.NewReplacer("{file.try/chat.key}", "{env.CHAT_WS_KEY}", " try/", " /srv/app/").Replace(caddyfile)
 	for _, variable := range environment.FindAllStringSubmatch(caddyfile, -1) {
 		t.Setenv(variable[1], secretOf(variable[1]))
 	}
