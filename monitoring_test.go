@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 Grafana exports dashboards in the first version of its schema
+
 package usher
 
 import (

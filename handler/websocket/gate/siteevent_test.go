@@ -91,7 +91,7 @@ func TestSessionEndsOnAnotherMachine(t *testing.T) {
 func TestEventsOfASessionInAnyOrder(t *testing.T) {
 	t.Parallel()
 	const third = "thirdthirdthirdthirdthirdthird99"
-	here, there, published := machines(t)
+	here, _, published := machines(t)
 	r := request(here, goodSession)
 	r.readHeader(http.Header{"Set-Cookie": {renewCookie}})
 	r = request(here, otherSession)
@@ -103,7 +103,7 @@ func TestEventsOfASessionInAnyOrder(t *testing.T) {
 		t.Fatalf("%d events, want 3", len(events))
 	}
 	for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 2, 0}, {2, 0, 1}, {0, 2, 1}, {1, 0, 2}} {
-		_, there, _ = machines(t)
+		_, there, _ := machines(t)
 		s := boundSocket(t, there)
 		for _, i := range order {
 			there.Apply(carried(t, events[i]))
