@@ -77,7 +77,7 @@ func TestReportNamesURLAndPage(t *testing.T) {
 	l.request("20260211", "new")
 	l.advance(DefaultGrace)
 	stale, found := l.Observe(Observation{Path: "main.js", Param: "v", Version: "20260211", Digest: sha256.Sum256([]byte("new")), Page: "/live/"})
-	want := StaleVersion{Path: "main.js", Param: "v", Version: "20260211", Page: "/live/",
+	want := StaleVersion{Path: "main.js", Param: "v", Version: "20260211", Page: "/live/", Since: noon.Add(time.Minute + DefaultGrace),
 		Previous: sha256.Sum256([]byte("old")), Current: sha256.Sum256([]byte("new"))}
 	if !found || stale != want {
 		t.Errorf("found %t, %+v, want %+v", found, stale, want)
