@@ -64,7 +64,7 @@ type drainEvent struct {
 	Undrain  bool          `json:"undrain,omitempty"`
 }
 
-// CloseElsewhere closes the sockets of other machines that match the filters, and returns the number of machines that are told.
+// CloseElsewhere closes the sockets of other machines that match the filters, and returns the number of these machines.
 // The numbers of sockets and sessions are those of one process, so filters with these concern no other machine.
 func CloseElsewhere(filters url.Values, code uint16, reason string) (nodes int, err error) {
 	if filters.Has("id") || filters.Has("session") {

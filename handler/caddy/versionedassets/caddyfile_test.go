@@ -48,7 +48,7 @@ func TestReloadKeepsTrees(t *testing.T) {
 	first.Unload()
 	second.Unload()
 	if versionedassets.TreesOf(reloaded.Server)[0] != tree {
-		t.Error("a reload begins anew")
+		t.Error("a reload resets the history")
 	}
 }
 

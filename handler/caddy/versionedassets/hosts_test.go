@@ -104,7 +104,7 @@ func TestPageChangesWithDeployOfOtherHost(t *testing.T) {
 	testsite.WriteFile(t, static, "a.js", "second")
 	stamped("second")
 	if response, _ := testsite.Fetch(t, site, "GET", "/page.html", append(navigation, "If-None-Match", before)...); response.StatusCode != 200 {
-		t.Errorf("the page of before the deploy is %d, want 200", response.StatusCode)
+		t.Errorf("the page from before the deploy is %d, want 200", response.StatusCode)
 	}
 }
 

@@ -232,7 +232,7 @@ versioned_assets {
 	if _, err := fmt.Fprintf(conn, "GET /static/film.mp4 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	testsite.Eventually(t, "closed, though nobody reads", func() bool { return listener.closed() > 0 })
+	testsite.Eventually(t, "the connection to be closed without a reader", func() bool { return listener.closed() > 0 })
 	if copied, _ := listener.take(); copied == 0 || copied >= 64<<20 {
 		t.Errorf("%d bytes were copied, want some and not all", copied)
 	}

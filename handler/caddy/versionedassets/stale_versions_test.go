@@ -183,7 +183,7 @@ func TestOutdatedVersions(t *testing.T) {
 		t.Errorf("explained as %s", why)
 	}
 	if response, _ := testsite.Fetch(t, site, "GET", "/outdated/main.js?v=0123456789abcdef"); response.Header.Get("Cache-Control") != revalidate {
-		t.Errorf("what nobody proved: %q", response.Header.Get("Cache-Control"))
+		t.Errorf("the unproved version: %q", response.Header.Get("Cache-Control"))
 	}
 	for range 2 {
 		site.Unload()

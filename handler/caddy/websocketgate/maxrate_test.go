@@ -123,7 +123,7 @@ func reads(t *testing.T, s *testsite.Stream, messages int) {
 	}
 }
 
-// Messages that do not go through a socket are not limited: this is told.
+// Messages in plain requests are not limited. A WARN says so.
 func TestMaxRateOfPlainHTTP(t *testing.T) {
 	for options, want := range map[string]int{"plain_http pass": 1, "plain_http refuse": 0, "": 0} {
 		site := testsite.Start(t, routeSite("127.0.0.1:1", "public\nmax_rate 5/1s\n"+options))

@@ -59,7 +59,7 @@ func TestRenewedIsTheLastToGo(t *testing.T) {
 	s.clock.advance(time.Second)
 	s.Renew("a", "1")
 	if mustRead(t, s.entryPath(key{"a", "1"})) != before {
-		t.Error("the file was written anew for a second")
+		t.Error("the file was written again within a second")
 	}
 	s.put(t, "a", "3", "three")
 	if got := s.get(t, "a", "1") + " " + s.get(t, "a", "2"); got != "one none" {

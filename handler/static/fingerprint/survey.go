@@ -181,8 +181,8 @@ type locatedManifest struct {
 	mixed    map[string]bool
 }
 
-// speaksFor reports whether the manifest is evidence for a file below its directory. Anybody who may upload files may upload one with
-// the name of a manifest, beside other uploads. So a manifest that nobody named, and that is not hidden, speaks only for files in
+// speaksFor reports whether the manifest is evidence for a file below its directory. A user who can upload files can upload one with
+// the name of a manifest. So a manifest that is not configured and not hidden speaks only for files in
 // directories below its own, as build tools write them, and not for those where most names have no version.
 func (m *locatedManifest) speaksFor(file string) bool {
 	directory := path.Dir(file)

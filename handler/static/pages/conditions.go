@@ -17,7 +17,7 @@ var (
 )
 
 // restoreMatch turns the entity tags of stamped pages in If-Match into those of the application (RFC 9110, 13.1.1). GET and HEAD
-// ask for the page as it was stamped. Other methods ask that nobody else changed the page, of which the assets are no part.
+// ask for the page as it was stamped. Other methods ask that the page is unchanged, without regard to its assets.
 func (s *Stamper) restoreMatch(r *http.Request) *http.Request {
 	lines := r.Header["If-Match"]
 	if len(lines) == 0 {

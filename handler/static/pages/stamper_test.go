@@ -298,7 +298,7 @@ func TestIncrementalPageIsForwardedAtOnce(t *testing.T) {
 		stamped           bool
 		why               string
 	}{
-		{nil, nil, true, "nobody asks"},
+		{nil, nil, true, "no condition"},
 		{[]string{"?1"}, nil, false, "the client asks"},
 		{nil, []string{"?1"}, false, "the application asks"},
 		{[]string{"?1;x=1"}, nil, false, "unknown parameters are ignored"},

@@ -19,7 +19,7 @@ type writer struct {
 	path     string // of the request, before handlers rewrite it
 	snapshot *snapshot
 	restored bool // the request has the entity tag of the page as it would be stamped now
-	forgets  bool // the browser is told to clear its cache
+	forgets  bool // the response has Clear-Site-Data
 
 	state   state
 	status  int

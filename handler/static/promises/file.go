@@ -79,10 +79,10 @@ func linesOf(records []record) []byte {
 	return lines
 }
 
-// minCompacted is the smallest file that is written anew.
+// minCompacted is the smallest file that is compacted.
 const minCompacted = 1 << 20
 
-// compact writes the file anew if most of its lines are expired or repeated.
+// compact rewrites the file if most of its lines are expired or repeated.
 func (s *Store) compact() error {
 	records := *s.records.Load()
 	if s.end < minCompacted || s.end < int64(2*len(records)*lineLength) {

@@ -172,7 +172,7 @@ func (r *refreshes) wait(ctx context.Context) error {
 	}
 }
 
-// soon begins a refresh that nobody waits for, unless one began within a time.
+// soon begins a refresh in the background, unless one began within a time.
 func (r *refreshes) soon(within time.Duration) {
 	r.mutex.Lock()
 	due := r.pending == nil && r.now().Sub(r.began) >= within

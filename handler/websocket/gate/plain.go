@@ -11,7 +11,7 @@ import (
 )
 
 // plainWriter is the writer of a request that the gate passed. It reads the header of the response. A proxy that adds Connection
-// and Upgrade to a plain request would open a socket that nobody admitted: no handler can switch protocols or hijack the
+// and Upgrade to a plain request would open a socket without a decision: no handler can switch protocols or hijack the
 // connection of such a request.
 type plainWriter struct {
 	http.ResponseWriter

@@ -20,7 +20,7 @@ const hiddenLabel = "(not shown)"
 
 var (
 	labelShape = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
-	// secretShape matches output of secret generators that nobody uses as a label: hexadecimal digits, UUIDs.
+	// secretShape matches output of secret generators that are unlikely as labels: hexadecimal digits, UUIDs.
 	secretShape = regexp.MustCompile(`^[0-9A-Fa-f-]{32,}$`)
 )
 

@@ -45,7 +45,7 @@ func TestLimits(t *testing.T) {
 		{"another key", "", Info{Site: "a", Route: "chat", KeyID: [16]byte{2}}, Limits{Key: 1}, ""},
 		{"the same user", "with another key", Info{Site: "a", Route: "chat", User: "42"}, Limits{User: 1}, "user"},
 		{"another user", "", Info{Site: "a", Route: "chat", User: "43"}, Limits{User: 1}, ""},
-		{"no user", "sockets of nobody are not one user", Info{Site: "a", Route: "chat"}, Limits{User: 1}, ""},
+		{"no user", "sockets without a user are not one user", Info{Site: "a", Route: "chat"}, Limits{User: 1}, ""},
 	} {
 		s, err := r.Open(c.info, c.limits)
 		var limit *LimitError

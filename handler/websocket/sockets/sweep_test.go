@@ -21,7 +21,7 @@ func TestSweep(t *testing.T) {
 	}{
 		{"until", "", Info{Until: in(10 * time.Second), UntilCode: 4401}, 0, true, 10 * time.Second, 4401},
 		{"until in the past", "at once", Info{Until: in(-time.Hour), UntilCode: 4401}, 0, true, 0, 4401},
-		{"until of a handshake", "a key that ends admits nobody", Info{Until: in(5 * time.Second), UntilCode: 4401}, 0, false, 5 * time.Second, 4401},
+		{"until of a handshake", "an expired key opens no socket", Info{Until: in(5 * time.Second), UntilCode: 4401}, 0, false, 5 * time.Second, 4401},
 		{"idle", "", Info{IdleTimeout: 5 * time.Second}, 0, true, 5 * time.Second, CodeGoingAway},
 		{"idle after words", "they put it off", Info{IdleTimeout: 5 * time.Second}, 20 * time.Second, true, 23 * time.Second, CodeGoingAway},
 		{"idle after a handshake", "that took its time", Info{IdleTimeout: 5 * time.Second}, -7 * time.Second, true, 12 * time.Second, CodeGoingAway},

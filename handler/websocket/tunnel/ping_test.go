@@ -24,9 +24,9 @@ func TestStrip(t *testing.T) {
 		name, why string
 		in, out   []byte
 	}{
-		{"ours", "nobody asked for it but us", answer, nil},
+		{"ours", "the pong of the tunnel's own ping", answer, nil},
 		{"ours, masked", "", masked, nil},
-		{"somebody else's", "the application asked", other, other},
+		{"somebody else's", "the pong of the application's ping", other, other},
 		{"unsolicited", "allowed, and none of our business", frame(finPong, true, nil), frame(finPong, true, nil)},
 		{"between frames", "", join(data, answer, data), join(data, data)},
 		{"many", "", join(answer, data, answer, answer, other, masked, data), join(data, other, data)},

@@ -24,7 +24,7 @@ func TestReclaimer(t *testing.T) {
 		{"under way", "its garbage is room for the next handshakes", []ticks{{100, 100, 3000}}, nil},
 		{"with stragglers", "somebody always comes", []ticks{{2, 1500, 3000}, {minCalmTicks + 10, 5, 3000}}, whole},
 		{"few of many", "the collection would be of a million sockets", []ticks{{1, 10_000, 1_000_000}, calm(1_000_000)}, nil},
-		{"little by little", "all have come anew in the end", []ticks{{99, 5, 2000}, {2, 5, 2000}, calm(2000)}, whole},
+		{"little by little", "all sockets are replaced at the end", []ticks{{99, 5, 2000}, {2, 5, 2000}, calm(2000)}, whole},
 		{"two", "each leaves its own", []ticks{{1, 3000, 3000}, calm(3000), {1, 3000, 6000}, calm(6000)}, slices.Concat(whole, whole)},
 		{"in the middle of the steps", "they are ended first", []ticks{{1, 3000, 3000}, {minCalmTicks + 1, 0, 3000}, {1, 3000, 6000}, calm(6000)},
 			slices.Concat(whole, whole)},

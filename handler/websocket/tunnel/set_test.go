@@ -14,15 +14,15 @@ func TestOneGoroutineInspects(t *testing.T) {
 	p.add(first)
 	before := p.stop
 	if got, _ := p.takeBatch(nil, before); len(got) != 1 || got[0] != first {
-		t.Errorf("the first keeper looks at %d tunnels, want the first", len(got))
+		t.Errorf("the first goroutine inspects %d tunnels, want the first", len(got))
 	}
 	p.remove(first)
 	p.add(second)
 	if got, _ := p.takeBatch(nil, before); len(got) != 0 {
-		t.Errorf("the keeper of before looks at %d tunnels, want none", len(got))
+		t.Errorf("the earlier goroutine inspects %d tunnels, want none", len(got))
 	}
 	if got, _ := p.takeBatch(nil, p.stop); len(got) != 1 || got[0] != second {
-		t.Errorf("its successor looks at %d tunnels, want the second", len(got))
+		t.Errorf("the later goroutine inspects %d tunnels, want the second", len(got))
 	}
 	p.remove(second)
 }

@@ -20,7 +20,7 @@ func TestUpstreams(t *testing.T) {
 		upstreams []*Upstream
 		status    int
 	}{
-		{"refused", "nobody listens, nobody else is there", []*Upstream{dead.Upstream}, 502},
+		{"refused", "no listener and no other upstream", []*Upstream{dead.Upstream}, 502},
 		{"second", "one that cannot be reached is passed over", []*Upstream{dead.Upstream, app.Upstream}, 101},
 		{"silent", "one that ends before it answers is passed over", []*Upstream{mute.Upstream, app.Upstream}, 101},
 		{"none", "", []*Upstream{dead.Upstream, mute.Upstream}, 502},
@@ -57,7 +57,7 @@ func TestUpstreamHealth(t *testing.T) {
 		Dial: func(ctx context.Context, _, address string) (net.Conn, error) {
 			dialed = append(dialed, address)
 			if dead[address] {
-				return nil, errors.New("nobody there")
+				return nil, errors.New("no listener")
 			}
 			return new(net.Dialer).DialContext(ctx, "tcp", app.Address)
 		},
@@ -88,8 +88,8 @@ func TestUpstreamHealth(t *testing.T) {
 		}
 	}
 	wantChanges := []string{
-		"first: dialing first: nobody there", "second: dialing second: nobody there", "first is back",
-		"first: dialing first: nobody there", "second is back",
+		"first: dialing first: no listener", "second: dialing second: no listener", "first is back",
+		"first: dialing first: no listener", "second is back",
 	}
 	if !slices.Equal(changes, wantChanges) {
 		t.Errorf("reported %q, want %q", changes, wantChanges)

@@ -56,7 +56,7 @@ func TestCostOfOneChange(t *testing.T) {
 	before := s.Published().Lookup("site.css")
 	s.counted("a picture that a stylesheet names", work{stats: 2, reads: 1, parses: 2})
 	if after := s.Published().Lookup("site.css"); after == before || before.StampedForm.digest == after.StampedForm.digest {
-		t.Error("the catalog of before has the stamped form of after")
+		t.Error("the earlier catalog has the later stamped form")
 	}
 	s.Remove("logo.png")
 	s.touched.note(s.walkedBase, fsnotify.Event{Name: s.Path("logo.png"), Op: fsnotify.Remove})

@@ -69,7 +69,7 @@ func TestChangedUnderTwoManifests(t *testing.T) {
 	}
 	s.Write("manifest.json", `{"app.js":"/`+name+`","b.js":"b.js"}`)
 	if got := s.Evidence(name); got != ByManifest {
-		t.Errorf("built anew: evidence %q", got)
+		t.Errorf("built again: evidence %q", got)
 	}
 }
 

@@ -53,7 +53,7 @@ func TestDamagedVariants(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, 3},
-		{"added", "what has no record is nobody's", func(t *testing.T, path string, content []byte) {
+		{"added", "a file without a record is removed", func(t *testing.T, path string, content []byte) {
 			sum := sha256.Sum256([]byte("foreign"))
 			overwrite(t, filepath.Join(filepath.Dir(path), hex.EncodeToString(sum[:])), []byte("foreign"))
 		}, 0},

@@ -126,7 +126,7 @@ func (s *Set) variant(coding Coding, size int64) *Variant {
 
 // Tag is the entity tag of a content in a coding; the coding is "" for the content itself. Other bytes need another tag
 // (RFC 9110, 8.8.3.3). It does not end in -gzip, since Caddy's encode removes that from the tags of requests. It stays the
-// same when an encoder changes: parts are given of the content itself alone, so nobody joins the output of two encoders.
+// same when an encoder changes. Ranges are served of the unencoded content alone, so no client joins the output of two encoders.
 func Tag(digest [sha256.Size]byte, coding string) string {
 	tag := `"` + hex.EncodeToString(digest[:16])
 	if coding != "" {
