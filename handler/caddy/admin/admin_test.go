@@ -169,6 +169,9 @@ func TestDrainedUpstreamGetsNoSockets(t *testing.T) {
 	if status, answer := call(t, "GET", "ready", ""); status != 503 || !strings.Contains(answer, "no upstream") {
 		t.Errorf("ready is %d %s, want 503", status, answer)
 	}
+	if !ask[report.Readiness](t, "GET", "live", "").OK {
+		t.Error("live is false while the process can answer")
+	}
 	ask[report.Drain](t, "POST", "upstreams/undrain", fmt.Sprintf(`{"upstream":%q}`, site.first))
 	ask[report.Drain](t, "POST", "upstreams/undrain", fmt.Sprintf(`{"upstream":%q}`, site.second))
 	openSocket(t, site)

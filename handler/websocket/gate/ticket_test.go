@@ -473,7 +473,7 @@ func TestPageIsServedWholeForATicket(t *testing.T) {
 	}
 }
 
-// If the set of used tickets is full, the client is told to retry, and not that its ticket was used.
+// If the set of used tickets is full, the outcome is too_many, which clients retry.
 func TestTooManyTicketsInUse(t *testing.T) {
 	t.Parallel()
 	g, tickets := ticketGate(t, keys.TicketConfig{Once: true}, nil)
