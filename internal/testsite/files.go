@@ -94,7 +94,7 @@ func Version(content string) string {
 }
 
 // Eventually waits until a condition is true, and fails the test after testwait.Limit.
-func Eventually(t *testing.T, what string, satisfied func() bool) {
+func Eventually(t testing.TB, what string, satisfied func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(testwait.Limit); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if satisfied() {
