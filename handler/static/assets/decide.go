@@ -25,6 +25,8 @@ type answer struct {
 	dictionary []string
 	// delta is sent instead of variant and coding. It is nil if the client holds no other version.
 	delta *deltas.Delta
+	// missedDelta is true if the client offered a dictionary, and gets no delta.
+	missedDelta bool
 	// conditional is true if net/http must evaluate preconditions or a Range, which may change the status.
 	conditional bool
 	// passes is true if the next handler answers.

@@ -28,7 +28,7 @@ func (h *Handler) decideDelta(r *http.Request, a *answer, mayMake bool) {
 		a.status, a.etag, a.conditional = http.StatusNotModified, []string{tag}, false
 		return
 	}
-	if r.Header["Available-Dictionary"] == nil || a.conditional || a.coding != variants.Identity {
+	if r.Header["Available-Dictionary"] == nil || a.conditional || a.coding != variants.Identity || forbidsTransform(r) {
 		return
 	}
 	held, ok := deltas.ParseAvailable(r.Header["Available-Dictionary"])
@@ -38,6 +38,27 @@ func (h *Handler) decideDelta(r *http.Request, a *answer, mayMake bool) {
 	if found := findDelta(r, a, held, mayMake); found != nil && found.Pays(a.size()) {
 		a.delta, a.etag = found, found.ETag
 	}
+	a.missedDelta = a.delta == nil
+}
+
+// countDelta counts a response to a client that offered a dictionary.
+func (h *Handler) countDelta(a *answer) {
+	switch {
+	case a.delta != nil && h.SentDelta != nil:
+		h.SentDelta(a.site.Prefix, a.size()-int64(len(a.delta.Bytes)))
+	case a.missedDelta && h.MissedDelta != nil:
+		h.MissedDelta(a.site.Prefix)
+	}
+}
+
+// forbidsTransform reports a request with no-transform (RFC 9111, 5.2.1.6). Its client wants the file as others get it.
+func forbidsTransform(r *http.Request) bool {
+	for _, directives := range r.Header["Cache-Control"] {
+		if strings.Contains(strings.ToLower(directives), "no-transform") {
+			return true
+		}
+	}
+	return false
 }
 
 // findDelta returns a delta to the file of an answer, or nil. It is no function value: with one, each answer would be allocated.

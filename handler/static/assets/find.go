@@ -45,7 +45,7 @@ func (h *Handler) find(r *http.Request, f *found) {
 		f.reason = wrongMethod
 	case !tree.IsPlain(f.name) || encodesSlash(r):
 		f.reason = notPlain
-	case h.Hide.Match(f.urlPath):
+	case h.Hide.Hides(f.urlPath):
 		f.reason = hidden
 	default:
 		if f.file = f.catalog.Lookup(f.name); f.file != nil {
@@ -188,7 +188,7 @@ func (h *Handler) findPage(r *http.Request, f *found) {
 	}
 	index := f.catalog.Lookup(path.Join(directory, "index.html"))
 	switch {
-	case index == nil || h.Hide.Match(path.Join(f.urlPath, "index.html")) || h.hidesTarget(f.site, index):
+	case index == nil || h.Hide.Hides(path.Join(f.urlPath, "index.html")) || h.hidesTarget(f.site, index):
 		h.findFallback(r, f)
 	case directory != "" && directory == f.name:
 		f.reason = noFinalSlash

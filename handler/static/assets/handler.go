@@ -48,6 +48,8 @@ type Handler struct {
 	KernelCopies func(r *http.Request, length int64) (restore func())
 	// SentDelta is called for each response that is a delta, with the bytes that the delta saved. Nil: it is not called.
 	SentDelta func(prefix string, saved int64)
+	// MissedDelta is called for each full response to a client that offered a dictionary. Nil: it is not called.
+	MissedDelta func(prefix string)
 	// Asked returns the URL that the client requested, before other handlers changed it. Nil: the URL of the request.
 	Asked func(*http.Request) *url.URL
 }
@@ -120,6 +122,9 @@ func (h *Handler) serveOnce(w http.ResponseWriter, r *http.Request, t target, ca
 		return lost
 	}
 	a.site.answered(a.status)
+	if r.Method != http.MethodHead {
+		h.countDelta(&a)
+	}
 	return wrote
 }
 

@@ -9,7 +9,7 @@ import (
 
 // hidesTarget reports a link to a file that a pattern hides.
 func (h *Handler) hidesTarget(site *Site, file *tree.File) bool {
-	return len(h.Hide) > 0 && file.Disk != file.Path && file.Disk != "" && h.Hide.Match(site.Prefix+file.Disk)
+	return len(h.Hide) > 0 && file.Disk != file.Path && file.Disk != "" && h.Hide.Hides(site.Prefix+file.Disk)
 }
 
 // encodesSlash reports an escaped slash in the URL, which is no separator. The decoded path does not show it.

@@ -40,9 +40,6 @@ func (h *Handler) write(w http.ResponseWriter, r *http.Request, a *answer) (writ
 		w.WriteHeader(a.status)
 		return true
 	}
-	if a.delta != nil && h.SentDelta != nil {
-		h.SentDelta(a.site.Prefix, a.size()-int64(len(a.delta.Bytes)))
-	}
 	length, content := a.inMemory()
 	if content == nil || a.conditional {
 		return h.writeOpened(w, r, a)

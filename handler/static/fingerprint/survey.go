@@ -31,7 +31,7 @@ type ManifestFile struct {
 	*Manifest
 	Path    string
 	Written time.Time
-	// Named is true if the operator named the manifest. Other manifests may be uploads: see locatedManifest.speaksFor.
+	// Named is true if the operator named the manifest.
 	Named bool
 }
 
@@ -69,7 +69,7 @@ const (
 	ManifestOlder Doubt = "manifest_older"
 	// ChangedUnderManifest: the file was seen to change after the manifest, whatever the modification times are.
 	ChangedUnderManifest Doubt = "changed_under_manifest"
-	// MayBeUpload: the manifest is beside the file, or among files without versions, where a user may have uploaded it.
+	// MayBeUpload: the manifest is neither named by the operator nor in a hidden directory.
 	MayBeUpload Doubt = "may_be_upload"
 	// OtherBytes: the version is certainly one of other content.
 	OtherBytes Doubt = "other_bytes"
@@ -86,14 +86,8 @@ type Finding struct {
 func NewSurvey(tree Tree, manifests []ManifestFile) *Survey {
 	s := &Survey{directories: markedDirectories(tree), listed: make(map[string][]*locatedManifest)}
 	times := newTimeline(tree)
-	var mixed map[string]bool
 	for _, m := range manifests {
-		if mixed == nil && m.mayBeUpload() {
-			mixed = mixedDirectories(tree)
-		}
-		located := locateManifest(m, tree, times)
-		located.mixed = mixed
-		s.manifests = append(s.manifests, located)
+		s.manifests = append(s.manifests, locateManifest(m, tree, times))
 	}
 	for i := range s.manifests {
 		m := &s.manifests[i]
@@ -178,48 +172,13 @@ type locatedManifest struct {
 	outputs  map[string]Output
 	versions map[string]string
 	until    time.Time // when the build ended: files that were written later belong to other builds
-	mixed    map[string]bool
 }
 
-// speaksFor reports whether the manifest is evidence for a file below its directory. A user who can upload files can upload one with
-// the name of a manifest. So a manifest that is not configured and not hidden speaks only for files in
-// directories below its own, as build tools write them, and not for those where most names have no version.
-func (m *locatedManifest) speaksFor(file string) bool {
-	directory := path.Dir(file)
-	return !m.mayBeUpload() || directory != path.Dir(m.Path) && !m.mixed[directory]
-}
-
-func (m ManifestFile) mayBeUpload() bool { return !m.Named && !isHidden(m.Path) }
-
-// isHidden reports a path with a dot before its name or before its directory, which uploads do not get.
-func isHidden(p string) bool {
-	return strings.HasPrefix(path.Base(p), ".") || strings.HasPrefix(path.Base(path.Dir(p)), ".") && path.Dir(p) != "."
-}
-
-// mixedDirectories returns the directories where less than a third of the names look versioned.
-func mixedDirectories(tree Tree) map[string]bool {
-	type count struct{ versioned, all int }
-	counts := make(map[string]count)
-	for p := range tree.Files() {
-		if isDerived(p) {
-			continue
-		}
-		directory := path.Dir(p)
-		c := counts[directory]
-		c.all++
-		for token := range nameTokens(p) {
-			if looksLikeDigest(token) {
-				c.versioned++
-				break
-			}
-		}
-		counts[directory] = c
-	}
-	mixed := make(map[string]bool)
-	for directory, c := range counts {
-		mixed[directory] = 3*c.versioned < c.all
-	}
-	return mixed
+// mayBeUpload reports a manifest that users may have uploaded: the operator did not name it, and it is not in a hidden directory such
+// as .vite/. A file name with a dot in front is no sign, since Django keeps such names of uploads.
+func (m ManifestFile) mayBeUpload() bool {
+	directory := path.Dir(m.Path)
+	return !m.Named && (directory == "." || !strings.HasPrefix(path.Base(directory), "."))
 }
 
 func locateManifest(m ManifestFile, tree Tree, times *timeline) locatedManifest {
@@ -343,7 +302,7 @@ func (m *locatedManifest) compare(f File, output Output, version string) Finding
 		return Finding{Doubt: ManifestOlder, Detail: m.Path + " lists it, but is older than the file"}
 	case m.format.hashesSources, output.sharesToken:
 		return Finding{} // the next build may use the same name for other content
-	case !m.speaksFor(f.Path):
+	case m.mayBeUpload():
 		return Finding{Doubt: MayBeUpload, Detail: m.Path + " lists it, but may be an upload: name it with `manifest`, or the files with `immutable`"}
 	default:
 		return Finding{Evidence: ByManifest, Detail: m.Path + " lists it as a versioned output"}

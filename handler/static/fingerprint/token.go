@@ -63,7 +63,8 @@ func isRelated(output string, names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { _, ok := inserted(output, name); return ok })
 }
 
-// LooksVersioned reports whether a name looks as if it held the hash of a build tool. The result is no evidence.
+// LooksVersioned reports whether a name certainly looks as if it held the hash of a build tool. The result is no evidence. Two in five
+// hashes of eight characters look like words here, see [MayBeHashed].
 func LooksVersioned(name string) bool {
 	for token := range nameTokens(name) {
 		if isDistinctive(token) {
@@ -155,11 +156,17 @@ func isWord(part string) bool {
 	if len(part) < 4 && isBase36(part) || isNumeronym(part) || isTime(part) {
 		return true
 	}
-	if width, height, found := strings.Cut(part, "x"); found && isNumber(width) && isNumber(height) {
+	if isDimensions(part) {
 		return true
 	}
 	word := strings.TrimRight(part, "0123456789")
 	return len(word) < len(part) && (word == "v" || len(word) >= 4 && all(word, isLower) || isCamelCase(word))
+}
+
+// isDimensions reports whether a part is dimensions such as 1200x800.
+func isDimensions(part string) bool {
+	width, height, found := strings.Cut(part, "x")
+	return found && isNumber(width) && isNumber(height)
 }
 
 // isNumeronym reports whether a part is a numeronym such as i18n, l10n or a11y.

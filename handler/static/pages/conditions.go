@@ -44,7 +44,7 @@ func (s *Stamper) restoreMatch(r *http.Request) *http.Request {
 func (w *writer) conditions(r *http.Request) *http.Request {
 	mayBePage := isNavigation(r) && !w.stamper.isNoPage(w.snapshot, r.URL.Path)
 	tags := r.Header["If-None-Match"]
-	if len(tags) == 0 && !(mayBePage && (r.Header["If-Modified-Since"] != nil || r.Header["Range"] != nil)) {
+	if len(tags) == 0 && !((mayBePage || w.forgets) && (r.Header["If-Modified-Since"] != nil || r.Header["Range"] != nil)) {
 		return r
 	}
 	r = r.WithContext(r.Context())
@@ -56,6 +56,7 @@ func (w *writer) conditions(r *http.Request) *http.Request {
 	}
 	delete(r.Header, "If-None-Match")
 	if w.forgets {
+		delete(r.Header, "If-Modified-Since")
 		return r // 304 would not reach the browser's cache with Clear-Site-Data
 	}
 	if kept := w.restore(tags, mayBePage); len(kept) > 0 {
@@ -108,8 +109,8 @@ func entityTags(list string) iter.Seq[string] {
 
 // isNoPage reports a URL path whose response is no page: by the served file, by the extension, or by the last response.
 func (s *Stamper) isNoPage(now *snapshot, urlPath string) bool {
-	if catalog, rest := now.find(urlPath); catalog != nil && catalog.Lookup(rest) != nil {
-		return !hasPageExtension(rest)
+	if catalog, rest := now.find(urlPath); catalog != nil && !hasPageExtension(rest) && catalog.Lookup(rest) != nil {
+		return true
 	}
 	switch strings.ToLower(path.Ext(urlPath)) {
 	case ".pdf", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".svg", ".ico", ".mp4", ".webm", ".mov", ".mp3", ".m4a", ".ogg", ".wav",

@@ -11,14 +11,16 @@ func isEligible(status int, header http.Header) bool {
 		status >= 300 && status < 400 {
 		return false
 	}
-	if !isStampableHTML(header.Get("Content-Type")) || noTransform(header) || header.Get("Signature") != "" {
-		return false
-	}
-	disposition, _, _ := strings.Cut(header.Get("Content-Disposition"), ";")
-	if strings.EqualFold(strings.TrimSpace(disposition), "attachment") {
+	if isNeverPage(header) || noTransform(header) || header.Get("Signature") != "" {
 		return false
 	}
 	return len(header["Content-Encoding"]) == 0 || len(header["Content-Encoding"]) == 1 && decodes(header.Get("Content-Encoding"))
+}
+
+// isNeverPage reports a response that is never stamped, whatever its body holds: another media type, or an attachment.
+func isNeverPage(header http.Header) bool {
+	disposition, _, _ := strings.Cut(header.Get("Content-Disposition"), ";")
+	return !isStampableHTML(header.Get("Content-Type")) || strings.EqualFold(strings.TrimSpace(disposition), "attachment")
 }
 
 // codingOf returns the content coding, or "" for none.

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/scan2food/usher/handler/static/assets"
@@ -9,43 +10,78 @@ import (
 
 // Generations follows the generation that the pages of a site are stamped with.
 type Generations struct {
-	sites    []assets.Site
+	own      []*tree.Tree
 	unfollow []func()
 
 	mutex             sync.Mutex
+	others            []*tree.Tree // of hosts that are a part of the pages
+	unfollowOthers    []func()
 	current, previous string
 }
 
 // Follow follows the generation of sites until Destruct.
 func Follow(sites []assets.Site) *Generations {
-	g := &Generations{sites: sites}
+	g := new(Generations)
 	for _, site := range sites {
-		g.unfollow = append(g.unfollow, site.Tree.OnPublish(g.note))
+		g.own = append(g.own, site.Tree)
 	}
+	g.unfollow = g.follow(g.own)
 	g.note()
 	return g
 }
 
+// FollowHosts follows the hosts that are a part of the pages too, instead of those of the last call.
+func (g *Generations) FollowHosts(hosts []Host) {
+	var others []*tree.Tree
+	for _, host := range hosts {
+		if host.IsPart {
+			others = append(others, host.Site.Tree)
+		}
+	}
+	unfollow := g.follow(others)
+	g.mutex.Lock()
+	unfollow, g.unfollowOthers, g.others = g.unfollowOthers, unfollow, others
+	g.mutex.Unlock()
+	callAll(unfollow)
+	g.note()
+}
+
+// follow must not be called while the mutex is held, since a tree that is publishing calls note.
+func (g *Generations) follow(trees []*tree.Tree) (unfollow []func()) {
+	for _, t := range trees {
+		unfollow = append(unfollow, t.OnPublish(g.note))
+	}
+	return unfollow
+}
+
+func callAll(calls []func()) {
+	for _, call := range calls {
+		call()
+	}
+}
+
 // Destruct ends the following. It implements caddy.Destructor.
 func (g *Generations) Destruct() error {
-	for _, unfollow := range g.unfollow {
-		unfollow()
-	}
+	g.mutex.Lock()
+	others := g.unfollowOthers
+	g.mutex.Unlock()
+	callAll(g.unfollow)
+	callAll(others)
 	return nil
 }
 
 // note looks for a new generation.
 func (g *Generations) note() {
-	catalogs := make([]*tree.Catalog, 0, len(g.sites))
-	for _, site := range g.sites {
-		catalog := site.Tree.Current()
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	var catalogs []*tree.Catalog
+	for _, t := range slices.Concat(g.own, g.others) {
+		catalog := t.Current()
 		if catalog == nil {
 			return // it is not read yet
 		}
 		catalogs = append(catalogs, catalog)
 	}
-	g.mutex.Lock()
-	defer g.mutex.Unlock()
 	next := generationOf(catalogs)
 	if next == g.current {
 		return

@@ -2,11 +2,11 @@ package pages
 
 import (
 	"hash/maphash"
-	"net/http"
 	"sync/atomic"
 )
 
-// pathTable remembers URL paths whose last response was no page, such as a PDF without an extension. It forgets a path when
+// pathTable remembers URL paths whose last response was no page, such as a PDF without an extension. XHTML, attachments and JSON
+// sent as text/html are no pages here, since they are never stamped. It forgets a path when
 // another one has its place. Reads take no lock.
 type pathTable struct {
 	seed   maphash.Seed
@@ -26,13 +26,10 @@ func (t *pathTable) has(urlPath string) bool {
 	return place.Load() == hash
 }
 
-// note remembers the type of a response.
-func (t *pathTable) note(urlPath string, status int, header http.Header) {
-	if status != http.StatusOK && status != http.StatusPartialContent {
-		return
-	}
+// note remembers whether the response was a page.
+func (t *pathTable) note(urlPath string, isPage bool) {
 	place, hash := t.place(urlPath)
-	switch isPage := isHTML(header); {
+	switch {
 	case isPage && place.Load() == hash:
 		place.Store(0)
 	case !isPage && place.Load() != hash:

@@ -21,7 +21,7 @@ type snapshot struct {
 	hosts    *[]Host
 	trees    []*tree.Tree    // of the sites, then of the hosts
 	catalogs []*tree.Catalog // of the trees; nil for a directory that has not been read yet
-	// generation identifies the catalogs of the sites.
+	// generation identifies the catalogs of the sites, and of the hosts that are a part of the pages.
 	generation string
 	// tag identifies all catalogs. It is a part of the entity tags of pages, since other assets make another page.
 	tag        string
@@ -46,7 +46,13 @@ func (s *Stamper) now() *snapshot {
 	for _, t := range next.trees {
 		next.catalogs = append(next.catalogs, t.Current())
 	}
-	next.generation, next.tag = generationOf(next.catalogs[:len(s.Sites)]), generationOf(next.catalogs)
+	parts := slices.Clone(next.catalogs[:len(s.Sites)])
+	for i, host := range next.others() {
+		if host.IsPart {
+			parts = append(parts, next.catalogs[len(s.Sites)+i])
+		}
+	}
+	next.generation, next.tag = generationOf(parts), generationOf(next.catalogs)
 	stampedStyles := s.Styles
 	named := make(map[string][]stamp.Host)
 	for _, host := range next.others() {

@@ -45,6 +45,8 @@ type Host struct {
 	Mounts       []string
 	VersionQuery []string
 	Styles       bool
+	// IsPart is true if a deploy of the host is a new generation of the pages.
+	IsPart bool
 }
 
 // Stamper stamps the pages of a site. It is safe for concurrent use.

@@ -3,13 +3,16 @@ package pages
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/hex"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -138,6 +141,100 @@ func TestGzipWithABadEnd(t *testing.T) {
 	}
 }
 
+// A page whose compressed data are bad reaches the client as the application sent it, however far they can be decoded.
+func TestPageWithBadCompressionPassesUntouched(t *testing.T) {
+	t.Parallel()
+	s := newStamper(t)
+	long := page + strings.Repeat("<p>filler", 10_000)
+	whole, gzipLong := gzipped(page), gzipped(long)
+	var br, zstandard bytes.Buffer
+	brWriter := brotli.NewWriter(&br)
+	_, _ = io.WriteString(brWriter, long)
+	_ = brWriter.Close()
+	zstdWriter, err := zstd.NewWriter(&zstandard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.WriteString(zstdWriter, long)
+	_ = zstdWriter.Close()
+	damaged := slices.Clone(gzipLong)
+	for i := len(damaged) / 2; i < len(damaged); i++ {
+		damaged[i] = 0xff
+	}
+	for _, c := range []struct {
+		name, coding string
+		body         []byte
+	}{
+		{"a byte of the data is missing", "gzip", whole[:len(whole)-9]},
+		{"most of the data are missing", "gzip", whole[:20]},
+		{"half a long page", "gzip", gzipLong[:len(gzipLong)/2]},
+		{"the second half is damaged", "gzip", damaged},
+		{"the second member is cut", "gzip", slices.Concat(whole, whole[:20])},
+		{"half a long page", "br", br.Bytes()[:br.Len()/2]},
+		{"half a long page", "zstd", zstandard.Bytes()[:zstandard.Len()/2]},
+	} {
+		for _, size := range []int{1, len(c.body)} {
+			header := map[string]string{"Content-Type": "text/html", "Content-Encoding": c.coding, "Etag": `"x"`, "Content-Length": strconv.Itoa(len(c.body))}
+			w := serve(t, s, func(w http.ResponseWriter, _ *http.Request) {
+				for name, value := range header {
+					w.Header().Set(name, value)
+				}
+				for part := range slices.Chunk(c.body, size) {
+					if _, err := w.Write(part); err != nil {
+						t.Errorf("%s, %s: Write: %v", c.coding, c.name, err)
+					}
+				}
+			}, "GET", "/")
+			if !bytes.Equal(w.Body.Bytes(), c.body) {
+				t.Errorf("%s, %s, in pieces of %d: %d bytes, want the %d of the application", c.coding, c.name, size, w.Body.Len(), len(c.body))
+			}
+			for name, want := range header {
+				if got := w.Header().Get(name); got != want {
+					t.Errorf("%s, %s: %s is %q, want %q", c.coding, c.name, name, got, want)
+				}
+			}
+		}
+	}
+}
+
+// A page that is too long to hold, or that was flushed, is sent as far as it could be decoded. Its response then breaks off.
+func TestStampedPageWithBadCompressionBreaksOff(t *testing.T) {
+	t.Parallel()
+	s := newStamper(t)
+	random := make([]byte, 2*maxRaw)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(random)
+	var flushed bytes.Buffer
+	compressor := gzip.NewWriter(&flushed)
+	_, _ = io.WriteString(compressor, page)
+	_ = compressor.Flush()
+	cut := func(body []byte) []byte { return body[:len(body)-10] }
+	for name, body := range map[string][]byte{
+		"too many compressed bytes": cut(gzipped(page + hex.EncodeToString(random))),
+		"too many decoded bytes":    cut(gzipped(page + strings.Repeat(" ", 2*maxDecoded))),
+		"flushed":                   flushed.Bytes(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			defer func() {
+				if err := recover(); err != http.ErrAbortHandler || !strings.Contains(w.Body.String(), "main.js?v=") {
+					t.Errorf("recovered %v with %d bytes sent, want stamped bytes and %v", err, w.Body.Len(), http.ErrAbortHandler)
+				}
+			}()
+			_ = s.Serve(w, httptest.NewRequest("GET", "/", nil), func(w http.ResponseWriter, _ *http.Request) error {
+				w.Header().Set("Content-Type", "text/html")
+				w.Header().Set("Content-Encoding", "gzip")
+				for part := range slices.Chunk(body, 32<<10) {
+					_, _ = w.Write(part)
+				}
+				if name == "flushed" {
+					return http.NewResponseController(w).Flush()
+				}
+				return nil
+			})
+		})
+	}
+}
+
 // flusher is a compressor that can end a block.
 type flusher interface {
 	io.WriteCloser
@@ -210,6 +307,80 @@ func TestConditionsOfWhatIsNoPage(t *testing.T) {
 		w := serve(t, s, document, "GET", c.path, append(c.header, "Sec-Fetch-Dest", "document")...)
 		if w.Code != c.want {
 			t.Errorf("%s with %s: %d, want %d", c.path, c.header, w.Code, c.want)
+		}
+	}
+}
+
+// HTML that is never stamped keeps its conditional requests, once its path is known.
+func TestConditionsOfHTMLThatIsNeverStamped(t *testing.T) {
+	t.Parallel()
+	s := newStamper(t)
+	date := time.Unix(1e9, 0)
+	for _, c := range []struct {
+		path, body string
+		header     []string
+	}{
+		{"/xhtml/", page, []string{"Content-Type", "application/xhtml+xml"}},
+		{"/utf-16/", page, []string{"Content-Type", "text/html; charset=utf-16"}},
+		{"/attachment/", page, []string{"Content-Disposition", "attachment; filename=a.html"}},
+		{"/json/", `{"a": 1}`, nil},
+		{"/json/gzip/", string(gzipped(`{"a": 1}`)), []string{"Content-Encoding", "gzip"}},
+		{"/static/main.html", `{"a": 1}`, nil},
+	} {
+		handle := func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			w.Header().Set("Etag", `"x"`)
+			for i := 0; i < len(c.header); i += 2 {
+				w.Header().Set(c.header[i], c.header[i+1])
+			}
+			http.ServeContent(w, r, "", date, strings.NewReader(c.body))
+		}
+		get := func(method string, header ...string) int {
+			return serve(t, s, handle, method, c.path, append(header, "Sec-Fetch-Dest", "document")...).Code
+		}
+		get("POST") // its response says nothing about that to GET
+		if code := get("GET", "If-None-Match", `"x"`); code != 200 {
+			t.Errorf("%s at first: %d, want 200, since it may be a page from a time before usher", c.path, code)
+		}
+		for _, condition := range []struct {
+			header []string
+			want   int
+		}{
+			{[]string{"If-None-Match", `"x"`}, 304},
+			{[]string{"If-Modified-Since", date.UTC().Format(http.TimeFormat)}, 304},
+			{[]string{"Range", "bytes=0-3"}, 206},
+			{[]string{"Range", "bytes=2-3", "If-Range", `"x"`}, 206},
+			{[]string{"If-None-Match", `"x"`}, 304},
+		} {
+			if code := get("GET", condition.header...); code != condition.want {
+				t.Errorf("%s with %s: %d, want %d", c.path, condition.header, code, condition.want)
+			}
+		}
+		c.body, c.header = page, nil
+		if code := get("GET"); code != 200 {
+			t.Errorf("%s as a page: %d", c.path, code)
+		}
+		for _, header := range [][]string{{"If-None-Match", `"x"`}, {"If-Modified-Since", date.UTC().Format(http.TimeFormat)}, {"Range", "bytes=0-3"}} {
+			if code := get("GET", header...); code != 200 {
+				t.Errorf("%s as a page, with %s: %d, want 200", c.path, header, code)
+			}
+		}
+	}
+}
+
+// A browser that must clear its cache gets a whole response, also of HTML that is never stamped.
+func TestXHTMLTellsBrowsersToClearTheirCache(t *testing.T) {
+	t.Parallel()
+	s := newStamper(t)
+	s.ForgetBefore = time.Unix(2e9, 0)
+	handle := func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/xhtml+xml")
+		http.ServeContent(w, r, "", time.Unix(1e9, 0), strings.NewReader(page))
+	}
+	for range 2 {
+		w := serve(t, s, handle, "GET", "/", "Sec-Fetch-Dest", "document", "If-Modified-Since", time.Unix(1e9, 0).UTC().Format(http.TimeFormat))
+		if w.Code != 200 || w.Header().Get("Clear-Site-Data") == "" {
+			t.Errorf("%d with %v, want 200 with Clear-Site-Data", w.Code, w.Header())
 		}
 	}
 }

@@ -11,22 +11,25 @@ import (
 )
 
 // writer stamps a response if it is a page. The header of a response that may be a page waits for the first bytes of the body:
-// a body that is no HTML passes with its header untouched.
+// a body that is no HTML passes with its header untouched. The header of a compressed page waits until the whole body could be
+// decoded, the body is too long to hold, or the handler flushes: a body that cannot be decoded passes untouched too.
 type writer struct {
 	http.ResponseWriter
 	stamper  *Stamper
 	request  *http.Request
 	path     string // of the request, before handlers rewrite it
 	snapshot *snapshot
-	restored bool // the request has the entity tag of the page as it would be stamped now
-	forgets  bool // the response has Clear-Site-Data
+	restored bool     // the request has the entity tag of the page as it would be stamped now
+	forgets  bool     // the response has Clear-Site-Data
+	plain    []string // files that the Link fields preload with their plain URLs
 
 	state   state
 	status  int
 	page    *stamp.PageWriter // of a response that is stamped
 	decoder *decoder          // of a compressed response that may be a page
-	seen    []byte            // the first bytes of the body, while they do not tell what it is
+	seen    []byte            // the held bytes of the body, without content coding
 	raw     []byte            // the same, as the handler wrote them, if they are compressed
+	buffers *buffers          // the memory of seen and raw, if the body is compressed
 }
 
 // state is how far a response was decided.
@@ -41,9 +44,6 @@ const (
 
 // maxSeen is how many bytes are looked at to tell what a body is.
 const maxSeen = 1 << 10
-
-// maxRaw is how many compressed bytes are kept until the first decoded byte.
-const maxRaw = 64 << 10
 
 // Unwrap lets http.ResponseController reach the writer below.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
@@ -69,17 +69,22 @@ func (w *writer) WriteHeader(status int) {
 	}
 	header := w.Header()
 	w.status = status
-	w.stamper.notPages.note(w.path, status, header)
 	// A stamped page waits for the end of each tag.
 	eligible := isEligible(status, header) && !isIncremental(w.request.Header) && !isIncremental(header)
+	isCandidate := eligible && w.request.Method != http.MethodHead && !isEmptyEncoded(header)
+	if !isCandidate {
+		w.learn(isNeverPage(header))
+	}
 	switch {
 	case status == http.StatusNotModified && w.restored:
 		w.notModified(header)
 	case eligible && w.request.Method == http.MethodHead:
 		w.changeHeader(header)
-	case eligible && !isEmptyEncoded(header):
+	case isCandidate:
 		w.state = candidate
 		if coding := codingOf(header); coding != "" {
+			w.buffers = buffersPool.Get().(*buffers)
+			w.seen, w.raw = w.buffers.seen, w.buffers.raw
 			w.decoder = startDecoder(coding, (*decoded)(w))
 		}
 		return
@@ -89,6 +94,16 @@ func (w *writer) WriteHeader(status int) {
 	}
 	w.state = passing
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// learn remembers for later requests whether the response is a page. Other methods than GET and HEAD do not show what a navigation
+// gets. A part of text/html does not show whether the whole begins like a page.
+func (w *writer) learn(isNoPage bool) {
+	switch {
+	case w.request.Method == http.MethodPost:
+	case w.status == http.StatusOK, w.status == http.StatusPartialContent && isNoPage:
+		w.stamper.notPages.note(w.path, !isNoPage)
+	}
 }
 
 // notModified makes the header of a 304 for a page that is stamped as it would be now (RFC 9110, 15.4.5).
@@ -119,12 +134,8 @@ func (w *writer) stampLinks() {
 	if len(header["Link"]) == 0 || noTransform(header) {
 		return
 	}
-	at := w.location()
-	stamped := make([]string, len(header["Link"]))
-	for i, value := range header["Link"] {
-		stamped[i] = w.snapshot.rewriter.Link(value, at)
-	}
-	header["Link"] = stamped
+	stamped, plain := w.snapshot.rewriter.Links(header["Link"], w.location())
+	header["Link"], w.plain = stamped, append(w.plain, plain...) // those of early hints count too
 }
 
 // setNoCache sets Cache-Control: no-cache if the response has no caching headers. Browsers would otherwise apply heuristic
@@ -165,36 +176,6 @@ func (w *writer) Write(data []byte) (int, error) {
 	}
 }
 
-// writeEncoded passes compressed bytes to the decoder. If the first of them cannot be decoded, the response passes untouched.
-func (w *writer) writeEncoded(data []byte) (int, error) {
-	if w.state == candidate {
-		w.raw = append(w.raw, data...)
-	}
-	err := w.decoder.write(data)
-	switch {
-	case w.state == candidate && (err != nil || len(w.raw) > maxRaw), w.state == passing:
-		return len(data), w.passRaw()
-	case w.state == stamping:
-		w.raw = nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	return len(data), nil
-}
-
-// passRaw lets a compressed response pass untouched from its first byte on.
-func (w *writer) passRaw() error {
-	w.state = passing
-	w.decoder.abandon()
-	w.decoder = nil
-	w.ResponseWriter.WriteHeader(w.status)
-	raw := w.raw
-	w.raw = nil
-	_, err := w.ResponseWriter.Write(raw)
-	return err
-}
-
 // decoded takes the body of a response that may be a page, without its content coding.
 type decoded writer
 
@@ -207,26 +188,30 @@ func (d *decoded) Write(data []byte) (int, error) {
 		return w.page.Write(data)
 	}
 	w.seen = append(w.seen, data...)
-	isPage, known := looksLikePage(w.seen)
-	if !known && len(w.seen) < maxSeen {
+	isPage, known := looksLikePage(w.seen[:min(len(w.seen), maxSeen)])
+	switch {
+	case known && !isPage:
+		return len(data), w.begin(false)
+	case w.decoder != nil && len(w.seen) <= maxDecoded, !known && len(w.seen) < maxSeen:
 		return len(data), nil
 	}
-	return len(data), w.begin(isPage || !known)
+	return len(data), w.begin(true)
 }
 
 // begin writes the header, and what was seen of the body.
 func (w *writer) begin(isPage bool) error {
-	seen := w.seen
-	w.seen = nil
+	w.learn(!isPage)
 	if !isPage {
 		w.state = passing
 		if w.decoder != nil {
 			return nil // see writeEncoded
 		}
+		defer w.release()
 		w.ResponseWriter.WriteHeader(w.status)
-		_, err := w.ResponseWriter.Write(seen)
+		_, err := w.ResponseWriter.Write(w.seen)
 		return err
 	}
+	defer w.release()
 	w.state = stamping
 	w.changeHeader(w.Header())
 	w.ResponseWriter.WriteHeader(w.status)
@@ -234,7 +219,8 @@ func (w *writer) begin(isPage bool) error {
 		w.stamper.Stamped()
 	}
 	w.page = w.snapshot.rewriter.PageWriter(w.ResponseWriter, w.location())
-	_, err := w.page.Write(seen)
+	w.page.KeepPlain(w.plain)
+	_, err := w.page.Write(w.seen)
 	return err
 }
 
@@ -261,7 +247,7 @@ func (w *writer) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{w}, r)
 }
 
-// FlushError passes a flush on. All that can be decoded was decoded before.
+// FlushError passes a flush on, and sends what was held. All that can be decoded was decoded before.
 func (w *writer) FlushError() error {
 	if w.state == undecided {
 		w.WriteHeader(http.StatusOK)
@@ -289,7 +275,7 @@ func (w *writer) finish() error {
 	}
 	if w.decoder != nil {
 		if err := w.decoder.finish(); w.state == passing || w.state == candidate && (err != nil || len(w.seen) == 0) {
-			return w.passRaw()
+			return w.passRaw(nil)
 		} else if err != nil {
 			return err
 		}
@@ -305,9 +291,10 @@ func (w *writer) finish() error {
 	return w.page.Close()
 }
 
-// abandon ends the decoding of a response whose handler failed.
+// abandon ends the decoding of a response, also if its handler failed.
 func (w *writer) abandon() {
 	if w.decoder != nil {
 		w.decoder.abandon()
 	}
+	w.release()
 }

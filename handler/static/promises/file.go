@@ -39,7 +39,11 @@ func (s *Store) load() error {
 	}
 	complete := content[:bytes.LastIndexByte(content, '\n')+1] // another process may be writing the rest
 	s.end += int64(len(complete))
-	s.merge(parseLines(complete))
+	records := parseLines(complete)
+	if len(s.unknown(records)) > 0 {
+		s.foreign++
+	}
+	s.merge(records)
 	return nil
 }
 

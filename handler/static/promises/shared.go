@@ -50,16 +50,21 @@ func (s *Store) Merge(lines []byte) (fresh bool, err error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	records := shared(parseLines(lines))
-	known := *s.records.Load()
-	var unknown []record
-	for _, r := range records {
-		if _, found := slices.BinarySearchFunc(known, r, record.compare); !found {
-			unknown = append(unknown, r)
-		}
-	}
+	unknown := s.unknown(records)
 	s.merge(records)
 	if len(unknown) == 0 {
 		return false, nil
 	}
 	return true, s.append(unknown)
+}
+
+// unknown returns the records that are not in memory.
+func (s *Store) unknown(records []record) (unknown []record) {
+	known := *s.records.Load()
+	for _, r := range records {
+		if _, found := slices.BinarySearchFunc(known, r, record.compare); !found {
+			unknown = append(unknown, r)
+		}
+	}
+	return unknown
 }

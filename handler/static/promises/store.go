@@ -41,6 +41,8 @@ type Store struct {
 	mutex sync.Mutex // guards changes of records, and the fields below
 	read  os.FileInfo
 	end   int64 // of what was read of the file
+	// foreign counts the readings that found records which were not known here.
+	foreign uint64
 	// unwritten are records that could not be written.
 	unwritten []record
 }
@@ -60,6 +62,16 @@ func (s *Store) Open() error {
 		return fmt.Errorf("reading the promises of URLs: %w", err)
 	}
 	return nil
+}
+
+// Foreign reads what other processes have added to the file. It returns a number that grows when they have added promises.
+func (s *Store) Foreign() (uint64, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if err := s.load(); err != nil {
+		return s.foreign, fmt.Errorf("reading the promises of URLs: %w", err)
+	}
+	return s.foreign, nil
 }
 
 // Add records promises. After an error they are remembered in memory, and the next Add writes them.

@@ -148,6 +148,33 @@ func TestTwoProcessesShareAFile(t *testing.T) {
 	}
 }
 
+// Own promises that are read back are not foreign.
+func TestForeign(t *testing.T) {
+	t.Parallel()
+	c, file := &clock{at: noon}, newFile(t)
+	first, second := open(t, file, c), open(t, file, c)
+	foreign := func(s *Store) uint64 {
+		n, err := s.Foreign()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	add(t, first, promise("a.js", "", "one"))
+	if got := foreign(first); got != 0 {
+		t.Errorf("own promises: %d, want 0", got)
+	}
+	if got := foreign(second); got != 1 {
+		t.Errorf("the promises of another: %d, want 1", got)
+	}
+	if got := foreign(second); got != 1 {
+		t.Errorf("read again: %d, want 1", got)
+	}
+	if !second.HasOther("a.js", "", digestOf("two")) {
+		t.Error("the second process does not know the promise of the first")
+	}
+}
+
 func TestManyProcessesWriteAtOnce(t *testing.T) {
 	t.Parallel()
 	c, file := &clock{at: noon}, newFile(t)

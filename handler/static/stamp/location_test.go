@@ -36,7 +36,8 @@ func TestReferencesToOtherHosts(t *testing.T) {
 			t.Errorf("%s\n got %s, %v\nwant %s (%s)", c.page, out.String(), err, c.want, c.why)
 		}
 	}
-	if got := New(config).Link(`<https://static.example/a.css>; rel=preload; as=style`, &url.URL{Host: "site.example", Path: "/"}); got != `<https://static.example/a.css?ver=D>; rel=preload; as=style` {
+	links, _ := New(config).Links([]string{`<https://static.example/a.css>; rel=preload; as=style`}, &url.URL{Host: "site.example", Path: "/"})
+	if got := links[0]; got != `<https://static.example/a.css?ver=D>; rel=preload; as=style` {
 		t.Errorf("Link = %s", got)
 	}
 }

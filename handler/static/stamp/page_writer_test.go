@@ -92,7 +92,7 @@ func TestPage(t *testing.T) {
 
 		{"link", `<link rel="stylesheet" href="/static/a.css">`, `<link rel="stylesheet" href="/static/a.css?v=D">`, "a stylesheet"},
 		{"links", `<link rel="shortcut icon" href=/static/a><link rel=preload as=font href=/static/a><link rel=apple-touch-icon href=/static/a><link rel=manifest href=/static/a>`,
-			`<link rel="shortcut icon" href=/static/a?v=D><link rel=preload as=font href=/static/a?v=D><link rel=apple-touch-icon href=/static/a?v=D><link rel=manifest href=/static/a?v=D>`, "icons, fonts and manifests are loaded"},
+			`<link rel="shortcut icon" href=/static/a?v=D><link rel=preload as=font href=/static/a?v=D><link rel=apple-touch-icon href=/static/a?v=D><link rel=manifest href=/static/a>`, "icons and fonts are loaded; the URL of a manifest identifies the site"},
 		{"preload for scripts", `<link rel=preload as=fetch href=/static/a.json><link rel=preload as=image href=/static/a.png><img src=/static/a.png>`, `<link rel=preload as=fetch href=/static/a.json><link rel=preload as=image href=/static/a.png?v=D><img src=/static/a.png?v=D>`, "scripts fetch the file without a version"},
 		{"canonical", `<link rel="canonical" href="/static/a.html"><link href="/static/a">`, `<link rel="canonical" href="/static/a.html"><link href="/static/a">`, "canonical and links without rel are not loaded"},
 		{"srcset", `<img srcset="/static/a.png 1x,/static/b.png, /media/c.png 2x , /static/d.png?v=1 3x">`,

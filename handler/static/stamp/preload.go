@@ -64,7 +64,7 @@ func (p *PageWriter) verdictOf(path []byte, resource resource) verdict {
 		return keepPlain
 	case !resource.isPreload || p.hasUser(path):
 		return stampIt
-	case len(l.optionals) == maxOptionals || len(l.plain) == maxPlain:
+	case len(l.optionals) == maxOptionals || len(l.plain) >= maxPlain:
 		return keepPlain
 	default:
 		return undecided
@@ -91,7 +91,7 @@ func (p *PageWriter) hasUser(path []byte) bool {
 // noteUser records a stamped user of a file, and stamps the preloads that have waited for it.
 func (p *PageWriter) noteUser(path []byte, resource resource) {
 	l := &p.preloads
-	if resource.isPreload {
+	if resource.isPreload || resource.isPrefetch && !resource.isStylesheet {
 		return
 	}
 	if len(l.users) < maxUsers {
@@ -136,9 +136,7 @@ func (p *PageWriter) release() {
 	l.pending, l.optionals = nil, nil
 	for _, o := range optionals {
 		if !o.stamps {
-			if hash := l.hash([]byte(o.path)); !slices.Contains(l.plain, hash) {
-				l.plain, l.plainURLs = append(l.plain, hash), append(l.plainURLs, o.path)
-			}
+			l.keepPlain(o.path)
 			continue
 		}
 		p.write(pending[written:o.start])
@@ -146,6 +144,21 @@ func (p *PageWriter) release() {
 		written = o.end
 	}
 	p.write(pending[written:])
+}
+
+// KeepPlain keeps the plain URLs of files, and of the stylesheets that refer to them: a Link field preloads these files so. It is called
+// before the first Write.
+func (p *PageWriter) KeepPlain(paths []string) {
+	for _, path := range paths {
+		p.preloads.keepPlain(path)
+	}
+}
+
+// keepPlain keeps the plain URL of a file in the rest of the page.
+func (l *preloads) keepPlain(path string) {
+	if hash := l.hash([]byte(path)); !slices.Contains(l.plain, hash) {
+		l.plain, l.plainURLs = append(l.plain, hash), append(l.plainURLs, path)
+	}
 }
 
 // StyleReferences returns the paths of the files that a stylesheet refers to with a version.

@@ -49,7 +49,15 @@ func TestPreload(t *testing.T) {
 		{"far stylesheet", font + long + `<link rel=stylesheet href=/static/a.css>`, font + long + `<link rel=stylesheet href=/static/a.css>`, "the file on disk refers to the plain font"},
 		{"two, one without a user", script + image + `<script src="/static/a.js"></script>`,
 			`<link rel="preload" as="script" href="/static/a.js?v=D">` + image + `<script src="/static/a.js?v=D"></script>`, "each is decided for itself"},
-		{"prefetch", `<link rel=prefetch href=/static/a.js>`, `<link rel=prefetch href=/static/a.js?v=D>`, "the next page uses it, and is stamped"},
+		{"prefetch of a stylesheet", `<link rel=prefetch href=/static/b.css>`, `<link rel=prefetch href=/static/b.css?v=D>`, "the next page uses it, and is stamped"},
+		{"prefetch of an image", `<link rel=prefetch as=image href=/static/a>`, `<link rel=prefetch as=image href=/static/a?v=D>`, "the same"},
+		{"prefetch of a font", `<link rel=prefetch href="/static/A.WOFF2#x">`, `<link rel=prefetch href="/static/A.WOFF2?v=D#x">`, "stylesheets are stamped"},
+		{"prefetch of a script", `<link rel=prefetch as=script href=/static/a.js>`, `<link rel=prefetch as=script href=/static/a.js>`, "it may be a module"},
+		{"prefetch of a module", `<link rel=prefetch href=/static/a.mjs>`, `<link rel=prefetch href=/static/a.mjs>`, "modules are not stamped"},
+		{"prefetch of a page", `<link rel=prefetch href=/static/a.html>`, `<link rel=prefetch href=/static/a.html>`, "a navigation has the plain URL"},
+		{"prefetch of a stylesheet of this page", `<link rel="prefetch stylesheet" href=/static/a>`, `<link rel="prefetch stylesheet" href=/static/a?v=D>`, "it is a stylesheet"},
+		{"prefetch is no user", `<link rel=prefetch href=/static/a.png>` + image, `<link rel=prefetch href=/static/a.png?v=D>` + image, "the image of this page may be in an inline style"},
+		{"manifest", `<link rel=manifest href=/static/a.webmanifest>`, `<link rel=manifest href=/static/a.webmanifest>`, "its URL identifies the installed site"},
 	} {
 		for _, size := range []int{len(c.page), 1, 7} {
 			if got := stamped(preloadConfig(), c.page, size); got != c.want {

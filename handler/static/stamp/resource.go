@@ -15,6 +15,8 @@ type resource struct {
 	hasIntegrity bool
 	// isPreload is true if something else uses the file.
 	isPreload bool
+	// isPrefetch is true if a later page uses the file.
+	isPrefetch bool
 	// isFont is true if only stylesheets use the file.
 	isFont bool
 	// isStylesheet is true if the file may refer to others.
@@ -39,11 +41,16 @@ func scriptResource(tag *markup.Tag) resource {
 	return resource{isLoaded: isClassic, hasIntegrity: isClassic}
 }
 
-// linkResource excludes links to pages, such as rel=canonical, since pages are not loaded with the page.
 func linkResource(tag *markup.Tag) resource {
+	return resourceOfLink(tag.Text(markup.RelAttribute), tag.Text(markup.AsAttribute), tag.Text(markup.HrefAttribute))
+}
+
+// resourceOfLink excludes links to pages, such as rel=canonical, since pages are not loaded with the page. It excludes rel=manifest, too: to
+// browsers the URL of the manifest may identify the installed site.
+func resourceOfLink(rels, as, href []byte) resource {
 	var link resource
 	isPreload := false
-	for rest := tag.Text(markup.RelAttribute); len(rest) > 0; {
+	for rest := rels; len(rest) > 0; {
 		var rel []byte
 		rest = bytes.TrimLeft(rest, whitespace)
 		if end := bytes.IndexAny(rest, whitespace); end >= 0 {
@@ -55,22 +62,49 @@ func linkResource(tag *markup.Tag) resource {
 		case ascii.EqualFold(rel, "stylesheet"):
 			link.isLoaded, link.hasIntegrity, link.isStylesheet = true, true, true
 		case ascii.EqualFold(rel, "preload"):
-			link.isLoaded, isPreload, link.isPreload = true, true, true
-		case ascii.EqualFold(rel, "prefetch"):
 			link.isLoaded, isPreload = true, true
-		case ascii.EqualFold(rel, "icon"), ascii.EqualFold(rel, "mask-icon"), ascii.EqualFold(rel, "manifest"),
+		case ascii.EqualFold(rel, "prefetch"):
+			link.isLoaded, link.isPrefetch = true, true
+		case ascii.EqualFold(rel, "icon"), ascii.EqualFold(rel, "mask-icon"),
 			ascii.EqualFold(rel, "fluid-icon"), ascii.HasPrefixFold(rel, "apple-touch-"):
 			link.isLoaded = true
 		}
 	}
-	if isPreload {
-		as := tag.Text(markup.AsAttribute)
-		link.isLoaded = link.isLoaded && isStampable(as)
-		link.isFont = ascii.EqualFold(as, "font")
+	destination := as
+	if link.isPrefetch && !link.isStylesheet {
+		destination = prefetchedAs(as, href)
+		link.isLoaded = destination != nil
+	}
+	if isPreload || link.isPrefetch {
+		link.isLoaded = link.isLoaded && isStampable(destination)
+		link.isFont = ascii.EqualFold(destination, "font")
 		link.hasIntegrity = link.hasIntegrity || ascii.EqualFold(as, "script") || ascii.EqualFold(as, "style")
 	}
-	link.isPreload = link.isPreload && !link.isStylesheet
+	link.isPreload = isPreload && !link.isStylesheet
 	return link
+}
+
+// prefetchedAs returns the destination of a prefetched file whose user on a later page is stamped for certain, or nil. A script may be a module
+// there, and a page is opened under its plain URL. Without an as attribute the extension says what the file is.
+func prefetchedAs(as, href []byte) []byte {
+	if len(as) == 0 {
+		if end := bytes.IndexAny(href, "?#"); end >= 0 {
+			href = href[:end]
+		}
+		as = destinations[string(bytes.ToLower(href[max(bytes.LastIndexByte(href, '.'), 0):]))]
+	}
+	if ascii.EqualFold(as, "style") || ascii.EqualFold(as, "image") || ascii.EqualFold(as, "font") {
+		return as
+	}
+	return nil
+}
+
+// destinations are what files are for, by extension.
+var destinations = map[string][]byte{
+	".css": []byte("style"),
+	".png": []byte("image"), ".jpg": []byte("image"), ".jpeg": []byte("image"), ".gif": []byte("image"), ".webp": []byte("image"),
+	".avif": []byte("image"), ".svg": []byte("image"), ".ico": []byte("image"),
+	".woff": []byte("font"), ".woff2": []byte("font"), ".ttf": []byte("font"), ".otf": []byte("font"),
 }
 
 // whitespace is the whitespace of HTML.

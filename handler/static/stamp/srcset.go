@@ -11,7 +11,11 @@ func (p *PageWriter) stampSrcset(tag *markup.Tag, a markup.Attribute, resource r
 	if value == nil {
 		return
 	}
-	text := value.Text
+	forEachCandidate(value.Text, func(start, end int) { p.stampURL(value, start, end, a, resource, data) })
+}
+
+// forEachCandidate calls do with the bounds of each URL of a srcset.
+func forEachCandidate(text []byte, do func(start, end int)) {
 	for i := 0; i < len(text); {
 		if ascii.IsSpace(text[i]) || text[i] == ',' {
 			i++
@@ -25,7 +29,7 @@ func (p *PageWriter) stampSrcset(tag *markup.Tag, a markup.Attribute, resource r
 		for end > start && text[end-1] == ',' {
 			end--
 		}
-		p.stampURL(value, start, end, a, resource, data)
+		do(start, end)
 		if end == i {
 			i = skipDescriptors(text, i)
 		}

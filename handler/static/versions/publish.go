@@ -35,6 +35,11 @@ var ErrGone = errors.New("file has changed")
 func (s *Store) Publish(ctx context.Context, list []Version, open func(Version) (io.ReadCloser, error)) (left int, err error) {
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
+	defer func() {
+		if err != nil {
+			s.published = digest{}
+		}
+	}()
 	list, left = bound(list, s.config.Size)
 	content, err := encode(list)
 	if err != nil {
@@ -60,6 +65,28 @@ func (s *Store) Publish(ctx context.Context, list []Version, open func(Version) 
 	}
 	s.published, s.renewed = sum, now
 	return left, nil
+}
+
+// IsLost reports whether the list of the last Publish is not in the storage: it could not be stored, or the storage has lost it. Publish
+// stores it again.
+func (s *Store) IsLost(ctx context.Context) (bool, error) {
+	if !s.publishing.TryLock() {
+		return false, nil // it is being stored
+	}
+	defer s.publishing.Unlock()
+	if s.published == (digest{}) {
+		return true, nil
+	}
+	_, err := s.loadGeneration(ctx, s.published)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errInvalid):
+		s.published = digest{}
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("reading the list of versions: %w", err)
+	default:
+		return false, nil
+	}
 }
 
 // bound leaves out the largest files: those above MaxSize, and those for which size leaves no room.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math/bits"
 	"strconv"
 
 	"github.com/klauspost/compress/zstd"
@@ -54,14 +55,23 @@ func (d *Delta) Pays(size int64) bool { return int64(len(d.Bytes)) <= size*8/10 
 // magic begins a "dcz" body: a skippable frame whose 32 bytes are the digest of the dictionary (RFC 9842, 5).
 var magic = []byte{0x5e, 0x2a, 0x4d, 0x18, sha256.Size, 0, 0, 0}
 
-// window is how far back a frame may refer, in bytes. Every client supports 8 MiB (RFC 9842, 5), which is more than the dictionary
-// and the content of one delta.
-const window = 8 << 20
+// window returns how far back a frame may refer, in bytes: a power of two that reaches over the dictionary and the content. Every client
+// supports 8 MiB (RFC 9842, 5), which is enough for two contents of MaxSize. The encoder clears twice the window first.
+func window(from, to []byte) int {
+	return max(zstd.MinWindowSize, 1<<bits.Len(uint(len(from)+len(to)-1)))
+}
+
+// maxDefault is the largest dictionary for zstd.SpeedDefault, in bytes. Its table has 131,072 positions: of one of 3 MB, it finds next to
+// nothing.
+const maxDefault = 512 << 10
 
 // encode returns the body.
 func encode(pair Pair, from, to []byte, level zstd.EncoderLevel) ([]byte, error) {
+	if level == zstd.SpeedDefault && len(from) > maxDefault {
+		level = zstd.SpeedBetterCompression
+	}
 	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderDictRaw(0, from), zstd.WithEncoderLevel(level),
-		zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(window))
+		zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(window(from, to)))
 	if err != nil {
 		return nil, fmt.Errorf("making a delta: %w", err)
 	}

@@ -39,30 +39,38 @@ type Scope struct {
 }
 
 // UseAsDictionary returns the field Use-As-Dictionary (RFC 9842, 2.1), by which browsers keep a version as a dictionary for the
-// other versions of the file. A path that a URL pattern cannot name without escapes has none.
+// other versions of the file. A path that is not printable ASCII has none.
 func (s Scope) UseAsDictionary(contentType string) (field string, ok bool) {
-	pattern := s.Before + "*" + s.After
-	if s.Query {
-		pattern = s.Before + "?*"
-	}
-	if !isLiteral(s.Before) || !isLiteral(s.After) {
+	before, ok := escapePattern(s.Before)
+	after, okAfter := escapePattern(s.After)
+	if !ok || !okAfter {
 		return "", false
 	}
-	field = `match="` + pattern + `"`
+	wildcard := "*"
+	if s.Query {
+		wildcard = "?*"
+	}
+	field = `match="` + before + wildcard + after + `"`
 	if destination := destination(contentType); destination != "" {
 		field += `, match-dest=("` + destination + `")`
 	}
 	return field, true
 }
 
-// isLiteral reports text without characters that mean something in a URL pattern or in a structured string.
-func isLiteral(text string) bool {
-	for _, c := range []byte(text) {
-		if c <= ' ' || c > '~' || strings.IndexByte(`\{}()*+?:"#`, c) >= 0 {
-			return false
+// escapePattern returns the pattern of a part of a path, as the inside of a structured string. A URL pattern escapes characters with a
+// backslash, which is two in the string (RFC 9651, 3.3.3). No escaped path has the characters that are not ok.
+func escapePattern(path string) (pattern string, ok bool) {
+	var escaped strings.Builder
+	for _, c := range []byte(path) {
+		switch {
+		case c <= ' ' || c > '~' || strings.IndexByte(`\{}"?#`, c) >= 0:
+			return "", false
+		case strings.IndexByte(`()*+:`, c) >= 0:
+			escaped.WriteString(`\\`)
 		}
+		escaped.WriteByte(c)
 	}
-	return true
+	return escaped.String(), true
 }
 
 // destination is what requests for a type are for, or "" if they may be for several things.

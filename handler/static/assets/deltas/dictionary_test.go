@@ -66,11 +66,17 @@ func TestUseAsDictionary(t *testing.T) {
 			`match="/data.json?*"`},
 		{"a percent-encoded path is literal", deltas.Scope{Before: "/a%20b.js", Query: true}, "text/javascript",
 			`match="/a%20b.js?*", match-dest=("script")`},
-		{"a wildcard would match other files", deltas.Scope{Before: "/a*.js", Query: true}, "text/javascript", ""},
-		{"a group of a URL pattern", deltas.Scope{Before: "/:id/app.js", Query: true}, "text/javascript", ""},
+		{"an asterisk is no wildcard", deltas.Scope{Before: "/a*.js", Query: true}, "text/javascript",
+			`match="/a\\*.js?*", match-dest=("script")`},
+		{"a colon begins no group", deltas.Scope{Before: "/:id/app.js", Query: true}, "text/javascript",
+			`match="/\\:id/app.js?*", match-dest=("script")`},
+		{"names of SvelteKit and Next.js", deltas.Scope{Before: "/(shop)/[id]/+page-", After: ".js"}, "text/javascript",
+			`match="/\\(shop\\)/[id]/\\+page-*.js", match-dest=("script")`},
+		{"the end is escaped, too", deltas.Scope{Before: "/main-", After: "(1).js"}, "text/javascript",
+			`match="/main-*\\(1\\).js", match-dest=("script")`},
 		{"a quote ends the string", deltas.Scope{Before: `/a"b.js`, Query: true}, "text/javascript", ""},
 		{"a field is ASCII", deltas.Scope{Before: "/ä.js", Query: true}, "text/javascript", ""},
-		{"the end is checked, too", deltas.Scope{Before: "/main-", After: "(1).js"}, "text/javascript", ""},
+		{"the end is checked, too", deltas.Scope{Before: "/main-", After: `\.js`}, "text/javascript", ""},
 	} {
 		if got, ok := c.scope.UseAsDictionary(c.contentType); got != c.want || ok != (c.want != "") {
 			t.Errorf("%s: %q (%t), want %q", c.why, got, ok, c.want)

@@ -25,14 +25,14 @@ type Config struct {
 	Memory int64
 	// Archive keeps deltas on disk. Nil: deltas are in memory alone.
 	Archive variants.Archive
-	// Wait is how long a request waits for a delta that is not made yet. Default: 20 ms.
+	// Wait is how long a request waits for a delta that is not made yet. Default: [DefaultWait].
 	Wait   time.Duration
 	Now    func() time.Time
 	Logger *zap.Logger
 }
 
-// DefaultWait is the default of [Config.Wait].
-const DefaultWait = 20 * time.Millisecond
+// DefaultWait is the default of [Config.Wait]. A miss may delay a response by 20 ms: the rest is for the scheduler.
+const DefaultWait = 10 * time.Millisecond
 
 // maxPending is how many deltas may be awaited. Further requests get the full coding.
 const maxPending = 32
@@ -158,40 +158,49 @@ func (m *Maker) begin(pair Pair, source Source, level zstd.EncoderLevel) (done <
 	pending := make(chan struct{})
 	m.pending[pair] = pending
 	m.work.Go(func() {
-		m.run(pair, source, level)
-		m.mutex.Lock()
-		delete(m.pending, pair)
-		m.mutex.Unlock()
-		close(pending)
+		select {
+		case m.worker <- struct{}{}:
+			defer func() { <-m.worker }()
+		case <-m.ctx.Done():
+			m.finish(pair)
+			return
+		}
+		encoded, isNew := m.make(pair, source, level)
+		m.finish(pair) // no request waits for the disk
+		if isNew {
+			m.store(pair, encoded)
+		}
 	})
 	return pending
 }
 
-func (m *Maker) run(pair Pair, source Source, level zstd.EncoderLevel) {
-	select {
-	case m.worker <- struct{}{}:
-		defer func() { <-m.worker }()
-	case <-m.ctx.Done():
-		return
-	}
+func (m *Maker) finish(pair Pair) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	close(m.pending[pair])
+	delete(m.pending, pair)
+}
+
+// make holds a delta in memory, from the archive or new. No bytes mean that the delta does not pay.
+func (m *Maker) make(pair Pair, source Source, level zstd.EncoderLevel) (encoded []byte, isNew bool) {
 	if encoded, found := m.stored(pair); found {
 		m.put(pair, encoded)
-		return
+		return nil, false
 	}
 	from, to, err := source(pair)
 	if err != nil {
-		return
+		return nil, false
 	}
-	encoded, err := encode(pair, from, to, level)
+	encoded, err = encode(pair, from, to, level)
 	if err != nil {
 		m.config.Logger.Error("cannot make delta", zap.Error(err))
-		return
+		return nil, false
 	}
 	if int64(len(encoded)) > int64(len(to))*8/10 {
 		encoded = nil
 	}
 	m.put(pair, encoded)
-	m.store(pair, encoded)
+	return encoded, true
 }
 
 // cost is what a delta takes beside its bytes, in bytes.

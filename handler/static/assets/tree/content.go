@@ -32,6 +32,7 @@ func (f *File) readContent(r ReaderAt, held bool, alike []*File, scratch *[]byte
 		return errChanging
 	}
 	f.setCharset(content)
+	f.precached = precachedURLs(f.Path, content)
 	same := slices.IndexFunc(alike, func(other *File) bool { return bytes.Equal(content, other.Content) })
 	switch {
 	case same >= 0:

@@ -58,10 +58,10 @@ var corpusEvidence = map[string][3]int{
 	"whitenoise-6.0.0":           {11, 0, 0},
 }
 
-// namedManifests are the manifests that the operator must name, by the tool: many other files have the name of Angular's, and the
-// others are beside the files that they list.
+// namedManifests are the manifests that the operator must name, by the tool: all that are not in a hidden directory.
 var namedManifests = map[string]string{
-	"angular": "stats.json", "bun": "meta.json", "esbuild": "meta.json", "plain": "manifest.json", "webpack-5.112.2-chunkhash": "contenthash/manifest.json",
+	"angular": "stats.json", "bun": "meta.json", "esbuild": "meta.json", "plain": "manifest.json",
+	"propshaft": ".manifest.json", "vite-4.5.14": "manifest.json", "webpack-5.112.2-chunkhash": "contenthash/manifest.json",
 }
 
 // The output of build tools, from disk to catalog. Manifests are found where the tools write them, also in hidden directories.

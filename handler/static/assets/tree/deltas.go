@@ -30,7 +30,7 @@ func (f *File) DeltaScope() (scope DeltaScope, ok bool) {
 	if f.Size < deltas.MinSize || f.Size > deltas.MaxSize || f.IsManifest || IsHTML(f.ContentType) || !Compressible(f.ContentType[0]) {
 		return DeltaScope{}, false
 	}
-	if f.Evidence.Kind != NoEvidence || f.byOperator {
+	if !f.versionInQuery && (f.Evidence.Kind != NoEvidence || f.byOperator) {
 		scope.Before, scope.After, ok = fingerprint.SplitName(f.Path, f.proof.Token)
 		return scope, ok
 	}
@@ -64,10 +64,16 @@ func (t *Tree) Delta(ctx context.Context, catalog *Catalog, file *File, held del
 	if !ok {
 		return nil
 	}
-	if _, _, found := t.Config.Archive.Holding(held, scope.holds); !found {
+	if !t.isHeld(held, scope) {
 		return nil
 	}
 	return t.deltas.Get(ctx, pair, t.deltaSource(catalog, file, scope))
+}
+
+// isHeld reports whether the archive holds a version of a scope.
+func (t *Tree) isHeld(version deltas.Digest, scope DeltaScope) bool {
+	_, _, found := t.Config.Archive.Holding(version, scope.holds)
+	return found
 }
 
 // MadeDelta is Delta for an explanation: it makes none.
@@ -171,7 +177,8 @@ type servedVersion struct {
 // preparedVersions is for how many earlier versions of a file deltas are made before they are requested.
 const preparedVersions = 3
 
-// noteServed notes which versions clients hold. It keeps those that most clients hold.
+// noteServed notes which versions clients hold. It keeps the current version, which the next deploy replaces, and of the archived ones
+// those that most clients hold, the newest first.
 func (t *Tree) noteServed(catalog *Catalog) {
 	for file := range catalog.forms() {
 		scope, ok := file.DeltaScope()
@@ -179,16 +186,16 @@ func (t *Tree) noteServed(catalog *Catalog) {
 		if !ok || count == 0 {
 			continue
 		}
-		var versions []servedVersion
+		var earlier []servedVersion
 		for _, known := range t.served[scope] {
 			if known.digest == file.digest {
 				count = max(count, known.count)
-			} else {
-				versions = append(versions, known)
+			} else if t.isHeld(known.digest, scope) {
+				earlier = append(earlier, known)
 			}
 		}
-		versions = append(versions, servedVersion{file.digest, count})
-		slices.SortStableFunc(versions, func(a, b servedVersion) int { return cmp.Compare(b.count, a.count) })
+		slices.SortStableFunc(earlier, func(a, b servedVersion) int { return cmp.Compare(b.count, a.count) })
+		versions := append([]servedVersion{{file.digest, count}}, earlier...)
 		t.served[scope] = versions[:min(len(versions), preparedVersions)]
 	}
 }

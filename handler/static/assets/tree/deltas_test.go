@@ -41,6 +41,29 @@ func TestDeltasArePrepared(t *testing.T) {
 	})
 }
 
+// Most clients that come back hold the version that a deploy replaces, even if an older one was served more often.
+func TestReplacedVersionIsPrepared(t *testing.T) {
+	t.Parallel()
+	text := tree.Text(4000)
+	release := func(n int) string { return string(rune('0'+n)) + text }
+	k := newKeptTree(t, t.TempDir(), map[string]string{"main.js": release(0)}, func(c *tree.Config) {
+		c.Deltas, c.Archive = true, archive.New(archive.Config{Directory: t.TempDir(), Now: time.Now})
+	})
+	catalog := k.settle()
+	for n := range 6 {
+		for range 10 - n {
+			catalog.Lookup("main.js").NoteDictionary()
+		}
+		k.Write("main.js", release(n+1))
+		catalog = k.settle()
+		for _, held := range []int{0, n} {
+			if k.MadeDelta(catalog.Lookup("main.js"), sha256.Sum256([]byte(release(held)))) == nil {
+				t.Errorf("release %d: the delta from release %d is not made", n+1, held)
+			}
+		}
+	}
+}
+
 func TestDeltaScope(t *testing.T) {
 	t.Parallel()
 	text := tree.Text(4000)

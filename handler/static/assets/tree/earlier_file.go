@@ -15,7 +15,7 @@ func (t *Tree) EarlierFile(path, version string, promises Promises) (*File, *arc
 	if !found {
 		return nil, nil, false
 	}
-	file := &File{Path: path, Size: content.Size, digest: content.SHA256, earlier: content, Evidence: earlierEvidence}
+	file := &File{Path: path, Size: content.Size, digest: content.SHA256, earlier: content, Evidence: earlierEvidence, versionInQuery: version != ""}
 	if version == "" && promises != nil && promises.HasOther(path, "", content.SHA256) {
 		file.Evidence = Evidence{}
 		file.standing.Store(&standing{why: whyBroken})

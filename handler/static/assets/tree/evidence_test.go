@@ -11,7 +11,6 @@ import (
 func TestManifestsAreFound(t *testing.T) {
 	t.Parallel()
 	const name, digest = "app-0123456789abcdef.js", "0123456789abcdef"
-	named := map[string]bool{"webpack": true, "ASP.NET": true, "esbuild": true} // beside their files
 	for _, c := range []struct{ name, path, content, asset string }{
 		{"Propshaft", "assets/.manifest.json", `{"app.js":"` + name + `"}`, "assets/" + name},
 		{"Sprockets", "assets/.sprockets-manifest-2e8e9a7c6b0aafa0c9bdeec90ea30213.json",
@@ -26,7 +25,7 @@ func TestManifestsAreFound(t *testing.T) {
 		{"esbuild", "meta.json", `{"inputs":{},"outputs":{"out/w-XH4UFCAH.js":{"bytes":1,"entryPoint":"w.js"}}}`, "w-XH4UFCAH.js"},
 	} {
 		s := NewStillTree(t, map[string]string{c.path: c.content, c.asset: "x"}, func(config *Config) {
-			if named[c.name] {
+			if c.name != "Vite 5" { // in a hidden directory
 				config.Manifests = []string{c.path}
 			}
 		})

@@ -57,6 +57,7 @@ type File struct {
 	Denied           fingerprint.Finding      // why apparent evidence does not count
 	changedUnder     [][sha256.Size]byte      // digests of manifests that stayed the same while the bytes changed
 	listedVersions   []string                 // query versions that a manifest gives the file
+	versionInQuery   bool                     // of an earlier file: its version is no part of the name
 	Variants         *variants.Set            // nil: it is not compressed
 	read             time.Time                // when the content was read
 	since            time.Time                // since when the path has this content; zero: it had it at the first reading
@@ -70,6 +71,8 @@ type File struct {
 	byOperator       bool     // an immutable pattern matches
 	StampedForm      *File    // the file with the versions of what it refers to; nil if it refers to nothing
 	otherCharset     bool     // its text is not UTF-8
+	mayBeHashed      bool     // the name looks as if it held the hash of a build tool
+	precached        []string // the URLs that a service worker precaches by this file
 	circle           string   // the version of a stamped file in a cycle of references: no digest of its bytes
 
 	// Header values.
@@ -156,8 +159,9 @@ func (f *File) archived() string {
 	return f.version()
 }
 
-// prepare sets the header values.
+// prepare sets the header values, and what only the name says.
 func (f *File) prepare() {
+	f.mayBeHashed = fingerprint.MayBeHashed(f.Path)
 	f.EntityTag = []string{variants.Tag(f.digest, "")}
 	f.ContentType = []string{ContentType(f.Path)}
 	if f.otherCharset {
@@ -194,7 +198,7 @@ func (f *File) again(held bool) *File {
 	next := &File{
 		Path: f.Path, Size: f.Size, ModTime: f.ModTime, IsManifest: f.IsManifest,
 		digest: f.digest, identity: f.identity, read: f.read, since: f.since, Disk: f.Disk, proof: f.proof, Denied: f.Denied, changedUnder: f.changedUnder,
-		Variants: f.Variants, otherCharset: f.otherCharset,
+		Variants: f.Variants, otherCharset: f.otherCharset, mayBeHashed: f.mayBeHashed, precached: f.precached,
 		EntityTag: f.EntityTag, ContentType: f.ContentType, ContentLength: f.ContentLength, LastModified: f.LastModified,
 	}
 	next.asked.Store(f.asked.Load())

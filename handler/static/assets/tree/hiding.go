@@ -13,7 +13,7 @@ type hiding struct {
 }
 
 func (h hiding) hides(name string) bool {
-	return len(h.patterns) > 0 && h.patterns.Match(h.prefix+name)
+	return len(h.patterns) > 0 && h.patterns.Hides(h.prefix+name)
 }
 
 // hidesFile reports a hidden file, or a link to one.

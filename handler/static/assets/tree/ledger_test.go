@@ -34,6 +34,7 @@ type promised map[string]bool
 func (promised) Open() error                   { return nil }
 func (promised) Add(...promises.Promise) error { return nil }
 func (promised) Has(promises.Promise) bool     { return false }
+func (promised) Foreign() (uint64, error)      { return 0, nil }
 
 func (p promised) HasOther(_, version string, _ [32]byte) bool { return p[version] }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path"
 	"strings"
+
+	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
 // Patterns match URL paths. /admin/* matches every path below /admin/, and *.map every path that ends in .map. Any other pattern
@@ -19,6 +21,9 @@ func (p Patterns) Check() error {
 		}
 		if _, err := path.Match(pattern, "/"); err != nil {
 			return fmt.Errorf("pattern %q: %w", pattern, err)
+		}
+		if strings.Contains(pattern, "/") && pattern[0] != '/' && pattern[0] != '*' {
+			return fmt.Errorf("pattern %q matches no path: begin it with a slash, as in /static/vendor/*", pattern)
 		}
 		if pattern == "" {
 			return errors.New("empty pattern: use one such as /static/vendor/* or *.map")
@@ -56,6 +61,23 @@ func (p Patterns) Match(urlPath string) bool {
 		if matchPattern(pattern, urlPath) {
 			return true
 		}
+	}
+	return false
+}
+
+// Hides reports whether the patterns hide a URL path: they match the path, a directory above it, or the file of which the path is a
+// compressed form.
+func (p Patterns) Hides(urlPath string) bool {
+	for _, extension := range variants.Extensions {
+		if plain, is := strings.CutSuffix(urlPath, extension); is && p.Match(plain) {
+			return true
+		}
+	}
+	for urlPath != "" && urlPath != "/" {
+		if p.Match(urlPath) {
+			return true
+		}
+		urlPath = strings.TrimSuffix(urlPath[:strings.LastIndexByte(urlPath, '/')+1], "/")
 	}
 	return false
 }

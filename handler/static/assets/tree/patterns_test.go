@@ -19,6 +19,7 @@ func TestPatternsThatAreRefused(t *testing.T) {
 		{"*", true, false, "every file"},
 		{"/*", true, false, "every file"},
 		{"", false, false, "nothing"},
+		{"vendor/*", false, false, "no URL path begins so"},
 		{"[", false, false, "not closed"},
 		{`\.js$`, false, false, "a regular expression"},
 		{`^/static/`, false, false, "a regular expression"},

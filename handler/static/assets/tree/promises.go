@@ -22,6 +22,8 @@ type Promises interface {
 	Has(promises.Promise) bool
 	// HasOther reports whether a URL was given out for other content.
 	HasOther(path, version string, digest [32]byte) bool
+	// Foreign reads the promises of other processes. The number grows when there are new ones.
+	Foreign() (uint64, error)
 }
 
 // standing says whether evidence counts that does not come from the bytes. It is immutable.
@@ -116,7 +118,19 @@ func (t *Tree) promiseWaiting(ctx context.Context) {
 	}
 }
 
-// reconsiderPromises takes back the evidence of URLs that other machines gave out for other content, and records their content here too.
+// followPromises takes back the evidence of URLs that other processes on the same disk have given out for other content.
+func (t *Tree) followPromises() {
+	if t.Config.Promises == nil {
+		return
+	}
+	foreign, err := t.Config.Promises.Foreign() // the next promise reports an error
+	if err == nil && foreign != t.foreignPromises {
+		t.foreignPromises = foreign
+		t.reconsiderPromises()
+	}
+}
+
+// reconsiderPromises takes back the evidence of URLs that others gave out for other content, and records their content here too.
 func (t *Tree) reconsiderPromises() {
 	catalog := t.catalog.Load()
 	if catalog == nil {

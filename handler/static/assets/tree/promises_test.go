@@ -234,10 +234,15 @@ func TestPromiseOfAnotherProcess(t *testing.T) {
 	if err := other.Add(promise); err != nil {
 		t.Fatal(err)
 	}
-	v.Now = v.Now.Add(tree.RenewEvery)
-	v.Renew(context.Background())
+	if got := v.cacheControl(byDirectory); got != cacheForever {
+		t.Fatalf("%q, want immutable", got)
+	}
+	v.FollowPromises()
 	if got := v.cacheControl(byOperator); got != "no-cache" {
 		t.Errorf("%q, want no-cache", got)
+	}
+	if got := v.cacheControl(byDirectory); got != cacheForever {
+		t.Errorf("another URL: %q, want immutable still", got)
 	}
 	if !v.remembered.HasOther(byOperator, "", promise.Digest) {
 		t.Error("the other process does not learn of this content")

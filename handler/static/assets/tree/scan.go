@@ -70,7 +70,7 @@ func (s *scanner) scan(ctx context.Context, entries []entry) (*Catalog, error) {
 	}
 	catalog := &Catalog{files: s.files, Dir: s.dir, manifests: s.manifests, manifestsRead: s.manifestsRead, unstamped: s.unstamped, hiding: s.hiding}
 	catalog.index()
-	catalog.readHashTables()
+	catalog.listPrecached()
 	if s.rewrite != nil {
 		s.parses += catalog.stamp(s.rewrite, s.previous)
 	}

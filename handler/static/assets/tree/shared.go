@@ -21,6 +21,7 @@ type Shared interface {
 	Find(ctx context.Context, path, version string) (versions.Version, bool)
 	FindKnown(path, version string) (versions.Version, bool)
 	Fetch(ctx context.Context, v versions.Version, put func(content []byte) error) error
+	IsLost(ctx context.Context) (bool, error)
 	Refresh(ctx context.Context) error
 	ExchangePromises(ctx context.Context, own versions.Promises) (fresh bool, err error)
 	Sweep(ctx context.Context) error
@@ -192,10 +193,24 @@ func (t *Tree) followShared(ctx context.Context) {
 		case <-ticker.C:
 			t.exchangePromises()
 			t.reportSharing(t.Config.Shared.Refresh(ctx))
+			t.shareAgain(ctx)
 		case <-sweep.C:
 			t.reportSharing(t.Config.Shared.Sweep(ctx))
 			sweep.Reset(sweepSharedEvery + rand.N(sweepSharedEvery/8))
 		}
+	}
+}
+
+// shareAgain shares the current catalog once more if the storage was away when it was published, or has lost it.
+func (t *Tree) shareAgain(ctx context.Context) {
+	catalog := t.catalog.Load()
+	if catalog == nil {
+		return
+	}
+	lost, err := t.Config.Shared.IsLost(ctx)
+	t.reportSharing(err)
+	if lost {
+		t.share(catalog)
 	}
 }
 

@@ -229,3 +229,26 @@ func TestStorageAwayLeavesLocalVersions(t *testing.T) {
 		t.Errorf("logged %d times, want once", n)
 	}
 }
+
+// A release that was published while the storage was away, and one that the storage has lost, are shared once the storage is back.
+func TestReleaseIsSharedOnceTheStorageIsBack(t *testing.T) {
+	t.Parallel()
+	storage := &sharedStorage{away: make(chan struct{})}
+	a, b := newMachine(t, storage, map[string]string{"main.js": "main 1"}), newMachine(t, storage, map[string]string{"main.js": "main 1"})
+	shareAgain := func() {
+		a.ShareAgain(t.Context())
+		a.Background().Wait()
+	}
+	close(storage.away)
+	a.deploy(map[string]string{"main.js": "main 2"})
+	shareAgain()
+	storage.away = make(chan struct{})
+	shareAgain()
+	b.wants(a.stamped("main.js"), "main 2", cacheForever)
+
+	a.deploy(map[string]string{"main.js": "main 3"})
+	storage.Clear()
+	storage.contents.Clear()
+	shareAgain()
+	b.wants(a.stamped("main.js"), "main 3", cacheForever)
+}

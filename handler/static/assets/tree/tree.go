@@ -78,9 +78,11 @@ type Tree struct {
 
 	unpromised []*File   // whose evidence does not count yet
 	promiseAt  time.Time // when to try them again; zero: there are none
-	forgetful  bool      // logged: promises cannot be written
-	unopened   bool      // logged: the archive cannot be opened
-	renewed    time.Time // when the archives got the current catalog, or renewed it
+
+	foreignPromises uint64    // the last result of Promises.Foreign
+	forgetful       bool      // logged: promises cannot be written
+	unopened        bool      // logged: the archive cannot be opened
+	renewed         time.Time // when the archives got the current catalog, or renewed it
 
 	followers followers
 
@@ -92,7 +94,8 @@ type Tree struct {
 	stopCompressing context.CancelFunc
 	archiving       sync.Mutex
 	archiveWait     time.Duration
-	unkept          int // versions without room in the archive; guarded by archiving
+	waitFor         func(context.Context, time.Duration) error // tests replace it
+	unkept          int                                        // versions without room in the archive; guarded by archiving
 	sharing         sync.Mutex
 	unshared        int           // versions that are too large to share; guarded by sharing
 	shareFails      atomic.Bool   // logged: the shared storage fails
@@ -110,7 +113,7 @@ func Open(config Config) (*Tree, error) {
 		return nil, fmt.Errorf("opening the root: %w", err)
 	}
 	t := &Tree{
-		Config: config, ready: make(chan struct{}), done: make(chan struct{}), waiting: newWaiting(), archiveWait: archiveWait,
+		Config: config, ready: make(chan struct{}), done: make(chan struct{}), waiting: newWaiting(), archiveWait: archiveWait, waitFor: waitFor,
 		rescans: make(chan chan struct{}), foreign: make(chan struct{}, 1),
 		missing: make(map[string]time.Time), reported: make(map[string]string),
 	}
@@ -202,6 +205,7 @@ func (t *Tree) run(ctx context.Context) {
 				timer.Reset(t.pause())
 			}
 		case <-moved.C:
+			t.followPromises()
 			if t.Config.Poll == 0 && w.HasMoved() && t.lastEvent.IsZero() {
 				t.touched.all = true
 				t.lastEvent = t.Config.Now()

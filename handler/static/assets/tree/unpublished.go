@@ -22,11 +22,7 @@ func (t *Tree) Unpublished(ctx context.Context, catalog *Catalog, name string) (
 	}
 	e := entry{path: name, disk: place, identity: identify(info)}
 	if age := t.Config.Now().Sub(e.identity.latest()); age < t.Config.Settle {
-		timer := time.NewTimer(t.Config.Settle - max(age, 0))
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
+		if t.waitFor(ctx, t.Config.Settle-max(age, 0)) != nil {
 			return nil, true
 		}
 		info, again, err := catalog.Dir.stat(name)
@@ -38,6 +34,18 @@ func (t *Tree) Unpublished(ctx context.Context, catalog *Catalog, name string) (
 		}
 	}
 	return readUnpublished(catalog, &e)
+}
+
+// waitFor waits for a duration, or until the context ends.
+func waitFor(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // readUnpublished reads a small file, for its entity tag. A large one has none.

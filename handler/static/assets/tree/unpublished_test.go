@@ -2,7 +2,6 @@ package tree_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -63,29 +62,43 @@ func TestUploads(t *testing.T) {
 	}
 }
 
-// A request for a growing file waits for settle, and gets Retry-After if the file still grows then.
+// A request for a young file waits until it has been quiet for settle, and gets Retry-After if the file changes meanwhile.
 func TestUploadThatIsBeingWritten(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name   string
-		writes bool
-		status int
-	}{{"still", false, 200}, {"being written", true, 503}} {
-		s := tree.NewStillTree(t, map[string]string{"old.png": "old"}, func(c *tree.Config) { c.Settle = 200 * time.Millisecond })
+		name, meanwhile string
+		status          int
+		body            string
+	}{
+		{"still", "", 200, "part"},
+		{"being written", "part, and more", 503, ""},
+		{"overwritten with bytes of the same length", "tarp", 503, ""},
+		{"removed", "removed", 404, ""},
+	} {
+		s := tree.NewStillTree(t, map[string]string{"old.png": "old"}, func(c *tree.Config) { c.Settle = time.Hour })
 		s.Read()
-		s.Write("new.png", "ne")
-		s.Config.Now = time.Now
-		h, asked := handlerOfStill(s), make(chan *http.Response, 1)
-		go func() { asked <- ask(t, h, "GET", "/static/new.png") }()
-		if c.writes {
-			for len(asked) == 0 {
-				s.Write("new.png", fmt.Sprint(time.Now().UnixNano()))
-				time.Sleep(time.Millisecond)
+		s.Write("new.png", "part")
+		s.Now = time.Now()
+		var waits []time.Duration
+		s.SetWaitFor(func(d time.Duration) error {
+			waits = append(waits, d)
+			switch c.meanwhile {
+			case "":
+			case "removed":
+				s.Remove("new.png")
+			default:
+				s.Write("new.png", c.meanwhile)
+				later := time.Now().Add(time.Second)
+				return os.Chtimes(s.Path("new.png"), later, later)
 			}
+			return nil
+		})
+		response := ask(t, handlerOfStill(s), "GET", "/static/new.png")
+		if body := bodyOf(t, response); response.StatusCode != c.status || c.status == 200 && body != c.body || (c.status == 503) != (response.Header.Get("Retry-After") != "") {
+			t.Errorf("%s: %d %q %v, want %d", c.name, response.StatusCode, body, response.Header, c.status)
 		}
-		response := <-asked
-		if response.StatusCode != c.status || c.status == 503 && response.Header.Get("Retry-After") == "" {
-			t.Errorf("%s: %d %v, want %d", c.name, response.StatusCode, response.Header, c.status)
+		if len(waits) != 1 || waits[0] <= 0 || waits[0] > time.Hour {
+			t.Errorf("%s: waits for %v, want once for the rest of settle", c.name, waits)
 		}
 	}
 }

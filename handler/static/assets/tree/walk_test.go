@@ -161,8 +161,10 @@ func TestLinkToHiddenManifest(t *testing.T) {
 	t.Parallel()
 	s := tree.NewStillTree(t, map[string]string{
 		".build/manifest.json": `{"app.js":{"file":"assets/app-a98456ab.js"}}`, "assets/app-a98456ab.js": "x",
+		".vite/license.md": "x",
 	})
 	s.Link(".build/manifest.json", "manifest.json")
+	s.Link("../.build/manifest.json", ".vite/manifest.json")
 	if got := s.Evidence("assets/app-a98456ab.js"); got != tree.ByManifest {
 		t.Errorf("evidence %q", got)
 	}

@@ -95,17 +95,21 @@ func parseWeight(s string) (uint16, bool) {
 	return thousandths, true
 }
 
-// Accepts reports whether Accept-Encoding lists a coding by its name. `*` does not count: a client that cannot decode a delta may
-// send it.
+// Accepts reports whether Accept-Encoding lists a coding by its name, and excludes it nowhere. `*` does not count: a client that
+// cannot decode a delta may send it.
 func Accepts(values []string, coding string) bool {
+	accepted := false
 	for _, value := range values {
 		for element := range strings.SplitSeq(value, ",") {
 			if name, weight, ok := parseWeighted(element); ok && strings.EqualFold(name, coding) {
-				return weight > 0
+				if weight == 0 {
+					return false
+				}
+				accepted = true
 			}
 		}
 	}
-	return false
+	return accepted
 }
 
 // trimSpace removes optional whitespace (RFC 9110, 5.6.3) from both ends.

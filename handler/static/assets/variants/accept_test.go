@@ -46,6 +46,29 @@ func TestBestCoding(t *testing.T) {
 	}
 }
 
+func TestAccepts(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		header []string
+		want   bool
+		why    string
+	}{
+		{[]string{"gzip, br, dcz"}, true, "the list of a browser"},
+		{[]string{"gzip", "dcz;q=0.1"}, true, "a second line, with a low weight"},
+		{[]string{"DCZ"}, true, "case does not matter"},
+		{[]string{"gzip, dcz;q=0.000"}, false, "excluded"},
+		{[]string{"dcz, dcz;q=0"}, false, "of two weights the lower counts"},
+		{[]string{"dcz;q=0", "dcz"}, false, "in every order"},
+		{[]string{"*"}, false, "a client that cannot decode a delta may send it"},
+		{[]string{"dcz2, xdcz"}, false, "other names"},
+		{nil, false, "no header"},
+	} {
+		if got := Accepts(c.header, "dcz"); got != c.want {
+			t.Errorf("%q: %t, want %t: %s", c.header, got, c.want, c.why)
+		}
+	}
+}
+
 // The chosen coding is acceptable to the client.
 func FuzzAcceptEncoding(f *testing.F) {
 	for _, value := range []string{"gzip, br", "gzip;q=0", "*;q=0.5, identity;q=0", "zstd;q=1.000", ";;q=,"} {

@@ -18,14 +18,23 @@ var Extensions = [codings]string{Brotli: ".br", Zstd: ".zst", Gzip: ".gz"}
 
 var errOtherBytes = errors.New("decodes to other bytes than those of the file")
 
+// contentAndSidecar are the digests of a file and of the compressed file beside it.
+type contentAndSidecar struct{ content, sidecar [sha256.Size]byte }
+
 // sidecar returns the compressed file beside a file. It returns nil if there is none, or if it does not decode to the very
-// bytes of the file.
+// bytes of the file. It decodes and logs an unchanged pair once.
 func (r *round) sidecar(c Content, coding Coding) []byte {
 	encoded, path := r.source.Sidecar(c.Path, coding)
 	if encoded == nil || int64(len(encoded)) >= c.Set.size || c.Encode && !c.Set.pays(int64(len(encoded))) {
 		return nil
 	}
+	pair := contentAndSidecar{c.Set.digest, sha256.Sum256(encoded)}
+	if r.Maker.rejected[pair] {
+		r.rejected[pair] = true
+		return nil
+	}
 	if err := c.Set.check(coding, encoded); err != nil {
+		r.rejected[pair] = true
 		r.config.Logger.Warn("compressed file does not match its original; ignored", zap.String("path", path), zap.Error(err))
 		return nil
 	}

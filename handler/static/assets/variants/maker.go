@@ -48,9 +48,10 @@ type Maker struct {
 	config Config
 
 	mutex    sync.Mutex
-	unopened bool // logged: the archive cannot be opened
-	failing  bool // logged: the archive cannot be written
-	missing  int  // logged: how many variants have no room
+	unopened bool                       // logged: the archive cannot be opened
+	failing  bool                       // logged: the archive cannot be written
+	missing  int                        // logged: how many variants have no room
+	rejected map[contentAndSidecar]bool // logged: sidecars with other bytes than their files
 }
 
 // New returns a maker.
@@ -73,6 +74,7 @@ type round struct {
 	left     int64 // bytes that are free in memory
 	tooLarge int64 // the size of the smallest content without room; 0: all have room
 	missing  int   // variants without room
+	rejected map[contentAndSidecar]bool
 	err      error // of the archive
 }
 
@@ -82,7 +84,7 @@ type round struct {
 func (m *Maker) Make(ctx context.Context, contents, replaced []Content, source Source) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	r := &round{Maker: m, source: source, archive: m.open(), left: m.config.Memory - held(contents)}
+	r := &round{Maker: m, source: source, archive: m.open(), left: m.config.Memory - held(contents), rejected: make(map[contentAndSidecar]bool)}
 	defer r.closeEncoder()
 	if r.archive != nil {
 		renewReplaced(replaced, contents)
@@ -183,7 +185,7 @@ func (r *round) finish() {
 		logger.Warn("no room for some compressed assets; serving uncompressed",
 			zap.Int("variants", r.missing), zap.Int64("memory", r.config.Memory))
 	}
-	r.failing, r.Maker.missing = r.err != nil, r.missing
+	r.failing, r.Maker.missing, r.Maker.rejected = r.err != nil, r.missing, r.rejected
 }
 
 // renew makes the archive keep what a content needs.
