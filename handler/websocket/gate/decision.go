@@ -81,12 +81,8 @@ func (g *Gate) Decide(r *http.Request) *Decision {
 	switch {
 	case r.URL.Opaque != "":
 		return &Decision{Outcome: Malformed, Fault: &faultOpaque}
-	case handshake == PlainHTTP && route == nil && g.checks && g.table.hidesChecked(r.URL.Path):
-		return &Decision{Outcome: Unlisted, Plain: true, Fault: &faultDisguised}
-	case handshake == PlainHTTP && route == nil:
-		return g.decidePage(r)
 	case handshake == PlainHTTP:
-		return g.decidePlain(r, route)
+		return g.decideHTTP(r, route)
 	case hasTargetBytes(r):
 		return &Decision{Outcome: Malformed, Route: route, Fault: &faultTargetBytes}
 	case route == nil && fault == nil && g.config.PassUnlisted && !g.table.Disguised(r.URL) && !readHeaderBytes(r.Header).control:
@@ -96,8 +92,8 @@ func (g *Gate) Decide(r *http.Request) *Decision {
 		return passed
 	case handshake == Tunnel:
 		return &Decision{Outcome: Malformed, Route: route, Fault: &faultTunnel}
-	case handshake == OtherProtocol && route == nil && fault == nil && offersUpgrade(r):
-		d := *g.decidePage(r)
+	case handshake == OtherProtocol && fault == nil && offersUpgrade(r) && (route == nil || route.Plain != PlainRefuse):
+		d := *g.decideHTTP(r, route)
 		d.ignoresUpgrade = true
 		return &d
 	case handshake == OtherProtocol:
@@ -233,7 +229,7 @@ func (g *Gate) originDetail(r *http.Request, route *Route) string {
 	if _, name, _ := strings.Cut(own, "://"); scheme == "https" && origin == "http://"+name {
 		return "the client must send Origin: " + own + ", or origins must list " + origin
 	}
-	if len(route.Origins.Listed) > 0 {
+	if len(route.Origins.Listed) > 0 && !route.Origins.Same {
 		return ""
 	}
 	return "the site's own origin is " + own + ", as far as trusted_proxies tell"

@@ -104,6 +104,10 @@ func TestOrigins(t *testing.T) {
 	t.Parallel()
 	parse := func(words ...string) (o Origins) {
 		for _, word := range words {
+			if word == "same" {
+				o.Same = true
+				continue
+			}
 			pattern, err := ParseOrigin(word)
 			if err != nil {
 				t.Fatal(err)
@@ -145,6 +149,9 @@ func TestOrigins(t *testing.T) {
 		{"any", Origins{Any: true}, "null", "example.com", true},
 		{"listed", parse("https://a.example"), "https://a.example", "example.com", true},
 		{"listed excludes same", parse("https://a.example"), "https://example.com", "example.com", false},
+		{"same and listed, the same", parse("same", "https://a.example"), "https://example.com", "example.com", true},
+		{"same and listed, the listed", parse("same", "https://a.example"), "https://a.example", "example.com", true},
+		{"same and listed, another", parse("same", "https://a.example"), "https://b.example", "example.com", false},
 		{"subdomain", sub, "https://a.b.example.com", "x", true},
 		{"not the domain itself", sub, "https://example.com", "x", false},
 		{"not a longer name", sub, "https://a.example.com.evil", "x", false},
@@ -325,7 +332,7 @@ func TestOpaqueTargetIsRejected(t *testing.T) {
 // With `unlisted pass`, a path that an application may read as that of a route is rejected.
 func TestDisguisedPathsAreNotPassed(t *testing.T) {
 	t.Parallel()
-	table, err := NewTable([]*Route{{Name: "a", Paths: []string{"/ws/a", "/ws/room/*"}}})
+	table, err := NewTable([]*Route{{Name: "a", Paths: []string{"/ws/a", "/ws/room/*", "/sø/µ/", "/k/mål/*"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -344,6 +351,13 @@ func TestDisguisedPathsAreNotPassed(t *testing.T) {
 		{"/ws/ab", false, "another path"},
 		{"/ws/a%20b", false, "another path"},
 		{"/live/x%0a", false, "another path"},
+		{"/ws/a%c2%a0", true, "some servers trim all white space"},
+		{"/ws/a%ef%bb%bf", true, "JavaScript trims a byte order mark"},
+		{"/w%c5%bf/a", true, "ſ is an s to Python's re.IGNORECASE"},
+		{"/%e2%84%aa/m%c3%a5l/x", true, "the Kelvin sign is a k"},
+		{"/s%c3%b8/%c2%b5", true, "a listed path with letters beyond ASCII"},
+		{"/S%C3%98/%ce%bc/", true, "the same in another case"},
+		{"/k/m%c3%a5l", true, "the same as a prefix"},
 	} {
 		u, err := url.ParseRequestURI(c.target)
 		if err != nil {

@@ -41,11 +41,11 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, d *Decision, ne
 	if d.dropLineBytes && !d.Rejected() {
 		d.Dropped = dropLineBytes(r.Header)
 	}
+	if d.ignoresUpgrade && !d.Rejected() {
+		ignoreUpgrade(r.Header)
+	}
 	switch d.Outcome {
 	case Passed:
-		if d.ignoresUpgrade {
-			ignoreUpgrade(r.Header)
-		}
 		if len(d.issuers) > 0 {
 			requireWholePage(r)
 			return g.pass(w, r, &pageWriter{ResponseWriter: w, gate: g, request: r, decision: d}, next)
@@ -92,7 +92,7 @@ func ofSocket(text string) string { return strings.Clone(text[:min(len(text), ma
 func (g *Gate) info(r *http.Request, d *Decision) sockets.Info {
 	redactor := g.Redactor(r, d)
 	info := sockets.Info{
-		Host:        ofSocket(redactor.Text(r.Host)),
+		Host:        ofSocket(redactor.Name(r.Host)),
 		Path:        ofSocket(redactor.Path(r.URL.Path)),
 		Site:        g.config.Site,
 		Route:       d.Route.Name,
@@ -109,6 +109,7 @@ func (g *Gate) info(r *http.Request, d *Decision) sockets.Info {
 	if g.config.SiteHost != nil {
 		info.SiteHost = g.config.SiteHost(r)
 	}
+	info.OriginalPath = g.originalPath(r, info.Path, redactor)
 	info.Bond = g.bondOf(r, d, redactor)
 	// The end of the key is not copied, since it may change while the socket is open.
 	if d.Route.MaxAge > 0 {
@@ -116,12 +117,24 @@ func (g *Gate) info(r *http.Request, d *Decision) sockets.Info {
 		info.UntilCode, info.UntilReason = sockets.CodeGoingAway, "the socket has reached max_age"
 	}
 	if origin := r.Header["Origin"]; len(origin) > 0 {
-		info.Origin = origin[0]
-		if d.Route.Origins.Any { // any other origin is known to the configuration
-			info.Origin = redactor.Text(info.Origin)
-		}
+		info.Origin = redactor.Name(origin[0])
 	}
 	return info
+}
+
+// originalPath returns the path before rewrites, "" if it is too long or holds a credential. Without rewrites it is the same
+// string as path, the redacted path of the request, since each socket keeps both.
+func (g *Gate) originalPath(r *http.Request, path string, redactor *Redactor) string {
+	if g.config.OriginalPath == nil {
+		return ""
+	}
+	if original := g.config.OriginalPath(r); original != r.URL.Path {
+		path = ofSocket(redactor.Path(original))
+	}
+	if isUnknown(path) {
+		return ""
+	}
+	return path
 }
 
 // protocolOf returns the HTTP version. On HTTP/3, r.Proto holds the :protocol of an extended CONNECT.

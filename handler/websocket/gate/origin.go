@@ -14,8 +14,10 @@ import (
 type Origins struct {
 	// Any admits every page.
 	Any bool
-	// Listed, unless empty, admits these origins and no others.
+	// Listed, unless empty, admits these origins, and those of the site only with Same.
 	Listed []OriginPattern
+	// Same admits the site's own pages besides those of Listed. Without Listed it is always on.
+	Same bool
 }
 
 // OriginPattern is an admitted origin: a serialized origin, `null`, or https://*.example.com for the subdomains at any depth,
@@ -106,8 +108,8 @@ func (o Origins) admits(origin, scheme, host string) bool {
 		return true
 	}
 	origin = withoutDefaultPort(origin)
-	if len(o.Listed) == 0 {
-		return sameOrigin(origin, scheme, host)
+	if (o.Same || len(o.Listed) == 0) && sameOrigin(origin, scheme, host) {
+		return true
 	}
 	for _, pattern := range o.Listed {
 		if pattern.matches(origin) {

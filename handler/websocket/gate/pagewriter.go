@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/scan2food/usher/handler/websocket/keys"
+	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
 // pageWriter adds tickets to a page that the application serves.
@@ -80,7 +81,7 @@ func (w *pageWriter) issue() {
 		return
 	}
 	for _, i := range w.decision.issuers {
-		binding := keys.BindingOf(i.Bind, g.config.Client(w.request), siteOrigin(g.config.External(w.request)))
+		binding := keys.BindingOf(i.Bind, sockets.ClientNetwork(g.config.Client(w.request)), siteOrigin(g.config.External(w.request)))
 		token, err := i.Tickets.Issue(i.routes, w.user, binding, g.config.Now(), g.config.Random)
 		if err != nil {
 			w.decision.NotIssued = err

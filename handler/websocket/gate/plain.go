@@ -102,13 +102,21 @@ func (w *plainWriter) Push(target string, options *http.PushOptions) error {
 	return http.ErrNotSupported
 }
 
-// Hijack fails for a plain request.
-func (w *plainWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+// CheckSwitch forbids sockets for a plain request, see [sockets.CheckSwitch].
+func (w *plainWriter) CheckSwitch() error {
 	if w.maySwitch {
-		return http.NewResponseController(w.ResponseWriter).Hijack()
+		return nil
 	}
 	w.switched = true
-	return nil, nil, errSwitched
+	return &StatusError{http.StatusBadGateway, errSwitched}
+}
+
+// Hijack fails for a plain request.
+func (w *plainWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if err := w.CheckSwitch(); err != nil {
+		return nil, nil, err
+	}
+	return http.NewResponseController(w.ResponseWriter).Hijack()
 }
 
 // pass calls next for a request that the gate does not reject, and reads the header of the response. page is nil for requests
@@ -117,7 +125,7 @@ func (g *Gate) pass(w http.ResponseWriter, r *http.Request, page *pageWriter, ne
 	writer := plainWriters.Get().(*plainWriter)
 	*writer = plainWriter{
 		ResponseWriter: w, site: g.siteRequest(r), page: page,
-		maySwitch: r.ProtoMajor != 1 || ReadHandshake(r) != PlainHTTP,
+		maySwitch: ReadHandshake(r) != PlainHTTP,
 	}
 	if page != nil {
 		writer.ResponseWriter = page

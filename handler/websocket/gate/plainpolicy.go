@@ -36,6 +36,18 @@ func ParsePlainPolicy(word string) (PlainPolicy, error) {
 }
 
 // decidePlain decides about a request that stays HTTP and asks for a route.
+// decideHTTP decides about a request that stays HTTP. route is nil outside the routes.
+func (g *Gate) decideHTTP(r *http.Request, route *Route) *Decision {
+	switch {
+	case route != nil:
+		return g.decidePlain(r, route)
+	case g.checks && g.table.hidesChecked(r.URL.Path):
+		return &Decision{Outcome: Unlisted, Plain: true, Fault: &faultDisguised}
+	default:
+		return g.decidePage(r)
+	}
+}
+
 func (g *Gate) decidePlain(r *http.Request, route *Route) *Decision {
 	switch route.Plain {
 	case PlainPass:
@@ -66,12 +78,12 @@ func (t *Table) hidesChecked(p string) bool {
 	for _, form := range pathForms(p) {
 		form = strings.TrimSuffix(path.Clean("/"+form), "/") + "/"
 		for listed, route := range t.exact {
-			if route.Plain == PlainCheck && strings.EqualFold(form, strings.TrimSuffix(listed, "/")+"/") {
+			if route.Plain == PlainCheck && form == strings.TrimSuffix(fold(unescape(listed)), "/")+"/" {
 				return true
 			}
 		}
 		for _, prefix := range t.prefixes {
-			if prefix.route.Plain == PlainCheck && strings.HasPrefix(form, strings.ToLower(prefix.path)) {
+			if prefix.route.Plain == PlainCheck && strings.HasPrefix(form, fold(unescape(prefix.path))) {
 				return true
 			}
 		}

@@ -32,11 +32,14 @@ func TestPlainHTTP(t *testing.T) {
 		{"checked, two slashes", PlainCheck, "/ws//0/", "", Unlisted, 403, "the application may merge them"},
 		{"checked, dots", PlainCheck, "/x/%2e%2e/ws/0/", "", Unlisted, 403, "the application may clean it"},
 		{"checked, escaped slash below", PlainCheck, "/poll/a%2fb", "", Unlisted, 403, "servers disagree"},
+		{"checked, beyond ASCII", PlainCheck, "/s%C3%B8/", "", KeyMissing, 401, "as a handshake"},
+		{"checked, beyond ASCII, without slash", PlainCheck, "/s%c3%b8", "", Unlisted, 403, "the application may add it"},
+		{"checked, beyond ASCII, other case", PlainCheck, "/M%c3%85L/x", "", Unlisted, 403, "the application may fold it"},
 		{"checked, within another path", PlainCheck, "/static/ws/0/app.js", "", Passed, 200, "an asset"},
 		{"checked, another path", PlainCheck, "/page", "", Passed, 200, "a page"},
 		{"passed", PlainPass, "/ws/0/", "https://evil.example", Passed, 200, "no check"},
 	} {
-		g := newGate(t, 1, func(r *Route) { r.Plain, r.Paths = c.policy, append(r.Paths, "/poll/*") })
+		g := newGate(t, 1, func(r *Route) { r.Plain, r.Paths = c.policy, append(r.Paths, "/poll/*", "/sø/", "/mål/*") })
 		g.config.Reject = RejectClose
 		r, w := httptest.NewRequest(http.MethodPost, "http://example.com"+c.target, nil), httptest.NewRecorder()
 		if c.origin != "" {

@@ -10,8 +10,9 @@ const Redacted = "REDACTED"
 
 // Redaction is what the logs may show of a request to a route, with every credential replaced.
 type Redaction struct {
-	Host, URI string
-	Header    http.Header
+	Host, URI     string
+	Method, Proto string
+	Header        http.Header
 
 	redactor *Redactor
 }
@@ -25,13 +26,20 @@ func MayHoldCredential(r *http.Request, d *Decision) bool {
 // as the client sent it, d is the decision about it. The work grows linearly with the size of the request.
 func (g *Gate) Redact(r *http.Request, d *Decision) *Redaction {
 	m := g.Redactor(r, d)
-	return &Redaction{Host: m.Text(r.Host), URI: m.target(r.RequestURI), Header: m.header(r.Header), redactor: m}
+	return &Redaction{
+		Host: m.Name(r.Host), URI: m.target(r.RequestURI), Method: m.Name(r.Method), Proto: m.Name(r.Proto), Header: m.header(r.Header), redactor: m,
+	}
 }
 
 // Of returns a copy of the request that was redacted, as the logs may show it.
 func (r *Redaction) Of(request *http.Request) *http.Request {
 	shown := request.WithContext(request.Context())
-	shown.Host, shown.RequestURI, shown.Header = r.Host, r.URI, r.Header
+	shown.Host, shown.RequestURI, shown.Method, shown.Proto, shown.Header = r.Host, r.URI, r.Method, r.Proto, r.Header
+	if request.TLS != nil && request.TLS.ServerName != "" {
+		state := *request.TLS
+		state.ServerName = r.redactor.Name(state.ServerName)
+		shown.TLS = &state
+	}
 	return shown
 }
 

@@ -186,6 +186,17 @@ func (m *Redactor) Text(text string) string {
 	return redacted
 }
 
+// Name redacts a text in which case does not matter: a host, an origin, the name of a field. Clients change its case.
+func (m *Redactor) Name(text string) string {
+	if len(text) < keys.MinSecretLength {
+		return text
+	}
+	if lower := strings.ToLower(text); lower != text && m.Text(lower) != lower {
+		return Redacted
+	}
+	return m.Text(text)
+}
+
 // target redacts a request target or a URL.
 func (m *Redactor) target(uri string) string {
 	before, rest, hasQuery := strings.Cut(uri, "?")
@@ -262,6 +273,10 @@ func (m *Redactor) header(header http.Header) http.Header {
 		for i, line := range lines {
 			lines[i] = m.line(canonical, line)
 		}
+		if shown := m.Name(name); shown != name {
+			delete(redacted, name)
+			redacted[shown] = append(redacted[shown], lines...)
+		}
 	}
 	return redacted
 }
@@ -269,7 +284,12 @@ func (m *Redactor) header(header http.Header) http.Header {
 func (m *Redactor) line(name, line string) string {
 	switch name {
 	case "Referer":
+		if before, _, _ := strings.Cut(line, "?"); m.Name(before) == Redacted {
+			return Redacted
+		}
 		return m.target(line)
+	case "Origin":
+		return m.Name(line)
 	case "Cookie":
 		return joined(line, ";", m.cookie)
 	case "Set-Cookie":

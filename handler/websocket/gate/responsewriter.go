@@ -101,9 +101,12 @@ func (w *responseWriter) selectSubprotocol() {
 	if !w.offered || w.other == "" {
 		return
 	}
-	for name := range w.Header() {
+	for name, values := range w.Header() {
 		if strings.EqualFold(name, "Sec-WebSocket-Protocol") {
-			return
+			if strings.TrimSpace(strings.Join(values, "")) != "" {
+				return
+			}
+			delete(w.Header(), name) // an empty field selects none
 		}
 	}
 	w.Header()["Sec-WebSocket-Protocol"] = []string{w.other}

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -153,16 +154,16 @@ func (t *Table) Disguised(u *url.URL) bool {
 }
 
 // pathForms returns what servers may read from a path: all of it, or the part before a character that ends a path for some of
-// them; with or without the parameters of segments; with or without control characters, which some servers drop and some patterns
-// ignore at the end.
+// them; with or without the parameters of segments; with or without control characters and blanks, which some servers drop and some
+// patterns ignore at the end.
 func pathForms(p string) []string {
 	eachDecoding(p, func(decoded string) bool {
 		p = decoded
 		return true
 	})
-	p = strings.ToLower(strings.ReplaceAll(p, `\`, "/"))
+	p = fold(strings.ReplaceAll(p, `\`, "/"))
 	visible := strings.Map(func(c rune) rune {
-		if c <= ' ' || c == 0x7f {
+		if c <= ' ' || c == 0x7f || unicode.IsSpace(c) || unicode.Is(unicode.Cf, c) {
 			return -1
 		}
 		return c
@@ -174,15 +175,18 @@ func pathForms(p string) []string {
 	return forms
 }
 
-// containsPath ignores case and the final slash. It finds the pattern anywhere in the form, also within segments: frameworks
+// containsPath ignores case and the final slash. It finds the escaped pattern anywhere in the form, also within segments: frameworks
 // match with patterns that are not anchored (Django's re_path without ^ and $).
 func containsPath(form, pattern string) bool {
-	pattern = strings.ToLower(strings.Trim(pattern, "/"))
+	pattern = fold(unescape(strings.Trim(pattern, "/")))
 	if pattern == "" {
 		return path.Clean(form) == "/"
 	}
 	return strings.Contains(form+"/", pattern+"/")
 }
+
+// fold returns the path without case, as patterns that ignore case read it: ſ is an s.
+func fold(p string) string { return strings.ToLower(strings.ToUpper(p)) }
 
 // withoutParameters drops the parameters of segments. Some servers read /ws;x/chat as /ws/chat.
 func withoutParameters(p string) string {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/scan2food/usher/handler/websocket/keys"
+	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
 // TicketLabel is the label of a ticket in logs, since tickets have no names.
@@ -64,7 +65,7 @@ func (g *Gate) decideTicket(r *http.Request, d *Decision, token string) {
 	if lines := r.Header["Origin"]; len(lines) > 0 {
 		origin = lines[0]
 	}
-	verdict := tickets.Tickets.Verify(token, d.Route.Name, keys.BindingOf(tickets.Bind, g.config.Client(r), origin), g.config.Now())
+	verdict := tickets.Tickets.Verify(token, d.Route.Name, keys.BindingOf(tickets.Bind, sockets.ClientNetwork(g.config.Client(r)), origin), g.config.Now())
 	d.Outcome, d.Detail = outcomeOf(verdict.Status), verdict.Reason
 	if verdict.Status != keys.Unknown {
 		d.Key, d.KeyID, d.User = TicketLabel, verdict.ID, verdict.User

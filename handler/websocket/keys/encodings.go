@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Encodings returns the texts in which a secret may appear: the secret itself, the secret with + for blanks as in forms, and
-// the characters that its base64 always contains. The base64 may be that of the secret alone or of a longer text, such as Basic
-// credentials. The secret comes first. An empty secret has no encodings.
+// Encodings returns the texts in which a secret may appear: the secret itself, the secret with + for blanks as in forms, the secret
+// in lower case as browsers write hosts, and the characters that its base64 always contains. The base64 may be that of the secret
+// alone or of a longer text, such as Basic credentials. The secret comes first. An empty secret has no encodings.
 func Encodings(secret string) []string {
 	if secret == "" {
 		return nil
@@ -15,6 +15,9 @@ func Encodings(secret string) []string {
 	all := []string{secret}
 	if strings.Contains(secret, " ") {
 		all = append(all, strings.ReplaceAll(secret, " ", "+"))
+	}
+	if lower := strings.ToLower(secret); lower != secret {
+		all = append(all, lower)
 	}
 	for before := range 3 {
 		inURL := base64Within(secret, before)

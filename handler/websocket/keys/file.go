@@ -15,9 +15,6 @@ import (
 // MaxFileSize is the maximum size of a keys file in bytes.
 const MaxFileSize = 1 << 20
 
-// hiddenLabel replaces labels in errors that could be secrets.
-const hiddenLabel = "(not shown)"
-
 var (
 	labelShape = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 	// secretShape matches output of secret generators that are unlikely as labels: hexadecimal digits, UUIDs.
@@ -102,12 +99,11 @@ func cleanLine(line string) (string, error) {
 }
 
 func (p *fileParser) add(number int, entry *fileEntry) error {
-	label := entry.safeLabel()
-	key, err := NewKey(label, entry.secret, entry.from, entry.until)
+	label := safeLabel(entry.label, entry.secret)
+	key, err := NewKey(entry.label, entry.secret, entry.from, entry.until)
 	if err != nil {
 		return err
 	}
-	key.Label = entry.label
 	if line, duplicate := p.labels[key.Label]; duplicate {
 		return fmt.Errorf("key %s: same label as line %d: write another label", label, line)
 	}
@@ -123,15 +119,6 @@ func (p *fileParser) add(number int, entry *fileEntry) error {
 type fileEntry struct {
 	label, secret string
 	from, until   time.Time
-}
-
-// safeLabel returns the label if errors may contain it. If label and secret are swapped, the label is the secret. The label is
-// then longer than the secret, or as long as a secret must be.
-func (e *fileEntry) safeLabel() string {
-	if len(e.label) < min(MinSecretLength, len(e.secret)) {
-		return e.label
-	}
-	return hiddenLabel
 }
 
 // parseLabelled reads a label, a secret, and its validity period. Errors quote no field until it is certain which field is the
@@ -164,11 +151,11 @@ func (e *fileEntry) setTime(name, value string) error {
 		return errors.New("unknown field after the secret: write from <time> or until <time>")
 	}
 	if !limit.IsZero() {
-		return fmt.Errorf("key %s: duplicate %s: write it once", e.safeLabel(), name)
+		return fmt.Errorf("key %s: duplicate %s: write it once", safeLabel(e.label, e.secret), name)
 	}
 	parsed, err := time.Parse(time.RFC3339, value)
 	if err != nil || parsed.IsZero() { // the error quotes the value; the zero time would mean no limit
-		return fmt.Errorf("key %s: invalid time after %s: write a time such as 2006-01-02T15:04:05Z", e.safeLabel(), name)
+		return fmt.Errorf("key %s: invalid time after %s: write a time such as 2006-01-02T15:04:05Z", safeLabel(e.label, e.secret), name)
 	}
 	*limit = parsed
 	return nil

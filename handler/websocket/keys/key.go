@@ -39,16 +39,17 @@ type Key struct {
 }
 
 // NewKey returns a key. The secret is a literal of at least [MinSecretLength] characters, or sha256: and the 64 hex digits of
-// its digest. Errors contain the label and the length, never the secret.
+// its digest. Errors contain the length of the secret, and the label unless it could be the secret.
 func NewKey(label, secret string, from, until time.Time) (Key, error) {
+	shown := safeLabel(label, secret)
 	if !from.IsZero() && !until.IsZero() && !from.Before(until) {
 		return Key{}, fmt.Errorf("key %s: want from before until, got %s and %s",
-			label, from.Format(time.RFC3339), until.Format(time.RFC3339))
+			shown, from.Format(time.RFC3339), until.Format(time.RFC3339))
 	}
-	if err := checkSecret(label, secret); err != nil {
+	if err := checkSecret(shown, secret); err != nil {
 		return Key{}, err
 	}
-	digest, err := digestOf(label, secret)
+	digest, err := digestOf(shown, secret)
 	if err != nil {
 		return Key{}, err
 	}
@@ -59,6 +60,18 @@ func NewKey(label, secret string, from, until time.Time) (Key, error) {
 	return key, nil
 }
 
+// hiddenLabel replaces labels in errors that could be secrets.
+const hiddenLabel = "(not shown)"
+
+// safeLabel returns the label if errors may contain it. If label and secret are swapped, the label is the secret. The label is
+// then longer than the secret, or as long as a secret must be.
+func safeLabel(label, secret string) string {
+	if len(label) < min(MinSecretLength, len(secret)) {
+		return label
+	}
+	return hiddenLabel
+}
+
 // IsDigest reports whether a secret is configured by its digest.
 func IsDigest(secret string) bool { return strings.HasPrefix(secret, digestPrefix) }
 
@@ -67,14 +80,14 @@ func checkSecret(label, secret string) error {
 	switch {
 	case strings.TrimSpace(secret) != secret:
 		return fmt.Errorf("key %s: the secret begins or ends with white space: remove it", label)
-	case exampleSecret.MatchString(secret):
+	case exampleSecret.MatchString(secret), secret != "" && strings.Trim(secret, secret[:1]) == "": // xxxxxxxx, 00000000
 		return fmt.Errorf("key %s: the secret is a placeholder: generate one, for example with openssl rand -hex 32", label)
 	}
 	return nil
 }
 
 // exampleSecret matches placeholders that examples contain in place of a secret.
-var exampleSecret = regexp.MustCompile(`(?i)^(<.*>|(.*[^a-z])?(change|replace)[-_ ]?(me|this)([^a-z].*)?|(your|example|insert)[-_].*(key|secret|token).*|x{16,}|\*{16,})$`)
+var exampleSecret = regexp.MustCompile(`(?i)^(<.*>|(.*[^a-z])?(change|replace)[-_ ]?(me|this)([^a-z].*)?|(your|example|insert)[-_].*(key|secret|token).*|django-insecure-.*|todo([^a-z].*)?)$`)
 
 // unsupportedDigest matches digests that would otherwise be read as literal secrets.
 var unsupportedDigest = regexp.MustCompile(`^(?i:sha-?[0-9]+):`)

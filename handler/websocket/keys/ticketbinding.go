@@ -21,30 +21,20 @@ const (
 )
 
 // BindingOf returns the text that a ticket is bound to: "client 192.0.2.1/32", "client 2001:db8::/64" or "origin
-// https://example.com". All forms of an address give the same text. The text is empty if the client's address is unknown or the
-// request has no Origin. If tickets are bound, no ticket is issued for an empty text or valid with it.
+// https://example.com". The text is empty if the client's network is unknown or the request has no Origin. If tickets are bound,
+// no ticket is issued for an empty text or valid with it.
 //
 // The bound claim of a ticket is the first 16 bytes of the text's HMAC-SHA-256, in base64url without padding. The key of the
 // HMAC is the secret that signs the ticket, or the DER form of the public key that verifies it.
-func BindingOf(kind Bind, client netip.Addr, origin string) string {
+func BindingOf(kind Bind, client netip.Prefix, origin string) string {
 	switch {
 	case kind == BindClient && client.IsValid():
-		return "client " + clientNetwork(client).String()
+		return "client " + client.String()
 	case kind == BindOrigin && origin != "":
 		return "origin " + origin
 	default:
 		return ""
 	}
-}
-
-func clientNetwork(client netip.Addr) netip.Prefix {
-	client = client.Unmap().WithZone("")
-	bits := 64
-	if client.Is4() {
-		bits = 32
-	}
-	network, _ := client.Prefix(bits) // fails only for the zero address
-	return network
 }
 
 // boundClaim returns the claim. The text contains a blank, which no token does, so this HMAC is never a ticket's signature.

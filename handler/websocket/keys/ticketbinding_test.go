@@ -19,18 +19,15 @@ func TestBindingOf(t *testing.T) {
 		client, origin string
 		want           string
 	}{
-		{"none", BindNone, "192.0.2.1", "https://example.com", ""},
-		{"IPv4", BindClient, "192.0.2.1", "https://example.com", "client 192.0.2.1/32"},
-		{"IPv4 in IPv6", BindClient, "::ffff:192.0.2.1", "", "client 192.0.2.1/32"},
-		{"IPv6", BindClient, "2001:db8:1:2:3:4:5:6", "", "client 2001:db8:1:2::/64"},
-		{"zone", BindClient, "fe80::1%eth0", "", "client fe80::/64"},
+		{"none", BindNone, "192.0.2.1/32", "https://example.com", ""},
+		{"client", BindClient, "192.0.2.1/32", "https://example.com", "client 192.0.2.1/32"},
 		{"unknown client", BindClient, "", "https://example.com", ""},
-		{"origin", BindOrigin, "192.0.2.1", "https://example.com", "origin https://example.com"},
-		{"no origin", BindOrigin, "192.0.2.1", "", ""},
+		{"origin", BindOrigin, "192.0.2.1/32", "https://example.com", "origin https://example.com"},
+		{"no origin", BindOrigin, "192.0.2.1/32", "", ""},
 	} {
-		var client netip.Addr
+		var client netip.Prefix
 		if c.client != "" {
-			client = netip.MustParseAddr(c.client)
+			client = netip.MustParsePrefix(c.client)
 		}
 		if got := BindingOf(c.kind, client, c.origin); got != c.want {
 			t.Errorf("BindingOf(%s) = %q, want %q", c.name, got, c.want)

@@ -23,7 +23,7 @@ func (l *Limits) elsewhere(client netip.Addr, key, user string) (counts Limits) 
 		counts.Route = other.Route()
 	}
 	if l.Client > 0 {
-		counts.Client = other.Client(clientNetwork(client))
+		counts.Client = other.Client(ClientNetwork(client))
 	}
 	if l.Key > 0 {
 		counts.Key = other.Key(key)

@@ -61,7 +61,7 @@ func (r *Registry) reserve(info *Info, limits, elsewhere Limits) (*routeCount, e
 			clients: make(map[netip.Prefix]int32), keys: make(map[[16]byte]int32), names: make(map[[16]byte]string), users: make(map[string]int32),
 		}
 	}
-	client := clientNetwork(info.Client)
+	client := ClientNetwork(info.Client)
 	switch {
 	case limits.Route > 0 && route.total+elsewhere.Route >= limits.Route:
 		return nil, &LimitError{"route", limits.Route}
@@ -94,7 +94,7 @@ func (r *Registry) release(s *Socket) {
 		delete(r.routes, route.name) // including its maps, which never shrink
 		return
 	}
-	decrease(route.clients, clientNetwork(s.info.Client))
+	decrease(route.clients, ClientNetwork(s.info.Client))
 	if decrease(route.keys, s.info.KeyID); route.keys[s.info.KeyID] == 0 {
 		delete(route.names, s.info.KeyID)
 	}
@@ -134,15 +134,15 @@ func decrease[K comparable](counts map[K]int32, key K) {
 	}
 }
 
-// clientNetwork returns the network that counts as one client. All forms of an address are the same client: IPv4 in IPv6, and
-// any zone.
-func clientNetwork(client netip.Addr) netip.Prefix {
+// ClientNetwork returns the network that counts as one client: an IPv4 address or an IPv6 /64. All forms of an address are the
+// same client: IPv4 in IPv6, and any zone. The network of the zero address is the zero prefix.
+func ClientNetwork(client netip.Addr) netip.Prefix {
 	client = client.Unmap().WithZone("")
 	bits := 64
 	if client.Is4() {
 		bits = 32
 	}
-	network, _ := client.Prefix(bits) // the zero address has no prefix; it is one client too
+	network, _ := client.Prefix(bits) // fails only for the zero address
 	return network
 }
 

@@ -45,6 +45,8 @@ type Info struct {
 	Origin string
 	// Host and Path of the handshake, for logs.
 	Host, Path string
+	// OriginalPath is the path before rewrites. Empty: unknown.
+	OriginalPath string
 	// SiteHost is the configured host that Host matched, for metrics. It never comes from the client. May be empty.
 	SiteHost string
 	// Protocol is the HTTP version, for logs.

@@ -59,7 +59,7 @@ func (f *RejectionLimiter) Allow(client netip.Addr, now time.Time) (ok bool, ret
 }
 
 func (f *RejectionLimiter) hash(client netip.Addr) uint64 {
-	network := clientNetwork(client).Addr().As16()
+	network := ClientNetwork(client).Addr().As16()
 	return maphash.Bytes(f.seed, network[:])
 }
 

@@ -81,31 +81,6 @@ type Snapshot struct {
 	SurvivesReloads bool
 }
 
-// EndedEvent describes a socket that has ended.
-type EndedEvent struct {
-	Snapshot
-	Duration time.Duration
-	// Code is the code of the first Close frame from either side. It is [CodeNoStatus] if the frame has no code, and
-	// [CodeAbnormal] if there was no Close frame. Clients and applications choose it, so it must not become a metric label
-	// unchecked.
-	Code Code
-	// By is the side that ended the socket: client, application, gate, or transport if the connection ended without a Close
-	// frame.
-	By string
-	// Reason is why the gate closed the socket. It is empty if another side did: a reason of the client may hold anything.
-	Reason string
-}
-
-// Sides that may end a socket.
-const (
-	endedByClient = iota + 1
-	endedByApplication
-	endedByGate
-	endedByTransport
-)
-
-var endedByNames = [...]string{endedByClient: "client", endedByApplication: "application", endedByGate: "gate", endedByTransport: "transport"}
-
 // Info returns what was known of the socket at its handshake.
 func (s *Socket) Info() Info { return s.info }
 
@@ -241,29 +216,6 @@ func (s *Socket) End() {
 		s.info.Owner.Ended(s.endedEvent())
 	}
 }
-
-func (s *Socket) endedEvent() EndedEvent {
-	s.recordEnd(endedByTransport, CodeAbnormal)
-	ending := s.endedBy.Load()
-	return EndedEvent{
-		Snapshot: s.Snapshot(),
-		Duration: s.registry.now().Sub(s.started),
-		Code:     Code(ending),
-		By:       endedByNames[ending>>16],
-		Reason:   s.closeReason(ending >> 16),
-	}
-}
-
-// closeReason returns why the gate closed the socket, if the gate did.
-func (s *Socket) closeReason(who uint32) string {
-	if c := s.closing.Load(); who == endedByGate && c != nil {
-		return c.reason
-	}
-	return ""
-}
-
-// recordEnd records the side that ended the socket. Only the first call has an effect.
-func (s *Socket) recordEnd(who uint32, code Code) { s.endedBy.CompareAndSwap(0, who<<16|uint32(code)) }
 
 // read passes bytes of the client to the application, at the rate of the socket.
 func (s *Socket) read(from io.Reader, p []byte) (int, error) {

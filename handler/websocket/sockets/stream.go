@@ -143,6 +143,23 @@ func InnermostWriter(w http.ResponseWriter) http.ResponseWriter {
 	}
 }
 
+// CheckSwitch returns why no handler may open a socket for the request of w, or nil. A writer around w forbids it with a method of this name:
+// that of a request that a gate has passed as plain HTTP. Handlers that hijack [InnermostWriter] must ask first.
+func CheckSwitch(w http.ResponseWriter) error {
+	for {
+		if checker, ok := w.(interface{ CheckSwitch() error }); ok {
+			if err := checker.CheckSwitch(); err != nil {
+				return err
+			}
+		}
+		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return nil
+		}
+		w = outer.Unwrap()
+	}
+}
+
 func earliest(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return a

@@ -12,8 +12,7 @@ func TestDrainedHostGetsNoTunnelsUntilUndrain(t *testing.T) {
 	t.Parallel()
 	app, other := startApp(t, "tcp", echo), startApp(t, "tcp", echo)
 	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream, other.Upstream}}, false)
-	old := site.open(t)
-	waitFor(t, "the tunnel to stand", func() bool { return app.Host.Open() == 1 })
+	old := site.openRegistered(t)
 	if open := site.tunnels.StartDrain(app.Host, 0); open != 1 {
 		t.Errorf("StartDrain returns %d open tunnels, want 1", open)
 	}
@@ -36,8 +35,7 @@ func TestUndrainKeepsSocketsThatAreNotClosedYet(t *testing.T) {
 	t.Parallel()
 	app := startApp(t, "tcp", echo)
 	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}}, false)
-	first, second := site.open(t), site.open(t)
-	waitFor(t, "both tunnels to stand", func() bool { return app.Host.Open() == 2 })
+	first, second := site.openRegistered(t), site.openRegistered(t)
 	site.tunnels.StartDrain(app.Host, 24*time.Hour) // the first is closed at once, the second in twelve hours
 	waitFor(t, "one tunnel to end", func() bool { return app.Host.Open() == 1 })
 	app.Host.Undrain()

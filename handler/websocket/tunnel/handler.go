@@ -133,6 +133,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) e
 	}
 	socket := sockets.FromContext(r.Context())
 	if socket == nil {
+		if err := sockets.CheckSwitch(w); err != nil { // another handler has made a plain request a handshake
+			return err
+		}
 		return h.serveUngated(w, r)
 	}
 	return h.serve(w, r, socket)

@@ -79,8 +79,6 @@ func TestTunnelToSecureApplication(t *testing.T) {
 	t.Parallel()
 	certificate := httptest.NewTLSServer(nil)
 	certificate.Close()
-	app := startApp(t, "tcp", func(*appConn) {})
-	app.listener.Close()
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", certificate.TLS)
 	if err != nil {
 		t.Fatal(err)

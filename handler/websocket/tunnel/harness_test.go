@@ -273,6 +273,16 @@ func (s *testSite) open(t testing.TB) *wsClient {
 	return c
 }
 
+// openRegistered opens a tunnel to an application that echoes. An echo shows that the tunnel is registered. A drain finds such a tunnel, and
+// spreads its end; a tunnel that finds the drain while it registers closes at once.
+func (s *testSite) openRegistered(t testing.TB) *wsClient {
+	t.Helper()
+	client := s.open(t)
+	_, _ = client.Write(text("registered"))
+	client.expect(t, text("registered"))
+	return client
+}
+
 // ask sends a request byte for byte, and reads the head of the response.
 func (s *testSite) ask(t testing.TB, request string) *wsClient {
 	t.Helper()

@@ -1,6 +1,10 @@
 package tunnel
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/scan2food/usher/handler/websocket/sockets"
+)
 
 // inspection is the state of a tunnel at its last inspection.
 type inspection struct {
@@ -28,7 +32,10 @@ func (t *tunnel) inspect() {
 	}
 	t.shrinkSilent()
 	switch {
-	case t.lingersTooLong(), t.inspection.down.stalledTicks >= t.limits.stuckTicks:
+	case t.lingersTooLong():
+		go t.closeBoth()
+	case t.inspection.down.stalledTicks >= t.limits.stuckTicks:
+		t.socket.TimedOut(sockets.WriteTimeout)
 		go t.closeBoth()
 	case t.inspection.up.stalledTicks >= t.limits.stuckTicks:
 		go t.closeWith(codeTryLater, "the application does not read: "+retryAfter)
@@ -98,6 +105,7 @@ func (t *tunnel) pingSilentSides() {
 	limit := t.limits.pingTicks
 	if t.inspection.up.silentTicks >= limit {
 		if t.pingTimedOut(&t.inspection.up, &t.inspection.down, t.down.sinkPinger) {
+			t.socket.TimedOut(sockets.PingTimeout)
 			go t.closeBoth()
 			return
 		}

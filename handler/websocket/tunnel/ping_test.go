@@ -152,6 +152,10 @@ func TestHalfOpen(t *testing.T) {
 	case <-time.After(testwait.Limit):
 		t.Error("a client that answers nothing keeps its socket")
 	}
+	waitFor(t, "the end of the socket", func() bool { return site.owner.last.Load() != nil })
+	if e := site.owner.last.Load(); e.By != "transport" || e.Reason != "the client did not answer a ping" {
+		t.Errorf("ended %+v", e)
+	}
 
 	mute := startApp(t, "tcp", func(c *appConn) { c.accept(); <-hold })
 	site = startSite(t, Config{Upstreams: []*Upstream{mute.Upstream}, Ping: longPing}, false)

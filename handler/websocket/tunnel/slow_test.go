@@ -35,6 +35,10 @@ func TestSlowClient(t *testing.T) {
 	if grown := int64(stats.HeapInuse) - int64(before); grown > 32<<20 {
 		t.Errorf("the heap grew by %d bytes", grown)
 	}
+	waitFor(t, "the end of the socket", func() bool { return site.owner.last.Load() != nil })
+	if e := site.owner.last.Load(); e.By != "transport" || e.Reason != "the client did not read" {
+		t.Errorf("ended %+v", e)
+	}
 	waitFor(t, "the tunnel to end", func() bool { return site.tunnels.Len() == 0 })
 }
 

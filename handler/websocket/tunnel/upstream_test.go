@@ -12,18 +12,17 @@ import (
 func TestUpstreams(t *testing.T) {
 	t.Parallel()
 	app := startApp(t, "tcp", echo)
-	dead := startApp(t, "tcp", echo)
-	dead.listener.Close()
+	dead := &Upstream{Network: "tcp", Address: "127.0.0.1:1", Host: new(Host)} // no other test's port
 	mute := startApp(t, "tcp", func(c *appConn) { c.reset() })
 	cases := []struct {
 		name, why string
 		upstreams []*Upstream
 		status    int
 	}{
-		{"refused", "no listener and no other upstream", []*Upstream{dead.Upstream}, 502},
-		{"second", "one that cannot be reached is passed over", []*Upstream{dead.Upstream, app.Upstream}, 101},
+		{"refused", "no listener and no other upstream", []*Upstream{dead}, 502},
+		{"second", "one that cannot be reached is passed over", []*Upstream{dead, app.Upstream}, 101},
 		{"silent", "one that ends before it answers is passed over", []*Upstream{mute.Upstream, app.Upstream}, 101},
-		{"none", "", []*Upstream{dead.Upstream, mute.Upstream}, 502},
+		{"none", "", []*Upstream{dead, mute.Upstream}, 502},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
