@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sync"
 	"time"
 )
@@ -33,11 +34,14 @@ type log struct {
 	wake  chan struct{}
 
 	// Only the goroutine of the log changes the fields below.
-	pending  []byte // a segment that is not written for certain, nil for none
+	pending  []byte  // a segment that is not written for certain, nil for none
+	events   []event // of pending
+	sealedBy *Key    // of pending
 	segments []segment
 	last     uint64 // number of the last segment
 	head     head   // the head in the storage, zero for none
 	seen     map[string]uint64
+	doubtful bool // the storage was away or has lost something, and may have another key since
 	looked   bool // skipEvents or a look has succeeded
 	flushed  time.Time
 }
@@ -72,14 +76,14 @@ func (n *Node) Publish(kind string, payload any) error {
 	return nil
 }
 
-// runLog writes and reads events. Errors are left to the rounds to report: they use the same storage.
+// runLog reads and writes events, once every lookEvery. Errors are left to the rounds to report: they use the same storage.
 func (n *Node) runLog() {
 	for {
-		every := time.Duration(n.every.Load())
+		every := n.lookEvery()
+		timer := time.NewTimer(every)
 		_ = n.look(n.ctx)
 		_ = n.publishAll(n.ctx)
 		_ = n.tidyOwn(n.ctx)
-		timer := time.NewTimer(every)
 		select {
 		case <-n.ctx.Done():
 			timer.Stop()
@@ -116,7 +120,7 @@ func (n *Node) publishAll(ctx context.Context) error {
 	return nil
 }
 
-// publish writes one segment, if events wait. A segment that may have been read is never changed: after an error the same bytes
+// publish writes one segment, if events wait. A segment that may have been read is never changed: after an error the same events
 // are written again.
 func (n *Node) publish(ctx context.Context) error {
 	l := &n.log
@@ -125,7 +129,18 @@ func (n *Node) publish(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := n.store.Store(ctx, segmentPath(n.id, l.last), l.pending); err != nil {
+	if l.doubtful {
+		if err := n.compareKey(ctx); err != nil {
+			return err
+		}
+		l.doubtful = false
+	}
+	if key := n.Key(); key != l.sealedBy { // the others have the new key
+		if err := l.seal(key); err != nil {
+			return err
+		}
+	}
+	if err := n.hedgedStore(ctx, segmentPath(n.id, l.last), l.pending); err != nil {
 		return err
 	}
 	now := n.config.Now()
@@ -134,12 +149,12 @@ func (n *Node) publish(ctx context.Context) error {
 		first = l.segments[0].number
 	}
 	written := head{n.id, first, l.last, minuteOf(now)}
-	if err := n.store.Store(ctx, written.path(), []byte{'1'}); err != nil {
+	if err := n.hedgedStore(ctx, written.path(), []byte{'1'}); err != nil {
 		return err
 	}
 	old := l.head
 	l.segments = append(l.segments, segment{l.last, now})
-	l.pending, l.head, l.flushed = nil, written, time.Now()
+	l.pending, l.events, l.head, l.flushed = nil, nil, written, time.Now()
 	if old.node != "" && old != written {
 		return n.store.Delete(ctx, old.path())
 	}
@@ -162,13 +177,16 @@ func (n *Node) takeQueue() error {
 	if len(events) == 0 {
 		return nil
 	}
-	sealed, err := encodeEvents(key, events)
-	if err != nil {
-		return err
-	}
 	l.last++
-	l.pending = sealed
-	return nil
+	l.events = events
+	return l.seal(key)
+}
+
+// seal encrypts the events of the pending segment.
+func (l *log) seal(key *Key) (err error) {
+	l.pending, err = encodeEvents(key, l.events)
+	l.sealedBy = key
+	return err
 }
 
 // look reads the heads of all nodes with one call, and the new segments. The events of the segments that were read take effect
@@ -177,9 +195,15 @@ func (n *Node) look(ctx context.Context) error {
 	if n.Key() == nil {
 		return nil // without the key nothing can be read; the first round gets it
 	}
-	names, err := n.store.list(ctx, headsPath, 1) // there may be no heads yet, and the next look is soon
+	names, err := hedge(ctx, n.lookEvery(), func(ctx context.Context) ([]string, error) {
+		return n.store.list(ctx, headsPath, 1) // there may be no heads yet, and the next look is soon
+	})
 	if err != nil {
+		n.log.doubtful = true
 		return err
+	}
+	if own := n.log.head; own.node != "" && !slices.Contains(names, own.name()) {
+		n.log.doubtful = true
 	}
 	first := !n.log.looked
 	n.log.looked = true
@@ -219,15 +243,22 @@ func (n *Node) skipEvents(ctx context.Context) {
 // readSegments reads the segments of a node that were not read yet. It stops at an error, to read the rest with the next look.
 func (n *Node) readSegments(ctx context.Context, h head) (events []event, err error) {
 	for number := max(n.log.seen[h.node]+1, h.first); number <= h.last; number++ {
-		sealed, err := n.store.Load(ctx, segmentPath(h.node, number))
+		sealed, err := n.hedgedLoad(ctx, segmentPath(h.node, number))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return events, err
 		}
-		n.log.seen[h.node] = number
 		if err != nil {
-			continue // it has expired
+			n.log.seen[h.node] = number // it has expired
+			continue
 		}
-		read, err := decodeEvents(n.Key(), sealed)
+		read, err := n.decode(sealed)
+		if err != nil { // the key may have changed
+			if err := n.compareKey(ctx); err != nil {
+				return events, err
+			}
+			read, err = n.decode(sealed)
+		}
+		n.log.seen[h.node] = number
 		if err != nil {
 			n.unreadable(err)
 			continue
@@ -235,6 +266,18 @@ func (n *Node) readSegments(ctx context.Context, h head) (events []event, err er
 		events = append(events, read...)
 	}
 	return events, nil
+}
+
+// decode decrypts events with the key, or with the one before: a storage that was emptied may hold the key of another node, while
+// some nodes do not know it yet.
+func (n *Node) decode(sealed []byte) ([]event, error) {
+	events, err := decodeEvents(n.Key(), sealed)
+	if previous := n.previousKey.Load(); err != nil && previous != nil {
+		if events, previousErr := decodeEvents(previous, sealed); previousErr == nil {
+			return events, nil
+		}
+	}
+	return events, err
 }
 
 func (n *Node) dispatch(e event) {

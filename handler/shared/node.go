@@ -3,8 +3,10 @@ package shared
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,20 +42,24 @@ type Config struct {
 
 // Node is this process among the processes of the site.
 type Node struct {
-	config  Config
-	id      string
-	started time.Time
-	store   *Store
-	every   atomic.Int64
-	key     atomic.Pointer[Key]
+	config      Config
+	id          string
+	started     time.Time
+	store       *Store
+	every       atomic.Int64
+	key         atomic.Pointer[Key]
+	previousKey atomic.Pointer[Key] // nil for none
 	// elsewhere holds what the other nodes count, nil for nothing
 	elsewhere atomic.Pointer[[]counts]
 	peers     atomic.Pointer[[]Peer]
 	health    health
+	probed    atomic.Bool // that the storage is fit
 	log       log
+	questions questions
 
-	mutex        sync.Mutex // guards the three below
+	mutex        sync.Mutex // guards the four below
 	handlers     []*handler
+	answerers    []*answerer
 	contributors []*contributor
 	keyed        []*keyed
 
@@ -85,6 +91,7 @@ func New(config Config) (*Node, error) {
 	n := &Node{config: config, id: hex.EncodeToString(id[:]), started: config.Now(), store: newStore(config.Prefix)}
 	n.every.Store(int64(DefaultEvery))
 	n.log.init()
+	n.questions = questions{asked: make(map[string][]byte), wake: make(chan struct{}, 1), answered: make(map[string]bool)}
 	n.round.peers = make(map[string]*peer)
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	return n, nil
@@ -97,6 +104,7 @@ func (n *Node) Use(storage Storage, every time.Duration) (release func()) {
 		every = DefaultEvery
 	}
 	n.every.Store(int64(every))
+	n.probed.Store(false)
 	return n.store.use(storage)
 }
 
@@ -128,10 +136,10 @@ func (n *Node) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = n.publishAll(ctx) // the others close the rest when they notice it themselves
-	_ = n.store.Delete(ctx, nodePath(n.id))
+	_ = n.removeNode(ctx, n.id)
 }
 
-// Store returns the storage of the node, below its prefix. The names key, nodes, heads, log and used are taken.
+// Store returns the storage of the node, below its prefix. The names key, nodes, heads, log, used and answers are taken.
 func (n *Node) Store() *Store { return n.store }
 
 // Key returns the shared key, nil before the storage was reached once.
@@ -152,7 +160,19 @@ func (n *Node) Prepare(ctx context.Context) {
 	n.skipEvents(ctx)
 }
 
-// setKey is called at the start, and then by the rounds.
+// compareKey takes over the key in the storage, or stores that of the node if there is none.
+func (n *Node) compareKey(ctx context.Context) error {
+	key, err := hedge(ctx, n.lookEvery(), n.store.readKey)
+	if errors.Is(err, fs.ErrNotExist) {
+		key, err = n.store.loadKey(ctx, n.Key(), n.config.Random)
+	}
+	if err == nil {
+		n.setKey(key)
+	}
+	return err
+}
+
+// setKey is called at the start, and then by the rounds and the log.
 func (n *Node) setKey(key *Key) {
 	n.mutex.Lock()
 	old := n.key.Load()
@@ -160,6 +180,7 @@ func (n *Node) setKey(key *Key) {
 		n.mutex.Unlock()
 		return
 	}
+	n.previousKey.Store(old)
 	n.key.Store(key)
 	users := n.keyed
 	n.mutex.Unlock()

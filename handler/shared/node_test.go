@@ -73,8 +73,8 @@ func TestLeavingNodeIsForgottenAtOnce(t *testing.T) {
 func TestStorageAwayIsReportedOnceAndHeals(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name      string
-		cut, mend func(*memorystorage.Link)
+		name        string
+		cut, repair func(*memorystorage.Link)
 	}{
 		{"fails", func(l *memorystorage.Link) { l.Set(errors.New("connection refused")) }, func(l *memorystorage.Link) { l.Set(nil) }},
 		{"hangs", (*memorystorage.Link).Hang, (*memorystorage.Link).Resume},
@@ -96,7 +96,7 @@ func TestStorageAwayIsReportedOnceAndHeals(t *testing.T) {
 				if got := a.elsewhere("client"); got != 0 {
 					t.Errorf("elsewhere = %d, want 0: nothing is known of the others", got)
 				}
-				c.mend(&a.link)
+				c.repair(&a.link)
 				wait(10 * time.Second)
 				if reports := a.reports(); len(reports) != 2 || reports[1] != nil || !a.OK() {
 					t.Errorf("reports %v, OK %t, want one error and its end", reports, a.OK())

@@ -19,6 +19,8 @@ type object struct {
 	Started  time.Time `json:"started"`
 	// Description is the JSON object of [Config.Describe].
 	Description json.RawMessage `json:"description,omitempty"`
+	// Questions are those that wait for answers of the others, sealed, by ID.
+	Questions map[string][]byte `json:"questions,omitempty"`
 
 	counts counts
 }

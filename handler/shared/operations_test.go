@@ -95,3 +95,42 @@ func BenchmarkObject(b *testing.B) {
 		}
 	}
 }
+
+// A question costs an additional round of the node that asks, and three operations for each answer, beside the lists of who answered.
+func TestOperationsOfAQuestion(t *testing.T) {
+	t.Parallel()
+	for _, nodes := range []int{2, 10, 30} {
+		t.Run(fmt.Sprint(nodes), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var storage memorystorage.Storage
+				var first *machine
+				for range nodes {
+					m := answering(t, join(t, &storage, "site", 0), "machine")
+					if first == nil {
+						first = m
+					}
+				}
+				wait(3*time.Second + time.Millisecond)
+				operations := func(f func()) (operations int) {
+					before := storage.Counts()
+					done := time.Now().Add(10 * time.Second)
+					f()
+					wait(time.Until(done))
+					return storage.Counts().Operations() - before.Operations()
+				}
+				idle := operations(func() {})
+				asking := operations(func() {
+					if answers := ask(t, first, "hello"); len(answers) != nodes-1 {
+						t.Errorf("%d answers, want %d", len(answers), nodes-1)
+					}
+				})
+				round, lists := nodes+1, int(Period/askEvery)+1
+				if most := round + lists + 3*(nodes-1); asking-idle > most {
+					t.Errorf("%d operations for a question, want at most %d", asking-idle, most)
+				}
+				t.Logf("%d nodes: %d operations for a question", nodes, asking-idle)
+			})
+		})
+	}
+}

@@ -45,6 +45,7 @@ func (n *Node) runRounds() {
 		case <-n.ctx.Done():
 			return
 		case <-ticker.C:
+		case <-n.questions.wake:
 		}
 	}
 }
@@ -52,18 +53,27 @@ func (n *Node) runRounds() {
 // runRound writes the object of the node, and reads those of others.
 func (n *Node) runRound(ctx context.Context) error {
 	err := n.exchange(ctx)
+	if err != nil {
+		n.round.keyed = time.Time{} // the storage may come back empty, or with the key of a node that found it empty
+	}
 	n.judge(ctx, err == nil) // also if the storage is away: the others may be dead
+	if err == nil {
+		n.answerAll(ctx)
+	}
 	return err
 }
 
 func (n *Node) exchange(ctx context.Context) error {
 	now := n.config.Now()
+	if !n.probed.Load() {
+		if err := n.Probe(ctx); err != nil {
+			return fmt.Errorf("probing the storage: %w", err)
+		}
+	}
 	if n.Key() == nil || now.Sub(n.round.keyed) >= tidyEvery || now.Before(n.round.keyed) {
-		key, err := n.store.loadKey(ctx, n.Key(), n.config.Random)
-		if err != nil {
+		if err := n.compareKey(ctx); err != nil {
 			return err
 		}
-		n.setKey(key)
 		n.round.keyed = now
 	}
 	if err := n.writeObject(ctx); err != nil {
@@ -77,7 +87,7 @@ func (n *Node) exchange(ctx context.Context) error {
 
 func (n *Node) writeObject(ctx context.Context) error {
 	n.round.sequence++
-	o := object{Name: n.config.Name, Sequence: n.round.sequence, Started: n.started, counts: n.count()}
+	o := object{Name: n.config.Name, Sequence: n.round.sequence, Started: n.started, Questions: n.waiting(), counts: n.count()}
 	if n.config.Describe != nil {
 		var err error
 		if o.Description, err = n.config.Describe(); err != nil {
@@ -198,7 +208,7 @@ func (n *Node) judge(ctx context.Context, works bool) {
 			if len(p.object.counts) > 0 {
 				elsewhere = append(elsewhere, p.object.counts)
 			}
-		case silent >= removedAfter && works && n.store.Delete(ctx, nodePath(id)) == nil:
+		case silent >= removedAfter && works && n.removeNode(ctx, id) == nil:
 			delete(n.round.peers, id)
 		}
 	}
@@ -208,6 +218,14 @@ func (n *Node) judge(ctx context.Context, works bool) {
 		return
 	}
 	n.elsewhere.Store(&elsewhere)
+}
+
+// removeNode removes what a node has in the storage, but for its events.
+func (n *Node) removeNode(ctx context.Context, id string) error {
+	if err := n.removeAnswers(ctx, id); err != nil {
+		return err
+	}
+	return n.store.Delete(ctx, nodePath(id))
 }
 
 // validID reports whether a name is the ID of a node, since some storages list their temporary files too.
