@@ -69,8 +69,8 @@ func TestAuditFindsWhatMakesBrowsersRunOldCode(t *testing.T) {
 	}
 	for _, v := range report.Verdicts {
 		line := v.Subject + ": " + v.Found
-		if want[line] != v.Level || v.Mend == "" {
-			t.Errorf("%s %q with %q is not wanted", v.Level, line, v.Mend)
+		if want[line] != v.Level || v.Remedy == "" {
+			t.Errorf("%s %q with %q is not wanted", v.Level, line, v.Remedy)
 		}
 		delete(want, line)
 	}

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 
 	"github.com/scan2food/usher/handler/operate/verdict"
+	"github.com/scan2food/usher/handler/static/fingerprint"
 )
 
 // caching is what a response says about its caching.
@@ -61,6 +63,9 @@ func (c *checker) judgeCaching(r resource, header http.Header) {
 	case how.heuristic:
 		c.report.Add(verdict.Bad, subject, fmt.Sprintf("%s has no Cache-Control: browsers choose a lifetime and run an old copy after a deploy", r.kind),
 			"serve it with versioned_assets, or send Cache-Control: no-cache")
+	case how.lifetime > long && !versioned && mayBeVersioned(r.url):
+		c.report.Add(verdict.Warn, subject, fmt.Sprintf("%s is cached for %d s; its name ends with a version or with a word", r.kind, how.lifetime),
+			"ask the server what proves it: caddy usher explain "+subject)
 	case how.lifetime > long && !versioned:
 		c.report.Add(verdict.Bad, subject, fmt.Sprintf("%s is cached for %d s under a URL without a version", r.kind, how.lifetime),
 			"serve it with versioned_assets, which revalidates unversioned URLs")
@@ -75,4 +80,10 @@ func (c *checker) judgeCaching(r resource, header http.Header) {
 // isVersioned reports a URL that names a version, in its query or in its file name.
 func isVersioned(u *url.URL) bool {
 	return u.RawQuery != "" || looksVersioned(u.Path)
+}
+
+// mayBeVersioned reports a file name that ends like those of Vite and Rollup. Two in five of their hashes look like words.
+func mayBeVersioned(u *url.URL) bool {
+	_, _, ok := fingerprint.SplitName(path.Base(u.Path), "")
+	return ok
 }

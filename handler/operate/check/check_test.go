@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,28 @@ func TestTheOutageIsFound(t *testing.T) {
 	}
 }
 
+// A year of caching is judged by the name: it has a version, may have one, or has none.
+func TestNamesThatAreCachedForAYear(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		level verdict.Level
+		why   string
+	}{
+		{"index-Dy7o4it9.js", verdict.Good, "a hash of Vite"},
+		{"lazy-BQia3cij.js", verdict.Warn, "a hash of Vite that could be a word"},
+		{"main-settings.js", verdict.Warn, "a word that could be a hash of Vite"},
+		{"worker.js", verdict.Bad, "no version"},
+	} {
+		var checker checker
+		checker.judgeCaching(resource{url: &url.URL{Scheme: "https", Host: "example.com", Path: "/assets/" + c.name}, kind: kindModule},
+			http.Header{"Cache-Control": {"public, max-age=31536000, immutable"}})
+		if got := checker.report.Verdicts; len(got) != 1 || got[0].Level != c.level {
+			t.Errorf("%s: %+v, want %s (%s)", c.name, got, c.level, c.why)
+		}
+	}
+}
+
 func TestASocketThatOpensWithoutAKeyIsBad(t *testing.T) {
 	t.Parallel()
 	report, err := Run(context.Background(), Config{Page: outage(t, false).URL + "/orders/"})
@@ -148,7 +171,11 @@ func TestHostileSitesAreBounded(t *testing.T) {
 		{"/hanging-script", "", "does not load", "a script that hangs is a verdict"},
 		{"/missing", "status 404", "", "a page that does not exist is an error"},
 	} {
-		report, err := Run(context.Background(), Config{Page: server.URL + c.page, Timeout: 300 * time.Millisecond})
+		timeout := time.Minute
+		if strings.HasPrefix(c.page, "/hang") {
+			timeout = 2 * time.Second
+		}
+		report, err := Run(context.Background(), Config{Page: server.URL + c.page, Timeout: timeout})
 		if c.wantErr != "" && (err == nil || !strings.Contains(err.Error(), c.wantErr)) || c.wantErr == "" && err != nil {
 			t.Errorf("%s: %v, want %q (%s)", c.page, err, c.wantErr, c.why)
 		}

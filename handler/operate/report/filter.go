@@ -24,6 +24,7 @@ var filters = map[string]func(value string) (matcher, error){
 	"key":      equals(func(s *Socket) string { return s.Key }),
 	"host":     filterHost,
 	"client":   filterClient,
+	"process":  equals(func(s *Socket) string { return s.Process }),
 	"upstream": equals(func(s *Socket) string { return s.Upstream }),
 }
 
@@ -145,6 +146,15 @@ func (q *SocketQuery) set(name, value string) (err error) {
 	}
 	q.matchers = append(q.matchers, matches)
 	return nil
+}
+
+// ConcernsOthers reports whether sockets of other processes may match the filters. The numbers of sockets and sessions are those of one
+// process. self is the ID of this process.
+func ConcernsOthers(filters url.Values, self string) bool {
+	if filters.Has("process") {
+		return filters.Get("process") != self
+	}
+	return !filters.Has("id") && !filters.Has("session") && !filters.Has("after")
 }
 
 // MaxReason is the most bytes of the reason of a Close frame (RFC 6455, 5.5.1).

@@ -32,16 +32,3 @@ type NodeState struct {
 	// The current generation of each served directory, by URL prefix.
 	Generations map[string]string `json:"generations,omitempty"`
 }
-
-// Elsewhere returns the number of open sockets of the other machines.
-func (s *Shared) Elsewhere() (open int) {
-	if s == nil {
-		return 0
-	}
-	for _, n := range s.Nodes {
-		if !n.This {
-			open += n.Sockets
-		}
-	}
-	return open
-}

@@ -6,6 +6,8 @@ import "time"
 type Socket struct {
 	// The number of the socket, unique in the process. WSCONNECT and WSDISCONNECT carry it too.
 	ID uint64 `json:"id"`
+	// The ID of the process, as in the list of machines. Absent if the machine shares nothing.
+	Process string `json:"process,omitempty"`
 	// The host, path and route of the handshake. The route is empty for sockets of a tunnel without a gate.
 	Host  string `json:"host"`
 	Path  string `json:"path"`
@@ -45,10 +47,22 @@ type Sockets struct {
 	ByRoute map[string]int `json:"by_route"`
 	// One page of the matching sockets, oldest first.
 	Sockets []Socket `json:"sockets"`
-	// The number of open sockets on other machines. The list holds none of them.
-	Elsewhere int `json:"elsewhere,omitempty"`
 	// The value of `after` for the next page. 0 on the last page.
 	Next uint64 `json:"next,omitempty"`
+	// The sockets of the other machines, by the same query. Absent for `id`, `session` and `after` without `process`.
+	Machines []MachineSockets `json:"machines,omitempty"`
+	// Whether the shared storage fails: the sockets of other machines are not known.
+	Alone bool `json:"alone,omitempty"`
+}
+
+// MachineSockets are the sockets of another machine.
+type MachineSockets struct {
+	// The ID of the process, and the name of its machine.
+	Process string `json:"process"`
+	Name    string `json:"name"`
+	// Whether the machine answered within 3 seconds. If not, only `total` is known, from what it said last.
+	Answered bool `json:"answered"`
+	Sockets
 }
 
 // Closed is the answer to DELETE /usher/sockets.
@@ -57,6 +71,8 @@ type Closed struct {
 	Closed int `json:"closed"`
 	// The number of other machines that close their matching sockets within a second.
 	Nodes int `json:"nodes,omitempty"`
+	// Whether the shared storage fails: other machines close their matching sockets once the storage works again.
+	Alone bool `json:"alone,omitempty"`
 }
 
 // List returns one page of the sockets that match, and the totals. The sockets must be ordered by ID.

@@ -1,6 +1,9 @@
 package report
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Route is one route of a gate.
 type Route struct {
@@ -149,8 +152,18 @@ type Deltas struct {
 	// Responses that were a delta, and the bytes that these saved, since the process started. Prefixes of one name share their counts.
 	Responses  uint64 `json:"responses"`
 	SavedBytes uint64 `json:"saved_bytes"`
+	// Responses that sent the whole file to a client that offered a dictionary.
+	Misses uint64 `json:"misses"`
 	// The deltas in memory and their bytes. More may be in the archive.
 	Held Class `json:"held"`
+}
+
+// HitRatio is the percentage of deltas among the responses to clients that offered a dictionary. It is "" before the first.
+func (d *Deltas) HitRatio() string {
+	if d.Responses+d.Misses == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d %%", 100*d.Responses/(d.Responses+d.Misses))
 }
 
 // Delta is a delta to a file.

@@ -1,4 +1,4 @@
-// Package verdict holds what checks of a site say about each thing that they looked at, and how to mend it.
+// Package verdict holds what checks of a site say about each thing that they looked at, and how to fix it.
 package verdict
 
 import (
@@ -11,7 +11,7 @@ type Level string
 
 // The levels, in the order in which they are sorted.
 const (
-	Bad  Level = "bad"  // something to mend
+	Bad  Level = "bad"  // something to fix
 	Warn Level = "warn" // something to look at
 	Good Level = "ok"
 )
@@ -23,8 +23,8 @@ type Verdict struct {
 	Subject string `json:"subject"`
 	// What was found.
 	Found string `json:"found"`
-	// How to mend it. Empty for good verdicts.
-	Mend string `json:"mend,omitempty"`
+	// How to fix it. Empty for good verdicts.
+	Remedy string `json:"remedy,omitempty"`
 }
 
 // Report collects verdicts. Add bounds their number.
@@ -40,8 +40,8 @@ type Report struct {
 const maxVerdicts = 2000
 
 // Add adds a verdict, once.
-func (r *Report) Add(level Level, subject, found, mend string) {
-	v := Verdict{level, subject, found, mend}
+func (r *Report) Add(level Level, subject, found, remedy string) {
+	v := Verdict{level, subject, found, remedy}
 	if slices.Contains(r.Verdicts, v) {
 		return
 	}
