@@ -58,7 +58,7 @@ func adaptedOrError(t *testing.T, source string) string {
 	return indented.String() + "\n"
 }
 
-// Invalid secrets do not load. Each error names the route, the file and the line, and never contains the secret.
+// Invalid secrets do not load. Each error names the route, the file and the line. Neither error nor log contain the secret.
 func TestInvalidSecretsDoNotLoad(t *testing.T) {
 	t.Setenv("USHER_TEST_EMPTY", "")
 	t.Setenv("USHER_TEST_SHORT", "short-secret")
@@ -77,9 +77,11 @@ func TestInvalidSecretsDoNotLoad(t *testing.T) {
 		{"of an example", "change-me-0123456789", "the secret is a placeholder", "everybody knows it"},
 		{"of a shell, in braces", "${LIVE_ORDERS_WS_KEY}", "unrecognized placeholder", "the name of the variable would be the key"},
 		{"a line for two", "the-first-key-0123 {env.LIVE_ORDERS_WS_KEY}", "its own line", "the second is no key, and looks like one"},
+		{"after its label", "chat fifteen-letters-and-more", "at least 16 characters, got 4", "the label would be logged, and is the secret"},
+		{"after its label, with times", "chat fifteen-letters-and-more until 2026-01-31T00:00:00Z", "at least 16 characters, got 4", "it is the secret"},
 		{"a line for two literals", "the-first-key-0123 " + strings.Repeat("a1", 16), "its own line", "labels are logged"},
 	} {
-		_, err := testsite.Provision(t, "http://localhost\nwebsocket_gate {\n\troute chat /ws/chat/ {\n\t\tkey "+c.key+"\n\t}\n}")
+		site, err := testsite.Provision(t, "http://localhost\nwebsocket_gate {\n\troute chat /ws/chat/ {\n\t\tkey "+c.key+"\n\t}\n}")
 		if err == nil {
 			t.Errorf("%s: it loads (%s)", c.name, c.why)
 			continue
@@ -89,8 +91,9 @@ func TestInvalidSecretsDoNotLoad(t *testing.T) {
 				t.Errorf("%s: error %q lacks %q (%s)", c.name, err, want, c.why)
 			}
 		}
-		if strings.Contains(err.Error(), "short-secret") || strings.Contains(err.Error(), "fifteen-letters") {
-			t.Errorf("%s: error %q contains the secret", c.name, err)
+		printed := err.Error() + site.Logs.String()
+		if strings.Contains(printed, "short-secret") || strings.Contains(printed, "fifteen-letters") {
+			t.Errorf("%s: error or log contain the secret: %s", c.name, printed)
 		}
 	}
 }

@@ -199,6 +199,9 @@ func parseKey(d *caddyfile.Dispenser, r *websocketgate.Route) error {
 		key.Label, args = args[0], args[1:]
 	}
 	for len(args) > 0 {
+		if args[0] != "from" && args[0] != "until" { // the error does not show the word, which may be the secret
+			return d.Errf("key: want from <time> or until <time> after the secret and the label; write the secret first")
+		}
 		if len(args) < 2 {
 			return d.Errf("key: want an RFC 3339 time such as 2026-01-31T00:00:00Z after %s, got none", args[0])
 		}
@@ -239,7 +242,8 @@ func parseCredential(d *caddyfile.Dispenser, r *websocketgate.Route) error {
 		r.Credentials = append(r.Credentials, websocketgate.Credential{In: args[0], Name: args[1]})
 		return nil
 	default:
-		return d.Errf("credential: want query, header, cookie or subprotocol and a name, or bearer, got %q", args)
+		// The error does not show the words, since a misplaced key may be among them.
+		return d.Errf("credential: want query, header, cookie or subprotocol and a name, or bearer alone, got %d words", len(args))
 	}
 }
 

@@ -210,6 +210,32 @@ func TestReferenceMetricsExist(t *testing.T) {
 	}
 }
 
+// The table lists the labels of each metric, in the order of the code.
+func TestReferenceListsLabels(t *testing.T) {
+	t.Parallel()
+	inCode := map[string]string{}
+	for _, part := range inSources(t, `(?s)("usher_[a-z_]+",(?:[^"]|"[^u]|"u[^s]|"us[^h])*)`) {
+		name, rest, _ := strings.Cut(part[1:], `"`)
+		if labels := regexp.MustCompile(`\[\]string\{([^}]*)\}`).FindStringSubmatch(rest); labels != nil {
+			inCode[name] = strings.ReplaceAll(labels[1], `"`, "")
+		}
+	}
+	compared := 0
+	for _, row := range rows(t, logsPage, "| metric | labels | meaning |") {
+		for _, name := range words(row[0]) {
+			if labels, found := inCode[name]; found {
+				compared++
+				if got := strings.TrimSpace(row[1]); got != labels {
+					t.Errorf("%s: labels %q, the code has %q", name, got, labels)
+				}
+			}
+		}
+	}
+	if compared < 30 {
+		t.Errorf("compared the labels of %d metrics", compared)
+	}
+}
+
 func TestReferencePlaceholders(t *testing.T) {
 	t.Parallel()
 	var inCode []string

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 func read(t *testing.T, name string) string {
@@ -72,7 +74,7 @@ func TestWorkflowsPinActions(t *testing.T) {
 			}
 		}
 		for _, script := range regexp.MustCompile(`run: bash (\S+)`).FindAllStringSubmatch(content, -1) {
-			if out, err := exec.Command("bash", "-n", script[1]).CombinedOutput(); err != nil {
+			if out, err := exec.Command(testsite.Tool(t, "bash", "bash"), "-n", script[1]).CombinedOutput(); err != nil {
 				t.Errorf("%s runs %s: %v\n%s", name, script[1], err, out)
 			}
 		}
@@ -83,11 +85,45 @@ func TestWorkflowsPinActions(t *testing.T) {
 func TestReleaseNeedsNotes(t *testing.T) {
 	t.Parallel()
 	target := filepath.Join(t.TempDir(), "dist")
-	out, err := exec.Command("bash", ".ci/release", "v99.0.0", target).CombinedOutput()
+	out, err := exec.Command(testsite.Tool(t, "bash", "bash"), ".ci/release", "v99.0.0", target).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), `no section "## 99.0.0 (<date>)"`) {
 		t.Errorf("a release without notes: %v\n%s", err, out)
 	}
 	if _, err := os.Stat(target); err == nil {
 		t.Error("files were written")
+	}
+}
+
+// A release has an archive for each platform, with the binary of this platform and the license, and the notes of its version alone.
+func TestReleaseFiles(t *testing.T) {
+	t.Parallel()
+	bash := testsite.Tool(t, "bash", "bash")
+	if version, err := exec.Command("tar", "--version").Output(); err != nil || !strings.Contains(string(version), "GNU tar") {
+		t.Skip("GNU tar is missing")
+	}
+	root := testsite.WriteTree(t, map[string]string{
+		".ci/release":  read(t, ".ci/release"),
+		".ci/build":    "#!/bin/sh\necho $GOOS $GOARCH $2 >$1\n",
+		"CHANGELOG.md": "# Changes\n\n## 1.2.0 (2027-01-01)\n\nnew\n\n## 1.1.0 (2026-01-01)\n\nold\n",
+		"LICENSE":      "license",
+	})
+	if err := os.Chmod(filepath.Join(root, ".ci/build"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	dist := filepath.Join(root, "dist")
+	if out, err := exec.Command(bash, filepath.Join(root, ".ci/release"), "v1.2.0", dist).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if notes := read(t, filepath.Join(dist, "notes.md")); strings.TrimSpace(notes) != "new" {
+		t.Errorf("the notes are %q", notes)
+	}
+	sums := read(t, filepath.Join(dist, "SHA256SUMS"))
+	for platform, binary := range map[string]string{"linux-amd64": "caddy", "linux-arm64": "caddy", "darwin-arm64": "caddy", "windows-amd64": "caddy.exe"} {
+		archive := "caddy-usher-1.2.0-" + platform + ".tar.gz"
+		out, err := exec.Command("tar", "-xzOf", filepath.Join(dist, archive), "caddy-usher-1.2.0/"+binary, "caddy-usher-1.2.0/LICENSE").Output()
+		want := strings.Replace(platform, "-", " ", 1) + " v1.2.0\nlicense"
+		if err != nil || string(out) != want || !strings.Contains(sums, archive) {
+			t.Errorf("%s: %q, %v, want %q and a checksum", archive, out, err, want)
+		}
 	}
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/scan2food/usher/internal/testsite"
 	"github.com/scan2food/usher/internal/testwait"
 )
 
@@ -85,6 +86,7 @@ const clusterCaddyfile = `{
 	}
 }
 http://localhost:%[4]d {
+	usher_status /status public
 	websocket_gate {
 		route limited /ws/limited/ {
 			key {env.CLUSTER_KEY}
@@ -129,7 +131,7 @@ func startNode(t *testing.T, redis int, prefix string) *node {
 	t.Cleanup(application.Close)
 	env := []string{"CLUSTER_KEY=" + clusterKey, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}
 	for range 5 { // a connection may take a port that was free
-		n.port, n.admin = freePort(t), freePort(t)
+		n.port, n.admin = testsite.FreePort(t), testsite.FreePort(t)
 		content := fmt.Sprintf(clusterCaddyfile, n.admin, n.network.port, prefix, n.port, n.static, filepath.Join(dir, "archive"), strings.TrimPrefix(application.URL, "http://"))
 		if err := os.WriteFile(n.configuration, []byte(content), 0o600); err != nil {
 			t.Fatal(err)

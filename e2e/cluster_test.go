@@ -4,103 +4,19 @@ package e2e
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
-
-var stampedURL = regexp.MustCompile(`/static/[a-z]+\.js\?v=([0-9a-f]+)`)
-
-// Two machines deploy one after the other, under load and in a browser, behind HAProxy. Every URL of every page gets the bytes that the
-// page means, on whichever machine.
-func TestClusterRollingDeploy(t *testing.T) {
-	need(t, "redis-server", "haproxy", "chromium")
-	redis := startRedis(t, freePort(t))
-	first, second := startNodes(t, redis.port, "rolling")
-	front := startHAProxy(t, first, second)
-	stop := make(chan struct{})
-	var clients sync.WaitGroup
-	var requests, pagesSeen atomic.Int64
-	chunks := make(chan string, 16)
-	check := func(url string) string {
-		response, err := http.Get(front + url)
-		if err != nil {
-			t.Errorf("%s: %v", url, err)
-			return ""
-		}
-		defer response.Body.Close()
-		body, err := io.ReadAll(response.Body)
-		requests.Add(1)
-		if err != nil || response.StatusCode != http.StatusOK {
-			t.Errorf("%s: %d, %v", url, response.StatusCode, err)
-		}
-		return string(body)
-	}
-	for range 20 {
-		clients.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				for _, found := range stampedURL.FindAllStringSubmatch(check("/"), -1) {
-					body := check(found[0])
-					sum := sha256.Sum256([]byte(body))
-					if !strings.HasPrefix(hex.EncodeToString(sum[:]), found[1]) {
-						t.Errorf("%s has the bytes of another version: %.60q", found[0], body)
-					}
-					if _, after, ok := strings.Cut(body, `chunkName = "`); ok {
-						name, _, _ := strings.Cut(after, `"`)
-						check("/static/" + name)
-					}
-				}
-				pagesSeen.Add(1)
-			}
-		})
-	}
-	ctx := browser(t)
-	for _, release := range []string{"release 2", "release 3"} {
-		for _, machine := range []*node{first, second} {
-			before := page(t, machine.url())
-			chunk := deployRelease(t, machine.static, release)
-			waitFor(t, release+" is published", func() bool { return page(t, machine.url()) != before })
-			select {
-			case chunks <- chunk:
-			default:
-			}
-			for range 2 { // one visit to each machine, while they have different releases
-				visitCluster(t, ctx, front)
-			}
-		}
-	}
-	seen := pagesSeen.Load()
-	waitFor(t, "clients have seen the last release", func() bool { return pagesSeen.Load() > seen+40 })
-	close(stop)
-	clients.Wait()
-	close(chunks)
-	for chunk := range chunks { // the names of all releases, on both machines
-		for _, machine := range []*node{first, second} {
-			if status := statusOf(t, machine.url()+"/static/"+chunk); status != http.StatusOK {
-				t.Errorf("%s: %d", chunk, status)
-			}
-		}
-	}
-	t.Logf("%d requests, no error", requests.Load())
-}
 
 // visitCluster loads the page in the browser: its two scripts are of one release, and its module runs once.
 func visitCluster(t *testing.T, ctx context.Context, url string) {
@@ -122,6 +38,7 @@ defaults
 	timeout connect 2s
 	timeout client 1m
 	timeout server 1m
+	timeout tunnel 1h
 	retries 3
 	option redispatch 1
 	retry-on conn-failure empty-response
@@ -134,7 +51,7 @@ listen site
 
 func startHAProxy(t *testing.T, first, second *node) string {
 	t.Helper()
-	port := freePort(t)
+	port := testsite.FreePort(t)
 	configuration := filepath.Join(t.TempDir(), "haproxy.cfg")
 	if err := os.WriteFile(configuration, fmt.Appendf(nil, haproxyConfiguration, port, first.port, second.port), 0o600); err != nil {
 		t.Fatal(err)
@@ -148,7 +65,7 @@ func startHAProxy(t *testing.T, first, second *node) string {
 // The sockets of a machine that was killed do not count any more after 5 s.
 func TestClusterKilledMachineFreesItsSockets(t *testing.T) {
 	need(t, "redis-server")
-	redis := startRedis(t, freePort(t))
+	redis := startRedis(t, testsite.FreePort(t))
 	first, second := startNodes(t, redis.port, "killed")
 	const limited = "/ws/limited/?key=" + clusterKey
 	for range 3 {
@@ -175,7 +92,7 @@ func TestClusterKilledMachineFreesItsSockets(t *testing.T) {
 // works, and when it is back.
 func TestClusterSurvivesItsStorage(t *testing.T) {
 	need(t, "redis-server")
-	port := freePort(t)
+	port := testsite.FreePort(t)
 	redis := startRedis(t, port)
 	first, second := startNodes(t, port, "storage")
 	logoutArrives := func(what string, fail, recover func()) {
@@ -229,10 +146,73 @@ func metricsOf(t *testing.T, n *node) string {
 	return page(t, fmt.Sprintf("http://localhost:%d/metrics", n.admin))
 }
 
+// The network between a machine and Redis drops everything for half a minute. The machine goes on alone, and then hears everything that
+// it missed, as the others do.
+func TestClusterNetworkIsCutForHalfAMinute(t *testing.T) {
+	need(t, "redis-server")
+	redis := startRedis(t, testsite.FreePort(t))
+	first, second := startNodes(t, redis.port, "cut")
+	const sessions = 20
+	value := func(i int) string { return fmt.Sprintf("session-%02d-0123456789abcdef", i) }
+	var onFirst, onSecond []*watched
+	for i := range sessions {
+		onFirst, onSecond = append(onFirst, first.open("/ws/me/", session(value(i)))), append(onSecond, second.open("/ws/me/", session(value(i))))
+	}
+	ended := func(all []*watched) (ended int) {
+		for _, w := range all {
+			if w.hasEnded() {
+				ended++
+			}
+		}
+		return ended
+	}
+	first.network.setCut(true)
+	cut := time.Now()
+	for i := range sessions / 4 { // a quarter ends at each machine
+		first.logout(value(i))
+		second.logout(value(sessions/4 + i))
+	}
+	waitFor(t, "each machine closes the sockets of its own logouts", func() bool { return ended(onFirst) == sessions/4 && ended(onSecond) == sessions/4 })
+	admitted := 0
+	for time.Since(cut) < 30*time.Second {
+		for _, machine := range []*node{first, second} {
+			machine.open("/ws/me/", session("honest-0123456789")) // fails the test if it is refused
+			admitted++
+		}
+		time.Sleep(time.Second)
+	}
+	if !strings.Contains(metricsOf(t, first), "usher_shared_ok 0") || !strings.Contains(metricsOf(t, second), "usher_shared_ok 1") {
+		t.Error("the gauges do not show which machine is cut off")
+	}
+	if onA, onB := ended(onFirst), ended(onSecond); onA != sessions/4 || onB != sessions/4 {
+		t.Errorf("%d and %d sockets ended while the network was cut, want %d each: no event passes", onA, onB, sessions/4)
+	}
+	first.network.setCut(false)
+	back := time.Now()
+	waitFor(t, "the logouts of both machines arrive", func() bool { return ended(onFirst) == sessions/2 && ended(onSecond) == sessions/2 })
+	t.Logf("%d honest clients, none refused; all logouts arrived %s after the network was back", admitted, time.Since(back).Round(10*time.Millisecond))
+	waitFor(t, "the machine reaches the storage", func() bool { return strings.Contains(metricsOf(t, first), "usher_shared_ok 1") })
+	for i := range sessions {
+		if loggedOut := i < sessions/2; onFirst[i].hasEnded() != loggedOut || onSecond[i].hasEnded() != loggedOut {
+			t.Errorf("session %d: ended %t and %t, want %t", i, onFirst[i].hasEnded(), onSecond[i].hasEnded(), loggedOut)
+		}
+	}
+	for name, c := range map[string]struct {
+		machine *node
+		want    int
+	}{"the machine that was cut off": {first, 1}, "the other machine": {second, 0}} {
+		log := c.machine.output.String()
+		const line = `"logger":"usher","msg":"shared storage ` // versioned_assets logs the same of its own calls
+		if failed, healed := strings.Count(log, line+"fails"), strings.Count(log, line+"works again"); failed != c.want || healed != c.want {
+			t.Errorf("%s logged %d failures and %d recoveries, want %d each", name, failed, healed, c.want)
+		}
+	}
+}
+
 // Two sites with one Redis and different prefixes hear nothing of each other.
 func TestClusterPrefixesAreSeparate(t *testing.T) {
 	need(t, "redis-server")
-	redis := startRedis(t, freePort(t))
+	redis := startRedis(t, testsite.FreePort(t))
 	first, second := startNodes(t, redis.port, "shop")
 	other := startNode(t, redis.port, "blog")
 	const value = "the-same-session-0123456789"

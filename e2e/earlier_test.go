@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // collector is a Django project with static files only.
@@ -86,7 +88,7 @@ func TestOldPageGetsItsChunk(t *testing.T) {
 	need(t, "chromium")
 	c := newCollector(t)
 	chunk := c.deploy(t, "release 1")
-	port, kept := freePort(t), t.TempDir()
+	port, kept := testsite.FreePort(t), t.TempDir()
 	start := func() *usher {
 		return startUsherAt(t, port, fmt.Sprintf(`
 	versioned_assets {

@@ -1,34 +1,25 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/coder/websocket"
 
-	"github.com/scan2food/usher/internal/testwait"
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // Passport's logout closes the sockets of its session: with strict, as the example has it, and with Usher-Close, as its README
 // says.
 func TestExpressLogout(t *testing.T) {
-	if os.Getenv("USHER_E2E") != "1" {
-		t.Skip("needs real servers: set USHER_E2E=1")
-	}
-	for _, tool := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is missing: %v", tool, err)
-		}
-	}
+	need(t, "node", "npm")
 	dir := t.TempDir()
 	for _, name := range []string{"app.js", "package.json", "Caddyfile"} {
 		content, err := os.ReadFile(filepath.Join("../examples/express", name))
@@ -39,13 +30,7 @@ func TestExpressLogout(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), testwait.Limit)
-	defer cancel()
-	install := exec.CommandContext(ctx, "npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock")
-	install.Dir = dir
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Skipf("npm install: %v\n%s", err, out) // no registry
-	}
+	npmInstall(t, dir)
 	t.Run("strict", func(t *testing.T) { expressLogout(t, dir, "app.js", "Caddyfile") })
 	t.Run("Usher-Close", func(t *testing.T) {
 		replaceIn(t, dir, "app.js", "close.js", `response.redirect("/")`, `response.set("Usher-Close", "session").redirect("/")`)
@@ -68,10 +53,10 @@ func replaceIn(t *testing.T, dir, from, to, old, changed string) {
 
 func expressLogout(t *testing.T, dir, app, caddyfile string) {
 	t.Helper()
-	port, site := freePort(t), fmt.Sprintf("http://localhost:%d", freePort(t))
+	port, site := testsite.FreePort(t), fmt.Sprintf("http://localhost:%d", testsite.FreePort(t))
 	startProcess(t, dir, []string{fmt.Sprintf("PORT=%d", port), "SESSION_SECRET=e2e-0123456789", "PASSWORD=e2e-password"}, "node", app)
 	startProcess(t, dir, []string{
-		fmt.Sprintf("PORT=%d", port), "SITE_ADDRESS=" + site, fmt.Sprintf("CADDY_ADMIN=127.0.0.1:%d", freePort(t)),
+		fmt.Sprintf("PORT=%d", port), "SITE_ADDRESS=" + site, fmt.Sprintf("CADDY_ADMIN=127.0.0.1:%d", testsite.FreePort(t)),
 		"XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir,
 	}, usherBinary(t), "run", "--config", caddyfile, "--adapter", "caddyfile")
 	waitForStatus(t, site, http.StatusOK)

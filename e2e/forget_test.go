@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 const forgetPage = `<!DOCTYPE html><title>forget</title><script>
@@ -19,7 +21,7 @@ fetch("/static/data.js").then((answer) => answer.text()).then((text) => { global
 // test checks that forget_before removes it from the cache.
 func TestForgetBeforeInChromium(t *testing.T) {
 	need(t, "chromium")
-	static, site, port := t.TempDir(), t.TempDir(), freePort(t)
+	static, site, port := t.TempDir(), t.TempDir(), testsite.FreePort(t)
 	for path, content := range map[string]string{filepath.Join(static, "data.js"): "good", filepath.Join(site, "index.html"): forgetPage} {
 		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 			t.Fatal(err)

@@ -11,15 +11,13 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/scan2food/usher/internal/testsite"
+	"github.com/scan2food/usher/internal/testwait"
 )
 
-// browser starts Chromium with an empty profile, and so with an empty cache, for a minute at most.
+// browser starts Chromium with an empty profile, and so with an empty cache. It limits the time of all steps together.
 func browser(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context {
-	t.Helper()
-	return browserFor(t, time.Minute, more...)
-}
-
-func browserFor(t *testing.T, limit time.Duration, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	profile, err := os.MkdirTemp("", "usher-chromium")
 	if err != nil {
@@ -34,7 +32,7 @@ func browserFor(t *testing.T, limit time.Duration, more ...chromedp.ExecAllocato
 	t.Cleanup(stop)
 	ctx, end := chromedp.NewContext(allocated)
 	t.Cleanup(end)
-	ctx, expire := context.WithTimeout(ctx, limit)
+	ctx, expire := context.WithTimeout(ctx, 5*testwait.Limit)
 	t.Cleanup(expire)
 	return ctx
 }
@@ -137,7 +135,7 @@ func startNginx(t *testing.T, d *django, port int, caching string) (*process, st
 func TestIncidentBehindNginx(t *testing.T) {
 	need(t, "gunicorn", "nginx", "chromium")
 	site := startDjango(t)
-	_, url := startNginx(t, site, freePort(t), forAYear)
+	_, url := startNginx(t, site, testsite.FreePort(t), forAYear)
 	ctx := browser(t)
 	if main, worker := visit(t, ctx, url); main != "release 1" || worker != "release 1" {
 		t.Fatalf("the first visit runs %s and %s", main, worker)
@@ -154,7 +152,7 @@ func TestIncidentBehindNginx(t *testing.T) {
 func TestIncidentBehindUsher(t *testing.T) {
 	need(t, "gunicorn", "chromium")
 	site := startDjango(t)
-	gateway := startUsher(t, site, freePort(t))
+	gateway := startUsher(t, site, testsite.FreePort(t))
 	ctx := browser(t)
 	if main, worker := visit(t, ctx, gateway.url); main != "release 1" || worker != "release 1" {
 		t.Fatalf("the first visit runs %s and %s", main, worker)
@@ -173,7 +171,7 @@ func TestPoisonedCacheBehindUsher(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			site := startDjango(t)
 			site.age(t)
-			port := freePort(t)
+			port := testsite.FreePort(t)
 			nginx, url := startNginx(t, site, port, caching)
 			ctx := browser(t)
 			if main, worker := visit(t, ctx, url); main != "release 1" || worker != "release 1" {

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // Each module counts how often it runs, in the page or in its worker.
@@ -62,7 +64,7 @@ func writeModules(t *testing.T, dir, release string) {
 // startUsherWith runs Caddy with usher and one site.
 func startUsherWith(t *testing.T, configuration string) *usher {
 	t.Helper()
-	return startUsherAt(t, freePort(t), configuration)
+	return startUsherAt(t, testsite.FreePort(t), configuration)
 }
 
 func startUsherAt(t *testing.T, port int, configuration string) *usher {

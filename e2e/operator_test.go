@@ -18,6 +18,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/scan2food/usher/internal/testsite"
 	"github.com/scan2food/usher/internal/testwait"
 )
 
@@ -49,12 +50,13 @@ func startOperated(t *testing.T) *operated {
 		t.Fatal(err)
 	}
 	write("static/main.js", "release 1")
+	write("static/app.js", string(releaseScript(1)))
 	for i := range s.daphnes {
 		s.daphnes[i] = "unix/" + s.socket(i)
 		s.startDaphne(t, i)
 	}
-	port := freePort(t)
-	s.url, s.admin = fmt.Sprintf("http://localhost:%d", port), fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	port := testsite.FreePort(t)
+	s.url, s.admin = fmt.Sprintf("http://localhost:%d", port), fmt.Sprintf("127.0.0.1:%d", testsite.FreePort(t))
 	write("Caddyfile", fmt.Sprintf(`{
 		admin %s
 		persist_config off
@@ -67,6 +69,7 @@ func startOperated(t *testing.T) *operated {
 		}
 		versioned_assets {
 			serve /static/ %s
+			deltas
 		}
 		bind 127.0.0.1
 		usher_status /status
@@ -142,6 +145,29 @@ func (s *operated) dial(t *testing.T, key string) (*websocket.Conn, int) {
 		t.Fatal(err)
 	}
 	return conn, 101
+}
+
+// deployScript replaces a script, and waits until a client gets the difference.
+func (s *operated) deployScript(t *testing.T) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(s.static, "app.js"), releaseScript(2), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(releaseScript(2))
+	request, err := http.NewRequest(http.MethodGet, s.url+"/static/app.js?v="+hex.EncodeToString(sum[:8]), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Accept-Encoding", "gzip, dcz")
+	request.Header.Set("Available-Dictionary", dictionaryOf(releaseScript(1)))
+	waitFor(t, "a delta", func() bool {
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		return response.Header.Get("Content-Encoding") == "dcz"
+	})
 }
 
 func closedWith(t *testing.T, conn *websocket.Conn) websocket.StatusCode {
@@ -245,6 +271,12 @@ func TestAnOperatorsDay(t *testing.T) {
 	handshakes(1)
 	if out := s.must(t, "sockets", "--upstream", s.daphnes[0]); !strings.Contains(out, "1 of 1 matching") {
 		t.Errorf("the sockets at the deployed Daphne: %s", out)
+	}
+	// Deploy a script. A browser that holds the version before downloads the difference.
+	s.deployScript(t)
+	page.shows(t, "assets", " % hits), ", " KB saved")
+	if out := s.must(t, "assets"); !strings.Contains(out, "HITS") || !strings.Contains(out, " %  ") || !strings.Contains(out, " KiB") {
+		t.Errorf("the command shows no hit ratio of the deltas:\n%s", out)
 	}
 	s.must(t, "status")
 	page.shows(t, "live", "6 open sockets")

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // needRoot skips the test if the process cannot create users and change its own.
@@ -66,10 +68,7 @@ var units = []string{"gunicorn.service", "daphne.service", "caddy.service"}
 
 // systemd rates how much a service could do if it were taken over: 10 is everything.
 func TestUnitsAreConfined(t *testing.T) {
-	analyze, err := exec.LookPath("systemd-analyze")
-	if err != nil {
-		t.Skip("systemd-analyze is missing")
-	}
+	analyze := testsite.Tool(t, "systemd-analyze", "systemd")
 	for _, unit := range units {
 		out, err := exec.Command(analyze, "security", "--offline=true", "--threshold=30", filepath.Join(exampleDir, "systemd", unit)).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "exposure level for "+unit) {
@@ -135,7 +134,7 @@ func TestProductionSite(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(root) })
-	port := freePort(t)
+	port := testsite.FreePort(t)
 	setUp(t, root, fmt.Sprintf("%s:%d", host, port))
 
 	run := filepath.Join(root, "run/theatre")
@@ -183,7 +182,7 @@ func TestProductionSite(t *testing.T) {
 
 	home := t.TempDir()
 	env := append(environment(t, root, readUnit(t, "caddy.service")), "RUN_DIRECTORY="+run, "LOGS_DIRECTORY="+home,
-		"XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home, "CADDY_ADMIN=unix/"+home+"/admin.sock", fmt.Sprintf("HTTP_PORT=%d", freePort(t)))
+		"XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home, "CADDY_ADMIN=unix/"+home+"/admin.sock", fmt.Sprintf("HTTP_PORT=%d", testsite.FreePort(t)))
 	startProcess(t, filepath.Join(root, "srv/theatre"), env, usherBinary(t), "run", "--config", "Caddyfile")
 	page := fmt.Sprintf("https://%s:%d/", host, port)
 	waitFor(t, "the page", func() bool {

@@ -8,12 +8,14 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // The test follows the quickstart as a new user: each control shows what the page promises, and the log holds no warning at start.
 func TestQuickstart(t *testing.T) {
 	need(t, "chromium")
-	port := freePort(t)
+	port := testsite.FreePort(t)
 	url := fmt.Sprintf("http://localhost:%d", port)
 	home := t.TempDir()
 	usher := startProcess(t, "..", []string{"XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home, fmt.Sprintf("PORT=%d", port)},

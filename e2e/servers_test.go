@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scan2food/usher/internal/testsite"
 	"github.com/scan2food/usher/internal/testwait"
 )
 
@@ -37,7 +37,7 @@ func need(t *testing.T, tools ...string) {
 			t.Fatalf("%s is missing: %v", tool, err)
 		}
 	}
-	if out, err := exec.Command(python, "-c", "import channels, daphne, django, gunicorn").CombinedOutput(); err != nil {
+	if out, err := exec.Command(python, "-c", "import channels, daphne, django, gunicorn, paho.mqtt").CombinedOutput(); err != nil {
 		t.Fatalf("Python's packages are missing: %v\n%s", err, out)
 	}
 }
@@ -132,16 +132,6 @@ func (p *process) stop() {
 		_ = p.command.Process.Kill()
 		<-p.done
 	}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 // waitFor waits for a condition, for testwait.Limit at most.
@@ -258,7 +248,7 @@ type usher struct {
 func startUsher(t *testing.T, d *django, port int) *usher {
 	t.Helper()
 	u := &usher{url: fmt.Sprintf("http://localhost:%d", port)}
-	u.env = append([]string{"SITE_ADDRESS=" + u.url, fmt.Sprintf("CADDY_ADMIN=127.0.0.1:%d", freePort(t))}, d.env...)
+	u.env = append([]string{"SITE_ADDRESS=" + u.url, fmt.Sprintf("CADDY_ADMIN=127.0.0.1:%d", testsite.FreePort(t))}, d.env...)
 	u.process = startProcess(t, d.dir, u.env, usherBinary(t), "run", "--config", "Caddyfile")
 	waitForStatus(t, u.url+"/health/", http.StatusOK)
 	return u

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/scan2food/usher/internal/testsite"
 )
 
 // login logs a user in and waits until the page's sockets are open.
@@ -37,7 +39,7 @@ func TestLogoutClosesTheSocketsOfTheSession(t *testing.T) {
 	for _, user := range []string{"anna", "ben"} {
 		d.manage(t, "shell", "-c", "from django.contrib.auth.models import User; User.objects.create_user('"+user+"', password='e2e-password', is_staff=True)")
 	}
-	u := startUsher(t, d, freePort(t))
+	u := startUsher(t, d, testsite.FreePort(t))
 	first, other := browser(t), browser(t)
 	login(t, first, u.url, "anna")
 	second, closeTab := chromedp.NewContext(first)

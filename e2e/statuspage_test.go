@@ -13,8 +13,6 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
-
-	"github.com/scan2food/usher/internal/testwait"
 )
 
 // statusPage is the page of usher_status in Chromium.
@@ -22,7 +20,7 @@ type statusPage struct{ ctx context.Context }
 
 func openStatusPage(t *testing.T, url string) *statusPage {
 	t.Helper()
-	p := &statusPage{browserFor(t, 3*testwait.Limit)}
+	p := &statusPage{browser(t)}
 	if err := chromedp.Do(p.ctx, chromedp.Navigate(url)); err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/scan2food/usher/internal/testsite"
 	"github.com/scan2food/usher/internal/testwait"
 )
 
@@ -60,7 +61,7 @@ func startTunnelled(t *testing.T, words string) *tunnelled {
 		t.Fatal(err)
 	}
 	s.startDaphne(t)
-	port, admin := freePort(t), freePort(t)
+	port, admin := testsite.FreePort(t), testsite.FreePort(t)
 	config := fmt.Sprintf("{\nadmin 127.0.0.1:%d\n}\nhttp://localhost:%d {\nwebsocket_tunnel /ws/* unix/%s {\n%s\n}\nrespond / up\n}\n",
 		admin, port, s.socket, words)
 	if err := os.WriteFile(s.config, []byte(config), 0o600); err != nil {

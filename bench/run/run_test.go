@@ -56,6 +56,19 @@ func TestSectionHasMedians(t *testing.T) {
 	}
 }
 
+// A table of zeros has no bars, so it has no plot.
+func TestTableOfZerosHasNoPlot(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	section, err := benchmark{name: "visits"}.section([]string{"Again\n| server | page |\n|---|---|\n| usher | 0.0 KB |\n"}, directory, "")
+	if err != nil || !strings.Contains(section, "| usher | 0.0 KB |") || strings.Contains(section, "![") {
+		t.Errorf("the section is %q, %v, want the table without a plot", section, err)
+	}
+	if entries, err := os.ReadDir(directory); err != nil || len(entries) > 0 {
+		t.Errorf("%d files were written, %v", len(entries), err)
+	}
+}
+
 func TestRunsMustAgree(t *testing.T) {
 	t.Parallel()
 	for name, second := range map[string]string{

@@ -122,13 +122,11 @@ func allowOnly(query url.Values, names ...string) error {
 	return nil
 }
 
-func listSockets(_ *http.Request, query url.Values) (any, int, error) {
-	selected, err := report.ParseSocketQuery(query)
+func listSockets(r *http.Request, query url.Values) (any, int, error) {
+	list, err := overview.ListSockets(r.Context(), query)
 	if err != nil {
 		return nil, http.StatusBadRequest, err
 	}
-	list := report.List(overview.Sockets(), selected)
-	list.Elsewhere = overview.Shared().Elsewhere()
 	return list, http.StatusOK, nil
 }
 
@@ -153,6 +151,7 @@ func closeSockets(_ *http.Request, query url.Values) (any, int, error) {
 	if closed.Nodes, err = overview.CloseElsewhere(query, code, reason); err != nil {
 		return nil, http.StatusServiceUnavailable, fmt.Errorf("closed %d sockets here, and none on other machines: %w", closed.Closed, err)
 	}
+	closed.Alone = overview.IsAlone()
 	return closed, http.StatusOK, nil
 }
 

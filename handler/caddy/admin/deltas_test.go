@@ -45,7 +45,13 @@ func TestDeltasAreReportedAndExplained(t *testing.T) {
 		length = response.Header.Get("Content-Length")
 		return response.Header.Get("Content-Encoding") == "dcz"
 	})
+	before := ask[[]report.Assets](t, "GET", "assets", "")[0].Deltas
+	unknown := sha256.Sum256([]byte("no version of the script"))
+	testsite.Fetch(t, site, "GET", path(2), "Accept-Encoding", "gzip, dcz", "Available-Dictionary", ":"+base64.StdEncoding.EncodeToString(unknown[:])+":")
 	reported := ask[[]report.Assets](t, "GET", "assets", "")[0].Deltas
+	if reported != nil && (reported.Misses != before.Misses+1 || reported.HitRatio() == "" || reported.HitRatio() == "100 %") {
+		t.Errorf("a dictionary of no version leaves %d misses of %d, ratio %q", reported.Misses, before.Misses, reported.HitRatio())
+	}
 	if reported == nil || reported.Responses != 1 || reported.SavedBytes < 1000 || reported.Held.Files != 1 || fmt.Sprint(reported.Held.Bytes) != length {
 		t.Errorf("the deltas of the report are %+v, want one of %s bytes", reported, length)
 	}

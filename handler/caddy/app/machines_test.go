@@ -142,7 +142,16 @@ func seesElsewhere(t *testing.T, p *testsite.Process, nodes, sockets int) {
 	t.Helper()
 	testsite.Eventually(t, fmt.Sprintf("%d machines, with %d sockets on others", nodes, sockets), func() bool {
 		s := status(t, p)
-		return s.Shared != nil && len(s.Shared.Nodes) == nodes && s.Shared.Elsewhere() == sockets
+		if s.Shared == nil {
+			return false
+		}
+		elsewhere := 0
+		for _, n := range s.Shared.Nodes {
+			if !n.This {
+				elsewhere += n.Sockets
+			}
+		}
+		return len(s.Shared.Nodes) == nodes && elsewhere == sockets
 	})
 }
 
@@ -286,6 +295,10 @@ func TestMachineWithoutItsStorage(t *testing.T) {
 	if !status(t, p).Ready.OK {
 		t.Error("not ready, want ready: the storage was reached once")
 	}
+	var list report.Sockets
+	if err := json.Unmarshal(p.Get(t, "/usher/sockets"), &list); err != nil || !list.Alone || list.Total == 0 {
+		t.Errorf("the list of sockets is %+v, %v, want that it is of this machine alone", list, err)
+	}
 	p.Reload(t, "header X-Reloaded yes")
 	if err := os.Remove(directory); err != nil {
 		t.Fatal(err)
@@ -294,6 +307,10 @@ func TestMachineWithoutItsStorage(t *testing.T) {
 		t.Fatal(err)
 	}
 	testsite.Eventually(t, "the storage works again", func() bool { return status(t, p).Shared.OK })
+	list = report.Sockets{}
+	if err := json.Unmarshal(p.Get(t, "/usher/sockets"), &list); err != nil || list.Alone {
+		t.Errorf("the list of sockets is %+v, %v, want that it is of all machines", list, err)
+	}
 	open(t, p, "/ws/once/", used)
 	log := p.Stderr.String()
 	if failed, healed := strings.Count(log, "shared storage fails"), strings.Count(log, "shared storage works again"); failed != 1 || healed != 1 {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"os"
 	"sync/atomic"
 	"time"
@@ -78,8 +79,8 @@ type Config struct {
 	Describe func() ([]byte, error)
 }
 
-// keyTimeout is how long a configuration waits for the shared key when the process starts.
-const keyTimeout = 2 * time.Second
+// joinTimeout is how long a configuration waits for the storage when the process starts.
+const joinTimeout = 2 * time.Second
 
 // Joined is the part of one configuration in the node.
 type Joined struct {
@@ -101,8 +102,11 @@ func (j *Joined) Join(ctx caddy.Context, config Config) error {
 	j.member.logger.Store(ctx.Logger())
 	j.release = j.Node.Use(config.Storage, config.Every)
 	inForce.Add(nil, j.member)
-	timeout, cancel := context.WithTimeout(ctx, keyTimeout)
+	timeout, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
+	if err := j.Node.Probe(timeout); errors.Is(err, shared.ErrUnfit) {
+		return fmt.Errorf("usher: shared: %w: use another storage", err)
+	}
 	j.Node.Prepare(timeout)
 	return lifecycle.RegisterMetrics(ctx, gauges{})
 }

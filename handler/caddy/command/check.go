@@ -18,7 +18,7 @@ import (
 func checkCommand() *cobra.Command {
 	command := add("check <page URL>", "Checks a page, its scripts and its WebSockets from outside", `Loads a page as a browser does, follows its scripts, styles and workers, and reads how they are cached.
 It finds the WebSocket URLs in the scripts, and tries each without a key, with a wrong key, and with the
-right key, which it reads from an environment variable. It prints a verdict a line, and how to mend it.
+right key, which it reads from an environment variable. It prints a verdict a line, and how to fix it.
 Exit code 2: a verdict is bad.`,
 		cobra.ExactArgs(1), func(c *call) (bool, error) {
 			key, err := c.rightKeys()
@@ -85,11 +85,11 @@ func (c *call) printVerdicts(report verdict.Report) bool {
 		if v.Level == verdict.Bad {
 			level = emphasis(c.out, level)
 		}
-		mend := ""
-		if v.Mend != "" {
-			mend = " -> " + v.Mend
+		remedy := ""
+		if v.Remedy != "" {
+			remedy = " -> " + v.Remedy
 		}
-		c.printf("%s  %s: %s%s\n", level, v.Subject, v.Found, mend)
+		c.printf("%s  %s: %s%s\n", level, v.Subject, v.Found, remedy)
 	}
 	if report.LeftOut > 0 {
 		c.printf("%d more verdicts are left out\n", report.LeftOut)

@@ -20,7 +20,7 @@ import (
 const (
 	// exitFailed is for commands that could not do their work: wrong arguments, no answer, an error of the admin API.
 	exitFailed = 1
-	// exitNegative is for commands whose answer is no: not ready, rejected, verdicts to mend, sockets left after --wait.
+	// exitNegative is for commands whose answer is no: not ready, rejected, verdicts to fix, sockets left after --wait.
 	exitNegative = 2
 )
 
@@ -35,7 +35,7 @@ func Command() caddycmd.Command {
 Most commands ask the admin API of Caddy, at --address. All print JSON with --json.
 
 Exit codes: 0 success; 1 the command could not do its work; 2 its answer is no
-(not ready, rejected, something to mend, sockets left).`,
+(not ready, rejected, something to fix, sockets left).`,
 		CobraFunc: func(root *cobra.Command) {
 			root.PersistentFlags().Bool("json", false, "Print JSON")
 			root.AddCommand(statusCommand(), socketsCommand(), closeCommand(), keysCommand(), ticketCommand(), explainCommand(),

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,7 +54,7 @@ func TestCommandsShowAndOperateARunningCaddy(t *testing.T) {
 	if out, _, err := run("", admin("sockets")...); err != nil || !strings.Contains(out, "1 of 1 matching sockets") || !strings.Contains(out, app) {
 		t.Errorf("sockets: %v, %s", err, out)
 	}
-	if out, _, err := run("", admin("status")...); err != nil || !strings.Contains(out, "1 open sockets") || !strings.Contains(out, app) {
+	if out, _, err := run("", admin("status")...); err != nil || !strings.Contains(out, "open sockets: 1") || !strings.Contains(out, app) {
 		t.Errorf("status: %v, %s", err, out)
 	}
 	if _, stderr, err := run("n\n", admin("close", "--client", "127.0.0.1")...); err == nil || !strings.Contains(stderr, "Close 1 of 1 sockets? [y/N]") || !testsite.StillOpen(t, conn) {
@@ -88,6 +89,29 @@ func TestCommandsShowAndOperateARunningCaddy(t *testing.T) {
 		if out, _, err := run("", admin(args...)...); err != nil {
 			t.Errorf("%v: %v, %s", args, err, out)
 		}
+	}
+}
+
+func TestStatusNamesUpstreamsThatAreDown(t *testing.T) {
+	app, gone := testsite.StartEcho(t), testsite.FreeAddress(t)
+	p := &testsite.Process{Addr: testsite.FreeAddress(t), Admin: testsite.FreeAddress(t), Stopped: make(chan error, 1)}
+	p.Config = func(string) string {
+		return fmt.Sprintf("{\nadmin %s\npersist_config off\n}\nhttp://%s {\nwebsocket_tunnel /gone/* %s\nwebsocket_tunnel %s\n}", p.Admin, p.Addr, gone, app)
+	}
+	p.Run(t, p.Adapted(t, ""))
+	status := func() (string, error) {
+		out, _, err := run("", "status", "--address", p.Admin)
+		return out, err
+	}
+	if out, err := status(); err != nil {
+		t.Errorf("status: %v, %q, want no exit code", err, out)
+	}
+	handshake := strings.Replace(testsite.Get("/gone/", testsite.Upgrade), "Host: localhost", "Host: "+p.Addr, 1)
+	if response := testsite.Exchange(t, p.Addr, handshake); response.StatusCode != http.StatusBadGateway {
+		t.Errorf("a handshake for the application that is gone: %d, want 502", response.StatusCode)
+	}
+	if out, err := status(); err == nil || strings.Contains(out, "NOT READY") || !strings.Contains(out, "DOWN") {
+		t.Errorf("status with an upstream down: %v, %q, want exit code 2", err, out)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 func socketsCommand() *cobra.Command {
-	command := askAdmin(add("sockets", "Lists the open sockets", "Lists the open sockets, oldest first. Filters are combined.", cobra.NoArgs, func(c *call) (bool, error) {
+	command := askAdmin(add("sockets", "Lists the open sockets", "Lists the open sockets of all machines, oldest first. Filters are combined.", cobra.NoArgs, func(c *call) (bool, error) {
 		list, err := c.list()
 		if err != nil {
 			return false, err
@@ -31,36 +31,98 @@ func socketsCommand() *cobra.Command {
 	return command
 }
 
-// list returns the sockets that match, page by page.
+// list returns the sockets that match, page by page, those of this machine first.
 func (c *call) list() (report.Sockets, error) {
 	limit, _ := c.command.Flags().GetInt("limit")
-	values := c.filters()
+	left, values := max(limit, 0), c.filters()
 	values.Set("limit", strconv.Itoa(min(max(limit, 1), report.MaxLimit)))
-	var all report.Sockets
-	for {
-		var page report.Sockets
-		if err := c.admin(http.MethodGet, "sockets?"+values.Encode(), nil, &page); err != nil {
+	fetch := func() (list report.Sockets, err error) {
+		return list, c.admin(http.MethodGet, "sockets?"+values.Encode(), nil, &list)
+	}
+	all, err := fetch()
+	if err != nil {
+		return all, err
+	}
+	// without the filter `process`, a further page is one of this machine
+	if err := fill(&all, &left, values, fetch); err != nil {
+		return all, err
+	}
+	for i := range all.Machines {
+		m := &all.Machines[i]
+		values.Set("process", m.Process)
+		err := fill(&m.Sockets, &left, values, func() (report.Sockets, error) {
+			page, err := fetch()
+			if err != nil || len(page.Machines) == 0 {
+				return report.Sockets{}, err // the machine has left
+			}
+			return page.Machines[0].Sockets, nil
+		})
+		if err != nil {
 			return all, err
 		}
-		page.Sockets = append(all.Sockets, page.Sockets...)
-		if all = page; all.Next == 0 || len(all.Sockets) >= limit {
-			all.Sockets = all.Sockets[:min(len(all.Sockets), max(limit, 0))]
-			return all, nil
-		}
-		values.Set("after", strconv.FormatUint(all.Next, 10))
 	}
+	return all, nil
+}
+
+// fill adds further pages to a page until no socket is left to list.
+func fill(list *report.Sockets, left *int, values url.Values, fetch func() (report.Sockets, error)) error {
+	for list.Next != 0 && len(list.Sockets) < *left {
+		values.Set("after", strconv.FormatUint(list.Next, 10))
+		page, err := fetch()
+		if err != nil {
+			return err
+		}
+		list.Sockets, list.Next = append(list.Sockets, page.Sockets...), page.Next
+	}
+	values.Del("after")
+	list.Sockets = list.Sockets[:min(len(list.Sockets), *left)]
+	*left -= len(list.Sockets)
+	return nil
 }
 
 func (c *call) printSockets(list report.Sockets, now time.Time) {
-	rows := [][]string{{"ID", "ROUTE", "KEY", "USER", "SESSION", "CLIENT", "HOST", "UPSTREAM", "OPEN FOR", "SILENT FOR", "IN", "OUT"}}
-	for _, s := range list.Sockets {
-		rows = append(rows, []string{fmt.Sprint(s.ID), s.Route, s.Key, s.User, fmt.Sprint(s.Session), s.Client, s.Host, s.Upstream, now.Sub(s.Opened).Round(time.Second).String(),
-			max(now.Sub(s.Active), 0).Round(time.Second).String(), fmt.Sprint(s.BytesIn), fmt.Sprint(s.BytesOut)})
+	head := []string{"ID", "ROUTE", "KEY", "USER", "SESSION", "CLIENT", "HOST", "UPSTREAM", "OPEN FOR", "SILENT FOR", "IN", "OUT"}
+	sockets := list.Sockets
+	for _, m := range list.Machines {
+		sockets = append(sockets, m.Sockets.Sockets...)
+	}
+	shared := len(list.Machines) > 0 || len(sockets) > 0 && sockets[0].Process != ""
+	if shared {
+		head = append(head, "PROCESS")
+	}
+	rows := [][]string{head}
+	for _, s := range sockets {
+		row := []string{fmt.Sprint(s.ID), s.Route, s.Key, s.User, fmt.Sprint(s.Session), s.Client, s.Host, s.Upstream, now.Sub(s.Opened).Round(time.Second).String(),
+			max(now.Sub(s.Active), 0).Round(time.Second).String(), fmt.Sprint(s.BytesIn), fmt.Sprint(s.BytesOut)}
+		if shared {
+			row = append(row, s.Process)
+		}
+		rows = append(rows, row)
 	}
 	c.table(rows)
-	c.printf("%d of %d matching sockets; %d open in all\n", len(list.Sockets), list.Matching, list.Total)
-	if list.Elsewhere > 0 {
-		c.printf("%d sockets are open on other machines, and not listed here\n", list.Elsewhere)
+	matching, total, silent := sum(list)
+	c.printf("%d of %d matching sockets; %d open in all\n", len(sockets), matching, total)
+	c.printSilent(silent)
+	if list.Alone {
+		c.progressf("the shared storage fails: sockets of other machines are not listed\n")
+	}
+}
+
+// sum adds up the sockets of all machines. silent are the machines that did not answer.
+func sum(list report.Sockets) (matching, total int, silent []report.MachineSockets) {
+	matching, total = list.Matching, list.Total
+	for _, m := range list.Machines {
+		matching, total = matching+m.Matching, total+m.Total
+		if !m.Answered {
+			silent = append(silent, m)
+		}
+	}
+	return matching, total, silent
+}
+
+func (c *call) printSilent(silent []report.MachineSockets) {
+	for _, m := range silent {
+		c.progressf("machine %s (process %s) did not answer: its %d sockets are not listed\n", printable(m.Name), m.Process, m.Total)
 	}
 }
 
@@ -87,7 +149,9 @@ func closeCommand() *cobra.Command {
 			}
 			if !c.json(closed) {
 				c.printf("closed %d sockets\n", closed.Closed)
-				if closed.Nodes > 0 {
+				if closed.Alone {
+					c.progressf("the shared storage fails: other machines close theirs once it works again\n")
+				} else if closed.Nodes > 0 {
 					c.printf("%d other machines close theirs within a second\n", closed.Nodes)
 				}
 			}
@@ -106,7 +170,9 @@ func (c *call) confirmClose(filters url.Values) (bool, error) {
 	if err := c.admin(http.MethodGet, "sockets?limit=1&"+filters.Encode(), nil, &list); err != nil {
 		return false, err
 	}
-	c.progressf("Close %d of %d sockets? [y/N] ", list.Matching, list.Total)
+	matching, total, silent := sum(list)
+	c.printSilent(silent)
+	c.progressf("Close %d of %d sockets? [y/N] ", matching, total)
 	answer, _ := bufio.NewReader(c.in).ReadString('\n')
 	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":

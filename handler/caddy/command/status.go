@@ -69,17 +69,18 @@ func siteName(hosts []string) string {
 
 func statusCommand() *cobra.Command {
 	return askAdmin(add("status", "Shows routes, upstreams and assets, and what is not in order",
-		"Shows routes, upstreams and assets, and what is not in order. Exit code 2: something is not in order, or a route is dark.",
+		"Shows routes, upstreams and assets, and what is not in order. Exit code 2: Caddy is not ready, a route is dark, or an upstream is down.",
 		cobra.NoArgs, func(c *call) (bool, error) {
 			var status report.Status
 			if err := c.admin(http.MethodGet, "status", nil, &status); err != nil {
 				return false, err
 			}
 			dark := slices.ContainsFunc(status.Routes, func(r report.Route) bool { return r.Dark })
+			down := slices.ContainsFunc(status.Upstreams, func(u report.Upstream) bool { return !u.Up && !u.Drained })
 			if !c.json(status) {
 				c.printStatus(status, time.Now())
 			}
-			return status.Ready.OK && !dark, nil
+			return status.Ready.OK && !dark && !down, nil
 		}))
 }
 
@@ -87,7 +88,7 @@ func (c *call) printStatus(status report.Status, now time.Time) {
 	for _, problem := range status.Ready.Problems {
 		c.printf("%s %s\n", emphasis(c.out, "NOT READY"), problem)
 	}
-	c.printf("%d open sockets\n", status.Sockets)
+	c.printf("open sockets: %d\n", status.Sockets)
 	c.printShared(status.Shared, now)
 	rows := [][]string{{"ROUTE", "SITE", "OPEN", "LAST ACCEPTED", "ACCEPTED", "REJECTED", ""}}
 	for _, r := range status.Routes {
@@ -148,15 +149,15 @@ func (c *call) printAssets(served []report.Assets, now time.Time) {
 	if len(served) == 0 {
 		return
 	}
-	rows := [][]string{{"ASSETS", "SITE", "GENERATION", "PUBLISHED", "IMMUTABLE", "VERSIONED", "PAGES", "KEPT", "STALE VERSIONS", "DELTAS", "SAVED"}}
+	rows := [][]string{{"ASSETS", "SITE", "GENERATION", "PUBLISHED", "IMMUTABLE", "VERSIONED", "PAGES", "KEPT", "STALE VERSIONS", "DELTAS", "HITS", "SAVED"}}
 	for _, a := range served {
-		sent, saved := "off", ""
+		sent, hits, saved := "off", "", ""
 		if a.Deltas != nil {
-			sent, saved = fmt.Sprint(a.Deltas.Responses), humanize.IBytes(a.Deltas.SavedBytes)
+			sent, hits, saved = fmt.Sprint(a.Deltas.Responses), a.Deltas.HitRatio(), humanize.IBytes(a.Deltas.SavedBytes)
 		}
 		rows = append(rows, []string{a.Prefix, siteName(a.Hosts), a.Generation, age(a.Published, now), fmt.Sprint(a.Classes["immutable"].Files),
 			fmt.Sprint(a.Classes["versioned"].Files), fmt.Sprint(a.Classes["page"].Files), fmt.Sprint(a.Kept.Files), fmt.Sprint(a.StaleInQuery + a.StaleInName),
-			sent, saved})
+			sent, hits, saved})
 	}
 	c.table(rows)
 	for _, a := range served {

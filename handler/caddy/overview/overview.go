@@ -17,11 +17,11 @@ import (
 
 // Sockets returns all open sockets of the process, oldest first.
 func Sockets() []report.Socket {
-	open, upstreams := socketlog.Registry().List(), websockettunnel.UpstreamsOfSockets()
+	open, upstreams, process := socketlog.Registry().List(), websockettunnel.UpstreamsOfSockets(), processID()
 	all := make([]report.Socket, len(open))
 	for i := range open {
 		all[i] = socket(&open[i])
-		all[i].Upstream = upstreams[open[i].ID]
+		all[i].Upstream, all[i].Process = upstreams[open[i].ID], process
 	}
 	return all
 }

@@ -65,12 +65,15 @@ type drainEvent struct {
 }
 
 // CloseElsewhere closes the sockets of other machines that match the filters, and returns the number of these machines.
-// The numbers of sockets and sessions are those of one process, so filters with these concern no other machine.
 func CloseElsewhere(filters url.Values, code uint16, reason string) (nodes int, err error) {
-	if filters.Has("id") || filters.Has("session") {
+	if !report.ConcernsOthers(filters, processID()) {
 		return 0, nil
 	}
-	return publish(closeEvents, closeEvent{filters.Encode(), code, reason})
+	nodes, err = publish(closeEvents, closeEvent{filters.Encode(), code, reason})
+	if filters.Has("process") {
+		nodes = min(nodes, 1)
+	}
+	return nodes, err
 }
 
 // DrainElsewhere drains an upstream of other machines, or puts it into service again.
@@ -108,6 +111,7 @@ func Receive(ctx caddy.Context, node *shared.Node) (stop func()) {
 		closed := CloseSockets(query, e.Code, e.Reason)
 		logger.Info("operator of another machine closed sockets", zap.Int("sockets", closed.Closed))
 	})
+	stopList := node.Answer(socketQuestions, answerSockets)
 	stopDrain := node.Handle(drainEvents, func(payload []byte) {
 		var e drainEvent
 		if err := json.Unmarshal(payload, &e); err != nil {
@@ -127,6 +131,7 @@ func Receive(ctx caddy.Context, node *shared.Node) (stop func()) {
 	})
 	return func() {
 		stopClose()
+		stopList()
 		stopDrain()
 	}
 }

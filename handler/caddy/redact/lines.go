@@ -154,7 +154,7 @@ func (log *Request) writeAccess() {
 	}
 	fields := append(log.fields(),
 		zap.Int64("bytes_read", read),
-		zap.String("user_id", log.userID()),
+		zap.String("user_id", log.redaction.TextOf(log.userID())),
 		zap.Int64("size", size),
 		zap.Int("status", status),
 		zap.Object("resp_headers", caddyhttp.LoggableHTTPHeader{

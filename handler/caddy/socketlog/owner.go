@@ -13,7 +13,8 @@ import (
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
-// registry holds the sockets of the process. A socket may outlive the configuration that admitted it.
+// registry holds the sockets of the process. A socket may outlive the configuration that admitted it, and
+// every later one that could hold it in a usage pool.
 var registry = sockets.NewRegistry(time.Now)
 
 // Registry returns the registry of all sockets of the process.

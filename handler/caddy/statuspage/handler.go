@@ -2,11 +2,14 @@
 package statuspage
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -16,10 +19,8 @@ import (
 
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
 	"github.com/scan2food/usher/handler/caddy/overview"
-	"github.com/scan2food/usher/handler/caddy/socketlog"
 	"github.com/scan2food/usher/handler/operate/history"
 	"github.com/scan2food/usher/handler/operate/report"
-	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
 // Handler serves the status page: open sockets and rejections over the last day, routes with outages first, upstreams, keys by
@@ -34,8 +35,8 @@ type Handler struct {
 
 	history *recorder
 	pooled  lifecycle.Pooled
-	stop    chan struct{} // closed when the server shuts down
-	stopped atomic.Bool
+	ended   context.Context // when the server shuts down
+	end     context.CancelFunc
 }
 
 // CaddyModule implements caddy.Module.
@@ -53,23 +54,18 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	h.history, h.stop = recorded.(*recorder), make(chan struct{})
+	h.history = recorded.(*recorder)
+	h.ended, h.end = context.WithCancel(context.Background())
 	if server != nil {
-		server.RegisterOnShutdown(h.endStreams) // a reload waits for the end of open requests
+		server.RegisterOnShutdown(h.end) // a reload waits for the end of open requests
 	}
 	return nil
 }
 
-func (h *Handler) endStreams() {
-	if !h.stopped.Swap(true) {
-		close(h.stop)
-	}
-}
-
 // Cleanup ends the streams.
 func (h *Handler) Cleanup() error {
-	if h.stop != nil {
-		h.endStreams()
+	if h.end != nil {
+		h.end()
 	}
 	return h.pooled.Release()
 }
@@ -99,6 +95,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 // closing is the body of a POST.
 type closing struct {
 	ID uint64 `json:"id"`
+	// The process that has the socket. Empty: this one.
+	Process string `json:"process"`
 }
 
 var sameOrigin = http.NewCrossOriginProtection()
@@ -115,19 +113,37 @@ func (h *Handler) closeSocket(w http.ResponseWriter, r *http.Request) error {
 	if err := json.NewDecoder(io.LimitReader(r.Body, 1<<10)).Decode(&request); err != nil || request.ID == 0 {
 		return caddyhttp.Error(http.StatusBadRequest, errors.New("closing a socket needs its id"))
 	}
-	answer := report.Closed{}
-	if socketlog.Registry().CloseID(request.ID, sockets.CodeGoingAway, "closed by the operator") {
-		answer.Closed = 1
+	answer, err := closeAnywhere(request)
+	if err != nil {
+		return caddyhttp.Error(http.StatusServiceUnavailable, err)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(w).Encode(answer)
+}
+
+// closeAnywhere closes a socket of this process, or lets another one do it.
+func closeAnywhere(request closing) (closed report.Closed, err error) {
+	filters := url.Values{"id": {strconv.FormatUint(request.ID, 10)}}
+	if request.Process != "" {
+		filters.Set("process", request.Process)
+	}
+	query, err := report.ParseSocketQuery(filters)
+	if err != nil {
+		return closed, err
+	}
+	code, reason, err := report.ParseClose(nil)
+	if err != nil {
+		return closed, err
+	}
+	closed = overview.CloseSockets(query, code, reason)
+	closed.Nodes, err = overview.CloseElsewhere(filters, code, reason)
+	return closed, err
 }
 
 // Bounds of the streams of the process.
 const (
 	maxStreams = 32
 	interval   = 2 * time.Second
-	shown      = 200 // sockets of the table
 )
 
 var streams atomic.Int32
@@ -153,12 +169,15 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(h.ended, cancel)() // the browser connects again, to the next configuration
 	controller := http.NewResponseController(w)
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for sent := int64(-1); ; {
 		version := h.history.version.Load()
-		encoded, err := json.Marshal(h.state(sent != version))
+		encoded, err := json.Marshal(h.state(ctx, sent != version))
 		if err != nil {
 			return err
 		}
@@ -167,17 +186,16 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request) error {
 		}
 		sent = version
 		select {
-		case <-r.Context().Done():
+		case <-ctx.Done():
 			return nil
-		case <-h.stop:
-			return nil // the browser connects again, to the next configuration
 		case <-ticker.C:
 		}
 	}
 }
 
-func (h *Handler) state(withHistory bool) state {
-	s := state{At: time.Now(), Status: overview.Status(), Sockets: report.List(overview.Sockets(), report.SocketQuery{Limit: shown})}
+func (h *Handler) state(ctx context.Context, withHistory bool) state {
+	s := state{At: time.Now(), Sockets: listed.list(ctx)}
+	s.Status = overview.Status()
 	if withHistory {
 		series := h.history.Series()
 		s.History = &series

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -229,7 +228,7 @@ func TestAnUnprotectedPageDoesNotLoad(t *testing.T) {
 		directive string
 		loads     bool
 	}{{"usher_status", false}, {"usher_status public", true}} {
-		adapted, err := testsite.Adapt(":" + freePort(t) + "\n" + c.directive)
+		adapted, err := testsite.Adapt(fmt.Sprintf(":%d\n%s", testsite.FreePort(t), c.directive))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -242,13 +241,4 @@ func TestAnUnprotectedPageDoesNotLoad(t *testing.T) {
 			t.Errorf("%s: %v, want loading: %t", c.directive, err, c.loads)
 		}
 	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	_, port, err := net.SplitHostPort(testsite.FreeAddress(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }

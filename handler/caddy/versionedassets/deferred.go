@@ -14,9 +14,9 @@ import (
 )
 
 // deferredFields returns which of the fields that versioned_assets depends on a headers handler changes after all others. In a
-// Caddyfile, `defer` and each field with a minus sign defer the whole block.
+// Caddyfile, `defer`, `match`, and each field with a minus sign defer the whole block.
 func deferredFields(h *headers.Handler) (fields []string) {
-	if h.Response == nil || !h.Response.Deferred || h.Response.HeaderOps == nil {
+	if h.Response == nil || h.Response.HeaderOps == nil || !changesAssets(h.Response) {
 		return nil
 	}
 	ops := h.Response.HeaderOps
@@ -36,6 +36,17 @@ func deferredFields(h *headers.Handler) (fields []string) {
 		}
 	}
 	return fields
+}
+
+// changesAssets reports whether a deferred change may apply to a served file, whose status is 200, 206 or 304.
+func changesAssets(response *headers.RespHeaderOps) bool {
+	if response.Require == nil {
+		return response.Deferred
+	}
+	statuses := response.Require.StatusCode // 2 stands for 2xx
+	return len(statuses) == 0 || slices.ContainsFunc(statuses, func(status int) bool {
+		return slices.Contains([]int{2, 3, http.StatusOK, http.StatusPartialContent, http.StatusNotModified}, status)
+	})
 }
 
 // deferredIn returns the deferred fields of handlers.
@@ -67,11 +78,36 @@ func mayMatch(route *caddyhttp.Route, prefixes []string) bool {
 	})
 }
 
+// matchesAll reports whether all requests below each prefix come to a route.
+func matchesAll(route *caddyhttp.Route, prefixes []string) bool {
+	if len(route.MatcherSetsRaw) == 0 && len(route.MatcherSets) == 0 {
+		return true
+	}
+	var sets [][]string
+	for _, set := range route.MatcherSetsRaw {
+		if len(set) == 1 { // no matcher but that of paths
+			sets = append(sets, lifecycle.RawPaths(set))
+		}
+	}
+	for _, set := range route.MatcherSets {
+		if len(set) == 1 {
+			sets = append(sets, lifecycle.LoadedPaths(set))
+		}
+	}
+	covers := func(prefix string) bool {
+		return slices.ContainsFunc(slices.Concat(sets...), func(pattern string) bool {
+			start, isPrefix := strings.CutSuffix(pattern, "*")
+			return isPrefix && !strings.Contains(start, "*") && strings.HasPrefix(prefix, start)
+		})
+	}
+	return !slices.ContainsFunc(prefixes, func(prefix string) bool { return !covers(prefix) })
+}
+
 // warnOfDeferred logs deferred header changes: they replace the Cache-Control of assets, and a type that they set is not seen.
 func (a *Handler) warnOfDeferred(ctx caddy.Context) {
 	if len(a.place.deferred) > 0 {
 		ctx.Logger().Warn("deferred header change overrides versioned_assets", zap.Strings("fields", a.place.deferred),
-			zap.String("remedy", "set the field in a header block without defer and without - fields, or exclude the assets with a matcher"),
+			zap.String("remedy", "set the field in a header block without defer, match and - fields, or exclude the assets with a matcher"),
 			zap.String("source", a.Serve[0].Source))
 	}
 }

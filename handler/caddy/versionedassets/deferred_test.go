@@ -20,6 +20,10 @@ func TestDeferredHeaders(t *testing.T) {
 	}{
 		{"minus field", "header {\n-Server\nCache-Control max-age=3600\n}", "[Cache-Control]", "a minus sign defers the whole block"},
 		{"defer", "header {\ndefer\nContent-Type text/html\n}", "[Content-Type]", "the type is set after the page has passed"},
+		{"match", "header {\nmatch status 2xx\nCache-Control max-age=3600\n}", "[Cache-Control]", "the status is known after the handlers"},
+		{"match a status", "header /static/* {\nmatch status 200\nCache-Control max-age=3600\n}", "[Cache-Control]", "a file has this status"},
+		{"match a field", "header {\nmatch header Server *\nCache-Control max-age=3600\n}", "[Cache-Control]", "files may have the field"},
+		{"match errors", "header {\nmatch status 404 5xx\nCache-Control max-age=3600\n}", "", "no file has these statuses"},
 		{"deleted", "header -Cache-Control", "[Cache-Control]", "the field is deleted"},
 		{"for assets", "header /static/* {\n-Server\nCache-Control max-age=3600\n}", "[Cache-Control]", "the matcher selects assets"},
 		{"inside of handle_path, for assets", "handle_path /shop/* {\nheader /static/* {\ndefer\nCache-Control max-age=3600\n}\nASSETS\n}", "[Cache-Control]",

@@ -14,6 +14,10 @@ var (
 		Name: "usher_assets_delta_responses_total",
 		Help: "Responses that sent only the difference to a version that the client holds.",
 	}, []string{"prefix"})
+	deltaMissesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "usher_assets_delta_misses_total",
+		Help: "Responses that sent the whole file to a client that offered a version as a dictionary.",
+	}, []string{"prefix"})
 	deltaSavedBytesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "usher_assets_delta_saved_bytes_total",
 		Help: "Bytes that deltas saved, compared with the best full content coding.",
@@ -29,7 +33,8 @@ func (a *Handler) provisionDeltas(ctx caddy.Context) error {
 		deltaResponsesTotal.WithLabelValues(prefix).Inc()
 		deltaSavedBytesTotal.WithLabelValues(prefix).Add(float64(max(saved, 0)))
 	}
-	return errors.Join(lifecycle.RegisterMetrics(ctx, deltaResponsesTotal), lifecycle.RegisterMetrics(ctx, deltaSavedBytesTotal))
+	a.handler.MissedDelta = func(prefix string) { deltaMissesTotal.WithLabelValues(prefix).Inc() }
+	return lifecycle.RegisterMetrics(ctx, deltaResponsesTotal, deltaMissesTotal, deltaSavedBytesTotal)
 }
 
 // checkDeltas rejects deltas without the archive, which holds the versions that clients hold.

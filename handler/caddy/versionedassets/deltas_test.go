@@ -164,6 +164,10 @@ func TestNoDelta(t *testing.T) {
 	testsite.Fetch(t, site, "GET", "/static/other.js?v="+testsite.Version(other))
 	deploy(t, site, root, "main.js", script(2))
 	held := dictionary(script(1))
+	testsite.Eventually(t, "the delta made, so that only the request decides", func() bool {
+		response, _ := testsite.Fetch(t, site, "GET", url(2), "Accept-Encoding", browserCodings, "Available-Dictionary", held)
+		return response.Header.Get("Content-Encoding") == "dcz"
+	})
 	for _, c := range []struct {
 		why, path string
 		headers   []string
@@ -177,6 +181,9 @@ func TestNoDelta(t *testing.T) {
 		{"a dictionary of no version", url(2), []string{"Accept-Encoding", browserCodings, "Available-Dictionary", dictionary("unknown")}},
 		{"a version of another file would tell what it holds", url(2),
 			[]string{"Accept-Encoding", browserCodings, "Available-Dictionary", dictionary(other)}},
+		{"two dictionaries", url(2), []string{"Accept-Encoding", browserCodings, "Available-Dictionary", held + ", " + held}},
+		{"the client wants no transformation", url(2),
+			[]string{"Accept-Encoding", browserCodings, "Available-Dictionary", held, "Cache-Control", "max-age=0, No-Transform"}},
 		{"the client holds the current version", url(2),
 			[]string{"Accept-Encoding", browserCodings, "Available-Dictionary", dictionary(script(2))}},
 		{"no structured field", url(2), []string{"Accept-Encoding", browserCodings, "Available-Dictionary", held + ":"}},
@@ -188,6 +195,19 @@ func TestNoDelta(t *testing.T) {
 			t.Errorf("%s: %d with coding %q and %d bytes, want the whole file", c.why, response.StatusCode,
 				response.Header.Get("Content-Encoding"), len(body))
 		}
+	}
+	testsite.Eventually(t, "the delta for a client that excludes identity, as it has a full coding to compare with", func() bool {
+		response, body := testsite.Fetch(t, site, "GET", url(2), "Accept-Encoding", "gzip, dcz, identity;q=0", "Available-Dictionary", held)
+		coding := response.Header.Get("Content-Encoding")
+		if coding != "dcz" && coding != "gzip" {
+			t.Errorf("a client that excludes identity gets coding %q", coding)
+		}
+		return coding == "dcz" && applyDelta(t, body, script(1)) == script(2)
+	})
+	// A page from before the deploy, in a cache or on another machine, gives browsers a dictionary for the next visit.
+	earlier, _ := testsite.Fetch(t, site, "GET", url(1))
+	if got := earlier.Header.Get("Use-As-Dictionary"); got != `match="/static/main.js?*", match-dest=("script")` || earlier.Header.Get("Vary") != "Accept-Encoding, Available-Dictionary" {
+		t.Errorf("an earlier version has Use-As-Dictionary %q and Vary %q, want those of the current version", got, earlier.Header.Get("Vary"))
 	}
 }
 

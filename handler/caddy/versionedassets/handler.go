@@ -30,8 +30,8 @@ type Handler struct {
 	// The query parameters that carry a version. Default: `v`.
 	VersionQuery []string `json:"version_query,omitempty"`
 
-	// The build manifests, as absolute paths or relative to the served directory. Default: manifests are found below the
-	// served directory, by name and format.
+	// The build manifests, as absolute paths or relative to the served directory. Default: those in directories
+	// `.vite` below the served directory.
 	Manifest []string `json:"manifest,omitempty"`
 
 	// URL paths whose content never changes, according to the operator, such as `/static/vendor/*` or `*.woff2`. They are
@@ -97,7 +97,7 @@ type Handler struct {
 	Integrity bool `json:"integrity,omitempty"`
 
 	// URL paths that are never stamped: references to them keep their URL, and pages under them pass unchanged. Scripts that
-	// look for a file by its name need this. Example: `/static/leaflet/*`. Files that an `ngsw.json` lists need no pattern.
+	// look for a file by its name need this. Example: `/static/leaflet/*`. Files that a service worker precaches need no pattern.
 	// Requires `stamp`. Default: none.
 	Unstamped []string `json:"unstamped,omitempty"`
 

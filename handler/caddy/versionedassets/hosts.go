@@ -1,19 +1,22 @@
 package versionedassets
 
 import (
+	"cmp"
 	"net"
 	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/static/assets"
 	"github.com/scan2food/usher/handler/static/pages"
 )
 
 // otherHosts returns the directories of all sites of the configuration that have a name, by host: pages may refer to them by name.
-// A host with a wildcard is not known by name.
+// A host with a wildcard is not known by name. A host without `stamp html` has no pages of its own that could be outdated, so its
+// deploys count for the pages of others. The order is the same on all machines with this configuration.
 func (a *Handler) otherHosts() (hosts []pages.Host) {
 	for other := range servedRoots.All() {
 		if other.app != a.served[0].app {
@@ -23,17 +26,43 @@ func (a *Handler) otherHosts() (hosts []pages.Host) {
 			hosts = append(hosts, pages.Host{
 				Name: name, Site: assets.Site{Prefix: other.prefix, Tree: other.tree},
 				Mounts: other.mounts, VersionQuery: other.versionQuery, Styles: other.styles,
+				IsPart: !other.stamped,
 			})
 		}
 	}
+	slices.SortFunc(hosts, func(x, y pages.Host) int {
+		return cmp.Or(strings.Compare(x.Name, y.Name), strings.Compare(x.Site.Prefix, y.Site.Prefix), slices.Compare(x.Mounts, y.Mounts))
+	})
 	return hosts
 }
+
+// warnOfWildcardHosts logs the hosts that have files, no pages, and no name but a wildcard. References to their files are not stamped: the
+// name of such a host may be that of another server.
+func (a *Handler) warnOfWildcardHosts(ctx caddy.Context) {
+	if !a.Stamps(StampHTML) {
+		return
+	}
+	var names []string
+	for other := range servedRoots.All() {
+		hasName := slices.ContainsFunc(other.hosts, func(host string) bool { return !isWildcard(host) })
+		if other.app == a.served[0].app && !other.stamped && !other.hasPages && !hasName {
+			names = append(names, other.hosts...)
+		}
+	}
+	if len(names) > 0 {
+		slices.Sort(names)
+		ctx.Logger().Warn("files of a wildcard host are not stamped", zap.Strings("hosts", slices.Compact(names)),
+			zap.String("remedy", "add the host of the files by its name to the address of their site"), zap.String("source", a.Serve[0].Source))
+	}
+}
+
+func isWildcard(host string) bool { return strings.ContainsAny(host, "*{") }
 
 // hostNames returns how URLs name the hosts of a root: alone, since a load balancer may have any port, and with each port on which
 // the server listens.
 func hostNames(r *servedRoot) (names []string) {
 	for _, host := range r.hosts {
-		if strings.ContainsAny(host, "*{") {
+		if isWildcard(host) {
 			continue
 		}
 		host = strings.ToLower(host)

@@ -108,6 +108,94 @@ func TestPageChangesWithDeployOfOtherHost(t *testing.T) {
 	}
 }
 
+// A deploy of a host for static files is a new generation of the pages that refer to the host. A site with pages of its own has
+// generations of its own.
+func TestDeployOfStaticHostIsANewGeneration(t *testing.T) {
+	t.Parallel()
+	own := testsite.WriteTree(t, map[string]string{"page.html": `<script src="//static.example/a.js"></script>`})
+	static, shop := testsite.WriteTree(t, map[string]string{"a.js": "1"}), testsite.WriteTree(t, map[string]string{"b.js": "1"})
+	site := testsite.Start(t, fmt.Sprintf(`
+		http://127.0.0.1 {
+			versioned_assets {
+				serve / %s
+				settle 50ms 400ms
+				stamp html
+			}
+		}
+		http://static.example {
+			versioned_assets {
+				serve / %s
+				settle 50ms 400ms
+			}
+		}
+		http://shop.example {
+			versioned_assets {
+				serve / %s
+				settle 50ms 400ms
+				stamp html
+			}
+			respond /hello hello
+		}
+	`, own, static, shop))
+	generations := func() (page, endpoint string) {
+		response, _ := testsite.Fetch(t, site, "GET", "/page.html", navigation...)
+		_, page, _ = strings.Cut(response.Header.Get("Server-Timing"), `usher;desc="`)
+		_, endpoint = testsite.Fetch(t, site, "GET", "/.well-known/usher/generation")
+		return strings.TrimSuffix(page, `"`), endpoint
+	}
+	agreed := func() (generation string) {
+		testsite.Eventually(t, "page and endpoint agree", func() bool {
+			var endpoint string
+			generation, endpoint = generations()
+			return generation != "" && strings.Contains(endpoint, `"`+generation+`"`)
+		})
+		return generation
+	}
+	var first string
+	testsite.Eventually(t, "the page is stamped", func() bool {
+		_, body := testsite.Fetch(t, site, "GET", "/page.html", navigation...)
+		first = agreed()
+		return strings.Contains(body, "a.js?v="+testsite.Version("1"))
+	})
+	testsite.WriteFile(t, shop, "b.js", "2")
+	testsite.Eventually(t, "the shop published", func() bool {
+		_, body := testsite.Fetch(t, site, "GET", "/b.js", "Host", "shop.example")
+		return body == "2"
+	})
+	if got := agreed(); got != first {
+		t.Errorf("after a deploy of a site with pages: %s, want %s", got, first)
+	}
+	testsite.WriteFile(t, static, "a.js", "2")
+	testsite.Eventually(t, "a new generation", func() bool { return agreed() != first })
+}
+
+// References to a wildcard host are not stamped, which is logged.
+func TestWildcardHostOfFilesIsLogged(t *testing.T) {
+	t.Parallel()
+	const warning = "files of a wildcard host are not stamped"
+	block := func(options string) string {
+		return "versioned_assets {\nserve /static/ " + testsite.WriteTree(t, map[string]string{"a.js": "x"}) + "\n" + options + "\n}\n"
+	}
+	const pages = "respond /hello hello\n"
+	for _, c := range []struct {
+		name, site, other string
+		want              int
+	}{
+		{"files alone", block("stamp html") + pages, "http://*.example.org {\n" + block("") + "}", 1},
+		{"a name beside the wildcard", block("stamp html") + pages, "http://*.example.org, http://static.example.org {\n" + block("") + "}", 0},
+		{"a site with pages", block("stamp html") + pages, "http://*.example.org {\n" + block("") + pages + "}", 0},
+		{"a name", block("stamp html") + pages, "http://static.example.org {\n" + block("") + "}", 0},
+		{"no page is stamped", block("") + pages, "http://*.example.org {\n" + block("") + "}", 0},
+	} {
+		site := testsite.Start(t, "{\nauto_https off\n}\nhttp://127.0.0.1 {\n"+c.site+"}\n"+c.other)
+		testsite.Fetch(t, site, "GET", "/static/a.js")
+		testsite.Eventually(t, c.name, func() bool { return len(site.Logs.With("published assets")) == 2 })
+		if lines := site.Logs.With(warning); len(lines) != c.want {
+			t.Errorf("%s: %v, want %d lines", c.name, lines, c.want)
+		}
+	}
+}
+
 // `stamp html` on a host whose responses are all its own files stamps nothing.
 func TestStampOnHostWithoutPages(t *testing.T) {
 	t.Parallel()

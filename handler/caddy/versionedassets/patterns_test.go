@@ -19,3 +19,19 @@ func TestImmutablePatternWithoutAFile(t *testing.T) {
 		}
 	}
 }
+
+// hide covers what is below a directory, and compressed forms.
+func TestHide(t *testing.T) {
+	t.Parallel()
+	site := testsite.StartAssets(t, testsite.WriteTree(t, map[string]string{
+		"keys/k.pem": "x", "keys/old/k.pem": "x", "keys.txt": "x", "a.js.map": "x", "a.js.map.gz": "x", "private/notes.txt": "x", "other/notes.txt": "x",
+	}), "hide /static/keys *.map private")
+	for path, want := range map[string]int{
+		"/static/keys/k.pem": 404, "/static/keys/old/k.pem": 404, "/static/keys.txt": 200, "/static/a.js.map": 404, "/static/a.js.map.gz": 404,
+		"/static/private/notes.txt": 404, "/static/other/notes.txt": 200,
+	} {
+		if response, _ := testsite.Fetch(t, site, "GET", path); response.StatusCode != want {
+			t.Errorf("%s: %d, want %d", path, response.StatusCode, want)
+		}
+	}
+}

@@ -7,9 +7,10 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
-	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
 )
@@ -29,6 +30,8 @@ type place struct {
 	after, elsewhere bool
 	// responds is true if any other handler of the site may answer requests.
 	responds bool
+	// shadowed is true if an earlier handler answers all requests below the prefixes.
+	shadowed bool
 	// deferred are the fields that an outer handler changes after this one, see deferredFields.
 	deferred []string
 }
@@ -95,6 +98,7 @@ func findInvoked(server *caddyhttp.Server, prefixes []string, own func(step) boo
 			outside.inner = outside.inner || inside.inner
 			outside.after, outside.elsewhere = outside.after || inside.after, outside.elsewhere || inside.elsewhere
 			outside.responds = outside.responds || inside.responds
+			outside.shadowed = outside.shadowed || inside.shadowed
 			outside.deferred = append(outside.deferred, inside.deferred...)
 			if outside.passesPages(prefixes, false) {
 				return outside, true
@@ -153,10 +157,13 @@ func placeIn(routes caddyhttp.RouteList, prefixes []string, own func(step) bool)
 			found.enter(route)
 			var deferred []string
 			for _, e := range earlier {
-				if mayMatch(e.route, mounted(prefixes, found.mount[len(e.stripped):], found.optional)) {
+				below := mounted(prefixes, found.mount[len(e.stripped):], found.optional)
+				if mayMatch(e.route, below) {
 					deferred = append(deferred, deferredIn(stepsOf(e.route))...)
 				}
+				found.shadowed = found.shadowed || matchesAll(e.route, below) && slices.ContainsFunc(stepsOf(e.route), answersAll)
 			}
+			found.shadowed = found.shadowed || slices.ContainsFunc(steps[:j], answersAll)
 			found.deferred = slices.Concat(deferred, deferredIn(steps[:j]), found.deferred)
 			found.after = found.after || slices.ContainsFunc(steps[j+1:], answersWithPages)
 			found.responds = found.responds || slices.ContainsFunc(steps[:j], mayRespond) || slices.ContainsFunc(steps[j+1:], mayRespond)
@@ -203,8 +210,11 @@ type step struct {
 	Strip   string              `json:"strip_path_prefix"` // of rewrite
 	Routes  caddyhttp.RouteList `json:"routes"`            // of subroute
 	Name    string              `json:"name"`              // of invoke
-	headers *headers.Handler
-	raw     json.RawMessage // nil if it is loaded
+	// PassThru is that of file_server, and HandleResponse that of reverse_proxy: requests may go on to later handlers, as with forward_auth.
+	PassThru       bool              `json:"pass_thru"`
+	HandleResponse []json.RawMessage `json:"handle_response"`
+	headers        *headers.Handler
+	raw            json.RawMessage // nil if it is loaded
 }
 
 // stepsOf returns the handlers of a route.
@@ -224,6 +234,10 @@ func stepsOf(route *caddyhttp.Route) []step {
 			h.Name = handler.Name
 		case *headers.Handler:
 			h.headers = handler
+		case *fileserver.FileServer:
+			h.PassThru = handler.PassThru
+		case *reverseproxy.Handler:
+			h.HandleResponse = make([]json.RawMessage, len(handler.HandleResponse))
 		}
 		steps = append(steps, h)
 	}
@@ -239,7 +253,7 @@ func readHandler(raw json.RawMessage) step {
 		return h
 	}
 	switch kind.Handler {
-	case "subroute", "rewrite", "invoke":
+	case "subroute", "rewrite", "invoke", "file_server", "reverse_proxy":
 		_ = json.Unmarshal(raw, &h)
 	case "headers":
 		h.headers = new(headers.Handler)
@@ -271,6 +285,22 @@ func mayRespond(h step) bool {
 		return slices.ContainsFunc(h.Routes, func(route caddyhttp.Route) bool { return slices.ContainsFunc(stepsOf(&route), mayRespond) })
 	default:
 		return true
+	}
+}
+
+// answersAll reports a handler that answers every request.
+func answersAll(h step) bool {
+	switch h.Handler {
+	case "static_response", "error":
+		return true
+	case "file_server", "reverse_proxy":
+		return !h.PassThru && len(h.HandleResponse) == 0
+	case "subroute":
+		return slices.ContainsFunc(h.Routes, func(route caddyhttp.Route) bool {
+			return len(route.MatcherSets) == 0 && len(route.MatcherSetsRaw) == 0 && slices.ContainsFunc(stepsOf(&route), answersAll)
+		})
+	default:
+		return false
 	}
 }
 
@@ -310,82 +340,14 @@ func (p *place) passesPages(prefixes []string, passThru bool) bool {
 	if !p.after {
 		return false
 	}
-	if passThru {
-		return true
+	if slices.Contains(mounted(prefixes, p.mount, p.optional), "/") {
+		return passThru
 	}
 	isServed := func(pattern string) bool {
 		pattern = strings.TrimSuffix(strings.TrimPrefix(pattern, p.mount), "*")
 		return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(pattern, prefix) })
 	}
-	if slices.Contains(prefixes, "/") {
-		return false
-	}
 	return !slices.ContainsFunc(p.patterns, func(set []string) bool { // requests must match each set
 		return !slices.ContainsFunc(set, func(pattern string) bool { return !isServed(pattern) })
 	})
-}
-
-// unstampedPages returns how the configuration should be changed so that pages pass the handler, or "".
-func (a *Handler) unstampedPages() string {
-	p, prefixes := &a.place, a.prefixes()
-	switch {
-	case !a.Stamps(StampHTML) || !p.after && !p.elsewhere || p.passesPages(prefixes, a.PassThru):
-		return ""
-	case p.inner && slices.Contains(prefixes, "/") && !a.PassThru:
-		return "put versioned_assets outside of handle blocks, without a matcher, and add pass_thru"
-	case p.inner:
-		return "put versioned_assets outside of handle blocks, without a matcher"
-	default:
-		return "add pass_thru"
-	}
-}
-
-// warnOfUnstampedPages logs that `stamp html` has no effect on the pages of the site.
-func (a *Handler) warnOfUnstampedPages(ctx caddy.Context) {
-	if a.Stamps(StampHTML) && a.placed && !a.place.responds && !a.servesPages(ctx) {
-		ctx.Logger().Warn("no pages pass versioned_assets; stamp html has no effect",
-			zap.String("remedy", "write versioned_assets with stamp html in the site of the pages"), zap.String("source", a.Serve[0].Source))
-		return
-	}
-	if mend := a.unstampedPages(); mend != "" && !a.servesPages(ctx) {
-		ctx.Logger().Warn("pages bypass versioned_assets and are not stamped",
-			zap.String("remedy", mend), zap.String("source", a.Serve[0].Source))
-	}
-}
-
-// warnOfOtherBlocks logs the prefixes of other blocks of the site that this block does not stamp in pages, since only their own
-// block knows their files.
-func (a *Handler) warnOfOtherBlocks(ctx caddy.Context) {
-	if !a.Stamps(StampHTML) {
-		return
-	}
-	own := a.served[0]
-	var prefixes []string
-	for other := range servedRoots.Of(own.server) {
-		if other.app == own.app && other.site == own.site && !other.stamped {
-			prefixes = append(prefixes, other.prefix)
-		}
-	}
-	if len(prefixes) > 0 {
-		ctx.Logger().Warn("files of another versioned_assets block are not stamped", zap.Strings("prefixes", prefixes),
-			zap.String("remedy", "write all serve lines in one block, or add stamp html to the other block"),
-			zap.String("source", a.Serve[0].Source))
-	}
-}
-
-// servesPages waits for the first reading and reports an index page among the served files. A site of such files may need nothing
-// else stamped.
-func (a *Handler) servesPages(ctx caddy.Context) bool {
-	for _, site := range a.handler.Sites {
-		catalog := site.Tree.Catalog(ctx)
-		if catalog == nil {
-			continue
-		}
-		for file := range catalog.All() {
-			if file.Path == "index.html" || strings.HasSuffix(file.Path, "/index.html") {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -14,6 +14,7 @@ import (
 const (
 	bypassWarning = "pages bypass versioned_assets and are not stamped"
 	blockWarning  = "files of another versioned_assets block are not stamped"
+	shadowWarning = "versioned_assets gets no requests; another handler answers"
 )
 
 // startPages starts an application whose pages all have this body.
@@ -35,6 +36,9 @@ func TestPlaceAmongRoutes(t *testing.T) {
 	t.Parallel()
 	root := testsite.WriteTree(t, map[string]string{"a.js": "x", "media/b.js": "y"})
 	assets := "versioned_assets {\nserve /static/ " + root + "\nsettle 50ms 400ms\nstamp html\n}\n"
+	passing := strings.Replace(assets, "stamp html", "stamp html\npass_thru", 1)
+	const outside, before = "put versioned_assets outside of handle blocks, without a matcher",
+		"write versioned_assets before the other handler, or exclude the prefix from its matcher"
 	for _, c := range []struct {
 		name, site string
 		path, page string // of a page
@@ -72,11 +76,11 @@ func TestPlaceAmongRoutes(t *testing.T) {
 		},
 		{
 			name: "path matcher", site: strings.Replace(assets, " {", " /static/* {", 1) + "reverse_proxy %s", path: "/", page: `<img src="/static/a.js">`,
-			warning: bypassWarning, remedy: "put versioned_assets outside of handle blocks, without a matcher", why: "pages do not match",
+			warning: bypassWarning, remedy: outside, why: "pages do not match",
 		},
 		{
 			name: "handle", site: "handle /static/* {\n" + assets + "}\nhandle {\nreverse_proxy %s\n}", path: "/", page: `<img src="/static/a.js">`,
-			warning: bypassWarning, remedy: "put versioned_assets outside of handle blocks, without a matcher", why: "pages have a block of their own",
+			warning: bypassWarning, remedy: outside, why: "pages have a block of their own",
 		},
 		{
 			name: "handle with its application", site: "handle /app/* {\n" + assets + "reverse_proxy %[1]s\n}\nhandle {\nreverse_proxy %[1]s\n}",
@@ -96,6 +100,39 @@ func TestPlaceAmongRoutes(t *testing.T) {
 			path: "/none", page: `<img src="/a.js">`, stamped: true, why: "the documented way",
 		},
 		{
+			name: "path matcher with pass_thru", site: strings.Replace(passing, " {", " /static/* {", 1) + "reverse_proxy %s", path: "/",
+			page: `<img src="/static/a.js">`, warning: bypassWarning, remedy: outside, why: "pages do not match",
+		},
+		{
+			name: "handle with pass_thru", site: "handle /static/* {\n" + passing + "reverse_proxy %[1]s\n}\nhandle {\nreverse_proxy %[1]s\n}",
+			path: "/", page: `<img src="/static/a.js">`, warning: bypassWarning, remedy: outside, why: "pages have a block of their own",
+		},
+		{
+			name: "handle_path of the files with pass_thru",
+			site: "handle_path /static/* {\n" + strings.Replace(passing, "/static/", "/", 1) + "reverse_proxy %[1]s\n}\nhandle {\nreverse_proxy %[1]s\n}",
+			path: "/", page: `<img src="/static/a.js">`, warning: bypassWarning, remedy: outside, why: "pages have a block of their own",
+		},
+		{
+			name: "after the application", site: "route {\nreverse_proxy %s\n" + assets + "}", path: "/", page: `<img src="/static/a.js">`,
+			warning: shadowWarning, remedy: before, why: "the application gets all requests",
+		},
+		{
+			name: "after a file server of the prefix", site: "route {\nfile_server /static/*\n" + assets + "reverse_proxy %s\n}", path: "/",
+			page: `<img src="/static/a.js">`, stamped: true, warning: shadowWarning, remedy: before, why: "the file server answers",
+		},
+		{
+			name: "after a file server that passes", site: "route {\nfile_server /static/* {\npass_thru\n}\n" + assets + "reverse_proxy %s\n}", path: "/",
+			page: `<img src="/static/a.js">`, stamped: true, why: "the file server has other files",
+		},
+		{
+			name: "after a response to one path", site: "route {\nrespond /static/health ok\n" + assets + "reverse_proxy %s\n}", path: "/",
+			page: `<img src="/static/a.js">`, stamped: true, why: "other paths come here",
+		},
+		{
+			name: "after forward_auth", site: "forward_auth %[1]s {\nuri /auth\n}\n" + assets + "reverse_proxy %[1]s", path: "/",
+			page: `<img src="/static/a.js">`, stamped: true, why: "its proxy passes requests on",
+		},
+		{
 			name: "another block without stamp", site: assets + "versioned_assets {\nserve /media/ " + root + "/media\n}\nreverse_proxy %s",
 			path: "/", page: `<img src="/media/b.js">`, warning: blockWarning,
 			remedy: "write all serve lines in one block, or add stamp html to the other block", why: "a block knows its own files",
@@ -113,7 +150,7 @@ func TestPlaceAmongRoutes(t *testing.T) {
 				t.Errorf("the page is %q, want stamped: %v (%s)", body, c.stamped, c.why)
 			}
 			if c.warning == "" {
-				for _, warning := range []string{bypassWarning, blockWarning} {
+				for _, warning := range []string{bypassWarning, blockWarning, shadowWarning} {
 					if lines := site.Logs.With(warning); len(lines) > 0 {
 						t.Errorf("%v, want no warning (%s)", lines, c.why)
 					}

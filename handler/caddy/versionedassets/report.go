@@ -87,8 +87,9 @@ func (r *servedRoot) report(hosts []string) report.Assets {
 	if r.tree.HasDeltas() {
 		count, bytes := r.tree.DeltaSize()
 		reported.Deltas = &report.Deltas{
-			Responses: countOf(deltaResponsesTotal.WithLabelValues(r.prefix)), SavedBytes: countOf(deltaSavedBytesTotal.WithLabelValues(r.prefix)),
-			Held: report.Class{Files: count, Bytes: bytes},
+			Responses: countOf(deltaResponsesTotal.WithLabelValues(r.prefix)), Misses: countOf(deltaMissesTotal.WithLabelValues(r.prefix)),
+			SavedBytes: countOf(deltaSavedBytesTotal.WithLabelValues(r.prefix)),
+			Held:       report.Class{Files: count, Bytes: bytes},
 		}
 	}
 	if stores, found := archiveIn(r.archive); found {

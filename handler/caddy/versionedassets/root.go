@@ -42,6 +42,8 @@ type servedRoot struct {
 	versions *staleVersions
 	promises *promises.Store
 
+	hasPages bool // other handlers of the site may respond with pages
+
 	// What pages of other hosts need to know, see pages.Host.
 	mounts, versionQuery []string
 	styles               bool
@@ -78,6 +80,7 @@ func (a *Handler) open(ctx caddy.Context, r *Root, memory int64) (*servedRoot, e
 	}
 	served := &servedRoot{app: lifecycle.HTTPApp(ctx), server: lifecycle.Server(ctx), prefix: r.Prefix, root: config.Root}
 	served.site, served.stamped = siteOf(served.server), a.Stamps(StampHTML)
+	served.hasPages = !a.placed || a.place.responds
 	served.mounts, served.versionQuery, served.styles = a.place.mounts(), a.VersionQuery, a.Stamps(StampCSS)
 	if served.server != nil {
 		served.hosts = lifecycle.Hosts(served.server)

@@ -18,16 +18,20 @@ func (a *Handler) startWithSite(ctx caddy.Context) error {
 }
 
 func (a *Handler) start(ctx caddy.Context) {
+	if a.pages != nil {
+		hosts := a.otherHosts()
+		a.generations.FollowHosts(hosts)
+		a.pages.SetHosts(hosts)
+	}
 	for _, served := range a.served {
 		served.tree.Start()
-	}
-	if a.pages != nil {
-		a.pages.SetHosts(a.otherHosts())
 	}
 	a.warnOfLeakedKeys(ctx)
 	go a.removeAbandoned(ctx)
 	a.warnOfOtherBlocks(ctx)
+	a.warnOfWildcardHosts(ctx)
 	a.warnOfDeferred(ctx)
+	a.warnOfShadow(ctx)
 	go a.warnOfUnstampedPages(ctx)
 	if len(a.Immutable) > 0 {
 		go a.warnOfUnusedPatterns(ctx)

@@ -13,6 +13,7 @@ func TestUnstamped(t *testing.T) {
 	files := map[string]string{
 		"main.js": "1", "jquery-3.7.1.min.js": "2", "live-dashboard.js": "3", // names without a hash
 		"index-DdCDtH1A.css": "4", "app.0123456789ab.js": "5", "chunk-VKOUCIKH.js": "6", // names with an unproved hash
+		"index-BSIylbRd.css": "8", "main.27203f26.js": "9", "4.1449771d.chunk.js": "10", "theme-settings.js": "11", "report-20260211.js": "12",
 		"leaflet/leaflet.css": "a { background: url(images/marker-icon.png) }", "leaflet/images/marker-icon.png": "icon",
 		"site.css": "b { background: url(leaflet/images/marker-icon.png) url(logo.png) }", "logo.png": "logo",
 		"shop/ngsw.json":   `{"configVersion":1,"hashTable":{"/index.html":"0","/favicon.ico":"0"}}`,
@@ -23,6 +24,7 @@ func TestUnstamped(t *testing.T) {
 	for path, stamped := range map[string]bool{
 		"main.js": true, "jquery-3.7.1.min.js": true, "live-dashboard.js": true, "shop/late.js": true,
 		"index-DdCDtH1A.css": false, "app.0123456789ab.js": false, "chunk-VKOUCIKH.js": false,
+		"index-BSIylbRd.css": false, "main.27203f26.js": false, "4.1449771d.chunk.js": false, "theme-settings.js": true, "report-20260211.js": true,
 		"leaflet/leaflet.css": false, "shop/favicon.ico": false,
 	} {
 		page := `<script src="/static/` + path + `"></script>`

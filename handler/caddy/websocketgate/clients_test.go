@@ -28,6 +28,7 @@ func TestSelectedSubprotocol(t *testing.T) {
 	}{
 		{"none", "a Channels consumer that calls accept()", "chat, " + credential, page, "", 101, "chat", ""},
 		{"none, hidden", "the credential does not reach the application", "chat, " + credential, page, "", 101, "chat", "hide_credentials"},
+		{"an empty one", "it selects none", "chat, " + credential, page, " ", 101, "chat", ""},
 		{"its own", "the application knows best", "chat, v2, " + credential, page, "v2", 101, "v2", ""},
 		{"the credential", "it must not be sent back", "chat, " + credential, page, credential, 101, "chat", ""},
 		{"none, and the credential alone", "a browser cannot open the socket", credential, page, "", 400, "", ""},
@@ -101,6 +102,42 @@ func TestOfferOfAnotherProtocolIsIgnored(t *testing.T) {
 	raw := testsite.Get(testsite.Keyed, "Connection: Upgrade\r\nUpgrade: h2c\r\n")
 	if response := testsite.Exchange(t, site.Addr, raw); response.StatusCode != 403 {
 		t.Errorf("h2c on a route: status %d, want 403", response.StatusCode)
+	}
+}
+
+// TestOfferOfAnotherProtocolOnPlainRoutes: Java's client offers h2c with its polling requests too.
+func TestOfferOfAnotherProtocolOnPlainRoutes(t *testing.T) {
+	t.Parallel()
+	const offer = "Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\nUpgrade: h2c\r\n"
+	for _, c := range []struct {
+		rule, target string
+		want         int
+		why          string
+	}{
+		{"pass", "/ws/a/", 200, "it passes as without the offer"},
+		{"check", testsite.Keyed, 200, "it has the key"},
+		{"check", "/ws/a/", 401, "it has no key"},
+		{"check", "/ws%2fa/", 403, "some servers read the path as that of the route"},
+		{"refuse", testsite.Keyed, 403, "the route has WebSockets alone"},
+	} {
+		app := testsite.StartApplication(t)
+		site := testsite.Start(t, `
+			http://localhost
+			websocket_gate {
+				route a /ws/a/ {
+					key `+testsite.GoodKey+`
+					plain_http `+c.rule+`
+				}
+			}
+			reverse_proxy `+app.Addr)
+		response := testsite.Exchange(t, site.Addr, testsite.Get(c.target, offer))
+		if response.StatusCode != c.want {
+			t.Errorf("plain_http %s, %s: status %d, want %d (%s)", c.rule, c.target, response.StatusCode, c.want, c.why)
+		}
+		seen := app.Seen()
+		if (len(seen) == 1) != (c.want == 200) || len(seen) == 1 && seen[0].Header["Upgrade"] != nil {
+			t.Errorf("plain_http %s, %s: the application saw %v (%s)", c.rule, c.target, seen, c.why)
+		}
 	}
 }
 

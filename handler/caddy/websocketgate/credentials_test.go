@@ -215,8 +215,10 @@ func TestFieldsWithNELAreNamedOnce(t *testing.T) {
 		{"dropped", "", "a=b", 1},
 		{"forwarded", "forward_nel", "a=b; name=\xc3\x85", 0},
 	} {
-		app := testsite.StartApplication(t)
-		site := testsite.Start(t, fmt.Sprintf(`
+		t.Run(c.name, func(t *testing.T) { // a gate with an address of its own
+			t.Parallel()
+			app := testsite.StartApplication(t)
+			site := testsite.Start(t, fmt.Sprintf(`
 			http://localhost
 			websocket_gate {
 				route a /ws/a/ {
@@ -226,21 +228,22 @@ func TestFieldsWithNELAreNamedOnce(t *testing.T) {
 			}
 			reverse_proxy %s
 		`, testsite.GoodKey, c.params, app.Addr))
-		for range 2 {
-			response := testsite.Exchange(t, site.Addr, testsite.Get(testsite.Keyed, testsite.Upgrade+"Cookie: a=b; name=\xc3\x85\r\n"))
-			if response.StatusCode != 101 {
-				t.Fatalf("%s: status %d, want 101", c.name, response.StatusCode)
+			for range 2 {
+				response := testsite.Exchange(t, site.Addr, testsite.Get(testsite.Keyed, testsite.Upgrade+"Cookie: a=b; name=\xc3\x85\r\n"))
+				if response.StatusCode != 101 {
+					t.Fatalf("status %d, want 101", response.StatusCode)
+				}
 			}
-		}
-		testsite.Eventually(t, "both ended", func() bool { return len(site.Logs.With("WSDISCONNECT")) == 2 })
-		for _, seen := range app.Seen() {
-			if got := seen.Header.Get("Cookie"); got != c.cookie {
-				t.Errorf("%s: the application saw %q, want %q", c.name, got, c.cookie)
+			testsite.Eventually(t, "both ended", func() bool { return len(site.Logs.With("WSDISCONNECT")) == 2 })
+			for _, seen := range app.Seen() {
+				if got := seen.Header.Get("Cookie"); got != c.cookie {
+					t.Errorf("the application saw %q, want %q", got, c.cookie)
+				}
 			}
-		}
-		lines := site.Logs.With("header field holds 0x85; not forwarded")
-		if len(lines) != c.lines || c.lines > 0 && lines[0]["field"] != "Cookie name" {
-			t.Errorf("%s: logged %v, want %d lines", c.name, lines, c.lines)
-		}
+			lines := site.Logs.With("header field holds 0x85; not forwarded")
+			if len(lines) != c.lines || c.lines > 0 && lines[0]["field"] != "Cookie name" {
+				t.Errorf("logged %v, want %d lines", lines, c.lines)
+			}
+		})
 	}
 }

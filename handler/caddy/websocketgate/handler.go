@@ -53,11 +53,15 @@ type Handler struct {
 	server   *caddyhttp.Server
 	logs     *redact.Logs
 	app      *caddyhttp.App
-	scope    scope       // the requests that reach the gate
-	labelled *hosts      // what metrics tell apart; nil for none
-	site     string      // ID of the site, stable across reloads
-	exposed  bool        // other paths of the site can switch protocols
-	live     atomic.Bool // the gate's configuration is in force
+	scope    scope          // the requests that reach the gate
+	labelled *hosts         // what metrics tell apart; nil for none
+	site     string         // ID of the site, stable across reloads
+	exposed  bool           // other paths of the site can switch protocols
+	rewrites bool           // a passed request may reach the application with the path of a route
+	warnings []startWarning // of routes, for the start
+	live     atomic.Bool    // the gate is in service
+	started  atomic.Bool    // the gate's configuration has started: all its routes are loaded
+	hidden   bool           // from started on: no walk of the server's routes finds the gate, since another module holds it
 	retired  sync.Once
 	unseen   bool // other handlers may respond to requests of the site that do not reach the gate
 	dropped  droppedFields
@@ -121,22 +125,28 @@ func (g *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	log := g.logs.Begin(w, r, d)
 	var err error
 	defer func() { log.End(err) }()
-	if err = statusError(g.serve(w, r, d, next)); err != nil && isHandshake {
+	err = statusError(g.serve(w, r, d, next))
+	if isHandshake && (err != nil || d.Rejected()) {
 		return withdrawHandshake(w, r, err)
 	}
 	return err
 }
 
-// withdrawHandshake turns a failed handshake into plain HTTP, so that the routes of handle_errors cannot open a socket with it.
-// Caddy restores the method of an extended CONNECT for these routes, so withdrawHandshake responds to such a request itself.
+// withdrawHandshake turns a failed handshake into plain HTTP, so that the routes of handle_errors, or of an intercept around the
+// gate, cannot open a socket with it. Caddy restores the method of an extended CONNECT for error routes, so withdrawHandshake
+// responds to such a request itself.
 func withdrawHandshake(w http.ResponseWriter, r *http.Request, err error) error {
-	if r.Method == http.MethodConnect {
-		w.WriteHeader(request.ErrorStatus(err))
-		return nil
-	}
 	delete(r.Header, "Upgrade")
 	delete(r.Header, "Connection")
-	return err
+	delete(r.Header, ":protocol")
+	if r.Method != http.MethodConnect {
+		return err
+	}
+	if err != nil {
+		w.WriteHeader(request.ErrorStatus(err))
+	}
+	r.Method, r.Body = http.MethodGet, http.NoBody
+	return nil
 }
 
 func (g *Handler) serve(w http.ResponseWriter, r *http.Request, d *gate.Decision, next caddyhttp.Handler) error {
@@ -154,6 +164,9 @@ func (g *Handler) serve(w http.ResponseWriter, r *http.Request, d *gate.Decision
 		g.logRejected(r, d)
 	}
 	if d.Dropped != nil {
+		for i, name := range d.Dropped {
+			d.Dropped[i] = g.gate.RedactText(name)
+		}
 		g.dropped.log(g.logger, d.Dropped)
 	}
 	if d.NotIssued != nil {

@@ -43,13 +43,20 @@ func hostsOf(route *caddyhttp.Route) *hosts {
 		}
 		patterns = append(patterns, *set[i].(*caddyhttp.MatchHost)...)
 	}
+	return hostsOfPatterns(patterns)
+}
+
+// hostsOfPatterns returns the hosts of a host matcher. No pattern means all hosts, and so does a pattern whose value depends on
+// the request.
+func hostsOfPatterns(patterns []string) *hosts {
 	if len(patterns) == 0 {
 		return nil
 	}
+	patterns = slices.Clone(patterns)
 	for i, pattern := range patterns {
 		patterns[i] = caddy.NewReplacer().ReplaceKnown(pattern, "")
 		if strings.Contains(patterns[i], "{") {
-			return nil // its value depends on the request
+			return nil
 		}
 	}
 	return newHosts(patterns)
@@ -134,9 +141,9 @@ func (h *hosts) intersect(other *hosts) *hosts {
 
 // common counts the patterns that are in both sets. The set of all hosts has one pattern.
 func (h *hosts) common(other *hosts) int {
-	if h == nil && other == nil {
+	both := h.intersect(other)
+	if both == nil {
 		return 1
 	}
-	both := h.intersect(other)
 	return len(both.exact) + len(both.wildcards)
 }

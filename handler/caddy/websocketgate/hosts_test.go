@@ -19,42 +19,56 @@ type hostSocket struct {
 	want      websocket.StatusCode // 0: it stays open and counts for max_open
 }
 
+// reloadCase is a reload, and the sockets that are open then.
+type reloadCase struct {
+	name, before, after string
+	sockets             []hostSocket
+	why                 string
+}
+
+func (test reloadCase) run(t *testing.T) {
+	t.Parallel()
+	before := testsite.Start(t, test.before)
+	var open []*websocket.Conn
+	for _, socket := range test.sockets {
+		conn, err := dialHost(t, before, socket)
+		if err != nil {
+			t.Fatalf("%s: %v", socket.host, err)
+		}
+		open = append(open, conn)
+	}
+	after := testsite.Start(t, test.after)
+	before.Unload()
+	for i, socket := range test.sockets {
+		if socket.want != 0 {
+			if got := testsite.CloseCode(t, open[i]); got != socket.want {
+				t.Errorf("the socket of %s: close code %d, want %d (%s)", socket.host, got, socket.want, test.why)
+			}
+			continue
+		}
+		if !testsite.StillOpen(t, open[i]) {
+			t.Errorf("the reload closed the socket of %s (%s)", socket.host, test.why)
+		}
+		if _, err := dialHost(t, after, socket); err == nil || !strings.Contains(err.Error(), "429") {
+			t.Errorf("a second socket of %s: %v, want 429 (%s)", socket.host, err, test.why)
+		}
+	}
+}
+
+const (
+	away    = websocket.StatusGoingAway
+	revoked = websocket.StatusCode(4401)
+)
+
 // A socket belongs to the host it came by and to the key that opened it. A reload that changes other hosts and keys does not
 // close it, and does not restart max_open.
 func TestReloadKeepsHostsApart(t *testing.T) {
 	t.Parallel()
-	const (
-		away    = websocket.StatusGoingAway
-		revoked = websocket.StatusCode(4401)
-	)
 	a, b, c := oldKey, newKey, "the-third-key-0123456789"
-	tunnel := "websocket_tunnel /ws/* " + testsite.StartEcho(t) + "\n"
-	guarded := func(keys ...string) string {
-		gate := "websocket_gate {\nroute chat /ws/chat/ {\nmax_open 1\n"
-		for i, key := range keys {
-			gate += fmt.Sprintf("key %s %c\n", key, 'p'+i)
-		}
-		return gate + "}\n}\n" + tunnel
-	}
-	site := func(hosts string, body ...string) string {
-		return "http://" + strings.ReplaceAll(hosts, " ", " http://") + " {\n" + strings.Join(body, "\n") + "\n}\n"
-	}
-	handle := func(hosts string, body string) string {
-		name := "m" + strings.Map(func(c rune) rune {
-			if 'a' <= c && c <= 'z' {
-				return c
-			}
-			return -1
-		}, hosts)
-		return fmt.Sprintf("@%s host %s\nhandle @%s {\n%s}\n", name, hosts, name, body)
-	}
+	guarded, site, handle := gateBlocks(testsite.StartEcho(t)), siteBlock, handleHosts
 	both := []hostSocket{{"a.example", a, 0}, {"b.example", b, 0}}
 	two := site("*.example", handle("a.example", guarded(a)), handle("b.example", guarded(b)))
-	for _, test := range []struct {
-		name, before, after string
-		sockets             []hostSocket
-		why                 string
-	}{
+	for _, test := range []reloadCase{
 		{"nothing changes", two, two, both, "equal route names"},
 		{"add a host", two, site("*.example", handle("a.example c.example", guarded(a)), handle("b.example", guarded(b))), both, ""},
 		{"add a handle", two, site("*.example", handle("c.example", guarded(c)), handle("a.example", guarded(a)), handle("b.example", guarded(b))), both,
@@ -100,35 +114,33 @@ func TestReloadKeepsHostsApart(t *testing.T) {
 			site("a.example", "invoke one") + site("b.example", "invoke two") + "&(one) {\n" + guarded(c) + "}\n&(two) {\n" + guarded(a, b) + "}\n",
 			[]hostSocket{{"a.example", a, revoked}, {"b.example", b, 0}}, ""},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			before := testsite.Start(t, test.before)
-			var open []*websocket.Conn
-			for _, socket := range test.sockets {
-				conn, err := dialHost(t, before, socket)
-				if err != nil {
-					t.Fatalf("%s: %v", socket.host, err)
-				}
-				open = append(open, conn)
-			}
-			after := testsite.Start(t, test.after)
-			before.Unload()
-			for i, socket := range test.sockets {
-				if socket.want != 0 {
-					if got := testsite.CloseCode(t, open[i]); got != socket.want {
-						t.Errorf("the socket of %s: close code %d, want %d (%s)", socket.host, got, socket.want, test.why)
-					}
-					continue
-				}
-				if !testsite.StillOpen(t, open[i]) {
-					t.Errorf("the reload closed the socket of %s (%s)", socket.host, test.why)
-				}
-				if _, err := dialHost(t, after, socket); err == nil || !strings.Contains(err.Error(), "429") {
-					t.Errorf("a second socket of %s: %v, want 429 (%s)", socket.host, err, test.why)
-				}
-			}
-		})
+		t.Run(test.name, test.run)
 	}
+}
+
+// gateBlocks returns a function that writes a gate with these keys, before a tunnel to the application.
+func gateBlocks(application string) func(keys ...string) string {
+	return func(keys ...string) string {
+		gate := "websocket_gate {\nroute chat /ws/chat/ {\nmax_open 1\n"
+		for i, key := range keys {
+			gate += fmt.Sprintf("key %s %c\n", key, 'p'+i)
+		}
+		return gate + "}\n}\nwebsocket_tunnel /ws/* " + application + "\n"
+	}
+}
+
+func siteBlock(hosts string, body ...string) string {
+	return "http://" + strings.ReplaceAll(hosts, " ", " http://") + " {\n" + strings.Join(body, "\n") + "\n}\n"
+}
+
+func handleHosts(hosts, body string) string {
+	name := "m" + strings.Map(func(c rune) rune {
+		if 'a' <= c && c <= 'z' {
+			return c
+		}
+		return -1
+	}, hosts)
+	return fmt.Sprintf("@%s host %s\nhandle @%s {\n%s}\n", name, hosts, name, body)
 }
 
 // dialHost opens a socket at /ws/chat/ of a host, which may end in a path before it.

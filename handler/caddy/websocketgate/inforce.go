@@ -5,65 +5,125 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
 )
 
-// checkInForce returns an error if another handler responds to the path of a route before the gate, or if an error route can
-// switch protocols without a gate. exposed reports that handshakes for other paths of the site reach such a handler.
-func (g *Handler) checkInForce() (exposed bool, err error) {
+// checkInForce returns an error if another handler responds to the path of a route before the gate, as every client gets it or as
+// a client chooses, or if an error route can switch protocols without a gate. It finds what the start warns of.
+func (g *Handler) checkInForce(ctx caddy.Context) error {
 	if g.server == nil {
-		return false, nil
+		return nil
 	}
-	routes := g.siteRoutes()
+	routes, site := g.siteRoutes()
 	w := g.newWalk()
 	prefix, found := w.prefixOf(routes, 0)
 	if !found {
-		return false, nil // another module holds the gate
+		return nil // another module holds the gate
 	}
+	w.ctx = ctx
+	w.site, w.tls, w.parsed = site, len(g.server.TLSConnPolicies) > 0, make(map[*caddyhttp.Route]*parsedRoute)
+	examples := w.examplesIn(routes)
 	for _, route := range g.Routes {
 		for _, p := range route.Paths {
-			w := g.newWalk()
-			w.run(routes, location(prefix+strings.Replace(p, "*", "x", 1)), true, 0)
-			if w.upgrades {
-				return false, route.errorf("path %s does not reach the gate: put websocket_gate before what answers this path", prefix+p)
+			if err := g.checkPath(w, routes, &examples, route, prefix, p); err != nil {
+				return err
 			}
 		}
 	}
-	w.run(routes, "", true, 0)
-	exposed, g.unseen = w.mayUpgrade, w.mayUpgrade || w.mayProxy
+	bypassed := slices.ContainsFunc(g.warnings, func(s startWarning) bool { return s.message == bypassMessage })
+	w.run(routes, "", yes, 0)
+	g.exposed, g.unseen = w.mayUpgrade && !bypassed, w.mayUpgrade || w.mayProxy
+	g.rewrites = g.Unlisted == "pass" && g.rewritesBehind(routes)
 	w = g.newWalk()
-	if w.run(g.errorRoutes(), "", true, 0); w.mayUpgrade {
-		return exposed, g.Routes[0].errorf("handle_errors can switch protocols without a gate: write header_up -Upgrade in its proxy, or use respond or file_server")
+	if w.run(g.errorRoutes(), "", yes, 0); w.mayUpgrade {
+		return g.Routes[0].errorf("handle_errors can switch protocols without a gate: write header_up -Upgrade in its proxy, or use respond or file_server")
 	}
-	return exposed, nil
+	return nil
 }
+
+// checkPath follows example requests for a path of a route.
+func (g *Handler) checkPath(w *routeWalk, routes caddyhttp.RouteList, examples *examples, route *Route, prefix, own string) error {
+	var all routeWalk // the results of all requests
+	for _, pattern := range examples.pathsOf(prefix, own) {
+		for _, filler := range fillers {
+			var same routeWalk // of the requests for one path
+			for _, request := range examples.choices {
+				one := w.with(request)
+				one.run(routes, location(strings.ReplaceAll(pattern, "*", filler)), yes, 0)
+				same.add(one)
+			}
+			switch {
+			case same.upgrades && same.reaches:
+				return route.errorf("path %s does not reach the gate for some methods, fields or queries: remove such matchers from the gate and from proxies before it", pattern)
+			case same.upgrades:
+				return route.errorf("path %s does not reach the gate: put websocket_gate before what answers this path, with no matcher that excludes it", pattern)
+			case same.mayBypass && !all.mayBypass:
+				g.warnings = append(g.warnings, startWarning{bypassMessage, route, pattern})
+			}
+			all.add(&same)
+		}
+	}
+	switch {
+	case all.reaches || all.mayBypass:
+	case all.rejected:
+		g.warnings = append(g.warnings, startWarning{rejectedMessage, route, prefix + own})
+	case !all.guessed || !strings.HasSuffix(own, "/*"):
+		g.warnings = append(g.warnings, startWarning{unreachedMessage, route, prefix + own})
+	}
+	return nil
+}
+
+// rewritesBehind reports whether a request that the gate passes as unlisted may reach the application with the path of a route.
+func (g *Handler) rewritesBehind(routes caddyhttp.RouteList) bool {
+	w := g.newWalk()
+	for _, route := range g.Routes {
+		w.behind = append(w.behind, route.Paths...)
+	}
+	w.run(routes, anywhere, yes, 0)
+	return w.rewritten
+}
+
+// startWarning is about a route for which the gate is not in force. It may be intended.
+type startWarning struct {
+	message string
+	route   *Route
+	path    string
+}
+
+const (
+	bypassMessage    = "some requests for the route bypass the gate"
+	rejectedMessage  = "another gate rejects requests for the route"
+	unreachedMessage = "no request for the route reaches the gate"
+)
 
 func (g *Handler) newWalk() *routeWalk {
-	return &routeWalk{named: g.server.NamedRoutes, own: g.routeIDs()}
+	return &routeWalk{named: g.server.NamedRoutes, own: idsOf(g.Routes)}
 }
 
-// siteRoutes returns the routes of the server that a request for the gate's site can reach.
-func (g *Handler) siteRoutes() caddyhttp.RouteList {
-	w := g.newWalk()
-	holds := func(route caddyhttp.Route) bool {
-		_, found := w.prefixOf(caddyhttp.RouteList{route}, 0)
-		return found
-	}
+// siteRoutes returns the routes of the server that a request for the gate's site can reach, and the hosts of the site.
+func (g *Handler) siteRoutes() (routes caddyhttp.RouteList, site *hosts) {
+	var patterns []string
+	everyHost := false
 	current := slices.IndexFunc(g.server.Routes, func(route caddyhttp.Route) bool { return len(route.HandlersRaw) > 0 })
-	var routes caddyhttp.RouteList
 	for i, route := range g.server.Routes {
 		switch {
-		case current >= 0 && i == current, current < 0 && holds(route):
+		case current >= 0 && i == current, current < 0 && g.holds(route):
+			of := hostsOfRoute(route)
+			patterns, everyHost = append(patterns, of...), everyHost || len(of) == 0
 			route.MatcherSets = withoutHosts(route.MatcherSets)
 			routes = append(routes, route)
 		case !route.Terminal || len(hostsOfRoute(route)) == 0:
 			routes = append(routes, route)
 		}
 	}
-	return routes
+	if everyHost {
+		return routes, nil
+	}
+	return routes, hostsOfPatterns(patterns)
 }
 
 // withoutHosts removes the host matchers: the walk is about requests for these hosts.
@@ -78,15 +138,15 @@ func withoutHosts(sets caddyhttp.MatcherSets) caddyhttp.MatcherSets {
 	return all
 }
 
-// errorRoutes returns the error routes of the gate's site. Those of other sites have other hosts.
+// errorRoutes returns the error routes of the gate's site. Those of other sites have other hosts. A wildcard covers the hosts of
+// several sites.
 func (g *Handler) errorRoutes() caddyhttp.RouteList {
 	if g.server.Errors == nil {
 		return nil
 	}
-	own := lifecycle.Hosts(g.server)
+	own := hostsOfPatterns(lifecycle.Hosts(g.server))
 	return slices.DeleteFunc(slices.Clone(g.server.Errors.Routes), func(route caddyhttp.Route) bool {
-		hosts := hostsOfRoute(route)
-		return len(own) > 0 && len(hosts) > 0 && !slices.ContainsFunc(hosts, func(host string) bool { return slices.Contains(own, host) })
+		return own.common(hostsOfPatterns(hostsOfRoute(route))) == 0
 	})
 }
 
@@ -106,8 +166,19 @@ func hostsOfRoute(route caddyhttp.Route) (hosts []string) {
 	return hosts
 }
 
-// warnOfExposed warns, once the configuration has started, that a proxy of the site has no gate before it.
-func (g *Handler) warnOfExposed() {
+// warnOfNotInForce warns, once the configuration has started, of routes whose requests do not all reach the gate, and of a proxy of
+// the site that has no gate before it, or that gets rewritten paths.
+func (g *Handler) warnOfNotInForce() {
+	for _, w := range g.warnings {
+		fields := []zap.Field{zap.String("route", w.route.Name), zap.String("path", w.path), zap.String("source", w.route.Source)}
+		if w.message == rejectedMessage {
+			fields = append(fields, zap.String("remedy", "write all routes into one gate, or unlisted pass into the first"))
+		}
+		g.logger.Warn(w.message, fields...)
+	}
+	if g.rewrites {
+		g.logger.Warn("rewrites behind unlisted pass may open routes", zap.String("source", g.Routes[0].Source))
+	}
 	if g.exposed {
 		g.logger.Warn("other paths can switch protocols without a gate", zap.String("source", g.Routes[0].Source))
 	}

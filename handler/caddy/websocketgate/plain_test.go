@@ -40,3 +40,43 @@ func TestPlainRequestsOpenNoSocket(t *testing.T) {
 		t.Errorf("a handshake is %s", response.Status)
 	}
 }
+
+// A request that passed as plain HTTP opens no socket if a handler before a tunnel makes the request a handshake. The tunnel hijacks the
+// connection below the writer of the gate.
+func TestPlainRequestsOpenNoTunnel(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, rule, path, why string }{
+		{"unlisted path", "refuse", "/ws/other/", "it passed as a page"},
+		{"route with passed requests", "pass", "/ws/a/", "it passed without a key"},
+		{"route with checked requests", "check", testsite.Keyed, "a socket would be outside the limits of the route"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			app := testsite.StartApplication(t)
+			site := testsite.Start(t, `
+				http://localhost
+				websocket_gate {
+					route a /ws/a/ {
+						key `+testsite.GoodKey+`
+						plain_http `+c.rule+`
+					}
+				}
+				route {
+					request_header Connection Upgrade
+					websocket_tunnel /ws/* `+app.Addr+`
+					reverse_proxy `+app.Addr+`
+				}`)
+			response := testsite.Exchange(t, site.Addr, testsite.Get(c.path,
+				"Upgrade: websocket\r\n"))
+			if response.StatusCode != http.StatusBadGateway || response.Header.Get("Upgrade") != "" {
+				t.Errorf("%s, Upgrade: %q, want 502 (%s)", response.Status, response.Header.Get("Upgrade"), c.why)
+			}
+			if seen := app.Seen(); len(seen) != 0 {
+				t.Errorf("the application saw %v, want nothing", seen)
+			}
+			if lines := site.Logs.With("WSCONNECT"); len(lines) != 0 {
+				t.Errorf("logged %v, want no socket", lines)
+			}
+		})
+	}
+}

@@ -26,7 +26,6 @@ func (g *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	g.server, g.logs = lifecycle.Server(ctx), redact.New(ctx)
-	g.warnOfSecrets()
 	known, err := newKeySet(g)
 	if err != nil {
 		return err
@@ -35,6 +34,7 @@ func (g *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return g.withSource(err)
 	}
+	g.warnOfSecrets() // not before all keys are good: a label may be a secret in the wrong place
 	g.warnOfShared(ring)
 	g.warnOfExpired(ring, time.Now())
 	g.warnOfLabels(ring)
@@ -52,7 +52,7 @@ func (g *Handler) Provision(ctx caddy.Context) error {
 	if g.gate, err = gate.New(config); err != nil {
 		return g.withSource(err)
 	}
-	if g.exposed, err = g.checkInForce(); err != nil {
+	if err := g.checkInForce(ctx); err != nil {
 		return err
 	}
 	if err := g.start(ctx, known); err != nil {
@@ -129,7 +129,10 @@ func (g *Handler) start(ctx caddy.Context, known *keySet) error {
 	if err != nil {
 		return err
 	}
-	if err := lifecycle.OnStarted(ctx, func() { g.warnWhenStarted(ctx) }); err != nil {
+	if err := lifecycle.OnStarted(ctx, func() {
+		g.setStarted()
+		g.warnWhenStarted(ctx)
+	}); err != nil {
 		return err
 	}
 	g.keys, g.watch = known, watch
@@ -148,7 +151,8 @@ func (g *Handler) start(ctx caddy.Context, known *keySet) error {
 // warnWhenStarted checks what needs the whole configuration, of which Provision sees only a part.
 func (g *Handler) warnWhenStarted(ctx caddy.Context) {
 	g.warnOfDebug(ctx)
-	g.warnOfExposed()
+	g.warnOfNotInForce()
+	g.warnOfOtherSites()
 	g.warnOfGenerations()
 	g.warnOfUnseen()
 }

@@ -21,7 +21,7 @@ func (g *Handler) admitted(info sockets.Info, now time.Time) {
 	if outage := g.watch.outages[info.Route]; outage != nil {
 		outage.Accepted(now)
 	}
-	if _, outcome := standing(g, info, now); outcome != gate.Accepted || !g.live.Load() {
+	if !g.live.Load() || g.gate.Standing(info, now) != gate.Accepted {
 		go closeRevoked()
 	}
 }
@@ -60,7 +60,7 @@ func writeRejected(entry *zapcore.CheckedEntry, r *http.Request, route string, r
 		reason = d.Fault.Why
 	}
 	if d.Detail != "" {
-		reason += ": " + d.Detail
+		reason += ": " + redactor.Text(d.Detail) // it may name the host and the origin
 	}
 	id := uint64(0) // the gate rejected the request before it had one
 	if d.Socket != nil {
@@ -68,7 +68,7 @@ func writeRejected(entry *zapcore.CheckedEntry, r *http.Request, route string, r
 	}
 	entry.Write(
 		zap.Uint64("id", id),
-		zap.String("host", redactor.Text(r.Host)),
+		zap.String("host", redactor.Name(r.Host)),
 		zap.String("route", route),
 		zap.String("outcome", string(d.Outcome)),
 		zap.Int("status", d.Status()),
@@ -76,7 +76,7 @@ func writeRejected(entry *zapcore.CheckedEntry, r *http.Request, route string, r
 		zap.String("key", d.Key),
 		zap.String("user", d.User),
 		zap.String("client", request.Client(r).String()),
-		zap.String("origin", redactor.Text(r.Header.Get("Origin"))),
+		zap.String("origin", redactor.Name(r.Header.Get("Origin"))),
 		zap.String("path", redactor.Path(r.URL.Path)),
 		zap.String("reason", reason),
 		zap.Bool("plain_http", d.Plain),

@@ -109,6 +109,9 @@ func TestDarkAfter(t *testing.T) {
 	if problems := strings.Count(site.Logs.String(), "no accepted handshake"); problems != 1 {
 		t.Errorf("reported %d times, want once", problems)
 	}
+	if strings.Contains(site.Logs.String(), "last_accepted") {
+		t.Error("logged a time of the last accepted handshake, and there was none")
+	}
 	testsite.Eventually(t, "the event", func() bool { return strings.Contains(site.Logs.String(), "websocket_route_dark") })
 	if got := count(gate.KeyMissing) - missing; got != 3 {
 		t.Errorf("counted %v rejections, want 3", got)

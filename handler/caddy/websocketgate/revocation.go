@@ -1,7 +1,6 @@
 package websocketgate
 
 import (
-	"slices"
 	"time"
 
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
@@ -23,13 +22,13 @@ type owner struct {
 // for the limits of the gate that would admit it.
 func closeRevoked() {
 	now := time.Now()
-	revoked := make(map[uint64]gate.Outcome)
+	revoked, found := make(map[uint64]gate.Outcome), make(candidates)
 	for _, open := range socketlog.Registry().List() {
 		from, ok := open.Owner.(*owner)
 		if !ok {
 			continue // from a tunnel without a gate
 		}
-		g, outcome := standing(from.gate, open.Info, now)
+		g, outcome := standing(from.gate, open.Info, found, now)
 		if outcome != gate.Accepted {
 			revoked[open.ID] = outcome
 		} else {
@@ -46,43 +45,19 @@ func closeRevoked() {
 }
 
 // standing returns the outcome that the socket's credential would have now, and the gate that decided: the gate that admitted
-// the socket, else its successors after a reload. One successor that accepts is enough.
-func standing(from *Handler, info sockets.Info, now time.Time) (*Handler, gate.Outcome) {
+// the socket, else its candidates after a reload. One candidate that accepts is enough, since an unknown matcher must not cost
+// an admitted socket. If several accept, the socket stays with its site, so that its limits go on.
+func standing(from *Handler, info sockets.Info, found candidates, now time.Time) (decided *Handler, outcome gate.Outcome) {
 	if from.live.Load() {
 		return from, from.gate.Standing(info, now)
 	}
-	decided, outcome := from, gate.Unlisted
-	for _, g := range successors(from, info.Host) {
+	decided, outcome = from, gate.Unlisted
+	for _, g := range found.of(from, info) {
 		standing := g.gate.Standing(info, now)
-		if standing == gate.Accepted {
-			return g, standing
-		}
-		if outcome == gate.Unlisted {
+		accepts, accepted := standing == gate.Accepted, outcome == gate.Accepted
+		if outcome == gate.Unlisted || accepts && (!accepted || g.site == info.Site) {
 			decided, outcome = g, standing
 		}
 	}
 	return decided, outcome
-}
-
-// successors returns the gates in force for the sockets of a host that another gate admitted: the gates at a common port whose
-// hosts match the host most closely. If some of them are reached the same way as the other gate was, it returns those alone.
-func successors(from *Handler, host string) []*Handler {
-	var closest []*Handler
-	best := 0
-	host = withoutPort(host)
-	for g := range liveGates.All() {
-		_, closeness := g.scope.hosts.match(host)
-		if closeness == 0 || closeness < best || !g.scope.sharesPort(&from.scope) {
-			continue
-		}
-		if closeness > best {
-			closest, best = closest[:0], closeness
-		}
-		closest = append(closest, g)
-	}
-	isSameWay := func(g *Handler) bool { return g.scope.sameWay(&from.scope) }
-	if slices.ContainsFunc(closest, isSameWay) {
-		closest = slices.DeleteFunc(closest, func(g *Handler) bool { return !isSameWay(g) })
-	}
-	return closest
 }

@@ -51,7 +51,7 @@ type Route struct {
 	// Signed credentials with a short lifetime, in addition to keys or instead of keys.
 	Ticket *Ticket `json:"ticket,omitempty"`
 
-	// Origins whose pages may open the route: `same` (default: pages of this site), `any`, or origins such as
+	// Origins whose pages may open the route: `any`, or a list of `same` (pages of this site, the default) and origins such as
 	// `https://example.com`, `https://*.example.com`, `capacitor://localhost`, `file://` and `null`. A request without Origin
 	// does not come from a browser and is not checked.
 	Origins []string `json:"origins,omitempty"`
@@ -294,11 +294,13 @@ func buildOrigins(written []string) (gate.Origins, error) {
 	var origins gate.Origins
 	for _, origin := range written {
 		switch origin {
-		case "any", "same":
+		case "any":
 			if len(written) > 1 {
-				return origins, fmt.Errorf("origins: want %s alone or a list of origins, got %q", origin, written)
+				return origins, fmt.Errorf("origins: want any alone, got %q", written)
 			}
-			origins.Any = origin == "any"
+			origins.Any = true
+		case "same":
+			origins.Same = true
 		default:
 			pattern, err := gate.ParseOrigin(origin)
 			if err != nil {

@@ -2,17 +2,17 @@ package websocketgate
 
 import (
 	"encoding/json"
-	"path"
+	"net"
 	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/intercept"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
-
-	"github.com/scan2food/usher/handler/caddy/lifecycle"
 )
 
 // handlerJSON is what routeWalk reads of a handler.
@@ -21,11 +21,20 @@ type handlerJSON struct {
 	Name        string                    `json:"name"`              // of invoke
 	URI         string                    `json:"uri"`               // of rewrite
 	StripPrefix string                    `json:"strip_path_prefix"` // of rewrite
+	StripSuffix string                    `json:"strip_path_suffix"` // of rewrite
+	Substrings  []json.RawMessage         `json:"uri_substring"`     // of rewrite
+	PathRegexp  []json.RawMessage         `json:"path_regexp"`       // of rewrite
+	Rewrite     *handlerJSON              `json:"rewrite"`           // of reverse_proxy
 	Method      string                    `json:"method"`            // of rewrite
 	Transport   struct{ Protocol string } `json:"transport"`         // of reverse_proxy
-	Rewrite     json.RawMessage           `json:"rewrite"`           // of reverse_proxy
 	Headers     *headers.Handler          `json:"headers"`           // of reverse_proxy
+	PassThru    bool                      `json:"pass_thru"`         // of file_server
 	Routes      json.RawMessage           `json:"routes"`            // of subroute and gate
+	Unlisted    string                    `json:"unlisted"`          // of gate
+	Errors      struct {
+		Routes caddyhttp.RouteList `json:"routes"`
+	} `json:"errors"` // of subroute
+	HandleResponse []caddyhttp.ResponseHandler `json:"handle_response"` // of reverse_proxy and intercept
 }
 
 // stepsOf returns the handlers of a route, loaded or not.
@@ -43,28 +52,33 @@ func stepsOf(route *caddyhttp.Route, named map[string]*caddyhttp.Route) []step {
 	return steps
 }
 
+// tunnel is a loaded websocket_tunnel.
+type tunnel interface{ UpstreamAddresses() []string }
+
 func stepOfJSON(h handlerJSON, named map[string]*caddyhttp.Route) step {
 	switch h.Handler {
 	case "websocket_gate":
-		s := step{kind: stepGate}
-		_ = json.Unmarshal(h.Routes, &s.gate)
-		return s
+		var gate Handler
+		_ = json.Unmarshal(h.Routes, &gate.Routes)
+		return stepOfGate(gate.Routes, h.Unlisted)
 	case "subroute":
-		s := step{kind: stepSubroute}
+		s := step{kind: stepSubroute, errors: h.Errors.Routes}
 		_ = json.Unmarshal(h.Routes, &s.routes)
 		return s
 	case "invoke":
 		return invoked(h.Name, named)
 	case "rewrite":
-		return step{kind: stepRewrite, strip: h.StripPrefix, uri: h.URI}
+		return h.stepOfRewrite()
 	case "reverse_proxy":
-		if h.Transport.Protocol == "fastcgi" && len(h.Rewrite) == 0 {
-			return step{kind: stepProxyHTTP}
+		s := stepOfProxy(h.Transport.Protocol, h.Headers, h.HandleResponse)
+		if h.Rewrite != nil {
+			s.setRewrite(h.Rewrite.stepOfRewrite())
 		}
-		if len(h.Rewrite) > 0 {
-			return step{} // forward_auth rewrites its request, and the response goes to the next handler
-		}
-		return stepOfProxy(h.Headers)
+		return s
+	case "intercept":
+		return step{responses: responseRoutes(h.HandleResponse)}
+	case "file_server":
+		return stepOfFiles(h.PassThru)
 	default:
 		return stepOfName(h.Handler)
 	}
@@ -73,22 +87,41 @@ func stepOfJSON(h handlerJSON, named map[string]*caddyhttp.Route) step {
 func stepOfLoaded(handler caddyhttp.MiddlewareHandler, named map[string]*caddyhttp.Route) step {
 	switch h := handler.(type) {
 	case *Handler:
-		return step{kind: stepGate, gate: h.routeIDs()}
+		s := stepOfGate(h.Routes, h.Unlisted)
+		s.handler = h
+		return s
 	case *caddyhttp.Subroute:
-		return step{kind: stepSubroute, routes: h.Routes}
+		s := step{kind: stepSubroute, routes: h.Routes}
+		if h.Errors != nil {
+			s.errors = h.Errors.Routes
+		}
+		return s
 	case *caddyhttp.Invoke:
 		return invoked(h.Name, named)
 	case *rewrite.Rewrite:
-		return step{kind: stepRewrite, strip: h.StripPathPrefix, uri: h.URI}
+		return stepOfRewrite(h)
 	case *reverseproxy.Handler:
-		transport, _ := h.Transport.(caddy.Module)
+		transport := ""
+		if module, ok := h.Transport.(caddy.Module); ok {
+			transport = module.CaddyModule().ID.Name()
+		}
+		s := stepOfProxy(transport, h.Headers, h.HandleResponse)
 		if h.Rewrite != nil {
-			return step{}
+			s.setRewrite(stepOfRewrite(h.Rewrite))
 		}
-		if transport != nil && transport.CaddyModule().ID.Name() == "fastcgi" {
-			return step{kind: stepProxyHTTP}
+		for _, upstream := range h.Upstreams {
+			s.upstreams = append(s.upstreams, upstream.Dial)
 		}
-		return stepOfProxy(h.Headers)
+		if dynamic, ok := h.DynamicUpstreams.(*reverseproxy.AUpstreams); ok {
+			s.upstreams = append(s.upstreams, net.JoinHostPort(dynamic.Name, dynamic.Port))
+		}
+		return s
+	case tunnel:
+		return step{kind: stepProxyUpgrade, upstreams: h.UpstreamAddresses()}
+	case *intercept.Intercept:
+		return step{responses: responseRoutes(h.HandleResponse)}
+	case *fileserver.FileServer:
+		return stepOfFiles(h.PassThru)
 	case caddy.Module:
 		return stepOfName(h.CaddyModule().ID.Name())
 	default:
@@ -96,17 +129,62 @@ func stepOfLoaded(handler caddyhttp.MiddlewareHandler, named map[string]*caddyht
 	}
 }
 
-// stepOfProxy recognizes a reverse_proxy with header_up -Upgrade. Such a proxy sends no handshake to its upstream.
-func stepOfProxy(changes *headers.Handler) step {
-	if changes == nil || changes.Request == nil || !slices.ContainsFunc(changes.Request.Delete, isUpgrade) {
-		return step{kind: stepProxyUpgrade}
-	}
-	for field := range changes.Request.Set {
-		if isUpgrade(field) {
-			return step{kind: stepProxyUpgrade}
+func stepOfGate(routes []*Route, unlisted string) step {
+	s := step{kind: stepGate, gate: idsOf(routes), passes: unlisted == "pass"}
+	for _, route := range routes {
+		if route != nil {
+			s.paths = append(s.paths, route.Paths...)
 		}
 	}
-	return step{kind: stepProxyHTTP}
+	return s
+}
+
+func (h *handlerJSON) stepOfRewrite() step {
+	return step{kind: stepRewrite, strip: h.StripPrefix, uri: h.URI, replaces: h.StripSuffix != "" || len(h.Substrings)+len(h.PathRegexp) > 0}
+}
+
+func stepOfRewrite(h *rewrite.Rewrite) step {
+	return step{kind: stepRewrite, strip: h.StripPathPrefix, uri: h.URI, replaces: h.StripPathSuffix != "" || len(h.URISubstring)+len(h.PathRegexp) > 0}
+}
+
+// setRewrite adds the rewrite of a proxy.
+func (s *step) setRewrite(of step) { s.strip, s.uri, s.replaces = of.strip, of.uri, of.replaces }
+
+// stepOfProxy recognizes a reverse_proxy with header_up -Upgrade, and one to FastCGI. Such a proxy sends no handshake to its
+// upstream.
+func stepOfProxy(transport string, changes *headers.Handler, responses []caddyhttp.ResponseHandler) step {
+	s := step{kind: stepProxyUpgrade, responses: responseRoutes(responses)}
+	if transport == "fastcgi" || changes != nil && changes.Request != nil && removesUpgrade(changes.Request) {
+		s.kind = stepProxyHTTP
+	}
+	return s
+}
+
+func removesUpgrade(changes *headers.HeaderOps) bool {
+	for field := range changes.Set {
+		if isUpgrade(field) {
+			return false
+		}
+	}
+	return slices.ContainsFunc(changes.Delete, isUpgrade)
+}
+
+// responseRoutes returns the routes that a handler runs for responses. replace_status has none.
+func responseRoutes(handlers []caddyhttp.ResponseHandler) (routes []caddyhttp.RouteList) {
+	for _, handler := range handlers {
+		if handler.StatusCode == "" {
+			routes = append(routes, handler.Routes)
+		}
+	}
+	return routes
+}
+
+// stepOfFiles recognizes a file_server with pass_thru. It calls the next handler for a file that does not exist.
+func stepOfFiles(passThru bool) step {
+	if passThru {
+		return step{}
+	}
+	return step{kind: stepResponds}
 }
 
 func isUpgrade(field string) bool { return strings.EqualFold(field, "Upgrade") }
@@ -115,7 +193,7 @@ func stepOfName(name string) step {
 	switch name {
 	case "websocket_tunnel":
 		return step{kind: stepProxyUpgrade}
-	case "static_response", "error", "file_server":
+	case "static_response", "error", "copy_response":
 		return step{kind: stepResponds}
 	default:
 		return step{}
@@ -127,67 +205,4 @@ func invoked(name string, named map[string]*caddyhttp.Route) step {
 		return step{kind: stepSubroute, routes: caddyhttp.RouteList{*route}}
 	}
 	return step{}
-}
-
-// match says whether a request reaches a route.
-type match uint8
-
-const (
-	no match = iota
-	maybe
-	yes
-)
-
-func matchRoute(route *caddyhttp.Route, at location) match {
-	best, sets := no, 0
-	for _, set := range route.MatcherSetsRaw {
-		best, sets = max(best, matchSet(lifecycle.RawPaths(set), len(set), at)), sets+1
-	}
-	for _, set := range route.MatcherSets {
-		best, sets = max(best, matchSet(lifecycle.LoadedPaths(set), len(set), at)), sets+1
-	}
-	if sets == 0 {
-		return yes
-	}
-	return best
-}
-
-// matchSet evaluates the path matcher of a set. Any other matcher may match or not.
-func matchSet(paths []string, matchers int, at location) match {
-	others := matchers
-	if paths != nil {
-		others--
-		switch {
-		case at == "":
-			if !slices.Contains(paths, "*") && !slices.Contains(paths, "/*") {
-				return maybe
-			}
-		case !slices.ContainsFunc(paths, func(pattern string) bool { return matchPath(pattern, string(at)) }):
-			return no
-		}
-	}
-	if others > 0 {
-		return maybe
-	}
-	return yes
-}
-
-// matchPath is Caddy's path matcher for a clean path.
-func matchPath(pattern, at string) bool {
-	pattern, at = strings.ToLower(pattern), strings.ToLower(at)
-	before, hasBefore := strings.CutPrefix(pattern, "*")
-	middle, hasAfter := strings.CutSuffix(before, "*")
-	switch {
-	case strings.Contains(middle, "*") || strings.ContainsAny(middle, "?["):
-		matched, _ := path.Match(pattern, at)
-		return matched
-	case hasBefore && hasAfter:
-		return strings.Contains(at, middle)
-	case hasBefore:
-		return strings.HasSuffix(at, before)
-	case hasAfter:
-		return strings.HasPrefix(at, middle)
-	default:
-		return at == pattern
-	}
 }

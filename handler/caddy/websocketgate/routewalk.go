@@ -4,32 +4,94 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // routeWalk follows a request through the routes of a server, up to the first handler that responds. It finds handlers that can
 // switch protocols before a gate. While Caddy provisions a gate, some routes are loaded and others are JSON. routeWalk reads both.
 type routeWalk struct {
-	named map[string]*caddyhttp.Route
-	own   []routeID // of the gate that walks
+	named   map[string]*caddyhttp.Route
+	own     []routeID                         // of the gate that walks
+	of      *replay                           // the handshake of an open socket; nil for other walks
+	site    *hosts                            // of the request
+	tls     bool                              // the request is encrypted
+	request *choices                          // nil: any request
+	behind  []string                          // paths of its routes, for a walk that continues behind the gate with what the gate passes
+	ctx     caddy.Context                     // of the examples
+	parsed  map[*caddyhttp.Route]*parsedRoute // nil: a route is read each time
 
 	// results
-	upgrades   bool // every request of the walk reaches a handler that can switch protocols
-	mayUpgrade bool // some requests do
-	mayProxy   bool // some requests reach a proxy that cannot
+	upgrades   bool       // the request reaches a handler that can switch protocols
+	mayBypass  bool       // it reaches such a handler if a matcher matches whose result the client does not choose
+	mayUpgrade bool       // some requests do
+	mayProxy   bool       // some requests reach a proxy that cannot
+	reaches    bool       // the request may reach the gate
+	rejected   bool       // another gate rejects the request
+	guessed    bool       // the result of a regular expression may be another for other paths of the route
+	rewritten  bool       // a request that the gate passed may reach such a handler with the path of a route
+	upstreams  []string   // of the proxies that can
+	gates      []*Handler // loaded gates that some requests reach
 }
 
-// location is the path of a request after the rewrites so far. "" means any path.
+// parsedRoute is a route as the walk reads it. One gate walks each route many times.
+type parsedRoute struct {
+	sets  [][]any
+	steps []step
+}
+
+func (w *routeWalk) parse(route *caddyhttp.Route) *parsedRoute {
+	parsed := w.parsed[route]
+	if parsed == nil {
+		parsed = &parsedRoute{w.parseSets(route.MatcherSetsRaw, route.MatcherSets), stepsOf(route, w.named)}
+		if w.parsed != nil {
+			w.parsed[route] = parsed
+		}
+	}
+	return parsed
+}
+
+// with returns the walk of one example request.
+func (w *routeWalk) with(request *choices) *routeWalk {
+	return &routeWalk{named: w.named, own: w.own, site: w.site, tls: w.tls, parsed: w.parsed, request: request}
+}
+
+// add adds the results of another walk.
+func (w *routeWalk) add(other *routeWalk) {
+	w.upgrades, w.mayBypass = w.upgrades || other.upgrades, w.mayBypass || other.mayBypass
+	w.reaches, w.guessed, w.rejected = w.reaches || other.reaches, w.guessed || other.guessed, w.rejected || other.rejected
+}
+
+// location is the path of a request after the rewrites so far.
 type location string
+
+// Locations that are no paths.
+const (
+	anywhere  location = ""          // any path
+	passed    location = "passed"    // any path that is not of a route, behind the gate
+	intoRoute location = "intoRoute" // a path behind the gate that a rewrite may have made the path of a route
+)
+
+func (at location) isPath() bool { return strings.HasPrefix(string(at), "/") }
 
 // step is one handler.
 type step struct {
-	kind   stepKind
-	routes caddyhttp.RouteList
-	gate   []routeID // the routes of a gate
-	strip  string
-	uri    string
+	kind      stepKind
+	routes    caddyhttp.RouteList
+	errors    caddyhttp.RouteList   // the error routes of a subroute
+	responses []caddyhttp.RouteList // the handle_response routes of a proxy or of intercept
+	gate      []routeID             // the routes of a gate
+	paths     []string              // of these routes
+	passes    bool                  // the gate passes other paths
+	handler   *Handler              // a loaded gate
+	upstreams []string              // of a loaded proxy
+	strip     string                // of a rewrite
+	uri       string                // of a rewrite
+	replaces  bool                  // a rewrite changes parts of the path
 }
+
+// inner returns all routes within the handler.
+func (s *step) inner() []caddyhttp.RouteList { return append(s.responses, s.routes, s.errors) }
 
 // routeID distinguishes the routes of gates. Routes from JSON have no source.
 type routeID struct {
@@ -37,9 +99,11 @@ type routeID struct {
 	Source string `json:"source"`
 }
 
-func (g *Handler) routeIDs() (ids []routeID) {
-	for _, route := range g.Routes {
-		ids = append(ids, routeID{route.Name, route.Source})
+func idsOf(routes []*Route) (ids []routeID) {
+	for _, route := range routes {
+		if route != nil {
+			ids = append(ids, routeID{route.Name, route.Source})
+		}
 	}
 	return ids
 }
@@ -59,27 +123,31 @@ const (
 // maxDepth limits the depth of subroutes, since named routes can invoke each other.
 const maxDepth = 20
 
-// run reports whether the request ends in the routes, and its path after them. certain means that every request reaches the
-// routes.
-func (w *routeWalk) run(routes caddyhttp.RouteList, at location, certain bool, depth int) (after location, ends bool) {
+// run reports whether the request ends in the routes, and its path after them. reach says whether it reaches the routes.
+func (w *routeWalk) run(routes caddyhttp.RouteList, at location, reach match, depth int) (after location, ends bool) {
 	if depth > maxDepth {
 		return at, true
 	}
 	taken := make(map[string]bool)
 	for i := range routes {
 		route := &routes[i]
-		matched := matchRoute(route, at)
+		parsed := w.parse(route)
+		matched := w.matchRoute(route, parsed, at)
 		if matched == no || route.Group != "" && taken[route.Group] {
 			continue
 		}
 		if route.Group != "" && matched == yes {
 			taken[route.Group] = true
 		}
-		moved, ends := w.steps(stepsOf(route, w.named), at, certain && matched == yes, depth)
+		moved, ends := w.steps(parsed.steps, at, min(reach, matched), depth)
 		if matched != yes {
-			certain = certain && !ends
-			if moved != at {
-				at = ""
+			switch {
+			case ends || route.Terminal:
+				reach = min(reach, matched)
+			case moved == passed || moved == intoRoute:
+				at = moved
+			case moved != at:
+				at = anywhere
 			}
 			continue
 		}
@@ -91,31 +159,92 @@ func (w *routeWalk) run(routes caddyhttp.RouteList, at location, certain bool, d
 	return at, false
 }
 
-func (w *routeWalk) steps(steps []step, at location, certain bool, depth int) (after location, ends bool) {
+func (w *routeWalk) matchRoute(route *caddyhttp.Route, parsed *parsedRoute, at location) match {
+	if w.of != nil {
+		return w.of.matchRoute(route, at)
+	}
+	return w.matchSets(parsed.sets, at)
+}
+
+// passes reports that the gate passes the handshake of the walk to the next handlers, since it lacks the route.
+func (w *routeWalk) passes(g *Handler) bool {
+	return w.of != nil && g != nil && g.Unlisted == "pass" && !slices.Contains(g.routeNames(), w.of.route)
+}
+
+func (w *routeWalk) steps(steps []step, at location, reach match, depth int) (after location, ends bool) {
 	for _, s := range steps {
+		continues := w.runInner(&s, depth)
 		switch s.kind {
-		case stepGate, stepResponds:
+		case stepGate:
+			if slices.Equal(w.own, s.gate) && w.behind != nil {
+				at = passed
+			} else if !w.gate(&s, at) {
+				return at, true
+			}
+		case stepResponds:
 			return at, true
 		case stepProxyUpgrade:
 			w.mayUpgrade = true
-			w.upgrades = w.upgrades || certain
-			return at, true
+			w.rewritten = w.rewritten || w.moved(at, s) == intoRoute
+			w.upstreams = append(w.upstreams, s.upstreams...)
+			if !continues {
+				w.upgrades = w.upgrades || reach == yes
+				w.mayBypass = w.mayBypass || reach == maybe
+				return at, true
+			}
 		case stepSubroute:
-			if at, ends = w.run(s.routes, at, certain, depth+1); ends {
+			if at, ends = w.run(s.routes, at, reach, depth+1); ends {
 				return at, true
 			}
 		case stepProxyHTTP:
-			w.mayProxy = true
+			w.mayProxy = w.mayProxy || !continues
 		case stepRewrite:
-			at = at.moved(s)
+			at = w.moved(at, s)
 		}
 	}
 	return at, false
 }
 
-func (at location) moved(s step) location {
+// gate reports whether the request may continue behind a gate without a key. A route of another gate guards its path, so the
+// request counts as one that reaches this gate.
+func (w *routeWalk) gate(s *step, at location) (continues bool) {
+	if w.of != nil {
+		if s.handler != nil {
+			w.gates = append(w.gates, s.handler)
+		}
+		return w.passes(s.handler)
+	}
+	listed := slices.ContainsFunc(s.paths, func(pattern string) bool { return matchPath(pattern, string(at)) })
 	switch {
-	case at == "" || s.strip == "" && s.uri == "":
+	case slices.Equal(w.own, s.gate), listed:
+		w.reaches = true
+		return false
+	case w.request == nil || !at.isPath():
+		return false
+	default:
+		w.rejected = w.rejected || !s.passes
+		return s.passes
+	}
+}
+
+// runInner follows requests through the routes that a handler runs after a response or an error. Such a request may still be a
+// handshake. continues reports that the handler calls the next one after some responses, as forward_auth does.
+func (w *routeWalk) runInner(s *step, depth int) (continues bool) {
+	for _, routes := range s.responses {
+		_, ends := w.run(routes, "", unknown, depth+1)
+		continues = continues || !ends
+	}
+	w.run(s.errors, "", unknown, depth+1)
+	return continues
+}
+
+func (w *routeWalk) moved(at location, s step) location {
+	switch {
+	case at == passed && w.mayHitRoute(s):
+		return intoRoute
+	case !at.isPath() && at != anywhere:
+		return at
+	case at == anywhere || s.replaces || s.strip == "" && s.uri == "":
 		return ""
 	case s.uri != "":
 		uri, _, _ := strings.Cut(s.uri, "?")
@@ -130,6 +259,28 @@ func (at location) moved(s step) location {
 		}
 		return location(stripped)
 	}
+}
+
+// mayHitRoute reports whether a rewrite can make the path of a route from a path that the gate passes. Removing a prefix cannot: the
+// gate rejects every path that contains the path of a route.
+func (w *routeWalk) mayHitRoute(s step) bool {
+	if s.replaces {
+		return true
+	}
+	uri, _, _ := strings.Cut(s.uri, "?")
+	if uri == "" || uri == "{http.request.uri}" || uri == "{http.request.uri.path}" || strings.HasPrefix(uri, "{http.matchers.file.") {
+		return false
+	}
+	start, _, isOpen := strings.Cut(uri, "{")
+	return slices.ContainsFunc(w.behind, func(pattern string) bool {
+		base, isWildcard := strings.CutSuffix(pattern, "*")
+		switch {
+		case isOpen:
+			return strings.HasPrefix(base, start) || isWildcard && strings.HasPrefix(start, base)
+		default:
+			return matchPath(pattern, start)
+		}
+	})
 }
 
 // prefixOf returns the prefix that handle_path strips before the gate. ok is false if the routes do not hold the gate.
@@ -147,8 +298,9 @@ func (w *routeWalk) prefixOf(routes caddyhttp.RouteList, depth int) (prefix stri
 				}
 			case stepRewrite:
 				stripped += s.strip
-			case stepSubroute:
-				if within, ok := w.prefixOf(s.routes, depth+1); ok {
+			}
+			for _, routes := range s.inner() {
+				if within, ok := w.prefixOf(routes, depth+1); ok {
 					return stripped + within, true
 				}
 			}

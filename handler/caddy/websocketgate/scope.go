@@ -74,12 +74,12 @@ func (w *routeWalk) hostsTo(routes caddyhttp.RouteList, outer *hosts, depth int)
 	for i := range routes {
 		inner := hostsOf(&routes[i]).intersect(outer)
 		for _, s := range stepsOf(&routes[i], w.named) {
-			switch {
-			case s.kind == stepSubroute:
-				below, any := w.hostsTo(s.routes, inner, depth+1)
-				patterns, all = append(patterns, below...), all || any
-			case s.kind == stepGate && slices.Equal(w.own, s.gate):
+			if s.kind == stepGate && slices.Equal(w.own, s.gate) {
 				patterns, all = append(patterns, inner.patterns()...), all || inner == nil
+			}
+			for _, routes := range s.inner() {
+				below, any := w.hostsTo(routes, inner, depth+1)
+				patterns, all = append(patterns, below...), all || any
 			}
 		}
 	}

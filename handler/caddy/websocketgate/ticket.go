@@ -191,5 +191,6 @@ func (g *Handler) logNotIssued(r *http.Request, err error) {
 	g.logger.Error("page sent without ticket", zap.String("path", r.URL.Path), zap.Error(err))
 }
 
-// usedTickets records the used tickets of the process, so that a reload does not permit a second use. It needs up to 25 MB.
+// usedTickets records the used tickets of the process, so that a reload does not permit a second use. It needs up to 25 MB. It
+// is not in a usage pool, which a configuration without a gate would empty.
 var usedTickets = keys.NewUsedTickets(1 << 18)

@@ -55,16 +55,23 @@ func (g *Handler) sourceOf(route, label string) string {
 	return ""
 }
 
-// warnOfExpired warns of routes whose keys have all expired.
+// warnOfExpired warns of routes without a valid key: all have expired, or begin later.
 func (g *Handler) warnOfExpired(ring *keys.Ring, now time.Time) {
-	valid := make(map[string]bool)
+	current, valid := make(map[string]bool), make(map[string]bool)
 	ring.Keys(func(route string, key keys.Key) {
-		valid[route] = valid[route] || key.Until.IsZero() || now.Before(key.Until)
+		unexpired := key.Until.IsZero() || now.Before(key.Until)
+		current[route] = current[route] || unexpired
+		valid[route] = valid[route] || unexpired && !now.Before(key.From)
 	})
 	for _, route := range g.Routes {
-		if !valid[route.Name] && route.Ticket == nil && !route.keyless() {
-			g.logger.Warn("all keys of the route have expired", zap.String("route", route.Name), zap.String("source", route.Source))
+		if valid[route.Name] || route.Ticket != nil || route.keyless() {
+			continue
 		}
+		message := "all keys of the route have expired"
+		if current[route.Name] {
+			message = "no key of the route is valid yet"
+		}
+		g.logger.Warn(message, zap.String("route", route.Name), zap.String("source", route.Source))
 	}
 }
 

@@ -46,6 +46,11 @@ func TestWarnings(t *testing.T) {
 			key {env.USHER_TEST_PLUS} second from 2020-01-01T00:00:00Z until 2021-01-01T00:00:00Z
 			credential header X-Api-Key
 		}`, []string{"all keys of the route have expired", `"route":"a"`, "Caddyfile:3"}, "no client can open the route"},
+		{"not valid yet", `route a /ws/a/ {
+			key {env.USHER_TEST_WARNED} first until 2020-01-01T00:00:00Z
+			key {env.USHER_TEST_PLUS} second from 2120-01-01T00:00:00Z
+			credential header X-Api-Key
+		}`, []string{"no key of the route is valid yet", `"route":"a"`, "Caddyfile:3"}, "no client can open the route today"},
 		{"not all expired", `route a /ws/a/ {
 			key {env.USHER_TEST_WARNED} first until 2020-01-01T00:00:00Z
 			key {env.USHER_TEST_PLUS} second from 2020-01-01T00:00:00Z

@@ -109,10 +109,14 @@ func (w *watch) check(last, now time.Time) {
 
 // report logs the beginning or the end of an outage and emits its event.
 func (w *watch) report(route string, report gate.OutageReport) {
+	accepted := zap.Skip() // none since the start
+	if !report.LastAccepted.IsZero() {
+		accepted = zap.Time("last_accepted", report.LastAccepted)
+	}
 	fields := []zap.Field{
 		zap.String("route", route),
 		zap.Duration("for", report.For),
-		zap.Time("last_accepted", report.LastAccepted),
+		accepted,
 		zap.Int("open", openOf(w.gate.site, route)),
 	}
 	data := map[string]any{"route": route, "for": report.For.String()}
@@ -137,7 +141,7 @@ func openOf(site, route string) int {
 }
 
 // lastUse records when each key of the process was last accepted. It outlives configurations: otherwise every reload would
-// make all keys look unused.
+// make all keys look unused. It is not in a usage pool, which a configuration without a gate would empty.
 var lastUse keys.LastUse
 
 // processStarted is the beginning of that record.

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -152,6 +153,18 @@ func (t *Handler) newSource() func(conn, base net.Conn) tunnel.Source {
 		}
 		return nil
 	}
+}
+
+// UpstreamAddresses returns the addresses of the upstreams as reverse_proxy dials them.
+func (t *Handler) UpstreamAddresses() (addresses []string) {
+	for _, written := range t.Upstreams {
+		_, address, found := strings.Cut(written, "://")
+		if !found {
+			address = written
+		}
+		addresses = append(addresses, address)
+	}
+	return addresses
 }
 
 // buildUpstreams resolves the addresses and loads the process's entry of each.
@@ -309,7 +322,8 @@ func (t *Handler) describeSocket(r *http.Request) sockets.Info {
 	return info
 }
 
-// openTunnels holds the tunnels of the process. A tunnel outlives the configuration that opened it.
+// openTunnels holds the tunnels of the process. A tunnel may outlive the configuration that opened it, and
+// every later one that could hold it in a usage pool.
 var openTunnels = tunnel.NewSet(0)
 
 // directReads creates the sources of all tunnels of the process.

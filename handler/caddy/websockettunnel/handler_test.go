@@ -62,7 +62,6 @@ func TestTunnelInCaddy(t *testing.T) {
 		lines := site.Logs.With("handled request")
 		return len(lines) == 1 && lines[0]["status"] == 101.0
 	})
-	// The newest configuration also logs the ends of other tests' sockets. Their byte counts differ.
 	ended := func() bool {
 		return slices.ContainsFunc(site.Logs.With("WSDISCONNECT"), func(line map[string]any) bool {
 			return line["bytes_in"] == 11.0 && line["bytes_out"] == 11.0 && line["closed_by"] == "transport"
@@ -247,12 +246,7 @@ func TestTunnelPolicies(t *testing.T) {
 // TestUpstreamDown: the log names the upstream and the cause once, not for each handshake, and says when it is back.
 func TestUpstreamDown(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := listener.Addr().String()
-	listener.Close()
+	addr := testsite.FreeAddress(t)
 	site := testsite.Start(t, "http://example.com\nwebsocket_gate {\nroute a /ws/ {\nkey "+testsite.GoodKey+"\n}\n}\nwebsocket_tunnel "+addr)
 	handshake := strings.Replace(tunnelHandshake, "a=1", "key="+testsite.GoodKey, 1)
 	for range 3 {
@@ -269,8 +263,9 @@ func TestUpstreamDown(t *testing.T) {
 			t.Errorf("WSREJECT with reason %q, want the upstream and the cause", reason)
 		}
 	}
-	if listener, err = net.Listen("tcp", addr); err != nil {
-		t.Skipf("the port was taken: %v", err)
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
 	}
 	go func() { _ = http.Serve(listener, http.NotFoundHandler()) }()
 	t.Cleanup(func() { listener.Close() })
