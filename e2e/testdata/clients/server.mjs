@@ -1,4 +1,4 @@
-// The servers of four client libraries on one port, and a page with the clients. They echo what they get.
+// The servers of the client libraries on one port, and a page with the clients. They echo what they get.
 import fs from "node:fs";
 import http from "node:http";
 import path from "node:path";
@@ -15,6 +15,8 @@ const scripts = {
   "/sockjs.js": "sockjs-client/dist/sockjs.min.js",
   "/mqtt.js": "mqtt/dist/mqtt.min.js",
   "/paho.js": "paho-mqtt/paho-mqtt-min.js",
+  "/pusher.js": "pusher-js/dist/web/pusher.min.js",
+  "/echo.js": "laravel-echo/dist/echo.iife.js",
 };
 const text = { type: new GraphQLNonNull(GraphQLString) };
 const schema = new GraphQLSchema({
@@ -54,8 +56,21 @@ useServer({ schema }, subscriptions);
 const broker = await Aedes.createBroker();
 const mqtt = new WebSocketServer({ noServer: true, handleProtocols: () => "mqtt" });
 mqtt.on("connection", (socket, request) => broker.handle(createWebSocketStream(socket), request));
+// Pusher's protocol, as Reverb and Soketi speak it.
+const pusher = new WebSocketServer({ noServer: true });
+pusher.on("connection", (socket) => {
+  const send = (event, data, channel) => socket.send(JSON.stringify({ event, channel, data: JSON.stringify(data) }));
+  send("pusher:connection_established", { socket_id: "1.1", activity_timeout: 120 });
+  socket.on("message", (message) => {
+    const { event, data, channel } = JSON.parse(message);
+    if (event === "pusher:subscribe") send("pusher_internal:subscription_succeeded", {}, data.channel);
+    else if (event === "pusher:ping") send("pusher:pong", {});
+    else if (event.startsWith("client-")) send(event, data, channel);
+  });
+});
 server.on("upgrade", (request, socket, head) => {
-  const target = { "/graphql": subscriptions, "/mqtt": mqtt }[new URL(request.url, "http://site").pathname];
+  const { pathname } = new URL(request.url, "http://site");
+  const target = pathname.startsWith("/app/") ? pusher : { "/graphql": subscriptions, "/mqtt": mqtt }[pathname];
   target?.handleUpgrade(request, socket, head, (opened) => target.emit("connection", opened, request));
 });
 server.listen(Number(process.env.PORT), "127.0.0.1");
