@@ -5,7 +5,7 @@
 //
 //	go run ./bench/run [-quick] [-only gate,visits]
 //
-// It must run in the root of the module, and takes about two hours. With -quick it takes less than ten minutes, for a look at the
+// It must run in the root of the module, and takes about half an hour. With -quick it takes three minutes, for a look at the
 // programs: its numbers are no results.
 package main
 
@@ -43,11 +43,12 @@ var benchmarks = []benchmark{
 	{name: "tunnel-memory", pkg: "./bench/tunnel", runs: 1, compare: true,
 		full: []string{"-seconds", "0"}, quick: []string{"-seconds", "0", "-sockets", "300", "-streams", "50", "-settle", "1s"}},
 	{name: "tunnel-work", pkg: "./bench/tunnel", runs: 5, compare: true,
-		full: []string{"-sockets", "", "-streams", "0", "-rounds", "1"}, quick: []string{"-sockets", "", "-streams", "0", "-rounds", "1", "-seconds", "0.3"}},
-	{name: "assets", pkg: "./bench/assets", runs: 5, compare: true,
-		full: []string{"-seconds", "2", "-rounds", "1"}, quick: []string{"-seconds", "1", "-rounds", "1"}},
-	{name: "visits", pkg: "./bench/visits", runs: 1, quick: []string{"-builds", "vite-vue"}},
-	{name: "soak", pkg: "./bench/soak", runs: 1, test: true, quick: []string{"-duration", "10s", "-sockets", "100"}},
+		full: []string{"-sockets", "0", "-rounds", "1"}, quick: []string{"-sockets", "0", "-rounds", "1", "-seconds", "0.3"}},
+	{name: "assets", pkg: "./bench/assets", runs: 3, compare: true,
+		full: []string{"-seconds", "1", "-rounds", "1"}, quick: []string{"-seconds", "1", "-rounds", "1"}},
+	{name: "visits", pkg: "./bench/visits", runs: 1, quick: []string{"-quick", "-builds", "vite-vue"}},
+	{name: "soak", pkg: "./bench/soak", runs: 1, test: true,
+		full: []string{"-duration", "3m"}, quick: []string{"-duration", "10s", "-sockets", "100"}},
 }
 
 const readmeFile = "bench/README.md"
@@ -72,8 +73,10 @@ func main() {
 	if *quick {
 		command += " -quick"
 	}
-	now := time.Now()
-	if err := update(*target, "run", describeMachine(now, command)); err != nil {
+	now, conditions := time.Now(), ""
+	if *only != "" { // the other sections keep what they say of an earlier run
+		conditions = describeMachine(now, command+" -only "+*only) + "\n\n"
+	} else if err := update(*target, "run", describeMachine(now, command)); err != nil {
 		log.Fatal(err)
 	}
 	failed := false
@@ -81,7 +84,7 @@ func main() {
 		started := time.Now()
 		text, err := b.measure(*quick, filepath.Dir(*target), now.Format(time.DateOnly))
 		if err == nil {
-			err = update(*target, b.name, text)
+			err = update(*target, b.name, conditions+text)
 		}
 		if err != nil {
 			failed = true
@@ -159,11 +162,15 @@ func (b benchmark) section(outputs []string, directory, date string) (string, er
 		if err != nil {
 			return "", err
 		}
+		fmt.Fprintf(&text, "%s\n", merged.markdown())
+		if !merged.hasBars() {
+			continue
+		}
 		name := fmt.Sprintf("plots/%s-%d.svg", b.name, i+1)
 		if err := writePlot(filepath.Join(directory, name), b.name, date, merged); err != nil {
 			return "", err
 		}
-		fmt.Fprintf(&text, "%s\n![Bars of this table](%s)\n\n", merged.markdown(), name)
+		fmt.Fprintf(&text, "![Bars of this table](%s)\n\n", name)
 	}
 	if b.compare {
 		fmt.Fprintf(&text, "Each number is the median of the runs (%d). In parentheses: usher's number divided by that of the server, the median of the pairs.", len(outputs))
@@ -199,6 +206,16 @@ func writePlot(file, name, date string, t table) error {
 		title += ": " + t.title
 	}
 	return os.WriteFile(file, plot.SVG(title, date, panels...), 0o644)
+}
+
+// hasBars tells whether a plot of the table has a bar. A table of zeros has none.
+func (t table) hasBars() bool {
+	return slices.ContainsFunc(t.rows, func(row []string) bool {
+		return slices.ContainsFunc(row, func(cell string) bool {
+			v, ok := parseMerged(cell)
+			return ok && v.unit != timesUnit && v.number > 0
+		})
+	})
 }
 
 // labelOf joins the cells before the first number.

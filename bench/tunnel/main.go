@@ -5,21 +5,19 @@
 //
 // Each server runs on one core. The application and the clients run on the others. The result is work for each second of the server's
 // processor time, since the client may be slower than the server. The servers run in turn and the median of the rounds counts, so that
-// other load on the machine affects all servers. Only ratios within one run are meaningful.
+// other load on the machine affects all servers. For the memory, all servers run at the same time. Only ratios within one run are
+// meaningful.
 //
-//	go run ./bench/tunnel [-sockets 3000,10000] [-streams 1000] [-settle 150s] [-seconds 1] [-rounds 7] [-only usher,nginx] [-secure=false] [-cleartext=false]
+//	go run ./bench/tunnel [-sockets 3000] [-streams 500] [-settle 150s] [-seconds 1] [-rounds 7] [-only usher,nginx] [-secure=false] [-cleartext=false]
 package main
 
 import (
 	"cmp"
 	"flag"
 	"fmt"
-	"io"
-	"log"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -32,31 +30,17 @@ func main() {
 		return
 	}
 	var plan plan
-	sockets := flag.String("sockets", "3000,10000", "numbers of idle sockets for the memory measurement; empty skips it")
+	flag.IntVar(&plan.sockets, "sockets", 3000, "number of idle sockets of each server for the memory measurement; 0 skips it")
+	flag.IntVar(&plan.streams, "streams", 500, "number of idle sockets over HTTP/2 and over HTTP/3 for the memory measurement")
 	flag.DurationVar(&plan.settle, "settle", 150*time.Second,
 		"how long sockets are idle before memory is read; Go collects the garbage of an idle program every two minutes")
-	flag.IntVar(&plan.streams, "streams", 1000, "number of idle sockets over HTTP/2 and over HTTP/3 for the memory measurement; 0 skips it")
 	seconds := flag.Float64("seconds", 1, "duration of each kind of work in a round; 0 skips it")
 	flag.IntVar(&plan.rounds, "rounds", 7, "number of rounds; the median counts")
 	only := flag.String("only", "", "the servers to measure; default: all that are installed")
-	secure := flag.Bool("secure", true, "measure TLS")
-	cleartext := flag.Bool("cleartext", true, "measure cleartext")
+	secure := flag.Bool("secure", true, "measure work with TLS")
+	cleartext := flag.Bool("cleartext", true, "measure work in cleartext")
 	flag.Parse()
 	plan.duration = time.Duration(*seconds * float64(time.Second))
-	for number := range strings.FieldsFuncSeq(*sockets, func(r rune) bool { return r == ',' }) {
-		n, err := strconv.Atoi(number)
-		if err != nil {
-			peers.Fatalf("-sockets: want numbers, got %q", number)
-		}
-		plan.sockets = append(plan.sockets, n)
-	}
-	most := maxSockets()
-	for i, n := range plan.sockets {
-		if n > most {
-			log.Printf("file descriptor limit too low for %d sockets; using %d", n, most)
-			plan.sockets[i] = most
-		}
-	}
 	dir, err := os.MkdirTemp("", "usher-bench")
 	if err != nil {
 		peers.Fatalf("%v", err)
@@ -67,43 +51,32 @@ func main() {
 	application := startApplication(socket)
 	defer application.Stop()
 
+	if plan.sockets > 0 {
+		measureMemory(plan, servers)
+	}
+	if plan.duration == 0 {
+		return
+	}
 	if *cleartext {
-		measureAll(plan, servers, false)
+		measureWork(plan, servers, false)
 	}
 	if *secure {
-		measureAll(plan, servers, true)
-		streamMemory(plan, servers)
+		measureWork(plan, servers, true)
 	}
 }
 
 // plan is the list of measurements.
 type plan struct {
-	sockets  []int
+	sockets  int
 	streams  int
 	settle   time.Duration
 	duration time.Duration
 	rounds   int
 }
 
-func measureAll(plan plan, servers []server, secure bool) {
+// measureWork prints what the servers do for each second of their processor time.
+func measureWork(plan plan, servers []server, secure bool) {
 	protocol := map[bool]string{false: "Cleartext", true: "TLS"}[secure]
-	if len(plan.sockets) > 0 {
-		var header []string
-		for _, n := range plan.sockets {
-			header = append(header, fmt.Sprintf("KB per socket, of %d", n))
-		}
-		printHeader(protocol, header...)
-		for _, server := range servers {
-			var row []string
-			for _, n := range plan.sockets {
-				row = append(row, fmt.Sprintf("%.1f", idleMemory(plan, server, secure, n)/1024))
-			}
-			printRow(server, row...)
-		}
-	}
-	if plan.duration == 0 || plan.rounds < 1 {
-		return
-	}
 	printHeader(protocol+", per second of the server's processor time", "handshakes", "128-byte echoes", "their p99", "MB of 1 MB echoes")
 	done := make([]rounds, len(servers))
 	for range plan.rounds {
@@ -124,22 +97,6 @@ func printHeader(title string, columns ...string) {
 
 func printRow(server server, cells ...string) {
 	fmt.Printf("| %s | %s |\n", server.Name, strings.Join(cells, " | "))
-}
-
-// idleMemory returns the resident memory of each of n sockets that are idle after one message.
-func idleMemory(plan plan, server server, secure bool, n int) float64 {
-	running := server.start(secure)
-	defer running.Stop()
-	for range 4 { // memory that the server allocates once does not count
-		running.open().Close()
-	}
-	time.Sleep(time.Second)
-	before := running.Resident()
-	sockets := running.openMany(n, 32, func() (io.ReadWriteCloser, error) { return running.tryOpen() })
-	time.Sleep(server.settleTime(plan.settle))
-	after := running.Resident()
-	closeAll(sockets)
-	return float64(after-before) / float64(n)
 }
 
 // rounds is the work of one server, with a value for each round.

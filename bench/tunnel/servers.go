@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/scan2food/usher/bench/internal/peers"
 )
@@ -16,14 +15,6 @@ import (
 type server struct {
 	peers.Server
 	dir string
-}
-
-// settleTime returns how long the memory of the server takes to settle. Servers without garbage collection need a few seconds.
-func (s server) settleTime(withGarbage time.Duration) time.Duration {
-	if s.isCaddy() {
-		return withGarbage
-	}
-	return min(withGarbage, 5*time.Second)
 }
 
 func (s server) isCaddy() bool {

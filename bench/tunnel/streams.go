@@ -19,41 +19,6 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// opener opens a socket with an extended CONNECT (RFC 8441, RFC 9220) on its own connection, as a page with one socket does.
-type opener func(address string) (io.ReadWriteCloser, error)
-
-// streamMemory measures the memory of a socket that is a stream, including the connection of the stream.
-func streamMemory(plan plan, servers []server) {
-	if plan.streams == 0 {
-		return
-	}
-	printHeader("Streams, each on its own connection", fmt.Sprintf("KB per socket, of %d over HTTP/2", plan.streams), "over HTTP/3")
-	for _, server := range servers {
-		if !server.isCaddy() {
-			continue
-		}
-		var row []string
-		for _, open := range []opener{openHTTP2, openHTTP3} {
-			row = append(row, fmt.Sprintf("%.1f", idleStreamMemory(plan, server, open)/1024))
-		}
-		printRow(server, row...)
-	}
-}
-
-func idleStreamMemory(plan plan, server server, open opener) float64 {
-	running := server.start(true)
-	defer running.Stop()
-	openStream := func() (io.ReadWriteCloser, error) { return open(running.address) }
-	closeAll(running.openMany(4, 4, openStream))
-	time.Sleep(time.Second)
-	before := running.Resident()
-	streams := running.openMany(plan.streams, 8, openStream)
-	time.Sleep(server.settleTime(plan.settle))
-	after := running.Resident()
-	closeAll(streams)
-	return float64(after-before) / float64(plan.streams)
-}
-
 // authority returns the address with the host name of the certificate.
 func authority(address string) string {
 	_, port, _ := strings.Cut(address, ":")
@@ -72,6 +37,7 @@ func (s stream) Close() error {
 	return nil
 }
 
+// openHTTP2 opens a socket with an extended CONNECT (RFC 8441) on its own connection, as a page with one socket does.
 func openHTTP2(address string) (io.ReadWriteCloser, error) {
 	config := &tls.Config{InsecureSkipVerify: true, ServerName: "localhost", NextProtos: []string{http2.NextProtoTLS}}
 	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 10 * time.Second}, "tcp", address, config)
@@ -98,6 +64,7 @@ func openHTTP2(address string) (io.ReadWriteCloser, error) {
 	return stream{response.Body, toServer, func() { conn.Close() }}, nil
 }
 
+// openHTTP3 opens a socket with an extended CONNECT (RFC 9220) on its own connection.
 func openHTTP3(address string) (io.ReadWriteCloser, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()

@@ -23,9 +23,13 @@ func startBrowser() browser {
 		peers.Fatalf("%v", err)
 	}
 	allocated, stopAllocator := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.WSURLReadTimeout(visitTimeout),
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profile),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-background-networking", true))...)
 	ctx, stopContext := chromedp.NewContext(allocated)
+	if err := chromedp.Do(ctx); err != nil { // starts it, to end with ctx and not with the first visit
+		peers.Fatalf("starting Chromium: %v", err)
+	}
 	return browser{ctx, func() {
 		stopContext()
 		stopAllocator()
@@ -33,38 +37,33 @@ func startBrowser() browser {
 	}}
 }
 
-// transferred is the body bytes of all responses of a page load. Chromium counts 300 bytes for the header of a response, and none for
-// what it takes from its cache.
-const transferred = `(() => {
-	const entries = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
-	return entries.reduce((sum, entry) => sum + Math.max(0, entry.transferSize - 300), 0);
-})()`
+// visitTimeout is how long a page may take until it shows its text.
+const visitTimeout = time.Minute
+
+// transferred is the body bytes of the scripts and stylesheets of a page. Chromium counts 300 bytes for the header of a response, and
+// none for what it takes from its cache.
+const transferred = `performance.getEntriesByType("resource").reduce((sum, entry) => sum + Math.max(0, entry.transferSize - 300), 0)`
 
 // visit loads a page in an ordinary navigation until it shows a text, and returns the bytes that were transferred.
 func (b browser) visit(url, text string) (total int) {
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
-		if err := chromedp.Do(b.ctx, chromedp.Navigate("about:blank"), chromedp.Navigate(url+"/")); err != nil {
-			peers.Fatalf("visiting %s: %v", url, err)
-		}
-		shows := false
-		for range 20 {
-			shown, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.body.textContent`))
-			if err != nil {
-				peers.Fatalf("reading %s: %v", url, err)
-			}
-			if shows = strings.Contains(shown, text); shows {
-				break
-			}
-			time.Sleep(100 * time.Millisecond)
-		}
-		bytes, err := chromedp.Run(b.ctx, chromedp.Evaluate[int](transferred))
-		if err != nil {
-			peers.Fatalf("measuring %s: %v", url, err)
-		}
-		if total += bytes; shows {
-			return total
-		}
+	ctx, cancel := context.WithTimeout(b.ctx, visitTimeout)
+	defer cancel()
+	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank"), chromedp.Navigate(url+"/")); err != nil {
+		peers.Fatalf("visiting %s: %v", url, err)
 	}
-	peers.Fatalf("%s does not show %q", url, text)
-	return 0
+	for {
+		shown, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.textContent`))
+		if err != nil {
+			peers.Fatalf("%s does not show %q: %v", url, text, err)
+		}
+		if strings.Contains(shown, text) {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	total, err := chromedp.Run(ctx, chromedp.Evaluate[int](transferred))
+	if err != nil {
+		peers.Fatalf("measuring %s: %v", url, err)
+	}
+	return total
 }

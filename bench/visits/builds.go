@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/scan2food/usher/bench/internal/peers"
 )
@@ -17,8 +19,33 @@ var packages = []string{
 	"esbuild@0.28.2",
 }
 
-// buildNames are the builds, in the order of the table.
-var buildNames = []string{"vite-vue", "vite-react", "esbuild-react"}
+// build is an application whose releases are served.
+type build struct {
+	name  string // of the flag -builds
+	title string // of its column
+	// assets begins the URL paths that the peers take for versions.
+	assets string
+	// byOperator is true if usher needs `immutable` to trust the names.
+	byOperator bool
+	write      func(t tools, source, output string, release int)
+}
+
+// builds are the builds, in the order of the columns.
+var builds = []build{
+	{"vite-vue", "Vite, Vue", "/assets/", false, func(t tools, source, output string, release int) {
+		writeVue(source, release)
+		t.vite(source, output, "@vitejs/plugin-vue")
+	}},
+	{"vite-react", "Vite, React", "/assets/", false, func(t tools, source, output string, release int) {
+		writeReact(source, release)
+		t.vite(source, output, "@vitejs/plugin-react")
+	}},
+	{"django-admin", "Django's admin", "/static/", false, writeDjangoAdmin},
+	{"esbuild-react", "esbuild, React", "/assets/", true, func(t tools, source, output string, release int) {
+		writeReact(source, release)
+		t.esbuild(source, output)
+	}},
+}
 
 // components is how many components each application has. A deploy changes one of them.
 const components = 40
@@ -32,24 +59,12 @@ func installTools(dir string) tools {
 	return tools(dir)
 }
 
-// build builds all releases of an application, and returns their directories.
-func (t tools) build(name string) (releases []string) {
-	source := filepath.Join(string(t), name)
+// releases builds the first release of an application and those of the deploys, and returns their directories.
+func (t tools) releases(b build, deploys int) (releases []string) {
+	source := filepath.Join(string(t), b.name)
 	for release := range deploys + 1 {
 		output := filepath.Join(source, "release"+strconv.Itoa(release))
-		switch name {
-		case "vite-vue":
-			writeVue(source, release)
-			t.vite(source, output, "@vitejs/plugin-vue")
-		case "vite-react":
-			writeReact(source, release)
-			t.vite(source, output, "@vitejs/plugin-react")
-		case "esbuild-react":
-			writeReact(source, release)
-			t.esbuild(source, output)
-		default:
-			peers.Fatalf("unknown build %q: use %s", name, strings.Join(buildNames, ", "))
-		}
+		b.write(t, source, output, release)
 		compressAll(output)
 		releases = append(releases, output)
 	}
@@ -135,8 +150,13 @@ func write(name, content string) {
 	}
 }
 
+// buildTimeout is how long one command may take.
+const buildTimeout = 5 * time.Minute
+
 func run(dir, program string, arguments ...string) {
-	command := exec.Command(program, arguments...)
+	ctx, cancel := context.WithTimeout(context.Background(), buildTimeout)
+	defer cancel()
+	command := exec.CommandContext(ctx, program, arguments...)
 	command.Dir = dir
 	if out, err := command.CombinedOutput(); err != nil {
 		peers.Fatalf("%s: %v\n%s", program, err, out)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/andybalholm/brotli"
@@ -15,10 +16,13 @@ import (
 	"github.com/scan2food/usher/bench/internal/peers"
 )
 
+// encodings is what codings make of contents, by extension and content. Most files are those of the release before.
+var encodings = make(map[[2]string][]byte)
+
 // compressAll writes compressed files at the best level next to the files of a build, as build tools do.
 func compressAll(root string) {
 	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil || !slices.Contains([]string{".html", ".js", ".css"}, filepath.Ext(name)) {
 			return err
 		}
 		content, err := os.ReadFile(name)
@@ -34,18 +38,14 @@ func compressAll(root string) {
 				return zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedBestCompression))
 			},
 		} {
-			var compressed bytes.Buffer
-			writer, err := newWriter(&compressed)
-			if err != nil {
-				return err
+			encoded, known := encodings[[2]string{extension, string(content)}]
+			if !known {
+				if encoded, err = encode(content, newWriter); err != nil {
+					return err
+				}
+				encodings[[2]string{extension, string(content)}] = encoded
 			}
-			if _, err := writer.Write(content); err != nil {
-				return err
-			}
-			if err := writer.Close(); err != nil {
-				return err
-			}
-			if err := os.WriteFile(name+extension, compressed.Bytes(), 0o644); err != nil {
+			if err := os.WriteFile(name+extension, encoded, 0o644); err != nil {
 				return err
 			}
 		}
@@ -54,6 +54,18 @@ func compressAll(root string) {
 	if err != nil {
 		peers.Fatalf("compressing %s: %v", root, err)
 	}
+}
+
+func encode(content []byte, newWriter func(io.Writer) (io.WriteCloser, error)) ([]byte, error) {
+	var encoded bytes.Buffer
+	writer, err := newWriter(&encoded)
+	if err == nil {
+		_, err = writer.Write(content)
+	}
+	if err == nil {
+		err = writer.Close()
+	}
+	return encoded.Bytes(), err
 }
 
 // publish copies a release into the root of a site, and then removes the files that the release does not have, as rsync
