@@ -176,7 +176,7 @@ func TestReferenceLogFields(t *testing.T) {
 		t.Fatalf("a good key: %d", response.StatusCode)
 	}
 	testsite.Exchange(t, site.Addr, testsite.Get("/ws/a/?key=wrong-key-0123456789", testsite.Upgrade))
-	testsite.Eventually(t, "the socket closed", func() bool { return len(site.Logs.With("WSDISCONNECT")) > 0 })
+	testsite.Eventually(t, "the socket closed", func() bool { return len(site.Logs.Ended()) > 0 })
 	ofEachLine := map[string]bool{"level": true, "ts": true, "logger": true, "msg": true}
 	for _, line := range firstWords(t, logsPage, "| line | level | when |") {
 		var documented, logged []string

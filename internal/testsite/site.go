@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -238,6 +239,16 @@ func (l *Logs) With(message string) []map[string]any {
 		}
 	}
 	return found
+}
+
+// Ended returns the WSDISCONNECT lines of the sockets whose WSCONNECT line is in the log. The newest gate of the process logs the
+// end of a socket whose own gate is gone, so the log may have such lines of other tests.
+func (l *Logs) Ended() []map[string]any {
+	opened := make(map[any]bool)
+	for _, line := range l.With("WSCONNECT") {
+		opened[line["id"]] = true
+	}
+	return slices.DeleteFunc(l.With("WSDISCONNECT"), func(line map[string]any) bool { return !opened[line["id"]] })
 }
 
 func init() {

@@ -234,7 +234,7 @@ func TestFieldsWithNELAreNamedOnce(t *testing.T) {
 					t.Fatalf("status %d, want 101", response.StatusCode)
 				}
 			}
-			testsite.Eventually(t, "both ended", func() bool { return len(site.Logs.With("WSDISCONNECT")) == 2 })
+			testsite.Eventually(t, "both ended", func() bool { return len(site.Logs.Ended()) == 2 })
 			for _, seen := range app.Seen() {
 				if got := seen.Header.Get("Cookie"); got != c.cookie {
 					t.Errorf("the application saw %q, want %q", got, c.cookie)

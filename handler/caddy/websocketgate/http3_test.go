@@ -53,7 +53,7 @@ func extendedConnects(t *testing.T, site *testsite.Site, app *testsite.Applicati
 	if len(seen) != 1 || seen[0].Header.Get("Daphne-Root-Path") != "" {
 		t.Errorf("the application saw %v", seen)
 	}
-	testsite.Eventually(t, "the end is logged", func() bool { return len(site.Logs.With("WSDISCONNECT")) > 0 })
+	testsite.Eventually(t, "the end is logged", func() bool { return len(site.Logs.Ended()) > 0 })
 	if strings.Contains(testsite.LogWithoutProxy(site.Logs), testsite.GoodKey) {
 		t.Error("the logs contain a key")
 	}

@@ -109,7 +109,7 @@ func TestHTTP12SocketIsRevoked(t *testing.T) {
 	if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got[2:], []byte{0x11, 0x31}) || got[0] != 0x88 {
 		t.Errorf("read % x, %v, want a Close frame with 4401", got, err)
 	}
-	testsite.Eventually(t, "the end is logged", func() bool { return len(site.Logs.With("WSDISCONNECT")) > 0 })
+	testsite.Eventually(t, "the end is logged", func() bool { return len(site.Logs.Ended()) > 0 })
 }
 
 // Reloads that change other parts of the configuration close no socket and leak no goroutine. The test is not parallel, since

@@ -124,7 +124,7 @@ func TestMaxAgeAndIdleTimeout(t *testing.T) {
 				t.Errorf("closed with %v (%v), want %v", got, err, c.code)
 			}
 			testsite.Eventually(t, "the end logged", func() bool {
-				return slices.ContainsFunc(site.Logs.With("WSDISCONNECT"), func(line map[string]any) bool {
+				return slices.ContainsFunc(site.Logs.Ended(), func(line map[string]any) bool {
 					return line["route"] == "chat" && line["close_code"] == float64(c.code) && line["closed_by"] == "gate" && line["reason"] != ""
 				})
 			})

@@ -42,7 +42,7 @@ func TestSocketLines(t *testing.T) {
 		ids[fmt.Sprint(opened["id"])] = true
 	}
 	testsite.Eventually(t, "the ends of both sockets, with their host", func() bool {
-		for _, ended := range site.Logs.With("WSDISCONNECT") {
+		for _, ended := range site.Logs.Ended() {
 			if ended["host"] != nil {
 				delete(ids, fmt.Sprint(ended["id"]))
 			}

@@ -96,7 +96,7 @@ func isClosed(t *testing.T, s *testsite.Stream, site *testsite.Site, route strin
 	}
 	s.Close()
 	testsite.Eventually(t, "the end with its reason in the log", func() bool {
-		for _, line := range site.Logs.With("WSDISCONNECT") {
+		for _, line := range site.Logs.Ended() {
 			if line["route"] == route && line["reason"] == "too many messages" && line["close_code"] == 1008.0 && line["closed_by"] == "gate" {
 				return true
 			}

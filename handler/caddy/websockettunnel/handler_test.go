@@ -63,7 +63,7 @@ func TestTunnelInCaddy(t *testing.T) {
 		return len(lines) == 1 && lines[0]["status"] == 101.0
 	})
 	ended := func() bool {
-		return slices.ContainsFunc(site.Logs.With("WSDISCONNECT"), func(line map[string]any) bool {
+		return slices.ContainsFunc(site.Logs.Ended(), func(line map[string]any) bool {
 			return line["bytes_in"] == 11.0 && line["bytes_out"] == 11.0 && line["closed_by"] == "transport"
 		})
 	}
@@ -120,7 +120,7 @@ func TestTunnelBehindTheGate(t *testing.T) {
 	}
 	conn.Close()
 	ends := func() int {
-		lines := slices.DeleteFunc(site.Logs.With("WSDISCONNECT"), func(line map[string]any) bool { return line["origin"] != origin })
+		lines := slices.DeleteFunc(site.Logs.Ended(), func(line map[string]any) bool { return line["origin"] != origin })
 		return len(lines)
 	}
 	testsite.Eventually(t, "the end logged", func() bool { return ends() > 0 })

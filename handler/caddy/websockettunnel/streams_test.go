@@ -161,7 +161,7 @@ func streamRest(s *testsite.Stream) []byte {
 }
 
 func streamEnded(site *testsite.Site, by ...string) bool {
-	return slices.ContainsFunc(site.Logs.With("WSDISCONNECT"), func(line map[string]any) bool {
+	return slices.ContainsFunc(site.Logs.Ended(), func(line map[string]any) bool {
 		who, _ := line["closed_by"].(string)
 		return slices.Contains(by, who)
 	})
