@@ -177,6 +177,13 @@ func TestDrainedUpstreamGetsNoSockets(t *testing.T) {
 	openSocket(t, site)
 }
 
+// The admin endpoint answers before the apps of the first configuration have started. Sites of these tests never start.
+func TestNotReadyBeforeAConfigurationHasStarted(t *testing.T) {
+	if status, answer := call(t, "GET", "ready", ""); status != 503 || !strings.Contains(answer, "no configuration has started") {
+		t.Errorf("ready is %d %s, want 503", status, answer)
+	}
+}
+
 func TestAssetsAreReportedRescannedAndPurged(t *testing.T) {
 	site := startOperated(t)
 	testsite.Eventually(t, "the directory is read", func() bool { return ask[[]report.Assets](t, "GET", "assets", "")[0].Ready })

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/scan2food/usher/handler/caddy/socketlog"
 	"github.com/scan2food/usher/handler/caddy/versionedassets"
 	"github.com/scan2food/usher/handler/caddy/websocketgate"
@@ -56,10 +58,10 @@ func Open() (open int) {
 	return open
 }
 
-// Ready reports whether the shared storage was reached once, all directories are read, all keys files are valid, and an upstream is
-// up. Each counts only if there is one.
+// Ready reports whether a configuration runs, the shared storage was reached once, all directories are read, all keys files are
+// valid, and an upstream is up. Each of the last four counts only if there is one.
 func Ready() report.Readiness {
-	return readiness(Shared(), websocketgate.ReportKeys(time.Now()).Files, websockettunnel.ReportUpstreams(), versionedassets.ReportAssets())
+	return readiness(isRunning(), Shared(), websocketgate.ReportKeys(time.Now()).Files, websockettunnel.ReportUpstreams(), versionedassets.ReportAssets())
 }
 
 // Assets returns the served directories. Clients choose the versions that they request, so credentials are redacted there.
@@ -76,8 +78,14 @@ func Assets() []report.Assets {
 	return served
 }
 
-func readiness(shared *report.Shared, files []report.KeysFile, upstreams []report.Upstream, served []report.Assets) report.Readiness {
+// isRunning reports whether all apps of a configuration have started. The admin endpoint starts before them.
+func isRunning() bool { return caddy.ActiveContext().Context != nil }
+
+func readiness(running bool, shared *report.Shared, files []report.KeysFile, upstreams []report.Upstream, served []report.Assets) report.Readiness {
 	ready := report.Readiness{Problems: []string{}}
+	if !running {
+		ready.Problems = append(ready.Problems, "no configuration has started")
+	}
 	if shared != nil && !shared.Reached {
 		ready.Problems = append(ready.Problems, "the shared storage was not reached yet")
 	}
@@ -107,6 +115,6 @@ func Status() report.Status {
 		Sockets: Open(), Routes: websocketgate.ReportRoutes(), Keys: keys.Keys, KeysFiles: keys.Files,
 		Upstreams: websockettunnel.ReportUpstreams(), Assets: Assets(),
 	}
-	status.Ready = readiness(status.Shared, status.KeysFiles, status.Upstreams, status.Assets)
+	status.Ready = readiness(isRunning(), status.Shared, status.KeysFiles, status.Upstreams, status.Assets)
 	return status
 }
