@@ -767,6 +767,9 @@ func list(name, want string, into *[]string, check func(values []string) error) 
 		if len(args) == 0 {
 			return d.Errf("%s: want %s, got none", name, want)
 		}
+		if check == nil && slices.Contains(args, "") {
+			return d.Errf("%s: want %s, got an empty one", name, want)
+		}
 		*into = append(*into, args...)
 		if check == nil {
 			return nil
@@ -779,6 +782,9 @@ func parseValue(d *caddyfile.Dispenser, into *string) error {
 	name, args := d.Val(), d.RemainingArgs()
 	if len(args) != 1 {
 		return d.Errf("%s: want one value, got %d", name, len(args))
+	}
+	if args[0] == "" {
+		return d.Errf("%s: want a value, got an empty one", name)
 	}
 	*into = args[0]
 	return nil

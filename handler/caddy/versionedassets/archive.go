@@ -13,6 +13,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"go.uber.org/zap"
 
+	"github.com/scan2food/usher/handler/caddy/lifecycle"
 	"github.com/scan2food/usher/handler/static/archive"
 	"github.com/scan2food/usher/handler/static/assets/tree"
 	"github.com/scan2food/usher/handler/static/assets/variants"
@@ -101,14 +102,10 @@ func (l *throttledLog) report(err error) {
 
 // keepDirectory returns the directory of all archives.
 func (a *Handler) keepDirectory() (string, error) {
-	directory, err := caddy.NewReplacer().ReplaceOrErr(a.KeepDirectory, true, true)
-	if err != nil {
-		return "", err
+	if a.KeepDirectory == "" {
+		return filepath.Join(caddy.AppDataDir(), "usher", "archive"), nil
 	}
-	if directory == "" {
-		directory = filepath.Join(caddy.AppDataDir(), "usher", "archive")
-	}
-	return directory, nil
+	return lifecycle.Resolve(a.KeepDirectory)
 }
 
 // removeAbandoned removes the archives of sites that are no longer served, when they have not been used for `keep`.

@@ -160,7 +160,7 @@ func (a *Handler) treeKey(directory string, config tree.Config) string {
 func (a *Handler) manifests() ([]string, error) {
 	var names []string
 	for _, written := range a.Manifest {
-		name, err := caddy.NewReplacer().ReplaceOrErr(written, true, true)
+		name, err := lifecycle.Resolve(written)
 		if err != nil {
 			return nil, err
 		}

@@ -7,9 +7,9 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/scan2food/usher/handler/caddy/lifecycle"
 	"github.com/scan2food/usher/handler/websocket/gate"
 	"github.com/scan2food/usher/handler/websocket/keys"
 )
@@ -61,7 +61,7 @@ func newKeySet(g *Handler) (*keySet, error) {
 
 // open reads a keys file for the first time.
 func (k *keySet) open(route *Route, config *KeysFile) error {
-	resolved, err := caddy.NewReplacer().ReplaceOrErr(config.Path, true, true)
+	resolved, err := lifecycle.Resolve(config.Path)
 	if err != nil {
 		return fmt.Errorf("keys_file: %w", err)
 	}

@@ -136,7 +136,7 @@ func (t *Ticket) build() (*keys.Tickets, error) {
 
 // readPublicKey reads a file of public keys.
 func readPublicKey(path string) ([]byte, error) {
-	resolved, err := caddy.NewReplacer().ReplaceOrErr(path, true, true)
+	resolved, err := lifecycle.Resolve(path)
 	if err != nil {
 		return nil, err
 	}

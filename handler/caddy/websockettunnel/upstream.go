@@ -22,6 +22,9 @@ func CheckUpstream(written string) error {
 
 // parseUpstream parses an upstream in the notation of reverse_proxy. A range of ports gives several addresses.
 func parseUpstream(written string) ([]address, error) {
+	if written == "" {
+		return nil, errors.New("want an address, such as 127.0.0.1:8001, got an empty one")
+	}
 	secure, rest, port, err := splitScheme(written)
 	if err != nil {
 		return nil, err
