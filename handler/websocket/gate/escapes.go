@@ -1,10 +1,9 @@
 package gate
 
-// maxDecodings is how often a text may be escaped and is still understood.
+// maxDecodings is how many layers of percent escapes are decoded.
 const maxDecodings = 3
 
-// eachDecoding visits the text, and what it becomes as its percent escapes are decoded again and again, until visit returns
-// false.
+// eachDecoding visits the text, then the text after each decoding of its percent escapes, until visit returns false.
 func eachDecoding(text string, visit func(string) bool) {
 	for range maxDecodings + 1 {
 		if !visit(text) {

@@ -35,7 +35,6 @@ func ParsePlainPolicy(word string) (PlainPolicy, error) {
 	}
 }
 
-// decidePlain decides about a request that stays HTTP and asks for a route.
 // decideHTTP decides about a request that stays HTTP. route is nil outside the routes.
 func (g *Gate) decideHTTP(r *http.Request, route *Route) *Decision {
 	switch {
@@ -48,6 +47,7 @@ func (g *Gate) decideHTTP(r *http.Request, route *Route) *Decision {
 	}
 }
 
+// decidePlain decides about a request that stays HTTP and asks for the path of a route.
 func (g *Gate) decidePlain(r *http.Request, route *Route) *Decision {
 	switch route.Plain {
 	case PlainPass:

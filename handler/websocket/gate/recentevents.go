@@ -7,8 +7,8 @@ import (
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
-// recentEvents remembers what became of sessions. Machines hear of the changes of one session in any order: a logout may come
-// before the change that gave the session the value that was logged out. The zero value is empty.
+// recentEvents remembers how sessions changed. Events about one session arrive from other machines in any order: a logout may
+// arrive before the event that gave the session its last value. The zero value is empty.
 type recentEvents struct {
 	mutex  sync.Mutex
 	events map[sockets.Session]*SiteEvent

@@ -173,7 +173,7 @@ func eachTicket(text string, visit func(start, end int)) {
 	}
 }
 
-// Text redacts a text of no form. If a credential appears only once the text is unescaped, nothing of the text is shown.
+// Text redacts a text without a known format. If a credential appears only once the text is unescaped, nothing of the text is shown.
 func (m *Redactor) Text(text string) string {
 	redacted := m.replace(text)
 	eachDecoding(redacted, func(decoded string) bool {
@@ -225,14 +225,14 @@ func (m *Redactor) subparameter(raw string) string {
 
 func (m *Redactor) namesParameter(name string) bool { return m.names(InQuery, name) }
 
-// names reports a source of the gate. It ignores case: a client that writes Key for key has its key there all the same.
+// names reports a source of the gate. It ignores case, since a client may send its key as Key.
 func (m *Redactor) names(in Location, name string) bool {
 	return slices.ContainsFunc(m.gate.sources, func(source Source) bool {
 		return source.In == in && strings.EqualFold(source.Name, name)
 	})
 }
 
-// Path redacts the path of a request, decoded or not. A client that forgets the question mark has its key there.
+// Path redacts the path of a request, decoded or not. A client that forgets the question mark sends its key in the path.
 func (m *Redactor) Path(path string) string {
 	if len(path) < keys.MinSecretLength {
 		return path

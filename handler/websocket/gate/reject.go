@@ -94,7 +94,7 @@ func closeReason(d *Decision) string {
 // defaultRetry is the Retry-After where no time is known.
 const defaultRetry = 10 * time.Second
 
-// retrySeconds rounds up, so that a client that returns on the second is let in.
+// retrySeconds rounds up, so that a client that retries after exactly this time is admitted.
 func (d *Decision) retrySeconds() int {
 	wait := d.RetryAfter
 	if wait <= 0 {

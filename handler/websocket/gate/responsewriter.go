@@ -82,7 +82,7 @@ func (w *responseWriter) accepts() bool {
 }
 
 // stripSubprotocol replaces a credential that the application selected as the subprotocol. A browser that offered subprotocols
-// fails without one of them, so the replacement is the first other one.
+// fails the handshake if none is selected, so the replacement is the first other one.
 func (w *responseWriter) stripSubprotocol() {
 	for name, selected := range w.Header() {
 		if !strings.EqualFold(name, "Sec-WebSocket-Protocol") || !slices.ContainsFunc(selected, w.isCredential) {
@@ -95,8 +95,8 @@ func (w *responseWriter) stripSubprotocol() {
 	}
 }
 
-// selectSubprotocol selects an offered subprotocol if the application selected none. The client had to offer subprotocols for
-// the sake of the credential, and browsers fail without one of them.
+// selectSubprotocol selects an offered subprotocol if the application selected none. The client offered subprotocols to send its
+// credential, and browsers fail the handshake if none of them is selected.
 func (w *responseWriter) selectSubprotocol() {
 	if !w.offered || w.other == "" {
 		return

@@ -107,7 +107,8 @@ func readClose(name string, member httpsfv.Member) (*siteClose, error) {
 	return c, c.readParams(params)
 }
 
-// readParams reads code and reason. Sockets are closed all the same if these are invalid: what is to end must end.
+// readParams reads code and reason. After an error the sockets are still closed, with code 4401: the application has ended
+// their access.
 func (c *siteClose) readParams(params *httpsfv.Params) error {
 	if params == nil {
 		return nil

@@ -93,7 +93,8 @@ func (g *Gate) spend(r *http.Request, d *Decision) {
 	}
 }
 
-// claim asks the other machines. It fails closed: an attacker may be who keeps the storage away.
+// claim asks the other machines whether the ticket was used there. An error rejects the ticket, since an attacker may have made
+// the storage unreachable.
 func (g *Gate) claim(r *http.Request, d *Decision) {
 	first, err := g.config.Claim(r.Context(), d.use, d.until)
 	switch {
