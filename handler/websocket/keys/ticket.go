@@ -37,17 +37,17 @@ func (TicketConfig) String() string { return "ticket config" }
 // GoString is String.
 func (c TicketConfig) GoString() string { return c.String() }
 
-// Tickets issues and verifies tickets: signed credentials that end soon. A ticket is a JSON Web Token in its compact form
-// (RFC 7519) of at most [MaxTicketLength] bytes. Its algorithm is that of the configuration and no other; of its claims,
+// Tickets issues and verifies tickets: signed credentials with a short lifetime. A ticket is a JSON Web Token in its compact form
+// (RFC 7519) of at most [MaxTicketLength] bytes. Only the algorithm of the configuration is accepted. The claims are
 //
-//	aud    names the routes it is good for, one or a list; needed
-//	exp    is when it ends, to the moment; needed
-//	iat    is when it was issued, and nbf when it begins; at most [TicketLeeway] in the future
-//	jti    tells it from other tickets; needed where it is good once
-//	sub    names the user, for logs, limits and closing; at most [MaxUserLength] bytes
-//	bound  is what it is bound to, as [BindingOf] tells; needed where tickets are bound
+//	aud       the routes that the ticket opens, one or a list; required
+//	exp       when the ticket expires; required, without leeway
+//	iat, nbf  when the ticket was issued, and when it becomes valid; at most [TicketLeeway] in the future
+//	jti       the ID of the ticket; required for single-use tickets
+//	sub       the user, for logs, limits and closing; at most [MaxUserLength] bytes
+//	bound     what the ticket is bound to, see [BindingOf]; required if tickets are bound
 //
-// and all others are not looked at. Tickets is immutable and safe for concurrent use.
+// Other claims are ignored. Tickets is immutable and safe for concurrent use.
 type Tickets struct {
 	signers  []signer
 	issues   bool // the first signer is a secret

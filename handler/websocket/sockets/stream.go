@@ -143,8 +143,9 @@ func InnermostWriter(w http.ResponseWriter) http.ResponseWriter {
 	}
 }
 
-// CheckSwitch returns why no handler may open a socket for the request of w, or nil. A writer around w forbids it with a method of this name:
-// that of a request that a gate has passed as plain HTTP. Handlers that hijack [InnermostWriter] must ask first.
+// CheckSwitch returns why no handler may open a socket for the request of w, or nil. A writer that wraps w forbids sockets with a
+// method of this name: the gate's writer does so for requests that the gate passed as plain HTTP. Handlers that hijack
+// [InnermostWriter] must call CheckSwitch first.
 func CheckSwitch(w http.ResponseWriter) error {
 	for {
 		if checker, ok := w.(interface{ CheckSwitch() error }); ok {
