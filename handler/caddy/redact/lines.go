@@ -46,8 +46,7 @@ func (l *Logs) Begin(w http.ResponseWriter, r *http.Request, d *gate.Decision) *
 	}
 }
 
-// serverRecorder returns the innermost recorder, since handlers around the gate may have their own.
-// f50a: silenceServer prevents lines of Caddy's server.
+// serverRecorder returns the innermost recorder, which is the server's. Handlers around the gate may have recorders of their own.
 func serverRecorder(w http.ResponseWriter) (recorder caddyhttp.ResponseRecorder) {
 	for {
 		if r, ok := w.(caddyhttp.ResponseRecorder); ok {

@@ -27,8 +27,9 @@ type Owner struct {
 	admitted func(info sockets.Info, now time.Time)
 }
 
-// NewOwner returns the owner of sockets of the routes. hosts are the values of the metrics' label host. The route "" of requests
-// that match no route and the host "" are always included. admitted is called for each opened socket after it was counted and before it is logged. It may be nil.
+// NewOwner returns the owner of the sockets of these routes. hosts are the values of the metrics' label host. The route "", of
+// requests that match no route, and the host "" are always included. admitted is called for each opened socket, after the socket
+// was counted and before it is logged. admitted may be nil.
 func NewOwner(logger *zap.Logger, routes, hosts []string, admitted func(info sockets.Info, now time.Time)) *Owner {
 	return &Owner{logger: logger, counters: countersOf(append([]string{""}, routes...), hosts), admitted: admitted}
 }
