@@ -137,7 +137,7 @@ func (a *Handler) Provision(ctx caddy.Context) error {
 	}
 	a.handler = &assets.Handler{
 		VersionQuery: a.VersionQuery, Hide: a.Hide, Fallback: a.Fallback, PassThru: a.PassThru,
-		Explained: a.Explain, KernelCopies: enableKernelCopy, Asked: request.OriginalURL,
+		Explained: a.Explain, KernelCopies: enableKernelCopy, OriginalURL: request.OriginalURL,
 	}
 	if len(a.VersionQuery) == 0 {
 		a.VersionQuery = []string{"v"}

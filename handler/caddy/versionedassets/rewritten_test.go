@@ -112,8 +112,8 @@ func TestStampedScripts(t *testing.T) {
 		t.Errorf("worker.js asks for %q, want the version of lib.js", page)
 	}
 	_, page = testsite.Fetch(t, site, "GET", "/")
-	circle := follow(page[strings.Index(page, "a.js"):])
-	response, body := testsite.Fetch(t, site, "GET", "/static/a.js?v="+circle)
+	cycle := follow(page[strings.Index(page, "a.js"):])
+	response, body := testsite.Fetch(t, site, "GET", "/static/a.js?v="+cycle)
 	if response.Header.Get("Cache-Control") != yearLong || follow(body) == "" {
 		t.Errorf("a file of a cycle has %q, want %q", response.Header.Get("Cache-Control"), yearLong)
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
-// answer is the response to a request, and why it is this one. [Handler.decide] makes it, [Handler.write] writes it, and
+// answer is the response to a request, and the reason for it. [Handler.decide] makes it, [Handler.write] writes it, and
 // [Handler.Explain] prints it.
 type answer struct {
 	found
@@ -33,7 +33,7 @@ type answer struct {
 	passes bool
 }
 
-// reason says why a response is what it is, where the evidence does not say it.
+// reason is why a response was chosen, where the evidence does not say so.
 type reason uint8
 
 const (
@@ -58,6 +58,7 @@ const (
 	nothingProves
 )
 
+// Reasons are the sentences for reasons in explanations.
 var Reasons = [...]string{
 	notRead:         "the directory has not been read yet",
 	wrongMethod:     "assets are read with GET and HEAD",
@@ -101,8 +102,8 @@ func isPassable(why reason) bool {
 	}
 }
 
-// decide chooses the response to a request, of which a holds what was found. It depends on its arguments alone, and changes
-// nothing but a: one answer is less stack than two.
+// decide chooses the response to a request. a holds the result of find. decide depends on its arguments alone and changes only a,
+// since a second answer would take more stack.
 func (h *Handler) decide(r *http.Request, a *answer) {
 	if a.file == nil {
 		a.decideWithoutFile(r)

@@ -61,7 +61,7 @@ func forbidsTransform(r *http.Request) bool {
 	return false
 }
 
-// findDelta returns a delta to the file of an answer, or nil. It is no function value: with one, each answer would be allocated.
+// findDelta returns a delta to the file of an answer, or nil. It is a function and no closure: a closure would move each answer to the heap.
 func findDelta(r *http.Request, a *answer, held deltas.Digest, mayMake bool) *deltas.Delta {
 	if mayMake {
 		return a.site.Tree.Delta(r.Context(), a.catalog, a.file, held)
@@ -84,8 +84,8 @@ func tagOfDelta(r *http.Request, file *tree.File) string {
 
 // originalPath is the escaped path that the client requested.
 func (h *Handler) originalPath(r *http.Request) string {
-	if h.Asked != nil {
-		return h.Asked(r).EscapedPath()
+	if h.OriginalURL != nil {
+		return h.OriginalURL(r).EscapedPath()
 	}
 	return r.URL.EscapedPath()
 }

@@ -85,7 +85,7 @@ func (h *Handler) findVersion(r *http.Request, f *found) {
 	f.unproved = f.version.Kind == tree.NoEvidence
 }
 
-// versionEvidence is what the first version in the query that speaks of these bytes proves.
+// versionEvidence returns the evidence of the first version in the query that identifies these bytes.
 func (h *Handler) versionEvidence(query string, file *tree.File) tree.Evidence {
 	for len(query) > 0 {
 		var parameter string

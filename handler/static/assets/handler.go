@@ -50,8 +50,8 @@ type Handler struct {
 	SentDelta func(prefix string, saved int64)
 	// MissedDelta is called for each full response to a client that offered a dictionary. Nil: it is not called.
 	MissedDelta func(prefix string)
-	// Asked returns the URL that the client requested, before other handlers changed it. Nil: the URL of the request.
-	Asked func(*http.Request) *url.URL
+	// OriginalURL returns the URL that the client requested, before other handlers changed it. Nil: the URL of the request.
+	OriginalURL func(*http.Request) *url.URL
 }
 
 // ServeHTTP answers all requests below the prefixes of the sites, with errors too, and hands other requests to next. It returns

@@ -10,7 +10,7 @@ var (
 	// everybody (RFC 9111, 3.5).
 	foreverPrivate = []string{"private, max-age=31536000, immutable"}
 	// revalidate lets caches keep a copy, and makes them ask each time whether it is current (RFC 9111, 5.2.2.4).
-	// Without it browsers guess a lifetime from the file's age (RFC 9111, 4.2.2).
+	// Without it browsers choose a lifetime from the file's age (RFC 9111, 4.2.2).
 	revalidate = []string{"no-cache"}
 	// never is for responses that say nothing of the file: errors.
 	never = []string{"no-store"}

@@ -16,8 +16,8 @@ func (h *Handler) send(w http.ResponseWriter, r *http.Request, content *tree.Ope
 	}
 	var err error
 	if isForever(w.Header()) {
-		// The kernel sends pages of the file, and with them what is written there until the client has them. A response that
-		// is revalidated corrects that; an immutable one does not.
+		// The kernel sends the pages of the file itself. A write to the file would change bytes that wait for the client. Browsers
+		// replace a wrong response when they revalidate it, but keep an immutable one.
 		err = copyThrough(w, content.ReaderAt, length-1)
 	} else {
 		err = h.copy(w, r, content.ReaderAt, length-1)

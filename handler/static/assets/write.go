@@ -221,8 +221,8 @@ func (h *Handler) writeWithoutFile(w http.ResponseWriter, r *http.Request, a *an
 // rewrite changed the name. Two slashes at the beginning would name another host.
 func (h *Handler) withSlash(r *http.Request, urlPath string) string {
 	target := url.URL{Path: urlPath + "/", RawQuery: r.URL.RawQuery}
-	if h.Asked != nil {
-		if asked := h.Asked(r); path.Base(asked.Path) == path.Base(urlPath) {
+	if h.OriginalURL != nil {
+		if asked := h.OriginalURL(r); path.Base(asked.Path) == path.Base(urlPath) {
 			target.Path = "/" + strings.Trim(asked.Path, "/") + "/"
 		}
 	}

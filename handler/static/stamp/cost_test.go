@@ -44,7 +44,7 @@ func TestCostOfStylesheetsInCircles(t *testing.T) {
 	}
 	digests = 0
 	if stamped := New(config).Files(mesh(50)); len(stamped) != 50 || digests != 1 {
-		t.Errorf("%d files with %d digests, want 50 with the digest of their circle", len(stamped), digests)
+		t.Errorf("%d files with %d digests, want 50 with the digest of their cycle", len(stamped), digests)
 	}
 }
 

@@ -152,7 +152,7 @@ func TestHasMoved(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w := tree.NewWatcher(at("root"), nil, false)
+	w := tree.NewWatcher(at("root"))
 	defer w.Close()
 	if w.Watch(); w.HasMoved() {
 		t.Error("the root has moved before anything happened")
@@ -174,7 +174,7 @@ func TestHasMoved(t *testing.T) {
 	}
 }
 
-// isPlainPath rejects paths that leave the root or have hidden segments.
+// IsPlain rejects paths that leave the root or have hidden segments.
 func FuzzIsPlain(f *testing.F) {
 	for _, name := range []string{"a.js", "../x", "a/../b", ".env", ".well-known/x", "a//b", "a\\b", "a\x00b", "dir/"} {
 		f.Add(name)

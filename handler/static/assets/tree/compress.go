@@ -11,14 +11,14 @@ import (
 )
 
 // minCompressed is the smallest file that is worth compressing, in bytes. Below it the header weighs more.
-const MinCompressed = 512
+const minCompressed = 512
 
 // variantShare is the part of the memory for compressed forms: one in so many. The rest is for contents.
 const variantShare = 4
 
 // isCompressed reports a file that is worth compressing.
 func isCompressed(f *File) bool {
-	return f.Size >= MinCompressed && f.Size <= maxProved && Compressible(f.ContentType[0])
+	return f.Size >= minCompressed && f.Size <= maxProved && Compressible(f.ContentType[0])
 }
 
 // hasSidecar reports a file with a compressed form beside it.

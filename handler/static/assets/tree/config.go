@@ -9,7 +9,7 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
-// TreeConfig configures a [Tree].
+// Config configures a [Tree].
 type Config struct {
 	// Root is the directory.
 	Root string

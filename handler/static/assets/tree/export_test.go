@@ -15,7 +15,16 @@ const (
 	RetryPromises     = retryPromises
 	WhyNotQuiet       = whyNotQuiet
 	MaxUnsettledFirst = maxUnsettledFirst
+	MaxPaths          = maxPaths
+	MinCompressed     = minCompressed
 )
+
+// NewWatcher returns a watcher of a root without manifests.
+func NewWatcher(root string) *watcher { return newWatcher(root, nil, false) }
+
+func (w *watcher) Watch()         { w.watch() }
+func (w *watcher) HasMoved() bool { return w.hasMoved() }
+func (w *watcher) Close()         { w.close() }
 
 func (t *Tree) Background() *sync.WaitGroup       { return &t.background }
 func (t *Tree) Published() *Catalog               { return t.catalog.Load() }

@@ -73,7 +73,7 @@ type File struct {
 	otherCharset     bool     // its text is not UTF-8
 	mayBeHashed      bool     // the name looks as if it held the hash of a build tool
 	precached        []string // the URLs that a service worker precaches by this file
-	circle           string   // the version of a stamped file in a cycle of references: no digest of its bytes
+	cycleVersion     string   // the version of a stamped file in a cycle of references: no digest of its bytes
 
 	// Header values.
 	EntityTag, ContentType, ContentLength, LastModified []string
@@ -87,8 +87,8 @@ func (f *File) ETag() string { return f.EntityTag[0] }
 
 // VersionEvidence returns the evidence that a version in the query names these bytes.
 func (f *File) VersionEvidence(token string) Evidence {
-	if f.circle != "" && token == f.circle {
-		return Evidence{ByDigest, "the version is the stamp of all that refer to each other in a circle"}
+	if f.cycleVersion != "" && token == f.cycleVersion {
+		return Evidence{ByDigest, "the version is the digest of all files in the cycle of references"}
 	}
 	if len(token) == fingerprint.StampLength && token == hex.EncodeToString(f.digest[:fingerprint.StampLength/2]) {
 		return Evidence{ByDigest, "the version is the file's stamp"}

@@ -23,7 +23,7 @@ func (t *Tree) OnPublish(call func()) (unfollow func()) {
 	}
 }
 
-func (t *Tree) tellFollowers() {
+func (t *Tree) notifyFollowers() {
 	t.followers.mutex.Lock()
 	defer t.followers.mutex.Unlock()
 	for call := range t.followers.calls {

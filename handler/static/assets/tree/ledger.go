@@ -22,6 +22,7 @@ type Ledger interface {
 // evidence.
 const Outdated EvidenceKind = "outdated"
 
+// OutdatedEvidence is the value of kind [Outdated].
 var OutdatedEvidence = Evidence{Outdated, "the version was that of other bytes, which are not kept any more"}
 
 // HasVersionInQuery reports a file whose version, if any, is in the query.

@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// opened is an open file.
+// OpenFile is an open file of a catalog.
 type OpenFile struct {
 	ReaderAt
 	Closer io.Closer // nil: the bytes are in memory, or another closes them
@@ -16,6 +16,7 @@ type OpenFile struct {
 	of     *File
 }
 
+// ReaderAt reads and seeks, at any offset too.
 type ReaderAt interface {
 	io.ReadSeeker
 	io.ReaderAt
@@ -28,9 +29,10 @@ func (o *OpenFile) Close() {
 	}
 }
 
-// errNotRegular is for a FIFO or a device in the place of a file.
+// ErrNotRegular is returned for a FIFO or a device in the place of a file.
 var ErrNotRegular = errors.New("not a regular file")
 
+// ErrOtherContent is returned if the bytes on disk are not those of the catalog.
 var ErrOtherContent = errors.New("the file on disk has changed")
 
 // check returns an error if the file has changed since it was read into the catalog. If only the change time differs, the file
@@ -64,9 +66,10 @@ func (o *OpenFile) AbortIfChanged() {
 	}
 }
 
+// InMemory returns an open file of bytes in memory.
 func InMemory(content []byte) *OpenFile { return &OpenFile{ReaderAt: bytes.NewReader(content)} }
 
-// Open opens the bytes of the catalog, or returns an error if the disk has others by now. The caller must close them.
+// Open opens the bytes of the catalog, or an error such as [ErrOtherContent] if the disk does not have them any more. The caller must close them.
 func (f *File) Open(catalog *Catalog) (*OpenFile, error) {
 	if f.Content != nil {
 		return InMemory(f.Content), nil

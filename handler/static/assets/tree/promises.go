@@ -264,7 +264,8 @@ func (t *Tree) allow(f *File) {
 	f.standing.Store(next)
 }
 
-// GivenOut is the evidence of a file's URL, of the name or of what vouches for it, as far as it counts.
+// GivenOut returns the evidence for the URL of a file, if it counts now: a digest in the name, or a manifest, a directory or the
+// operator. If evidence does not count, why is the reason.
 func (f *File) GivenOut() (evidence Evidence, why string) {
 	if f.Evidence.Kind == ByDigest {
 		return f.Evidence, ""
@@ -277,10 +278,10 @@ func (f *File) GivenOut() (evidence Evidence, why string) {
 
 // reportPromises logs that promises cannot be read or written, once until they can.
 func (t *Tree) reportPromises(err error) {
-	if err != nil && !t.forgetful {
+	if err != nil && !t.promisesFail {
 		t.Config.Logger.Warn("promises cannot be stored; unproved URLs stay no-cache", zap.String("root", t.Config.Root), zap.Error(err))
 	}
-	t.forgetful = err != nil
+	t.promisesFail = err != nil
 }
 
 // reportBroken logs URLs whose content changed after they were given out, once for each change.

@@ -17,7 +17,7 @@ import (
 // complete if no event came since settle, or if two walks found the same.
 func (t *Tree) refresh(ctx context.Context, settled bool) {
 	started := t.Config.Now()
-	t.saying, t.work = make(map[string]string), work{}
+	t.noted, t.work = make(map[string]string), work{}
 	next, err := t.read(ctx, started, settled)
 	t.changing = errors.Is(err, errChanging)
 	switch {
@@ -46,11 +46,11 @@ func (t *Tree) refresh(ctx context.Context, settled bool) {
 	}
 	t.Config.Logger.Debug("directory read", zap.String("root", t.Config.Root),
 		zap.Int("looked_at", t.work.stats), zap.Int("read", t.work.reads), zap.Int("parsed", t.work.parses))
-	t.reported = t.saying
+	t.reported = t.noted
 	if next != nil {
 		t.publish(next, started)
 	}
-	t.reading = t.Config.Now().Sub(started)
+	t.readTime = t.Config.Now().Sub(started)
 }
 
 // isEmpty reports a tree that has not been read, since its directory does not exist.
@@ -62,7 +62,7 @@ func (t *Tree) isEmpty() bool {
 // publishMissing publishes an empty catalog for a directory that does not exist: its URLs are 404 until it appears.
 func (t *Tree) publishMissing(err error, started time.Time) {
 	t.report(aboutTree, fmt.Errorf("the directory does not exist; its URLs are 404 until it appears: %w", err))
-	t.reported = t.saying
+	t.reported = t.noted
 	if t.catalog.Load() == nil {
 		next := &Catalog{Published: started}
 		next.finish()
@@ -82,7 +82,7 @@ func (t *Tree) read(ctx context.Context, started time.Time, settled bool) (*Cata
 		dir.close()
 		return nil, err
 	}
-	t.looking = t.Config.Now().Sub(started)
+	t.walkTime = t.Config.Now().Sub(started)
 	last, published := t.awaited, t.catalog.Load() != nil
 	t.awaited, t.partial = entries, false
 	switch {
@@ -168,6 +168,6 @@ func (t *Tree) scan(ctx context.Context, dir *directory, entries walkedTree, par
 	if err != nil {
 		return nil, nil, err
 	}
-	catalog.archive, catalog.Problems = t.Config.Archive, maps.Clone(t.saying)
+	catalog.archive, catalog.Problems = t.Config.Archive, maps.Clone(t.noted)
 	return catalog, s.newFresh, nil
 }

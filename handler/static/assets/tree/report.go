@@ -16,20 +16,20 @@ const aboutTree = "."
 
 // keepReports keeps the reports on files that are not read again.
 func (t *Tree) keepReports(entries walkedTree) {
-	for path, said := range t.reported {
+	for path, text := range t.reported {
 		if entries.find(path) != nil {
-			t.saying[path] = said
+			t.noted[path] = text
 		}
 	}
 }
 
-// report logs why a path cannot be read, once as long as it lasts.
+// report logs why a path cannot be read. A problem that lasts is logged once.
 func (t *Tree) report(path string, err error) {
 	if errors.Is(err, fs.ErrNotExist) && path != aboutTree && !slices.Contains(t.Config.Manifests, path) {
 		return
 	}
-	known := t.reported[path] == err.Error() || t.saying[path] == err.Error()
-	t.saying[path] = err.Error()
+	known := t.reported[path] == err.Error() || t.noted[path] == err.Error()
+	t.noted[path] = err.Error()
 	if known {
 		return
 	}
@@ -44,8 +44,8 @@ func (t *Tree) report(path string, err error) {
 	t.Config.Logger.Log(level, "reading assets", zap.String("root", t.Config.Root), zap.String("path", path), zap.Error(err))
 }
 
-// tellDoubts logs files whose names look like versions and are not trusted.
-func (t *Tree) tellDoubts(catalog *Catalog) {
+// logDoubts logs files whose names look like versions and are not trusted.
+func (t *Tree) logDoubts(catalog *Catalog) {
 	const examples = 5
 	doubted, paths := 0, []string(nil)
 	for file := range catalog.All() {
@@ -70,7 +70,7 @@ func (t *Tree) progress(files, of int, bytes, ofBytes int64) {
 // warnLinks logs links that are not served, once for each number of them.
 func (t *Tree) warnLinks(w *walker) {
 	for _, name := range w.leaving {
-		t.saying[name] = errLeavesRoot.Error()
+		t.noted[name] = errLeavesRoot.Error()
 	}
 	if n := len(w.leaving) + w.skipped; n != t.leaving {
 		t.leaving = n
@@ -80,7 +80,7 @@ func (t *Tree) warnLinks(w *walker) {
 				zap.Int("links", len(w.leaving)), zap.String("for_example", w.leaving[0]), zap.String("fix", "symlinks follow"))
 		case w.skipped > 0:
 			t.Config.Logger.Warn("too many paths to linked directories; some not served", zap.String("root", t.Config.Root),
-				zap.Int("links", w.skipped), zap.Int("paths", MaxPaths))
+				zap.Int("links", w.skipped), zap.Int("paths", maxPaths))
 		}
 	}
 }

@@ -81,7 +81,7 @@ func mayRefer(name string) bool {
 func (f *File) rewrittenAs(rewritten Rewritten) *File {
 	next := &File{
 		Path: f.Path, Size: int64(len(rewritten.Content)), Content: rewritten.Content, Disk: f.Disk,
-		fingerprint: fingerprint.Of(rewritten.Content), circle: rewritten.Version, otherCharset: f.otherCharset,
+		fingerprint: fingerprint.Of(rewritten.Content), cycleVersion: rewritten.Version, otherCharset: f.otherCharset,
 	}
 	next.digest = next.fingerprint.SHA256()
 	next.prepare()
@@ -106,8 +106,8 @@ func (c *Catalog) Version(path string) (string, bool) {
 }
 
 func (f *File) version() string {
-	if f.circle != "" {
-		return f.circle
+	if f.cycleVersion != "" {
+		return f.cycleVersion
 	}
 	return hex.EncodeToString(f.digest[:fingerprint.StampLength/2])
 }

@@ -82,7 +82,7 @@ func (s *scanner) scan(ctx context.Context, entries []entry) (*Catalog, error) {
 func (s *scanner) readFilesOf(ctx context.Context, entries []entry) error {
 	held := heldInMemory(entries, s.memory)
 	sources, copies := copiesApart(entries)
-	defer s.tell(entries)()
+	defer s.logProgress(entries)()
 	if err := s.readEach(ctx, entries, held, sources); err != nil {
 		return err
 	}
@@ -136,8 +136,8 @@ func copiesApart(entries []entry) (others, copies []int) {
 	return others, copies
 }
 
-// tell logs progress until stop is called.
-func (s *scanner) tell(entries []entry) (stop func()) {
+// logProgress logs progress until stop is called.
+func (s *scanner) logProgress(entries []entry) (stop func()) {
 	if s.progress == nil {
 		return func() {}
 	}

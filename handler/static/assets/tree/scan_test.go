@@ -65,7 +65,7 @@ func TestProgress(t *testing.T) {
 	}}
 	s.readFiles.Store(1)
 	s.readBytes.Store(10)
-	stop := s.tell([]entry{{identity: identity{size: 10}}, {identity: identity{size: 20}}})
+	stop := s.logProgress([]entry{{identity: identity{size: 10}}, {identity: identity{size: 20}}})
 	got := <-told
 	stop()
 	if got != [4]int64{1, 2, 10, 30} {

@@ -58,9 +58,9 @@ func (t *Tree) lookAtTouched(dir *directory) (walkedTree, bool) {
 		}
 		found.identity = identify(info)
 	}
-	for name, said := range t.reported {
+	for name, text := range t.reported {
 		if name != aboutTree && !t.touched.paths[name] {
-			t.saying[name] = said
+			t.noted[name] = text
 		}
 	}
 	return entries, true
@@ -104,7 +104,7 @@ type askedVersion struct {
 func (c *Catalog) setForm(previous *Catalog, path string, form Rewritten, stamped bool) {
 	file := c.files[path]
 	before := file.StampedForm
-	if !stamped && before == nil || stamped && before != nil && before.circle == form.Version && string(before.Content) == string(form.Content) {
+	if !stamped && before == nil || stamped && before != nil && before.cycleVersion == form.Version && string(before.Content) == string(form.Content) {
 		return
 	}
 	if previous != nil && previous.files[path] == file {

@@ -17,7 +17,7 @@ import (
 	"github.com/scan2food/usher/handler/static/assets/variants"
 )
 
-// Defaults of a [TreeConfig].
+// Defaults of a [Config].
 const (
 	DefaultMemory   = 256 << 20
 	DefaultSettle   = time.Second
@@ -56,8 +56,8 @@ type Tree struct {
 
 	// The goroutine of run alone uses the fields below.
 	missing    map[string]time.Time // since when a file that is still served is gone
-	reported   map[string]string    // what was logged of a path, while it is true
-	saying     map[string]string    // what was reported of a path in this reading
+	reported   map[string]string    // problems of paths that were logged and last
+	noted      map[string]string    // problems of paths that this reading found
 	walked     walkedTree           // the walk that the current catalog was read from
 	awaited    walkedTree           // the last walk, if it found changes that are not published; else nil
 	fresh      map[string]bool      // files that were read too soon after a change, and may have changed again
@@ -69,8 +69,8 @@ type Tree struct {
 	work       work                 // of the last reading
 	outside    map[string]bool      // directories out of the root that hold files
 	leaving    int                  // logged: how many links lead out of the root
-	looking    time.Duration        // how long the last walk took
-	reading    time.Duration        // how long it took to read and publish
+	walkTime   time.Duration        // how long the last walk took
+	readTime   time.Duration        // how long it took to read and publish
 
 	unsettledSince  time.Time // since when the tree has not been quiet; zero: it is quiet
 	lastEvent       time.Time // of the changes that are not published; zero: none came
@@ -80,7 +80,7 @@ type Tree struct {
 	promiseAt  time.Time // when to try them again; zero: there are none
 
 	foreignPromises uint64    // the last result of Promises.Foreign
-	forgetful       bool      // logged: promises cannot be written
+	promisesFail    bool      // logged: promises cannot be written
 	unopened        bool      // logged: the archive cannot be opened
 	renewed         time.Time // when the archives got the current catalog, or renewed it
 
@@ -171,10 +171,10 @@ func (t *Tree) Close() {
 func (t *Tree) run(ctx context.Context) {
 	defer close(t.done)
 	defer t.background.Wait()
-	w := NewWatcher(t.Config.Root, t.Config.Manifests, t.Config.Poll > 0)
-	defer w.Close()
+	w := newWatcher(t.Config.Root, t.Config.Manifests, t.Config.Poll > 0)
+	defer w.close()
 	t.openArchive()
-	w.Watch() // before the first reading, so that no change is missed
+	w.watch() // before the first reading, so that no change is missed
 	t.refresh(t.waiting.reading, false)
 	w.watchLinked(t.outside)
 	t.waiting.giveUp()
@@ -206,7 +206,7 @@ func (t *Tree) run(ctx context.Context) {
 			}
 		case <-moved.C:
 			t.followPromises()
-			if t.Config.Poll == 0 && w.HasMoved() && t.lastEvent.IsZero() {
+			if t.Config.Poll == 0 && w.hasMoved() && t.lastEvent.IsZero() {
 				t.touched.all = true
 				t.lastEvent = t.Config.Now()
 				timer.Reset(t.Config.Settle)
@@ -233,7 +233,7 @@ func (t *Tree) run(ctx context.Context) {
 func (t *Tree) readAgain(ctx context.Context, w *watcher) {
 	if !t.touched.isKnown() || !w.working() {
 		t.touched.all = true
-		w.Watch()
+		w.watch()
 	}
 	t.refresh(ctx, w.working() && !t.lastEvent.IsZero() && t.Config.Now().Sub(t.lastEvent) >= t.Config.Settle)
 	t.promiseWaiting(ctx)
@@ -243,12 +243,12 @@ func (t *Tree) readAgain(ctx context.Context, w *watcher) {
 
 // pause is how long the tree must be quiet before it is read again: settle, or longer if reading takes long.
 func (t *Tree) pause() time.Duration {
-	return max(t.Config.Settle, min(readingShare*t.reading, maxPause))
+	return max(t.Config.Settle, min(readingShare*t.readTime, maxPause))
 }
 
 // afterScan is how long to wait for the next reading if no event comes.
 func (t *Tree) afterScan(w *watcher) time.Duration {
-	every := max(pollWithoutEvents, pollShare*t.looking)
+	every := max(pollWithoutEvents, pollShare*t.walkTime)
 	if t.Config.Poll > 0 {
 		every = t.Config.Poll
 	}
@@ -257,7 +257,7 @@ func (t *Tree) afterScan(w *watcher) time.Duration {
 	}
 	switch {
 	case t.changing:
-		return max(t.Config.Settle, min(readingShare*t.looking, maxPause))
+		return max(t.Config.Settle, min(readingShare*t.walkTime, maxPause))
 	case len(t.missing) > 0, t.catalog.Load() == nil:
 		return min(every, t.Config.Vanished)
 	case !w.working():
@@ -297,15 +297,15 @@ func (t *Tree) publish(next *Catalog, started time.Time) {
 	t.sharePromises()
 	t.prepareDeltas(current, next)
 	t.logPublished(current, next, started)
-	t.tellDoubts(next)
+	t.logDoubts(next)
 	t.reportStaleNames(current, next)
 	t.noteReplaced(current, next)
-	t.tellFollowers()
+	t.notifyFollowers()
 }
 
 // same reports whether two catalogs give the same responses.
 func (c *Catalog) same(other *Catalog) bool {
 	return maps.Equal(c.Problems, other.Problems) && maps.EqualFunc(c.files, other.files, func(a, b *File) bool {
-		return a.digest == b.digest && a.circle == b.circle && a.identity == b.identity && a.Evidence == b.Evidence
+		return a.digest == b.digest && a.cycleVersion == b.cycleVersion && a.identity == b.identity && a.Evidence == b.Evidence
 	})
 }

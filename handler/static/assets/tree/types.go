@@ -159,8 +159,10 @@ func Compressible(contentType string) bool {
 	return strings.HasPrefix(media, "text/")
 }
 
+// FormatInt returns a decimal number, as in Content-Length.
 func FormatInt(n int64) string { return strconv.FormatInt(n, 10) }
 
+// IsHTML reports the Content-Type of a page.
 func IsHTML(contentType []string) bool {
 	return len(contentType) > 0 && strings.HasPrefix(contentType[0], "text/html")
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Unpublished finds a file that is on disk and not in the current catalog, as an upload that a page shows at once. It waits
+// Unpublished finds a file that is on disk and not in the current catalog, such as an upload that a page shows at once. It waits
 // until the file is still, at most settle. It returns no file and busy if the file is still written to then.
 func (t *Tree) Unpublished(ctx context.Context, catalog *Catalog, name string) (file *File, busy bool) {
 	if catalog.Dir == nil || name == "" {

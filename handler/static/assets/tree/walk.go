@@ -47,7 +47,7 @@ type walker struct {
 
 // maxPaths is how many paths may lead to a directory through links. Packages that link to each other have as many paths as
 // there are orders of packages.
-const MaxPaths = 16
+const maxPaths = 16
 
 // walk lists the files below the root by path, links followed, without the content of dot directories.
 func (w *walker) walk(ctx context.Context) ([]entry, error) {
@@ -111,7 +111,7 @@ func (w *walker) child(ctx context.Context, dir, disk string, child fs.DirEntry,
 		w.leaving = append(w.leaving, name)
 	case err != nil:
 		w.report(name, err)
-	case info.IsDir() && isLink(child) && w.linked[place] == MaxPaths:
+	case info.IsDir() && isLink(child) && w.linked[place] == maxPaths:
 		w.skipped++
 	case info.IsDir():
 		if isLink(child) {

@@ -25,11 +25,12 @@ type watcher struct {
 	single    map[string]bool // files out of the root
 }
 
-// NewWatcher returns a watcher of a root and of manifests out of it. If deaf is true, it reports nothing.
-func NewWatcher(root string, manifests []string, deaf bool) *watcher {
+// newWatcher returns a watcher of a root and of manifests outside it. If polls is true, the watcher reports nothing: the tree is
+// read at intervals.
+func newWatcher(root string, manifests []string, polls bool) *watcher {
 	w := &watcher{root: root, manifests: manifests, linked: make(map[string]bool), single: make(map[string]bool)}
-	if deaf {
-		w.err = errDeaf
+	if polls {
+		w.err = errPolling
 		return w
 	}
 	if w.notifier, w.err = fsnotify.NewWatcher(); errors.Is(w.err, syscall.EMFILE) {
@@ -38,14 +39,14 @@ func NewWatcher(root string, manifests []string, deaf bool) *watcher {
 	return w
 }
 
-// errDeaf is the error of a watcher that is switched off by poll.
-var errDeaf = errors.New("poll is configured")
+// errPolling is the error of a watcher that is switched off by poll.
+var errPolling = errors.New("poll is configured")
 
 // working reports whether every change gives an event.
 func (w *watcher) working() bool { return w.err == nil }
 
-// Watch watches every directory below the root. A directory that is watched already costs little.
-func (w *watcher) Watch() {
+// watch watches every directory below the root. A directory that is watched already costs little.
+func (w *watcher) watch() {
 	if w.notifier == nil {
 		return
 	}
@@ -71,7 +72,7 @@ func (w *watcher) Watch() {
 func (w *watcher) watchLinked(dirs map[string]bool) {
 	if !maps.Equal(w.linked, dirs) {
 		w.linked = dirs
-		w.Watch()
+		w.watch()
 	}
 }
 
@@ -88,7 +89,7 @@ func (w *watcher) add(dir string, following map[string]bool) error {
 			return fs.SkipDir
 		}
 		following[path] = true
-		if err := unheard(path, w.notifier.Add(path)); err != nil {
+		if err := watchError(path, w.notifier.Add(path)); err != nil {
 			return err
 		}
 		if kind, known := silentFileSystem(path); known {
@@ -99,9 +100,9 @@ func (w *watcher) add(dir string, following map[string]bool) error {
 	return errors.Join(err, silent)
 }
 
-// unheard returns why a directory cannot be watched. A directory that is gone or not readable, as lost+found, is no error: nothing
+// watchError returns why a directory cannot be watched. A directory that is gone or not readable, as lost+found, is no error: nothing
 // in it is served, and its parent reports when that changes.
-func unheard(dir string, err error) error {
+func watchError(dir string, err error) error {
 	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return nil
 	}
@@ -128,16 +129,16 @@ func (w *watcher) addSingle(following map[string]bool) error {
 			continue
 		}
 		following[dir] = true
-		if err := unheard(dir, w.notifier.Add(dir)); err != nil {
+		if err := watchError(dir, w.notifier.Add(dir)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// HasMoved reports whether the path of the root leads to another directory than the watched one, as after a deployment that renames
+// hasMoved reports whether the path of the root leads to another directory than the watched one, as after a deployment that renames
 // directories or changes a link. No event reports that.
-func (w *watcher) HasMoved() bool {
+func (w *watcher) hasMoved() bool {
 	if w.notifier == nil {
 		return false
 	}
@@ -180,7 +181,7 @@ func (w *watcher) errors() <-chan error {
 	return w.notifier.Errors
 }
 
-func (w *watcher) Close() {
+func (w *watcher) close() {
 	if w.notifier != nil {
 		_ = w.notifier.Close()
 	}

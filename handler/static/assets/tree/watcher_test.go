@@ -24,7 +24,7 @@ func TestUnheard(t *testing.T) {
 		{"no more watches", syscall.ENOSPC, true},
 		{"too many files", syscall.EMFILE, true},
 	} {
-		if err := unheard("/srv/a", c.err); (err != nil) != c.tells {
+		if err := watchError("/srv/a", c.err); (err != nil) != c.tells {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
@@ -41,9 +41,9 @@ func TestDirectoryThatMayNotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Chmod(filepath.Join(s.Root, "lost+found"), 0o700) })
-	w := NewWatcher(s.Root, nil, false)
-	defer w.Close()
-	if w.Watch(); !w.working() {
+	w := newWatcher(s.Root, nil, false)
+	defer w.close()
+	if w.watch(); !w.working() {
 		t.Errorf("not followed: %v", w.err)
 	}
 	if s.Read().Lookup("a.js") == nil {
