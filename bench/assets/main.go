@@ -1,6 +1,6 @@
-// Command assets measures how fast usher and its peers serve static files. The peers are nginx, Caddy's file_server and respond, and a
-// minimal program on net/http. The workloads are files of 1 KB, 13 KB, 100 KB and 10 MB, a 304, and 100 KB of JavaScript for a client
-// that accepts compression. The load comes from wrk over HTTP/1.1 and from h2load over HTTP/2 with TLS.
+// Command assets measures how fast usher and its peers serve static files. The peers are nginx, Caddy's file_server and
+// respond, and a minimal program on net/http. The workloads are files of 1 KB, 13 KB, 100 KB and 10 MB, a 304, and 100 KB of
+// JavaScript for a client that accepts compression. The load comes from wrk over HTTP/1.1 and from h2load over HTTP/2 with TLS.
 //
 // The servers run alternately on one core, and the client runs on another. The result is responses for each second of the server's
 // processor time, since the client may be slower than the server. For 10 MB it is responses for each second of elapsed time. Only

@@ -57,8 +57,8 @@ func nginxFor(nginx, root, compression string) func(peers.Site) *exec.Cmd {
 	return peers.Nginx(nginx, fileOptions, "ssl http2", fmt.Sprintf("location /static/ { alias %s/; %s }", root, compression))
 }
 
-// respondDirectives returns a respond directive for each small file, with a body of the same size. A large body would make the heap so
-// large that garbage is rarely collected.
+// respondDirectives returns a respond directive for each small file, with a body of the same size. A large body would make the
+// heap so large that garbage is rarely collected.
 func respondDirectives() string {
 	var b strings.Builder
 	for name, size := range sizes {

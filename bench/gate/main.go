@@ -1,9 +1,10 @@
-// Command gate measures how fast wrong keys are rejected by usher, by the matcher recipe of Caddy's documentation, by Caddy's respond,
-// and by Daphne. Each handshake has its own connection, which is closed as a browser closes it.
+// Command gate measures how fast wrong keys are rejected by usher, by the matcher recipe of Caddy's documentation, by Caddy's
+// respond, and by Daphne. Each handshake has its own connection, which is closed as a browser closes it.
 //
-// The servers run alternately on one core, in rounds, so that other load on the machine affects all of them. The result is rejections for
-// each second of the server's processor time, since the client, which opens a connection for each, is slower than the servers. Only
-// ratios within one run are meaningful. The first group discards the log. The second group writes one log line for each rejection.
+// The servers run alternately on one core, in rounds, so that other load on the machine affects all of them. The result is
+// rejections for each second of the server's processor time, since the client, which opens a connection for each, is slower
+// than the servers. Only ratios within one run are meaningful. The first group discards the log. The second group writes one
+// log line for each rejection.
 //
 //	go run ./bench/gate [-seconds 3] [-rounds 3]
 package main

@@ -1,7 +1,7 @@
 // Command run measures usher and all of its peers in one run, and writes the tables and plots of bench/README.md.
 //
-// Benchmarks that compare rates run several times and alternate between usher and its peers. A number is the median of its runs. The number
-// in parentheses is the median of the pairs: usher's number divided by that of the peer in the same run.
+// Benchmarks that compare rates run several times and alternate between usher and its peers. A number is the median of its
+// runs. The number in parentheses is the median of the pairs: usher's number divided by that of the peer in the same run.
 //
 //	go run ./bench/run [-quick] [-only gate,visits]
 //

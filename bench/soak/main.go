@@ -1,7 +1,7 @@
-// Command soak exchanges messages over many sockets through usher's tunnel while the configuration is reloaded repeatedly. It compares
-// each message with its echo, and counts the goroutines, descriptors and heap of usher before, during and after the test. The
-// application is Daphne if it is installed, or else an echo server of this program. The exit status is 1 if a message changed, a
-// socket was cut, or resources leaked.
+// Command soak exchanges messages over many sockets through usher's tunnel while the configuration is reloaded repeatedly. It
+// compares each message with its echo, and counts the goroutines, descriptors and heap of usher before, during and after the
+// test. The application is Daphne if it is installed, or else an echo server of this program. The exit status is 1 if a message
+// changed, a socket was cut, or resources leaked.
 //
 //	go run ./bench/soak [-duration 10m] [-sockets 500] [-reload 2s] [-application daphne|go]
 package main

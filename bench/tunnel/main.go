@@ -3,10 +3,10 @@
 // Command tunnel measures the cost of a WebSocket through usher's tunnel, Caddy's reverse_proxy, nginx and HAProxy: the resident
 // memory of an idle socket, handshakes, and echoes of short and long messages.
 //
-// Each server runs on one core. The application and the clients run on the others. The result is work for each second of the server's
-// processor time, since the client may be slower than the server. The servers run in turn and the median of the rounds counts, so that
-// other load on the machine affects all servers. For the memory, all servers run at the same time. Only ratios within one run are
-// meaningful.
+// Each server runs on one core. The application and the clients run on the others. The result is work for each second of the
+// server's processor time, since the client may be slower than the server. The servers run in turn and the median of the rounds
+// counts, so that other load on the machine affects all servers. For the memory, all servers run at the same time. Only ratios
+// within one run are meaningful.
 //
 //	go run ./bench/tunnel [-sockets 3000] [-streams 500] [-settle 150s] [-seconds 1] [-rounds 7] [-only usher,nginx] [-secure=false] [-cleartext=false]
 package main

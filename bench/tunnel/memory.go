@@ -53,8 +53,8 @@ func measureMemory(plan plan, servers []server) {
 	}
 }
 
-// idleMemory returns the resident memory of each of n sockets that are idle after one message, for each server; 0 for a server without
-// the transport. All servers have their sockets open at the same time: memory takes minutes to settle.
+// idleMemory returns the resident memory of each of n sockets that are idle after one message, for each server; 0 for a server
+// without the transport. All servers have their sockets open at the same time: memory takes minutes to settle.
 func idleMemory(servers []server, t transport, n int, settle time.Duration) []float64 {
 	started := make([]*running, len(servers))
 	before := make([]int, len(servers))

@@ -11,7 +11,8 @@ import (
 //go:embed django_admin.py
 var djangoAdmin string
 
-// writeDjangoAdmin runs collectstatic, and lets the admin write its page. A deploy changes one script and one stylesheet of the admin.
+// writeDjangoAdmin runs collectstatic, and lets the admin write its page. A deploy changes one script and one stylesheet of the
+// admin.
 func writeDjangoAdmin(_ tools, source, output string, release int) {
 	program := filepath.Join(source, "release.py")
 	write(program, djangoAdmin)

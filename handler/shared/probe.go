@@ -14,8 +14,8 @@ import (
 // ErrUnfit means that a storage answers, but does not do what nodes need of it.
 var ErrUnfit = errors.New("the storage is unfit")
 
-// Probe checks that the storage loads, lists and deletes what was stored, and locks. The error is [ErrUnfit] if it does not. Any other
-// error says that the storage cannot be reached now. Then the rounds probe it, and fail until it is fit.
+// Probe checks that the storage loads, lists and deletes what was stored, and locks. The error is [ErrUnfit] if it does not.
+// Any other error says that the storage cannot be reached now. Then the rounds probe it, and fail until it is fit.
 func (n *Node) Probe(ctx context.Context) error {
 	err := n.probe(ctx)
 	if errors.Is(err, errors.ErrUnsupported) {

@@ -23,8 +23,8 @@ func (n *Node) runTidy() {
 	}
 }
 
-// tidy removes what has expired. A node removes its own segments by itself. The live node with the lowest ID removes what dead nodes left,
-// and used tickets.
+// tidy removes what has expired. A node removes its own segments by itself. The live node with the lowest ID removes what dead
+// nodes left, and used tickets.
 func (n *Node) tidy(ctx context.Context) error {
 	now := n.config.Now()
 	peers := n.Peers()

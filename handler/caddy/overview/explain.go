@@ -157,8 +157,8 @@ func (w *walk) routes(routes caddyhttp.RouteList, depth int) (next bool) {
 	return true
 }
 
-// assume follows the request into a route that may match. It returns false, and leaves the walk as it was, if nothing of usher decides
-// there.
+// assume follows the request into a route that may match. It returns false, and leaves the walk as it was, if nothing of usher
+// decides there.
 func (w *walk) assume(route *caddyhttp.Route, unknown []string, depth int) (decided bool) {
 	before, request, at := *w, *w.request, *w.request.URL
 	w.groups = maps.Clone(w.groups)

@@ -55,8 +55,8 @@ func matchAll(set caddyhttp.MatcherSet, r *http.Request) (match, []string) {
 	return yes, nil
 }
 
-// matchOne evaluates a matcher that depends on the question alone: on host, path, method, query, protocol, or a client address that the
-// question names.
+// matchOne evaluates a matcher that depends on the question alone: on host, path, method, query, protocol, or a client address
+// that the question names.
 func matchOne(matcher any, r *http.Request) (match, []string) {
 	switch m := matcher.(type) {
 	case *caddyhttp.MatchNot:

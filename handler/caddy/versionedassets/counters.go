@@ -23,8 +23,8 @@ var (
 	})
 )
 
-// countResponses returns a function that counts a response of a prefix. It is called for each response, so that frequent statuses have
-// their counter at hand.
+// countResponses returns a function that counts a response of a prefix. It is called for each response, so that frequent
+// statuses have their counter at hand.
 func countResponses(prefix string) func(status int) {
 	of := func(status int) prometheus.Counter {
 		return responsesTotal.WithLabelValues(prefix, strconv.Itoa(status))

@@ -36,8 +36,8 @@ func (a *Handler) otherHosts() (hosts []pages.Host) {
 	return hosts
 }
 
-// warnOfWildcardHosts logs the hosts that have files, no pages, and no name but a wildcard. References to their files are not stamped: the
-// name of such a host may be that of another server.
+// warnOfWildcardHosts logs the hosts that have files, no pages, and no name but a wildcard. References to their files are not
+// stamped: the name of such a host may be that of another server.
 func (a *Handler) warnOfWildcardHosts(ctx caddy.Context) {
 	if !a.Stamps(StampHTML) {
 		return

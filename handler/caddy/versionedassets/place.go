@@ -210,7 +210,8 @@ type step struct {
 	Strip   string              `json:"strip_path_prefix"` // of rewrite
 	Routes  caddyhttp.RouteList `json:"routes"`            // of subroute
 	Name    string              `json:"name"`              // of invoke
-	// PassThru is that of file_server, and HandleResponse that of reverse_proxy: requests may go on to later handlers, as with forward_auth.
+	// PassThru is that of file_server, and HandleResponse that of reverse_proxy: requests may go on to later handlers, as with
+	// forward_auth.
 	PassThru       bool              `json:"pass_thru"`
 	HandleResponse []json.RawMessage `json:"handle_response"`
 	headers        *headers.Handler

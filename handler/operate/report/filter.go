@@ -148,8 +148,8 @@ func (q *SocketQuery) set(name, value string) (err error) {
 	return nil
 }
 
-// ConcernsOthers reports whether sockets of other processes may match the filters. The numbers of sockets and sessions are those of one
-// process. self is the ID of this process.
+// ConcernsOthers reports whether sockets of other processes may match the filters. The numbers of sockets and sessions are
+// those of one process. self is the ID of this process.
 func ConcernsOthers(filters url.Values, self string) bool {
 	if filters.Has("process") {
 		return filters.Get("process") != self

@@ -61,7 +61,8 @@ func forbidsTransform(r *http.Request) bool {
 	return false
 }
 
-// findDelta returns a delta to the file of an answer, or nil. It is a function and no closure: a closure would move each answer to the heap.
+// findDelta returns a delta to the file of an answer, or nil. It is a function and no closure: a closure would move each answer
+// to the heap.
 func findDelta(r *http.Request, a *answer, held deltas.Digest, mayMake bool) *deltas.Delta {
 	if mayMake {
 		return a.site.Tree.Delta(r.Context(), a.catalog, a.file, held)

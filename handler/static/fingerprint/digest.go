@@ -105,15 +105,15 @@ func xxh64Sum(content []byte) []byte {
 	return binary.BigEndian.AppendUint64(nil, xxhash.Sum64(content))
 }
 
-// sprocketsSum returns the digest of Sprockets 4 with the asset version of Rails' generated configuration. Sprockets 3, and Sprockets 4
-// without an asset version, write the SHA-256 itself.
+// sprocketsSum returns the digest of Sprockets 4 with the asset version of Rails' generated configuration. Sprockets 3, and
+// Sprockets 4 without an asset version, write the SHA-256 itself.
 func sprocketsSum(sum [sha256.Size]byte) string {
 	versioned := sha256.Sum256(append([]byte("1.0"), sum[:]...))
 	return hex.EncodeToString(versioned[:])
 }
 
-// bunSum returns the digest that Bun gives to copied files. The length precedes the content, and the low five bits of each byte of the
-// sum make a digit.
+// bunSum returns the digest that Bun gives to copied files. The length precedes the content, and the low five bits of each byte
+// of the sum make a digit.
 func bunSum(content []byte) string {
 	sum := xxhash.New()
 	_, _ = sum.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(content))))
@@ -149,8 +149,8 @@ func xxh128Sum(content []byte) []byte {
 	return sum[:]
 }
 
-// parcelSum returns the digest of Parcel: the last half of the 64-bit XXH3. It proves only files that name no other hashed files, such
-// as their source map.
+// parcelSum returns the digest of Parcel: the last half of the 64-bit XXH3. It proves only files that name no other hashed
+// files, such as their source map.
 func parcelSum(content []byte) string {
 	return hex.EncodeToString(binary.BigEndian.AppendUint32(nil, uint32(xxh3.Hash(content))))
 }

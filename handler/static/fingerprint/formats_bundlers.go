@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// readVite reads a manifest of Vite 2 to 8. It has a record for each source, with the outputs of the source. Vite 8 lists the bundle of
-// a worker among the assets of the script that starts the worker. Earlier versions do not list these bundles.
+// readVite reads a manifest of Vite 2 to 8. It has a record for each source, with the outputs of the source. Vite 8 lists the
+// bundle of a worker among the assets of the script that starts the worker. Earlier versions do not list these bundles.
 func readVite(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	if len(shape) == 0 {
 		return ErrNoManifest
@@ -76,8 +76,8 @@ func readPairs(m *Manifest, shape map[string]json.RawMessage, _ []byte) error {
 	return nil
 }
 
-// readWebpack reads the manifest of webpack-manifest-plugin and of compatible tools. It maps sources to URLs too. Other programs write
-// files of the same name and shape, so a file without versions is no manifest.
+// readWebpack reads the manifest of webpack-manifest-plugin and of compatible tools. It maps sources to URLs too. Other
+// programs write files of the same name and shape, so a file without versions is no manifest.
 func readWebpack(m *Manifest, shape map[string]json.RawMessage, content []byte) error {
 	if err := readPairs(m, shape, content); err != nil {
 		return err

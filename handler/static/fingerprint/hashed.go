@@ -25,8 +25,8 @@ func MayBeHashed(name string) bool {
 	}
 }
 
-// mayHoldHash reports whether a segment of a name is a hash, or ends with a hyphen and a hash. Tokens other than those of Vite, Rollup
-// and Parcel are recognized only in hexadecimal digits, since at other lengths there are more words than hashes.
+// mayHoldHash reports whether a segment of a name is a hash, or ends with a hyphen and a hash. Tokens other than those of Vite,
+// Rollup and Parcel are recognized only in hexadecimal digits, since at other lengths there are more words than hashes.
 func mayHoldHash(segment string, isStem bool) bool {
 	at := strings.LastIndexByte(segment, '-') + 1
 	last := segment[at:]
@@ -60,8 +60,8 @@ func isYear(digits string) bool {
 	return len(digits) == 4 && (digits[:2] == "19" || digits[:2] == "20") && isNumber(digits)
 }
 
-// isNameOfHexDigits reports whether hexadecimal digits are a word, such as deadbeef, or a word and a number or year: facade12, cafe2024.
-// Other combinations, such as face2fad, are more likely to be hashes.
+// isNameOfHexDigits reports whether hexadecimal digits are a word, such as deadbeef, or a word and a number or year: facade12,
+// cafe2024. Other combinations, such as face2fad, are more likely to be hashes.
 func isNameOfHexDigits(token string) bool {
 	word := strings.TrimRight(token, "0123456789")
 	number := token[len(word):]
@@ -75,8 +75,9 @@ func isNameOfHexDigits(token string) bool {
 	}
 }
 
-// isNameWithSeparators reports whether each part of a token is a word, an acronym or a number. Without capitals the token is a part of a
-// longer name, such as my-theme: one in 200 hashes has a separator and no capital. A name does not end with a separator.
+// isNameWithSeparators reports whether each part of a token is a word, an acronym or a number. Without capitals the token is a
+// part of a longer name, such as my-theme: one in 200 hashes has a separator and no capital. A name does not end with a
+// separator.
 func isNameWithSeparators(token string) bool {
 	if strings.IndexFunc(token, func(r rune) bool { return r >= 'A' && r <= 'Z' }) < 0 {
 		return true

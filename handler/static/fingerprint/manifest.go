@@ -70,8 +70,8 @@ func ManifestBase(p string) string {
 	return dir
 }
 
-// ReadManifest reads a manifest. The format is recognized by the name and the shape of the file, or by the shape alone if no tool uses
-// the name. Entries whose path leaves the manifest's directory are left out.
+// ReadManifest reads a manifest. The format is recognized by the name and the shape of the file, or by the shape alone if no
+// tool uses the name. Entries whose path leaves the manifest's directory are left out.
 func ReadManifest(name string, content []byte) (*Manifest, error) {
 	if len(content) > MaxManifest {
 		return nil, fmt.Errorf("manifest too large: want at most %d bytes, got %d", MaxManifest, len(content))

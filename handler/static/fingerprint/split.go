@@ -5,8 +5,8 @@ import "strings"
 // usualToken is the length of the tokens of Vite, Rollup and esbuild.
 const usualToken = 8
 
-// SplitName splits a name into the parts before and after its version. The version is proved, or is found by its shape if proved is "".
-// The names of one file in several builds have the same parts. For a name without a version, ok is false.
+// SplitName splits a name into the parts before and after its version. The version is proved, or is found by its shape if
+// proved is "". The names of one file in several builds have the same parts. For a name without a version, ok is false.
 func SplitName(name, proved string) (before, after string, ok bool) {
 	token := proved
 	if token == "" {
@@ -19,8 +19,8 @@ func SplitName(name, proved string) (before, after string, ok bool) {
 	return name[:at], name[at+len(token):], true
 }
 
-// shapedToken returns the distinctive token of a name, or the last eight characters before the extension. The latter is needed because
-// two in five digests of eight characters look like words.
+// shapedToken returns the distinctive token of a name, or the last eight characters before the extension. The latter is needed
+// because two in five digests of eight characters look like words.
 func shapedToken(name string) string {
 	for token := range nameTokens(name) {
 		if isDistinctive(token) {

@@ -155,7 +155,8 @@ func (s *Survey) Versions(path string) []string {
 	return versions
 }
 
-// JudgeVersion returns the evidence of manifests for a version in the query. Call it if Content.ProveToken does not prove the version.
+// JudgeVersion returns the evidence of manifests for a version in the query. Call it if Content.ProveToken does not prove the
+// version.
 func (s *Survey) JudgeVersion(f File, token string) Finding {
 	for _, m := range s.listed[f.Path] {
 		if m.versions[f.Path] == token && token != "" {

@@ -63,8 +63,8 @@ func isRelated(output string, names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { _, ok := inserted(output, name); return ok })
 }
 
-// LooksVersioned reports whether a name certainly looks as if it held the hash of a build tool. The result is no evidence. Two in five
-// hashes of eight characters look like words here, see [MayBeHashed].
+// LooksVersioned reports whether a name certainly looks as if it held the hash of a build tool. The result is no evidence. Two
+// in five hashes of eight characters look like words here, see [MayBeHashed].
 func LooksVersioned(name string) bool {
 	for token := range nameTokens(name) {
 		if isDistinctive(token) {

@@ -146,8 +146,8 @@ func (p *PageWriter) release() {
 	p.write(pending[written:])
 }
 
-// KeepPlain keeps the plain URLs of files, and of the stylesheets that refer to them: a Link field preloads these files so. It is called
-// before the first Write.
+// KeepPlain keeps the plain URLs of files, and of the stylesheets that refer to them: a Link field preloads these files so. It
+// is called before the first Write.
 func (p *PageWriter) KeepPlain(paths []string) {
 	for _, path := range paths {
 		p.preloads.keepPlain(path)

@@ -45,8 +45,8 @@ func linkResource(tag *markup.Tag) resource {
 	return resourceOfLink(tag.Text(markup.RelAttribute), tag.Text(markup.AsAttribute), tag.Text(markup.HrefAttribute))
 }
 
-// resourceOfLink excludes links to pages, such as rel=canonical, since pages are not loaded with the page. It excludes rel=manifest, too: to
-// browsers the URL of the manifest may identify the installed site.
+// resourceOfLink excludes links to pages, such as rel=canonical, since pages are not loaded with the page. It excludes
+// rel=manifest, too: to browsers the URL of the manifest may identify the installed site.
 func resourceOfLink(rels, as, href []byte) resource {
 	var link resource
 	isPreload := false
@@ -84,8 +84,8 @@ func resourceOfLink(rels, as, href []byte) resource {
 	return link
 }
 
-// prefetchedAs returns the destination of a prefetched file whose user on a later page is stamped for certain, or nil. A script may be a module
-// there, and a page is opened under its plain URL. Without an as attribute the extension says what the file is.
+// prefetchedAs returns the destination of a prefetched file whose user on a later page is stamped for certain, or nil. A script
+// may be a module there, and a page is opened under its plain URL. Without an as attribute the extension says what the file is.
 func prefetchedAs(as, href []byte) []byte {
 	if len(as) == 0 {
 		if end := bytes.IndexAny(href, "?#"); end >= 0 {

@@ -23,8 +23,8 @@ type Promises interface {
 // monthLayout is how the names of objects with promises begin.
 const monthLayout = "200601"
 
-// ExchangePromises reads the promises of other machines, and stores those of this one. fresh reports whether other machines have given
-// promises that this one did not know.
+// ExchangePromises reads the promises of other machines, and stores those of this one. fresh reports whether other machines
+// have given promises that this one did not know.
 func (s *Store) ExchangePromises(ctx context.Context, own Promises) (fresh bool, err error) {
 	s.merging.Lock()
 	defer s.merging.Unlock()

@@ -67,8 +67,8 @@ func (s *Store) Publish(ctx context.Context, list []Version, open func(Version) 
 	return left, nil
 }
 
-// IsLost reports whether the list of the last Publish is not in the storage: it could not be stored, or the storage has lost it. Publish
-// stores it again.
+// IsLost reports whether the list of the last Publish is not in the storage: it could not be stored, or the storage has lost
+// it. Publish stores it again.
 func (s *Store) IsLost(ctx context.Context) (bool, error) {
 	if !s.publishing.TryLock() {
 		return false, nil // it is being stored

@@ -57,8 +57,8 @@ func parseDigest(text string, ok bool) (digest, bool) {
 // errDamaged is for content in storage that does not have its digest.
 var errDamaged = errors.New("content in storage does not have its digest")
 
-// loadBlob reads all pieces of content and compares it with its digest. Content that is damaged is removed, so that a machine that has
-// it stores it again.
+// loadBlob reads all pieces of content and compares it with its digest. Content that is damaged is removed, so that a machine
+// that has it stores it again.
 func (s *Store) loadBlob(ctx context.Context, sum digest, size int64) ([]byte, error) {
 	content := make([]byte, 0, size)
 	for piece := range pieces(size) {

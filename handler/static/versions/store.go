@@ -22,8 +22,8 @@ const (
 // Config configures a [Store].
 type Config struct {
 	Storage Storage
-	// Directory begins the keys of a site and prefix. Machines with the same directory share versions. Its parent holds the directories of
-	// all sites.
+	// Directory begins the keys of a site and prefix. Machines with the same directory share versions. Its parent holds the
+	// directories of all sites.
 	Directory string
 	// Keep is how long a version is kept after it was replaced.
 	Keep time.Duration

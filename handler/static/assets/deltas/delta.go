@@ -55,14 +55,15 @@ func (d *Delta) Pays(size int64) bool { return int64(len(d.Bytes)) <= size*8/10 
 // magic begins a "dcz" body: a skippable frame whose 32 bytes are the digest of the dictionary (RFC 9842, 5).
 var magic = []byte{0x5e, 0x2a, 0x4d, 0x18, sha256.Size, 0, 0, 0}
 
-// window returns how far back a frame may refer, in bytes: a power of two that reaches over the dictionary and the content. Every client
-// supports 8 MiB (RFC 9842, 5), which is enough for two contents of MaxSize. The encoder clears twice the window first.
+// window returns how far back a frame may refer, in bytes: a power of two that reaches over the dictionary and the content.
+// Every client supports 8 MiB (RFC 9842, 5), which is enough for two contents of MaxSize. The encoder clears twice the window
+// first.
 func window(from, to []byte) int {
 	return max(zstd.MinWindowSize, 1<<bits.Len(uint(len(from)+len(to)-1)))
 }
 
-// maxDefault is the largest dictionary for zstd.SpeedDefault, in bytes. Its table has 131,072 positions: of one of 3 MB, it finds next to
-// nothing.
+// maxDefault is the largest dictionary for zstd.SpeedDefault, in bytes. Its table has 131,072 positions: of one of 3 MB, it
+// finds next to nothing.
 const maxDefault = 512 << 10
 
 // encode returns the body.

@@ -57,8 +57,8 @@ func (s Scope) UseAsDictionary(contentType string) (field string, ok bool) {
 	return field, true
 }
 
-// escapePattern returns the pattern of a part of a path, as the inside of a structured string. A URL pattern escapes characters with a
-// backslash, which is two in the string (RFC 9651, 3.3.3). No escaped path has the characters that are not ok.
+// escapePattern returns the pattern of a part of a path, as the inside of a structured string. A URL pattern escapes characters
+// with a backslash, which is two in the string (RFC 9651, 3.3.3). No escaped path has the characters that are not ok.
 func escapePattern(path string) (pattern string, ok bool) {
 	var escaped strings.Builder
 	for _, c := range []byte(path) {

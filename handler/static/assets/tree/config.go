@@ -36,7 +36,8 @@ type Config struct {
 	// Variants keeps variants on disk, so that they are made once. Default: each process makes them, as far as memory
 	// allows.
 	Variants variants.Archive
-	// Shared is what the machines of the site share: versions and promises. Requires Archive. Nil: each machine answers its own versions.
+	// Shared is what the machines of the site share: versions and promises. Requires Archive. Nil: each machine answers its own
+	// versions.
 	Shared Shared
 	// Deltas is whether versions are sent as deltas to versions that clients hold. It requires an archive. Default: they are not.
 	Deltas bool

@@ -50,8 +50,8 @@ func (s DeltaScope) holds(name, version string) bool {
 // HasDeltas reports whether the tree makes deltas.
 func (t *Tree) HasDeltas() bool { return t.deltas != nil }
 
-// Delta returns the delta from a version that the client holds to a file of the catalog. It returns nil if the version is not archived
-// as one of the file's scope, or the delta is not ready.
+// Delta returns the delta from a version that the client holds to a file of the catalog. It returns nil if the version is not
+// archived as one of the file's scope, or the delta is not ready.
 func (t *Tree) Delta(ctx context.Context, catalog *Catalog, file *File, held deltas.Digest) *deltas.Delta {
 	pair := deltas.Pair{From: held, To: file.digest}
 	if t.deltas == nil || held == file.digest {
@@ -177,8 +177,8 @@ type servedVersion struct {
 // preparedVersions is for how many earlier versions of a file deltas are made before they are requested.
 const preparedVersions = 3
 
-// noteServed notes which versions clients hold. It keeps the current version, which the next deploy replaces, and of the archived ones
-// those that most clients hold, the newest first.
+// noteServed notes which versions clients hold. It keeps the current version, which the next deploy replaces, and of the
+// archived ones those that most clients hold, the newest first.
 func (t *Tree) noteServed(catalog *Catalog) {
 	for file := range catalog.forms() {
 		scope, ok := file.DeltaScope()
@@ -200,8 +200,8 @@ func (t *Tree) noteServed(catalog *Catalog) {
 	}
 }
 
-// prepareDeltas makes the deltas of a new catalog, in the background, from the versions that most clients hold. It stops the making of
-// those of an older catalog.
+// prepareDeltas makes the deltas of a new catalog, in the background, from the versions that most clients hold. It stops the
+// making of those of an older catalog.
 func (t *Tree) prepareDeltas(previous, next *Catalog) {
 	if t.deltas == nil || previous == nil {
 		return

@@ -69,7 +69,8 @@ func (o *OpenFile) AbortIfChanged() {
 // InMemory returns an open file of bytes in memory.
 func InMemory(content []byte) *OpenFile { return &OpenFile{ReaderAt: bytes.NewReader(content)} }
 
-// Open opens the bytes of the catalog, or an error such as [ErrOtherContent] if the disk does not have them any more. The caller must close them.
+// Open opens the bytes of the catalog, or an error such as [ErrOtherContent] if the disk does not have them any more. The
+// caller must close them.
 func (f *File) Open(catalog *Catalog) (*OpenFile, error) {
 	if f.Content != nil {
 		return InMemory(f.Content), nil

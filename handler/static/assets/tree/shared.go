@@ -134,8 +134,8 @@ func (r readCloser) Close() error {
 	return nil
 }
 
-// SharedFile returns the file that another machine published under a path and a version. Its bytes are in the archive from then on. Close
-// the content.
+// SharedFile returns the file that another machine published under a path and a version. Its bytes are in the archive from then
+// on. Close the content.
 func (t *Tree) SharedFile(ctx context.Context, path, version string, promises Promises) (*File, *archive.Content, bool) {
 	if t.Config.Shared == nil || t.Config.Archive == nil || !maySharePath(path) {
 		return nil, nil, false
@@ -214,7 +214,8 @@ func (t *Tree) shareAgain(ctx context.Context) {
 	}
 }
 
-// exchangePromises reads the promises of other machines. If there are new ones, the tree decides again which of its URLs are immutable.
+// exchangePromises reads the promises of other machines. If there are new ones, the tree decides again which of its URLs are
+// immutable.
 func (t *Tree) exchangePromises() {
 	own, ok := t.Config.Promises.(versions.Promises)
 	if !ok {

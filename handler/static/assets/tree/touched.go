@@ -11,8 +11,8 @@ import (
 // maxTouched is how many files may have been written in place for [Tree.lookAtTouched].
 const maxTouched = 16
 
-// touched are the changes since the last reading, as events tell them. A log that grows below a large tree must not make usher walk the
-// tree each second.
+// touched are the changes since the last reading, as events tell them. A log that grows below a large tree must not make usher
+// walk the tree each second.
 type touched struct {
 	paths map[string]bool // files that were written in place
 	// all is true if something else may have changed: files were made, moved or removed, or events may be lost.
