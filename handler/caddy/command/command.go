@@ -2,12 +2,12 @@
 package command
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -129,7 +129,7 @@ func (c *call) admin(method, uri string, body, answer any) error {
 		if err != nil {
 			return err
 		}
-		reader = strings.NewReader(string(encoded))
+		reader = bytes.NewReader(encoded)
 	}
 	response, err := caddycmd.AdminAPIRequest(address, method, "/usher/"+uri, nil, reader)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"regexp"
@@ -194,7 +195,7 @@ func readTicket(c *call) (bool, error) {
 		}
 	}
 	if !c.json(reading) {
-		for _, name := range slices.Sorted(mapKeys(reading.Claims)) {
+		for _, name := range slices.Sorted(maps.Keys(reading.Claims)) {
 			c.printf("%s: %v\n", name, readableClaim(name, reading.Claims[name]))
 		}
 		switch {
@@ -216,16 +217,6 @@ func readableClaim(name string, value any) any {
 		return value
 	}
 	return time.Unix(int64(seconds), 0).UTC().Format(time.RFC3339)
-}
-
-func mapKeys(m map[string]any) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for key := range m {
-			if !yield(key) {
-				return
-			}
-		}
-	}
 }
 
 func decodeTicket(ticket string) (reading ticketReading, err error) {

@@ -61,10 +61,13 @@ func RoutesTo(ctx caddy.Context) []*caddyhttp.Route {
 // provisioning returns the route of a list whose handlers are being provisioned, or nil. Caddy provisions the matchers of the
 // whole list first, then the handlers of one route after the other.
 func provisioning(routes caddyhttp.RouteList) *caddyhttp.Route {
-	for i := range routes {
-		if len(routes[i].Handlers) == 0 && len(routes[i].HandlersRaw) > 0 {
-			return &routes[i]
-		}
+	if i := slices.IndexFunc(routes, IsUnloaded); i >= 0 {
+		return &routes[i]
 	}
 	return nil
+}
+
+// IsUnloaded reports a route whose handlers are not loaded yet. The first such route of a list is being provisioned.
+func IsUnloaded(route caddyhttp.Route) bool {
+	return len(route.Handlers) == 0 && len(route.HandlersRaw) > 0
 }

@@ -9,9 +9,11 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/scan2food/usher/handler/caddy/lifecycle"
 )
 
-// isLoopback reports a server that listens on loopback addresses and Unix sockets alone.
+// isLoopback reports whether a server listens only on loopback addresses and Unix sockets.
 func isLoopback(server *caddyhttp.Server) bool {
 	if server == nil || len(server.Listen) == 0 {
 		return false
@@ -36,9 +38,7 @@ func isProtected(server *caddyhttp.Server) bool {
 	if server == nil {
 		return false
 	}
-	current := slices.IndexFunc(server.Routes, func(route caddyhttp.Route) bool {
-		return len(route.Handlers) == 0 && len(route.HandlersRaw) > 0
-	})
+	current := slices.IndexFunc(server.Routes, lifecycle.IsUnloaded)
 	if current < 0 {
 		return false
 	}

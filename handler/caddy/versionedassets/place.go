@@ -43,16 +43,11 @@ func findPlace(server *caddyhttp.Server, prefixes []string, own func(handler jso
 		return place{}, false
 	}
 	isOwn := func(h step) bool { return h.raw != nil && own(h.raw) }
-	current := slices.IndexFunc(server.Routes, isUnloaded)
+	current := slices.IndexFunc(server.Routes, lifecycle.IsUnloaded)
 	if current < 0 {
 		return findInvoked(server, prefixes, isOwn)
 	}
 	return placeAt(server, current, prefixes, isOwn)
-}
-
-// isUnloaded reports a route whose handlers are not loaded yet. Caddy loads one route of a list after the other.
-func isUnloaded(route caddyhttp.Route) bool {
-	return len(route.Handlers) == 0 && len(route.HandlersRaw) > 0
 }
 
 // placeAt finds a handler in one route of the server, which is that of a site, or in the routes of the site of every host.
@@ -79,7 +74,7 @@ func placeAt(server *caddyhttp.Server, current int, prefixes []string, own func(
 // the first one whose pages pass.
 func findInvoked(server *caddyhttp.Server, prefixes []string, own func(step) bool) (found place, ok bool) {
 	for name, route := range server.NamedRoutes {
-		if !isUnloaded(*route) {
+		if !lifecycle.IsUnloaded(*route) {
 			continue
 		}
 		inside, is := placeIn(caddyhttp.RouteList{*route}, prefixes, own)
