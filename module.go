@@ -45,6 +45,6 @@ func init() {
 	caddy.RegisterModule(new(websockettunnel.Handler))
 	caddy.RegisterModule(new(websockettunnel.ListenerWrapper))
 	httpcaddyfile.RegisterHandlerDirective("websocket_tunnel", parseWebSocketTunnel)
-	// It passes other requests to the next handler, usually reverse_proxy.
+	// Before reverse_proxy, which usually gets the requests that the tunnel passes on.
 	httpcaddyfile.RegisterDirectiveOrder("websocket_tunnel", httpcaddyfile.Before, "reverse_proxy")
 }

@@ -4,6 +4,7 @@
 package admin
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -42,7 +43,7 @@ func (API) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{{Pattern: prefix, Handler: caddy.AdminHandlerFunc(serve)}}
 }
 
-// endpoint returns the answer to a request, and its status.
+// endpoint returns the JSON value and the status of a response.
 type endpoint func(r *http.Request, query url.Values) (answer any, status int, err error)
 
 // endpoints are the endpoints by path below the prefix, then by method.
@@ -167,7 +168,7 @@ func decode(r *http.Request, into any) (status int, err error) {
 	if len(body) > maxBody {
 		return http.StatusRequestEntityTooLarge, fmt.Errorf("body: want at most %d bytes", maxBody)
 	}
-	decoder := json.NewDecoder(strings.NewReader(string(body)))
+	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
 		return http.StatusBadRequest, fmt.Errorf("body: want JSON: %s", describeJSON(err))
@@ -263,8 +264,8 @@ func drained(answer report.Drain, err error) (any, int, error) {
 	return answer, http.StatusOK, nil
 }
 
-// explainURL takes the URL from the query. Caddy logs the URI of each request to the admin API, so that a URL with a key belongs
-// into the body of a POST.
+// explainURL takes the URL from the query. Caddy logs the URI of each request to the admin API, so a URL with a key belongs in the
+// body of a POST.
 func explainURL(r *http.Request, query url.Values) (any, int, error) {
 	if err := allowOnly(query, "url", "origin", "client"); err != nil {
 		return nil, http.StatusBadRequest, err
@@ -328,7 +329,7 @@ func ready(_ *http.Request, query url.Values) (any, int, error) {
 	return readiness, http.StatusOK, nil
 }
 
-// live answers as long as the process can answer. A process that is not ready is not restarted for it.
+// live always reports OK: a process that can respond is alive, also while it is not ready.
 func live(_ *http.Request, query url.Values) (any, int, error) {
 	if err := allowOnly(query); err != nil {
 		return nil, http.StatusBadRequest, err

@@ -20,7 +20,7 @@ type App struct {
 	Shared *Shared `json:"shared,omitempty"`
 
 	joined cluster.Joined
-	stop   func() // ends what operators do on other machines
+	stop   func() // stops receiving events of operators on other machines
 }
 
 // Shared lets several machines act as one site: they count sockets together, close the sockets of ended sessions everywhere, and
@@ -29,10 +29,10 @@ type Shared struct {
 	// The storage of all machines, as in Caddy's own `storage`. Default: Caddy's own.
 	StorageRaw json.RawMessage `json:"storage,omitempty" caddy:"namespace=caddy.storage inline_key=module"`
 
-	// How often a machine looks for what happened on others. Default: 400ms.
+	// How often a machine looks for events of other machines. Default: 400ms.
 	Every caddy.Duration `json:"every,omitempty"`
 
-	// The name below which the storage holds everything. Machines with different prefixes share nothing. Default: usher.
+	// The name that begins all keys in the storage. Machines with different prefixes share nothing. Default: usher.
 	Prefix string `json:"prefix,omitempty"`
 }
 

@@ -1,5 +1,5 @@
-// Package cluster holds the node of this process: what it shares with the other processes of the site, if the configuration has
-// the module usher with `shared`. The node outlives a configuration.
+// Package cluster holds the node of this process: its part in what the processes of a site share, if the configuration has the
+// module usher with `shared`. The node outlives a configuration.
 package cluster
 
 import (
@@ -19,10 +19,10 @@ import (
 	"github.com/scan2food/usher/handler/shared"
 )
 
-// ID is the ID of the Caddy app that holds a [Member].
+// ID is the ID of the Caddy app that implements [App].
 const ID = "usher"
 
-// App is the Caddy app of this module.
+// App is the Caddy app usher.
 type App interface {
 	caddy.App
 	// Node returns nil if the configuration shares nothing.

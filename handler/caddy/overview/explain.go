@@ -20,7 +20,7 @@ import (
 	"github.com/scan2food/usher/handler/operate/report"
 )
 
-// undecided explains a request that no gate and no served directory decides about.
+// undecided begins the reason of a response that neither a gate nor a served directory decides.
 const undecided = "no gate checks the request, and no served directory has the path: "
 
 // Explain says how a request is answered. It follows the request through the routes of its server, with Caddy's own matchers and

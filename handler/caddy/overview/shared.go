@@ -90,7 +90,7 @@ func publish(kind string, event any) (nodes int, err error) {
 	return len(node.Peers()), node.Publish(kind, event)
 }
 
-// Receive carries out what operators do on other machines, until stop is called.
+// Receive carries out the events of operators on other machines, until stop is called.
 func Receive(ctx caddy.Context, node *shared.Node) (stop func()) {
 	logger := ctx.Logger()
 	stopClose := node.Handle(closeEvents, func(payload []byte) {

@@ -14,9 +14,9 @@ import (
 	"github.com/scan2food/usher/handler/static/pages"
 )
 
-// otherHosts returns the directories of all sites of the configuration that have a name, by host: pages may refer to them by name.
-// A host with a wildcard is not known by name. A host without `stamp html` has no pages of its own that could be outdated, so its
-// deploys count for the pages of others. The order is the same on all machines with this configuration.
+// otherHosts returns the directories of all hosts of the configuration that have a name without a wildcard: pages may refer to
+// these hosts. A host without `stamp html` has no pages of its own, so its deploys are new generations of the pages of other
+// hosts. The order is the same on all machines with this configuration.
 func (a *Handler) otherHosts() (hosts []pages.Host) {
 	for other := range servedRoots.All() {
 		if other.app != a.served[0].app {

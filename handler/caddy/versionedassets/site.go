@@ -14,8 +14,9 @@ import (
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
 )
 
-// archiveName names the archive of a root after its site and prefix: a release in another directory has the same. If two roots of
-// one configuration have the same site and prefix, for example behind different matchers, each has an archive of its own.
+// archiveName returns the name of the archive of a root. It depends on the site and the prefix, so that a release in another
+// directory uses the same archive. If two roots of one configuration have the same site and prefix, for example behind different
+// matchers, each has an archive of its own.
 func archiveName(r *servedRoot) string {
 	site := r.site
 	name := directoryName(site+r.prefix, site+"\n"+r.prefix)
@@ -27,8 +28,8 @@ func archiveName(r *servedRoot) string {
 	return name
 }
 
-// siteOf identifies a site by its hosts, on whatever port: two processes of one site behind a load balancer share an archive. A site
-// of every host is identified by its ports, unless they are those of HTTP and HTTPS.
+// siteOf identifies a site by its hosts without ports, so that two processes of one site behind a load balancer share an archive. A
+// site of every host is identified by its ports, unless they are those of HTTP and HTTPS.
 func siteOf(server *caddyhttp.Server) string {
 	if server == nil {
 		return "any"

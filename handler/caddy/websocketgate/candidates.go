@@ -14,7 +14,8 @@ import (
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
-// candidates holds the gates that may decide about open sockets after a reload. Sockets of one host and path have the same.
+// candidates holds the gates that may decide about open sockets after a reload. Sockets with
+// equal handshakes have the same candidates.
 type candidates map[handshake][]*Handler
 
 // handshake is what is known of a socket's handshake.
@@ -25,8 +26,8 @@ type handshake struct {
 	route string
 }
 
-// of returns the gates in force that the handshake of a socket could reach if it came now. The gate that admitted it is not in
-// force any more.
+// of returns the gates in force that the handshake of a socket would reach now. The gate that admitted the socket is not in force
+// any more.
 func (c candidates) of(from *Handler, info sockets.Info) []*Handler {
 	h := handshake{from, withoutPort(info.Host), location(info.OriginalPath), info.Route}
 	if strings.Contains(h.host, gate.Redacted) {
@@ -85,7 +86,7 @@ func (g *Handler) setStarted() {
 	g.started.Store(true)
 }
 
-// replay evaluates matchers for a handshake of the past.
+// replay evaluates matchers for the handshake of an open socket.
 type replay struct {
 	*handshake
 	request *http.Request // with the host and the path alone

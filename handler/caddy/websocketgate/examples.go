@@ -11,17 +11,17 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// choices are what a client chooses beside the path: the method, and which matchers of header fields and of the query match.
+// choices is what a client chooses besides the path: the method, and which matchers of header fields and of the query match.
 type choices struct {
 	method  string
-	all     bool
-	matched chosen // the one that matches, if all do not
+	all     bool   // all such matchers match
+	matched chosen // without all: the only one that matches
 }
 
 func (c *choices) match(choice chosen) match { return matchIf(c.all || choice == c.matched) }
 
-// choiceOf identifies a matcher that matches as the client wants. It returns "" for others. Two matchers with the same options are
-// one choice.
+// choiceOf identifies a matcher whose result the client chooses. It returns "" for other matchers. Two matchers with the same
+// options are one choice.
 func choiceOf(matcher any) chosen {
 	switch m := matcher.(type) {
 	case *caddyhttp.MatchHeader, *caddyhttp.MatchHeaderRE, *caddyhttp.MatchQuery:
@@ -38,7 +38,8 @@ func choiceOf(matcher any) chosen {
 	return chosen(fmt.Sprintf("%T %s", matcher, options))
 }
 
-// choiceOfExpression returns "" if the expression reads more than header fields and the query: the client does not choose alone.
+// choiceOfExpression returns "" if the expression reads more than header fields and the query, since the client does not choose
+// its result.
 func choiceOfExpression(expression string) chosen {
 	if in := inputsOf(expression); in.fields && !in.path && !in.others {
 		return chosen(expression)
@@ -52,7 +53,7 @@ type examples struct {
 	choices  []*choices
 }
 
-// examplesIn returns what the matchers of routes tell apart.
+// examplesIn returns an example for each group of requests that the matchers of the routes distinguish.
 func (w *routeWalk) examplesIn(routes caddyhttp.RouteList) examples {
 	var e examples
 	methods, matched := []string{"GET"}, []chosen{""}
@@ -132,7 +133,7 @@ func patternsOfRegexp(pattern string) []string {
 	return []string{prefix, prefix + "*"}
 }
 
-// fillers stand for the * of a pattern. Matchers hardly ever name the first, so that it finds what they leave.
+// fillers replace the * of a pattern. Matchers rarely name "~", so it stands for the paths that no matcher names.
 var fillers = []string{"~", "x", "1"}
 
 // pathsOf returns patterns of paths of a route, by which matchers tell requests apart: its own, then the parts of it that are

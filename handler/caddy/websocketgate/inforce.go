@@ -13,7 +13,8 @@ import (
 )
 
 // checkInForce returns an error if another handler responds to the path of a route before the gate, as every client gets it or as
-// a client chooses, or if an error route can switch protocols without a gate. It finds what the start warns of.
+// a client chooses, or if an error route can switch protocols without a gate. It also collects the warnings for the
+// start of the configuration.
 func (g *Handler) checkInForce(ctx caddy.Context) error {
 	if g.server == nil {
 		return nil

@@ -23,14 +23,14 @@ type routeWalk struct {
 
 	// results
 	upgrades   bool       // the request reaches a handler that can switch protocols
-	mayBypass  bool       // it reaches such a handler if a matcher matches whose result the client does not choose
-	mayUpgrade bool       // some requests do
-	mayProxy   bool       // some requests reach a proxy that cannot
+	mayBypass  bool       // the request reaches such a handler if a matcher matches that the client does not choose
+	mayUpgrade bool       // some requests reach a handler that can switch protocols
+	mayProxy   bool       // some requests reach a proxy that cannot switch protocols
 	reaches    bool       // the request may reach the gate
 	rejected   bool       // another gate rejects the request
-	guessed    bool       // the result of a regular expression may be another for other paths of the route
-	rewritten  bool       // a request that the gate passed may reach such a handler with the path of a route
-	upstreams  []string   // of the proxies that can
+	guessed    bool       // the result of a regular expression may differ for other paths of the route
+	rewritten  bool       // a request that the gate passed may reach a handler that can switch protocols, with the path of a route
+	upstreams  []string   // of the proxies that can switch protocols
 	gates      []*Handler // loaded gates that some requests reach
 }
 

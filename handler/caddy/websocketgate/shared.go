@@ -35,6 +35,7 @@ func (g *Handler) joinOthers(ctx caddy.Context) (err error) {
 	return nil
 }
 
+// leaveOthers undoes joinOthers.
 func (g *Handler) leaveOthers() {
 	for _, leave := range g.leaves {
 		leave()
@@ -42,11 +43,12 @@ func (g *Handler) leaveOthers() {
 	g.leaves = nil
 }
 
-// codeRestart makes clients connect again (RFC 6455, 7.4.1, Service Restart).
+// codeRestart makes clients connect again: Service Restart (IANA registry of WebSocket close codes).
 const codeRestart sockets.Code = 1012
 
-// shareSessionKey makes the key of sessions that of all machines. It closes the sockets whose session only this process knows:
-// another machine could not close them when the session ends. These exist only if the process started without the storage.
+// shareSessionKey replaces the process's own key of sessions with the shared one. It closes the sockets with sessions of the old
+// key, since other machines could not close them when the session ends. Such sockets exist only if the process started while the
+// storage was unavailable, or if the shared key changed.
 func shareSessionKey(key *gate.SessionKey, k *shared.Key) {
 	if !key.Replace(k.Derive("sessions")) {
 		return
@@ -138,8 +140,8 @@ func (g *Handler) contribute(key *shared.Key, add func(shared.Count, int)) {
 	}
 }
 
-// countsForSite reports whether this gate counts the sockets of its site. Gates of one site share them: those of several servers,
-// and the two of a reload.
+// countsForSite reports whether this gate counts the sockets of its site for other machines. Only one gate of a site does: a site
+// with several servers has several gates, and a reload has two.
 func (g *Handler) countsForSite() bool {
 	for other := range liveGates.All() {
 		if other.site == g.site && other.node == g.node {
