@@ -19,7 +19,7 @@ import (
 func TestNodesInADirectory(t *testing.T) {
 	t.Parallel()
 	storage := &certmagic.FileStorage{Path: t.TempDir()}
-	var heard atomic.Int32
+	var received atomic.Int32
 	var nodes []*shared.Node
 	for i := range 3 {
 		ahead := time.Duration(i-1) * 2 * time.Minute
@@ -32,7 +32,7 @@ func TestNodesInADirectory(t *testing.T) {
 		n.Handle("close", func(payload []byte) {
 			var text string
 			if json.Unmarshal(payload, &text) == nil && text == "user 42" {
-				heard.Add(1)
+				received.Add(1)
 			}
 		})
 		n.Start()
@@ -52,7 +52,7 @@ func TestNodesInADirectory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "each event reaches two nodes", func() bool { return heard.Load() == 6 })
+	eventually(t, "each event reaches two nodes", func() bool { return received.Load() == 6 })
 	for i := range 20 {
 		var winners atomic.Int32
 		var claims sync.WaitGroup

@@ -67,7 +67,7 @@ func (m *machine) change(f func()) {
 
 func (m *machine) open(name string, number int) { m.change(func() { m.counts[name] = number }) }
 
-func (m *machine) heard() (events []string) {
+func (m *machine) received() (events []string) {
 	m.change(func() { events = append(events, m.events...) })
 	return events
 }

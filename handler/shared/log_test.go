@@ -23,8 +23,8 @@ func TestEventsReachAllNodesWithinASecond(t *testing.T) {
 				t.Fatal(err)
 			}
 			wait(time.Second)
-			if len(b.heard()) != i+1 || len(c.heard()) != i+1 || len(a.heard()) != 0 {
-				t.Fatalf("event %d: heard %d, %d and %d, want all on the others alone", i, len(a.heard()), len(b.heard()), len(c.heard()))
+			if len(b.received()) != i+1 || len(c.received()) != i+1 || len(a.received()) != 0 {
+				t.Fatalf("event %d: received %d, %d and %d, want all on the others alone", i, len(a.received()), len(b.received()), len(c.received()))
 			}
 		}
 		if dump := storage.Dump(); strings.Contains(dump, "secret-name") {
@@ -50,8 +50,8 @@ func TestManyEventsAreFewSegments(t *testing.T) {
 			wait(time.Millisecond)
 		}
 		wait(time.Second)
-		if got := len(b.heard()); got != 2000 {
-			t.Errorf("heard %d events, want 2000", got)
+		if got := len(b.received()); got != 2000 {
+			t.Errorf("received %d events, want 2000", got)
 		}
 		if stores := storage.Counts().Stores - before; stores > 30 {
 			t.Errorf("%d stores in 3 s, want a few a second", stores)
@@ -59,8 +59,8 @@ func TestManyEventsAreFewSegments(t *testing.T) {
 	})
 }
 
-// A node that was away hears what it missed, and is heard, within a second of the return of the storage. The test tries many moments of the
-// return, since the calls of the node may be interrupted at any point.
+// A node that was away gets the events that it missed, and its own events arrive, within a second of the return of the storage.
+// The test tries many moments of the return, since the calls of the node may be interrupted at any point.
 func TestNodeThatWasAwayCatchesUp(t *testing.T) {
 	t.Parallel()
 	const lost = 5 * time.Second // more than callTimeout
@@ -92,11 +92,11 @@ func TestNodeThatWasAwayCatchesUp(t *testing.T) {
 					}
 					c.repair(&b.link)
 					wait(time.Second)
-					if got := len(b.heard()); got != 10 {
-						t.Errorf("away for %s: heard %q, want the 10 events of the time away", away, b.heard())
+					if got := len(b.received()); got != 10 {
+						t.Errorf("away for %s: received %q, want the 10 events of the time away", away, b.received())
 					}
-					if got := len(a.heard()); got != 10 {
-						t.Errorf("away for %s: heard %q, want the 10 events that waited", away, a.heard())
+					if got := len(a.received()); got != 10 {
+						t.Errorf("away for %s: received %q, want the 10 events that waited", away, a.received())
 					}
 					wait(lost) // all calls end
 				})
@@ -105,7 +105,7 @@ func TestNodeThatWasAwayCatchesUp(t *testing.T) {
 	}
 }
 
-func TestNewNodeHearsNoOldEvents(t *testing.T) {
+func TestNewNodeGetsNoOldEvents(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var storage memorystorage.Storage
@@ -124,14 +124,14 @@ func TestNewNodeHearsNoOldEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 		wait(time.Second)
-		if got := fmt.Sprint(b.heard()); got != "[at once new]" {
-			t.Errorf("heard %s, want [at once new]", got)
+		if got := fmt.Sprint(b.received()); got != "[at once new]" {
+			t.Errorf("received %s, want [at once new]", got)
 		}
 	})
 }
 
 // A node that starts while it cannot reach the storage has sockets that the events of this time are about.
-func TestNodeThatStartsAwayHearsTheEventsSince(t *testing.T) {
+func TestNodeThatStartsWithoutStorageGetsTheEventsSince(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var storage memorystorage.Storage
@@ -146,8 +146,8 @@ func TestNodeThatStartsAwayHearsTheEventsSince(t *testing.T) {
 		wait(20 * time.Second)
 		b.link.Set(nil)
 		wait(3 * time.Second)
-		if got := fmt.Sprint(b.heard()); got != "[since]" {
-			t.Errorf("heard %s, want [since]", got)
+		if got := fmt.Sprint(b.received()); got != "[since]" {
+			t.Errorf("received %s, want [since]", got)
 		}
 	})
 }
@@ -170,8 +170,8 @@ func TestSegmentOfAFailedStoreStays(t *testing.T) {
 		wait(10 * time.Second)
 		a.link.SetDelay(0)
 		wait(10 * time.Second)
-		if got := fmt.Sprint(b.heard()); got != "[first second]" {
-			t.Errorf("heard %s, want each event once", got)
+		if got := fmt.Sprint(b.received()); got != "[first second]" {
+			t.Errorf("received %s, want each event once", got)
 		}
 	})
 }
@@ -196,8 +196,8 @@ func TestQueueIsBounded(t *testing.T) {
 	})
 }
 
-// The storage comes back empty, and a node that starts at this moment stores a new key. The other nodes take the key over at once, and no event
-// of the time away is lost: not the one that was encrypted with the old key.
+// The storage comes back empty, and a node that starts at this moment stores a new key. The other nodes take the key over at
+// once, and no event of the time away is lost: not the one that was encrypted with the old key.
 func TestEventsSurviveAChangeOfTheKey(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -232,8 +232,8 @@ func TestEventsSurviveAChangeOfTheKey(t *testing.T) {
 		}
 		wait(time.Second)
 		for name, m := range map[string]*machine{"the other node": b, "the new node": c} {
-			if got := fmt.Sprint(m.heard()); got != "[while away after]" {
-				t.Errorf("%s heard %s, want both events", name, got)
+			if got := fmt.Sprint(m.received()); got != "[while away after]" {
+				t.Errorf("%s received %s, want both events", name, got)
 			}
 		}
 	})
@@ -264,8 +264,8 @@ func TestDamagedSegmentIsSkipped(t *testing.T) {
 		wait(time.Second)
 		b.link.Set(nil)
 		wait(time.Second)
-		if got := fmt.Sprint(b.heard()); got != "[later]" {
-			t.Errorf("heard %s, want the later event", got)
+		if got := fmt.Sprint(b.received()); got != "[later]" {
+			t.Errorf("received %s, want the later event", got)
 		}
 	})
 }

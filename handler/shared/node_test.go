@@ -70,7 +70,7 @@ func TestLeavingNodeIsForgottenAtOnce(t *testing.T) {
 	})
 }
 
-func TestStorageAwayIsReportedOnceAndHeals(t *testing.T) {
+func TestFailingStorageIsReportedOnceAndRecovers(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name        string
@@ -122,8 +122,8 @@ func TestPrefixesShareNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		wait(5 * time.Second)
-		if got := a.elsewhere("client"); got != 0 || len(a.heard()) != 0 || len(a.Peers()) != 0 {
-			t.Errorf("elsewhere = %d, events %q, %d peers, want nothing", got, a.heard(), len(a.Peers()))
+		if got := a.elsewhere("client"); got != 0 || len(a.received()) != 0 || len(a.Peers()) != 0 {
+			t.Errorf("elsewhere = %d, events %q, %d peers, want nothing", got, a.received(), len(a.Peers()))
 		}
 		if a.Key().secret == b.Key().secret {
 			t.Error("two prefixes have one key")
@@ -151,8 +151,8 @@ func TestHundredNodesLeaveNothingBehind(t *testing.T) {
 			}
 			m.Stop()
 		}
-		if got := len(stays.heard()); got != 100 {
-			t.Errorf("heard %d events, want 100", got)
+		if got := len(stays.received()); got != 100 {
+			t.Errorf("received %d events, want 100", got)
 		}
 		wait(retention + skew + 3*tidyEvery)
 		if keys := storage.Keys(); len(keys) != 2 {

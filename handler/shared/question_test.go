@@ -25,7 +25,7 @@ func answering(t *testing.T, m *machine, name string) *machine {
 		if text == "nothing" {
 			return nil, errors.New("no answer")
 		}
-		return name + " heard " + text, nil
+		return name + " received " + text, nil
 	}))
 	return m
 }
@@ -61,7 +61,7 @@ func TestQuestionsAreAnsweredByAllOthers(t *testing.T) {
 		for i := range maxQuestions { // several at the same time, as of several operators
 			asks.Go(func() {
 				text := fmt.Sprint("user 42 number ", i)
-				if got := ask(t, a, text); len(got) != 2 || got[b.id] != "b heard "+text || got[c.id] != "c heard "+text {
+				if got := ask(t, a, text); len(got) != 2 || got[b.id] != "b received "+text || got[c.id] != "c received "+text {
 					t.Errorf("answers %q, want those of b and c", got)
 				}
 			})

@@ -157,7 +157,7 @@ func TestKeysAndTicketsAreMadeAndRead(t *testing.T) {
 	}
 }
 
-func TestAuditAndCheckTellTheirVerdict(t *testing.T) {
+func TestAuditAndCheckPrintTheirVerdict(t *testing.T) {
 	root := t.TempDir()
 	if _, _, err := run("", "audit"); err == nil || !strings.Contains(err.Error(), "use --root") {
 		t.Errorf("audit without a directory: %v", err)

@@ -153,7 +153,7 @@ func TestEarlierVersionsByOtherDigests(t *testing.T) {
 }
 
 // A name that is not UTF-8 cannot be archived. All other files are.
-func TestEarlierVersionsBesideAStrangeName(t *testing.T) {
+func TestNameThatIsNotUTF8DoesNotStopTheArchive(t *testing.T) {
 	t.Parallel()
 	root := testsite.WriteTree(t, map[string]string{"main.js": "first", "a\xff.js": "strange"})
 	site := keptSite(t, root, "")
@@ -167,7 +167,7 @@ func TestEarlierVersionsBesideAStrangeName(t *testing.T) {
 		return body == "first"
 	})
 	if lines := site.Logs.With("cannot archive asset"); len(lines) > 0 {
-		t.Errorf("told: %v", lines)
+		t.Errorf("logged: %v", lines)
 	}
 }
 

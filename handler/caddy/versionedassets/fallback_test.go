@@ -34,11 +34,11 @@ func TestAssetsFallbackThatIsMissing(t *testing.T) {
 	for fallback, want := range map[string]int{"/static/indx.html": 1, "/static/index.html": 0} {
 		site := testsite.StartAssets(t, root, "fallback "+fallback)
 		testsite.Fetch(t, site, "GET", "/static/index.html")
-		said := func() int { return len(site.Logs.With("fallback page missing; navigations get 404")) }
+		warnings := func() int { return len(site.Logs.With("fallback page missing; navigations get 404")) }
 		if want > 0 {
-			testsite.Eventually(t, "said of "+fallback, func() bool { return said() > 0 })
+			testsite.Eventually(t, "the warning of "+fallback, func() bool { return warnings() > 0 })
 		}
-		if got := said(); got != want {
+		if got := warnings(); got != want {
 			t.Errorf("%s: logged %d times, want %d", fallback, got, want)
 		}
 	}

@@ -38,12 +38,12 @@ func TestWarnsOfLeakedKeys(t *testing.T) {
 			settle 50ms
 		}
 	`, root))
-	testsite.Eventually(t, "the key in worker.js told", func() bool { return len(site.Logs.With(leakedMessage)) == 1 })
+	testsite.Eventually(t, "the key in worker.js logged", func() bool { return len(site.Logs.With(leakedMessage)) == 1 })
 	if line := site.Logs.With(leakedMessage)[0]; line["file"] != "/static/worker.js" || line["key"] != "a-2026" || line["route"] != "a" {
 		t.Errorf("the line is %v, want worker.js and a-2026", line)
 	}
 	write("late.html", `<script>const key = '`+testsite.OtherKey+`'</script>`)
-	testsite.Eventually(t, "the key in late.html told", func() bool { return len(site.Logs.With(leakedMessage)) == 2 })
+	testsite.Eventually(t, "the key in late.html logged", func() bool { return len(site.Logs.With(leakedMessage)) == 2 })
 	if line := site.Logs.With(leakedMessage)[1]; line["file"] != "/static/late.html" || line["route"] != "b" {
 		t.Errorf("the line is %v, want late.html and b", line)
 	}

@@ -162,7 +162,7 @@ func TestStampedPageInEveryCoding(t *testing.T) {
 	}
 }
 
-func TestPagesThatAreLeftAlone(t *testing.T) {
+func TestPagesThatPassUnchanged(t *testing.T) {
 	t.Parallel()
 	site, app, _ := stampedSite(t, map[string]string{"main.js": mainScript}, "stamp html")
 	utf16 := "\xff\xfe<\x00/static/main.js"

@@ -119,7 +119,7 @@ func TestStampedScripts(t *testing.T) {
 	}
 
 	left, _, _ := stampedSite(t, files, "stamp html")
-	testsite.Eventually(t, "the children told", func() bool {
+	testsite.Eventually(t, "the children logged", func() bool {
 		for _, line := range left.Logs.With("script requests an asset without a version") {
 			if line["script"] == "/static/main.js" && line["asset"] == "/static/worker.js" {
 				return true

@@ -174,7 +174,7 @@ func TestAssetsFromDiskAreCopiedByTheKernel(t *testing.T) {
 
 // After sendfile the kernel refers to the file's pages until the client has acknowledged them. A response that is immutable has
 // the bytes of one version, also if the file is overwritten before the client has received it.
-func TestOverwrittenOnTheWay(t *testing.T) {
+func TestImmutableFileOverwrittenWhileItIsSent(t *testing.T) {
 	t.Parallel()
 	const size = 100_000 // fits in the buffers of a connection:
 	before, after := strings.Repeat("A", size), strings.Repeat("B", size)

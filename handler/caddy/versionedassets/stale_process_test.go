@@ -144,8 +144,8 @@ func TestRollingRestart(t *testing.T) {
 	}
 	for _, p := range []*testsite.Process{old, next} {
 		p.Stop(t)
-		if said := notKept.FindString(p.Stderr.String()); said != "" {
-			t.Errorf("it was said: %s", said)
+		if line := notKept.FindString(p.Stderr.String()); line != "" {
+			t.Errorf("logged: %s", line)
 		}
 	}
 }

@@ -58,7 +58,7 @@ func TestReloadKeepsWhatAHandshakeWouldGet(t *testing.T) {
 }
 
 // A reload closes the sockets of hosts and paths that something other than a gate answers now, with 1001.
-func TestReloadClosesWhatNoGateGuards(t *testing.T) {
+func TestReloadClosesSocketsWithoutAGate(t *testing.T) {
 	t.Parallel()
 	a := oldKey
 	guarded := gateBlocks(testsite.StartEcho(t))

@@ -179,11 +179,11 @@ func TestNothingLeaks(t *testing.T) {
 		ask(map[string]int{"": 101, "&dead=1": 502, "&panic=1": 0}[bad], "/ws/tickets/?"+bad, "Cookie: "+cookies[0].Name+"="+cookies[0].Value+"\r\n")
 	}
 	ask(403, "/ws/a/?key="+testsite.OtherKey, "")
-	ask(101, "/ws/a/?key="+wrongKey, "Origin: https://localhost\r\n") // told by closing
+	ask(101, "/ws/a/?key="+wrongKey, "Origin: https://localhost\r\n") // rejected with a close code
 	ask(403, "/elsewhere/?key="+testsite.GoodKey, "")
 
 	p.Reload(t, "second") // the metrics go on
-	told := map[string]string{"the answers": answers}
+	shown := map[string]string{"the answers": answers}
 	for _, path := range []string{"/config/", "/metrics", "/debug/pprof/cmdline", "/reverse_proxy/upstreams"} {
 		response, err := http.Get("http://" + p.Admin + path)
 		if err != nil {
@@ -191,7 +191,7 @@ func TestNothingLeaks(t *testing.T) {
 		}
 		body, _ := io.ReadAll(response.Body)
 		response.Body.Close()
-		told[path] = string(body)
+		shown[path] = string(body)
 	}
 	for _, metric := range []string{
 		`usher_websocket_handshakes_total{host="",outcome="accepted",route="a"} 1`, `usher_websocket_route_dark{route="a"} 0`,
@@ -199,7 +199,7 @@ func TestNothingLeaks(t *testing.T) {
 		`usher_websocket_key_last_use_timestamp_seconds{key="a",route="a"}`, `usher_websocket_bytes_total{direction="in",host="",route="a"}`,
 		`usher_websocket_duration_seconds_count{host="",route="a"}`, `usher_websocket_closes_total{`,
 	} {
-		if !strings.Contains(told["/metrics"], metric) {
+		if !strings.Contains(shown["/metrics"], metric) {
 			t.Errorf("/metrics lacks %s", metric)
 		}
 	}
@@ -211,14 +211,14 @@ func TestNothingLeaks(t *testing.T) {
 	case <-time.After(testwait.Limit):
 		t.Fatal("Caddy does not stop")
 	}
-	told["the log"] = p.Stderr.String()
+	shown["the log"] = p.Stderr.String()
 	for _, line := range []string{`"handled request"`, `"upstream roundtrip"`, `"logger":"http.log.error"`, "REDACTED", "WSREJECT", "WSDISCONNECT", `"module":{"routes"`} {
-		if !strings.Contains(told["the log"], line) {
+		if !strings.Contains(shown["the log"], line) {
 			t.Errorf("the log lacks %s", line)
 		}
 	}
-	told["the log"] = testsite.WithoutProxyLines(told["the log"])
-	for name, text := range told {
+	shown["the log"] = testsite.WithoutProxyLines(shown["the log"])
+	for name, text := range shown {
 		for _, secret := range secrets {
 			if at := strings.Index(text, secret); at >= 0 {
 				t.Errorf("%s: a secret: ...%.600s", name, text[max(0, at-500):])

@@ -139,12 +139,12 @@ func TestWarnsOfDebugLogs(t *testing.T) {
 		}
 		site := testsite.Start(t, strings.Replace(caddyfile, "{env.USHER_TEST_WARNED}", testsite.GoodKey, 1))
 		lines := site.Logs.With("loggers show credentials at level DEBUG")
-		told := ""
+		warned := ""
 		if len(lines) > 0 { // each log has the line
-			told = strings.Trim(fmt.Sprint(lines[0]["loggers"]), "[]")
+			warned = strings.Trim(fmt.Sprint(lines[0]["loggers"]), "[]")
 		}
-		if told != c.want {
-			t.Errorf("%s: warned of %q, want %q (%s)", c.name, told, c.want, c.why)
+		if warned != c.want {
+			t.Errorf("%s: warned of %q, want %q (%s)", c.name, warned, c.want, c.why)
 		}
 		site.Unload()
 	}
@@ -162,12 +162,12 @@ func TestWarnsOfGenerations(t *testing.T) {
 		{"not wanted", "", "", "", "no route checks the generation"},
 	} {
 		site := testsite.Start(t, "http://localhost {\nwebsocket_gate {\nroute a /ws/a/ {\nkey "+testsite.GoodKey+"\n"+c.word+"\n}\n}\n"+c.assets+"}")
-		told := ""
+		warned := ""
 		for _, line := range site.Logs.With("min_generation has no effect; pages carry no generation") {
-			told += fmt.Sprint(line["source"])
+			warned += fmt.Sprint(line["source"])
 		}
-		if !strings.HasSuffix(told, c.want) || (told == "") != (c.want == "") {
-			t.Errorf("%s: logged %q, want %q (%s)", c.name, told, c.want, c.why)
+		if !strings.HasSuffix(warned, c.want) || (warned == "") != (c.want == "") {
+			t.Errorf("%s: logged %q, want %q (%s)", c.name, warned, c.want, c.why)
 		}
 		site.Unload()
 	}

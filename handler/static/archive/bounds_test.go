@@ -49,7 +49,7 @@ func TestPutSparing(t *testing.T) {
 }
 
 // A renewed entry is the last to be removed, even if its file was not written again.
-func TestRenewedIsTheLastToGo(t *testing.T) {
+func TestRenewedEntryIsRemovedLast(t *testing.T) {
 	t.Parallel()
 	s := newTestStore(t, 2*2*block)
 	s.put(t, "a", "1", "one")

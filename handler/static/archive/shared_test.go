@@ -176,7 +176,7 @@ func TestFullDisk(t *testing.T) {
 }
 
 // Dropped is called for each entry that is removed.
-func TestDropped(t *testing.T) {
+func TestDroppedIsCalledForEachRemovedEntry(t *testing.T) {
 	t.Parallel()
 	s := newTestStore(t, 1<<20)
 	var dropped []string

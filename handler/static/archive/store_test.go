@@ -200,7 +200,7 @@ func remove(t *testing.T, path string) {
 }
 
 // Open removes what a crash left behind.
-func TestOpenClearsAway(t *testing.T) {
+func TestOpenRemovesLeftovers(t *testing.T) {
 	t.Parallel()
 	s := newTestStore(t, 1<<20)
 	s.config.Keep = 2 * settled

@@ -28,7 +28,7 @@ func mesh(n int) (sources []Source) {
 }
 
 // Stylesheets that import each other cost what their references cost: allocations count the steps.
-func TestCostOfStylesheetsInCircles(t *testing.T) {
+func TestCostOfStylesheetsInCycles(t *testing.T) {
 	config := testConfig()
 	config.Styles = true
 	digests := 0

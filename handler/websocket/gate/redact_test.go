@@ -196,7 +196,7 @@ func FuzzCredentials(f *testing.F) {
 }
 
 // The redactor also covers text that later handlers derive from the request.
-func TestRedactLater(t *testing.T) {
+func TestRedactTextOfLaterHandlers(t *testing.T) {
 	t.Parallel()
 	const application = "what-the-application-gets"
 	g := newGate(t, 1, func(r *Route) {

@@ -91,7 +91,7 @@ func TestIssueOnPages(t *testing.T) {
 	}
 }
 
-func TestPrivately(t *testing.T) {
+func TestPageWithTicketIsPrivate(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		given string

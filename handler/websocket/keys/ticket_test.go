@@ -64,14 +64,14 @@ func pemOf(t testing.TB, public any) []byte {
 
 const (
 	plainHeader = `{"alg":"HS256","typ":"JWT"}`
-	// at is noon, in seconds. The tables contain offsets to it.
+	// exp is a minute after noon, the time of the tables.
 	goodClaims = `{"aud":"chat","exp":1770811260,"jti":"a"}`
 )
 
-func TestNoonOfTheTables(t *testing.T) {
+func TestTablesCountFromNoon(t *testing.T) {
 	t.Parallel()
 	if noon.Unix() != 1770811200 {
-		t.Fatalf("noon is %d: the dates of the tables are a minute around another", noon.Unix())
+		t.Fatalf("noon is %d, want 1770811200: the tables have dates around it", noon.Unix())
 	}
 }
 

@@ -86,20 +86,20 @@ func FuzzVerifySigned(f *testing.F) {
 		if verdict.Status != Good {
 			return
 		}
-		var said struct {
+		var ticket struct {
 			header, claims map[string]any
 		}
-		if json.Unmarshal([]byte(header), &said.header) != nil || json.Unmarshal([]byte(claims), &said.claims) != nil {
+		if json.Unmarshal([]byte(header), &ticket.header) != nil || json.Unmarshal([]byte(claims), &ticket.claims) != nil {
 			t.Fatalf("accepted what is not JSON: %q %q", header, claims)
 		}
-		list, isList := said.claims["aud"].([]any)
-		seconds, isNumber := said.claims["exp"].(float64)
-		bound, _ := said.claims["bound"].(string)
-		id, _ := said.claims["jti"].(string)
+		list, isList := ticket.claims["aud"].([]any)
+		seconds, isNumber := ticket.claims["exp"].(float64)
+		bound, _ := ticket.claims["bound"].(string)
+		id, _ := ticket.claims["jti"].(string)
 		switch {
-		case said.header["alg"] != "HS256" || said.header["crit"] != nil:
+		case ticket.header["alg"] != "HS256" || ticket.header["crit"] != nil:
 			t.Errorf("accepted header %q", header)
-		case said.claims["aud"] != "chat" && !(isList && slices.Contains(list, any("chat"))):
+		case ticket.claims["aud"] != "chat" && !(isList && slices.Contains(list, any("chat"))):
 			t.Errorf("accepted for another route: %q", claims)
 		case !isNumber || seconds <= float64(noon.Unix()) || verdict.Until.After(time.Unix(lastDate, 0)):
 			t.Errorf("accepted after its end: %q", claims)

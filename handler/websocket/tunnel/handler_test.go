@@ -228,7 +228,7 @@ func TestOnlyValid101OpensATunnel(t *testing.T) {
 	}
 }
 
-func TestTrueSwitch(t *testing.T) {
+func TestValid101IsRelayed(t *testing.T) {
 	t.Parallel()
 	app := startApp(t, "tcp", func(c *appConn) {
 		c.answer("HTTP/1.1 101 Go\r\nUPGRADE: WebSocket\r\nconnection: keep-alive, Upgrade\r\nSet-Cookie: a=b\r\n" +

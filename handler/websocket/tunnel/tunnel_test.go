@@ -163,8 +163,8 @@ func TestClientGone(t *testing.T) {
 	}
 }
 
-// TestLastBytesOfAnApplicationThatDoesNotRead has an application that has closed while the client still sends. The client must be able to read the last
-// bytes, although its own bytes cannot be delivered.
+// TestLastBytesOfAnApplicationThatDoesNotRead has an application that has closed while the client still sends. The client must
+// be able to read the last bytes, although its own bytes cannot be delivered.
 func TestLastBytesOfAnApplicationThatDoesNotRead(t *testing.T) {
 	t.Parallel()
 	app := startApp(t, "tcp", func(c *appConn) {
@@ -323,8 +323,8 @@ func countClosing(pool *Set, host *Host) int {
 	return n
 }
 
-// TestNothingLeft opens and closes many tunnels, and counts goroutines and descriptors.
-func TestNothingLeft(t *testing.T) {
+// TestEndedTunnelsLeaveNothing opens and closes many tunnels, and counts goroutines and descriptors.
+func TestEndedTunnelsLeaveNothing(t *testing.T) {
 	app := startApp(t, "tcp", echo)
 	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Ping: time.Second}, false)
 	site.open(t).Close()

@@ -21,7 +21,7 @@ import (
 )
 
 // A listed file that changes without its manifest loses the manifest as evidence.
-func TestManifestDoesNotVouchForWhatChangedUnderIt(t *testing.T) {
+func TestManifestIsNoEvidenceForFilesThatChangedLater(t *testing.T) {
 	t.Parallel()
 	const name = "assets/main-BZCg4Xy8.js"
 	served, root := tree.OpenFiles(t, map[string]string{

@@ -10,7 +10,7 @@ import (
 )
 
 // Dates that build tools set to a constant are not sent: a client with other bytes of the same date would get a 304.
-func TestDatesThatTellNothing(t *testing.T) {
+func TestConstantDatesAreNotSent(t *testing.T) {
 	t.Parallel()
 	const date = "Mon, 02 Feb 2026 10:00:00 GMT"
 	at, _ := http.ParseTime(date)

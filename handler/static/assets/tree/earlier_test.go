@@ -106,7 +106,7 @@ func (a *stopping) Renew(name, version string) bool {
 }
 
 // A stop waits for neither archiving nor renewing. Files that were archived before stay.
-func TestStopCutsTheArchivingShort(t *testing.T) {
+func TestStopDoesNotWaitForArchiving(t *testing.T) {
 	t.Parallel()
 	const files, after = 50, 3
 	for _, when := range []string{"what is new", "what is renewed"} {

@@ -153,7 +153,7 @@ func TestHostileManifests(t *testing.T) {
 	}
 	for _, path := range []string{"a", "b", "c"} {
 		if !s.Logged(path + "/staticfiles.json") {
-			t.Errorf("nothing is said of %s", path)
+			t.Errorf("nothing is logged of %s", path)
 		}
 	}
 }

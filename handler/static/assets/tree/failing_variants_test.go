@@ -37,7 +37,7 @@ func TestDamagedVariants(t *testing.T) {
 		{"truncated", "a copy that broke off", func(t *testing.T, path string, content []byte) {
 			overwrite(t, path, content[:len(content)/2])
 		}, 3},
-		{"emptied", "no bytes are what does not pay, and these are not told to be none", func(t *testing.T, path string, _ []byte) {
+		{"emptied", "no bytes stand for a coding that does not pay; these were lost", func(t *testing.T, path string, _ []byte) {
 			overwrite(t, path, nil)
 		}, 3},
 		{"one bit", "a disk that fails", func(t *testing.T, path string, content []byte) {
@@ -230,7 +230,7 @@ func (e liar) Encode(coding variants.Coding, content []byte) []byte {
 }
 
 // The output of an encoder is decoded once before it is used.
-func TestEncodersAreNotBelieved(t *testing.T) {
+func TestEncodedContentIsVerified(t *testing.T) {
 	t.Parallel()
 	k := newKeptTree(t, t.TempDir(), map[string]string{"main.js": "1" + tree.Text(5000)})
 	k.encodeWith(func() variants.Encoder { return liar{variants.NewEncoder()} })
@@ -261,7 +261,7 @@ func TestArchivesThatCannotBeOpened(t *testing.T) {
 	k.encoded("main.js", variants.Brotli, tree.Text(5000))
 	for _, what := range []string{"cannot open archive; replaced assets are not kept", "cannot open archive of compressed assets; using memory"} {
 		if k.Logs.FilterMessage(what).Len() != 1 {
-			t.Errorf("not said once: %s", what)
+			t.Errorf("not logged once: %s", what)
 		}
 	}
 	if err := os.Remove(file); err != nil {

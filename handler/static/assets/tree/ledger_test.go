@@ -40,7 +40,7 @@ func (p promised) HasOther(_, version string, _ [32]byte) bool { return p[versio
 
 // The ledger records unproved versions in the query, in parameters that usually carry versions. Of the page it records the path
 // alone.
-func TestWhatEntersTheLedger(t *testing.T) {
+func TestLedgerRecordsUnprovedVersions(t *testing.T) {
 	t.Parallel()
 	const hashed = "chunk.5d41402abc4b.js" // md5 of hello
 	served, _ := tree.OpenFiles(t, map[string]string{"main.js": "main", hashed: "hello", "page.html": "<p>"})

@@ -202,8 +202,8 @@ func TestBrokenPromise(t *testing.T) {
 	}
 }
 
-// A name that holds the hash of its content is immutable. With other content no weaker evidence vouches for it.
-func TestOperatorCannotVouchForProvedName(t *testing.T) {
+// A name that holds the hash of its content is immutable. With other content, an immutable pattern does not count for it.
+func TestImmutableIsNoEvidenceForANameOfOtherContent(t *testing.T) {
 	t.Parallel()
 	v := newVouchedTree(t)
 	name := "vendor/lib." + tree.MD5Of("A")[:12] + ".js"

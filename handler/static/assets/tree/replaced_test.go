@@ -69,7 +69,7 @@ func TestReplacedFilesAreArchivedFirst(t *testing.T) {
 }
 
 // A blocked archive does not delay a deploy for long.
-func TestSlowArchiveDoesNotHoldBack(t *testing.T) {
+func TestSlowArchiveDoesNotDelayADeploy(t *testing.T) {
 	t.Parallel()
 	store := newSlowArchive(t)
 	s := tree.NewStillTree(t, map[string]string{"main.js": "one"}, func(c *tree.Config) { c.Archive = store })

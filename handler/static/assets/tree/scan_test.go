@@ -56,20 +56,20 @@ func TestUnchangedFilesAreShared(t *testing.T) {
 
 func TestProgress(t *testing.T) {
 	t.Parallel()
-	told := make(chan [4]int64, 1)
+	progress := make(chan [4]int64, 1)
 	s := &scanner{every: time.Millisecond, progress: func(files, of int, bytes, ofBytes int64) {
 		select {
-		case told <- [4]int64{int64(files), int64(of), bytes, ofBytes}:
+		case progress <- [4]int64{int64(files), int64(of), bytes, ofBytes}:
 		default:
 		}
 	}}
 	s.readFiles.Store(1)
 	s.readBytes.Store(10)
 	stop := s.logProgress([]entry{{identity: identity{size: 10}}, {identity: identity{size: 20}}})
-	got := <-told
+	got := <-progress
 	stop()
 	if got != [4]int64{1, 2, 10, 30} {
-		t.Errorf("told %v", got)
+		t.Errorf("progress %v", got)
 	}
 }
 

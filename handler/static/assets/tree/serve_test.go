@@ -338,7 +338,7 @@ func TestFallbackIsForPagesAlone(t *testing.T) {
 		{"script in a window", "GET", "gone.JS", []string{"Sec-Fetch-Dest", "document", "Accept", "text/html"}, 404},
 		{"style", "GET", "gone.css", []string{"Accept", "text/css,*/*;q=0.1"}, 404},
 		{"fetch", "GET", "api/orders", []string{"Sec-Fetch-Dest", "empty", "Accept", "text/html"}, 404},
-		{"nothing said", "GET", "orders/17", nil, 404},
+		{"no header", "GET", "orders/17", nil, 404},
 		{"hidden", "GET", ".env", []string{"Sec-Fetch-Dest", "document"}, 404},
 		{"post", "POST", "orders/17", []string{"Sec-Fetch-Dest", "document"}, 405},
 	} {

@@ -120,7 +120,7 @@ func TestPollFindsWhatKeepsSizeAndDate(t *testing.T) {
 }
 
 // A deploy that rewrites unchanged files needs no memory for them. The test is not parallel, since it measures memory.
-func TestWrittenAnewUnchanged(t *testing.T) {
+func TestRewritingUnchangedFilesTakesNoMemory(t *testing.T) {
 	s := tree.NewStillTree(t, nil)
 	block := bytes.Repeat([]byte("0123456789abcdef"), 1<<14) // 256 KiB
 	write := func() {
@@ -167,7 +167,7 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-func TestRootThatVanishesIsSaid(t *testing.T) {
+func TestVanishedRootIsLogged(t *testing.T) {
 	t.Parallel()
 	s := tree.NewStillTree(t, map[string]string{"main.js": "x"})
 	s.Read()

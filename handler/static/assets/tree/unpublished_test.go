@@ -104,7 +104,7 @@ func TestUploadThatIsBeingWritten(t *testing.T) {
 }
 
 // A request ends when its client disconnects while it waits.
-func TestUploadThatNobodyWaitsFor(t *testing.T) {
+func TestWaitForAnUploadEndsWithTheRequest(t *testing.T) {
 	t.Parallel()
 	s := tree.NewStillTree(t, map[string]string{"old.png": "old"}, func(c *tree.Config) { c.Settle = time.Hour })
 	catalog := s.Read()

@@ -20,9 +20,9 @@ func (s *StillTree) look() *Catalog {
 func TestConstantChanges(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name  string
-		write func(s *StillTree, second int)
-		told  string
+		name   string
+		write  func(s *StillTree, second int)
+		logged string
 	}{
 		{"a log file", func(s *StillTree, second int) { s.Write("js/access.log", fmt.Sprint(second)) }, "js/access.log"},
 		{"new uploads", func(s *StillTree, second int) { s.Write(fmt.Sprintf("media/%03d.png", second), "x") }, "media/"},
@@ -52,8 +52,8 @@ func TestConstantChanges(t *testing.T) {
 			if got := Content(s.catalog.Load(), "js/a.js"); got != "2" {
 				t.Fatalf("js/a.js is %q after %s, want the change", got, maxUnsettled)
 			}
-			if got := s.Logs.FilterMessageSnippet("files keep changing").Len(); got != 1 || !s.Logged(c.told) {
-				t.Errorf("logged %d times, want once with %s: %v", got, c.told, s.Logs.All())
+			if got := s.Logs.FilterMessageSnippet("files keep changing").Len(); got != 1 || !s.Logged(c.logged) {
+				t.Errorf("logged %d times, want once with %s: %v", got, c.logged, s.Logs.All())
 			}
 			s.Write("b.js", "3")
 			for range int(maxUnsettled/time.Second) + 2 {

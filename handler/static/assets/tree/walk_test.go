@@ -47,8 +47,8 @@ func TestLinks(t *testing.T) {
 	}
 	s.Write("new.js", "n")
 	s.Read()
-	if told := s.Logs.FilterMessageSnippet("links lead out of the root"); told.Len() != 1 || told.All()[0].ContextMap()["links"] != int64(3) {
-		t.Errorf("logged %v, want one line for three links", told.All())
+	if links := s.Logs.FilterMessageSnippet("links lead out of the root"); links.Len() != 1 || links.All()[0].ContextMap()["links"] != int64(3) {
+		t.Errorf("logged %v, want one line for three links", links.All())
 	}
 	h := handlerOf(t, s.Tree)
 	if why := h.Explain(httptest.NewRequest("GET", "/static/outside.js", nil)).Why; !strings.Contains(why, "symlinks follow") {

@@ -11,12 +11,12 @@ import (
 )
 
 // The tree is polled only if a served directory cannot be watched.
-func TestUnheard(t *testing.T) {
+func TestWatchErrors(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		err   error
-		tells bool
+		fails bool
 	}{
 		{"followed", nil, false},
 		{"gone", &fs.PathError{Op: "inotify", Path: "/srv/a", Err: syscall.ENOENT}, false},
@@ -24,7 +24,7 @@ func TestUnheard(t *testing.T) {
 		{"no more watches", syscall.ENOSPC, true},
 		{"too many files", syscall.EMFILE, true},
 	} {
-		if err := watchError("/srv/a", c.err); (err != nil) != c.tells {
+		if err := watchError("/srv/a", c.err); (err != nil) != c.fails {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
