@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// event is something that all nodes do.
+// event is an instruction of one node that all other nodes carry out.
 type event struct {
 	Kind string `json:"kind"`
 	// At is when the event was published, by the clock of its node, in Unix milliseconds.

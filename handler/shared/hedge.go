@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// hedge makes a call that may be repeated, and makes it again every so often while none has answered, for callTimeout in all.
-// So a call that was lost while the storage was away does not delay events after its return. The first answer counts, also if
-// it is an error.
+// hedge makes a call, and repeats it at an interval until one of the calls returns, for callTimeout in all. So a call that was lost
+// while the storage was away does not delay events after its return. The result of the first call that returns counts, also if it
+// is an error.
 func hedge[T any](ctx context.Context, every time.Duration, call func(context.Context) (T, error)) (T, error) {
 	type answer struct {
 		value T

@@ -42,7 +42,7 @@ type log struct {
 	head     head   // the head in the storage, zero for none
 	seen     map[string]uint64
 	doubtful bool // the storage was away or has lost something, and may have another key since
-	looked   bool // skipEvents or a look has succeeded
+	looked   bool // the heads were read once, by skipEvents or look
 	flushed  time.Time
 }
 
@@ -104,7 +104,7 @@ func (n *Node) runLog() {
 	}
 }
 
-// publishAll publishes the events that wait now. Those that come meanwhile may wait for the next call, to be fewer segments.
+// publishAll publishes the events that wait now. Events that come meanwhile may wait for the next call, which makes fewer segments.
 func (n *Node) publishAll(ctx context.Context) error {
 	n.log.mutex.Lock()
 	waiting := (len(n.log.queue) + maxSegment - 1) / maxSegment

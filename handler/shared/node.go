@@ -57,7 +57,7 @@ type Node struct {
 	log       log
 	questions questions
 
-	mutex        sync.Mutex // guards the four below
+	mutex        sync.Mutex // guards the next four fields
 	handlers     []*handler
 	answerers    []*answerer
 	contributors []*contributor

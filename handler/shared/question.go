@@ -29,8 +29,8 @@ const (
 	MaxAnswer = 2 << 20
 )
 
-// questions are those that wait. They are in the object of the node, so that the others see them with their rounds. Each other node
-// stores an answer, and deletes it when the question is gone from the object.
+// questions are the questions of this node that wait for answers. They are in the object of the node, where the other nodes find
+// them in their rounds. Each other node stores an answer, and deletes it when the question is gone from the object.
 type questions struct {
 	mutex sync.Mutex
 	asked map[string][]byte // sealed, by ID

@@ -18,7 +18,7 @@ func nodePath(id string) string { return nodesPath + "/" + id }
 // maxLoads is how many objects a node loads at the same time.
 const maxLoads = 8
 
-// rounds is the state of the rounds. Only their goroutine changes it, but for started.
+// rounds is the state of the rounds. Only the goroutine of the rounds changes it, except started.
 type rounds struct {
 	started  bool
 	sequence uint64

@@ -136,7 +136,7 @@ func looksSecret(name, value string) bool {
 	return len(value) > 16 || !(name == "v" || name == "ver" || name == "version" || name == "hash")
 }
 
-// follow loads what the page refers to, and what that refers to.
+// follow loads the resources of the page, and the resources that these load.
 func (c *checker) follow(ctx context.Context) {
 	for len(c.queue) > 0 && ctx.Err() == nil {
 		next := c.queue[0]

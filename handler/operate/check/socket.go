@@ -33,7 +33,7 @@ func (c *checker) addSocket(at *url.URL, text string) {
 		text = strings.TrimPrefix(text, "://")
 		text = strings.TrimPrefix(text, "//")
 	}
-	text = strings.TrimPrefix(strings.TrimPrefix(text, "wss://"), "ws://") // the other branch of a condition
+	text = strings.TrimPrefix(strings.TrimPrefix(text, "wss://"), "ws://") // a second scheme is the other branch of a condition
 	if !strings.HasPrefix(text, "/") {
 		host, rest, _ := strings.Cut(text, "/")
 		if host != c.page.Host {
@@ -116,7 +116,7 @@ func (c *checker) tryRightKey(ctx context.Context, socket socketURL, subject str
 	}
 }
 
-// result is what became of a handshake.
+// result is the result of a handshake.
 type result struct {
 	open   bool
 	status int

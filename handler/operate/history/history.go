@@ -129,7 +129,7 @@ func isZero[T int | uint64](samples []T) bool {
 	return true
 }
 
-// last returns the last Length samples. It moves them when the array has doubled, so that adding is cheap.
+// last returns the last Length samples. It copies them only when the array has doubled, so that adding is cheap.
 func last[T any](samples []T) []T {
 	if len(samples) <= Length {
 		return samples

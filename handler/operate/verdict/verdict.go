@@ -1,4 +1,4 @@
-// Package verdict holds what checks of a site say about each thing that they looked at, and how to fix it.
+// Package verdict holds the findings of checks: what was looked at, what was found, and how to fix it.
 package verdict
 
 import (

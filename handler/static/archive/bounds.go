@@ -69,7 +69,7 @@ func (s *Store) sweep() {
 	}
 }
 
-// excess returns the oldest entry if it is too old, or if the store is too large.
+// excess returns the oldest entry if it has expired or the store is too large.
 func (s *Store) excess(now time.Time) (entry, bool) {
 	s.index.RLock()
 	defer s.index.RUnlock()

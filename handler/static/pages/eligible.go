@@ -37,7 +37,7 @@ func isEmptyEncoded(header http.Header) bool {
 	return header.Get("Content-Length") == "0" && codingOf(header) != ""
 }
 
-// noTransform is RFC 9111, 5.2.2.6: who stands between must not change the content.
+// noTransform reports a response whose content no intermediary may change (RFC 9111, 5.2.2.6).
 func noTransform(header http.Header) bool {
 	return strings.Contains(strings.ToLower(strings.Join(header["Cache-Control"], ",")), "no-transform")
 }

@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// forgottenCookie holds the time of the last Clear-Site-Data that a browser got. Browsers without cookies get one with each page.
+// forgottenCookie holds the forget_before of the last Clear-Site-Data that a browser got. Browsers without cookies get
+// Clear-Site-Data with each page.
 const forgottenCookie = "usher-forgot"
 
-// mustForget reports a navigation of a browser that has not been told to clear its cache since forget_before was set.
+// mustForget reports a navigation of a browser that got no Clear-Site-Data for the present forget_before.
 func (s *Stamper) mustForget(r *http.Request) bool {
 	if s.ForgetBefore.IsZero() || !isNavigation(r) {
 		return false
@@ -21,8 +22,8 @@ func (s *Stamper) mustForget(r *http.Request) bool {
 
 func (s *Stamper) forgottenValue() string { return strconv.FormatInt(s.ForgetBefore.Unix(), 36) }
 
-// clearSiteData tells the browser to clear its cache of this site. Clearing takes time, so a cookie keeps the browser from being
-// told again. Browsers ignore Clear-Site-Data over plain HTTP.
+// clearSiteData makes the browser clear its cache of this site. Clearing takes time, so a cookie records that it was done. Browsers
+// ignore Clear-Site-Data over plain HTTP.
 func (w *writer) clearSiteData(header http.Header) {
 	if !w.forgets {
 		return

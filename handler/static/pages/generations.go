@@ -70,7 +70,7 @@ func (g *Generations) Destruct() error {
 	return nil
 }
 
-// note looks for a new generation.
+// note records a new generation, if there is one.
 func (g *Generations) note() {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()

@@ -6,8 +6,8 @@ import (
 )
 
 // pathTable remembers URL paths whose last response was no page, such as a PDF without an extension. XHTML, attachments and JSON
-// sent as text/html are no pages here, since they are never stamped. It forgets a path when
-// another one has its place. Reads take no lock.
+// sent as text/html are no pages here, since they are never stamped. A path is
+// forgotten when another path takes its place in the table. Reads take no lock.
 type pathTable struct {
 	seed   maphash.Seed
 	places [4096]atomic.Uint64

@@ -41,7 +41,7 @@ type Store struct {
 	mutex sync.Mutex // guards changes of records, and the fields below
 	read  os.FileInfo
 	end   int64 // of what was read of the file
-	// foreign counts the readings that found records which were not known here.
+	// foreign counts the readings that found new records of other processes.
 	foreign uint64
 	// unwritten are records that could not be written.
 	unwritten []record

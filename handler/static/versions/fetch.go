@@ -11,7 +11,7 @@ const (
 	fetchWait = 3 * time.Second
 	// maxFetches is how many contents are read at once. Each takes memory of its size.
 	maxFetches = 4
-	// fetchAgain is when content that was fetched, or could not be, is fetched again for the same name.
+	// fetchAgain is how long after a fetch, successful or not, the content is fetched again for the same name.
 	fetchAgain = 10 * time.Second
 )
 

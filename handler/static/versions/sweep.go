@@ -16,7 +16,7 @@ const sweepEvery = time.Hour
 // sweptName is the object with the time of the last sweep.
 const sweptName = "swept"
 
-// Sweep removes what has expired, of all sites, unless a machine did so within an hour. Two machines that do so at once do no harm.
+// Sweep removes the expired objects of all sites, unless a machine did so within the last hour. Two machines may sweep at once.
 func (s *Store) Sweep(ctx context.Context) error {
 	root := path.Dir(s.config.Directory)
 	now := s.config.Now()
