@@ -24,7 +24,7 @@ import (
 const undecided = "no gate checks the request, and no served directory has the path: "
 
 // Explain says how a request is answered. It follows the request through the routes of its server, with Caddy's own matchers and
-// rewrites, to the first handler that decides, and prints the decision of that handler. Nothing is changed, and no handler is called.
+// rewrites, to the first handler that decides, and prints the decision of that handler. No handler is called.
 func Explain(r *http.Request) report.Explanation {
 	servers, note := serversOf(r)
 	undecidedBy := report.Explanation{By: "none", Why: undecided + "the next handler answers"}

@@ -40,7 +40,8 @@ type ExplainedDelta struct {
 	Bytes, Full int64
 }
 
-// Explain says how a request would be answered. It changes nothing and reads no body.
+// Explain says how a request would be answered. It finds the file as for a request, so it may fetch a version of another machine
+// into the archive. It makes no delta and writes no response.
 func (h *Handler) Explain(r *http.Request) Explanation {
 	t, ok := h.target(r.URL.Path)
 	if !ok {

@@ -60,7 +60,7 @@ func (s *Store) Publish(ctx context.Context, list []Version, open func(Version) 
 		}
 		sum = sha256.Sum256(content)
 	}
-	if err := s.publishList(ctx, sum, content, list); err != nil {
+	if err := s.publishList(ctx, sum, content); err != nil {
 		return left, fmt.Errorf("sharing versions: %w", err)
 	}
 	s.published, s.renewed = sum, now
@@ -182,7 +182,7 @@ func (s *Store) announce(ctx context.Context, sum digest, content []byte, known 
 }
 
 // publishList stores a list, after its content is stored.
-func (s *Store) publishList(ctx context.Context, sum digest, content []byte, list []Version) error {
+func (s *Store) publishList(ctx context.Context, sum digest, content []byte) error {
 	known, err := s.blobs(ctx)
 	if err != nil {
 		return err
