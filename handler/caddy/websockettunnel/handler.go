@@ -83,6 +83,7 @@ type Handler struct {
 	selector reverseproxy.Selector
 	choices  map[*tunnel.Upstream]*reverseproxy.Upstream
 	hosts    []*host
+	pooled   lifecycle.Pooled
 	owner    *socketlog.Owner // for sockets without a gate
 }
 
@@ -244,11 +245,7 @@ func (t *Handler) Cleanup() error {
 	if t.owner != nil {
 		t.owner.Stop()
 	}
-	var errs []error
-	for _, host := range t.hosts {
-		errs = append(errs, releaseHost(host))
-	}
-	return errors.Join(errs...)
+	return t.pooled.Release()
 }
 
 // ServeHTTP tunnels a WebSocket handshake, and passes all other requests to the next handler.

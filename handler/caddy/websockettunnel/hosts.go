@@ -24,9 +24,10 @@ type host struct {
 	drained chan struct{}
 }
 
+// takeHost returns the process's entry of an upstream, until Cleanup.
 func (t *Handler) takeHost(address address, spread time.Duration) (*host, error) {
 	key := address.network + "/" + address.address
-	value, _, err := hostPool.LoadOrNew(key, func() (caddy.Destructor, error) {
+	value, err := t.pooled.Load(hostPool, key, func() (caddy.Destructor, error) {
 		return &host{key: key, drained: make(chan struct{})}, nil
 	})
 	if err != nil {
@@ -37,11 +38,6 @@ func (t *Handler) takeHost(address address, spread time.Duration) (*host, error)
 	host.SetPace(t.Pace, time.Duration(t.PacePeriod))
 	setUpstreamUp(key, !host.Down())
 	return host, nil
-}
-
-func releaseHost(host *host) error {
-	_, err := hostPool.Delete(host.key)
-	return err
 }
 
 // Destruct closes the sockets to an upstream that no configuration names any more. A process that stops waits until they
