@@ -35,7 +35,7 @@ func (a *Handler) warnOfShadow(ctx caddy.Context) {
 // warnOfUnstampedPages logs that `stamp html` has no effect on the pages of the site.
 func (a *Handler) warnOfUnstampedPages(ctx caddy.Context) {
 	if a.Stamps(StampHTML) && a.placed && !a.place.responds && !a.servesPages(ctx) {
-		ctx.Logger().Warn("no pages pass versioned_assets; stamp html has no effect",
+		ctx.Logger().Warn("no pages pass versioned_assets; stamp html is ineffective",
 			zap.String("remedy", "write versioned_assets with stamp html in the site of the pages"), zap.String("source", a.Serve[0].Source))
 		return
 	}

@@ -199,7 +199,7 @@ func TestWildcardHostOfFilesIsLogged(t *testing.T) {
 // `stamp html` on a host whose responses are all its own files stamps nothing.
 func TestStampOnHostWithoutPages(t *testing.T) {
 	t.Parallel()
-	const warning = "no pages pass versioned_assets; stamp html has no effect"
+	const warning = "no pages pass versioned_assets; stamp html is ineffective"
 	files := testsite.WriteTree(t, map[string]string{"a.js": "x"})
 	pages := testsite.WriteTree(t, map[string]string{"a.js": "x", "index.html": "<p>"})
 	for _, c := range []struct {

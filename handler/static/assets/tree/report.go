@@ -79,7 +79,7 @@ func (t *Tree) warnLinks(w *walker) {
 			t.Config.Logger.Warn("links lead out of the root; not served", zap.String("root", t.Config.Root),
 				zap.Int("links", len(w.leaving)), zap.String("for_example", w.leaving[0]), zap.String("fix", "symlinks follow"))
 		case w.skipped > 0:
-			t.Config.Logger.Warn("too many paths to linked directories; some not served", zap.String("root", t.Config.Root),
+			t.Config.Logger.Warn("too many linked paths; some not served", zap.String("root", t.Config.Root),
 				zap.Int("links", w.skipped), zap.Int("paths", maxPaths))
 		}
 	}

@@ -72,7 +72,7 @@ func (t *Tree) share(catalog *Catalog) (done <-chan struct{}) {
 		})
 		t.reportSharing(err)
 		if err == nil && left > 0 && left != t.unshared {
-			t.Config.Logger.Warn("files not shared with other machines; raise the size in keep",
+			t.Config.Logger.Warn("files not shared; raise the size in keep",
 				zap.String("root", t.Config.Root), zap.Int("left_out", left))
 		}
 		if err == nil {

@@ -258,7 +258,7 @@ func TestLinkedPackagesEndAtOnce(t *testing.T) {
 	if most := packages * (1 + tree.MaxPaths); c == nil || c.Files() > most || c.Lookup("p23/index.js") == nil {
 		t.Fatalf("%d files, want at most %d", c.Files(), most)
 	}
-	if s.Logs.FilterMessageSnippet("too many paths").Len() != 1 {
+	if s.Logs.FilterMessageSnippet("too many linked paths").Len() != 1 {
 		t.Errorf("logged %v", s.Logs.All())
 	}
 }
