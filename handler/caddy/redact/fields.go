@@ -47,16 +47,3 @@ func copyField(field reflect.Value) zapcore.Field {
 	}
 	return zap.String(read.Key, fmt.Sprint(value.Elem()))
 }
-
-// bytesRead returns how much of the request's body the handlers read. It reads Caddy's counter by reflection too.
-func bytesRead(body any) int64 {
-	counter := reflect.Indirect(reflect.ValueOf(body))
-	if counter.Kind() != reflect.Struct {
-		return 0
-	}
-	length := counter.FieldByName("Length")
-	if !length.IsValid() || !length.CanInt() {
-		return 0
-	}
-	return length.Int()
-}

@@ -21,7 +21,7 @@ type Request struct {
 	request  *http.Request              // the server's own
 	received *http.Request              // as the client sent it
 	recorder caddyhttp.ResponseRecorder // the server's; nil if it writes no access line
-	body     any                        // the server's counter of the bytes that handlers read
+	body     *countedBody               // nil without a body or a line
 	decision *gate.Decision
 	started  time.Time
 	err      error
@@ -34,16 +34,19 @@ type Request struct {
 }
 
 // Begin returns nil for a request that Caddy may log itself: one that is unrelated to the gate, or that causes no line. It
-// changes nothing that a handler sees.
+// changes nothing that a handler sees, but for the type of the body, which Caddy changes too.
 func (l *Logs) Begin(w http.ResponseWriter, r *http.Request, d *gate.Decision) *Request {
 	if l.server == nil || !gate.MayHoldCredential(r, d) || l.accessLog == nil && d.Rejected() {
 		return nil
 	}
 	received, u := r.WithContext(r.Context()), *r.URL
 	received.URL, received.Header = &u, r.Header.Clone()
-	return &Request{
-		logs: l, request: r, received: received, recorder: serverRecorder(w), body: r.Body, decision: d, started: time.Now(),
+	log := &Request{logs: l, request: r, received: received, recorder: serverRecorder(w), decision: d, started: time.Now()}
+	if log.recorder != nil && r.Body != nil {
+		log.body = &countedBody{ReadCloser: r.Body}
+		r.Body = log.body
 	}
+	return log
 }
 
 // serverRecorder returns the innermost recorder, which is the server's. Handlers around the gate may have recorders of their own.
@@ -127,7 +130,7 @@ func (l *Logs) handlesErrors() bool {
 // writeAccess writes what Caddy's server writes about a request that it handled. The byte count of a hijacked connection comes
 // from its socket, since a tunnel may bypass the server's counters.
 func (log *Request) writeAccess() {
-	status, size, read := log.recorder.Status(), int64(log.recorder.Size()), bytesRead(log.body)
+	status, size, read := log.recorder.Status(), int64(log.recorder.Size()), log.body.bytesRead()
 	if log.err != nil && status == 0 {
 		status = request.ErrorStatus(log.err)
 	}

@@ -31,7 +31,8 @@ func TestAccessLineIsCaddys(t *testing.T) {
 		{"user", "basic_auth {\nu $2a$04$xMp4mTSSF1RmYXHZ0q4zq.i1aQbzWkIEbvJPBnLQq0lNfBXhxVzXO\n}\nrespond 403", handshake, "an error of a handler, and its header"},
 		{"unhandled", "", testsite.Get("/elsewhere/", other), "message NOP"},
 		{"body", "respond 200", strings.Replace(testsite.Get("/elsewhere/", other+"Content-Length: 4\r\n"), "GET", "POST", 1) + "body", "bytes_read"},
-		{"body that is read", "reverse_proxy APPLICATION", strings.Replace(testsite.Get("/elsewhere/", other+"Content-Length: 4\r\n"), "GET", "POST", 1) + "body", "bytes_read"},
+		// by a handler: Caddy's own line reads its counter while the transport of a proxy may still write it
+		{"body that is read", "respond {http.request.body}", strings.Replace(testsite.Get("/elsewhere/", other+"Content-Length: 4\r\n"), "GET", "POST", 1) + "body", "bytes_read"},
 		{"encoded", "encode {\nminimum_length 1\n}\nheader Content-Type text/plain\nrespond \"" + strings.Repeat("long ", 300) + "\" 403",
 			strings.Replace(handshake, "X-Other: 1", "Accept-Encoding: gzip", 1), "the size that was sent"},
 		{"write timeout", "reverse_proxy APPLICATION", handshake, "write_error"},
