@@ -93,13 +93,12 @@ type Joined struct {
 // Join returns the node for a configuration that is being provisioned. It does not start to share before [Joined.Start].
 // [Joined.Leave] must follow, also after an error.
 func (j *Joined) Join(ctx caddy.Context, config Config) error {
-	value, err := j.pooled.Load(nodes, config.Prefix, func() (caddy.Destructor, error) { return newMember(config) })
+	value, err := j.pooled.Load(nodes, config.Prefix, func() (caddy.Destructor, error) { return newMember(config, ctx.Logger()) })
 	if err != nil {
 		return err
 	}
 	j.member = value.(*member)
 	j.Node = j.member.Node
-	j.member.logger.Store(ctx.Logger())
 	j.release = j.Node.Use(config.Storage, config.Every)
 	inForce.Add(nil, j.member)
 	timeout, cancel := context.WithTimeout(ctx, joinTimeout)
@@ -108,6 +107,9 @@ func (j *Joined) Join(ctx caddy.Context, config Config) error {
 		return fmt.Errorf("usher: shared: %w: use another storage", err)
 	}
 	j.Node.Prepare(timeout)
+	if err := lifecycle.OnStarted(ctx, func() { j.member.logger.Store(ctx.Logger()) }); err != nil {
+		return err
+	}
 	return lifecycle.RegisterMetrics(ctx, gauges{})
 }
 
@@ -125,12 +127,13 @@ func (j *Joined) Leave() error {
 	return err
 }
 
-func newMember(config Config) (*member, error) {
+func newMember(config Config, logger *zap.Logger) (*member, error) {
 	name, err := os.Hostname()
 	if err != nil {
 		name = "unknown"
 	}
 	m := new(member)
+	m.logger.Store(logger)
 	m.Node, err = shared.New(shared.Config{
 		Prefix: config.Prefix, Name: name, Describe: config.Describe, Random: rand.Reader, Now: time.Now,
 		Health: m.logHealth, Unreadable: m.logUnreadable,

@@ -43,23 +43,26 @@ func (a *Handler) archives(ctx caddy.Context, directory string, promised *promis
 	if err != nil {
 		return nil, nil, err
 	}
+	keep, logger := time.Duration(a.Keep), ctx.Logger()
 	pooled, err := a.pooled.Load(assetArchives, directory, func() (caddy.Destructor, error) {
-		return newAssetArchive(directory, promised), nil
+		return newAssetArchive(directory, promised, keep, size, logger), nil
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	stores := pooled.(assetArchive)
-	stores.logger.set(ctx.Logger())
-	for _, store := range []*archive.Store{stores.earlier, stores.compressed} {
-		store.Bound(time.Duration(a.Keep), size)
-	}
+	a.whenInForce(func() {
+		stores.logger.set(logger)
+		stores.earlier.Bound(keep, size)
+		stores.compressed.Bound(keep, size)
+	})
 	return stores.earlier, stores.compressed, nil
 }
 
 // newAssetArchive returns an archive that adds a promise for each version that it removes.
-func newAssetArchive(directory string, promised *promises.Store) assetArchive {
+func newAssetArchive(directory string, promised *promises.Store, keep time.Duration, size int64, first *zap.Logger) assetArchive {
 	logger := new(currentLogger)
+	logger.set(first)
 	log := &throttledLog{logger: logger.Logger(), message: "archive error; earlier versions may be missing"}
 	dropped := func(path, version string, digest [sha256.Size]byte) {
 		if version == "" {
@@ -70,9 +73,11 @@ func newAssetArchive(directory string, promised *promises.Store) assetArchive {
 		}
 	}
 	return assetArchive{
-		earlier: archive.New(archive.Config{Directory: directory, Now: time.Now, Dropped: dropped, Report: log.report}),
+		earlier: archive.New(archive.Config{
+			Directory: directory, Keep: keep, Size: size, Now: time.Now, Dropped: dropped, Report: log.report,
+		}),
 		compressed: archive.New(archive.Config{
-			Directory: filepath.Join(directory, "compressed"), Now: time.Now,
+			Directory: filepath.Join(directory, "compressed"), Keep: keep, Size: size, Now: time.Now,
 			Report: (&throttledLog{logger: logger.Logger(), message: "archive error; assets may be compressed again"}).report,
 		}),
 		logger: logger,

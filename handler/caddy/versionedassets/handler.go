@@ -111,7 +111,8 @@ type Handler struct {
 	ForgetBefore time.Time `json:"forget_before,omitzero"`
 
 	place       place
-	placed      bool // place is known
+	placed      bool     // place is known
+	inForce     []func() // see whenInForce
 	handler     *assets.Handler
 	pages       *pages.Stamper // nil without `stamp html`
 	server      *caddyhttp.Server

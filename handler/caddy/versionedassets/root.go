@@ -113,7 +113,7 @@ func (a *Handler) open(ctx caddy.Context, r *Root, memory int64) (*servedRoot, e
 		return nil, err
 	}
 	opened := pooled.(assetTree)
-	opened.logger.set(ctx.Logger())
+	a.whenInForce(func() { opened.logger.set(ctx.Logger()) })
 	served.tree = opened.Tree
 	a.served = append(a.served, served)
 	servedRoots.Add(served.server, served)

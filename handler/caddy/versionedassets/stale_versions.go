@@ -36,7 +36,7 @@ func (a *Handler) openHistory(directory string) (assetHistory, error) {
 		return assetHistory{}, err
 	}
 	history := pooled.(assetHistory)
-	history.ledger.SetGrace(time.Duration(a.Vanished))
+	a.whenInForce(func() { history.ledger.SetGrace(time.Duration(a.Vanished)) })
 	return history, nil
 }
 

@@ -17,7 +17,14 @@ func (a *Handler) startWithSite(ctx caddy.Context) error {
 	return lifecycle.OnStarted(ctx, func() { a.start(ctx) })
 }
 
+// whenInForce calls a function once the configuration is in force. A configuration that fails to load must not change what it
+// shares with the running one.
+func (a *Handler) whenInForce(apply func()) { a.inForce = append(a.inForce, apply) }
+
 func (a *Handler) start(ctx caddy.Context) {
+	for _, apply := range a.inForce {
+		apply()
+	}
 	if a.pages != nil {
 		hosts := a.otherHosts()
 		a.generations.FollowHosts(hosts)

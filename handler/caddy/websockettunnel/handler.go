@@ -140,7 +140,11 @@ func (t *Handler) Provision(ctx caddy.Context) error {
 	}
 	t.drainWithServer(ctx)
 	t.owner.Start()
-	return nil
+	return lifecycle.OnStarted(ctx, func() { // a configuration that fails to load must not change the running one
+		for _, host := range t.hosts {
+			t.configure(host)
+		}
+	})
 }
 
 // newSource returns the source that reads a connection.
@@ -194,7 +198,7 @@ func (t *Handler) buildUpstreams(ctx caddy.Context) ([]*tunnel.Upstream, error) 
 }
 
 func (t *Handler) buildUpstream(ctx caddy.Context, address address) (*tunnel.Upstream, error) {
-	host, err := t.takeHost(address, time.Duration(t.Drain))
+	host, err := t.takeHost(address)
 	if err != nil {
 		return nil, err
 	}

@@ -25,19 +25,25 @@ type host struct {
 }
 
 // takeHost returns the process's entry of an upstream, until Cleanup.
-func (t *Handler) takeHost(address address, spread time.Duration) (*host, error) {
+func (t *Handler) takeHost(address address) (*host, error) {
 	key := address.network + "/" + address.address
 	value, err := t.pooled.Load(hostPool, key, func() (caddy.Destructor, error) {
-		return &host{key: key, drained: make(chan struct{})}, nil
+		h := &host{key: key, drained: make(chan struct{})}
+		t.configure(h)
+		return h, nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	host := value.(*host)
-	host.spread.Store(int64(spread))
-	host.SetPace(t.Pace, time.Duration(t.PacePeriod))
 	setUpstreamUp(key, !host.Down())
 	return host, nil
+}
+
+// configure sets what the newest configuration says about an upstream.
+func (t *Handler) configure(h *host) {
+	h.spread.Store(int64(t.Drain))
+	h.SetPace(t.Pace, time.Duration(t.PacePeriod))
 }
 
 // Destruct closes the sockets to an upstream that no configuration names any more. A process that stops waits until they
