@@ -51,4 +51,7 @@ func (n *Node) hedgedLoad(ctx context.Context, key string) ([]byte, error) {
 	return hedge(ctx, n.lookEvery(), func(ctx context.Context) ([]byte, error) { return n.store.Load(ctx, key) })
 }
 
-func (n *Node) lookEvery() time.Duration { return time.Duration(n.every.Load()) }
+func (n *Node) lookEvery() time.Duration {
+	_, every := n.store.current()
+	return every
+}

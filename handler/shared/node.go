@@ -46,7 +46,6 @@ type Node struct {
 	id          string
 	started     time.Time
 	store       *Store
-	every       atomic.Int64
 	key         atomic.Pointer[Key]
 	previousKey atomic.Pointer[Key] // nil for none
 	// elsewhere holds what the other nodes count, nil for nothing
@@ -89,7 +88,6 @@ func New(config Config) (*Node, error) {
 		return nil, fmt.Errorf("drawing the ID of the node: %w", err)
 	}
 	n := &Node{config: config, id: hex.EncodeToString(id[:]), started: config.Now(), store: newStore(config.Prefix)}
-	n.every.Store(int64(DefaultEvery))
 	n.log.init()
 	n.questions = questions{asked: make(map[string][]byte), wake: make(chan struct{}, 1), answered: make(map[string]bool)}
 	n.round.peers = make(map[string]*peer)
@@ -103,9 +101,8 @@ func (n *Node) Use(storage Storage, every time.Duration) (release func()) {
 	if every <= 0 {
 		every = DefaultEvery
 	}
-	n.every.Store(int64(every))
 	n.probed.Store(false)
-	return n.store.use(storage)
+	return n.store.use(storage, every)
 }
 
 // Start starts to share. Further calls have no effect.

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -46,8 +47,14 @@ type Store struct {
 	prefix string
 	calls  chan struct{}
 
-	mutex    sync.Mutex
-	storages []*Storage // of the loaded configurations, the current one last
+	mutex sync.Mutex
+	uses  []*use // of the loaded configurations, the current one last
+}
+
+// use is what one configuration says.
+type use struct {
+	storage Storage
+	every   time.Duration // how often to look for events
 }
 
 var validPrefix = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
@@ -65,27 +72,30 @@ func newStore(prefix string) *Store {
 }
 
 // use makes the storage the current one, until release is called. A reload has two configurations, each with a storage, and
-// Caddy closes that of the old one.
-func (s *Store) use(storage Storage) (release func()) {
+// Caddy closes that of the old one, or of the new one if the reload fails.
+func (s *Store) use(storage Storage, every time.Duration) (release func()) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	s.storages = append(s.storages, &storage)
+	added := &use{storage, every}
+	s.uses = append(s.uses, added)
 	return sync.OnceFunc(func() {
 		s.mutex.Lock()
 		defer s.mutex.Unlock()
-		if i := slices.Index(s.storages, &storage); i >= 0 {
-			s.storages = slices.Delete(s.storages, i, i+1)
+		if i := slices.Index(s.uses, added); i >= 0 {
+			s.uses = slices.Delete(s.uses, i, i+1)
 		}
 	})
 }
 
-func (s *Store) current() Storage {
+// current returns the storage in use, nil if there is none, and how often to look for events.
+func (s *Store) current() (Storage, time.Duration) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if len(s.storages) == 0 {
-		return nil
+	if len(s.uses) == 0 {
+		return nil, DefaultEvery
 	}
-	return *s.storages[len(s.storages)-1]
+	last := s.uses[len(s.uses)-1]
+	return last.storage, last.every
 }
 
 // Load returns the value of a key. The error is fs.ErrNotExist if there is none.
@@ -142,21 +152,28 @@ func (s *Store) list(ctx context.Context, directory string, attempts int) ([]str
 
 // WithLock calls f while it holds a lock of all nodes. f must end within 2 seconds.
 func (s *Store) WithLock(ctx context.Context, name string, f func() error) error {
-	storage := s.current()
-	if storage == nil {
-		return ErrNoStorage
-	}
 	name = s.prefix + "-" + name
-	if _, err := call(ctx, s, func(ctx context.Context, storage Storage) (struct{}, error) {
-		return struct{}{}, storage.Lock(ctx, name)
-	}); err != nil {
+	unlock := func() error {
+		_, err := call(context.WithoutCancel(ctx), s, func(ctx context.Context, storage Storage) (struct{}, error) {
+			return struct{}{}, storage.Unlock(ctx, name)
+		})
+		return err
+	}
+	var settled atomic.Bool // the lock was taken, or is not waited for any more
+	_, err := call(ctx, s, func(ctx context.Context, storage Storage) (struct{}, error) {
+		err := storage.Lock(ctx, name)
+		if err == nil && !settled.CompareAndSwap(false, true) {
+			err = storage.Unlock(context.WithoutCancel(ctx), name)
+		}
+		return struct{}{}, err
+	})
+	if err != nil {
+		if !settled.CompareAndSwap(false, true) { // taken at the last moment
+			err = errors.Join(err, unlock())
+		}
 		return fmt.Errorf("locking: %w", err)
 	}
-	err := f()
-	_, unlockErr := call(context.WithoutCancel(ctx), s, func(ctx context.Context, storage Storage) (struct{}, error) {
-		return struct{}{}, storage.Unlock(ctx, name)
-	})
-	return errors.Join(err, unlockErr)
+	return errors.Join(f(), unlock())
 }
 
 func (s *Store) path(key string) string { return path.Join(s.prefix, key) }
@@ -164,7 +181,7 @@ func (s *Store) path(key string) string { return path.Join(s.prefix, key) }
 // call calls the current storage in a goroutine of its own, which ends when the storage returns.
 func call[T any](ctx context.Context, s *Store, f func(context.Context, Storage) (T, error)) (T, error) {
 	var none T
-	storage := s.current()
+	storage, _ := s.current()
 	if storage == nil {
 		return none, ErrNoStorage
 	}
