@@ -33,6 +33,7 @@ func startMachine(t *testing.T, application, directory, prefix string) *testsite
 	p := &testsite.Process{Addr: testsite.FreeAddress(t), Admin: testsite.FreeAddress(t), Stopped: make(chan error, 1)}
 	_, port, _ := net.SplitHostPort(p.Addr)
 	p.Config = func(options string) string {
+		alias, options := cutAlias(options, port)
 		return fmt.Sprintf(`{
 			admin %s
 			persist_config off
@@ -44,7 +45,7 @@ func startMachine(t *testing.T, application, directory, prefix string) *testsite
 				}
 			}
 		}
-		http://localhost:%s {
+		http://localhost:%s%s {
 			bind 127.0.0.1
 			websocket_gate {
 				route a /ws/a/ {
@@ -65,10 +66,18 @@ func startMachine(t *testing.T, application, directory, prefix string) *testsite
 			}
 			reverse_proxy %s
 			%s
-		}`, p.Admin, directory, prefix, port, testsite.GoodKey, ticketSecret, application, options)
+		}`, p.Admin, directory, prefix, port, alias, testsite.GoodKey, ticketSecret, application, options)
 	}
 	p.Run(t, p.Adapted(t, ""))
 	return p
+}
+
+// cutAlias returns a further address of the site if the options begin with the word alias, and the other options.
+func cutAlias(options, port string) (address, others string) {
+	if others, found := strings.CutPrefix(options, "alias"); found {
+		return ", http://www.localhost:" + port, others
+	}
+	return "", options
 }
 
 // startAnsweringApplication answers a POST with the header line in its body.
@@ -249,6 +258,31 @@ func TestMachinesActAsOneSite(t *testing.T) {
 }
 
 // checkNoSecrets reads all files of the storage.
+// A change of the configuration reaches one machine after the other.
+func TestEventsReachMachinesWithOtherAliases(t *testing.T) {
+	t.Parallel()
+	application, directory := startAnsweringApplication(t), filepath.Join(t.TempDir(), "shared")
+	a, b := startMachine(t, application, directory, "site"), startMachine(t, application, directory, "site")
+	seesElsewhere(t, a, 2, 0)
+	seesElsewhere(t, b, 2, 0)
+	cookie := "sessionid=" + firstValue
+	ofSession := open(t, b, "/ws/session/", "Cookie: "+cookie+"\r\n")
+	ofUser := open(t, b, "/ws/once/", ticket(t, "first", "42"))
+	onB := open(t, b, testsite.Keyed, "")
+	a.Reload(t, "alias")
+	answer(t, a, cookie, "Set-Cookie: sessionid=; Max-Age=0; Path=/")
+	answer(t, a, "", `Usher-Close: user="42";code=4403;reason="banned"`)
+	if code := closeCode(t, ofSession); code != 4401 {
+		t.Errorf("the session's socket closed with %d, want 4401", code)
+	}
+	if code := closeCode(t, ofUser); code != 4403 {
+		t.Errorf("the user's socket closed with %d, want 4403", code)
+	}
+	if !isOpen(onB) {
+		t.Error("a socket of no session and user was closed")
+	}
+}
+
 func checkNoSecrets(t *testing.T, directory string) {
 	t.Helper()
 	files := 0

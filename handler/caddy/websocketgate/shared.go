@@ -174,9 +174,23 @@ func (g *Handler) receive(payload []byte) {
 		g.logger.Error("event of another machine invalid; ignoring it", zap.Error(err))
 		return
 	}
-	if e.Site == g.sharedSite() && g.live.Load() {
+	if g.live.Load() && g.isSharedSite(e.Site) {
 		g.gate.Apply(e.Event)
 	}
+}
+
+// isSharedSite reports whether a site of another machine is that of this gate. The site of a machine that has other aliases, as
+// while a change is rolled out, is every site with a host in common, unless a site of this machine has exactly its hosts.
+func (g *Handler) isSharedSite(name string) bool {
+	if name == g.sharedSite() {
+		return true
+	}
+	for other := range liveGates.All() {
+		if other.node == g.node && other.live.Load() && other.sharedSite() == name {
+			return false
+		}
+	}
+	return hostsOfPatterns(strings.Fields(name)).common(g.scope.hosts) > 0
 }
 
 // claim reports whether a single-use ticket was used on no other machine.
