@@ -176,6 +176,24 @@ func (s *Store) WithLock(ctx context.Context, name string, f func() error) error
 	return errors.Join(f(), unlock())
 }
 
+// settle waits until all calls have ended, or until ctx ends.
+func (s *Store) settle(ctx context.Context) {
+	taken := 0
+	defer func() {
+		for range taken {
+			<-s.calls
+		}
+	}()
+	for taken < maxCalls {
+		select {
+		case s.calls <- struct{}{}:
+			taken++
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 func (s *Store) path(key string) string { return path.Join(s.prefix, key) }
 
 // call calls the current storage in a goroutine of its own, which ends when the storage returns.

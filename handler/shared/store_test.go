@@ -78,3 +78,44 @@ func TestPeriodIsThatOfTheConfigurationInUse(t *testing.T) {
 		t.Errorf("the period is %s, want that of the configuration before", every)
 	}
 }
+
+// slowStores stores when nothing waits for it any more.
+type slowStores struct {
+	memorystorage.Storage
+	asked chan struct{}
+	grant chan struct{}
+}
+
+func (s *slowStores) Store(ctx context.Context, key string, value []byte) error {
+	close(s.asked)
+	<-s.grant
+	return s.Storage.Store(ctx, key, value)
+}
+
+// A machine that leaves removes its object after the last Store, which would bring the object back.
+func TestCallsSettle(t *testing.T) {
+	t.Parallel()
+	storage := &slowStores{asked: make(chan struct{}), grant: make(chan struct{})}
+	s := newStore("site")
+	s.use(storage, 0)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-storage.asked
+		cancel()
+	}()
+	if err := s.Store(ctx, "name", nil); err == nil {
+		t.Error("no error for a call that was given up")
+	}
+	settled := make(chan []string)
+	go func() {
+		s.settle(context.Background())
+		settled <- storage.Keys()
+	}()
+	close(storage.grant)
+	if keys := <-settled; len(keys) != 1 {
+		t.Errorf("the storage has %q, want what the late call stored", keys)
+	}
+	if err := s.Delete(context.Background(), "name"); err != nil {
+		t.Errorf("a call after that: %v", err)
+	}
+}

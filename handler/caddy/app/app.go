@@ -107,10 +107,10 @@ func (a *App) Start() error {
 	return nil
 }
 
-// Stop implements caddy.App. After a reload the machine shares until Cleanup. When the process exits it leaves now, since Caddy may
-// close the storage before Cleanup.
+// Stop implements caddy.App. After a reload that still shares, the machine goes on. Otherwise it leaves now, since Caddy may close
+// the storage before Cleanup.
 func (a *App) Stop() error {
-	if a.Shared != nil && caddy.Exiting() {
+	if a.Shared != nil && (caddy.Exiting() || a.joined.IsLast()) {
 		a.joined.Node.Stop()
 	}
 	return nil

@@ -5,12 +5,15 @@ package app_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,7 +26,67 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
-func init() { caddy.RegisterModule(new(unlisted)) }
+func init() {
+	caddy.RegisterModule(new(unlisted))
+	caddy.RegisterModule(new(closing))
+}
+
+// closing is a storage that fails after its Cleanup, as one with a connection does.
+type closing struct {
+	certmagic.FileStorage
+	closed atomic.Bool
+}
+
+func (*closing) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "caddy.storage.test_closing", New: func() caddy.Module { return new(closing) }}
+}
+
+func (c *closing) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next()
+	if !d.Args(&c.Path) {
+		return d.ArgErr()
+	}
+	return nil
+}
+
+func (c *closing) CertMagicStorage() (certmagic.Storage, error) { return c, nil }
+
+func (c *closing) Cleanup() error {
+	c.closed.Store(true)
+	return nil
+}
+
+func (c *closing) Delete(ctx context.Context, key string) error {
+	if c.closed.Load() {
+		return errors.New("closed")
+	}
+	return c.FileStorage.Delete(ctx, key)
+}
+
+// Caddy cleans up the modules of a configuration in any order, so the test repeats the reload.
+func TestReloadWithoutSharedRemovesTheNode(t *testing.T) {
+	t.Parallel()
+	directory := filepath.Join(t.TempDir(), "shared")
+	p := &testsite.Process{Addr: testsite.FreeAddress(t), Admin: testsite.FreeAddress(t), Stopped: make(chan error, 1)}
+	_, port, _ := net.SplitHostPort(p.Addr)
+	p.Config = func(options string) string {
+		return fmt.Sprintf("{\nadmin %s\npersist_config off\n%s\n}\nhttp://localhost:%s {\nbind 127.0.0.1\nrespond ok\n}", p.Admin, options, port)
+	}
+	shares := fmt.Sprintf("usher {\nshared {\nstorage test_closing %s\nprefix site\n}\n}", directory)
+	nodes := func() int {
+		objects, _ := filepath.Glob(filepath.Join(directory, "site", "nodes", "????????????????"))
+		return len(objects)
+	}
+	p.Run(t, p.Adapted(t, shares))
+	for range 6 {
+		testsite.Eventually(t, "the node shows itself", func() bool { return nodes() == 1 })
+		p.Reload(t, "")
+		if n := nodes(); n != 0 {
+			t.Fatalf("%d nodes are left, want none: each counts for 5 s", n)
+		}
+		p.Reload(t, shares)
+	}
+}
 
 // unlisted is a storage that lists nothing, so that a ticket could be used on each machine.
 type unlisted struct{ certmagic.FileStorage }

@@ -87,6 +87,7 @@ type Joined struct {
 	Node    *shared.Node
 	member  *member
 	pooled  lifecycle.Pooled
+	prefix  string
 	release func()
 }
 
@@ -98,7 +99,7 @@ func (j *Joined) Join(ctx caddy.Context, config Config) error {
 		return err
 	}
 	j.member = value.(*member)
-	j.Node = j.member.Node
+	j.Node, j.prefix = j.member.Node, config.Prefix
 	j.release = j.Node.Use(config.Storage, config.Every)
 	inForce.Add(nil, j.member)
 	timeout, cancel := context.WithTimeout(ctx, joinTimeout)
@@ -115,6 +116,12 @@ func (j *Joined) Join(ctx caddy.Context, config Config) error {
 
 // Start starts to share.
 func (j *Joined) Start() { j.Node.Start() }
+
+// IsLast reports whether no other loaded configuration has the node.
+func (j *Joined) IsLast() bool {
+	references, _ := nodes.References(j.prefix)
+	return references <= 1
+}
 
 // Leave releases the node. It ends with the last configuration that has it.
 func (j *Joined) Leave() error {
