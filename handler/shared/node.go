@@ -132,7 +132,7 @@ func (n *Node) leave() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	n.store.settle(ctx) // a late Store would bring the object back
+	n.store.settle(ctx)   // a late Store would bring the object back
 	_ = n.publishAll(ctx) // the others close the rest when they notice it themselves
 	_ = n.removeNode(ctx, n.id)
 }
