@@ -34,6 +34,7 @@ func (t *Tree) SetArchiveWait(wait time.Duration) { t.archiveWait = wait }
 func (t *Tree) SetWaitFor(w func(time.Duration) error) {
 	t.waitFor = func(_ context.Context, d time.Duration) error { return w(d) }
 }
+func (t *Tree) Pause() time.Duration                    { return t.pause() }
 func (t *Tree) IsChanging() bool                        { return t.changing }
 func (t *Tree) Renew(ctx context.Context)               { t.renew(ctx) }
 func (t *Tree) PromiseWaiting(ctx context.Context)      { t.promiseWaiting(ctx) }

@@ -47,10 +47,11 @@ func (t *Tree) refresh(ctx context.Context, settled bool) {
 	t.Config.Logger.Debug("directory read", zap.String("root", t.Config.Root),
 		zap.Int("looked_at", t.work.stats), zap.Int("read", t.work.reads), zap.Int("parsed", t.work.parses))
 	t.reported = t.noted
+	var waited time.Duration
 	if next != nil {
-		t.publish(next, started)
+		waited = t.publish(next, started)
 	}
-	t.readTime = t.Config.Now().Sub(started)
+	t.readTime = t.Config.Now().Sub(started) - waited
 }
 
 // isEmpty reports a tree that has not been read, since its directory does not exist.

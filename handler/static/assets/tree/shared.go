@@ -37,12 +37,13 @@ const (
 	sweepSharedEvery = time.Hour
 )
 
-// shareNext shares a catalog that is about to be published, and reads the promises of other machines before this one gives any.
-func (t *Tree) shareNext(next *Catalog) {
+// shareNext shares a catalog that is about to be published, and reads the promises of other machines before this one gives any. It
+// returns how long it waited.
+func (t *Tree) shareNext(next *Catalog) time.Duration {
 	if t.Config.Shared == nil {
-		return
+		return 0
 	}
-	done := t.share(next)
+	began, done := t.Config.Now(), t.share(next)
 	timer := time.NewTimer(shareWait)
 	defer timer.Stop()
 	select {
@@ -51,6 +52,7 @@ func (t *Tree) shareNext(next *Catalog) {
 	case <-timer.C:
 		t.Config.Logger.Warn("sharing versions takes long; publishing without waiting", zap.String("root", t.Config.Root))
 	}
+	return t.Config.Now().Sub(began)
 }
 
 // share stores the files of a catalog where other machines find them, in the background.

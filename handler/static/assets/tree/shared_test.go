@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -251,4 +252,34 @@ func TestReleaseIsSharedOnceTheStorageIsBack(t *testing.T) {
 	storage.contents.Clear()
 	shareAgain()
 	b.wants(a.stamped("main.js"), "main 3", cacheForever)
+}
+
+// slowOnce is a storage whose next Store takes four seconds of the machine's clock.
+type slowOnce struct {
+	sharedStorage
+	machine *machine
+	armed   atomic.Bool
+}
+
+func (s *slowOnce) Store(ctx context.Context, key string, value []byte) error {
+	if s.armed.CompareAndSwap(true, false) {
+		s.machine.Now = s.machine.Now.Add(4 * time.Second)
+	}
+	return s.sharedStorage.Store(ctx, key, value)
+}
+
+// The pause between readings grows with the work of a reading, not with the time that a storage took.
+func TestSlowStorageDoesNotDelayTheNextPublish(t *testing.T) {
+	t.Parallel()
+	storage := new(slowOnce)
+	m := newMachine(t, storage, map[string]string{"a.js": "one"})
+	storage.machine = m
+	storage.armed.Store(true)
+	m.deploy(map[string]string{"a.js": "two"})
+	if storage.armed.Load() {
+		t.Fatal("nothing was stored")
+	}
+	if got, want := m.Tree.Pause(), m.Tree.Configuration().Settle; got != want {
+		t.Errorf("the tree pauses for %s, want settle, %s", got, want)
+	}
 }

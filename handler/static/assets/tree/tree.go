@@ -70,7 +70,7 @@ type Tree struct {
 	outside    map[string]bool      // directories out of the root that hold files
 	leaving    int                  // logged: how many links lead out of the root
 	walkTime   time.Duration        // how long the last walk took
-	readTime   time.Duration        // how long it took to read and publish
+	readTime   time.Duration        // how long it took to read and publish, without waiting for other machines
 
 	unsettledSince  time.Time // since when the tree has not been quiet; zero: it is quiet
 	lastEvent       time.Time // of the changes that are not published; zero: none came
@@ -269,13 +269,13 @@ func (t *Tree) afterScan(w *watcher) time.Duration {
 	}
 }
 
-// publish makes a catalog the current one, unless it equals the current one.
-func (t *Tree) publish(next *Catalog, started time.Time) {
+// publish makes a catalog the current one, unless it equals the current one. It returns how long it waited for other machines.
+func (t *Tree) publish(next *Catalog, started time.Time) (waited time.Duration) {
 	current := t.catalog.Load()
 	if current != nil {
 		t.keepVanished(current, next, started)
 		if current.same(next) {
-			return
+			return 0
 		}
 	}
 	next.Published = started
@@ -285,7 +285,7 @@ func (t *Tree) publish(next *Catalog, started time.Time) {
 	if current != nil {
 		t.archiveReplaced(current, since)
 	}
-	t.shareNext(next)
+	waited = t.shareNext(next)
 	t.promiseNext(current, next)
 	t.catalog.Store(next)
 	if current == nil {
@@ -301,6 +301,7 @@ func (t *Tree) publish(next *Catalog, started time.Time) {
 	t.reportStaleNames(current, next)
 	t.noteReplaced(current, next)
 	t.notifyFollowers()
+	return waited
 }
 
 // same reports whether two catalogs give the same responses.
