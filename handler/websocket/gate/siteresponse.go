@@ -48,7 +48,20 @@ func (s *siteRequest) readHeader(header http.Header) (user []string) {
 			s.changeSession(lines, cookie)
 		}
 	}
+	if slices.ContainsFunc(header["Clear-Site-Data"], clearsCookies) {
+		s.endSessions(&SiteEvent{Cause: CauseSession, Code: codeEnded, Reason: reasonEnded})
+	}
 	return user
+}
+
+// clearsCookies reports whether a line of Clear-Site-Data has the browser delete the cookies of the site.
+func clearsCookies(line string) bool {
+	for kind := range strings.SplitSeq(line, ",") {
+		if kind = strings.TrimSpace(kind); kind == `"cookies"` || kind == `"*"` {
+			return true
+		}
+	}
+	return false
 }
 
 // sessionCookies returns the names of the session cookies of a request that has cookies.
@@ -112,12 +125,19 @@ func (s *siteRequest) close(line string) {
 	for _, c := range closes {
 		e := SiteEvent{Cause: c.cause, Values: c.values, Code: c.code, Reason: c.reason}
 		if c.cause == CauseSession {
-			for _, cookie := range s.sessionCookies() {
-				e.Sessions = append(e.Sessions, s.sessionsOf(cookie)...)
-			}
+			s.endSessions(&e)
+		} else {
+			s.carryOut(&e)
 		}
-		s.carryOut(&e)
 	}
+}
+
+// endSessions carries out an event for the sessions of the request.
+func (s *siteRequest) endSessions(e *SiteEvent) {
+	for _, cookie := range s.sessionCookies() {
+		e.Sessions = append(e.Sessions, s.sessionsOf(cookie)...)
+	}
+	s.carryOut(e)
 }
 
 // carryOut closes the sockets of this process, and lets other machines know.

@@ -39,6 +39,9 @@ func TestReadHeader(t *testing.T) {
 		{"nothing", http.Header{"Content-Type": {"text/html"}}, false},
 		{"logout", http.Header{"Set-Cookie": {"csrftoken=x", logout}}, true},
 		{"word", http.Header{"Usher-Close": {"session"}, "Usher-User": {`"42"`}, "Trailer:Usher-Close": {"session"}}, true},
+		{"cleared cookies", http.Header{"Clear-Site-Data": {`"cache", "cookies"`}}, true},
+		{"cleared site", http.Header{"Clear-Site-Data": {`"*"`}}, true},
+		{"cleared cache", http.Header{"Clear-Site-Data": {`"cache"`, `cookies`}}, false},
 		{"trailer", http.Header{"Trailer:Usher-Close": {"session"}}, false},
 	} {
 		g := newSessionGate(t, nil)
@@ -49,7 +52,7 @@ func TestReadHeader(t *testing.T) {
 		}
 		stripSiteHeaders(c.header)
 		for name := range c.header {
-			if name != "Content-Type" && name != "Set-Cookie" {
+			if name != "Content-Type" && name != "Set-Cookie" && name != "Clear-Site-Data" {
 				t.Errorf("%s: the client gets %s", c.name, name)
 			}
 		}
