@@ -46,6 +46,8 @@ const (
 	noFile
 	NoDirectory
 	NoAccess
+	Unreadable
+	Unreachable
 	isChanging
 	isFallback
 	IsUnpublished
@@ -68,6 +70,8 @@ var Reasons = [...]string{
 	noFile:          "there is no such file",
 	NoDirectory:     "the directory does not exist",
 	NoAccess:        "the file is on disk and cannot be served",
+	Unreadable:      "the user that Caddy runs as has no permission to read the file",
+	Unreachable:     "the user that Caddy runs as has no permission to search a directory of the path",
 	isChanging:      "the file is new, and is being written",
 	IsUnpublished:   "the file is new, and not in the current generation",
 	isFallback:      "a navigation without a file gets the fallback; a page names the versions of all other files, so it is revalidated",
@@ -88,6 +92,8 @@ var statuses = [...]int{
 	noFile:       http.StatusNotFound,
 	NoDirectory:  http.StatusNotFound,
 	NoAccess:     http.StatusNotFound,
+	Unreadable:   http.StatusForbidden,
+	Unreachable:  http.StatusForbidden,
 	isChanging:   http.StatusServiceUnavailable,
 }
 
@@ -95,7 +101,7 @@ var statuses = [...]int{
 // `hide` stays in force, and a file that is being read or written exists.
 func isPassable(why reason) bool {
 	switch why {
-	case wrongMethod, notPlain, noFile, NoDirectory:
+	case wrongMethod, notPlain, noFile, NoDirectory, Unreachable:
 		return true
 	default:
 		return false

@@ -1,6 +1,7 @@
 package assets
 
 import (
+	"errors"
 	"iter"
 	"net/http"
 	"path"
@@ -165,10 +166,15 @@ func (f *found) findSharedAs(r *http.Request, version string) bool {
 
 // findUnpublished finds a file that is on disk and not in the catalog yet.
 func (h *Handler) findUnpublished(r *http.Request, f *found) bool {
-	file, busy := f.site.Tree.Unpublished(r.Context(), f.catalog, f.name)
+	file, err := f.site.Tree.Unpublished(r.Context(), f.catalog, f.name)
 	switch {
-	case busy:
+	case errors.Is(err, tree.ErrBeingWritten):
 		f.reason = isChanging
+	case errors.Is(err, tree.ErrUnreadable):
+		f.reason = Unreadable
+	case errors.Is(err, tree.ErrUnreachable): // whether there is a file is unknown
+		f.reason = Unreachable
+		return false
 	case file == nil:
 		return false
 	case h.hidesTarget(f.site, file):
@@ -193,19 +199,21 @@ func (h *Handler) findPage(r *http.Request, f *found) {
 	case directory != "" && directory == f.name:
 		f.reason = noFinalSlash
 	default:
-		f.file = index
+		f.file, f.reason = index, noReason
 	}
 }
 
 // findFallback finds the fallback for a navigation, and nothing for other requests: a page must not answer the request for a
 // missing script.
 func (h *Handler) findFallback(r *http.Request, f *found) {
-	f.reason = noFile
 	switch {
+	case f.reason == Unreachable:
 	case f.catalog.Dir == nil:
 		f.reason = NoDirectory
 	case f.catalog.Problems[f.name] != "":
 		f.reason = NoAccess
+	default:
+		f.reason = noFile
 	}
 	if h.Fallback == "" || !isNavigation(r) || isPartOfPage(f.urlPath) {
 		return

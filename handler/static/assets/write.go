@@ -3,6 +3,7 @@ package assets
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"path"
@@ -78,6 +79,10 @@ func (h *Handler) writeOpened(w http.ResponseWriter, r *http.Request, a *answer)
 		return false
 	case errors.Is(err, tree.ErrNotRegular):
 		a.status = http.StatusNotFound
+		fail(w, r, a.status)
+		return true
+	case errors.Is(err, fs.ErrPermission):
+		a.status = http.StatusForbidden
 		fail(w, r, a.status)
 		return true
 	case err != nil: // the next reading of the disk will tell what is there

@@ -2,6 +2,7 @@ package tree_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -112,7 +113,7 @@ func TestWaitForAnUploadEndsWithTheRequest(t *testing.T) {
 	s.Config.Now = time.Now
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if file, busy := s.Unpublished(ctx, catalog, "new.png"); file != nil || !busy {
-		t.Errorf("%v, busy %v", file, busy)
+	if file, err := s.Unpublished(ctx, catalog, "new.png"); file != nil || !errors.Is(err, tree.ErrBeingWritten) {
+		t.Errorf("%v, %v", file, err)
 	}
 }
