@@ -67,8 +67,6 @@ func TestAssetsCacheTable(t *testing.T) {
 		{"hidden page", "/static/drafts/index.html", 404, noStore, "listed by the operator", nil},
 		{"hidden page by its directory", "/static/drafts/", 404, noStore, "it is the same page", nil},
 		{"redirect to a hidden page", "/static/drafts", 404, noStore, "no such directory", nil},
-		{"service worker", "/static/main.js?v=" + testsite.Version(script), 200, revalidate, "a service worker script",
-			[]string{"Service-Worker", "script"}},
 		{"authorized", "/static/main.js?v=" + testsite.Version(script), 200, "private, max-age=31536000, immutable",
 			"a shared cache would give it to who is not", []string{"Authorization", "Basic dTpw"}},
 		{"authorized, unversioned", "/static/worker.js", 200, revalidate, "no shared cache may keep it anyway",
@@ -86,6 +84,9 @@ func TestAssetsCacheTable(t *testing.T) {
 		{"NUL", "/static/main.js%00.txt", 404, noStore, "C strings end there", nil},
 		{"doubled slash", "/static//main.js", 200, revalidate, "one slash, as in nginx", nil},
 		{"directory", "/static/css/", 404, noStore, "no listing", nil},
+		{"service worker", "/static/main.js?v=" + testsite.Version(script), 200, revalidate, "a service worker script",
+			[]string{"Service-Worker", "script"}},
+		{"known service worker", "/static/main.js?v=" + testsite.Version(script), 200, revalidate, "it was requested as one", nil},
 	} {
 		response, _ := testsite.Fetch(t, site, "GET", c.path, c.headers...)
 		if response.StatusCode != c.status || response.Header.Get("Cache-Control") != c.cache {

@@ -2,6 +2,7 @@ package assets
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/scan2food/usher/handler/static/assets/deltas"
 	"github.com/scan2food/usher/handler/static/assets/tree"
@@ -169,7 +170,7 @@ func (h *Handler) decideCaching(a *answer, r *http.Request) {
 	switch {
 	case a.reason == IsUnpublished: // the generation decides on evidence
 		a.evidence = tree.Evidence{}
-	case isServiceWorkerScript(r):
+	case a.site.Tree.IsServiceWorker(a.file), isServiceWorkerScript(r):
 		why = isServiceWorker
 	case a.file.IsManifest:
 		why = isManifest
@@ -195,6 +196,11 @@ func evidenceOf(f *found) tree.Evidence {
 		return f.version
 	}
 	return evidence
+}
+
+// showsServiceWorker reports a request for a URL that would be immutable if the request did not show that it is a service worker's.
+func (a *answer) showsServiceWorker() bool {
+	return a.reason == isServiceWorker && a.evidence.Kind != tree.NoEvidence && strings.Contains(a.contentType[0], "javascript")
 }
 
 // isServiceWorkerScript reports a request for the script of a service worker.

@@ -115,6 +115,9 @@ func (h *Handler) serveOnce(w http.ResponseWriter, r *http.Request, t target, ca
 	if a.unproved {
 		h.noteVersion(r, a.site, a.file)
 	}
+	if a.showsServiceWorker() {
+		a.site.Tree.NoteServiceWorker(a.file)
+	}
 	if h.Explained {
 		h.writeExplanation(w, r, &a)
 	}

@@ -24,12 +24,14 @@ func isRollupToken(token string) bool {
 // isNextToken reports whether a token has the alphabet of tokens by Turbopack and webpack.
 func isNextToken(token string) bool { return strings.IndexFunc(token, unicode.IsUpper) < 0 }
 
-// marks are files that only one framework writes. Each mark identifies the framework's directory for versioned files.
-var marks = []struct {
+// mark is a file that only one framework writes. It identifies the framework's directory for versioned files.
+type mark struct {
 	framework string
 	file      string
 	directory string // relative to the directory above the mark
-}{
+}
+
+var marks = []mark{
 	{"SvelteKit", "_app/version.json", "_app/immutable/"},
 	{"Nuxt", "_nuxt/builds/latest.json", "_nuxt/"},
 }

@@ -48,6 +48,13 @@ var formats = []format{
 	{kind: "webpack", hasName: named("manifest.json", "parcel-manifest.json"), base: anyBase, read: readWebpack},
 }
 
+// otherLists are the names of build lists that are read as no format.
+var otherLists = []func(base string) bool{
+	named("rev-manifest.json", "importmap.json", "entrypoints.json", "build-manifest.json", "ssr-manifest.json", "ngsw.json",
+		"webpack.stats.json", "chunk-map.json"),
+	matching(`^entrypoint\.[A-Za-z_-]+\.json$`), // Symfony AssetMapper, for each entry
+}
+
 // named returns a function that reports whether a name is one of names.
 func named(names ...string) func(string) bool {
 	return func(base string) bool { return slices.Contains(names, base) }

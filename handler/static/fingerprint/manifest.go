@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -59,6 +60,14 @@ func IsManifestName(p string) bool {
 		}
 	}
 	return false
+}
+
+// IsBuildList reports whether build tools write a list of their outputs, or the number of the build, under the name of a path. Each
+// build writes the file again.
+func IsBuildList(p string) bool {
+	return IsManifestName(p) ||
+		slices.ContainsFunc(otherLists, func(hasName func(string) bool) bool { return hasName(path.Base(p)) }) ||
+		slices.ContainsFunc(marks, func(m mark) bool { return strings.HasSuffix("/"+p, "/"+m.file) })
 }
 
 // ManifestBase returns the directory that the paths of a manifest are relative to.

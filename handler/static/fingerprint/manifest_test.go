@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -142,6 +143,39 @@ func TestIsManifestName(t *testing.T) {
 	} {
 		if got := IsManifestName(name); got != want {
 			t.Errorf("IsManifestName(%s) = %v", name, got)
+		}
+	}
+}
+
+// Each list that a tool of the corpus writes without a hash in its name is a build list.
+func TestIsBuildList(t *testing.T) {
+	t.Parallel()
+	lists, err := filepath.Glob("testdata/*/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pattern := range []string{"testdata/*/*/*.json", "testdata/*/*/*/*.json"} {
+		deeper, _ := filepath.Glob(pattern)
+		lists = append(lists, deeper...)
+	}
+	if len(lists) < 20 {
+		t.Fatalf("%d lists in the corpus", len(lists))
+	}
+	for _, list := range lists {
+		switch base := filepath.Base(list); {
+		case base == "page-data.json", base == "app-data.json": // Gatsby's data of a page
+		case base == "stats.json": // Angular writes it beside the served directory, and the name is common
+		case len(base) == len("0be2e45e-9483-4bb2-89d6-29667c238740.json"): // Nuxt names it for the build
+		case !IsBuildList(filepath.ToSlash(list)):
+			t.Errorf("%s is no build list", list)
+		}
+	}
+	for name, want := range map[string]bool{
+		"build/entrypoint.app.json": true, "ngsw.json": true, "importmap.json": true, "_app/version.json": true, "version.json": false,
+		"entrypoint.3f2a9c1b.json": false, "rev-manifest.3f2a9c1b40d1.json": false, "manifest-3f2a9c1b40d1.json": false, "data.json": false,
+	} {
+		if got := IsBuildList(name); got != want {
+			t.Errorf("IsBuildList(%s) = %v", name, got)
 		}
 	}
 }

@@ -27,7 +27,7 @@ type DeltaScope struct {
 // DeltaScope returns the scope of a file, or false if the file has no deltas: it is not text, too small or too large, or its path
 // is a version and nothing says of which other path.
 func (f *File) DeltaScope() (scope DeltaScope, ok bool) {
-	if f.Size < deltas.MinSize || f.Size > deltas.MaxSize || f.IsManifest || IsHTML(f.ContentType) || !Compressible(f.ContentType[0]) {
+	if f.Size < deltas.MinSize || f.Size > deltas.MaxSize || f.IsManifest || f.isWorkerName || IsHTML(f.ContentType) || !Compressible(f.ContentType[0]) {
 		return DeltaScope{}, false
 	}
 	if !f.versionInQuery && (f.Evidence.Kind != NoEvidence || f.byOperator) {

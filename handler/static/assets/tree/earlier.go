@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -183,7 +182,7 @@ func (t *Tree) reportFull(left int) {
 // mayBeKept reports a file that is worth archiving: manifests and pages are always served in their current form. The archive takes
 // only names in UTF-8.
 func (f *File) mayBeKept() bool {
-	return !f.IsManifest && !strings.HasPrefix(f.ContentType[0], "text/html") && utf8.ValidString(f.Path)
+	return !f.IsManifest && !IsHTML(f.ContentType) && utf8.ValidString(f.Path)
 }
 
 // noteReplaced records the versions of replaced files that are not archived: they were proved, and of other content.

@@ -28,7 +28,7 @@ type manifestFile struct {
 
 // isManifest reports a build manifest for servers. A manifest that is a script is for browsers.
 func (e *entry) isManifest() bool {
-	return path.Ext(e.path) != ".js" && (e.manifest || fingerprint.IsManifestName(e.path))
+	return path.Ext(e.path) != ".js" && (e.manifest || fingerprint.IsBuildList(e.path))
 }
 
 // walkedTree is the result of a walk, in the order of the paths.

@@ -17,6 +17,7 @@ const (
 	MaxUnsettledFirst = maxUnsettledFirst
 	MaxPaths          = maxPaths
 	MinCompressed     = minCompressed
+	MaxServiceWorkers = maxServiceWorkers
 )
 
 // NewWatcher returns a watcher of a root without manifests.

@@ -71,6 +71,7 @@ type File struct {
 	byOperator       bool     // an immutable pattern matches
 	StampedForm      *File    // the file with the versions of what it refers to; nil if it refers to nothing
 	otherCharset     bool     // its text is not UTF-8
+	isWorkerName     bool     // the name is usual for a service worker
 	mayBeHashed      bool     // the name looks as if it held the hash of a build tool
 	precached        []string // the URLs that a service worker precaches by this file
 	cycleVersion     string   // the version of a stamped file in a cycle of references: no digest of its bytes
@@ -163,6 +164,7 @@ func (f *File) archived() string {
 func (f *File) prepare() {
 	f.mayBeHashed = fingerprint.MayBeHashed(f.Path)
 	f.EntityTag = []string{variants.Tag(f.digest, "")}
+	f.isWorkerName = isServiceWorkerName(f.Path)
 	f.ContentType = []string{ContentType(f.Path)}
 	if f.otherCharset {
 		f.ContentType[0] = strings.TrimSuffix(f.ContentType[0], utf8Charset)
@@ -198,7 +200,7 @@ func (f *File) again(held bool) *File {
 	next := &File{
 		Path: f.Path, Size: f.Size, ModTime: f.ModTime, IsManifest: f.IsManifest,
 		digest: f.digest, identity: f.identity, read: f.read, since: f.since, Disk: f.Disk, proof: f.proof, Denied: f.Denied, changedUnder: f.changedUnder,
-		Variants: f.Variants, otherCharset: f.otherCharset, mayBeHashed: f.mayBeHashed, precached: f.precached,
+		Variants: f.Variants, otherCharset: f.otherCharset, mayBeHashed: f.mayBeHashed, isWorkerName: f.isWorkerName, precached: f.precached,
 		EntityTag: f.EntityTag, ContentType: f.ContentType, ContentLength: f.ContentLength, LastModified: f.LastModified,
 	}
 	next.asked.Store(f.asked.Load())

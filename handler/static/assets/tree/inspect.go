@@ -47,7 +47,7 @@ func (f *File) Class() Class {
 		return ClassManifest
 	case IsHTML(f.ContentType):
 		return ClassPage
-	case evidence.Kind != NoEvidence:
+	case evidence.Kind != NoEvidence && !f.isWorkerName:
 		return ClassImmutable
 	default:
 		return ClassVersioned

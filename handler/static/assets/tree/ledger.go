@@ -2,7 +2,6 @@ package tree
 
 import (
 	"io"
-	"strings"
 
 	"github.com/scan2food/usher/handler/static/fingerprint"
 	"github.com/scan2food/usher/handler/static/ledger"
@@ -27,7 +26,7 @@ var OutdatedEvidence = Evidence{Outdated, "the version was that of other bytes, 
 
 // HasVersionInQuery reports a file whose version, if any, is in the query.
 func (f *File) HasVersionInQuery() bool {
-	return f.Evidence.Kind == NoEvidence && !f.IsManifest && !strings.HasPrefix(f.ContentType[0], "text/html")
+	return f.Evidence.Kind == NoEvidence && !f.IsManifest && !IsHTML(f.ContentType)
 }
 
 // reportStaleNames records files whose names hold the hash of other content: a manifest says so, or the file had it before.

@@ -42,7 +42,7 @@ const (
 // weakEvidence is the evidence of a file's URL that does not come from the bytes.
 func (t *Tree) weakEvidence(f *File) Evidence {
 	switch {
-	case f.IsManifest, IsHTML(f.ContentType), f.Evidence.Kind == ByDigest:
+	case f.IsManifest, f.isWorkerName, IsHTML(f.ContentType), f.Evidence.Kind == ByDigest:
 		return Evidence{}
 	case f.Evidence.Kind != NoEvidence:
 		return f.Evidence

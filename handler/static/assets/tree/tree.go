@@ -100,6 +100,7 @@ type Tree struct {
 	unshared        int           // versions that are too large to share; guarded by sharing
 	shareFails      atomic.Bool   // logged: the shared storage fails
 	foreign         chan struct{} // other machines have given promises
+	workers         serviceWorkers
 	background      sync.WaitGroup
 }
 

@@ -162,7 +162,8 @@ func Compressible(contentType string) bool {
 // FormatInt returns a decimal number, as in Content-Length.
 func FormatInt(n int64) string { return strconv.FormatInt(n, 10) }
 
-// IsHTML reports the Content-Type of a page.
+// IsHTML reports the Content-Type of a page: HTML or XHTML.
 func IsHTML(contentType []string) bool {
-	return len(contentType) > 0 && strings.HasPrefix(contentType[0], "text/html")
+	return len(contentType) > 0 &&
+		(strings.HasPrefix(contentType[0], "text/html") || strings.HasPrefix(contentType[0], "application/xhtml+xml"))
 }
