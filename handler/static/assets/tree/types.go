@@ -1,18 +1,26 @@
 package tree
 
 import (
+	"mime"
 	"path"
 	"strconv"
 	"strings"
 )
 
-// ContentType is the type of a file by its extension, with a charset if the type is text. The table is part of the binary:
-// the machine's own tables do not matter. It knows the extensions that nginx's mime.types and Go's mime know.
+// UnknownType is the type of a file whose extension is unknown, as nginx is configured by default.
+const UnknownType = "application/octet-stream"
+
+// ContentType is the type of a file by its extension, with a charset if the type is text. The table of this package knows the
+// extensions that nginx's mime.types and Go's mime know. The tables of the machine know others, as for Caddy's file_server.
 func ContentType(name string) string {
-	if known, ok := contentTypes[strings.ToLower(path.Ext(name))]; ok {
+	extension := path.Ext(name)
+	if known, ok := contentTypes[strings.ToLower(extension)]; ok {
 		return known
 	}
-	return "application/octet-stream"
+	if known := mime.TypeByExtension(extension); known != "" {
+		return known
+	}
+	return UnknownType
 }
 
 var contentTypes = typesByExtension(map[string]string{
@@ -109,6 +117,7 @@ var contentTypes = typesByExtension(map[string]string{
 	"application/vnd.google-earth.kml+xml":                                      ".kml",
 	"application/vnd.google-earth.kmz":                                          ".kmz",
 
+	UnknownType:                               ".bin .exe .dll .deb .dmg .iso .img .msi .msp .msm",
 	"application/zip":                         ".zip",
 	"application/gzip":                        ".gz",
 	"application/x-tar":                       ".tar",
@@ -149,14 +158,11 @@ func typesByExtension(extensions map[string]string) map[string]string {
 func Compressible(contentType string) bool {
 	media, _, _ := strings.Cut(contentType, ";")
 	switch media {
-	case "application/json", "application/ld+json", "application/manifest+json", "application/geo+json",
-		"application/wasm", "application/rss+xml", "application/atom+xml", "application/xhtml+xml", "image/svg+xml",
-		"image/x-icon", "image/bmp", "image/x-xbitmap", "font/ttf", "font/otf", "font/collection", "application/vnd.ms-fontobject",
-		"application/rdf+xml", "application/xspf+xml", "application/vnd.apple.mpegurl", "application/dash+xml",
-		"application/vnd.google-earth.kml+xml", "application/rtf", "application/postscript":
+	case "application/json", "application/wasm", "image/x-icon", "image/bmp", "image/x-xbitmap", "font/ttf", "font/otf", "font/collection",
+		"application/vnd.ms-fontobject", "application/vnd.apple.mpegurl", "application/rtf", "application/postscript":
 		return true
 	}
-	return strings.HasPrefix(media, "text/")
+	return strings.HasPrefix(media, "text/") || strings.HasSuffix(media, "+json") || strings.HasSuffix(media, "+xml")
 }
 
 // FormatInt returns a decimal number, as in Content-Length.

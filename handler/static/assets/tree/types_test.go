@@ -1,9 +1,19 @@
 package tree
 
-import "testing"
+import (
+	"mime"
+	"testing"
+)
 
 func TestContentType(t *testing.T) {
 	t.Parallel()
+	for extension, known := range map[string]string{
+		".usher-gltf": "model/gltf+json", ".usher-glb": "model/gltf-binary", ".usher-log": "text/x-log",
+	} {
+		if err := mime.AddExtensionType(extension, known); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, c := range []struct {
 		name, want string
 		compressed bool
@@ -29,6 +39,9 @@ func TestContentType(t *testing.T) {
 		{"a.opus", "audio/ogg", false, "Go knows it"},
 		{"a.kml", "application/vnd.google-earth.kml+xml", true, "XML"},
 		{"a.exe", "application/octet-stream", false, "nginx and Go say so"},
+		{"a.usher-gltf", "model/gltf+json", true, "the machine knows it"},
+		{"a.usher-glb", "model/gltf-binary", false, "the machine knows it"},
+		{"A.USHER-LOG", "text/x-log; charset=utf-8", true, "the machine knows it, and Go adds the charset"},
 		{"a", "application/octet-stream", false, ""},
 		{"a.unknown", "application/octet-stream", false, ""},
 	} {
