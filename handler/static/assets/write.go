@@ -136,8 +136,10 @@ func (a *answer) writeHeader(header http.Header) {
 	if a.file.LastModified != nil {
 		header["Last-Modified"] = a.file.LastModified
 	}
-	header["X-Content-Type-Options"] = nosniff
 	header["Content-Type"] = a.contentType
+	if len(a.contentType) > 0 && a.contentType[0] != tree.UnknownType {
+		header["X-Content-Type-Options"] = nosniff // a script of unknown type must run, as behind nginx and file_server
+	}
 	a.writeDictionary(header)
 	switch {
 	case a.delta != nil:

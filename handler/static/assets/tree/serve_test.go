@@ -355,3 +355,18 @@ func TestFallbackIsForPagesAlone(t *testing.T) {
 
 // cacheForever is the Cache-Control of an immutable response.
 const cacheForever = "public, max-age=31536000, immutable"
+
+// Browsers may run a script of unknown type, as behind nginx. A type that is known counts.
+func TestNosniffOnlyForKnownTypes(t *testing.T) {
+	t.Parallel()
+	served, _ := tree.OpenFiles(t, map[string]string{"js/loader": "x", "loader.dat": "x", "loader.js": "x", "note.txt": "x"})
+	h := handlerOf(t, served)
+	for name, want := range map[string]string{"js/loader": "", "loader.dat": "", "loader.js": "nosniff", "note.txt": "nosniff"} {
+		for _, header := range [][]string{nil, {"Range", "bytes=0-0"}} {
+			response := ask(t, h, "GET", "/static/"+name, header...)
+			if got := response.Header.Get("X-Content-Type-Options"); got != want {
+				t.Errorf("%s %v: %s with X-Content-Type-Options %q, want %q", name, header, response.Header.Get("Content-Type"), got, want)
+			}
+		}
+	}
+}
