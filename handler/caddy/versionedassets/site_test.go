@@ -102,7 +102,7 @@ func TestAssetsCacheTable(t *testing.T) {
 func TestAssetsMethodsAndConditions(t *testing.T) {
 	t.Parallel()
 	const content = "0123456789abcdef"
-	root := testsite.WriteTree(t, map[string]string{"a.txt": content, "docs/index.html": "<p>docs"})
+	root := testsite.WriteTree(t, map[string]string{"a.txt": content, "empty.txt": "", "docs/index.html": "<p>docs"})
 	site := testsite.StartAssets(t, root, "")
 	whole, body := testsite.Fetch(t, site, "GET", "/static/a.txt")
 	etag, modified := whole.Header.Get("ETag"), whole.Header.Get("Last-Modified")
@@ -137,6 +137,11 @@ func TestAssetsMethodsAndConditions(t *testing.T) {
 		{"suffix", "GET", "/static/a.txt", []string{"Range", "bytes=-2"}, 206, "ef", nil, "the end"},
 		{"behind", "GET", "/static/a.txt", []string{"Range", "bytes=16-"}, 416, "Requested Range Not Satisfiable\n",
 			map[string]string{"Content-Range": "bytes */16", "Cache-Control": noStore}, "no such file"},
+		{"empty suffix", "GET", "/static/a.txt", []string{"Range", "bytes=-0"}, 416, "Requested Range Not Satisfiable\n",
+			map[string]string{"Content-Range": "bytes */16", "Cache-Control": noStore}, "RFC 9110, 14.1.2"},
+		{"empty suffix, with others", "GET", "/static/a.txt", []string{"Range", "bytes= -00 , 2-4"}, 206, "234", nil, "one can be satisfied"},
+		{"zero in other places", "GET", "/static/a.txt", []string{"Range", "bytes=-10"}, 206, content[6:], nil, "the last ten"},
+		{"empty file", "GET", "/static/empty.txt", []string{"Range", "bytes=-5"}, 200, "", map[string]string{"Content-Range": ""}, "no parts"},
 		{"if-range", "GET", "/static/a.txt", []string{"Range", "bytes=2-4", "If-Range", `"x"`}, 200, content, nil, "another version"},
 		{"directory", "GET", "/static/docs", nil, 308, "",
 			map[string]string{"Location": "/static/docs/", "Cache-Control": revalidate}, "relative references"},

@@ -2,6 +2,7 @@ package assets
 
 import (
 	"io"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -55,8 +56,8 @@ func singleTag(lines []string) (tag string, single bool) {
 
 // conditions are the preconditions and the Range of a request, as http.ServeContent reads them. It reads one line of a
 // field, and takes another unit than bytes for an error. A date alone gives neither a 304 nor a part: other bytes may
-// have the same date.
-func conditions(r *http.Request) *http.Request {
+// have the same date. An empty file has no parts.
+func conditions(r *http.Request, size int64) *http.Request {
 	header := make(http.Header)
 	for _, name := range []string{"If-Match", "If-None-Match", "If-Unmodified-Since"} {
 		if lines := r.Header[name]; lines != nil {
@@ -65,12 +66,29 @@ func conditions(r *http.Request) *http.Request {
 	}
 	unit, ranges, _ := strings.Cut(r.Header.Get("Range"), "=")
 	ifRange := r.Header["If-Range"]
-	if r.Method == http.MethodGet && strings.EqualFold(strings.TrimSpace(unit), "bytes") && (ifRange == nil || isStrongTag(ifRange)) {
-		header["Range"] = []string{"bytes=" + ranges}
+	if size > 0 && r.Method == http.MethodGet && strings.EqualFold(strings.TrimSpace(unit), "bytes") && (ifRange == nil || isStrongTag(ifRange)) {
+		header["Range"] = []string{"bytes=" + withoutEmptySuffix(ranges)}
 		header["If-Range"] = ifRange
 	}
 	return &http.Request{Method: r.Method, Header: header}
 }
+
+// withoutEmptySuffix replaces the last 0 bytes, which http.ServeContent sends as a part, by a range behind the end: neither can be
+// satisfied (RFC 9110, 14.1.2).
+func withoutEmptySuffix(ranges string) string {
+	if !strings.Contains(ranges, "0") {
+		return ranges
+	}
+	list := strings.Split(ranges, ",")
+	for i := range list {
+		if first, length, _ := strings.Cut(list[i], "-"); strings.TrimSpace(first) == "" && isZero(strings.TrimSpace(length)) {
+			list[i] = strconv.Itoa(math.MaxInt) + "-"
+		}
+	}
+	return strings.Join(list, ",")
+}
+
+func isZero(digits string) bool { return digits != "" && strings.Trim(digits, "0") == "" }
 
 func isStrongTag(lines []string) bool {
 	tag, single := singleTag(lines)
@@ -83,7 +101,7 @@ func (h *Handler) writeConditional(w http.ResponseWriter, r *http.Request, a *an
 		w.Header()["Content-Length"] = a.variant.ContentLength
 	}
 	out := &contentWriter{ResponseWriter: w, h: h, r: r, content: content}
-	http.ServeContent(out, conditions(r), "", a.file.ModTime, content.ReaderAt)
+	http.ServeContent(out, conditions(r, a.size()), "", a.file.ModTime, content.ReaderAt)
 	if out.left > 0 && r.Method == http.MethodGet {
 		content.AbortIfChanged()
 	}
@@ -157,7 +175,7 @@ func (a *answer) finalStatus(r *http.Request) int {
 		return a.status
 	}
 	w := &statusWriter{header: http.Header{"Etag": a.etag, "Content-Type": a.file.ContentType}}
-	http.ServeContent(w, conditions(r), "", a.file.ModTime, io.NewSectionReader(zeros{}, 0, a.size()))
+	http.ServeContent(w, conditions(r, a.size()), "", a.file.ModTime, io.NewSectionReader(zeros{}, 0, a.size()))
 	return w.status
 }
 
