@@ -47,6 +47,7 @@ const (
 	noFile
 	NoDirectory
 	NoAccess
+	NoAccessAbove
 	Unreadable
 	Unreachable
 	isChanging
@@ -71,6 +72,7 @@ var Reasons = [...]string{
 	noFile:          "there is no such file",
 	NoDirectory:     "the directory does not exist",
 	NoAccess:        "the file is on disk and cannot be served",
+	NoAccessAbove:   "a directory of the path cannot be served",
 	Unreadable:      "the user that Caddy runs as has no permission to read the file",
 	Unreachable:     "the user that Caddy runs as has no permission to search a directory of the path",
 	isChanging:      "the file is new, and is being written",
@@ -85,24 +87,25 @@ var Reasons = [...]string{
 
 // statuses are the statuses of responses without a file.
 var statuses = [...]int{
-	notRead:      http.StatusServiceUnavailable,
-	wrongMethod:  http.StatusMethodNotAllowed,
-	notPlain:     http.StatusNotFound,
-	hidden:       http.StatusNotFound,
-	noFinalSlash: http.StatusPermanentRedirect,
-	noFile:       http.StatusNotFound,
-	NoDirectory:  http.StatusNotFound,
-	NoAccess:     http.StatusNotFound,
-	Unreadable:   http.StatusForbidden,
-	Unreachable:  http.StatusForbidden,
-	isChanging:   http.StatusServiceUnavailable,
+	notRead:       http.StatusServiceUnavailable,
+	wrongMethod:   http.StatusMethodNotAllowed,
+	notPlain:      http.StatusNotFound,
+	hidden:        http.StatusNotFound,
+	noFinalSlash:  http.StatusPermanentRedirect,
+	noFile:        http.StatusNotFound,
+	NoDirectory:   http.StatusNotFound,
+	NoAccess:      http.StatusNotFound,
+	NoAccessAbove: http.StatusNotFound,
+	Unreadable:    http.StatusForbidden,
+	Unreachable:   http.StatusForbidden,
+	isChanging:    http.StatusServiceUnavailable,
 }
 
 // isPassable reports a reason for which `pass_thru` hands a request to the next handler: the URL names no file. A pattern of
 // `hide` stays in force, and a file that is being read or written exists.
 func isPassable(why reason) bool {
 	switch why {
-	case wrongMethod, notPlain, noFile, NoDirectory, Unreachable:
+	case wrongMethod, notPlain, noFile, NoDirectory, NoAccessAbove, Unreachable:
 		return true
 	default:
 		return false
@@ -223,6 +226,8 @@ func (a *answer) why() string {
 		return Reasons[nothingProves]
 	case a.reason == NoAccess:
 		return Reasons[NoAccess] + ": " + a.catalog.Problems[a.name]
+	case a.reason == NoAccessAbove:
+		return Reasons[NoAccessAbove] + ": " + a.catalog.ProblemAbove(a.name)
 	default:
 		return Reasons[a.reason]
 	}

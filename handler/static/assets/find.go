@@ -212,6 +212,8 @@ func (h *Handler) findFallback(r *http.Request, f *found) {
 		f.reason = NoDirectory
 	case f.catalog.Problems[f.name] != "":
 		f.reason = NoAccess
+	case f.catalog.ProblemAbove(f.name) != "":
+		f.reason = NoAccessAbove
 	default:
 		f.reason = noFile
 	}

@@ -40,6 +40,19 @@ type Catalog struct {
 // Lookup returns the file of a path below the root, or nil.
 func (c *Catalog) Lookup(path string) *File { return c.files[path] }
 
+// ProblemAbove returns why a directory of the path is not served, with its path, or "".
+func (c *Catalog) ProblemAbove(path string) string {
+	if len(c.Problems) == 0 {
+		return ""
+	}
+	for dir := parent(path); dir != ""; dir = parent(dir) {
+		if problem := c.Problems[dir]; problem != "" {
+			return dir + ": " + problem
+		}
+	}
+	return ""
+}
+
 // IsDirectory reports whether the path (without a final slash; "" is the root) is a directory that holds files.
 func (c *Catalog) IsDirectory(path string) bool { return c.directories[path] }
 

@@ -50,3 +50,30 @@ func TestUnusableLinkIsExplained(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+// A link that leads out of the root is named for the file that it stands for, and for each path below its directory.
+func TestLinkOutOfTheRootIsExplained(t *testing.T) {
+	t.Parallel()
+	s := tree.NewStillTree(t, map[string]string{"a.js": "a"})
+	outside := tree.WriteRoot(t, map[string]string{"b.js": "b", "deep/c.js": "c"})
+	s.Link(outside+"/b.js", "file.js")
+	s.Link(outside, "dir")
+	s.Read()
+	const why = "a link leads out of the root; `symlinks follow` serves it"
+	for name, want := range map[string]string{
+		"file.js":       assets.Reasons[assets.NoAccess] + ": " + why,
+		"dir/b.js":      assets.Reasons[assets.NoAccessAbove] + ": dir: " + why,
+		"dir/deep/c.js": assets.Reasons[assets.NoAccessAbove] + ": dir: " + why,
+		"dir/":          assets.Reasons[assets.NoAccessAbove] + ": dir: " + why,
+		"other/b.js":    "there is no such file",
+	} {
+		if e := handlerOfStill(s).Explain(httptest.NewRequest("GET", "/static/"+name, nil)); e.Status != 404 || e.Why != want {
+			t.Errorf("%s: %+v, want %s", name, e, want)
+		}
+	}
+	h := handlerOfStill(s)
+	h.PassThru = true
+	if e := h.Explain(httptest.NewRequest("GET", "/static/dir/b.js", nil)); e.Status != 0 {
+		t.Errorf("with pass_thru: %+v, want the next handler", e)
+	}
+}
