@@ -7,8 +7,8 @@ import (
 )
 
 // Script rewrites the script that is served under a URL path: string literals that load a classic worker, a script or a resource.
-// It never rewrites references to modules and service workers, since their URL is their identity. It returns content itself if
-// nothing is rewritten.
+// It never rewrites references to modules, shared workers and service workers, since their URL is their identity. It returns
+// content itself if nothing is rewritten.
 func (r *Rewriter) Script(content []byte, path string) []byte {
 	var edits edits
 	var memory scratch
@@ -127,7 +127,7 @@ func (t *tokens) classify(l *literal, i int) bool {
 // classifyURL sets the kind of the literal at i, which is the first argument of new URL.
 func (t *tokens) classifyURL(l *literal, i int) bool {
 	length, isOfPage := t.urlBase(i + 1)
-	if length == 0 || t.are(i-5, "register", "(") {
+	if length == 0 || t.are(i-5, "register", "(") || t.are(i-5, "SharedWorker", "(") {
 		return false
 	}
 	l.kind, l.isOfPage = urlLiteral, isOfPage
@@ -170,10 +170,7 @@ func (t *tokens) urlBase(i int) (length int, isOfPage bool) {
 
 // constructsWorker reports whether the parenthesis at i opens the arguments of a worker constructor.
 func (t *tokens) constructsWorker(i int) bool {
-	if !t.is(i, "(") || !t.is(i-1, "Worker") && !t.is(i-1, "SharedWorker") {
-		return false
-	}
-	return t.is(i-2, "new") || t.is(i-2, ".") && t.is(i-4, "new")
+	return t.are(i-1, "Worker", "(") && (t.is(i-2, "new") || t.is(i-2, ".") && t.is(i-4, "new"))
 }
 
 // workerKind reads the options of a worker. They begin at i, after the URL of the worker.
