@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/scan2food/usher/handler/static/stamp/markup"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -56,6 +58,14 @@ func stampedParts(config Config, parts ...string) string {
 	}
 	return out.String()
 }
+
+// otherScripts are script elements that are no classic scripts.
+var otherScripts = `<script type=module-shim src=/static/a.js></script><script type=systemjs-module src=/static/a.js></script>
+<script type=text/babel data-type=module src=/static/a.js></script><script type=importmap-shim src=/static/a.json></script>
+<script type=speculationrules src=/static/a.json></script><script type=text/typescript src=/static/a.ts></script>
+<script type=application/ld+json src=/static/a.json></script><script type=text/plain src=/static/a.js></script>
+<script type="text/javascript; charset=utf-8" src=/static/a.js></script><script type=" " src=/static/a.js></script>
+<script language=vbscript src=/static/a.js></script><script type="&#116;` + strings.Repeat("x", markup.MaxReferences) + `" src=/static/a.js></script>`
 
 func TestPage(t *testing.T) {
 	t.Parallel()
@@ -134,7 +144,11 @@ func TestPage(t *testing.T) {
 		{"spellings of module", `<script type=" Module " src="/static/a.js?v=1"></script><SCRIPT TYPE=MODULE SRC=../static/a.js></SCRIPT>`, `<script type=" Module " src="/static/a.js?v=1"></script><SCRIPT TYPE=MODULE SRC=../static/a.js></SCRIPT>`, "the type has no case and is trimmed"},
 		{"fallback of a module", `<script nomodule src="/static/a.js"></script>`, `<script nomodule src="/static/a.js?v=D"></script>`, "a script with nomodule is a classic script"},
 		{"import map", `<script type="importmap">{"imports":{"a":"/static/a.js"}}</script>`, `<script type="importmap">{"imports":{"a":"/static/a.js"}}</script>`, "an import map names modules"},
-		{"data block", `<script type="text/plain" src="/static/a.js"></script>`, `<script type="text/plain" src="/static/a.js?v=D"></script>`, "consent tools turn the block into a script"},
+		{"types of JavaScript", `<script type="" src=/static/a.js></script><script type=" Text/JavaScript " src=/static/b.js></script><script type=application/x-ecmascript src=/static/c.js></script>`,
+			`<script type="" src=/static/a.js?v=D></script><script type=" Text/JavaScript " src=/static/b.js?v=D></script><script type=application/x-ecmascript src=/static/c.js?v=D></script>`, "the type has no case and is trimmed"},
+		{"other types", otherScripts, otherScripts, "the loader that reads the element may identify the script by its URL"},
+		{"language", `<script language=JavaScript1.2 src=/static/a.js></script><script language="" src=/static/b.js></script><script language=vbscript type=text/javascript src=/static/c.js></script>`,
+			`<script language=JavaScript1.2 src=/static/a.js?v=D></script><script language="" src=/static/b.js?v=D></script><script language=vbscript type=text/javascript src=/static/c.js?v=D></script>`, "the deprecated attribute counts without type"},
 	} {
 		for _, size := range []int{len(c.page), 1, 7} {
 			if got := stamped(testConfig(), c.page, size); got != c.want {

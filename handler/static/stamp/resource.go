@@ -2,6 +2,7 @@ package stamp
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/scan2food/usher/handler/static/stamp/ascii"
 	"github.com/scan2food/usher/handler/static/stamp/markup"
@@ -35,10 +36,31 @@ func resourceOf(tag *markup.Tag) resource {
 	return resource{}
 }
 
-// scriptResource excludes modules. The URL of a module is its identity: under a second URL the module would run a second time.
+// scriptResource excludes all but classic scripts. The URL of a module is its identity: under a second URL the module would run a
+// second time. The loaders of other types, such as module-shim, identify scripts in the same way.
 func scriptResource(tag *markup.Tag) resource {
-	isClassic := !ascii.EqualFold(ascii.TrimSpace(tag.Text(markup.TypeAttribute)), "module")
+	isClassic := isClassicScript(tag)
 	return resource{isLoaded: isClassic, hasIntegrity: isClassic}
+}
+
+// isClassicScript reports whether browsers run a script element as a classic script (HTML, 4.12.1.1).
+func isClassicScript(tag *markup.Tag) bool {
+	if a, has := tag.Find(markup.TypeAttribute); has {
+		return a.Start == a.End || isJavaScript(ascii.TrimSpace(tag.Text(markup.TypeAttribute)))
+	}
+	a, has := tag.Find(markup.LanguageAttribute)
+	return !has || a.Start == a.End || isJavaScript(append([]byte("text/"), tag.Text(markup.LanguageAttribute)...))
+}
+
+// isJavaScript reports a JavaScript MIME type without parameters (MIME Sniffing, 4.6).
+func isJavaScript(mediaType []byte) bool {
+	switch strings.ToLower(string(mediaType)) {
+	case "text/javascript", "application/javascript", "text/ecmascript", "application/ecmascript", "text/jscript", "text/livescript",
+		"text/x-javascript", "application/x-javascript", "text/x-ecmascript", "application/x-ecmascript", "text/javascript1.0",
+		"text/javascript1.1", "text/javascript1.2", "text/javascript1.3", "text/javascript1.4", "text/javascript1.5":
+		return true
+	}
+	return false
 }
 
 func linkResource(tag *markup.Tag) resource {

@@ -15,6 +15,7 @@ const (
 	SrcsetAttribute
 	ImagesrcsetAttribute
 	TypeAttribute
+	LanguageAttribute
 	RelAttribute
 	AsAttribute
 	IntegrityAttribute
@@ -51,6 +52,8 @@ func attributeOf(name []byte) AttributeName {
 		return ImagesrcsetAttribute
 	case "type":
 		return TypeAttribute
+	case "language":
+		return LanguageAttribute
 	case "rel":
 		return RelAttribute
 	case "as":
