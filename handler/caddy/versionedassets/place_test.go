@@ -274,7 +274,7 @@ func TestAccelRedirect(t *testing.T) {
 			}
 		}
 	`, root, startPages(t, ""), private))
-	whole, body := testsite.Fetch(t, site, "GET", "/orders/5?accel=/private/report.pdf")
+	whole, body := testsite.Fetch(t, site, "GET", "/orders/5?accel=/private/report.pdf", navigation...)
 	if whole.StatusCode != 200 || body != "%PDF-1.7 report" || whole.Header.Get("Content-Type") != "application/pdf" {
 		t.Errorf("%d %q as %q, want the report", whole.StatusCode, body, whole.Header.Get("Content-Type"))
 	}

@@ -42,7 +42,7 @@ func (s *Stamper) restoreMatch(r *http.Request) *http.Request {
 // conditions returns the request without the preconditions that would be evaluated for another page than the stamped one. A
 // request for a page must not be answered with 304 if the page names other versions by now, nor with a part of a page.
 func (w *writer) conditions(r *http.Request) *http.Request {
-	mayBePage := isNavigation(r) && !w.stamper.isNoPage(w.snapshot, r.URL.Path)
+	mayBePage := w.stamper.mayBePage(w.snapshot, r)
 	tags := r.Header["If-None-Match"]
 	if len(tags) == 0 && !((mayBePage || w.forgets) && (r.Header["If-Modified-Since"] != nil || r.Header["Range"] != nil)) {
 		return r
@@ -107,7 +107,20 @@ func entityTags(list string) iter.Seq[string] {
 	}
 }
 
-// isNoPage reports a URL path whose response is no page: by the served file, by the extension, or by the last response.
+// mayBePage reports a request whose response may be a stamped page: by the request, by the served file, by the extension, or by
+// earlier responses.
+func (s *Stamper) mayBePage(now *snapshot, r *http.Request) bool {
+	switch {
+	case r.Method == http.MethodPost:
+		return false
+	case s.paths.kind(r.URL.Path) == pagePath:
+		return asksForPage(r) || acceptsAny(r)
+	default:
+		return asksForPage(r) && !s.isNoPage(now, r.URL.Path)
+	}
+}
+
+// isNoPage reports a URL path whose response is no page: by the served file, by the extension, or by an earlier response.
 func (s *Stamper) isNoPage(now *snapshot, urlPath string) bool {
 	if catalog, rest := now.find(urlPath); catalog != nil && !hasPageExtension(rest) && catalog.Lookup(rest) != nil {
 		return true
@@ -117,7 +130,7 @@ func (s *Stamper) isNoPage(now *snapshot, urlPath string) bool {
 		".txt", ".csv", ".json", ".xml", ".zip", ".js", ".mjs", ".css":
 		return true
 	}
-	return s.notPages.has(urlPath)
+	return s.paths.kind(urlPath) == otherPath
 }
 
 func hasPageExtension(name string) bool {
@@ -138,4 +151,22 @@ func isNavigation(r *http.Request) bool {
 	default:
 		return false
 	}
+}
+
+// asksForPage reports a request that asks for HTML: a navigation, or one of a script that puts the page into the document, as Turbo
+// and htmx do.
+func asksForPage(r *http.Request) bool {
+	return isNavigation(r) || isByScript(r) && (strings.Contains(r.Header.Get("Accept"), "text/html") || r.Header.Get("HX-Request") == "true")
+}
+
+// acceptsAny reports a request that does not say what it asks for.
+func acceptsAny(r *http.Request) bool {
+	accept := r.Header.Get("Accept")
+	return isByScript(r) && (accept == "" || accept == "*/*")
+}
+
+// isByScript reports a request that a script may have made, and not an element such as img or video.
+func isByScript(r *http.Request) bool {
+	destination := r.Header.Get("Sec-Fetch-Dest")
+	return destination == "" || destination == "empty"
 }

@@ -55,12 +55,12 @@ type Stamper struct {
 	prefixes []string
 	hosts    atomic.Pointer[[]Host]
 	current  atomic.Pointer[snapshot] // see now
-	notPages *pathTable
+	paths    *pathTable
 }
 
 // New makes a Stamper.
 func New(config Config) *Stamper {
-	s := &Stamper{Config: config, notPages: newPathTable()}
+	s := &Stamper{Config: config, paths: newPathTable()}
 	if len(s.Mounts) == 0 {
 		s.Mounts = []string{""}
 	}

@@ -289,7 +289,7 @@ func TestConditionsOfWhatIsNoPage(t *testing.T) {
 		w.Header().Set("Etag", `"pdf"`)
 		http.ServeContent(w, r, "", time.Unix(1e9, 0), strings.NewReader("%PDF-1.7"))
 	}
-	if got := serve(t, s, document, "GET", "/invoices/5/"); got.Code != 200 {
+	if got := serve(t, s, document, "GET", "/invoices/5/", "Sec-Fetch-Dest", "document"); got.Code != 200 {
 		t.Fatalf("the first request: %d", got.Code)
 	}
 	for _, c := range []struct {
@@ -307,6 +307,88 @@ func TestConditionsOfWhatIsNoPage(t *testing.T) {
 		w := serve(t, s, document, "GET", c.path, append(c.header, "Sec-Fetch-Dest", "document")...)
 		if w.Code != c.want {
 			t.Errorf("%s with %s: %d, want %d", c.path, c.header, w.Code, c.want)
+		}
+	}
+}
+
+// A page that a script requests is sent whole if the client's copy is from a time before usher. Other requests keep their conditions.
+func TestConditionsOfRequestsByScripts(t *testing.T) {
+	t.Parallel()
+	date := time.Unix(1e9, 0)
+	const turbo, json = "text/vnd.turbo-stream.html, text/html, application/xhtml+xml", "application/json, text/plain, */*"
+	handle := func(w http.ResponseWriter, r *http.Request) {
+		body := page
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/file"):
+			body = "%PDF-1.7"
+			w.Header().Set("Content-Type", "application/pdf")
+		case r.Header.Get("Accept") == json:
+			body = "{}"
+			w.Header().Set("Content-Type", "application/json")
+		default:
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		}
+		w.Header().Set("Etag", `"e1"`)
+		http.ServeContent(w, r, "", date, strings.NewReader(body))
+	}
+	for _, c := range []struct {
+		path    string
+		learned bool // navigations have shown what the path is
+		header  []string
+		whole   bool
+		why     string
+	}{
+		{"/", false, []string{"Accept", turbo, "Sec-Fetch-Dest", "empty", "Sec-Fetch-Mode", "cors"}, true, "Turbo asks for HTML"},
+		{"/", false, []string{"Accept", "*/*", "Sec-Fetch-Dest", "empty", "HX-Request", "true"}, true, "htmx asks for HTML"},
+		{"/", false, []string{"Accept", "text/html,*/*;q=0.8", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Mode", "navigate"}, true, "a service worker fetches a navigation"},
+		{"/", false, []string{"Accept", "*/*", "Sec-Fetch-Dest", "empty"}, false, "nothing says that the response is a page"},
+		{"/", true, []string{"Accept", "*/*", "Sec-Fetch-Dest", "empty"}, true, "the path has a stamped page"},
+		{"/", true, nil, true, "the same, and a browser without Sec-Fetch-Dest"},
+		{"/", true, []string{"Accept", json, "Sec-Fetch-Dest", "empty"}, false, "the path has JSON, too"},
+		{"/", true, []string{"Accept", "*/*", "Sec-Fetch-Dest", "video"}, false, "a video is no page"},
+		{"/file", true, []string{"Accept", "*/*", "Sec-Fetch-Dest", "empty"}, false, "a file"},
+		{"/file", true, []string{"Accept", turbo, "Sec-Fetch-Dest", "empty"}, false, "a navigation has shown that it is a file"},
+		{"/file.pdf", false, []string{"Accept", turbo, "Sec-Fetch-Dest", "empty"}, false, "a file by its name"},
+	} {
+		s := newStamper(t)
+		if c.learned {
+			serve(t, s, handle, "GET", c.path, "Sec-Fetch-Dest", "document")
+			serve(t, s, handle, "GET", c.path, "Accept", json)
+		}
+		for _, condition := range []struct {
+			header []string
+			want   int
+		}{
+			{[]string{"If-None-Match", `"e1"`}, 304},
+			{[]string{"If-Modified-Since", date.UTC().Format(http.TimeFormat)}, 304},
+			{[]string{"Range", "bytes=0-1"}, 206},
+		} {
+			want := condition.want
+			if c.whole {
+				want = 200
+			}
+			if got := serve(t, s, handle, "GET", c.path, append(condition.header, c.header...)...).Code; got != want {
+				t.Errorf("%s with %s and %s: %d, want %d (%s)", c.path, c.header, condition.header, got, want, c.why)
+			}
+		}
+		if got := serve(t, s, handle, "POST", c.path, append(c.header, "If-None-Match", `"e1"`)...); got.Code != 412 {
+			t.Errorf("POST %s with %s: %d, want 412, since a write keeps its condition", c.path, c.header, got.Code)
+		}
+	}
+}
+
+// An invalid entity tag would keep its meaning when the stamps change.
+func TestInvalidEntityTagOfAPageIsRemoved(t *testing.T) {
+	t.Parallel()
+	s := newStamper(t)
+	for tag, valid := range map[string]bool{`"e1"`: true, `W/"e1"`: true, `""`: true, "e1": false, `e1"`: false, `"e1`: false, `"`: false, `w/"e1"`: false, `"a"b"`: false} {
+		w := serve(t, s, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			w.Header().Set("Etag", tag)
+			_, _ = io.WriteString(w, page)
+		}, "GET", "/")
+		if got := w.Header().Get("Etag"); ours.MatchString(got) != valid || (got != "") != valid {
+			t.Errorf("the tag %s became %q, want one of usher: %t", tag, got, valid)
 		}
 	}
 }

@@ -72,8 +72,12 @@ func (w *writer) WriteHeader(status int) {
 	// A stamped page waits for the end of each tag.
 	eligible := isEligible(status, header) && !isIncremental(w.request.Header) && !isIncremental(header)
 	isCandidate := eligible && w.request.Method != http.MethodHead && !isEmptyEncoded(header)
-	if !isCandidate {
-		w.learn(isNeverPage(header))
+	switch {
+	case isCandidate:
+	case isNeverPage(header):
+		w.learn(otherPath)
+	default:
+		w.learn(unknownPath)
 	}
 	switch {
 	case status == http.StatusNotModified && w.restored:
@@ -96,13 +100,13 @@ func (w *writer) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// learn remembers for later requests whether the response is a page. Other methods than GET and HEAD do not show what a navigation
-// gets. A part of text/html does not show whether the whole begins like a page.
-func (w *writer) learn(isNoPage bool) {
+// learn remembers for later requests what the response is. Only a request that asks for a page shows that its path has none: at some
+// paths other requests get JSON. A part of text/html does not show whether the whole begins like a page.
+func (w *writer) learn(kind pathKind) {
 	switch {
-	case w.request.Method == http.MethodPost:
-	case w.status == http.StatusOK, w.status == http.StatusPartialContent && isNoPage:
-		w.stamper.notPages.note(w.path, !isNoPage)
+	case w.request.Method == http.MethodPost, kind == otherPath && !asksForPage(w.request):
+	case w.status == http.StatusOK, w.status == http.StatusPartialContent && kind == otherPath:
+		w.stamper.paths.note(w.path, kind)
 	}
 }
 
@@ -146,11 +150,16 @@ func setNoCache(header http.Header) {
 	}
 }
 
-// tag makes the entity tag that of the page as it is stamped now.
+// tag makes the entity tag that of the page as it is stamped now. It removes an invalid one, such as a tag without quotes, since a
+// client that sends it back would get 304 for a page that names other versions by now.
 func (w *writer) tag(header http.Header) {
-	if etag := header.Get("Etag"); strings.HasSuffix(etag, `"`) && len(etag) > 1 {
-		header["Etag"] = []string{strings.TrimSuffix(etag, `"`) + tagMark + w.snapshot.tag + `"`}
+	etag := header.Get("Etag")
+	opaque, isQuoted := strings.CutPrefix(strings.TrimPrefix(etag, "W/"), `"`)
+	if opaque, isClosed := strings.CutSuffix(opaque, `"`); !isQuoted || !isClosed || strings.Contains(opaque, `"`) {
+		delete(header, "Etag")
+		return
 	}
+	header["Etag"] = []string{strings.TrimSuffix(etag, `"`) + tagMark + w.snapshot.tag + `"`}
 }
 
 // addGeneration sends the generation of the page where its scripts can read it: in the performance entry of the navigation
@@ -200,8 +209,8 @@ func (d *decoded) Write(data []byte) (int, error) {
 
 // begin writes the header, and what was seen of the body.
 func (w *writer) begin(isPage bool) error {
-	w.learn(!isPage)
 	if !isPage {
+		w.learn(otherPath)
 		w.state = passing
 		if w.decoder != nil {
 			return nil // see writeEncoded
@@ -212,6 +221,7 @@ func (w *writer) begin(isPage bool) error {
 		return err
 	}
 	defer w.release()
+	w.learn(pagePath)
 	w.state = stamping
 	w.changeHeader(w.Header())
 	w.ResponseWriter.WriteHeader(w.status)
