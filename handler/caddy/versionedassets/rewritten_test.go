@@ -142,13 +142,14 @@ func TestIntegrity(t *testing.T) {
 	site, app, _ := stampedSite(t, map[string]string{"main.js": mainScript, "app.css": style, "logo.png": "logo"}, "stamp html css integrity")
 	rewritten := strings.Replace(style, "logo.png", "logo.png?v="+testsite.Version("logo"), 1)
 	for _, c := range []struct{ name, page, want, why string }{
-		{"added", `<script src="/static/main.js"></script>`, pin(mainScript), "the page had no tag"},
-		{"kept", `<script src="/static/main.js" integrity="` + pin(mainScript) + `"></script>`, pin(mainScript), "it is true"},
-		{"renewed", `<link rel="stylesheet" href="/static/app.css" integrity="` + pin(style) + `">`, pin(rewritten), "its bytes are rewritten"},
-		{"false", `<script src="/static/main.js" integrity="` + pin("other") + `"></script>`, pin("other"), "the page's own error"},
+		{"added", `<script src="/static/main.js"></script>`, `/static/main.js?v=` + testsite.Version(mainScript) + `" integrity="` + pin(mainScript), "the page had no tag"},
+		{"added to a rewritten file", `<link rel="stylesheet" href="/static/app.css">`, `/static/app.css?v=` + testsite.Version(rewritten) + `" integrity="` + pin(rewritten), "the version serves these bytes"},
+		{"kept", `<script src="/static/main.js" integrity="` + pin(mainScript) + `"></script>`, `?v=` + testsite.Version(mainScript) + `" integrity="` + pin(mainScript), "it is true"},
+		{"kept with a plain URL", `<link rel="stylesheet" href="/static/app.css" integrity="` + pin(style) + `">`, `/static/app.css" integrity="` + pin(style), "the plain URL serves these bytes"},
+		{"false", `<script src="/static/main.js" integrity="` + pin("other") + `"></script>`, `integrity="` + pin("other"), "the page's own error"},
 	} {
 		app.answers(c.page)
-		if _, body := testsite.Fetch(t, site, "GET", "/"); !strings.Contains(body, `integrity="`+c.want+`"`) {
+		if _, body := testsite.Fetch(t, site, "GET", "/"); !strings.Contains(body, c.want+`"`) {
 			t.Errorf("%s: %q, want %s (%s)", c.name, body, c.want, c.why)
 		}
 	}

@@ -63,8 +63,11 @@ func (s *Stamper) now() *snapshot {
 	}
 	next.rewriter = stamp.New(stamp.Config{
 		Prefixes: s.prefixes, VersionQuery: s.VersionQuery, Styles: s.Styles, Scripts: s.Scripts, Version: next.version, Hosts: named,
-		Integrity: func(path, present string) (string, bool) { return next.integrity(path, present, s.AddIntegrity) },
+		IsRewritten: next.isRewritten,
 	})
+	if s.AddIntegrity {
+		next.rewriter.Integrity = next.integrity
+	}
 	if stampedStyles {
 		next.rewriter.SheetUses = next.sheetUses
 	}
@@ -187,24 +190,27 @@ func (s *snapshot) version(urlPath string) (string, bool) {
 	return catalog.Version(rest)
 }
 
-// integrity keeps a valid integrity attribute valid if the file is served rewritten. An invalid attribute is the page's own error
-// and stays.
-func (s *snapshot) integrity(urlPath, present string, add bool) (string, bool) {
+// integrity returns the integrity attribute of a file whose URL pins its bytes. Under another URL the file may have other bytes when
+// the browser requests it.
+func (s *snapshot) integrity(urlPath string) (string, bool) {
 	catalog, rest := s.findReference(urlPath)
 	if catalog == nil {
 		return "", false
 	}
 	file := catalog.Lookup(rest)
-	if file == nil || file.Content == nil {
+	if file == nil {
 		return "", false
 	}
-	stamped := file.Stamped()
-	if present == "" { // a URL that pins no bytes may have other bytes when the browser requests it
-		_, isVersioned := catalog.Version(rest)
-		return stamped.Integrity(), add && (isVersioned || file.Evidence.Kind == tree.ByDigest)
+	_, isVersioned := catalog.Version(rest)
+	return file.Stamped().Integrity(), isVersioned || file.Evidence.Kind == tree.ByDigest
+}
+
+// isRewritten implements IsRewritten of [stamp.Config].
+func (s *snapshot) isRewritten(urlPath string) bool {
+	catalog, rest := s.findReference(urlPath)
+	if catalog == nil {
+		return false
 	}
-	if _, isVersioned := catalog.Version(rest); !isVersioned || stamped == file || present == stamped.Integrity() || !stamp.Pins(present, file.Content) {
-		return "", false
-	}
-	return stamped.Integrity(), true
+	file := catalog.Lookup(rest)
+	return file != nil && file.StampedForm != nil
 }

@@ -9,8 +9,8 @@ import (
 // Links stamps the Link header fields (RFC 8288) of the page that is served at a URL. A preload must name the URL that the page
 // requests, so it gets the same version. Parts of a field that cannot be parsed stay unchanged.
 //
-// The page comes later, so a font is stamped only if a stylesheet in the fields refers to it. Plain are the fonts that keep their
-// plain URLs: the page must use these too, see [PageWriter.KeepPlain].
+// The page comes later, so a font is stamped only if a stylesheet in the fields refers to it. Plain are the files that keep their
+// plain URLs, such as other fonts: the page must use these too, see [PageWriter.KeepPlain].
 func (r *Rewriter) Links(fields []string, at *url.URL) (stamped, plain []string) {
 	links := linkFields{rewriter: r, location: r.locationOfPage(at)}
 	for _, field := range fields {
@@ -30,7 +30,7 @@ type linkFields struct {
 	location location
 	memory   scratch
 	sheets   []string // stylesheets with a version that the fields name
-	plain    []string // fonts without a user
+	plain    []string // fonts without a user, and pinned files
 	edits    edits    // of the current field
 }
 
@@ -38,6 +38,7 @@ type linkFields struct {
 func (l *linkFields) resourceOf(link fieldLink) resource {
 	resource := resourceOfLink([]byte(link.rels), []byte(link.as), []byte(link.target.text))
 	resource.isLoaded = resource.isLoaded && (resource.isStylesheet || resource.isPreload || resource.isPrefetch)
+	resource.isPinned = resource.hasIntegrity && link.isPinned
 	return resource
 }
 
@@ -48,7 +49,7 @@ func (l *linkFields) noteSheet(_ string, link fieldLink) {
 		return
 	}
 	if ref, ok := l.rewriter.resolve([]byte(link.target.text), l.location, &l.memory); ok {
-		if _, ok := l.rewriter.Version(string(ref.path)); ok {
+		if _, ok := l.rewriter.Version(string(ref.path)); ok && !l.keepsPlain(string(ref.path), resource) {
 			l.sheets = append(l.sheets, string(ref.path))
 		}
 	}
@@ -78,7 +79,7 @@ func (l *linkFields) stampURL(field string, part fieldPart, resource resource) {
 	if !ok {
 		return
 	}
-	if resource.isFont && resource.isPreload && !l.isUsed(string(ref.path)) {
+	if l.keepsPlain(string(ref.path), resource) {
 		if len(l.plain) < maxPlain {
 			l.plain = append(l.plain, string(ref.path))
 		}
@@ -87,6 +88,11 @@ func (l *linkFields) stampURL(field string, part fieldPart, resource resource) {
 	if e, changes := setVersion(text, ref, version, plainAmpersand, &l.memory); changes {
 		l.edits.add([]byte(field), edit{part.start + e.start, part.start + e.end, e.with})
 	}
+}
+
+// keepsPlain reports a file that the page requests under its plain URL: a font without a user, or a pinned file.
+func (l *linkFields) keepsPlain(path string, resource resource) bool {
+	return resource.isFont && resource.isPreload && !l.isUsed(path) || resource.isPinned && l.rewriter.isRewritten(path)
 }
 
 // isUsed reports that a stylesheet in the fields refers to a font.
@@ -105,6 +111,7 @@ type fieldPart struct {
 type fieldLink struct {
 	target, imagesrcset fieldPart
 	rels, as            string
+	isPinned            bool
 }
 
 // forEachLink calls do for each link of a field, with the field.
@@ -142,6 +149,8 @@ func (l *fieldLink) readParameters(field string, at int) (end int) {
 			l.rels += " " + value.text
 		case "as":
 			l.as = value.text
+		case "integrity":
+			l.isPinned = value.text != ""
 		case "imagesrcset":
 			l.imagesrcset = value
 		}

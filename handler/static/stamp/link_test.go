@@ -13,6 +13,8 @@ func TestLink(t *testing.T) {
 		Prefixes: []string{"/static/"}, Styles: true,
 		Version:   func(path string) (string, bool) { return "1234", path != "/static/none.css" },
 		SheetUses: func(sheet, path string) bool { return sheet == "/static/a.css" && path == "/static/a.woff2" },
+
+		IsRewritten: func(path string) bool { return path == "/static/a.css" },
 	})
 	at, err := url.Parse("https://example.com/page")
 	if err != nil {
@@ -41,6 +43,9 @@ func TestLink(t *testing.T) {
 			"</static/a.woff2?v=1234>; rel=preload; as=font; crossorigin, </static/a.css?v=1234>; rel=preload; as=style", "the stylesheet refers to it"},
 		{"font of another stylesheet", "</static/b.css>; rel=stylesheet, </static/a.woff2>; rel=preload; as=font",
 			"</static/b.css?v=1234>; rel=stylesheet, </static/a.woff2>; rel=preload; as=font", "the stylesheet does not use the font"},
+		{"pinned", `</static/a.css>; rel=preload; as=style; integrity="sha384-x", </static/b.css>; rel=preload; as=style; integrity=sha384-x, </static/a.woff2>; rel=preload; as=font`,
+			`</static/a.css>; rel=preload; as=style; integrity="sha384-x", </static/b.css?v=1234>; rel=preload; as=style; integrity=sha384-x, </static/a.woff2>; rel=preload; as=font`,
+			"integrity names the bytes of the plain URL if others have the version"},
 		{"other rel", "</static/a.css>; rel=license", "</static/a.css>; rel=license", "a license is not loaded"},
 		{"other path", "</a.css>; rel=preload; as=style", "</a.css>; rel=preload; as=style", "the path is not below a prefix"},
 		{"other host", "<//cdn.example/static/a.css>; rel=preload; as=style", "<//cdn.example/static/a.css>; rel=preload; as=style", "the host is of another site"},

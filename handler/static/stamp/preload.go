@@ -60,6 +60,11 @@ func (p *PageWriter) verdictOf(path []byte, resource resource) verdict {
 	switch {
 	case len(l.plain) > 0 && slices.Contains(l.plain, l.hash(path)):
 		return keepPlain
+	case resource.isPinned && p.rewriter.isRewritten(string(path)):
+		if len(l.plain) < maxPlain {
+			l.keepPlain(string(path))
+		}
+		return keepPlain
 	case resource.isStylesheet && p.refersToPlain(string(path)):
 		return keepPlain
 	case !resource.isPreload || p.hasUser(path):

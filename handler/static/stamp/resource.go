@@ -14,6 +14,8 @@ type resource struct {
 	isLoaded bool
 	// hasIntegrity is true if browsers check the integrity attribute of the element.
 	hasIntegrity bool
+	// isPinned is true if an integrity attribute names the bytes.
+	isPinned bool
 	// isPreload is true if something else uses the file.
 	isPreload bool
 	// isPrefetch is true if a later page uses the file.
@@ -24,16 +26,18 @@ type resource struct {
 	isStylesheet bool
 }
 
-func resourceOf(tag *markup.Tag) resource {
+func resourceOf(tag *markup.Tag) (loads resource) {
 	switch tag.Element {
 	case markup.ScriptElement:
-		return scriptResource(tag)
+		loads = scriptResource(tag)
 	case markup.LinkElement:
-		return linkResource(tag)
+		loads = linkResource(tag)
 	case markup.InputElement:
-		return resource{isLoaded: ascii.EqualFold(tag.Text(markup.TypeAttribute), "image")}
+		loads.isLoaded = ascii.EqualFold(tag.Text(markup.TypeAttribute), "image")
 	}
-	return resource{}
+	a, has := tag.Find(markup.IntegrityAttribute)
+	loads.isPinned = loads.hasIntegrity && has && a.Start < a.End
+	return loads
 }
 
 // scriptResource excludes all but classic scripts. The URL of a module is its identity: under a second URL the module would run a

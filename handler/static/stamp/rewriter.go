@@ -14,9 +14,13 @@ type Config struct {
 	// Version returns the version of the file at a URL path. The path is decoded and below a prefix. A version consists of
 	// letters, digits, "-", "_" and "." only. If ok is false, references to the file stay unchanged.
 	Version func(path string) (version string, ok bool)
-	// Integrity returns the integrity attribute for a script or a stylesheet, given the present attribute or "". If ok is
-	// false, the attribute stays unchanged. Nil changes no integrity attribute. See [Pins].
-	Integrity func(path, present string) (value string, ok bool)
+	// Integrity returns the integrity attribute for a script or a stylesheet without one. If ok is false, none is added. Nil adds
+	// none.
+	Integrity func(path string) (value string, ok bool)
+	// IsRewritten reports whether a file has other bytes under its version than under its plain URL. An element with an integrity
+	// attribute keeps the plain URL of such a file: the attribute, and a Content-Security-Policy, name the bytes on disk. Nil: no
+	// file has.
+	IsRewritten func(path string) bool
 	// Styles is true if stylesheets are rewritten with [Rewriter.Style]. Pages then preload fonts with the same version as
 	// the stylesheets.
 	Styles bool
@@ -68,3 +72,5 @@ func (r *Rewriter) setServed(ref *reference) bool {
 	}
 	return longest > 0
 }
+
+func (r *Rewriter) isRewritten(path string) bool { return r.IsRewritten != nil && r.IsRewritten(path) }

@@ -19,16 +19,12 @@ func (p *PageWriter) rewriteTag(tag *markup.Tag, data []byte) {
 	integrity := p.integrityOf(tag, resource)
 	for _, a := range tag.Attributes() {
 		switch {
-		case a.Name == markup.IntegrityAttribute:
-			if integrity.replaces {
-				p.replaceIntegrity(a, data, integrity)
-			}
 		case isSrcset(tag.Element, a.Name):
 			p.stampSrcset(tag, a, resource, data)
 		case isReference(tag.Element, a.Name, resource):
 			p.stampAttribute(tag, a, resource, data)
-			if integrity.adds {
-				p.applyIntegrity(data, edit{a.Next, a.Next, []byte(` integrity="` + integrity.value + `"`)}, integrity)
+			if integrity.value != "" {
+				p.addIntegrity(data, a.Next, integrity)
 			}
 		}
 	}
