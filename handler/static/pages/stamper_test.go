@@ -393,6 +393,21 @@ func TestInvalidEntityTagOfAPageIsRemoved(t *testing.T) {
 	}
 }
 
+// The charset of the header counts, and without one that of the page.
+func TestCharsetOfMeta(t *testing.T) {
+	t.Parallel()
+	s := newStamper(t)
+	for contentType, stamped := range map[string]bool{"text/html": false, "text/html; Charset=utf-8": true} {
+		w := serve(t, s, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", contentType)
+			_, _ = io.WriteString(w, "<meta charset=iso-2022-jp>"+page)
+		}, "GET", "/")
+		if strings.Contains(w.Body.String(), "?v=") != stamped {
+			t.Errorf("%s: %q, want stamped=%t", contentType, w.Body, stamped)
+		}
+	}
+}
+
 // HTML that is never stamped keeps its conditional requests, once its path is known.
 func TestConditionsOfHTMLThatIsNeverStamped(t *testing.T) {
 	t.Parallel()

@@ -230,6 +230,9 @@ func (w *writer) begin(isPage bool) error {
 	}
 	w.page = w.snapshot.rewriter.PageWriter(w.ResponseWriter, w.location())
 	w.page.KeepPlain(w.plain)
+	if strings.Contains(strings.ToLower(w.Header().Get("Content-Type")), "charset=") {
+		w.page.IgnoreMeta()
+	}
 	_, err := w.page.Write(w.seen)
 	return err
 }

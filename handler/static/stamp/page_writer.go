@@ -26,9 +26,10 @@ type PageWriter struct {
 	gathered []byte // output for the next write
 	held     []byte // the beginning of a construct whose end has not come
 
-	scanner markup.Scanner
-	base    location
-	hasBase bool // a base element was seen
+	scanner     markup.Scanner
+	base        location
+	hasBase     bool // a base element was seen
+	ignoresMeta bool // see IgnoreMeta
 
 	preloads preloads
 

@@ -124,6 +124,10 @@ func TestPage(t *testing.T) {
 		{"base host", `<base href="https://example.com"><img src="static/a.png">`, `<base href="https://example.com"><img src="static/a.png?v=D">`, "a URL without a path has the path /"},
 		{"base in template", `<template><base href="https://cdn.example/"></template><img src="/static/a.png">`, `<template><base href="https://cdn.example/"></template><img src="/static/a.png?v=D">`, "the content of a template is not part of the page"},
 
+		{"charset", "<meta charset=' ISO-2022-JP'><img src=/static/a.png>\x1b$B<img src=/static/b.png>", "<meta charset=' ISO-2022-JP'><img src=/static/a.png>\x1b$B<img src=/static/b.png>", "after an escape sequence bytes below 0x80 are not ASCII"},
+		{"charset of http-equiv", `<meta http-equiv=Content-Type content="text/html; Charset = 'csISO2022JP'"><img src=/static/a.png>`, `<meta http-equiv=Content-Type content="text/html; Charset = 'csISO2022JP'"><img src=/static/a.png>`, "the older form"},
+		{"other charsets", `<meta charset=utf-16><meta charset=shift_jis><meta name=x content="charset=iso-2022-jp"><img src=/static/a.png>`, `<meta charset=utf-16><meta charset=shift_jis><meta name=x content="charset=iso-2022-jp"><img src=/static/a.png?v=D>`, "UTF-16 means UTF-8 here, and the last element names none"},
+
 		{"comment", `<!-- <img src="/static/a.png"> --><!--><img src="/static/b.png"><!-- --!><img src="/static/c.png">`, `<!-- <img src="/static/a.png"> --><!--><img src="/static/b.png?v=D"><!-- --!><img src="/static/c.png?v=D">`, "a comment also ends with --!> and directly after <!--"},
 		{"conditional", `<!--[if IE]><script src="/static/a.js"></script><![endif]--><![if !IE]><img src="/static/b.png"><![endif]>`,
 			`<!--[if IE]><script src="/static/a.js"></script><![endif]--><![if !IE]><img src="/static/b.png?v=D"><![endif]>`, "browsers treat conditional comments as comments"},

@@ -6,8 +6,11 @@ import (
 
 // rewriteTag stamps the references of a start tag in data, in their order.
 func (p *PageWriter) rewriteTag(tag *markup.Tag, data []byte) {
-	if tag.Element == markup.BaseElement {
+	switch tag.Element {
+	case markup.BaseElement:
 		p.setBase(tag)
+	case markup.MetaElement:
+		p.readCharset(tag)
 	}
 	if attributes := tag.Attributes(); len(p.preloads.optionals) > 0 && len(attributes) > 0 {
 		p.pass(data, attributes[0].Start) // this may release the preloads, which decides on the references of this tag

@@ -19,6 +19,9 @@ const (
 	RelAttribute
 	AsAttribute
 	IntegrityAttribute
+	CharsetAttribute
+	ContentAttribute
+	HTTPEquivAttribute
 	encodingAttribute
 	attributeCount
 )
@@ -60,6 +63,12 @@ func attributeOf(name []byte) AttributeName {
 		return AsAttribute
 	case "integrity":
 		return IntegrityAttribute
+	case "charset":
+		return CharsetAttribute
+	case "content":
+		return ContentAttribute
+	case "http-equiv":
+		return HTTPEquivAttribute
 	case "encoding":
 		return encodingAttribute
 	}

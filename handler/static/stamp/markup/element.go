@@ -28,6 +28,7 @@ const (
 	UseElement
 	InputElement
 	BaseElement
+	MetaElement
 	templateElement
 	svgElement
 	mathElement
@@ -124,6 +125,8 @@ func nameFolded(name string) tagName {
 		return tagName{element: InputElement}
 	case "base":
 		return tagName{element: BaseElement}
+	case "meta":
+		return tagName{MetaElement, breaksOut}
 	case "template":
 		return tagName{element: templateElement}
 	case "svg":
@@ -139,7 +142,7 @@ func nameFolded(name string) tagName {
 	case "mi", "mo", "mn", "ms", "mtext":
 		return tagName{element: mathTextElement}
 	case "b", "big", "blockquote", "body", "br", "center", "code", "dd", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4", "h5",
-		"h6", "head", "hr", "i", "li", "listing", "menu", "meta", "nobr", "ol", "p", "pre", "ruby", "s", "small", "span",
+		"h6", "head", "hr", "i", "li", "listing", "menu", "nobr", "ol", "p", "pre", "ruby", "s", "small", "span",
 		"strong", "strike", "sub", "sup", "table", "tt", "u", "ul", "var":
 		return tagName{effect: breaksOut}
 	case "article", "aside", "button", "details", "fieldset", "figure", "footer", "form", "header", "html", "label", "main",

@@ -37,7 +37,7 @@ const (
 	inComment        // in a comment
 	inCDATA          // in a CDATA section of SVG or MathML
 	inRaw            // in an element whose content is no markup, such as title and script
-	inPlaintext      // after a plaintext tag: no markup follows
+	inPlaintext      // after a plaintext tag, or stopped: no markup follows
 )
 
 // Next scans data from i to the end of one construct and returns the position after it. The tag is nil if the construct is not
@@ -66,6 +66,9 @@ func (s *Scanner) Next(data []byte, i int, final bool) (next int, tag *Tag, deci
 	}
 	return next, nil, decided
 }
+
+// Stop makes the scanner pass the rest of the page without tags. It is called after a tag.
+func (s *Scanner) Stop() { s.enter(inPlaintext) }
 
 func (s *Scanner) enter(m mode) {
 	s.mode, s.scanned = m, 0
