@@ -67,3 +67,33 @@ func TestHiddenFilesAreNotKept(t *testing.T) {
 		t.Errorf("the archive holds %d entries and %d contents of the deleted file", entries, contents)
 	}
 }
+
+// A version would publish a part of the hash of a hidden file, and an integrity attribute the whole.
+func TestReferencesToHiddenFilesAreNotStamped(t *testing.T) {
+	t.Parallel()
+	const hidden = "secret"
+	hashed := "secret/main." + testsite.Version(hidden) + ".js"
+	files := map[string]string{
+		"secret/x.js": hidden, hashed: hidden, "secret/x.css": "a { background: url(../logo.png) }", "logo.png": "logo",
+		"site.css": `@import "secret/x.css"; a { background: url(secret/x.js) url(logo.png) }`,
+		"main.js":  `new Worker("/static/secret/x.js"); new Worker("/static/open.js")`, "open.js": "open",
+	}
+	site, app, _ := stampedSite(t, files, "stamp html css js integrity\nhide /static/secret")
+	for _, name := range []string{"secret/x.js", hashed, "secret/x.css"} {
+		page := `<script src="/static/` + name + `"></script><link rel=stylesheet href="/static/` + name + `">`
+		app.answers(page)
+		if _, body := testsite.Fetch(t, site, "GET", "/"); body != page {
+			t.Errorf("%s becomes %s", page, body)
+		}
+	}
+	for name, visible := range map[string]string{"site.css": "logo.png", "main.js": "open.js"} {
+		app.answers(`<script src="/static/` + name + `"></script>`)
+		_, page := testsite.Fetch(t, site, "GET", "/")
+		_, after, _ := strings.Cut(page, `src="`)
+		src, _, _ := strings.Cut(after, `"`)
+		want := strings.Replace(files[name], visible, visible+"?v="+testsite.Version(files[visible]), 1)
+		if _, body := testsite.Fetch(t, site, "GET", src); body != want {
+			t.Errorf("%s is %s, want %s", src, body, want)
+		}
+	}
+}

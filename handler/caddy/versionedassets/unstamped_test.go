@@ -15,7 +15,7 @@ func TestUnstamped(t *testing.T) {
 		"index-DdCDtH1A.css": "4", "app.0123456789ab.js": "5", "chunk-VKOUCIKH.js": "6", // names with an unproved hash
 		"index-BSIylbRd.css": "8", "main.27203f26.js": "9", "4.1449771d.chunk.js": "10", "theme-settings.js": "11", "report-20260211.js": "12",
 		"leaflet/leaflet.css": "a { background: url(images/marker-icon.png) }", "leaflet/images/marker-icon.png": "icon",
-		"site.css": "b { background: url(leaflet/images/marker-icon.png) url(logo.png) }", "logo.png": "logo",
+		"site.css": "@import 'leaflet/leaflet.css'; b { background: url(leaflet/images/marker-icon.png) url(logo.png) }", "logo.png": "logo",
 		"shop/ngsw.json":   `{"configVersion":1,"hashTable":{"/index.html":"0","/favicon.ico":"0"}}`,
 		"shop/index.html":  `<link rel="icon" href="favicon.ico"><script src="../main.js"></script>`,
 		"shop/favicon.ico": "icon", "shop/late.js": "7",
@@ -44,7 +44,7 @@ func TestUnstamped(t *testing.T) {
 	_, page := testsite.Fetch(t, site, "GET", "/")
 	_, after, _ := strings.Cut(page, `href="`)
 	href, _, _ := strings.Cut(after, `"`)
-	want := "b { background: url(leaflet/images/marker-icon.png) url(logo.png?v=" + testsite.Version("logo") + ") }"
+	want := "@import 'leaflet/leaflet.css'; b { background: url(leaflet/images/marker-icon.png) url(logo.png?v=" + testsite.Version("logo") + ") }"
 	if _, body := testsite.Fetch(t, site, "GET", href); body != want {
 		t.Errorf("%s is %s, want %s", href, body, want)
 	}

@@ -198,7 +198,7 @@ func (s *snapshot) integrity(urlPath string) (string, bool) {
 		return "", false
 	}
 	file := catalog.Lookup(rest)
-	if file == nil {
+	if file == nil || catalog.Hides(file) {
 		return "", false
 	}
 	_, isVersioned := catalog.Version(rest)

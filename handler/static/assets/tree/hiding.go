@@ -19,6 +19,9 @@ func (h hiding) hides(name string) bool {
 // hidesFile reports a hidden file, or a link to one.
 func (h hiding) hidesFile(f *File) bool { return h.hides(f.Path) || f.Disk != "" && h.hides(f.Disk) }
 
+// Hides reports a file of the catalog that is hidden, or a link to one.
+func (c *Catalog) Hides(f *File) bool { return c.hiding.hidesFile(f) }
+
 // purgeHidden removes hidden files from the archive: an operator who hides a file that was published by mistake wants it gone.
 func (t *Tree) purgeHidden() {
 	h := hiding{t.Config.Prefix, t.Config.Hide}

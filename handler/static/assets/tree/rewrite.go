@@ -47,12 +47,12 @@ const MaxChildren = 20
 // version has none. Files that are not in the result have no stamped form.
 type Rewrite func(files []Rewritable, version func(path string) (string, bool)) (map[string]Rewritten, Unversioned)
 
-// stamp gives the stylesheets and scripts of the catalog that refer to other files a stamped form. Files whose name is a version
-// have none: the bytes would no longer be those that the name is the version of.
+// stamp gives the stylesheets and scripts of the catalog that refer to other files a stamped form. Files that references name without
+// a version have none.
 func (c *Catalog) stamp(rewrite Rewrite, previous *Catalog) (parsed int) {
 	var files []Rewritable
 	for file := range c.All() {
-		if file.Content != nil && !file.IsManifest && file.Evidence.Kind == NoEvidence && mayRefer(file.Path) {
+		if file.Content != nil && !file.IsManifest && mayRefer(file.Path) && c.isStampable(file) {
 			files = append(files, Rewritable{file.Path, file.Content})
 		}
 	}

@@ -18,9 +18,10 @@ type unstamped struct {
 }
 
 // isStampable reports a path that references may name with a version. The name of a build output holds its version, and scripts
-// refer to it by that name, whether usher can prove the version or not.
+// refer to it by that name, whether usher can prove the version or not. The version of a hidden file would publish a part of its hash.
 func (c *Catalog) isStampable(file *File) bool {
-	return file.Evidence.Kind == NoEvidence && file.Denied.Doubt == fingerprint.NoDoubt && !file.mayBeHashed && !c.IsUnstamped(file.Path)
+	return file.Evidence.Kind == NoEvidence && file.Denied.Doubt == fingerprint.NoDoubt && !file.mayBeHashed && !c.IsUnstamped(file.Path) &&
+		!c.hiding.hidesFile(file)
 }
 
 // IsUnstamped reports a path that must stay as it is by configuration, or by the list of a service worker. The page of that path
