@@ -207,9 +207,9 @@ func (s *styleScanner) takesString() bool {
 	return true
 }
 
-// report passes a reference on, if a URL can be that long.
+// report passes a reference on, if a URL can be that long. Browsers replace a NUL by U+FFFD, which names another file.
 func (s *styleScanner) report(start, end int) {
-	if end > start && end-start <= maxReference {
+	if end > start && end-start <= maxReference && bytes.IndexByte(s.content[start:end], 0) < 0 {
 		s.each(start, end)
 	}
 }

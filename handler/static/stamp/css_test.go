@@ -41,6 +41,7 @@ func TestStyleReferences(t *testing.T) {
 		{`a{b:\75 rl(x.png)}`, "", "an escaped name stays unchanged"},
 		{`a{b:url(x.png`, "x.png", "the end of the file closes the url()"},
 		{`a{b:url("x.png`, "x.png", "the end of the file closes the url()"},
+		{"a{b:url('x.png\x00') url(y.png\x00) url(z.png)}", "z.png", "browsers replace a NUL, so that the URL names another file"},
 		{`a{b:url()url("")}`, "", "an empty URL is no reference"},
 		{`a{--x:url(x.png)}`, "x.png", "custom properties may hold url()"},
 		{`<!-- a{b:url(x.png)} -->`, "x.png", "CSS ignores HTML comment marks"},

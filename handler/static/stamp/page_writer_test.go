@@ -92,6 +92,7 @@ func TestPage(t *testing.T) {
 			`<img src="/static/%61%20b.png?v=D"><img src="/%73tatic/a.png?v=D"><img src="/x/%2e%2E/static/a.png?v=D">`, "the path is decoded"},
 		{"encoded slash", `<img src="/static%2Fa.png">`, `<img src="/static%2Fa.png">`, "no file has a slash in its name"},
 		{"spaces", "<img src=' /static/a.png\n'>", "<img src=' /static/a.png?v=D\n'>", "browsers trim a URL"},
+		{"NUL", "<img src=/static/a.png\x00><img srcset='/static/a.png, /static/b.png\x00'><base href='/x\x00/'><img src=../static/a.png>", "<img src=/static/a.png\x00><img srcset='/static/a.png, /static/b.png\x00'><base href='/x\x00/'><img src=../static/a.png>", "browsers replace it by U+FFFD, which is another file"},
 		{"line end within", "<img src='/sta\ntic/a.png'>", "<img src='/sta\ntic/a.png'>", "browsers remove line ends, and the rewriter leaves unusual URLs alone"},
 		{"unquoted", `<img src=/static/a.png><img src=/static/b.png alt>`, `<img src=/static/a.png?v=D><img src=/static/b.png?v=D alt>`, "HTML allows values without quotes"},
 		{"upper case", `<IMG SRC = '/static/a.png'>`, `<IMG SRC = '/static/a.png?v=D'>`, "element and attribute names have no case"},

@@ -46,7 +46,7 @@ func (t *Tag) Find(name AttributeName) (Attribute, bool) {
 }
 
 // Value decodes the value of an attribute. The result is valid until the next call of Value or Text. It is nil if the value is
-// too long to be decoded.
+// too long to be decoded, or has a NUL.
 func (t *Tag) Value(a Attribute) *Value {
 	if !t.value.decode(t.data[a.Start:a.End]) {
 		return nil

@@ -23,9 +23,13 @@ type Value struct {
 	mapped  bool     // the value has character references
 }
 
-// decode takes the value as it is written in the page. It returns false if the value is too long.
+// decode takes the value as it is written in the page. It returns false if the value is too long, or has a NUL, which browsers
+// replace by U+FFFD (HTML, 13.2.5.36).
 func (v *Value) decode(raw []byte) bool {
 	v.Text, v.raw, v.mapped = raw, raw, false
+	if bytes.IndexByte(raw, 0) >= 0 {
+		return false
+	}
 	if bytes.IndexByte(raw, '&') < 0 {
 		return true
 	}
