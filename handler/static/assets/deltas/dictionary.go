@@ -39,7 +39,7 @@ type Scope struct {
 }
 
 // UseAsDictionary returns the field Use-As-Dictionary (RFC 9842, 2.1), by which browsers keep a version as a dictionary for the
-// other versions of the file. A path that is not printable ASCII has none.
+// other versions of the file. A path with a colon, or that is not printable ASCII, has none.
 func (s Scope) UseAsDictionary(contentType string) (field string, ok bool) {
 	before, ok := escapePattern(s.Before)
 	after, okAfter := escapePattern(s.After)
@@ -58,14 +58,15 @@ func (s Scope) UseAsDictionary(contentType string) (field string, ok bool) {
 }
 
 // escapePattern returns the pattern of a part of a path, as the inside of a structured string. A URL pattern escapes characters
-// with a backslash, which is two in the string (RFC 9651, 3.3.3). No escaped path has the characters that are not ok.
+// with a backslash, which is two in the string (RFC 9651, 3.3.3). A colon ends a protocol, escaped or not (URL Pattern, constructor
+// strings). No escaped path has the other characters that are not ok.
 func escapePattern(path string) (pattern string, ok bool) {
 	var escaped strings.Builder
 	for _, c := range []byte(path) {
 		switch {
-		case c <= ' ' || c > '~' || strings.IndexByte(`\{}"?#`, c) >= 0:
+		case c <= ' ' || c > '~' || strings.IndexByte(`\{}"?#:`, c) >= 0:
 			return "", false
-		case strings.IndexByte(`()*+:`, c) >= 0:
+		case strings.IndexByte(`()*+`, c) >= 0:
 			escaped.WriteString(`\\`)
 		}
 		escaped.WriteByte(c)
