@@ -23,14 +23,10 @@ var errClaim = errors.New("the storage does not list a key that was just stored"
 // Each node stores a claim of its own, then lists all. The later of two nodes sees the claim of the other one. That needs no
 // lock, whose expiry depends on the clocks of the nodes in some storages.
 func (n *Node) Claim(ctx context.Context, name []byte, until time.Time) (first bool, err error) {
-	key := n.Key()
-	if key == nil {
-		return false, errors.New("the storage was never reached")
+	directory, err := n.claimsPath(name, until)
+	if err != nil {
+		return false, err
 	}
-	secret := key.Derive("claims")
-	mac := hmac.New(sha256.New, secret[:])
-	mac.Write(name)
-	directory := fmt.Sprintf("%s/%d/%s", usedPath, minuteOf(until), hex.EncodeToString(mac.Sum(nil)[:16]))
 	if err := n.store.Store(ctx, directory+"/"+n.id, []byte{'1'}); err != nil {
 		return false, err
 	}
@@ -44,4 +40,26 @@ func (n *Node) Claim(ctx context.Context, name []byte, until time.Time) (first b
 		return false, errClaim
 	}
 	return true, nil
+}
+
+// Unclaim removes a claim that this node got, so that any node may claim the name. The caller must not use the claim any more, and
+// must not claim the name again before Unclaim has returned. After an error the claim may still be there.
+func (n *Node) Unclaim(ctx context.Context, name []byte, until time.Time) error {
+	directory, err := n.claimsPath(name, until)
+	if err != nil {
+		return err
+	}
+	return n.store.Delete(ctx, directory+"/"+n.id)
+}
+
+// claimsPath is the directory of the claims of a name.
+func (n *Node) claimsPath(name []byte, until time.Time) (string, error) {
+	key := n.Key()
+	if key == nil {
+		return "", errors.New("the storage was never reached")
+	}
+	secret := key.Derive("claims")
+	mac := hmac.New(sha256.New, secret[:])
+	mac.Write(name)
+	return fmt.Sprintf("%s/%d/%s", usedPath, minuteOf(until), hex.EncodeToString(mac.Sum(nil)[:16])), nil
 }

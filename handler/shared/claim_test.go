@@ -37,6 +37,31 @@ func TestClaimIsGoodOnceOnAllNodes(t *testing.T) {
 	})
 }
 
+// A node that gives a claim up lets every node claim the name.
+func TestUnclaimedNameIsFreeForAllNodes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var storage memorystorage.Storage
+		a, b := join(t, &storage, "site", 0), join(t, &storage, "site", 2*time.Minute)
+		wait(3 * time.Second)
+		until := time.Now().Add(time.Minute)
+		for i, node := range []*machine{a, a, b, a} {
+			if first, err := node.Claim(t.Context(), []byte("one"), until); !first || err != nil {
+				t.Errorf("Claim %d = %t, %v, want the name", i, first, err)
+			}
+			if err := node.Unclaim(t.Context(), []byte("one"), until); err != nil {
+				t.Error(err)
+			}
+		}
+		if first, err := b.Claim(t.Context(), []byte("one"), until); !first || err != nil {
+			t.Errorf("Claim = %t, %v, want the name", first, err)
+		}
+		if first, err := a.Claim(t.Context(), []byte("one"), until); first || err != nil {
+			t.Errorf("Claim = %t, %v, want that the other node has the name", first, err)
+		}
+	})
+}
+
 func TestConcurrentClaimsHaveAtMostOneWinner(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

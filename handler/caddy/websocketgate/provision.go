@@ -115,7 +115,7 @@ func (g *Handler) buildConfig(ring *keys.Ring, server *caddyhttp.Server) (gate.C
 		Now:              time.Now,
 	}
 	if g.node != nil {
-		config.Publish, config.Claim = g.publish, g.claim
+		config.Publish, config.Claim, config.Unclaim = g.publish, g.claim, g.unclaim
 	}
 	return config, nil
 }

@@ -197,3 +197,8 @@ func (g *Handler) isSharedSite(name string) bool {
 func (g *Handler) claim(ctx context.Context, use keys.UseID, until time.Time) (first bool, err error) {
 	return g.node.Claim(ctx, use[:], until)
 }
+
+// unclaim lets all machines accept a single-use ticket again.
+func (g *Handler) unclaim(ctx context.Context, use keys.UseID, until time.Time) error {
+	return g.node.Unclaim(ctx, use[:], until)
+}

@@ -104,6 +104,8 @@ type Config struct {
 	// Claim reports whether no other machine has used a single-use ticket that expires at until. Its error rejects the ticket for
 	// now. Default: nil, there are no other machines.
 	Claim func(ctx context.Context, use keys.UseID, until time.Time) (first bool, err error)
+	// Unclaim undoes a Claim whose handshake opened no socket. After an error the ticket stays used. It must be set if Claim is.
+	Unclaim func(ctx context.Context, use keys.UseID, until time.Time) error
 	// InvalidClose is called when an application sends an invalid Usher-Close. Default: nil.
 	InvalidClose func(error)
 	Now          func() time.Time

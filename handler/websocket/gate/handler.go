@@ -175,7 +175,7 @@ func (g *Gate) forward(w http.ResponseWriter, r *http.Request, d *Decision, sock
 	if r.ProtoMajor > 1 {
 		r.Body = socket.Body(r.Body)
 	}
-	err := next.ServeHTTP(response, r)
+	err := g.callNext(response, r, d, socket, next)
 	if !socket.Detached() {
 		stripSiteHeaders(w.Header()) // trailers
 	}
@@ -199,6 +199,16 @@ func (g *Gate) forward(w http.ResponseWriter, r *http.Request, d *Decision, sock
 		return nil
 	}
 	return g.conclude(r, d, socket.Status(), context.Cause(ctx), err)
+}
+
+// callNext calls next. If no socket opens, also because next panics, a ticket that is good once stays good.
+func (g *Gate) callNext(w http.ResponseWriter, r *http.Request, d *Decision, socket *sockets.Socket, next Next) error {
+	defer func() {
+		if !socket.Opened() {
+			g.unspend(r.Context(), d)
+		}
+	}()
+	return next.ServeHTTP(w, r)
 }
 
 var faultNoResponse = Fault{

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -76,7 +77,7 @@ func (g *Gate) decideTicket(r *http.Request, d *Decision, token string) {
 // faultNotClaimed rejects a ticket while nothing is known of its use on other machines.
 var faultNotClaimed = Fault{http.StatusServiceUnavailable, "whether the ticket was used before is not known at the moment; try again later"}
 
-// spend uses a ticket that is good once. The ticket stays used even if the application rejects the handshake.
+// spend uses a ticket that is good once, before the handshake is forwarded: of concurrent handshakes only one is.
 func (g *Gate) spend(r *http.Request, d *Decision) {
 	if d.use == (keys.UseID{}) {
 		return
@@ -104,6 +105,18 @@ func (g *Gate) claim(r *http.Request, d *Decision) {
 	case !first:
 		d.Outcome, d.Detail, d.UsedBefore = KeyExpired, "ticket was used before on another machine", true
 	}
+}
+
+// unspend makes the ticket of a handshake that opened no socket good again. The ticket stays used if the other machines may still
+// reject it: a late removal of the claim would let two machines accept it.
+func (g *Gate) unspend(ctx context.Context, d *Decision) {
+	if d.use == (keys.UseID{}) {
+		return
+	}
+	if g.config.Unclaim != nil && g.config.Unclaim(context.WithoutCancel(ctx), d.use, d.until) != nil {
+		return
+	}
+	g.config.UsedTickets.Unmark(d.use)
 }
 
 // issuer adds the tickets of one cookie to pages.

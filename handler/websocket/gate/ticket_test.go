@@ -1,8 +1,12 @@
 package gate
 
 import (
+	"bufio"
+	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -19,6 +23,25 @@ import (
 type nextFunc func(http.ResponseWriter, *http.Request) error
 
 func (f nextFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) error { return f(w, r) }
+
+// hijackable is a recorder whose connection a handler can take.
+type hijackable struct{ *httptest.ResponseRecorder }
+
+func (h hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, other := net.Pipe()
+	return conn, bufio.NewReadWriter(bufio.NewReader(conn), bufio.NewWriter(conn)), other.Close()
+}
+
+// openSocket is an application that accepts the handshake. The socket ends at once.
+func openSocket(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Sec-Websocket-Accept", sockets.AcceptValue(r.Header.Get("Sec-Websocket-Key")))
+	w.WriteHeader(http.StatusSwitchingProtocols)
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
 
 // ticketGate returns a gate whose routes 0 and 1 accept keys and the same tickets.
 func ticketGate(t testing.TB, config keys.TicketConfig, edit func(*RouteTickets)) (*Gate, *keys.Tickets) {
@@ -151,10 +174,9 @@ func TestTicketOnce(t *testing.T) {
 				r := handshake(path)
 				r.Header.Set("Cookie", "__Host-usher="+token)
 				d := g.Decide(r)
-				_ = g.ServeHTTP(httptest.NewRecorder(), r, d, nextFunc(func(w http.ResponseWriter, _ *http.Request) error {
+				_ = g.ServeHTTP(hijackable{httptest.NewRecorder()}, r, d, nextFunc(func(w http.ResponseWriter, r *http.Request) error {
 					admitted.Add(1)
-					w.WriteHeader(http.StatusForbidden)
-					return nil
+					return openSocket(w, r)
 				}))
 				if d.Outcome == KeyExpired && d.Detail == "ticket was used before" && d.UsedBefore {
 					refused.Add(1)
@@ -168,6 +190,97 @@ func TestTicketOnce(t *testing.T) {
 	}
 	if open := len(g.config.Registry.List()); open != 0 {
 		t.Errorf("%d sockets are left in the registry, want none", open)
+	}
+}
+
+// A ticket that is good once stays good while its handshakes open no socket, however they fail. Retries take no further place.
+func TestTicketOnceSurvivesFailedHandshakes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		next nextFunc
+		want Outcome
+		why  string
+	}{
+		{"rejected", func(w http.ResponseWriter, _ *http.Request) error {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return nil
+		}, UpstreamRefused, "the application is in maintenance"},
+		{"failed", func(http.ResponseWriter, *http.Request) error { return errors.New("connection refused") }, UpstreamFailed, "it is down"},
+		{"busy", func(http.ResponseWriter, *http.Request) error { return busyError{} }, UpstreamBusy, "the client is told to retry"},
+		{"none", func(http.ResponseWriter, *http.Request) error { return nil }, UpstreamFailed, "no handler"},
+		{"panic", func(http.ResponseWriter, *http.Request) error { panic(http.ErrAbortHandler) }, Accepted, "abort"},
+	} {
+		for _, shared := range []bool{false, true} {
+			g, tickets := ticketGate(t, keys.TicketConfig{Once: true}, nil)
+			g.config.UsedTickets = keys.NewUsedTickets(1)
+			claimed := 0
+			if shared {
+				g.config.Claim = func(context.Context, keys.UseID, time.Time) (bool, error) {
+					claimed++
+					return claimed == 1, nil
+				}
+				g.config.Unclaim = func(ctx context.Context, _ keys.UseID, _ time.Time) error {
+					claimed--
+					return ctx.Err()
+				}
+			}
+			token := issue(t, tickets, time.Now(), "", "0")
+			try := func(next nextFunc) (d *Decision) {
+				ctx, cancel := context.WithCancel(t.Context())
+				r := handshake("/ws/0/").WithContext(ctx)
+				r.Header.Set("Cookie", "__Host-usher="+token)
+				d = g.Decide(r)
+				defer func() {
+					if cause := recover(); cause != nil && cause != http.ErrAbortHandler {
+						panic(cause)
+					}
+				}()
+				_ = g.ServeHTTP(hijackable{httptest.NewRecorder()}, r, d, nextFunc(func(w http.ResponseWriter, r *http.Request) error {
+					if c.name == "panic" {
+						cancel() // the client has left
+					}
+					return next(w, r)
+				}))
+				cancel()
+				return d
+			}
+			for range 3 {
+				if d := try(c.next); d.Outcome != c.want {
+					t.Fatalf("%s: %s %q, want %s (%s)", c.name, d.Outcome, d.Detail, c.want, c.why)
+				}
+			}
+			if d := try(openSocket); d.Outcome != Accepted {
+				t.Errorf("%s: then %s %q, want accepted", c.name, d.Outcome, d.Detail)
+			}
+			if d := try(openSocket); d.Outcome != KeyExpired || !d.UsedBefore {
+				t.Errorf("%s: after a socket %s %q, want a used ticket", c.name, d.Outcome, d.Detail)
+			}
+		}
+	}
+}
+
+// busyError is the error of a tunnel whose queue is full.
+type busyError struct{}
+
+func (busyError) Error() string             { return "busy" }
+func (busyError) RetryAfter() time.Duration { return time.Second }
+
+// If the claim on a ticket cannot be removed from the shared storage, the ticket stays used: the removal may still happen.
+func TestTicketStaysUsedIfItsClaimStays(t *testing.T) {
+	t.Parallel()
+	g, tickets := ticketGate(t, keys.TicketConfig{Once: true}, nil)
+	g.config.Claim = func(context.Context, keys.UseID, time.Time) (bool, error) { return true, nil }
+	g.config.Unclaim = func(context.Context, keys.UseID, time.Time) error { return errors.New("away") }
+	token := issue(t, tickets, time.Now(), "", "0")
+	for _, want := range []Outcome{UpstreamFailed, KeyExpired} {
+		r := handshake("/ws/0/")
+		r.Header.Set("Cookie", "__Host-usher="+token)
+		d := g.Decide(r)
+		_ = g.ServeHTTP(httptest.NewRecorder(), r, d, nextFunc(func(http.ResponseWriter, *http.Request) error { return errors.New("down") }))
+		if d.Outcome != want {
+			t.Errorf("%s, want %s", d.Outcome, want)
+		}
 	}
 }
 
@@ -247,14 +360,11 @@ func TestTooManyTicketsInUse(t *testing.T) {
 	t.Parallel()
 	g, tickets := ticketGate(t, keys.TicketConfig{Once: true}, nil)
 	g.config.UsedTickets = keys.NewUsedTickets(1)
-	for i, want := range []Outcome{UpstreamRefused, TooMany} {
+	for i, want := range []Outcome{Accepted, TooMany} {
 		r := handshake("/ws/0/")
 		r.Header.Set("Cookie", "__Host-usher="+issue(t, tickets, time.Now(), "", "0"))
-		w, d := httptest.NewRecorder(), g.Decide(r)
-		_ = g.ServeHTTP(w, r, d, nextFunc(func(w http.ResponseWriter, _ *http.Request) error {
-			w.WriteHeader(http.StatusForbidden)
-			return nil
-		}))
+		d := g.Decide(r)
+		_ = g.ServeHTTP(hijackable{httptest.NewRecorder()}, r, d, nextFunc(openSocket))
 		if d.Outcome != want {
 			t.Errorf("ticket %d: %s, want %s", i+1, d.Outcome, want)
 		}

@@ -14,7 +14,7 @@ import (
 type UsedTickets struct {
 	max      int
 	mutex    sync.Mutex
-	used     map[UseID]struct{} // the same as in expiries
+	used     map[UseID]bool // the same as in expiries; false after Unmark
 	expiries expiryHeap
 	// lastForgotten is the latest expiry of the removed tickets. A ticket that expires no later may be one of them: requests
 	// overtake each other and clocks are set back.
@@ -23,7 +23,7 @@ type UsedTickets struct {
 
 // NewUsedTickets records at most this number of uses, each about 100 bytes.
 func NewUsedTickets(maximum int) *UsedTickets {
-	return &UsedTickets{max: maximum, used: make(map[UseID]struct{})}
+	return &UsedTickets{max: maximum, used: make(map[UseID]bool)}
 }
 
 // UseResult is the result of using a single-use ticket.
@@ -44,14 +44,17 @@ func (s *UsedTickets) MarkUsed(use UseID, until, now time.Time) UseResult {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.forget(now)
-	_, spent := s.used[use]
+	spent, recorded := s.used[use]
 	switch {
 	case spent || !now.Before(until) || !s.lastForgotten.Before(until):
 		return AlreadyUsed
+	case recorded:
+		s.used[use] = true
+		return FirstUse
 	case len(s.expiries) >= s.max:
 		return NoCapacity
 	}
-	s.used[use] = struct{}{}
+	s.used[use] = true
 	heap.Push(&s.expiries, expiry{until, use})
 	return FirstUse
 }
@@ -60,7 +63,9 @@ func (s *UsedTickets) MarkUsed(use UseID, until, now time.Time) UseResult {
 func (s *UsedTickets) Unmark(use UseID) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	delete(s.used, use) // its place stays taken until it expires
+	if s.used[use] {
+		s.used[use] = false // it keeps its place until it expires
+	}
 }
 
 // forget removes expired tickets: two for each new one, so that all are removed in time and no request waits for thousands.
