@@ -77,7 +77,7 @@ func writeRejected(entry *zapcore.CheckedEntry, r *http.Request, route string, r
 		zap.String("user", d.User),
 		zap.String("client", request.Client(r).String()),
 		zap.String("origin", redactor.Name(r.Header.Get("Origin"))),
-		zap.String("path", redactor.Path(r.URL.Path)),
+		zap.String("path", redactor.RequestPath(r.URL)),
 		zap.String("reason", reason),
 		zap.Bool("plain_http", d.Plain),
 	)

@@ -93,7 +93,7 @@ func (g *Gate) info(r *http.Request, d *Decision) sockets.Info {
 	redactor := g.Redactor(r, d)
 	info := sockets.Info{
 		Host:        ofSocket(redactor.Name(r.Host)),
-		Path:        ofSocket(redactor.Path(r.URL.Path)),
+		Path:        ofSocket(redactor.RequestPath(r.URL)),
 		Site:        g.config.Site,
 		Route:       d.Route.Name,
 		Key:         d.Key,

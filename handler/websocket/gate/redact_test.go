@@ -93,6 +93,29 @@ func TestRedact(t *testing.T) {
 	}
 }
 
+// The decoded path in the lines of a socket hides what the escaped path in the access line hides, also a key that no route knows.
+func TestRequestPathHidesWhatTheAccessLineHides(t *testing.T) {
+	t.Parallel()
+	g := newGate(t, 1, everySource)
+	for _, c := range []struct{ target, want, why string }{
+		{"/ws/0/%3Fkey%3Dof-somebody-else", "/ws/0/REDACTED", "an escaped query"},
+		{"/ws/0/%3Fkey=of-somebody-else", "/ws/0/REDACTED", "the same"},
+		{"/ws/0/%253Fkey%253Dof-somebody-else", "/ws/0/REDACTED", "escaped twice"},
+		{"/ws/0/%3Fa=b%26key=of-somebody-else", "/ws/0/REDACTED", "not the first parameter"},
+		{"/ws/0/%3Fkey=of%2Fsomebody-else", "/ws/0/REDACTED", "the slash belongs to the key"},
+		{"/ws/0/key=of%2Fsomebody-else", "/ws/0/key=REDACTED", "the same"},
+		{"/ws/0/%2Fkey=of-somebody-else", "/ws/0/REDACTED", "the slash may begin a segment"},
+		{"/ws/0/" + strings.ReplaceAll(secret, "-", "%252d") + "-0-0/x", "/ws/0/REDACTED/x", "a key of the route, escaped twice"},
+		{"/ws/0/a%20room/caf%C3%A9", "/ws/0/a room/café", "as it is"},
+	} {
+		r := handshake(c.target)
+		info := g.info(r, &Decision{Route: g.config.Routes[0]})
+		if got := g.Redactor(r, nil).RequestPath(r.URL); got != c.want || info.Path != got {
+			t.Errorf("RequestPath(%s) = %s, in the registry %s, want %s (%s)", c.target, got, info.Path, c.want, c.why)
+		}
+	}
+}
+
 // expensiveText consists of words, escapes, tickets and credentials.
 func expensiveText(length int) string {
 	return strings.Repeat("a=b%2541 eyJ.eyJ.eyJ %255"+secret, length/50)

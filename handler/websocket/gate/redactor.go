@@ -3,6 +3,7 @@ package gate
 import (
 	"cmp"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -238,6 +239,17 @@ func (m *Redactor) Path(path string) string {
 		return path
 	}
 	return joined(m.replace(path), "/", m.segment)
+}
+
+// RequestPath returns the decoded path of a request, redacted. Escapes are evidence: only before %3F or %2F is decoded is it known
+// what belongs to the key.
+func (m *Redactor) RequestPath(u *url.URL) string {
+	escaped := u.EscapedPath()
+	redacted := m.Path(escaped)
+	if decoded := unescape(redacted); decoded != redacted {
+		return m.Path(decoded)
+	}
+	return redacted
 }
 
 // segment redacts a path segment, which may hold parameters: a client may forget the question mark or escape it.
