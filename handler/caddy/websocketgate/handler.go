@@ -159,10 +159,12 @@ func (g *Handler) serve(w http.ResponseWriter, r *http.Request, d *gate.Decision
 	if d.Plain && d.Outcome == gate.Accepted {
 		plainRequests.WithLabelValues(d.Route.Name, g.siteHost(r), string(d.Outcome)).Inc()
 	}
+	defer func() { // also if a later handler aborts the connection
+		if d.Rejected() {
+			g.logRejected(r, d)
+		}
+	}()
 	err := g.gate.ServeHTTP(w, r, d, next)
-	if d.Rejected() {
-		g.logRejected(r, d)
-	}
 	if d.Dropped != nil {
 		for i, name := range d.Dropped {
 			d.Dropped[i] = g.gate.RedactText(name)

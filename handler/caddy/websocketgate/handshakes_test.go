@@ -3,11 +3,13 @@ package websocketgate_test
 import (
 	"encoding/base64"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/scan2food/usher/handler/caddy/socketlog"
 	"github.com/scan2food/usher/internal/testsite"
 	"github.com/scan2food/usher/internal/testwait"
 )
@@ -146,5 +148,38 @@ func TestApplicationRejectsHandshake(t *testing.T) {
 	}
 	if strings.Contains(testsite.LogWithoutProxy(site.Logs), testsite.GoodKey) {
 		t.Error("the logs contain a key")
+	}
+}
+
+// A handshake that a later handler aborts gets no response, one line and one count.
+func TestAbortedHandshakeIsLogged(t *testing.T) {
+	t.Parallel()
+	site := testsite.Start(t, `
+		http://localhost
+		websocket_gate {
+			route aborted /ws/a/ {
+				key `+testsite.GoodKey+`
+			}
+		}
+		abort
+	`)
+	before := socketlog.Counts()["aborted"]["upstream_refused"]
+	conn, err := net.Dial("tcp", site.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, _ = io.WriteString(conn, testsite.Get(testsite.Keyed, testsite.Upgrade))
+	if response, _ := io.ReadAll(conn); len(response) > 0 {
+		t.Errorf("the client got %q, want no response", response)
+	}
+	testsite.Eventually(t, "WSREJECT", func() bool { return len(site.Logs.With("WSREJECT")) > 0 })
+	lines := site.Logs.With("WSREJECT")
+	if line := lines[0]; len(lines) > 1 || line["outcome"] != "upstream_refused" || line["status"] != 0.0 ||
+		line["reason"] != "a later handler aborted the connection" || line["id"] == 0.0 {
+		t.Errorf("logged %v, want one line upstream_refused without a status", lines)
+	}
+	if count := socketlog.Counts()["aborted"]["upstream_refused"] - before; count != 1 {
+		t.Errorf("counted %d times, want once", count)
 	}
 }

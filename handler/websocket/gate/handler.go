@@ -185,7 +185,7 @@ func (g *Gate) forward(w http.ResponseWriter, r *http.Request, d *Decision, sock
 	if response.invalid && err == nil {
 		err = &StatusError{http.StatusBadGateway, fmt.Errorf("route %s: %w", d.Route.Name, errAccept)}
 	}
-	if _, closed := socket.Closed(); r.Context().Err() != nil && !closed && !errors.Is(context.Cause(ctx), errHandshakeTimeout) {
+	if clientLeft(ctx, socket) {
 		d.Outcome = ClientGone
 		return &StatusError{statusClientGone, fmt.Errorf("route %s: %s", d.Route.Name, reasons[ClientGone])}
 	}
@@ -201,14 +201,32 @@ func (g *Gate) forward(w http.ResponseWriter, r *http.Request, d *Decision, sock
 	return g.conclude(r, d, socket.Status(), context.Cause(ctx), err)
 }
 
-// callNext calls next. If no socket opens, also because next panics, a ticket that is good once stays good.
+// callNext calls next. If no socket opens, a ticket that is good once stays good. The panic with which a handler aborts the
+// connection goes on, with the outcome set.
 func (g *Gate) callNext(w http.ResponseWriter, r *http.Request, d *Decision, socket *sockets.Socket, next Next) error {
+	returned := false
 	defer func() {
-		if !socket.Opened() {
-			g.unspend(r.Context(), d)
+		if socket.Opened() {
+			return
+		}
+		g.unspend(r.Context(), d)
+		switch {
+		case returned:
+		case clientLeft(r.Context(), socket):
+			d.Outcome = ClientGone
+		default:
+			d.Outcome, d.Fault = UpstreamRefused, &Fault{Status: socket.Status(), Why: "a later handler aborted the connection"}
 		}
 	}()
-	return next.ServeHTTP(w, r)
+	err := next.ServeHTTP(w, r)
+	returned = true
+	return err
+}
+
+// clientLeft reports whether the context of the handshake was cancelled by its client, not by the gate.
+func clientLeft(ctx context.Context, socket *sockets.Socket) bool {
+	_, closed := socket.Closed()
+	return ctx.Err() != nil && !closed && !errors.Is(context.Cause(ctx), errHandshakeTimeout)
 }
 
 var faultNoResponse = Fault{

@@ -209,7 +209,8 @@ func TestTicketOnceSurvivesFailedHandshakes(t *testing.T) {
 		{"failed", func(http.ResponseWriter, *http.Request) error { return errors.New("connection refused") }, UpstreamFailed, "it is down"},
 		{"busy", func(http.ResponseWriter, *http.Request) error { return busyError{} }, UpstreamBusy, "the client is told to retry"},
 		{"none", func(http.ResponseWriter, *http.Request) error { return nil }, UpstreamFailed, "no handler"},
-		{"panic", func(http.ResponseWriter, *http.Request) error { panic(http.ErrAbortHandler) }, Accepted, "abort"},
+		{"panic", func(http.ResponseWriter, *http.Request) error { panic(http.ErrAbortHandler) }, UpstreamRefused, "abort"},
+		{"client left", func(http.ResponseWriter, *http.Request) error { panic(http.ErrAbortHandler) }, ClientGone, "a proxy aborts then"},
 	} {
 		for _, shared := range []bool{false, true} {
 			g, tickets := ticketGate(t, keys.TicketConfig{Once: true}, nil)
@@ -237,8 +238,8 @@ func TestTicketOnceSurvivesFailedHandshakes(t *testing.T) {
 					}
 				}()
 				_ = g.ServeHTTP(hijackable{httptest.NewRecorder()}, r, d, nextFunc(func(w http.ResponseWriter, r *http.Request) error {
-					if c.name == "panic" {
-						cancel() // the client has left
+					if c.name == "client left" {
+						cancel()
 					}
 					return next(w, r)
 				}))
