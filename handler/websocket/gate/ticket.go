@@ -64,7 +64,7 @@ func (g *Gate) decideTicket(r *http.Request, d *Decision, token string) {
 	}
 	origin := ""
 	if lines := r.Header["Origin"]; len(lines) > 0 {
-		origin = lines[0]
+		origin = withoutDefaultPort(lines[0])
 	}
 	verdict := tickets.Tickets.Verify(token, d.Route.Name, keys.BindingOf(tickets.Bind, sockets.ClientNetwork(g.config.Client(r)), origin), g.config.Now())
 	d.Outcome, d.Detail = outcomeOf(verdict.Status), verdict.Reason

@@ -344,6 +344,7 @@ func TestTicketBoundToOrigin(t *testing.T) {
 	token := issue(t, tickets, time.Now(), keys.BindingOf(keys.BindOrigin, sockets.ClientNetwork(g.config.Client(nil)), siteOrigin("https", "Example.com:443")), "0")
 	for origin, want := range map[string]Outcome{
 		"https://example.com": Accepted, "https://evil.example": KeyUnknown, "http://example.com": KeyUnknown, "": KeyUnknown,
+		"https://example.com:443": Accepted, "https://example.com:80": KeyUnknown,
 	} {
 		r := handshake("/ws/0/")
 		r.Header.Set("Cookie", "__Host-usher="+token)
