@@ -78,14 +78,17 @@ func (d *Decision) Rejected() bool { return d.Outcome != Passed && d.Outcome != 
 func (g *Gate) Decide(r *http.Request) *Decision {
 	handshake := ReadHandshake(r)
 	route, fault := g.table.Lookup(r.URL)
+	hasPath := hasPathTarget(r, handshake)
 	switch {
 	case r.URL.Opaque != "":
-		return &Decision{Outcome: Malformed, Fault: &faultOpaque}
+		return &Decision{Outcome: Malformed, Fault: &faultTarget}
 	case handshake == PlainHTTP:
 		return g.decideHTTP(r, route)
 	case hasTargetBytes(r):
 		return &Decision{Outcome: Malformed, Route: route, Fault: &faultTargetBytes}
-	case route == nil && fault == nil && g.config.PassUnlisted && !g.table.Disguised(r.URL) && !readHeaderBytes(r.Header).control:
+	case !hasPath && handshake != OtherProtocol: // the server may ignore the offer of another one
+		return &Decision{Outcome: Malformed, Route: route, Fault: &faultTarget}
+	case route == nil && fault == nil && hasPath && g.config.PassUnlisted && !g.table.Disguised(r.URL) && !readHeaderBytes(r.Header).control:
 		if g.drops(readHeaderBytes(r.Header)) {
 			return &Decision{dropLineBytes: true}
 		}

@@ -1,11 +1,13 @@
 package gate
 
 import (
+	"bufio"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -325,6 +327,49 @@ func TestOpaqueTargetIsRejected(t *testing.T) {
 			if d := g.Decide(r); d.Outcome != Malformed || d.Status() != http.StatusBadRequest {
 				t.Errorf("%s: %s, status %d, want malformed and 400", target, d.Outcome, d.Status())
 			}
+		}
+	}
+}
+
+// The target of a handshake is a path or a URL, also with `unlisted pass`.
+func TestHandshakeWithoutAPathIsRejected(t *testing.T) {
+	t.Parallel()
+	const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+	for _, c := range []struct {
+		line, fields   string
+		passed, status int // the status of the decision with `unlisted pass`, and without; 0: passed on
+		why            string
+	}{
+		{"GET *", upgrade, 400, 400, "neither a path nor a URL"},
+		{"FOO *", upgrade, 400, 400, "the same"},
+		{"CONNECT localhost:80", upgrade, 400, 400, "a host and a port, with fields of a handshake"},
+		{"CONNECT localhost:80/ws/", upgrade, 400, 400, "Go reads a path"},
+		{"CONNECT localhost:80", "", 0, 405, "CONNECT is passed on"},
+		{"GET /other/", upgrade, 0, 403, "a path"},
+		{"GET http://localhost/other/", upgrade, 0, 403, "a URL"},
+		{"GET http://localhost", upgrade, 0, 403, "a URL without a path"},
+		{"OPTIONS *", "", 0, 0, "plain HTTP (RFC 9110, 9.3.7)"},
+		{"OPTIONS *", "Connection: Upgrade\r\nUpgrade: h2c\r\n", 0, 0, "the server ignores the offer (RFC 9110, 7.8)"},
+	} {
+		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(c.line + " HTTP/1.1\r\nHost: localhost\r\n" + c.fields + "\r\n")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for pass, want := range map[bool]int{true: c.passed, false: c.status} {
+			g := newGate(t, 1, nil)
+			g.config.PassUnlisted = pass
+			d, got := g.Decide(r), 0
+			if d.Outcome != Passed {
+				got = d.Status()
+			}
+			if got != want || (got == 400) != (d.Outcome == Malformed && d.Fault == &faultTarget) {
+				t.Errorf("%s, unlisted passed %t: %s, status %d, want %d (%s)", c.line, pass, d.Outcome, got, want, c.why)
+			}
+		}
+		g := newGate(t, 1, nil)
+		g.config.PassUnlisted = true
+		if d := g.Decide(r); strings.Contains(c.fields, "h2c") && !d.ignoresUpgrade {
+			t.Errorf("%s: the application gets the offer", c.line)
 		}
 	}
 }

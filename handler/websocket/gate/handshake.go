@@ -95,6 +95,12 @@ func ignoreUpgrade(header http.Header) {
 	}
 }
 
+// hasPathTarget reports whether the target of a request is a path or a URL, as that of a handshake must be (RFC 9112, 3.2). A
+// CONNECT to a host and port is no handshake unless it has Upgrade.
+func hasPathTarget(r *http.Request, handshake Handshake) bool {
+	return strings.HasPrefix(r.RequestURI, "/") || r.URL.Scheme != "" || handshake == Tunnel && r.Header["Upgrade"] == nil
+}
+
 // Fault says why a handshake is invalid: the status, and the sentence for the log and the response.
 type Fault struct {
 	Status int
@@ -129,7 +135,7 @@ var (
 	faultSubprotocol = Fault{http.StatusBadRequest,
 		"a browser must offer a second subprotocol beside the credential, and gets that one back"}
 	faultTunnel   = Fault{http.StatusMethodNotAllowed, "CONNECT needs the protocol websocket"}
-	faultOpaque   = Fault{http.StatusBadRequest, "the request target must begin with a slash or be an absolute URL"}
+	faultTarget   = Fault{http.StatusBadRequest, "the request target must begin with a slash or be an absolute URL"}
 	faultProtocol = Fault{http.StatusForbidden, "this site switches to WebSocket only"}
 )
 
