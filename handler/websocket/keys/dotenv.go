@@ -2,6 +2,7 @@ package keys
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 
 	"github.com/joho/godotenv"
@@ -10,7 +11,7 @@ import (
 var (
 	// dotenvStart distinguishes NAME=value from "label secret": a label contains no =, and no key is named export.
 	dotenvStart = regexp.MustCompile(`^(?:export[ \t]|[^ \t]*=)`)
-	dotenvShape = regexp.MustCompile(`^(?:export[ \t]+)?([^ \t=]+)=(.+)$`)
+	dotenvShape = regexp.MustCompile(`^(?:export[ \t]+)?([^ \t=]+)=(.*)$`)
 	// dotenvValue matches values that all dotenv parsers read alike. Parsers disagree on dollars, backslashes, and on blanks
 	// and quotes inside a value. The application must not read another secret than the gate.
 	dotenvValue = regexp.MustCompile("^('[^']*'|\"[^\"\\\\$`]*\"|[^\\s\\pZ\"'\\\\$`=][^\\s\\pZ\"'\\\\$`]*)(?:[ \t]+#.*)?$")
@@ -42,6 +43,9 @@ func parseDotenv(line string) (fileEntry, error) {
 	name := statement[1]
 	if err := checkLabel(name); err != nil {
 		return fileEntry{}, err
+	}
+	if statement[2] == "" {
+		return fileEntry{}, fmt.Errorf("key %s: empty value: write one or remove the name", name)
 	}
 	value := dotenvValue.FindStringSubmatch(statement[2])
 	if value == nil {

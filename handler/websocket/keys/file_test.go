@@ -166,7 +166,7 @@ func TestParseDotenvRefuses(t *testing.T) {
 		{"quoted variable", "B=\"$A" + secretB + "\"\n", "line 1: ambiguous value", "parsers disagree"},
 		{"backslash", "B=a\\b" + secretB + "\n", "line 1: ambiguous value", "parsers disagree"},
 		{"two words", "B=" + secretA + " " + secretB + "\n", "line 1: ambiguous value", "a shell would run the second word"},
-		{"empty value", "B=\n", "no line B=value", "no secret"},
+		{"empty value", "B=\n", "line 1: key B: empty value: write one or remove the name", "the line is there"},
 		{"name without a line", "OLD=" + secretA + "\n", "no line B=value; write one or remove the name", "a named key without a value is a mistake"},
 		{"plain lines", "B " + secretA + "\n", "no line B=value", "the file has no names"},
 		{"name twice", "B=" + secretA + "\nB=" + secretB + "\n", "line 2: key B: same label", "ambiguous"},
