@@ -283,6 +283,8 @@ func TestUsherClose(t *testing.T) {
 		{"user", "user=\"42\"", [4]websocket.StatusCode{}},
 		{"nobody", "route=other, key=(\"x\" \"y\")", [4]websocket.StatusCode{}},
 		{"invalid", "route=\"chat", [4]websocket.StatusCode{}},
+		{"invalid code", "route=chat;code=1000, key=none;code=9", [4]websocket.StatusCode{4401, 4401, 0, 0}},
+		{"invalid code and member", "route=chat;code=1000, everybody", [4]websocket.StatusCode{4401, 4401, 0, 0}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			site := testsite.Start(t, caddyfile)
@@ -305,8 +307,13 @@ func TestUsherClose(t *testing.T) {
 					t.Errorf("socket %d: closed with %d, want %d", i, code, c.want[i])
 				}
 			}
-			if invalid := site.Logs.With("Usher-Close invalid; some sockets stay open"); (len(invalid) == 1) != (c.name == "invalid") {
-				t.Errorf("the log reports %v", invalid)
+			for message, names := range map[string]string{
+				"Usher-Close invalid; some sockets stay open": "invalid, invalid code and member",
+				"Usher-Close code invalid; closing with 4401": "invalid code",
+			} {
+				if invalid := site.Logs.With(message); (len(invalid) == 1) != slices.Contains(strings.Split(names, ", "), c.name) {
+					t.Errorf("the log reports %v", invalid)
+				}
 			}
 		})
 	}

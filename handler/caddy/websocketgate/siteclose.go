@@ -20,9 +20,13 @@ func (g *Handler) siteClosed(cause gate.CloseCause, closed int) {
 	g.logger.Info("response closed sockets", zap.String("cause", string(cause)), zap.Int("sockets", closed))
 }
 
-// logInvalidClose logs an Usher-Close that is not carried out in full. The field itself is not shown: it may name a person.
+// logInvalidClose logs an Usher-Close that is not carried out as it is written. The field itself is not shown: it may name a person.
 func (g *Handler) logInvalidClose(err error) {
-	g.logger.Error("Usher-Close invalid; some sockets stay open", zap.Error(err))
+	message := "Usher-Close invalid; some sockets stay open"
+	if err == gate.ErrCloseCode {
+		message = "Usher-Close code invalid; closing with 4401"
+	}
+	g.logger.Error(message, zap.Error(err))
 }
 
 // ownsSocket reports the sockets that the application of the site may close: those of this gate and its predecessors, and those

@@ -106,7 +106,8 @@ type Config struct {
 	Claim func(ctx context.Context, use keys.UseID, until time.Time) (first bool, err error)
 	// Unclaim undoes a Claim whose handshake opened no socket. After an error the ticket stays used. It must be set if Claim is.
 	Unclaim func(ctx context.Context, use keys.UseID, until time.Time) error
-	// InvalidClose is called when an application sends an invalid Usher-Close. Default: nil.
+	// InvalidClose is called when an application sends an invalid Usher-Close, with [ErrCloseCode] if its sockets are closed all the
+	// same. Default: nil.
 	InvalidClose func(error)
 	Now          func() time.Time
 }

@@ -45,6 +45,9 @@ type siteClose struct {
 // maxCloseField limits one line of Usher-Close, in bytes.
 const maxCloseField = 16 << 10
 
+// ErrCloseCode is the error of an Usher-Close of which only the code is invalid. Its sockets are closed with 4401.
+var ErrCloseCode = errors.New("code: want 4400 to 4499")
+
 var errCloseField = errors.New("want session, user, route or key, as in: user=\"42\";code=4403;reason=\"banned\"")
 
 // parseClose parses one line of Usher-Close, a dictionary (RFC 9651, 3.2). It returns what can be carried out even if other members
@@ -60,7 +63,12 @@ func parseClose(line string) (closes []siteClose, err error) {
 	for _, name := range dictionary.Names() {
 		member, _ := dictionary.Get(name)
 		one, memberErr := readClose(name, member)
-		err = errors.Join(err, memberErr)
+		switch {
+		case err == nil:
+			err = memberErr
+		case memberErr != nil && memberErr != err:
+			err = errors.Join(err, memberErr)
+		}
 		if one != nil {
 			closes = append(closes, *one)
 		}
@@ -122,7 +130,7 @@ func (c *siteClose) readParams(params *httpsfv.Params) error {
 	}
 	code, ok := value.(int64)
 	if !ok || code < 4400 || code > 4499 {
-		return errors.New("code: want 4400 to 4499; closing with 4401")
+		return ErrCloseCode
 	}
 	c.code = sockets.Code(code)
 	return nil
