@@ -139,7 +139,7 @@ func (log *Request) writeAccess() {
 		size, read = snapshot.Out, snapshot.In
 	}
 	message, writeErr := "handled request", log.writeErr()
-	if unhandled, _ := caddyhttp.GetVar(log.request.Context(), "unhandled").(bool); unhandled {
+	if request.Unhandled(log.request) {
 		message = "NOP"
 	}
 	level := zapcore.InfoLevel

@@ -1,5 +1,5 @@
 // Package request returns what Caddy knows about a request: its client, its external origin, its original URL, its status
-// after an error, and its idle timeouts.
+// after an error, the cause of the error, and its idle timeouts.
 package request
 
 import (
@@ -84,4 +84,23 @@ func SuspendIdleTimeouts(ctx context.Context) (restore func()) {
 		restoreReader()
 		restoreWriter()
 	}
+}
+
+// ErrorCause returns the text of a handler's error without the ID and the trace that Caddy adds.
+func ErrorCause(err error) string {
+	var handlerError caddyhttp.HandlerError
+	switch {
+	case !errors.As(err, &handlerError):
+		return err.Error()
+	case handlerError.Err == nil:
+		return ""
+	default:
+		return handlerError.Err.Error()
+	}
+}
+
+// Unhandled reports whether the request reached the end of the routes.
+func Unhandled(r *http.Request) bool {
+	unhandled, _ := caddyhttp.GetVar(r.Context(), "unhandled").(bool)
+	return unhandled
 }

@@ -97,20 +97,26 @@ func TestPlainRequestsPass(t *testing.T) {
 func TestApplicationRejectsHandshake(t *testing.T) {
 	t.Parallel()
 	site, app := testsite.StartGate(t, "")
-	const switched = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+	const (
+		switched    = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+		refused     = "the application or a later handler rejected the handshake"
+		switched101 = "the 101 of the application is invalid; want Upgrade: websocket"
+		accept      = "the handshake with the application failed: route a: the application sent a wrong Sec-WebSocket-Accept"
+	)
 	for _, c := range []struct {
 		name, raw string // the application's response
 		status    int
 		outcome   string
+		reason    string
 	}{
-		{"200", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, "upstream_refused"},
-		{"403", "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", 403, "upstream_refused"},
-		{"426", "HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n", 426, "upstream_refused"},
-		{"other protocol", switched + "Upgrade: h2c\r\n\r\n", 502, "upstream_failed"},
-		{"no protocol", switched + "\r\n", 502, "upstream_failed"},
+		{"200", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, "upstream_refused", refused},
+		{"403", "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", 403, "upstream_refused", refused},
+		{"426", "HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n", 426, "upstream_refused", refused},
+		{"other protocol", switched + "Upgrade: h2c\r\n\r\n", 502, "upstream_failed", switched101},
+		{"no protocol", switched + "\r\n", 502, "upstream_failed", switched101},
 		{"bad accept", switched + "Upgrade: websocket\r\nSec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n", 502,
-			"upstream_failed"},
-		{"no accept", switched + "Upgrade: websocket\r\n\r\n", 502, "upstream_failed"},
+			"upstream_failed", accept},
+		{"no accept", switched + "Upgrade: websocket\r\n\r\n", 502, "upstream_failed", accept},
 	} {
 		// A proxy retries if a reused connection has ended, so the channel has room for several requests.
 		behind := make(chan string, 10)
@@ -139,8 +145,9 @@ func TestApplicationRejectsHandshake(t *testing.T) {
 			t.Errorf("%s: %q went through a tunnel", c.name, got)
 		}
 		rejected := site.Logs.With("WSREJECT")
-		if last := rejected[len(rejected)-1]; last["outcome"] != c.outcome || last["status"] != float64(c.status) {
-			t.Errorf("%s: logged %v, want %s", c.name, last, c.outcome)
+		if last := rejected[len(rejected)-1]; last["outcome"] != c.outcome || last["status"] != float64(c.status) ||
+			last["reason"] != c.reason {
+			t.Errorf("%s: logged %v, want %s, %q", c.name, last, c.outcome, c.reason)
 		}
 	}
 	if opened := site.Logs.With("WSCONNECT"); len(opened) > 0 {

@@ -28,6 +28,18 @@ func TestRejectionsNameTheMistake(t *testing.T) {
 			"two gates", gateOf("a") + gateOf("b") + "reverse_proxy " + app.Addr, http.StatusForbidden,
 			[]string{"unlisted", "upstream_refused"}, "put all routes of a site into one gate",
 		},
+		{
+			"a response behind the gate", gateOf("a") + `respond "down" 503`, http.StatusServiceUnavailable, []string{"upstream_refused"},
+			"the application or a later handler rejected the handshake",
+		},
+		{
+			"application down", gateOf("a") + "websocket_tunnel /ws/* 127.0.0.1:1", http.StatusBadGateway, []string{"upstream_failed"},
+			"the handshake with the application failed: dialing 127.0.0.1:1: dial tcp",
+		},
+		{
+			"maintenance", gateOf("a") + `error /ws/* "maintenance" 503`, http.StatusServiceUnavailable, []string{"upstream_failed"},
+			"a later handler failed: maintenance",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -43,7 +55,7 @@ func TestRejectionsNameTheMistake(t *testing.T) {
 				return all
 			}
 			testsite.Eventually(t, fmt.Sprint(c.outcomes), func() bool { return slices.Equal(outcomes(), c.outcomes) })
-			if reason := site.Logs.With("WSREJECT")[0]["reason"].(string); !strings.Contains(reason, c.reason) {
+			if reason := site.Logs.With("WSREJECT")[0]["reason"].(string); !strings.Contains(reason, c.reason) || strings.Contains(reason, "{id=") {
 				t.Errorf("reason %q, want one of %q", reason, c.reason)
 			}
 		})

@@ -105,6 +105,8 @@ func (g *Handler) buildConfig(ring *keys.Ring, server *caddyhttp.Server) (gate.C
 		Client:           request.Client,
 		SiteHost:         g.siteHost,
 		StatusOf:         request.ErrorStatus,
+		CauseOf:          request.ErrorCause,
+		Unhandled:        request.Unhandled,
 		UsedTickets:      usedTickets,
 		Random:           rand.Reader,
 		SessionKey:       sessionKey,

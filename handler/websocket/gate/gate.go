@@ -87,6 +87,10 @@ type Config struct {
 	SiteHost func(*http.Request) string
 	// StatusOf returns the HTTP status of an error of a later handler.
 	StatusOf func(error) int
+	// CauseOf returns the text of such an error for the log, without what only its server needs.
+	CauseOf func(error) string
+	// Unhandled reports whether no later handler took the request.
+	Unhandled func(*http.Request) bool
 	// UsedTickets records used tickets. It must be set if a route has tickets that are good once.
 	UsedTickets *keys.UsedTickets
 	// Random is the source of the IDs of issued tickets. It must be set if a route issues tickets.

@@ -30,6 +30,7 @@ func newGate(t testing.TB, n int, edit func(*Route)) *Gate {
 		External: func(r *http.Request) (string, string) { return "https", r.Host },
 		Client:   func(*http.Request) netip.Addr { return netip.Addr{} },
 		StatusOf: func(error) int { return http.StatusBadGateway },
+		CauseOf:  error.Error, Unhandled: func(*http.Request) bool { return true },
 	}
 	for i := range n {
 		name := fmt.Sprint(i)
@@ -309,6 +310,15 @@ func TestSuggest(t *testing.T) {
 		if got := table.Suggest(&url.URL{Path: path}); got != want {
 			t.Errorf("Suggest(%s) = %q, want %q", path, got, want)
 		}
+	}
+}
+
+// The log names why a path that looks like that of a route is rejected.
+func TestFaultOfThePathNamesItsEncoding(t *testing.T) {
+	t.Parallel()
+	g := newGate(t, 1, func(route *Route) { route.Paths = []string{"/ws/room/*"} })
+	if d := g.Decide(handshake("/ws/room/a%FFb")); d.Outcome != Unlisted || !strings.Contains(d.Fault.Why, "UTF-8") {
+		t.Errorf("Decide = %s, %v, want unlisted and the encoding", d.Outcome, d.Fault)
 	}
 }
 

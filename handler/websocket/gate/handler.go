@@ -229,9 +229,13 @@ func clientLeft(ctx context.Context, socket *sockets.Socket) bool {
 	return ctx.Err() != nil && !closed && !errors.Is(context.Cause(ctx), errHandshakeTimeout)
 }
 
-var faultNoResponse = Fault{
-	http.StatusBadGateway, "no handler responded to the handshake; a websocket_tunnel or reverse_proxy is missing",
-}
+// The faults of a handshake that got no response.
+var (
+	faultNoResponse = Fault{
+		http.StatusBadGateway, "no handler responded to the handshake; a websocket_tunnel or reverse_proxy is missing",
+	}
+	faultSwitch = Fault{http.StatusBadGateway, "the 101 of the application is invalid; want Upgrade: websocket"}
+)
 
 // conclude sets the outcome of an admitted handshake that opened no socket.
 func (g *Gate) conclude(r *http.Request, d *Decision, status int, cause, err error) error {
@@ -242,11 +246,14 @@ func (g *Gate) conclude(r *http.Request, d *Decision, status int, cause, err err
 	case err != nil && g.config.StatusOf(err) == http.StatusGatewayTimeout:
 		d.Outcome = UpstreamTimeout
 	case err == nil && status > 0:
-		d.Outcome, d.Fault = UpstreamRefused, &Fault{Status: status, Why: "the application rejected the handshake"}
+		d.Outcome, d.Fault = UpstreamRefused, &Fault{Status: status, Why: reasons[UpstreamRefused]}
 	case err == nil:
 		// A proxy returns no error if the application switches to another protocol. The server would respond with 200.
-		d.Outcome, d.Fault = UpstreamFailed, &faultNoResponse
-		err = &StatusError{http.StatusBadGateway, fmt.Errorf("route %s: %s", d.Route.Name, faultNoResponse.Why)}
+		d.Outcome, d.Fault = UpstreamFailed, &faultSwitch
+		if g.config.Unhandled(r) {
+			d.Fault = &faultNoResponse
+		}
+		err = &StatusError{d.Fault.Status, fmt.Errorf("route %s: %s", d.Route.Name, d.Fault.Why)}
 	default:
 		g.concludeError(r, d, err)
 	}
@@ -256,7 +263,7 @@ func (g *Gate) conclude(r *http.Request, d *Decision, status int, cause, err err
 // concludeError sets the outcome of a handshake that ended in an error of a later handler. It is logged with the status of the
 // error, which may be the site's own: `error 503` during maintenance. The detail names the upstream and the cause.
 func (g *Gate) concludeError(r *http.Request, d *Decision, err error) {
-	d.Outcome, d.Detail = UpstreamFailed, g.Redactor(r, d).Text(err.Error())
+	d.Outcome, d.Detail = UpstreamFailed, g.Redactor(r, d).Text(g.config.CauseOf(err))
 	status := g.config.StatusOf(err)
 	if own := new(StatusError); errors.As(err, &own) {
 		status = own.Status

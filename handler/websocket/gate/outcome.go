@@ -106,9 +106,9 @@ var reasons = map[Outcome]string{
 	Malformed:       "this is not a valid WebSocket handshake",
 	NotWebSocket:    "this address accepts WebSocket handshakes only",
 	Unlisted:        "this site has no WebSocket route for this path",
-	UpstreamFailed:  "the application could not be reached",
+	UpstreamFailed:  "the handshake with the application failed",
 	UpstreamTimeout: "the application did not respond in time",
 	UpstreamBusy:    "too many handshakes wait for the application; try again later",
-	UpstreamRefused: "the application rejected the handshake",
+	UpstreamRefused: "the application or a later handler rejected the handshake",
 	ClientGone:      "the client left before the application responded",
 }

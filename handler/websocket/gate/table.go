@@ -92,7 +92,7 @@ func (t *Table) Lookup(u *url.URL) (*Route, *Fault) {
 }
 
 var faultPath = Fault{http.StatusForbidden,
-	"servers disagree on this path: it holds an escaped slash or dot, //, a dot segment, a backslash, ?, # or a control character"}
+	"servers disagree on this path: it is not UTF-8, or holds an escaped slash or dot, //, a dot segment, a backslash, ?, # or a control character"}
 
 // match finds the route of an escaped path.
 func (t *Table) match(escaped string) (route *Route, exact bool) {
