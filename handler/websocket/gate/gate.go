@@ -87,7 +87,7 @@ type Config struct {
 	SiteHost func(*http.Request) string
 	// StatusOf returns the HTTP status of an error of a later handler.
 	StatusOf func(error) int
-	// CauseOf returns the text of such an error for the log, without what only its server needs.
+	// CauseOf returns the text of such an error for the log, without an ID or a trace.
 	CauseOf func(error) string
 	// Unhandled reports whether no later handler took the request.
 	Unhandled func(*http.Request) bool

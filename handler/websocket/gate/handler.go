@@ -209,7 +209,6 @@ func (g *Gate) callNext(w http.ResponseWriter, r *http.Request, d *Decision, soc
 		if socket.Opened() {
 			return
 		}
-		g.unspend(r.Context(), d)
 		switch {
 		case returned:
 		case clientLeft(r.Context(), socket):
@@ -217,6 +216,7 @@ func (g *Gate) callNext(w http.ResponseWriter, r *http.Request, d *Decision, soc
 		default:
 			d.Outcome, d.Fault = UpstreamRefused, &Fault{Status: socket.Status(), Why: "a later handler aborted the connection"}
 		}
+		g.unspend(r.Context(), d)
 	}()
 	err := next.ServeHTTP(w, r)
 	returned = true
