@@ -57,18 +57,25 @@ func TestFailedReloadChangesNothing(t *testing.T) {
 		}
 		return string(body)
 	}
+	archived := func() int {
+		entries, _ := filepath.Glob(filepath.Join(dir, "kept", "*", "entries", "*"))
+		return len(entries)
+	}
+	versions := 0
 	publish := func(content string) {
 		t.Helper()
 		if err := os.WriteFile(script, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		testsite.Eventually(t, content+" is published", func() bool { return get(content) == content })
+		versions++
+		testsite.Eventually(t, content+" is published and archived", func() bool { return get(content) == content && archived() == versions })
 	}
 	published := func(log string) int {
 		content, _ := os.ReadFile(filepath.Join(dir, log))
 		return bytes.Count(content, []byte(`"published assets"`))
 	}
 	p.Run(t, config("running.log", site(p.Addr, "72h")))
+	publish("one")
 	publish("two")
 	response, err := http.Post("http://"+p.Admin+"/load", "application/json",
 		bytes.NewReader(config("failed.log", site(p.Addr, "1ms")+site(busy.Addr().String(), "1ms"))))
