@@ -186,6 +186,8 @@ func describeJSON(err error) string {
 	switch {
 	case errors.As(err, &syntax):
 		return fmt.Sprintf("syntax error at byte %d", syntax.Offset)
+	case errors.As(err, &kind) && kind.Field == "":
+		return "write an object, got " + kind.Value
 	case errors.As(err, &kind):
 		return fmt.Sprintf("field %s: want %s", kind.Field, kind.Type)
 	case errors.Is(err, io.EOF):

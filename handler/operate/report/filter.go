@@ -1,6 +1,7 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -40,7 +41,7 @@ func equals(field func(*Socket) string) func(string) (matcher, error) {
 func filterNumber(field func(*Socket) uint64) func(string) (matcher, error) {
 	return func(value string) (matcher, error) {
 		number, err := strconv.ParseUint(value, 10, 64)
-		if err != nil {
+		if err != nil || number == 0 { // the zero is that of all sockets without a session
 			return nil, fmt.Errorf("want a number from the list of sockets, got %q", clip(value))
 		}
 		return func(s *Socket) bool { return field(s) == number }, nil
@@ -139,6 +140,9 @@ func (q *SocketQuery) set(name, value string) (err error) {
 	parse := filters[name]
 	if parse == nil {
 		return fmt.Errorf("unknown filter: use %s", strings.Join(FilterNames(), ", "))
+	}
+	if value == "" {
+		return errors.New("empty: write a value, or leave the filter out") // it would match all sockets without a value
 	}
 	matches, err := parse(value)
 	if err != nil {

@@ -64,6 +64,21 @@ func TestFiltersSelect(t *testing.T) {
 	}
 }
 
+// A script with an unset variable would close the sockets of all users that have no name.
+func TestAFilterWithoutAValueIsAnError(t *testing.T) {
+	t.Parallel()
+	for _, name := range FilterNames() {
+		if _, err := ParseSocketQuery(url.Values{name: {""}}); err == nil {
+			t.Errorf("%s= is no error", name)
+		}
+	}
+	for _, name := range []string{"id", "session"} {
+		if _, err := ParseSocketQuery(url.Values{name: {"0"}}); err == nil {
+			t.Errorf("%s=0 is no error; no socket has this number", name)
+		}
+	}
+}
+
 func TestServesHost(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
