@@ -169,7 +169,7 @@ func TestOperatorOfOneMachineOperatesAll(t *testing.T) {
 		} {
 			onB := open(t, b, c.path, c.fields)
 			text := usher(t, a, append(append([]string{"close"}, c.filters()...), "--yes", "--code", "4000")...)
-			if code := closeCode(t, onB); code != 4000 || !strings.Contains(text, "1 other machines close") {
+			if code := closeCode(t, onB); code != 4000 || !strings.Contains(text, "1 other machine will close") {
 				t.Errorf("%s: closed with %d, want 4000; the command printed %q", c.name, code, text)
 			}
 		}

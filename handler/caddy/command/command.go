@@ -20,7 +20,7 @@ import (
 const (
 	// exitFailed is for commands that could not do their work: wrong arguments, no answer, an error of the admin API.
 	exitFailed = 1
-	// exitNegative is for commands whose answer is no: not ready, rejected, verdicts to fix, sockets left after --wait.
+	// exitNegative is for commands whose answer is no: not ready, rejected, not verified, verdicts to fix, sockets left after --wait.
 	exitNegative = 2
 )
 
@@ -35,13 +35,22 @@ func Command() caddycmd.Command {
 Most commands ask the admin API of Caddy, at --address. All print JSON with --json.
 
 Exit codes: 0 success; 1 the command could not do its work; 2 its answer is no
-(not ready, rejected, something to fix, sockets left).`,
+(not ready, rejected, not verified, something to fix, sockets left).`,
 		CobraFunc: func(root *cobra.Command) {
 			root.PersistentFlags().Bool("json", false, "Print JSON")
+			rejectUnknown(root)
 			root.AddCommand(statusCommand(), socketsCommand(), closeCommand(), keysCommand(), ticketCommand(), explainCommand(),
 				assetsCommand(), purgeCommand(), drainCommand(), undrainCommand(), checkCommand(), auditCommand(), versionCommand())
 		},
 	}
+}
+
+// rejectUnknown makes an unknown subcommand of a group an error. Without a subcommand, the group prints its help.
+func rejectUnknown(group *cobra.Command) *cobra.Command {
+	group.Args = cobra.NoArgs
+	group.RunE = func(group *cobra.Command, _ []string) error { return group.Help() }
+	group.SilenceUsage = true
+	return group
 }
 
 // add makes a subcommand. run returns whether the answer is yes.
@@ -160,12 +169,15 @@ func filterFlags(command *cobra.Command) {
 }
 
 // filters returns the filters that are set.
-func (c *call) filters() url.Values {
+func (c *call) filters() (url.Values, error) {
 	values := make(url.Values)
 	for _, name := range report.FilterNames() {
 		if c.command.Flags().Changed(name) {
 			values.Set(name, c.text(name))
 		}
 	}
-	return values
+	if _, err := report.ParseSocketQuery(values); err != nil {
+		return nil, fmt.Errorf("--%w", err) // the error begins with the name
+	}
+	return values, nil
 }

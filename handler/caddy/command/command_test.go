@@ -63,7 +63,17 @@ func TestCommandsShowAndOperateARunningCaddy(t *testing.T) {
 	if _, _, err := run("", admin("close")...); err == nil || !strings.Contains(err.Error(), "no filter: use at least one of --client") {
 		t.Errorf("close without a filter: %v", err)
 	}
-	if out, _, err := run("", admin("close", "--client", "127.0.0.1", "--yes", "--code", "4002")...); err != nil || out != "closed 1 sockets\n" || testsite.CloseCode(t, conn) != 4002 {
+	for _, filter := range []string{"--user=", "--process=", "--session=0"} {
+		if _, _, err := run("", admin("close", filter, "--yes")...); err == nil || !strings.HasPrefix(err.Error(), filter[:6]) || !testsite.StillOpen(t, conn) {
+			t.Errorf("close %s: %v, want an error that names the flag, and the socket open", filter, err)
+		}
+	}
+	for _, limit := range []string{"0", "-1"} {
+		if _, _, err := run("", admin("sockets", "--limit", limit)...); err == nil || !strings.Contains(err.Error(), "--limit: want a number") {
+			t.Errorf("sockets --limit %s: %v", limit, err)
+		}
+	}
+	if out, _, err := run("", admin("close", "--client", "127.0.0.1", "--yes", "--code", "4002")...); err != nil || out != "closed 1 socket\n" || testsite.CloseCode(t, conn) != 4002 {
 		t.Errorf("close --yes: %v, %q", err, out)
 	}
 	next := testsite.OpenSocket(t, site, "any")
@@ -129,7 +139,7 @@ func TestKeysAndTicketsAreMadeAndRead(t *testing.T) {
 	if err != nil || !strings.HasPrefix(hashed, "sha256:") || len(hashed) != len("sha256:")+65 || !strings.Contains(made, `"digest": "sha256:`) {
 		t.Errorf("keys hash: %v, %q; keys new --json: %s", err, hashed, made)
 	}
-	for _, stdin := range []string{"", "short\n", hashed, "change-me\n"} {
+	for _, stdin := range []string{"", "short\n", hashed, "change-me\n", first} {
 		if out, _, err := run(stdin, "keys", "hash"); err == nil || strings.Contains(err.Error(), "short") && stdin == "short\n" {
 			t.Errorf("keys hash of %q: %q, %v, want an error without the secret", stdin, out, err)
 		}
@@ -144,8 +154,13 @@ func TestKeysAndTicketsAreMadeAndRead(t *testing.T) {
 	if out, _, err := run(ticket, "ticket", "read", "--secret-env", "COMMAND_SECRET", "--route", "other"); err == nil || !strings.Contains(out, "is not valid") {
 		t.Errorf("ticket read for another route: %v, %q", err, out)
 	}
-	if out, _, err := run(ticket, "ticket", "read", "--secret-env", "COMMAND_NOTHING"); err != nil || !strings.Contains(out, "not verified: set COMMAND_NOTHING") {
-		t.Errorf("ticket read without a secret: %v, %q", err, out)
+	if out, _, err := run(ticket, "ticket", "read", "--secret-env", "COMMAND_NOTHING"); err == nil || !strings.Contains(out, "not verified: set COMMAND_NOTHING") {
+		t.Errorf("ticket read without a secret: %v, %q, want exit code 2", err, out)
+	}
+	for _, lifetime := range []string{"0s", "-1m"} {
+		if out, _, err := run("", "ticket", "new", "--route", "chat", "--secret-env", "COMMAND_SECRET", "--lifetime", lifetime); err == nil {
+			t.Errorf("ticket new --lifetime %s: %q", lifetime, out)
+		}
 	}
 	for _, bad := range []string{"", "x\n", "a.b.c\n", strings.Repeat("x", 100_000) + ".y.z\n"} {
 		if _, _, err := run(bad, "ticket", "read"); err == nil || len(err.Error()) > 200 {
@@ -154,6 +169,20 @@ func TestKeysAndTicketsAreMadeAndRead(t *testing.T) {
 	}
 	if _, _, err := run("", "ticket", "new", "--route", "chat", "--secret-env", "COMMAND_NOTHING"); err == nil || !strings.Contains(err.Error(), "COMMAND_NOTHING is empty") {
 		t.Errorf("ticket new without a secret: %v", err)
+	}
+}
+
+func TestUnknownCommandsAreErrors(t *testing.T) {
+	for _, args := range [][]string{{"typo"}, {"keys", "typo"}, {"ticket", "typo"}} {
+		name := args[len(args)-1]
+		if out, _, err := run("", args...); err == nil || !strings.Contains(err.Error(), `unknown command "`+name+`"`) || out != "" {
+			t.Errorf("%v: %v, %q, want an error alone", args, err, out)
+		}
+	}
+	for _, args := range [][]string{{}, {"keys"}, {"ticket"}} {
+		if out, _, err := run("", args...); err != nil || !strings.Contains(out, "Usage:") {
+			t.Errorf("%v: %v, %q, want the help", args, err, out)
+		}
 	}
 }
 

@@ -25,7 +25,7 @@ import (
 )
 
 func keysCommand() *cobra.Command {
-	group := &cobra.Command{Use: "keys <command>", Short: "Makes, hashes and lists keys"}
+	group := rejectUnknown(&cobra.Command{Use: "keys <command>", Short: "Makes, hashes and lists keys"})
 	group.AddCommand(
 		add("new [label]", "Makes a new key", "Makes a new random key, and prints the line of a keys file if there is a label.", cobra.MaximumNArgs(1), newKey),
 		add("hash", "Prints the digest of a key", "Reads a key from the standard input and prints its sha256 digest, which a configuration may hold in its place.", cobra.NoArgs, hashKey),
@@ -86,6 +86,9 @@ func hashKey(c *call) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if strings.ContainsAny(secret, " \t") {
+		return false, errors.New("blank in the key: write the key alone, without its label")
+	}
 	if _, err := keys.NewKey("of the standard input", secret, time.Time{}, time.Time{}); err != nil {
 		return false, err
 	}
@@ -129,13 +132,13 @@ func listKeys(c *call) (bool, error) {
 }
 
 func ticketCommand() *cobra.Command {
-	group := &cobra.Command{Use: "ticket <command>", Short: "Makes and reads tickets"}
+	group := rejectUnknown(&cobra.Command{Use: "ticket <command>", Short: "Makes and reads tickets"})
 	create := add("new", "Makes a ticket", "Makes a ticket that opens routes, signed with the secret in an environment variable.", cobra.NoArgs, newTicket)
 	create.Flags().StringSlice("route", nil, "A route that the ticket opens. Repeat it for more")
 	create.Flags().String("user", "", "The user whose ticket it is")
 	create.Flags().Duration("lifetime", keys.DefaultTicketLifetime, "How long the ticket is valid")
 	create.Flags().String("secret-env", "USHER_TICKET_SECRET", "The environment variable with the secret")
-	read := add("read", "Shows what a ticket says", "Reads a ticket from the standard input and shows its claims. With a secret in the environment variable it verifies the ticket.\nExit code 2: the ticket does not open --route.", cobra.NoArgs, readTicket)
+	read := add("read", "Shows what a ticket says", "Reads a ticket from the standard input and shows its claims. With a secret in the environment variable it verifies the ticket.\nExit code 2: the ticket does not open --route, or there is no secret to verify it.", cobra.NoArgs, readTicket)
 	read.Flags().String("route", "", "The route to verify the ticket for. Default: its first route")
 	read.Flags().String("secret-env", "USHER_TICKET_SECRET", "The environment variable with the secret")
 	group.AddCommand(create, read)
@@ -157,7 +160,11 @@ func newTicket(c *call) (bool, error) {
 	if len(routes) == 0 {
 		return false, errors.New("no route: use --route")
 	}
-	tickets, err := c.tickets(c.duration("lifetime"))
+	lifetime := c.duration("lifetime")
+	if lifetime <= 0 {
+		return false, fmt.Errorf("--lifetime: want a time above 0, got %s", lifetime)
+	}
+	tickets, err := c.tickets(lifetime)
 	if err != nil {
 		return false, err
 	}
@@ -207,7 +214,7 @@ func readTicket(c *call) (bool, error) {
 			c.printf("not verified: set %s\n", c.text("secret-env"))
 		}
 	}
-	return reading.Problem == "", nil
+	return reading.Verified, nil
 }
 
 // readableClaim returns a date as a time.

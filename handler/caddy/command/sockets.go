@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"github.com/scan2food/usher/handler/operate/report"
@@ -33,9 +34,15 @@ func socketsCommand() *cobra.Command {
 
 // list returns the sockets that match, page by page, those of this machine first.
 func (c *call) list() (report.Sockets, error) {
-	limit, _ := c.command.Flags().GetInt("limit")
-	left, values := max(limit, 0), c.filters()
-	values.Set("limit", strconv.Itoa(min(max(limit, 1), report.MaxLimit)))
+	left, _ := c.command.Flags().GetInt("limit")
+	if left < 1 {
+		return report.Sockets{}, fmt.Errorf("--limit: want a number from 1, got %d", left)
+	}
+	values, err := c.filters()
+	if err != nil {
+		return report.Sockets{}, err
+	}
+	values.Set("limit", strconv.Itoa(min(left, report.MaxLimit)))
 	fetch := func() (list report.Sockets, err error) {
 		return list, c.admin(http.MethodGet, "sockets?"+values.Encode(), nil, &list)
 	}
@@ -129,7 +136,10 @@ func (c *call) printSilent(silent []report.MachineSockets) {
 func closeCommand() *cobra.Command {
 	command := askAdmin(add("close", "Closes the open sockets that match the filters", "Closes the open sockets that match all filters. At least one filter is required. Clients may connect again.",
 		cobra.NoArgs, func(c *call) (bool, error) {
-			values := c.filters()
+			values, err := c.filters()
+			if err != nil {
+				return false, err
+			}
 			if len(values) == 0 {
 				return false, errors.New("no filter: use at least one of --" + strings.Join(report.FilterNames(), ", --"))
 			}
@@ -148,11 +158,11 @@ func closeCommand() *cobra.Command {
 				return false, err
 			}
 			if !c.json(closed) {
-				c.printf("closed %d sockets\n", closed.Closed)
+				c.printf("closed %s\n", english.Plural(closed.Closed, "socket", ""))
 				if closed.Alone {
 					c.progressf("the shared storage fails: other machines close theirs once it works again\n")
 				} else if closed.Nodes > 0 {
-					c.printf("%d other machines close theirs within a second\n", closed.Nodes)
+					c.printf("%s will close matching sockets within a second\n", english.Plural(closed.Nodes, "other machine", ""))
 				}
 			}
 			return true, nil
