@@ -17,40 +17,41 @@ import (
 
 func checkCommand() *cobra.Command {
 	command := add("check <page URL>", "Checks a page, its scripts and its WebSockets from outside", `Loads a page as a browser does, follows its scripts, styles and workers, and reads how they are cached.
-It finds the WebSocket URLs in the scripts, and tries each without a key, with a wrong key, and with the
-right key, which it reads from an environment variable. It prints a verdict a line, and how to fix it.
+It finds the WebSockets whose path is a literal in the scripts, and those of --key. It tries each without a
+key, with a wrong key, and with the right key, which it reads from an environment variable. It prints a verdict a line, and how to fix it.
 Exit code 2: a verdict is bad.`,
 		cobra.ExactArgs(1), func(c *call) (bool, error) {
-			key, err := c.rightKeys()
+			key, paths, err := c.rightKeys()
 			if err != nil {
 				return false, err
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), c.duration("timeout"))
 			defer cancel()
-			report, err := check.Run(ctx, check.Config{Page: c.args[0], Key: key, Timeout: c.duration("request-timeout"), Progress: c.progress("")})
+			report, err := check.Run(ctx, check.Config{Page: c.args[0], Key: key, Paths: paths, Timeout: c.duration("request-timeout"), Progress: c.progress("")})
 			if err != nil {
 				return false, err
 			}
 			return c.printVerdicts(report), nil
 		})
 	command.Flags().String("key-env", "USHER_KEY", "The environment variable with the right key")
-	command.Flags().StringSlice("key", nil, "The environment variable of the key of one path, such as /ws/chat/=CHAT_KEY. Repeat it for more")
+	command.Flags().StringSlice("key", nil, "The environment variable of the key of one path, such as /ws/chat/=CHAT_KEY. The path is tried also if no script names it. Repeat it for more")
 	command.Flags().Duration("timeout", 2*time.Minute, "The most time for the check")
 	command.Flags().Duration("request-timeout", 10*time.Second, "The most time for one request")
 	return command
 }
 
-// rightKeys returns the keys of the environment by path.
-func (c *call) rightKeys() (func(path string) string, error) {
+// rightKeys returns the keys of the environment by path, and the paths of --key.
+func (c *call) rightKeys() (key func(path string) string, paths []string, err error) {
 	byPath := make(map[string]string)
 	mappings, _ := c.command.Flags().GetStringSlice("key")
 	for _, mapping := range mappings {
 		path, name, found := strings.Cut(mapping, "=")
 		if !found || !strings.HasPrefix(path, "/") {
-			return nil, errors.New("--key: want a path and an environment variable, such as /ws/chat/=CHAT_KEY")
+			return nil, nil, errors.New("--key: want a path and an environment variable, such as /ws/chat/=CHAT_KEY")
 		}
+		paths = append(paths, path)
 		if byPath[path] = os.Getenv(name); byPath[path] == "" {
-			return nil, fmt.Errorf("--key: environment variable %s is empty", name)
+			return nil, nil, fmt.Errorf("--key: environment variable %s is empty", name)
 		}
 	}
 	byDefault := os.Getenv(c.text("key-env"))
@@ -59,7 +60,7 @@ func (c *call) rightKeys() (func(path string) string, error) {
 			return key
 		}
 		return byDefault
-	}, nil
+	}, paths, nil
 }
 
 // progress returns a function that shows what a long command does, on terminals alone.

@@ -195,8 +195,8 @@ func (a *auditor) script(subject, content string) {
 	for _, reference := range scripts.Scan(content) {
 		switch reference.Kind {
 		case scripts.Worker, scripts.ImportScripts:
-			if isUnversioned(reference.Text) {
-				a.report.Add(verdict.Warn, subject, fmt.Sprintf("worker %q is named without a version", clip(reference.Text)), "serve it with versioned_assets, and set `stamp js`")
+			if name := strings.ReplaceAll(reference.Text, scripts.Computed, ""); isUnversioned(name) {
+				a.report.Add(verdict.Warn, subject, fmt.Sprintf("worker %q is named without a version", clip(name)), "serve it with versioned_assets, and set `stamp js`")
 			}
 		}
 	}

@@ -29,6 +29,8 @@ type Config struct {
 	Page string
 	// Key returns the right key for the path of a WebSocket, or "" if none is known.
 	Key func(path string) string
+	// Paths are WebSockets to try, also those that no script names.
+	Paths []string
 	// Client makes the requests. Its redirects are bounded by the check. Default: a client with Go's default transport.
 	Client *http.Client
 	// Timeout bounds each request, and the wait for a Close frame. Default: 10s.
@@ -46,7 +48,9 @@ type checker struct {
 	seen    map[string]bool
 	queue   []resource
 	sockets []socketURL
-	known   map[string]bool // sockets
+	known   map[string]bool // sockets, and paths that scripts compute
+
+	computed bool // a script computes the path of a WebSocket
 }
 
 // resource is what a page or a script loads.

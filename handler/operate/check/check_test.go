@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +126,71 @@ func TestASocketThatOpensWithoutAKeyIsBad(t *testing.T) {
 	report, err := Run(context.Background(), Config{Page: outage(t, false).URL + "/orders/"})
 	if err != nil || find(report, "/ws/chat/", "opens without a key") == nil || find(report, "/ws/chat/", "opens with a wrong key") == nil {
 		t.Errorf("%v, %+v, want the open socket reported", err, report)
+	}
+}
+
+// The script of examples/django builds the paths of its sockets. Pieces of such a path are no path.
+func TestPathsThatAScriptBuildsAreTriedIfTheyAreNamed(t *testing.T) {
+	t.Parallel()
+	var tried []string
+	mux := http.NewServeMux()
+	mux.HandleFunc("/orders/", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, `<script>
+			for (const [screen, key] of Object.entries(keys)) {
+				const socket = new WebSocket(location.origin.replace(/^http/, "ws") + "/ws/" + screen + "/?key=" + encodeURIComponent(key));
+			}
+			new WebSocket(`+"`wss://${location.host}/ws/room/${room}/`"+`)
+			new Worker("/static/" + name + ".js")
+			</script>`)
+	})
+	mux.HandleFunc("/ws/", func(w http.ResponseWriter, r *http.Request) {
+		tried = append(tried, r.URL.RequestURI())
+		http.Error(w, "key_unknown: no", http.StatusUnauthorized)
+	})
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	report, err := Run(context.Background(), Config{Page: server.URL + "/orders/"})
+	for _, path := range []string{"/ws/.../, is built at run time: not tried", "/ws/room/.../, is built at run time: not tried"} {
+		if v := find(report, "/orders/", path); err != nil || v == nil || !strings.Contains(v.Remedy, "--key") {
+			t.Errorf("%v, %+v, want %s", err, report, path)
+		}
+	}
+	if len(tried) > 0 || report.Bad || find(report, "/static/", "") != nil {
+		t.Errorf("tried %q, report %+v, want no request for a piece of a path", tried, report)
+	}
+	report, err = Run(context.Background(), Config{Page: server.URL + "/orders/", Paths: []string{"/ws/chat/"}, Key: func(string) string { return rightKey }})
+	want := []string{"/ws/chat/", "/ws/chat/?key=" + wrongKey, "/ws/chat/?key=" + rightKey}
+	if err != nil || !slices.Equal(tried, want) || find(report, "", "/ws/.../") != nil || find(report, "", "/ws/room/.../") == nil {
+		t.Errorf("%v, tried %q, report %+v, want the named path tried, and the other listed", err, tried, report)
+	}
+}
+
+func TestRejectAutoIsAdvisedForRejectionsOfTheGate(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		status  int
+		body    string
+		advised bool
+		why     string
+	}{
+		{401, "key_missing: this WebSocket route requires a key", true, "the gate would send a close code"},
+		{403, "unlisted: this site has no WebSocket route for this path", false, "this outcome is always a status"},
+		{429, "too_many: too many sockets", false, "a client that is rejected too often gets a status"},
+		{403, "<h1>Forbidden</h1>", false, "the application rejects it behind the gate"},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/" {
+				_, _ = io.WriteString(w, `<script>new WebSocket("/ws/chat/")</script>`)
+				return
+			}
+			http.Error(w, c.body, c.status)
+		}))
+		report, err := Run(context.Background(), Config{Page: server.URL})
+		v := find(report, "/ws/chat/", fmt.Sprintf("without a key: status %d", c.status))
+		if err != nil || v == nil || strings.Contains(v.Remedy, "reject auto") != c.advised {
+			t.Errorf("%s: %v, %+v, want advice of reject auto: %t (%s)", c.body, err, v, c.advised, c.why)
+		}
+		server.Close()
 	}
 }
 

@@ -79,6 +79,9 @@ func (c *checker) readScript(at *url.URL, content string) {
 		c.report.Add(verdict.Warn, show(at), "public JavaScript holds a key", "issue tickets: `ticket { issue_on ... }` in the route; then rotate the key")
 	}
 	for _, found := range scripts.Scan(content) {
+		if found.Kind != scripts.Socket && strings.Contains(found.Text, scripts.Computed) {
+			continue // no URL of a file
+		}
 		switch found.Kind {
 		case scripts.Worker:
 			c.add(c.page, found.Text, kindWorker, show(at))

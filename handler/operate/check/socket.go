@@ -8,44 +8,37 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/scan2food/usher/handler/operate/scripts"
 	"github.com/scan2food/usher/handler/operate/verdict"
+	"github.com/scan2food/usher/handler/websocket/gate"
 )
 
 // socketURL is a WebSocket that a script opens.
 type socketURL struct {
 	url       *url.URL // with the scheme http or https
 	parameter string   // that carries the key
-	from      string
 }
 
-// addSocket notes a WebSocket URL of a script. Pieces that the script computes are missing, usually the host.
+// addSocket notes a WebSocket URL of a script whose path is a literal. The script may compute the host and the query.
 func (c *checker) addSocket(at *url.URL, text string) {
-	scheme := c.page.Scheme
-	switch {
-	case strings.HasPrefix(text, "wss://"):
-		text = strings.TrimPrefix(text, "wss://")
-	case strings.HasPrefix(text, "ws://"):
-		text = strings.TrimPrefix(text, "ws://")
-	default:
-		text = strings.TrimPrefix(text, "://")
-		text = strings.TrimPrefix(text, "//")
+	text, known := c.withoutHost(text)
+	if !known {
+		return
 	}
-	text = strings.TrimPrefix(strings.TrimPrefix(text, "wss://"), "ws://") // a second scheme is the other branch of a condition
-	if !strings.HasPrefix(text, "/") {
-		host, rest, _ := strings.Cut(text, "/")
-		if host != c.page.Host {
-			return // a host of somebody else, or a computed path
-		}
-		text = "/" + rest
+	if path, _, _ := strings.Cut(text, "?"); strings.Contains(path, scripts.Computed) {
+		c.addComputed(at, path)
+		return
 	}
-	target, err := url.Parse(text)
+	target, err := url.Parse(strings.ReplaceAll(text, scripts.Computed, ""))
 	if err != nil || target.Path == "" || target.Path == "/" && target.RawQuery == "" {
 		return
 	}
-	socket := socketURL{url: &url.URL{Scheme: scheme, Host: c.page.Host, Path: target.Path}, parameter: "key", from: show(at)}
+	socket := socketURL{url: &url.URL{Scheme: c.page.Scheme, Host: c.page.Host, Path: target.Path}, parameter: "key"}
 	var kept []string
 	for part := range strings.SplitSeq(target.RawQuery, "&") {
 		switch name, _, found := strings.Cut(part, "="); {
@@ -56,11 +49,54 @@ func (c *checker) addSocket(at *url.URL, text string) {
 		}
 	}
 	socket.url.RawQuery = strings.Join(kept, "&")
+	c.addKnown(socket)
+}
+
+// withoutHost returns the path and the query of a WebSocket URL. It is unknown if the host is that of somebody else.
+func (c *checker) withoutHost(text string) (rest string, known bool) {
+	text = strings.TrimPrefix(text, scripts.Computed) // the scheme or the origin
+	absolute := false
+	for _, scheme := range []string{"wss://", "ws://", "https://", "http://", "://", "//"} {
+		if after, found := strings.CutPrefix(text, scheme); found {
+			text, absolute = after, true
+			break
+		}
+	}
+	if !absolute {
+		return text, strings.HasPrefix(text, "/")
+	}
+	host, path, _ := strings.Cut(text, "/")
+	name, _, _ := strings.Cut(host, ":")
+	return "/" + path, host == c.page.Host || name == scripts.Computed
+}
+
+// addComputed notes a path with parts that a script computes.
+func (c *checker) addComputed(at *url.URL, computed string) {
+	pattern := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(computed), scripts.Computed, ".+") + "$")
+	c.computed = true
+	if c.known[computed] || slices.ContainsFunc(c.config.Paths, pattern.MatchString) {
+		return
+	}
+	c.known[computed] = true
+	c.report.Add(verdict.Warn, show(at), fmt.Sprintf("the path of a WebSocket, %s, is built at run time: not tried", strings.ReplaceAll(computed, scripts.Computed, "...")),
+		"name each path: --key path=VARIABLE")
+}
+
+func (c *checker) addKnown(socket socketURL) {
 	if c.known[socket.url.String()] || len(c.sockets) == maxSockets {
 		return
 	}
 	c.known[socket.url.String()] = true
 	c.sockets = append(c.sockets, socket)
+}
+
+// addNamed notes the paths that the operator named and no script.
+func (c *checker) addNamed() {
+	for _, named := range c.config.Paths {
+		if !slices.ContainsFunc(c.sockets, func(s socketURL) bool { return s.url.Path == named }) {
+			c.addKnown(socketURL{url: &url.URL{Scheme: c.page.Scheme, Host: c.page.Host, Path: named}, parameter: "key"})
+		}
+	}
 }
 
 func isKeyParameter(name string) bool {
@@ -77,8 +113,9 @@ const wrongKey = "usher-check-is-not-a-key-0000"
 
 // trySockets tries each WebSocket without a key, with a wrong one, and with the right one if it is known.
 func (c *checker) trySockets(ctx context.Context) {
-	if len(c.sockets) == 0 {
-		c.report.Add(verdict.Warn, show(c.page), "no WebSocket URL was found in the scripts", "the scripts may compute it: check the socket with a client")
+	c.addNamed()
+	if len(c.sockets) == 0 && !c.computed {
+		c.report.Add(verdict.Warn, show(c.page), "no script names the path of a WebSocket", "name it: --key path=VARIABLE")
 	}
 	for _, socket := range c.sockets {
 		subject := show(socket.url)
@@ -90,7 +127,7 @@ func (c *checker) trySockets(ctx context.Context) {
 			case result.open:
 				c.report.Add(verdict.Bad, subject, "the socket opens "+try.name, "put websocket_gate before the application, with a key, a ticket or a session")
 			case result.code == 0:
-				c.report.Add(verdict.Warn, subject, fmt.Sprintf("%s: status %d, which scripts cannot read", try.name, result.status), "set `reject auto` in websocket_gate")
+				c.report.Add(verdict.Warn, subject, fmt.Sprintf("%s: %s, which scripts cannot read", try.name, result.statusText()), result.remedy())
 			default:
 				c.report.Add(verdict.Good, subject, fmt.Sprintf("%s: closed with %d", try.name, result.code), "")
 			}
@@ -108,8 +145,10 @@ func (c *checker) tryRightKey(ctx context.Context, socket socketURL, subject str
 	switch result, err := c.try(ctx, socket, key); {
 	case err != nil:
 		c.report.Add(verdict.Bad, subject, "the handshake with the right key fails: "+withoutURL(err).Error(), "start the application, or look at its log")
+	case result.status >= http.StatusInternalServerError:
+		c.report.Add(verdict.Bad, subject, "the handshake with the right key fails: "+result.statusText(), "start the application, or look at its log")
 	case !result.open:
-		c.report.Add(verdict.Bad, subject, fmt.Sprintf("the right key is rejected with status %d, close code %d", result.status, result.code),
+		c.report.Add(verdict.Bad, subject, "the right key is rejected: "+result.statusText(),
 			"compare the key with the route's keys: caddy usher keys list, caddy usher explain")
 	default:
 		c.report.Add(verdict.Good, subject, "opens with the right key", "")
@@ -118,9 +157,45 @@ func (c *checker) tryRightKey(ctx context.Context, socket socketURL, subject str
 
 // result is the result of a handshake.
 type result struct {
-	open   bool
-	status int
-	code   int // of the Close frame that came at once; 0: none
+	open    bool
+	status  int
+	outcome gate.Outcome // of the gate that rejected the handshake with the status; "": another handler rejected it
+	code    int          // of the Close frame that came at once; 0: none
+}
+
+func (r result) statusText() string {
+	switch {
+	case r.code != 0:
+		return fmt.Sprintf("closed with %d", r.code)
+	case r.outcome != "":
+		return fmt.Sprintf("status %d, %s", r.status, r.outcome)
+	default:
+		return fmt.Sprintf("status %d", r.status)
+	}
+}
+
+// remedy says what makes a rejection by status readable for scripts.
+func (r result) remedy() string {
+	switch {
+	case r.outcome == "":
+		return "the gate did not reject it: look at the application, or put websocket_gate before it"
+	case r.outcome == gate.Unlisted:
+		return "write the path as a route of websocket_gate, or name another path"
+	case r.outcome == gate.TooMany || r.outcome.CloseCode() == 0:
+		return "look up the outcome: caddy usher explain"
+	default:
+		return "set `reject auto` in websocket_gate"
+	}
+}
+
+// outcomeOf returns the outcome with which the response of a gate begins.
+func outcomeOf(response *http.Response) gate.Outcome {
+	text, _ := io.ReadAll(io.LimitReader(response.Body, 64))
+	word, _, _ := strings.Cut(string(text), ":")
+	if outcome := gate.Outcome(word); slices.Contains(gate.Outcomes, outcome) {
+		return outcome
+	}
+	return ""
 }
 
 func (c *checker) try(ctx context.Context, socket socketURL, key string) (result, error) {
@@ -152,7 +227,7 @@ func (c *checker) try(ctx context.Context, socket socketURL, key string) (result
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusSwitchingProtocols {
-		return result{status: response.StatusCode}, nil
+		return result{status: response.StatusCode, outcome: outcomeOf(response)}, nil
 	}
 	code, err := c.readClose(response.Body)
 	return result{open: code == 0, status: response.StatusCode, code: code}, err

@@ -2,6 +2,7 @@
 package scripts
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 
@@ -20,11 +21,14 @@ const (
 	Socket
 )
 
-// Reference is a URL in a script. Parts that the script computes are missing.
+// Reference is a URL in a script. [Computed] stands for each part that the script computes.
 type Reference struct {
 	Kind Kind
 	Text string
 }
+
+// Computed is the placeholder of what a script computes. No URL holds this character.
+const Computed = "\uFFFC"
 
 // scriptToken is a token of a script without white space and comments.
 type scriptToken struct {
@@ -105,7 +109,7 @@ func Scan(content string) []Reference {
 }
 
 func appendText(all []Reference, kind Kind, text string) []Reference {
-	if text == "" || kind == Import && !strings.HasPrefix(text, ".") && !strings.HasPrefix(text, "/") {
+	if strings.Trim(text, Computed) == "" || kind == Import && !strings.HasPrefix(text, ".") && !strings.HasPrefix(text, "/") {
 		return all // a bare specifier is resolved by an import map
 	}
 	return append(all, Reference{kind, text})
@@ -147,33 +151,90 @@ func assignments(tokens []scriptToken) map[string]string {
 // maxExpression bounds the tokens and the bytes of one expression.
 const maxExpression = 200
 
-// literal returns the texts of the expression that begins at a token, one after the other. Names that are known are replaced by
-// their text; what else is computed is left out.
+// literal returns the text of the expression that begins at a token. Names that are known are replaced by their text, and what else
+// is computed by [Computed]. Of a condition it takes the first alternative, and of new URL the first argument.
 func literal(tokens []scriptToken, at int, values map[string]string) string {
-	var text strings.Builder
-	depth := 0
-	for i := at; i < len(tokens) && i < at+maxExpression && text.Len() < 2048; i++ {
+	if at+2 < len(tokens) && tokens[at].text == "new" && tokens[at+1].text == "URL" && tokens[at+2].text == "(" {
+		at += 3
+	}
+	e := new(expression)
+	for i := at; i < len(tokens) && i < at+maxExpression && len(e.text) < 2048; i++ {
 		token := tokens[i]
+		isName := js.IsIdentifierName(token.kind)
 		switch {
 		case token.text == "(" || token.text == "[":
-			depth++
+			e.open()
 		case token.text == ")" || token.text == "]":
-			if depth--; depth < 0 {
-				return text.String()
+			if !e.close() {
+				return e.text
 			}
-		case depth == 0 && (token.text == "," || token.text == ";" || token.text == "{" || token.text == "}"):
-			return text.String()
+		case len(e.groups) == 0 && (token.text == "," || token.text == ";" || token.text == "{" || token.text == "}"):
+			return e.text
+		case isName && i > at && endsExpression(tokens[i-1], token):
+			return e.text // the next statement, without a semicolon
+		case (token.kind == js.TemplateMiddleToken || token.kind == js.TemplateEndToken) && i > at && !e.close():
+			return e.text // the expression is a part of the template
 		case isText(token.kind):
 			if piece := unquote(token.text); !isProtocol(piece) {
-				text.WriteString(piece)
+				e.add(piece)
 			}
-		case js.IsIdentifierName(token.kind) && i > at && endsExpression(tokens[i-1], token):
-			return text.String() // the next statement, without a semicolon
-		case js.IsIdentifierName(token.kind) && (i == at || tokens[i-1].text != "."):
-			text.WriteString(values[token.text])
+			if token.kind == js.TemplateStartToken || token.kind == js.TemplateMiddleToken {
+				e.open()
+			}
+		case token.text == "?":
+			e.dropCondition()
+		case token.text == ":":
+			e.alternative = true
+		case js.IsNumeric(token.kind) || token.text == "this":
+			e.add(Computed)
+		case isName && !js.IsReservedWord(token.kind) && (i == at || tokens[i-1].text != "." && tokens[i-1].text != "?."):
+			e.add(cmp.Or(values[token.text], Computed))
 		}
 	}
-	return text.String()
+	return e.text
+}
+
+// expression is the text of an expression so far.
+type expression struct {
+	text        string
+	begin       int     // of the innermost group
+	alternative bool    // the rest of the innermost group is the second alternative of a condition
+	groups      []group // around the innermost group
+}
+
+// group is an expression in brackets or in a template.
+type group struct {
+	begin       int
+	alternative bool
+}
+
+func (e *expression) open() {
+	e.groups = append(e.groups, group{e.begin, e.alternative})
+	e.begin = len(e.text)
+}
+
+// close ends the innermost group. It returns false if that is the expression itself.
+func (e *expression) close() bool {
+	if len(e.groups) == 0 {
+		return false
+	}
+	last := e.groups[len(e.groups)-1]
+	e.begin, e.alternative = last.begin, last.alternative
+	e.groups = e.groups[:len(e.groups)-1]
+	return true
+}
+
+func (e *expression) dropCondition() {
+	if !e.alternative {
+		e.text = e.text[:e.begin]
+	}
+}
+
+// add adds a piece. Placeholders in a row are one.
+func (e *expression) add(piece string) {
+	if !e.alternative && (piece != Computed || !strings.HasSuffix(e.text, Computed)) {
+		e.text += piece
+	}
 }
 
 // isProtocol reports what scripts compare location.protocol with.
