@@ -194,6 +194,14 @@ func TestMachinesActAsOneSite(t *testing.T) {
 				t.Errorf("machine %s: status %d for the fourth socket, want 429", name, status)
 			}
 		}
+		for p, shown := range map[*testsite.Process]string{a: "2 + 1 elsewhere of 3", b: "1 + 2 elsewhere of 3"} {
+			if text := usher(t, p, "status"); !strings.Contains(text, shown) || !strings.Contains(text, "FULL") {
+				t.Errorf("status prints no full route with %s:\n%s", shown, text)
+			}
+		}
+		if metrics := string(b.Get(t, "/metrics")); !strings.Contains(metrics, `usher_websocket_open_elsewhere{route="a"} 2`) {
+			t.Error("the metrics have no sockets of the other machine")
+		}
 		open(t, stranger, testsite.Keyed, "")
 		if !isOpen(third) {
 			t.Error("a socket within the limit was closed")

@@ -99,10 +99,13 @@ func (c *call) printStatus(status report.Status, now time.Time) {
 			}
 		}
 		mark := ""
-		if r.Dark {
+		switch {
+		case r.Dark:
 			mark = "DARK"
+		case r.IsFull():
+			mark = "FULL"
 		}
-		rows = append(rows, []string{r.Route, siteName(r.Hosts), fmt.Sprint(r.Open), age(r.LastAccepted, now),
+		rows = append(rows, []string{r.Route, siteName(r.Hosts), openText(&r), age(r.LastAccepted, now),
 			fmt.Sprint(r.Outcomes["accepted"]), fmt.Sprint(rejected), mark})
 	}
 	c.table(rows)
@@ -121,6 +124,18 @@ func (c *call) printStatus(status report.Status, now time.Time) {
 		c.table(rows)
 	}
 	c.printAssets(status.Assets, now)
+}
+
+// openText returns the open sockets of a route and its limit, with the sockets of other machines that count for it.
+func openText(r *report.Route) string {
+	switch {
+	case r.MaxOpen == 0:
+		return fmt.Sprint(r.Open)
+	case r.OpenElsewhere == 0:
+		return fmt.Sprintf("%d of %d", r.Open, r.MaxOpen)
+	default:
+		return fmt.Sprintf("%d + %d elsewhere of %d", r.Open, r.OpenElsewhere, r.MaxOpen)
+	}
 }
 
 func (c *call) printShared(shared *report.Shared, now time.Time) {

@@ -25,13 +25,15 @@ var (
 		"Time when a key was last accepted. Absent before the first time.", []string{"route", "key"}, nil)
 	maxOpenDesc = prometheus.NewDesc("usher_websocket_max_open",
 		"The most open sockets that max_open allows. Absent without a limit.", []string{"route"}, nil)
+	elsewhereDesc = prometheus.NewDesc("usher_websocket_open_elsewhere",
+		"Open sockets of other machines that count for max_open. Absent without a limit.", []string{"route"}, nil)
 	badFileDesc = prometheus.NewDesc("usher_websocket_keys_file_bad",
 		"1 while a keys file is invalid and the previous keys stay in force.", []string{"route"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (gauges) Describe(descs chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{darkDesc, sinceDesc, keyDesc, maxOpenDesc, badFileDesc} {
+	for _, desc := range []*prometheus.Desc{darkDesc, sinceDesc, keyDesc, maxOpenDesc, elsewhereDesc, badFileDesc} {
 		descs <- desc
 	}
 }
@@ -41,7 +43,7 @@ func (gauges) Collect(metrics chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
-	values, maxOpen := readGauges(), make(map[string]float64)
+	values, maxOpen, elsewhere := readGauges(), make(map[string]float64), make(map[string]float64)
 	for route, dark := range values.dark {
 		gauge(darkDesc, dark, route)
 	}
@@ -52,11 +54,13 @@ func (gauges) Collect(metrics chan<- prometheus.Metric) {
 		for _, route := range g.Routes {
 			if route.MaxOpen > 0 {
 				maxOpen[route.Name] += float64(route.MaxOpen)
+				elsewhere[route.Name] += float64(g.openElsewhere(route))
 			}
 		}
 	}
 	for route, most := range maxOpen {
 		gauge(maxOpenDesc, most, route)
+		gauge(elsewhereDesc, elsewhere[route], route)
 	}
 	for route, bad := range values.badFile {
 		gauge(badFileDesc, bad, route)

@@ -42,7 +42,7 @@ func ReportRoutes() []report.Route {
 			}
 			routes = append(routes, report.Route{
 				Hosts: g.hosts(), Route: route.Name, Paths: route.Paths,
-				Open: openOf(g.site, route.Name), MaxOpen: route.MaxOpen,
+				Open: openOf(g.site, route.Name), MaxOpen: route.MaxOpen, OpenElsewhere: g.openElsewhere(route),
 				Outcomes: outcomes, LastAccepted: outage.LastAccepted(), Dark: outage.Active(),
 				Tickets: route.Ticket != nil,
 			})

@@ -111,6 +111,14 @@ func (g *Handler) countElsewhere(routes []*gate.Route) {
 	}
 }
 
+// openElsewhere returns the sockets of other machines that count for max_open.
+func (g *Handler) openElsewhere(route *Route) int {
+	if g.node == nil || route.MaxOpen == 0 {
+		return 0
+	}
+	return (&elsewhere{g.node, g.sharedRoute(route.Name)}).Route()
+}
+
 func isLimited(l sockets.Limits) bool { return l.Route > 0 || l.Client > 0 || l.Key > 0 || l.User > 0 }
 
 // contribute counts the sockets of the limited routes for the other machines.

@@ -15,6 +15,8 @@ type Route struct {
 	// The number of open sockets, and the most that `max_open` allows. 0 means no limit.
 	Open    int `json:"open"`
 	MaxOpen int `json:"max_open,omitempty"`
+	// The number of sockets of other machines that count for `max_open`.
+	OpenElsewhere int `json:"open_elsewhere,omitempty"`
 	// Handshakes by outcome since the process started. Routes of one name share their counts. Outcomes that never occurred are left out.
 	Outcomes map[string]uint64 `json:"outcomes"`
 	// When a handshake was last accepted. Absent before the first.
@@ -24,6 +26,9 @@ type Route struct {
 	// Whether the route has tickets.
 	Tickets bool `json:"tickets"`
 }
+
+// IsFull reports whether max_open is reached.
+func (r *Route) IsFull() bool { return r.MaxOpen > 0 && r.Open+r.OpenElsewhere >= r.MaxOpen }
 
 // Key is one key of a route. Its value is never reported.
 type Key struct {
