@@ -16,6 +16,15 @@ func TestStatusPageClosesASocketOfAnotherMachine(t *testing.T) {
 	here, elsewhere := first.open("/ws/open/?key="+clusterKey, nil), second.open("/ws/open/?key="+clusterKey, nil)
 	p := openStatusPage(t, first.url()+"/status")
 	p.shows(t, "machines", "(this)")
+	p.shows(t, "sockets", "(this)", "127.0.0.1")
+	p.form(t, 1280, "light")
+	if broken := p.brokenWords(t); len(broken) > 0 {
+		t.Errorf("the lines break within %q", broken)
+	}
+	p.picture(t, "machines-1280")
+	p.form(t, 390, "light")
+	p.picture(t, "machines-390")
+	p.form(t, 1280, "light")
 	other := script[string](t, p.ctx, `
 		for (;;) {
 			const rows = [...document.querySelectorAll("#sockets tbody tr")], cell = row => row.cells[1].textContent

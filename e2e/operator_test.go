@@ -274,13 +274,14 @@ func TestAnOperatorsDay(t *testing.T) {
 	}
 	// Deploy a script. A browser that holds the version before downloads the difference.
 	s.deployScript(t)
-	page.shows(t, "assets", " % hits), ", " KB saved")
+	page.shows(t, "assets", " % hits), ", "\u00a0KB saved")
 	if out := s.must(t, "assets"); !strings.Contains(out, "HITS") || !strings.Contains(out, " %  ") || !strings.Contains(out, " KiB") {
 		t.Errorf("the command shows no hit ratio of the deltas:\n%s", out)
 	}
 	s.must(t, "status")
 	page.shows(t, "live", "6 open sockets")
 	page.checkForms(t)
+	page.checkRejections(t)
 	page.closeByKeyboard(t)
 	page.shows(t, "live", "5 open sockets")
 

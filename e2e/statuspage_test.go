@@ -129,6 +129,9 @@ func (p *statusPage) checkForms(t *testing.T) {
 			if over := script[int](t, p.ctx, `return document.documentElement.scrollWidth - innerWidth`); over > 0 {
 				t.Errorf("%s: the page is %d pixels too wide", name, over)
 			}
+			if broken := p.brokenWords(t); len(broken) > 0 {
+				t.Errorf("%s: the lines break within %q", name, broken)
+			}
 			backgrounds[script[string](t, p.ctx, `return getComputedStyle(document.body).backgroundColor`)] = true
 			tree := p.tree(t)
 			for _, want := range []string{
@@ -146,6 +149,39 @@ func (p *statusPage) checkForms(t *testing.T) {
 		t.Errorf("the backgrounds are %v, want one of each scheme", backgrounds)
 	}
 	p.form(t, 1280, "light")
+}
+
+// brokenWords returns the words of tables and buttons that stand on two lines. Long ones may.
+func (p *statusPage) brokenWords(t *testing.T) []string {
+	t.Helper()
+	return script[[]string](t, p.ctx, `
+		const broken = [], texts = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT)
+		while (texts.nextNode()) {
+			for (const word of texts.currentNode.data.matchAll(/[^ \n]+/g)) {
+				const range = document.createRange()
+				range.setStart(texts.currentNode, word.index)
+				range.setEnd(texts.currentNode, word.index + word[0].length)
+				if (word[0].length < 32 && range.getClientRects().length > 1) broken.push(word[0])
+			}
+		}
+		return broken`)
+}
+
+// checkRejections draws a history of two samples, as the page has after a minute, and one of twelve.
+func (p *statusPage) checkRejections(t *testing.T) {
+	t.Helper()
+	for _, c := range []struct{ samples, want string }{
+		{"[0, 3]", "key_unknown now 3, at most 3"},
+		{"[0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0]", "key_unknown now 1, at most 4"}, // the sum of ten
+	} {
+		label := script[string](t, p.ctx, `
+			const into = document.createElement('div'), samples = `+c.samples+`
+			chart(into, samples.map((_, i) => 60 * i), overTime({key_unknown: samples}), 'Rejected')
+			return into.querySelector('svg')?.getAttribute('aria-label') || into.textContent`)
+		if !strings.Contains(label, c.want) {
+			t.Errorf("the rejections %s are shown as %q, want %q", c.samples, label, c.want)
+		}
+	}
 }
 
 // closeByKeyboard closes the first socket with the keyboard alone. It keeps it open first.
