@@ -140,6 +140,7 @@ func TestPathsThatAScriptBuildsAreTriedIfTheyAreNamed(t *testing.T) {
 				const socket = new WebSocket(location.origin.replace(/^http/, "ws") + "/ws/" + screen + "/?key=" + encodeURIComponent(key));
 			}
 			new WebSocket(`+"`wss://${location.host}/ws/room/${room}/`"+`)
+			new WebSocket(base + "ws/screen/")
 			new Worker("/static/" + name + ".js")
 			</script>`)
 	})
@@ -150,7 +151,7 @@ func TestPathsThatAScriptBuildsAreTriedIfTheyAreNamed(t *testing.T) {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	report, err := Run(context.Background(), Config{Page: server.URL + "/orders/"})
-	for _, path := range []string{"/ws/.../, is built at run time: not tried", "/ws/room/.../, is built at run time: not tried"} {
+	for _, path := range []string{" ...ws/screen/, is built", "/ws/.../, is built at run time: not tried", "/ws/room/.../, is built at run time: not tried"} {
 		if v := find(report, "/orders/", path); err != nil || v == nil || !strings.Contains(v.Remedy, "--key") {
 			t.Errorf("%v, %+v, want %s", err, report, path)
 		}

@@ -54,20 +54,18 @@ func (c *checker) addSocket(at *url.URL, text string) {
 
 // withoutHost returns the path and the query of a WebSocket URL. It is unknown if the host is that of somebody else.
 func (c *checker) withoutHost(text string) (rest string, known bool) {
-	text = strings.TrimPrefix(text, scripts.Computed) // the scheme or the origin
-	absolute := false
+	text, computed := strings.CutPrefix(text, scripts.Computed) // the scheme or the origin
 	for _, scheme := range []string{"wss://", "ws://", "https://", "http://", "://", "//"} {
 		if after, found := strings.CutPrefix(text, scheme); found {
-			text, absolute = after, true
-			break
+			host, path, _ := strings.Cut(after, "/")
+			name, _, _ := strings.Cut(host, ":")
+			return "/" + path, host == c.page.Host || name == scripts.Computed
 		}
 	}
-	if !absolute {
-		return text, strings.HasPrefix(text, "/")
+	if strings.HasPrefix(text, "/") {
+		return text, true
 	}
-	host, path, _ := strings.Cut(text, "/")
-	name, _, _ := strings.Cut(host, ":")
-	return "/" + path, host == c.page.Host || name == scripts.Computed
+	return scripts.Computed + text, computed // the script computes the beginning of the path
 }
 
 // addComputed notes a path with parts that a script computes.
