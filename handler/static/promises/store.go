@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // Promise is a URL and the content that it was given out for.
@@ -37,12 +39,15 @@ type Store struct {
 	file    string
 	now     func() time.Time
 	records atomic.Pointer[[]record] // sorted; immutable
+	related atomic.Pointer[[]Related]
 
 	mutex sync.Mutex // guards changes of records, and the fields below
 	read  os.FileInfo
 	end   int64 // of what was read of the file
-	// foreign counts the readings that found new records of other processes.
+	// foreign counts the readings that found new records of other processes, and changes of related stores.
 	foreign uint64
+	seen    []*[]record // the records of related stores when they last counted
+	turn    int         // the related store that was last read
 	// unwritten are records that could not be written.
 	unwritten []record
 }
@@ -51,24 +56,26 @@ type Store struct {
 func New(file string, now func() time.Time) *Store {
 	s := &Store{file: file, now: now}
 	s.records.Store(&[]record{})
+	s.related.Store(new([]Related))
 	return s
 }
 
-// Open reads the file, if there is one.
+// Open reads the file, if there is one, and the related stores.
 func (s *Store) Open() error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if err := errors.Join(s.load(), s.compact()); err != nil {
+	if err := errors.Join(s.load(), s.compact(), s.openRelated()); err != nil {
 		return fmt.Errorf("reading the promises of URLs: %w", err)
 	}
 	return nil
 }
 
-// Foreign reads what other processes have added to the file. It returns a number that grows when they have added promises.
+// Foreign reads what other processes have added to the file, and one of the related stores. It returns a number that grows when
+// there are more promises.
 func (s *Store) Foreign() (uint64, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if err := s.load(); err != nil {
+	if err := errors.Join(s.load(), s.followRelated()); err != nil {
 		return s.foreign, fmt.Errorf("reading the promises of URLs: %w", err)
 	}
 	return s.foreign, nil
@@ -107,24 +114,46 @@ func (s *Store) isFresh(r record) bool {
 	return found && int64(r.at)-int64(records[i].at) < int64(renewAfter/time.Second)
 }
 
-// Has reports whether a promise was added, and has not expired.
+// Has reports whether a promise was added here or to a related store, and has not expired.
 func (s *Store) Has(p Promise) bool {
+	return s.any(p.Path, func(other *Store, path uint64) bool { return other.has(path, p) })
+}
+
+func (s *Store) has(path uint64, p Promise) bool {
 	records, wanted := *s.records.Load(), recordOf(p, time.Time{})
+	wanted.path = path
 	i, found := slices.BinarySearchFunc(records, wanted, record.compare)
 	return found && int64(records[i].at) > s.now().Add(-Lifetime).Unix()
 }
 
-// HasOther reports whether a URL was given out for other content than that of a digest. A version in the query may also be
-// the beginning of the SHA-256 of other content that the path had.
+// HasOther reports whether a URL was given out for other content than that of a digest, here or by a related store. A version in the
+// query may also be the beginning of the SHA-256 of other content that the path had.
 func (s *Store) HasOther(path, version string, digest [sha256.Size]byte) bool {
+	return s.any(path, func(other *Store, path uint64) bool { return other.hasOther(path, version, digest) })
+}
+
+// any reports whether this store or a related one has what is looked for, under the hash of a path in that store.
+func (s *Store) any(path string, has func(other *Store, path uint64) bool) bool {
+	if has(s, xxhash.Sum64String(path)) {
+		return true
+	}
+	for _, r := range *s.related.Load() {
+		if hash, ok := r.hash(path); ok && has(r.Store, hash) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Store) hasOther(path uint64, version string, digest [sha256.Size]byte) bool {
 	records := *s.records.Load()
 	if len(records) == 0 {
 		return false
 	}
-	wanted := recordOf(Promise{path, version, digest}, time.Time{})
+	wanted := recordOf(Promise{Version: version, Digest: digest}, time.Time{})
 	expired := s.now().Add(-Lifetime).Unix()
-	i, _ := slices.BinarySearchFunc(records, wanted.path, func(r record, path uint64) int { return cmp.Compare(r.path, path) })
-	for ; i < len(records) && records[i].path == wanted.path; i++ {
+	i, _ := slices.BinarySearchFunc(records, path, func(r record, path uint64) int { return cmp.Compare(r.path, path) })
+	for ; i < len(records) && records[i].path == path; i++ {
 		r := &records[i]
 		if r.digest != wanted.digest && int64(r.at) > expired && (r.version == wanted.version || r.isNamedBy(version)) {
 			return true

@@ -1,0 +1,103 @@
+package promises
+
+import "testing"
+
+// A store honours the promises of a related one, under the path that the URL has there.
+func TestRelatedStoresUnderOtherPrefixes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, prefix, path string // of the store
+		other, otherPath   string // of the related one
+		isOther            bool
+		why                string
+	}{
+		{"same prefix", "/s/", "imm/x.js", "/s/", "imm/x.js", true, "another site had the URL"},
+		{"narrower", "/s/imm/", "x.js", "/s/", "imm/x.js", true, "a second serve line took the URL over"},
+		{"wider", "/", "s/imm/x.js", "/s/", "imm/x.js", true, "the parent directory is served now"},
+		{"same path, other URL", "/s/imm/", "imm/x.js", "/s/", "imm/x.js", false, "the URL is /s/imm/imm/x.js"},
+		{"outside of the narrower prefix", "/", "imm/x.js", "/s/", "imm/x.js", false, "the URL is /imm/x.js"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			clock, file := &clock{at: noon}, newFile(t)
+			add(t, open(t, file, clock), promise(c.otherPath, "", "one"), promise(c.otherPath, "7", "one"))
+			cut, prepended, ok := Relate(c.prefix, c.other)
+			if !ok {
+				t.Fatal("the prefixes have no URL in common")
+			}
+			s := New(newFile(t), clock.now)
+			s.Honor([]Related{{New(file, clock.now), cut, prepended}})
+			if err := s.Open(); err != nil {
+				t.Fatal(err)
+			}
+			for _, version := range []string{"", "7"} {
+				if got := s.HasOther(c.path, version, digestOf("two")); got != c.isOther {
+					t.Errorf("HasOther(%q, %q) = %v, want %v (%s)", c.path, version, got, c.isOther, c.why)
+				}
+				if s.HasOther(c.path, version, digestOf("one")) {
+					t.Errorf("HasOther(%q, %q) with the same content", c.path, version)
+				}
+				if got := s.Has(promise(c.path, version, "one")); got != c.isOther {
+					t.Errorf("Has(%q, %q) = %v, want %v (%s)", c.path, version, got, c.isOther, c.why)
+				}
+			}
+		})
+	}
+	if _, _, ok := Relate("/a/", "/b/"); ok {
+		t.Error("/a/ and /b/ are related")
+	}
+}
+
+// Requests look promises up.
+func TestLookupsAllocateNothing(t *testing.T) {
+	clock, file := &clock{at: noon}, newFile(t)
+	add(t, open(t, file, clock), promise("imm/x.js", "", "one"))
+	s := New(newFile(t), clock.now)
+	s.Honor([]Related{{New(file, clock.now), "", "imm/"}})
+	if err := s.Open(); err != nil {
+		t.Fatal(err)
+	}
+	sum := digestOf("two")
+	if n := testing.AllocsPerRun(100, func() { s.HasOther("x.js", "", sum) }); n > 0 {
+		t.Errorf("%v allocations a lookup", n)
+	}
+}
+
+// Foreign grows when a process adds to a related store, and when the related stores change. It reads one of them with each call.
+func TestForeignFollowsRelatedStores(t *testing.T) {
+	t.Parallel()
+	clock, files := &clock{at: noon}, []string{newFile(t), newFile(t)}
+	s := open(t, newFile(t), clock)
+	foreign := func() uint64 {
+		t.Helper()
+		var last uint64
+		for range files {
+			now, err := s.Foreign()
+			if err != nil {
+				t.Fatal(err)
+			}
+			last = now
+		}
+		return last
+	}
+	var related []Related
+	for _, file := range files {
+		related = append(related, Related{Store: New(file, clock.now)})
+	}
+	before := foreign()
+	s.Honor(related)
+	if now := foreign(); now <= before {
+		t.Error("Foreign does not grow with new related stores")
+	}
+	for i, file := range files {
+		before = foreign()
+		if again := foreign(); again != before {
+			t.Errorf("Foreign grows without a change")
+		}
+		path := string(rune('a' + i))
+		add(t, open(t, file, clock), promise(path, "", "one"))
+		if now := foreign(); now <= before || !s.HasOther(path, "", digestOf("two")) {
+			t.Errorf("the promise of store %d is not found", i)
+		}
+	}
+}
