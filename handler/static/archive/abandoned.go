@@ -16,7 +16,7 @@ var storeName = regexp.MustCompile(`-[0-9a-f]{8}$`)
 var parts = []string{"entries", "blobs", filepath.Join("compressed", "entries"), filepath.Join("compressed", "blobs"), "compressed"}
 
 // RemoveAbandoned removes the content of stores below a directory that no process has open, and that none has used for keep. It
-// leaves other files, such as the promises of URLs, until they have not been written for forget. removed are the stores.
+// leaves other files, such as the promises of URLs, until none of them has been written for forget. removed are the stores.
 func RemoveAbandoned(directory string, keep, forget time.Duration, now time.Time) (removed []string, err error) {
 	children, err := os.ReadDir(directory)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -69,17 +69,26 @@ func removeAbandoned(store string, keep, forget time.Duration, now time.Time) (r
 	return removed, errors.Join(errs...)
 }
 
-// removeOld removes files that have not been written for a time.
+// removeOld removes the files if none has been written for a time. They belong together: one names the site of the others.
 func removeOld(store string, forget time.Duration, now time.Time) error {
 	files, err := os.ReadDir(store)
 	if err != nil {
 		return err
 	}
-	var errs []error
+	var old []string
 	for _, file := range files {
-		if info, err := file.Info(); err == nil && info.Mode().IsRegular() && now.Sub(info.ModTime()) >= forget {
-			errs = append(errs, os.Remove(filepath.Join(store, file.Name())))
+		info, err := file.Info()
+		switch {
+		case err != nil || !info.Mode().IsRegular():
+		case now.Sub(info.ModTime()) < forget:
+			return nil
+		default:
+			old = append(old, filepath.Join(store, file.Name()))
 		}
+	}
+	var errs []error
+	for _, file := range old {
+		errs = append(errs, os.Remove(file))
 	}
 	return errors.Join(errs...)
 }

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,6 +72,36 @@ func TestRemoveAbandoned(t *testing.T) {
 	}
 	if removed, err := RemoveAbandoned(filepath.Join(t.TempDir(), "missing"), keep, forget, noon); err != nil || removed != nil {
 		t.Errorf("a directory that is missing: %q, %v", removed, err)
+	}
+}
+
+// A file stays as long as another one that was written later: the record of a site stays as long as its promises.
+func TestFilesOfAStoreAreRemovedTogether(t *testing.T) {
+	t.Parallel()
+	parent := t.TempDir()
+	directory := filepath.Join(parent, "example.com-static-0123abcd")
+	if err := os.Mkdir(directory, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, written := range map[string]time.Time{"site": noon, "promises": noon.Add(time.Hour)} {
+		path := filepath.Join(directory, name)
+		if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Chtimes(path, written, written)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chtimes(directory, noon, noon); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		after time.Duration
+		stay  int
+	}{{10*time.Hour + time.Minute, 2}, {11 * time.Hour, 0}} {
+		if _, err := RemoveAbandoned(parent, time.Hour, 10*time.Hour, noon.Add(c.after)); err != nil {
+			t.Fatal(err)
+		}
+		if files, _ := os.ReadDir(directory); len(files) != c.stay {
+			t.Errorf("after %s %d files stay, want %d", c.after, len(files), c.stay)
+		}
 	}
 }
 
