@@ -39,17 +39,18 @@ func (r *Related) hash(path string) (hash uint64, ok bool) {
 	return d.Sum64(), true
 }
 
-// Honor sets the related stores. Their promises count from the next call of Open or Foreign on.
-func (s *Store) Honor(related []Related) {
+// Honor sets the related stores. Their promises count from the next call of Open or Foreign on. If unknown is not nil, there may be
+// others, and Open returns it.
+func (s *Store) Honor(related []Related, unknown error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.related.Store(&related)
-	s.seen = make([]*[]record, len(related))
+	s.seen, s.unknownRelated = make([]*[]record, len(related)), unknown
 }
 
 // openRelated reads all related stores.
 func (s *Store) openRelated() error {
-	var errs []error
+	errs := []error{s.unknownRelated}
 	for _, r := range *s.related.Load() {
 		errs = append(errs, r.Store.reload())
 	}

@@ -1,6 +1,9 @@
 package promises
 
-import "testing"
+import (
+	"errors"
+	"testing"
+)
 
 // A store honours the promises of a related one, under the path that the URL has there.
 func TestRelatedStoresUnderOtherPrefixes(t *testing.T) {
@@ -26,7 +29,7 @@ func TestRelatedStoresUnderOtherPrefixes(t *testing.T) {
 				t.Fatal("the prefixes have no URL in common")
 			}
 			s := New(newFile(t), clock.now)
-			s.Honor([]Related{{New(file, clock.now), cut, prepended}})
+			s.Honor([]Related{{New(file, clock.now), cut, prepended}}, nil)
 			if err := s.Open(); err != nil {
 				t.Fatal(err)
 			}
@@ -53,7 +56,7 @@ func TestLookupsAllocateNothing(t *testing.T) {
 	clock, file := &clock{at: noon}, newFile(t)
 	add(t, open(t, file, clock), promise("imm/x.js", "", "one"))
 	s := New(newFile(t), clock.now)
-	s.Honor([]Related{{New(file, clock.now), "", "imm/"}})
+	s.Honor([]Related{{New(file, clock.now), "", "imm/"}}, nil)
 	if err := s.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +88,7 @@ func TestForeignFollowsRelatedStores(t *testing.T) {
 		related = append(related, Related{Store: New(file, clock.now)})
 	}
 	before := foreign()
-	s.Honor(related)
+	s.Honor(related, nil)
 	if now := foreign(); now <= before {
 		t.Error("Foreign does not grow with new related stores")
 	}
@@ -99,5 +102,19 @@ func TestForeignFollowsRelatedStores(t *testing.T) {
 		if now := foreign(); now <= before || !s.HasOther(path, "", digestOf("two")) {
 			t.Errorf("the promise of store %d is not found", i)
 		}
+	}
+}
+
+// A store that cannot know all promises is not opened, so that no URL is given out.
+func TestUnknownRelatedStoresAreAnError(t *testing.T) {
+	t.Parallel()
+	s, unknown := New(newFile(t), (&clock{at: noon}).now), errors.New("cannot list")
+	s.Honor(nil, unknown)
+	if err := s.Open(); !errors.Is(err, unknown) {
+		t.Errorf("Open: %v", err)
+	}
+	s.Honor(nil, nil)
+	if err := s.Open(); err != nil {
+		t.Errorf("Open: %v", err)
 	}
 }

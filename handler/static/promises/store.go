@@ -48,6 +48,8 @@ type Store struct {
 	foreign uint64
 	seen    []*[]record // the records of related stores when they last counted
 	turn    int         // the related store that was last read
+	// unknownRelated is why not all related stores are known.
+	unknownRelated error
 	// unwritten are records that could not be written.
 	unwritten []record
 }
