@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"encoding/json"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
@@ -24,7 +25,18 @@ func Hosts(server *caddyhttp.Server) []string {
 	if route == nil {
 		return nil // a named route, which any other route may invoke
 	}
+	return HostsOf(route)
+}
+
+// HostsOf returns the hosts of a route, in order. Its matchers may be loaded or not.
+func HostsOf(route *caddyhttp.Route) []string {
 	var hosts []string
+	for _, set := range route.MatcherSetsRaw {
+		var names caddyhttp.MatchHost
+		if json.Unmarshal(set["host"], &names) == nil && names.Provision(caddy.Context{}) == nil {
+			hosts = append(hosts, names...)
+		}
+	}
 	for _, set := range route.MatcherSets {
 		for _, matcher := range set {
 			if host, ok := matcher.(*caddyhttp.MatchHost); ok {
