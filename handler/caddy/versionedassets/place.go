@@ -205,6 +205,7 @@ type step struct {
 	Strip   string              `json:"strip_path_prefix"` // of rewrite
 	Routes  caddyhttp.RouteList `json:"routes"`            // of subroute
 	Name    string              `json:"name"`              // of invoke
+	Serve   []*Root             `json:"serve"`             // of versioned_assets
 	// PassThru is that of file_server, and HandleResponse that of reverse_proxy: requests may go on to later handlers, as with
 	// forward_auth.
 	PassThru       bool              `json:"pass_thru"`
@@ -249,7 +250,7 @@ func readHandler(raw json.RawMessage) step {
 		return h
 	}
 	switch kind.Handler {
-	case "subroute", "rewrite", "invoke", "file_server", "reverse_proxy":
+	case "subroute", "rewrite", "invoke", "file_server", "reverse_proxy", "versioned_assets":
 		_ = json.Unmarshal(raw, &h)
 	case "headers":
 		h.headers = new(headers.Handler)

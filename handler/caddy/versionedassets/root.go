@@ -31,10 +31,12 @@ type servedRoot struct {
 	app     *caddyhttp.App // of its configuration
 	server  *caddyhttp.Server
 	site    string // see siteOf
+	kept    *keptSites
 	hosts   []string
 	prefix  string // of URLs
 	stamped bool   // in pages
 	root    string
+	name    string // see archiveName; machines that share versions use it
 	archive string // the directory
 	tree    *tree.Tree
 	key     string // of the tree in assetTrees
@@ -79,18 +81,25 @@ func (a *Handler) open(ctx caddy.Context, r *Root, memory int64) (*servedRoot, e
 		return nil, fmt.Errorf("keep_directory: %w", err)
 	}
 	served := &servedRoot{app: lifecycle.HTTPApp(ctx), server: lifecycle.Server(ctx), prefix: r.Prefix, root: config.Root}
-	served.site, served.stamped = siteOf(served.server), a.Stamps(StampHTML)
 	served.hasPages = !a.placed || a.place.responds
 	served.mounts, served.versionQuery, served.styles = a.place.mounts(), a.VersionQuery, a.Stamps(StampCSS)
 	if served.server != nil {
 		served.hosts = lifecycle.Hosts(served.server)
 	}
-	served.archive = filepath.Join(kept, archiveName(served))
+	served.site, served.stamped = siteOf(served.server, served.hosts), a.Stamps(StampHTML)
+	served.kept = keptSitesOf(served, kept)
+	served.name = archiveName(served)
+	served.archive = filepath.Join(served.kept.directory, served.kept.nameFor(served))
+	served.kept.add(filepath.Base(served.archive), served.record(), time.Now())
 	directory := served.archive
 	if err := a.checkArchiveDirectory(directory); err != nil {
 		return nil, err
 	}
-	history, err := a.openHistory(directory)
+	shared, sharedKey, err := a.shareVersions(ctx, served.name, r.Prefix)
+	if err != nil {
+		return nil, fmt.Errorf("shared: %w", err)
+	}
+	history, err := a.openHistory(ctx, served, shared != nil)
 	if err != nil {
 		return nil, err
 	}
@@ -98,10 +107,6 @@ func (a *Handler) open(ctx caddy.Context, r *Root, memory int64) (*servedRoot, e
 	config.Ledger, config.Promises = newStaleVersions(history.ledger, r.Prefix, config.Logger), history.promises
 	if config.Archive, config.Variants, err = a.archives(ctx, directory, history.promises); err != nil {
 		return nil, fmt.Errorf("keep: %w", err)
-	}
-	shared, sharedKey, err := a.shareVersions(ctx, directory, r.Prefix)
-	if err != nil {
-		return nil, fmt.Errorf("shared: %w", err)
 	}
 	config.Shared = shared
 	served.key = a.treeKey(directory, config) + sharedKey

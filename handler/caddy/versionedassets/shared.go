@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"path/filepath"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -29,9 +28,10 @@ type sharedVersions struct {
 	fetched, failed prometheus.Counter
 }
 
-// shareVersions returns what the machines share of a served directory, and its part of the key of the tree. Both are empty if the
-// configuration shares nothing, or has no archive for the versions of others.
-func (a *Handler) shareVersions(ctx caddy.Context, directory, prefix string) (shared tree.Shared, key string, err error) {
+// shareVersions returns what the machines share of a served directory under a name, and its part of the key of the tree. Both are empty if
+// the configuration shares nothing, or has no archive for the versions of others. The name must be the same on all machines, so it does
+// not depend on the archives of one.
+func (a *Handler) shareVersions(ctx caddy.Context, name, prefix string) (shared tree.Shared, key string, err error) {
 	node, err := cluster.Of(ctx)
 	if err != nil || node == nil || a.Keep < 0 {
 		return nil, "", err
@@ -41,13 +41,13 @@ func (a *Handler) shareVersions(ctx caddy.Context, directory, prefix string) (sh
 		return nil, "", err
 	}
 	config := versions.Config{
-		Storage: node.Store(), Directory: path.Join("assets", filepath.Base(directory)),
+		Storage: node.Store(), Directory: path.Join("assets", name),
 		Keep: cmp.Or(time.Duration(a.Keep), archive.DefaultKeep), Size: size, Now: time.Now,
 	}
 	shared = &sharedVersions{
 		versions.New(config), sharedVersionsTotal.WithLabelValues(prefix, "found"), sharedVersionsTotal.WithLabelValues(prefix, "failed"),
 	}
-	return shared, fmt.Sprintf(" %p %s %d", node, config.Keep, config.Size), nil
+	return shared, fmt.Sprintf(" %p %s %s %d", node, name, config.Keep, config.Size), nil
 }
 
 // Fetch counts contents, not requests: put is called once for all requests that wait for a content.

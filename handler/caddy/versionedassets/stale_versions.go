@@ -25,18 +25,32 @@ type assetHistory struct {
 // Destruct does nothing: each promise is written when it is given.
 func (assetHistory) Destruct() error { return nil }
 
-// openHistory returns the history of a served directory. Promises are stored with the archive, with `keep off` too.
-func (a *Handler) openHistory(directory string) (assetHistory, error) {
-	pooled, err := a.pooled.Load(assetHistories, directory, func() (caddy.Destructor, error) {
-		return assetHistory{
-			ledger.New(time.Now, time.Duration(a.Vanished)), promises.New(filepath.Join(directory, "promises"), time.Now),
-		}, nil
+// promisesFile is the file of promises in an archive directory.
+const promisesFile = "promises"
+
+// openHistory returns the history of a root. Promises are stored with the archive, with `keep off` too. A history that is shared with
+// other machines under another name is another one, which shares all promises again.
+func (a *Handler) openHistory(ctx caddy.Context, r *servedRoot, isShared bool) (assetHistory, error) {
+	key := r.archive
+	if isShared {
+		key += "\n" + r.name
+	}
+	pooled, err := a.pooled.Load(assetHistories, key, func() (caddy.Destructor, error) {
+		store := promises.New(filepath.Join(r.archive, promisesFile), time.Now)
+		store.Honor(a.related(r))
+		return assetHistory{ledger.New(time.Now, time.Duration(a.Vanished)), store}, nil
 	})
 	if err != nil {
 		return assetHistory{}, err
 	}
 	history := pooled.(assetHistory)
-	a.whenInForce(func() { history.ledger.SetGrace(time.Duration(a.Vanished)) })
+	a.whenInForce(func() {
+		history.ledger.SetGrace(time.Duration(a.Vanished))
+		history.promises.Honor(a.related(r))
+		if err := writeRecord(r.archive, r.record()); err != nil {
+			ctx.Logger().Warn("cannot record the site of an archive", zap.String("directory", r.archive), zap.Error(err))
+		}
+	})
 	return history, nil
 }
 
