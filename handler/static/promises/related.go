@@ -2,6 +2,7 @@ package promises
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
@@ -39,19 +40,33 @@ func (r *Related) hash(path string) (hash uint64, ok bool) {
 	return d.Sum64(), true
 }
 
-// Honor sets the related stores. Their promises count from the next call of Open or Foreign on. If unknown is not nil, there may be
-// others, and Open returns it.
-func (s *Store) Honor(related []Related, unknown error) {
+// Scope says which promises are for the URLs of a store.
+type Scope struct {
+	// Related are the other stores with such promises.
+	Related []Related
+	// Shadowed are beginnings of paths that another directory answers. The store takes no promises for them, and has none.
+	Shadowed []string
+	// Unknown is why there may be more related stores, or nil.
+	Unknown error
+}
+
+func (s *Scope) isShadowed(path string) bool {
+	return slices.ContainsFunc(s.Shadowed, func(beginning string) bool { return strings.HasPrefix(path, beginning) })
+}
+
+// Honor sets the scope. Promises of related stores count from the next call of Open or Foreign on. Open fails if some are unknown.
+func (s *Store) Honor(scope Scope) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	s.related.Store(&related)
-	s.seen, s.unknownRelated = make([]*[]record, len(related)), unknown
+	s.scope.Store(&scope)
+	s.seen = make([]*[]record, len(scope.Related))
 }
 
 // openRelated reads all related stores.
 func (s *Store) openRelated() error {
-	errs := []error{s.unknownRelated}
-	for _, r := range *s.related.Load() {
+	scope := s.scope.Load()
+	errs := []error{scope.Unknown}
+	for _, r := range scope.Related {
 		errs = append(errs, r.Store.reload())
 	}
 	return errors.Join(errs...)
@@ -59,7 +74,7 @@ func (s *Store) openRelated() error {
 
 // followRelated reads one related store, the next one with each call, and notes which of them have changed.
 func (s *Store) followRelated() error {
-	related := *s.related.Load()
+	related := s.scope.Load().Related
 	if len(related) == 0 {
 		return nil
 	}

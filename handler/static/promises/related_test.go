@@ -29,7 +29,7 @@ func TestRelatedStoresUnderOtherPrefixes(t *testing.T) {
 				t.Fatal("the prefixes have no URL in common")
 			}
 			s := New(newFile(t), clock.now)
-			s.Honor([]Related{{New(file, clock.now), cut, prepended}}, nil)
+			s.Honor(Scope{Related: []Related{{New(file, clock.now), cut, prepended}}})
 			if err := s.Open(); err != nil {
 				t.Fatal(err)
 			}
@@ -56,7 +56,7 @@ func TestLookupsAllocateNothing(t *testing.T) {
 	clock, file := &clock{at: noon}, newFile(t)
 	add(t, open(t, file, clock), promise("imm/x.js", "", "one"))
 	s := New(newFile(t), clock.now)
-	s.Honor([]Related{{New(file, clock.now), "", "imm/"}}, nil)
+	s.Honor(Scope{Related: []Related{{New(file, clock.now), "", "imm/"}}, Shadowed: []string{"y/"}})
 	if err := s.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestForeignFollowsRelatedStores(t *testing.T) {
 		related = append(related, Related{Store: New(file, clock.now)})
 	}
 	before := foreign()
-	s.Honor(related, nil)
+	s.Honor(Scope{Related: related})
 	if now := foreign(); now <= before {
 		t.Error("Foreign does not grow with new related stores")
 	}
@@ -105,15 +105,36 @@ func TestForeignFollowsRelatedStores(t *testing.T) {
 	}
 }
 
+// A store has no promises for paths that another directory answers. It has those of before when it answers them again.
+func TestShadowedPathsHaveNoPromises(t *testing.T) {
+	t.Parallel()
+	s := open(t, newFile(t), &clock{at: noon})
+	add(t, s, promise("imm/x.js", "", "one"))
+	s.Honor(Scope{Shadowed: []string{"imm/"}})
+	add(t, s, promise("imm/y.js", "", "one"), promise("y.js", "", "one"))
+	for _, path := range []string{"imm/x.js", "imm/y.js"} {
+		if s.Has(promise(path, "", "one")) || s.HasOther(path, "", digestOf("two")) {
+			t.Errorf("%s has a promise, but another directory answers it", path)
+		}
+	}
+	if !s.Has(promise("y.js", "", "one")) {
+		t.Error("y.js has no promise")
+	}
+	s.Honor(Scope{})
+	if !s.Has(promise("imm/x.js", "", "one")) || s.Has(promise("imm/y.js", "", "one")) {
+		t.Error("want the promise of imm/x.js, which was given out, and none of imm/y.js")
+	}
+}
+
 // A store that cannot know all promises is not opened, so that no URL is given out.
 func TestUnknownRelatedStoresAreAnError(t *testing.T) {
 	t.Parallel()
 	s, unknown := New(newFile(t), (&clock{at: noon}).now), errors.New("cannot list")
-	s.Honor(nil, unknown)
+	s.Honor(Scope{Unknown: unknown})
 	if err := s.Open(); !errors.Is(err, unknown) {
 		t.Errorf("Open: %v", err)
 	}
-	s.Honor(nil, nil)
+	s.Honor(Scope{})
 	if err := s.Open(); err != nil {
 		t.Errorf("Open: %v", err)
 	}

@@ -39,7 +39,7 @@ type Store struct {
 	file    string
 	now     func() time.Time
 	records atomic.Pointer[[]record] // sorted; immutable
-	related atomic.Pointer[[]Related]
+	scope   atomic.Pointer[Scope]
 
 	mutex sync.Mutex // guards changes of records, and the fields below
 	read  os.FileInfo
@@ -48,8 +48,6 @@ type Store struct {
 	foreign uint64
 	seen    []*[]record // the records of related stores when they last counted
 	turn    int         // the related store that was last read
-	// unknownRelated is why not all related stores are known.
-	unknownRelated error
 	// unwritten are records that could not be written.
 	unwritten []record
 }
@@ -58,7 +56,7 @@ type Store struct {
 func New(file string, now func() time.Time) *Store {
 	s := &Store{file: file, now: now}
 	s.records.Store(&[]record{})
-	s.related.Store(new([]Related))
+	s.scope.Store(new(Scope))
 	return s
 }
 
@@ -88,9 +86,12 @@ func (s *Store) Add(added ...Promise) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	err := s.load()
-	now := s.now()
+	now, scope := s.now(), s.scope.Load()
 	var fresh []record
 	for _, p := range added {
+		if scope.isShadowed(p.Path) {
+			continue
+		}
 		if r := recordOf(p, now); !s.isFresh(r) {
 			fresh = append(fresh, r)
 		}
@@ -136,10 +137,14 @@ func (s *Store) HasOther(path, version string, digest [sha256.Size]byte) bool {
 
 // any reports whether this store or a related one has what is looked for, under the hash of a path in that store.
 func (s *Store) any(path string, has func(other *Store, path uint64) bool) bool {
+	scope := s.scope.Load()
+	if scope.isShadowed(path) {
+		return false
+	}
 	if has(s, xxhash.Sum64String(path)) {
 		return true
 	}
-	for _, r := range *s.related.Load() {
+	for _, r := range scope.Related {
 		if hash, ok := r.hash(path); ok && has(r.Store, hash) {
 			return true
 		}
