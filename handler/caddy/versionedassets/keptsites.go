@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -172,9 +173,10 @@ type relatedStore struct{ *promises.Store }
 // Destruct implements caddy.Destructor.
 func (relatedStore) Destruct() error { return nil }
 
-// related returns the promises for URLs of a root that are in other archives: of an earlier configuration, or of another root of this
-// one.
-func (a *Handler) related(r *servedRoot) (related []promises.Related, err error) {
+// promisesOf returns which promises are for URLs of a root. They are in other archives too: of an earlier configuration, or of another
+// root of this one.
+func (a *Handler) promisesOf(r *servedRoot) promises.Scope {
+	scope := promises.Scope{Shadowed: a.shadowed(r.prefix), Unknown: r.kept.unknown}
 	own, hosts := r.record(), newHostSet(r.record().Hosts)
 	for _, name := range r.kept.near(hosts) {
 		record := r.kept.archives[name]
@@ -188,18 +190,29 @@ func (a *Handler) related(r *servedRoot) (related []promises.Related, err error)
 				if !ok {
 					continue
 				}
-				pooled, loadErr := a.pooled.Load(relatedPromises, file, func() (caddy.Destructor, error) {
+				pooled, err := a.pooled.Load(relatedPromises, file, func() (caddy.Destructor, error) {
 					return relatedStore{promises.New(file, time.Now)}, nil
 				})
-				if err = errors.Join(err, loadErr); loadErr != nil {
+				if err != nil {
+					scope.Unknown = errors.Join(scope.Unknown, err)
 					continue
 				}
 				found := promises.Related{Store: pooled.(relatedStore).Store, Cut: cut, Add: prepended}
-				if !slices.Contains(related, found) {
-					related = append(related, found)
+				if !slices.Contains(scope.Related, found) {
+					scope.Related = append(scope.Related, found)
 				}
 			}
 		}
 	}
-	return related, errors.Join(err, r.kept.unknown)
+	return scope
+}
+
+// shadowed returns the paths below a prefix that a longer prefix of the handler answers.
+func (a *Handler) shadowed(prefix string) (paths []string) {
+	for _, other := range a.prefixes() {
+		if rest, below := strings.CutPrefix(other, prefix); below && rest != "" {
+			paths = append(paths, rest)
+		}
+	}
+	return paths
 }

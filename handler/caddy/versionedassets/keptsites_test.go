@@ -99,6 +99,25 @@ func TestSitesWithEqualPathsKeepTheirPromises(t *testing.T) {
 	}
 }
 
+// A file that another `serve` line hides is no other content of its URL.
+func TestHiddenCopyBreaksNoPromise(t *testing.T) {
+	t.Parallel()
+	kept := t.TempDir()
+	whole, part := testsite.WriteTree(t, map[string]string{"imm/x.js": "copy", "y.js": "y"}), testsite.WriteTree(t, map[string]string{"x.js": "one"})
+	for range 2 {
+		site := vouchedSite(t, "http://127.0.0.1", kept, fmt.Sprintf("serve /s/ %s\nserve /s/imm/ %s", whole, part))
+		for _, url := range []string{"/s/y.js", "/s/imm/x.js"} {
+			if got := cacheOf(t, site, url); got != yearLong {
+				t.Errorf("%s: %q", url, got)
+			}
+		}
+		site.Unload()
+		if lines := site.Logs.With("immutable URLs have other content; now no-cache"); len(lines) > 0 {
+			t.Errorf("logged: %v", lines)
+		}
+	}
+}
+
 // Directories of releases that wrote no record are found by their names.
 func TestPromisesInDirectoriesWithoutARecord(t *testing.T) {
 	t.Parallel()

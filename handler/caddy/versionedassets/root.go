@@ -95,11 +95,7 @@ func (a *Handler) open(ctx caddy.Context, r *Root, memory int64) (*servedRoot, e
 	if err := a.checkArchiveDirectory(directory); err != nil {
 		return nil, err
 	}
-	shared, sharedKey, err := a.shareVersions(ctx, served.name, r.Prefix)
-	if err != nil {
-		return nil, fmt.Errorf("shared: %w", err)
-	}
-	history, err := a.openHistory(ctx, served, shared != nil)
+	history, err := a.openHistory(ctx, served)
 	if err != nil {
 		return nil, err
 	}
@@ -108,8 +104,12 @@ func (a *Handler) open(ctx caddy.Context, r *Root, memory int64) (*servedRoot, e
 	if config.Archive, config.Variants, err = a.archives(ctx, directory, history.promises); err != nil {
 		return nil, fmt.Errorf("keep: %w", err)
 	}
+	shared, sharedKey, err := a.shareVersions(ctx, served.name, r.Prefix)
+	if err != nil {
+		return nil, fmt.Errorf("shared: %w", err)
+	}
 	config.Shared = shared
-	served.key = a.treeKey(directory, config) + sharedKey
+	served.key = a.treeKey(a.urlsOf(served), config) + sharedKey
 	pooled, err := a.pooled.Load(assetTrees, served.key, func() (caddy.Destructor, error) {
 		opened, err := tree.Open(config)
 		return assetTree{opened, logger}, err
@@ -151,9 +151,9 @@ func (a *Handler) treeConfig(r *Root, memory int64, logger *zap.Logger) (tree.Co
 	return config, nil
 }
 
-// treeKey returns the key of a tree. Trees with different content or archives have different keys.
-func (a *Handler) treeKey(directory string, config tree.Config) string {
-	key := fmt.Sprintf("%s %q %q %d %d %d %d %v %q %q %t %t %t", directory, config.Root, config.Manifests, config.Memory, a.Settle, a.Vanished,
+// treeKey returns the key of a tree. Trees with different content, archives or URLs have different keys.
+func (a *Handler) treeKey(urls string, config tree.Config) string {
+	key := fmt.Sprintf("%s %q %q %d %d %d %d %v %q %q %t %t %t", urls, config.Root, config.Manifests, config.Memory, a.Settle, a.Vanished,
 		a.Poll, config.Encode, a.Immutable, a.Hide, config.Archive != nil, config.FollowLinks, config.Deltas)
 	if len(a.Stamp) > 0 {
 		key += fmt.Sprintf(" %q %q %q %s%s", a.Stamp, a.VersionQuery, a.Unstamped, a.place.mounts()[0], config.Prefix)

@@ -1,6 +1,7 @@
 package versionedassets
 
 import (
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 	"github.com/scan2food/usher/handler/static/promises"
 )
 
-// assetHistories holds the histories of the process, by the directory of their archive. A history survives reloads.
+// assetHistories holds the histories of the process, by urlsOf. A history survives reloads that do not change the URLs.
 var assetHistories = caddy.NewUsagePool()
 
 // assetHistory records earlier content of the URLs of a served directory.
@@ -28,16 +29,11 @@ func (assetHistory) Destruct() error { return nil }
 // promisesFile is the file of promises in an archive directory.
 const promisesFile = "promises"
 
-// openHistory returns the history of a root. Promises are stored with the archive, with `keep off` too. A history that is shared with
-// other machines under another name is another one, which shares all promises again.
-func (a *Handler) openHistory(ctx caddy.Context, r *servedRoot, isShared bool) (assetHistory, error) {
-	key := r.archive
-	if isShared {
-		key += "\n" + r.name
-	}
-	pooled, err := a.pooled.Load(assetHistories, key, func() (caddy.Destructor, error) {
+// openHistory returns the history of a root. Promises are stored with the archive, with `keep off` too.
+func (a *Handler) openHistory(ctx caddy.Context, r *servedRoot) (assetHistory, error) {
+	pooled, err := a.pooled.Load(assetHistories, a.urlsOf(r), func() (caddy.Destructor, error) {
 		store := promises.New(filepath.Join(r.archive, promisesFile), time.Now)
-		store.Honor(a.related(r))
+		store.Honor(a.promisesOf(r))
 		return assetHistory{ledger.New(time.Now, time.Duration(a.Vanished)), store}, nil
 	})
 	if err != nil {
@@ -46,12 +42,19 @@ func (a *Handler) openHistory(ctx caddy.Context, r *servedRoot, isShared bool) (
 	history := pooled.(assetHistory)
 	a.whenInForce(func() {
 		history.ledger.SetGrace(time.Duration(a.Vanished))
-		history.promises.Honor(a.related(r))
+		history.promises.Honor(a.promisesOf(r))
 		if err := writeRecord(r.archive, r.record()); err != nil {
 			ctx.Logger().Warn("cannot record the site of an archive", zap.String("directory", r.archive), zap.Error(err))
 		}
 	})
 	return history, nil
+}
+
+// urlsOf names the archive of a root, and the URLs that may come to the root. With other URLs, other promises count from the first
+// request on.
+func (a *Handler) urlsOf(r *servedRoot) string {
+	record := r.record()
+	return fmt.Sprintf("%s %q %q %q", r.archive, record.Hosts, record.Prefixes, a.shadowed(r.prefix))
 }
 
 // staleVersionsTotal counts stale versions. Label values come from the configuration and a fixed list.
