@@ -83,6 +83,22 @@ func TestPromisesOfOtherHostsAndPrefixes(t *testing.T) {
 	}
 }
 
+// The URL counts, with what handle_path removes from it.
+func TestPromisesBelowHandlePath(t *testing.T) {
+	t.Parallel()
+	kept, root := t.TempDir(), testsite.WriteTree(t, map[string]string{"x.js": "one"})
+	words := "keep_directory " + kept + "\nimmutable *.js\nsettle 20ms 50ms\nexplain"
+	before := testsite.Start(t, fmt.Sprintf("http://127.0.0.1 {\nhandle_path /shop/* {\nversioned_assets {\nserve /s/ %s\n%s\n}\n}\n}", root, words))
+	if got := cacheOf(t, before, "/shop/s/x.js"); got != yearLong {
+		t.Fatalf("at first: %q", got)
+	}
+	before.Unload()
+	testsite.WriteFile(t, root, "x.js", "two")
+	if got := cacheOf(t, vouchedSite(t, "http://127.0.0.1", kept, "serve /shop/s/ "+root), "/shop/s/x.js"); got != revalidate {
+		t.Errorf("%q, want no-cache", got)
+	}
+}
+
 // Two sites of one configuration with equal paths and other hosts do not disturb each other.
 func TestSitesWithEqualPathsKeepTheirPromises(t *testing.T) {
 	t.Parallel()
