@@ -44,7 +44,7 @@ func (a *Handler) openHistory(ctx caddy.Context, r *servedRoot) (assetHistory, e
 		history.ledger.SetGrace(time.Duration(a.Vanished))
 		history.promises.Honor(a.promisesOf(r))
 		if err := writeRecord(r.archive, r.record()); err != nil {
-			ctx.Logger().Warn("cannot record the site of an archive", zap.String("directory", r.archive), zap.Error(err))
+			ctx.Logger().Warn("site not recorded; other hosts start new archive", zap.String("directory", r.archive), zap.Error(err))
 		}
 	})
 	return history, nil
