@@ -34,18 +34,6 @@ func HostNames(hosts, listen []string) []string {
 // HostsInCommon counts the hosts that two sites have in common.
 func HostsInCommon(a, b []string) (equal, overlapping int) { return newHostSet(a).common(b) }
 
-// ArchiveName returns the name of the archive of a site and prefix.
-func ArchiveName(hosts []string, prefix string) string {
-	name, _ := archiveNames(&servedRoot{site: siteOf(nil, hosts), prefix: prefix})
-	return name
-}
-
-// SiteInName returns the hosts and prefixes that the name of an archive tells.
-func SiteInName(name string) (hosts, prefixes []string) {
-	record := recordInName(name)
-	return record.Hosts, record.Prefixes
-}
-
 // CorkedLength, KernelCopies and StaleVersions are for tests.
 const CorkedLength = minCorked
 

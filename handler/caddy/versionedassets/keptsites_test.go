@@ -134,24 +134,6 @@ func TestHiddenCopyBreaksNoPromise(t *testing.T) {
 	}
 }
 
-// Directories of releases that wrote no record are found by their names.
-func TestPromisesInDirectoriesWithoutARecord(t *testing.T) {
-	t.Parallel()
-	kept, root := t.TempDir(), testsite.WriteTree(t, map[string]string{"x.js": "one"})
-	before := vouchedSite(t, "http://127.0.0.1", kept, "serve /s/ "+root)
-	cacheOf(t, before, "/s/x.js")
-	before.Unload()
-	for _, record := range glob(t, kept, "*/site") {
-		if err := os.Remove(record); err != nil {
-			t.Fatal(err)
-		}
-	}
-	testsite.WriteFile(t, root, "x.js", "two")
-	if got := cacheOf(t, vouchedSite(t, "http://127.0.0.1, http://localhost", kept, "serve /s/ "+root), "/s/x.js"); got != revalidate {
-		t.Errorf("%q, want no-cache", got)
-	}
-}
-
 func glob(t *testing.T, directory, pattern string) []string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(directory, pattern))
@@ -288,34 +270,6 @@ func TestHostsInCommon(t *testing.T) {
 		equal, overlapping := versionedassets.HostsInCommon(c.a, c.b)
 		if equal != c.equal || overlapping != c.overlapping {
 			t.Errorf("%q and %q: %d equal, %d overlap, want %d, %d (%s)", c.a, c.b, equal, overlapping, c.equal, c.overlapping, c.why)
-		}
-	}
-}
-
-// The name of a directory without a record tells its hosts and prefix.
-func TestSiteInTheNameOfAnArchive(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		hosts  []string
-		prefix string
-	}{
-		{[]string{"example.com"}, "/"},
-		{[]string{"example.com"}, "/static/"},
-		{[]string{"my-site.example.com", "www.my-site.example.com"}, "/static/img/"},
-		{[]string{"example.com"}, "/my-app_static/v-1/"},
-		{[]string{"*.example.com"}, "/static/"},
-		{[]string{"*.a.example.com", "*.b.example.com"}, "/static/"},
-		{[]string{"any"}, "/static/"},
-		{[]string{"any:8080"}, "/static/"},
-	} {
-		hosts, prefixes := versionedassets.SiteInName(versionedassets.ArchiveName(c.hosts, c.prefix))
-		if !slices.Equal(hosts, c.hosts) || !slices.Equal(prefixes, []string{c.prefix}) {
-			t.Errorf("%q and %q, want %q and %s", hosts, prefixes, c.hosts, c.prefix)
-		}
-	}
-	for _, name := range []string{"", "backup", "example.com-static-0123abcd", strings.Repeat("-a", 40) + "-0123abcd"} {
-		if hosts, prefixes := versionedassets.SiteInName(name); hosts != nil || prefixes != nil {
-			t.Errorf("%q tells %q and %q", name, hosts, prefixes)
 		}
 	}
 }
