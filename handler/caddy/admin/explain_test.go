@@ -17,6 +17,7 @@ import (
 // explain follows the matchers and rewrites of the configuration.
 func TestExplainFollowsTheRoutes(t *testing.T) {
 	root := testsite.WriteTree(t, map[string]string{"main.js": "main()", "secret.js": "secret()"})
+	pages := testsite.WriteTree(t, map[string]string{"index.html": "page"})
 	kept := t.TempDir()
 	p := &testsite.Process{Addr: testsite.FreeAddress(t), Admin: testsite.FreeAddress(t), Stopped: make(chan error, 1)}
 	second := testsite.FreeAddress(t)
@@ -64,6 +65,31 @@ func TestExplainFollowsTheRoutes(t *testing.T) {
 					keep_directory %[3]s
 				}
 			}
+			handle /spa/* {
+				root %[7]s
+				try_files {path} /index.html
+				versioned_assets {
+					serve /spa/ %[2]s
+					keep_directory %[3]s
+				}
+				file_server
+			}
+			handle /mobile/* {
+				@phone header User-Agent *Mobile*
+				rewrite @phone /m{path}
+				versioned_assets {
+					serve /mobile/ %[2]s
+					keep_directory %[3]s
+				}
+			}
+			handle /checked/* {
+				root %[7]s
+				try_files {path} =404
+				versioned_assets {
+					serve /checked/ %[2]s
+					keep_directory %[3]s
+				}
+			}
 			handle {
 				respond "nothing"
 			}
@@ -74,7 +100,7 @@ func TestExplainFollowsTheRoutes(t *testing.T) {
 				keep_directory %[3]s
 			}
 		}
-	`, chatKey, root, kept, p.Admin, p.Addr, second)
+	`, chatKey, root, kept, p.Admin, p.Addr, second, pages)
 	}
 	p.Run(t, p.Adapted(t, ""))
 	explain := func(query url.Values) (e report.Explanation) {
@@ -101,6 +127,9 @@ func TestExplainFollowsTheRoutes(t *testing.T) {
 		{"another client", "http://first/near/main.js", "198.51.100.7", "none", "", "static_response answers", nil},
 		{"an unknown client", "http://first/near/main.js", "", "assets", "main.js", "", []string{"matcher client_ip, assumed to match", "handler authentication, which may reject the request"}},
 		{"not path", "http://first/near/secret.js", "", "none", "", "static_response answers", nil},
+		{"try_files takes the file away", "http://first/spa/main.js", "", "none", "", "file_server answers", nil},
+		{"try_files rejects the file", "http://first/checked/main.js", "", "none", "", "status 404 of the matcher file answers", nil},
+		{"a rewrite of some clients", "http://first/mobile/main.js", "", "assets", "main.js", "", []string{"rewrite behind the matcher header, assumed not to match"}},
 		{"another host", "http://example.com:port/app/static/main.js", "", "none", "", "next handler", nil},
 	} {
 		port := p.Addr[strings.LastIndex(p.Addr, ":"):]
