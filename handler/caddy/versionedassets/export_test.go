@@ -26,6 +26,15 @@ func treesIn(routes caddyhttp.RouteList) (trees []*tree.Tree) {
 	return trees
 }
 
+// WaitForChecks waits until the assets handlers of a server have logged what they check at start.
+func WaitForChecks(server *caddyhttp.Server) {
+	for site := range sites.All() {
+		if site.server == server {
+			<-site.checked
+		}
+	}
+}
+
 // HostNames returns how URLs name the hosts of a server.
 func HostNames(hosts, listen []string) []string {
 	return hostNames(&servedRoot{hosts: hosts, server: &caddyhttp.Server{Listen: listen}})

@@ -111,8 +111,9 @@ type Handler struct {
 	ForgetBefore time.Time `json:"forget_before,omitzero"`
 
 	place       place
-	placed      bool     // place is known
-	inForce     []func() // see whenInForce
+	placed      bool          // place is known
+	inForce     []func()      // see whenInForce
+	checked     chan struct{} // closed once start has checked the files
 	handler     *assets.Handler
 	pages       *pages.Stamper // nil without `stamp html`
 	server      *caddyhttp.Server

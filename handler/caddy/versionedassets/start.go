@@ -39,13 +39,14 @@ func (a *Handler) start(ctx caddy.Context) {
 	a.warnOfWildcardHosts(ctx)
 	a.warnOfDeferred(ctx)
 	a.warnOfShadow(ctx)
-	go a.warnOfUnstampedPages(ctx)
-	if len(a.Immutable) > 0 {
-		go a.warnOfUnusedPatterns(ctx)
-	}
-	if a.Fallback != "" {
-		go a.warnOfMissingFallback(ctx)
-	}
+	a.checked = make(chan struct{})
+	go func() { // these wait for the first reading
+		defer close(a.checked)
+		a.warnOfUnstampedPages(ctx)
+		a.warnOfRewrites(ctx)
+		a.warnOfUnusedPatterns(ctx)
+		a.warnOfMissingFallback(ctx)
+	}()
 }
 
 // warnOfUnusedPatterns waits for the first reading and logs the patterns of immutable that match no file.
