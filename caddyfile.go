@@ -522,7 +522,7 @@ func parseVersionedAssets(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, 
 		param{"serve", func(d *caddyfile.Dispenser) error { return parseServe(d, a) }},
 		list("version_query", "at least one value", &a.VersionQuery, func([]string) error { return a.CheckVersionQuery() }),
 		list("manifest", "at least one value", &a.Manifest, nil),
-		list("immutable", "at least one path pattern, such as /static/vendor/* or *.woff2", &a.Immutable, checkImmutable),
+		list("immutable", "at least one path pattern, such as /static/vendor/* or *.woff2", &a.Immutable, checkSome("immutable")),
 		once("stamp", func(d *caddyfile.Dispenser) error { return parseStamp(d, a) }),
 		list("unstamped", "at least one path pattern, such as /static/leaflet/*", &a.Unstamped, checkPatterns("unstamped")),
 		once("forget_before", func(d *caddyfile.Dispenser) error { return parseForgetBefore(d, a) }),
@@ -540,7 +540,7 @@ func parseVersionedAssets(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, 
 		once("settle", func(d *caddyfile.Dispenser) error { return parseSettle(d, a) }),
 		checked(duration("poll", &a.Poll), a.CheckPoll),
 		list("encode", "gzip, br or zstd", &a.Encode, checkCodings),
-		list("hide", "at least one path pattern, such as /static/vendor/* or *.woff2", &a.Hide, checkPatterns("hide")),
+		list("hide", "at least one path pattern, such as /static/vendor/* or *.woff2", &a.Hide, checkSome("hide")),
 		checked(value("fallback", &a.Fallback), func() error {
 			if !strings.HasPrefix(a.Fallback, "/") {
 				return fmt.Errorf("fallback: want a path such as /app/index.html, got %q", a.Fallback)
@@ -642,7 +642,7 @@ func parseSettle(d *caddyfile.Dispenser, a *versionedassets.Handler) error {
 			return d.Errf("settle: want a duration such as 1s, got %q", args[i])
 		}
 	}
-	return nil
+	return locate(d, a.CheckSettle())
 }
 
 func checkPatterns(option string) func([]string) error {
@@ -654,11 +654,13 @@ func checkPatterns(option string) func([]string) error {
 	}
 }
 
-func checkImmutable(patterns []string) error {
-	if err := tree.Patterns(patterns).CheckImmutable(); err != nil {
-		return fmt.Errorf("immutable: %w", err)
+func checkSome(option string) func([]string) error {
+	return func(patterns []string) error {
+		if err := tree.Patterns(patterns).CheckSome(); err != nil {
+			return fmt.Errorf("%s: %w", option, err)
+		}
+		return nil
 	}
-	return nil
 }
 
 func checkCodings(names []string) error {

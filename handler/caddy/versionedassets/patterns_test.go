@@ -3,6 +3,7 @@ package versionedassets_test
 import (
 	"testing"
 
+	"github.com/scan2food/usher/handler/caddy/versionedassets"
 	"github.com/scan2food/usher/internal/testsite"
 )
 
@@ -16,6 +17,29 @@ func TestImmutablePatternWithoutAFile(t *testing.T) {
 	for i, want := range []string{"/vendor/*", "*.woff3"} {
 		if got := site.Logs.With(message)[i]["pattern"]; got != want {
 			t.Errorf("line %d names %v, want %s", i, got, want)
+		}
+	}
+}
+
+// A pattern of immutable that covers a prefix is logged if a file has no version in its name.
+func TestImmutablePatternOfAPrefix(t *testing.T) {
+	t.Parallel()
+	const message = "immutable pattern covers files without a version"
+	for _, c := range []struct{ name, pattern, file, want string }{
+		{"plain name", "/static/*", "app.js", "/static/app.js"},
+		{"plain name below a directory", "/static/*", "js/app.js", "/static/js/app.js"},
+		{"hashed name", "/static/*", "app-BSIylbRd.js", ""},
+		{"part of the prefix", "/static/vendor/*", "vendor/app.js", ""},
+		{"other prefix", "/media/*", "app.js", ""},
+	} {
+		site := testsite.StartAssets(t, testsite.WriteTree(t, map[string]string{c.file: "x"}), "immutable "+c.pattern)
+		versionedassets.WaitForChecks(site.Server)
+		got := ""
+		for _, line := range site.Logs.With(message) {
+			got += line["file"].(string)
+		}
+		if got != c.want {
+			t.Errorf("%s: the warning names %q, want %q", c.name, got, c.want)
 		}
 	}
 }

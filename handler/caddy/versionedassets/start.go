@@ -1,6 +1,7 @@
 package versionedassets
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
 	"github.com/scan2food/usher/handler/static/assets/tree"
+	"github.com/scan2food/usher/handler/static/fingerprint"
 )
 
 // startWithSite reads the directories once the configuration has started. `caddy validate` reads none. A request before
@@ -45,6 +47,7 @@ func (a *Handler) start(ctx caddy.Context) {
 		a.warnOfUnstampedPages(ctx)
 		a.warnOfRewrites(ctx)
 		a.warnOfUnusedPatterns(ctx)
+		a.warnOfImmutablePrefix(ctx)
 		a.warnOfMissingFallback(ctx)
 	}()
 }
@@ -63,6 +66,29 @@ func (a *Handler) warnOfUnusedPatterns(ctx caddy.Context) {
 	}
 	for _, pattern := range unused {
 		ctx.Logger().Warn("immutable pattern matches no file", zap.String("pattern", pattern), zap.String("source", a.Serve[0].Source))
+	}
+}
+
+// warnOfImmutablePrefix waits for the first reading and logs a pattern of immutable that covers a prefix, if a file there has no
+// version in its name: browsers would keep that file for a year. Directories of build tools may have such names only.
+func (a *Handler) warnOfImmutablePrefix(ctx caddy.Context) {
+	for _, site := range a.handler.Sites {
+		pattern := tree.Patterns(a.Immutable).CoverAll(site.Prefix)
+		if pattern == "" {
+			continue
+		}
+		catalog := site.Tree.Catalog(ctx)
+		if catalog == nil {
+			return
+		}
+		for file := range catalog.All() {
+			if !fingerprint.MayBeHashed(path.Base(file.Path)) {
+				ctx.Logger().Warn("immutable pattern covers files without a version", zap.String("pattern", pattern),
+					zap.String("file", site.Prefix+file.Path), zap.String("remedy", "name only files whose content never changes, such as /static/vendor/*"),
+					zap.String("source", a.Serve[0].Source))
+				break
+			}
+		}
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // Check validates the configuration. The Caddyfile grammar validates most options first, to report their line; JSON
 // configurations are validated here alone.
 func (a *Handler) Check(now time.Time) error {
-	return errors.Join(a.checkServe(), a.CheckVersionQuery(), a.checkPatterns(), a.CheckStamp(), a.checkForget(now), a.checkSettle(), a.checkDeltas(),
+	return errors.Join(a.checkServe(), a.CheckVersionQuery(), a.checkPatterns(), a.CheckStamp(), a.checkForget(now), a.CheckSettle(), a.checkDeltas(),
 		a.CheckPoll(), a.checkFallback(), a.CheckSymlinks())
 }
 
@@ -52,23 +52,27 @@ func (a *Handler) CheckVersionQuery() error {
 }
 
 func (a *Handler) checkPatterns() error {
-	if err := tree.Patterns(a.Immutable).CheckImmutable(); err != nil {
+	if err := tree.Patterns(a.Immutable).CheckSome(); err != nil {
 		return fmt.Errorf("immutable: %w", err)
 	}
 	if err := tree.Patterns(a.Unstamped).Check(); err != nil {
 		return fmt.Errorf("unstamped: %w", err)
 	}
-	if err := tree.Patterns(a.Hide).Check(); err != nil {
+	if err := tree.Patterns(a.Hide).CheckSome(); err != nil {
 		return fmt.Errorf("hide: %w", err)
 	}
 	return nil
 }
 
-func (a *Handler) checkSettle() error {
+// CheckSettle validates the times of settle.
+func (a *Handler) CheckSettle() error {
 	for _, duration := range []time.Duration{time.Duration(a.Settle), time.Duration(a.Vanished)} {
 		if duration < 0 {
 			return fmt.Errorf("settle: want a duration such as 1s, got %s", duration)
 		}
+	}
+	if a.Vanished != 0 && a.Vanished < a.Settle {
+		return fmt.Errorf("settle: want a second time of at least the first, %s, got %s", time.Duration(a.Settle), time.Duration(a.Vanished))
 	}
 	return nil
 }

@@ -45,14 +45,24 @@ func isRegexp(pattern string) bool {
 	return false
 }
 
-// CheckImmutable reports a pattern that matches every file. Browsers would keep files that change.
-func (p Patterns) CheckImmutable() error {
+// CheckSome also reports a pattern that matches every file. With it, browsers would keep files that change, or no file is served.
+func (p Patterns) CheckSome() error {
 	for _, pattern := range p {
-		if strings.Trim(pattern, "/*") == "" {
+		if strings.Trim(pattern, "/*.?") == "" && pattern != "" {
 			return fmt.Errorf("pattern %q matches every file: use one such as /static/vendor/* or *.woff2", pattern)
 		}
 	}
 	return p.Check()
+}
+
+// CoverAll returns the pattern that matches every file below a prefix, or "".
+func (p Patterns) CoverAll(prefix string) string {
+	for _, pattern := range p {
+		if below, is := strings.CutSuffix(pattern, "*"); is && strings.HasSuffix(below, "/") && !strings.ContainsAny(below, `*?[\`) && strings.HasPrefix(prefix, below) {
+			return pattern
+		}
+	}
+	return ""
 }
 
 // Match reports whether a URL path matches.

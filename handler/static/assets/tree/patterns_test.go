@@ -7,7 +7,7 @@ func TestPatternsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		pattern          string
-		valid, immutable bool
+		valid, some bool
 		why              string
 	}{
 		{"/static/vendor/*", true, true, "a directory"},
@@ -18,6 +18,9 @@ func TestPatternsThatAreRefused(t *testing.T) {
 		{"/static/a(1).png", true, true, "signs that names have"},
 		{"*", true, false, "every file"},
 		{"/*", true, false, "every file"},
+		{"**", true, false, "every file"},
+		{"*.*", true, false, "every file with a dot"},
+		{"*.?*", true, false, "every file with a dot"},
 		{"", false, false, "nothing"},
 		{"vendor/*", false, false, "no URL path begins so"},
 		{"[", false, false, "not closed"},
@@ -30,8 +33,8 @@ func TestPatternsThatAreRefused(t *testing.T) {
 		if err := (Patterns{c.pattern}).Check(); (err == nil) != c.valid {
 			t.Errorf("%q: %v, want valid: %t (%s)", c.pattern, err, c.valid, c.why)
 		}
-		if err := (Patterns{c.pattern}).CheckImmutable(); (err == nil) != c.immutable {
-			t.Errorf("immutable %q: %v, want valid: %t (%s)", c.pattern, err, c.immutable, c.why)
+		if err := (Patterns{c.pattern}).CheckSome(); (err == nil) != c.some {
+			t.Errorf("immutable or hide %q: %v, want valid: %t (%s)", c.pattern, err, c.some, c.why)
 		}
 	}
 }
