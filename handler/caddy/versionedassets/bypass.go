@@ -12,6 +12,8 @@ import (
 func (a *Handler) unstampedPages() string {
 	p, prefixes := &a.place, a.prefixes()
 	switch {
+	case a.Stamps(StampHTML) && p.intercepted:
+		return "write intercept after versioned_assets in the same block"
 	case !a.Stamps(StampHTML) || !p.after && !p.elsewhere || p.passesPages(prefixes, a.PassThru):
 		return ""
 	case p.inner && slices.Contains(prefixes, "/") && !a.PassThru:
@@ -32,16 +34,40 @@ func (a *Handler) warnOfShadow(ctx caddy.Context) {
 	}
 }
 
-// warnOfUnstampedPages logs that `stamp html` has no effect on the pages of the site.
-func (a *Handler) warnOfUnstampedPages(ctx caddy.Context) {
+// warnOfUnstampedPages logs that `stamp html` has no effect on the pages of the site, and reports whether it did.
+func (a *Handler) warnOfUnstampedPages(ctx caddy.Context) (logged bool) {
 	if a.Stamps(StampHTML) && a.placed && !a.place.responds && !a.servesPages(ctx) {
 		ctx.Logger().Warn("no pages pass versioned_assets; stamp html is ineffective",
 			zap.String("remedy", "write versioned_assets with stamp html in the site of the pages"), zap.String("source", a.Serve[0].Source))
+		return true
+	}
+	remedy := a.unstampedPages()
+	if remedy == "" || !a.place.intercepted && a.servesPages(ctx) {
+		return false
+	}
+	ctx.Logger().Warn("pages bypass versioned_assets and are not stamped",
+		zap.String("remedy", remedy), zap.String("source", a.Serve[0].Source))
+	return true
+}
+
+// warnOfHiddenHandlers logs that `serve /` without pass_thru takes all requests from the handlers after it. In a site with a gate these
+// handlers may be for sockets.
+func (a *Handler) warnOfHiddenHandlers(ctx caddy.Context) {
+	if a.PassThru || !a.place.hides || !slices.Contains(a.prefixes(), "/") || a.place.gated && (a.Fallback != "" || a.servesPages(ctx)) {
 		return
 	}
-	if remedy := a.unstampedPages(); remedy != "" && !a.servesPages(ctx) {
-		ctx.Logger().Warn("pages bypass versioned_assets and are not stamped",
-			zap.String("remedy", remedy), zap.String("source", a.Serve[0].Source))
+	remedy := "add pass_thru"
+	if a.Fallback != "" {
+		remedy = "write the other handlers in handle blocks, and versioned_assets in the last one"
+	}
+	ctx.Logger().Warn("serve / hides the handlers after it", zap.String("remedy", remedy), zap.String("source", a.Serve[0].Source))
+}
+
+// warnOfEndlessPassThru logs that no handler gets the requests that pass_thru passes on. Caddy would answer them with an empty page.
+func (a *Handler) warnOfEndlessPassThru(ctx caddy.Context) {
+	if a.PassThru && a.placed && !a.place.next {
+		ctx.Logger().Warn("pass_thru has no next handler; answering 404",
+			zap.String("remedy", "remove pass_thru, or write a handler after versioned_assets"), zap.String("source", a.Serve[0].Source))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/intercept"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 
@@ -30,6 +31,13 @@ type place struct {
 	after, elsewhere bool
 	// responds is true if any other handler of the site may answer requests.
 	responds bool
+	// always is true if the handler gets all requests that come so far, next if a handler follows that may answer, and hides if such a
+	// handler gets only the requests that this one passes on.
+	always, next, hides bool
+	// gated is true if a websocket_gate stands before the handler: handlers after it may be for sockets alone.
+	gated bool
+	// intercepted is true if an earlier intercept may answer with pages.
+	intercepted bool
 	// shadowed is true if an earlier handler answers all requests below the prefixes.
 	shadowed bool
 	// deferred are the fields that an outer handler changes after this one, see deferredFields.
@@ -92,7 +100,9 @@ func findInvoked(server *caddyhttp.Server, prefixes []string, own func(step) boo
 			outside.patterns = append(outside.patterns, inside.patterns...)
 			outside.inner = outside.inner || inside.inner
 			outside.after, outside.elsewhere = outside.after || inside.after, outside.elsewhere || inside.elsewhere
-			outside.responds = outside.responds || inside.responds
+			outside.responds, outside.next = outside.responds || inside.responds, outside.next || inside.next
+			outside.hides = outside.hides && inside.always || inside.hides
+			outside.gated, outside.intercepted = outside.gated || inside.gated, outside.intercepted || inside.intercepted
 			outside.shadowed = outside.shadowed || inside.shadowed
 			outside.deferred = append(outside.deferred, inside.deferred...)
 			if outside.passesPages(prefixes, false) {
@@ -139,7 +149,7 @@ func placeIn(routes caddyhttp.RouteList, prefixes []string, own func(step) bool)
 			stripped += h.Strip
 			switch {
 			case own(h):
-				found = place{}
+				found = place{always: true}
 			case h.Handler == "subroute":
 				if found, ok = placeIn(h.Routes, prefixes, own); !ok {
 					continue
@@ -157,16 +167,23 @@ func placeIn(routes caddyhttp.RouteList, prefixes []string, own func(step) bool)
 					deferred = append(deferred, deferredIn(stepsOf(e.route))...)
 				}
 				found.shadowed = found.shadowed || matchesAll(e.route, below) && slices.ContainsFunc(stepsOf(e.route), answersAll)
+				found.comesAfter(stepsOf(e.route))
 			}
+			found.comesAfter(steps[:j])
+			found.precedes(steps[j+1:])
 			found.shadowed = found.shadowed || slices.ContainsFunc(steps[:j], answersAll)
 			found.deferred = slices.Concat(deferred, deferredIn(steps[:j]), found.deferred)
 			found.after = found.after || slices.ContainsFunc(steps[j+1:], answersWithPages)
 			found.responds = found.responds || slices.ContainsFunc(steps[:j], mayRespond) || slices.ContainsFunc(steps[j+1:], mayRespond)
 			for k := range routes {
 				found.responds = found.responds || k != i && slices.ContainsFunc(stepsOf(&routes[k]), mayRespond)
+				follows := k > i && !route.Terminal && (route.Group == "" || route.Group != routes[k].Group)
+				if follows {
+					found.precedes(stepsOf(&routes[k]))
+				}
 				switch {
 				case k == i || !routeAnswersWithPages(routes[k]):
-				case k > i && !route.Terminal && (route.Group == "" || route.Group != routes[k].Group):
+				case follows:
 					found.after = true
 				default:
 					found.elsewhere = true
@@ -189,6 +206,7 @@ func (p *place) enter(route *caddyhttp.Route) {
 		sets = append(sets, lifecycle.LoadedPaths(set))
 	}
 	p.inner = p.inner || route.Group != "" || len(sets) > 0
+	p.always = p.always && route.Group == "" && len(sets) == 0
 	if len(sets) == 0 || slices.ContainsFunc(sets, func(paths []string) bool { return paths == nil }) {
 		return
 	}
@@ -199,11 +217,25 @@ func (p *place) enter(route *caddyhttp.Route) {
 	}
 }
 
+// comesAfter notes the handlers before the handler.
+func (p *place) comesAfter(steps []step) {
+	for _, h := range steps {
+		p.gated = p.gated || h.Handler == "websocket_gate"
+		p.intercepted = p.intercepted || h.Handler == "intercept" && slices.ContainsFunc(h.Routes, routeAnswersWithPages)
+	}
+}
+
+// precedes notes the handlers that may follow the handler.
+func (p *place) precedes(steps []step) {
+	p.next = p.next || slices.ContainsFunc(steps, mayAnswer)
+	p.hides = p.hides || p.always && slices.ContainsFunc(steps, mayRespond)
+}
+
 // step is what matters of a handler, loaded or not.
 type step struct {
 	Handler string              `json:"handler"`
 	Strip   string              `json:"strip_path_prefix"` // of rewrite
-	Routes  caddyhttp.RouteList `json:"routes"`            // of subroute
+	Routes  caddyhttp.RouteList `json:"routes"`            // of subroute, and in the responses of intercept
 	Name    string              `json:"name"`              // of invoke
 	Serve   []*Root             `json:"serve"`             // of versioned_assets
 	// PassThru is that of file_server, and HandleResponse that of reverse_proxy: requests may go on to later handlers, as with
@@ -235,6 +267,10 @@ func stepsOf(route *caddyhttp.Route) []step {
 			h.PassThru = handler.PassThru
 		case *reverseproxy.Handler:
 			h.HandleResponse = make([]json.RawMessage, len(handler.HandleResponse))
+		case *intercept.Intercept:
+			for _, response := range handler.HandleResponse {
+				h.Routes = append(h.Routes, response.Routes...)
+			}
 		}
 		steps = append(steps, h)
 	}
@@ -252,6 +288,12 @@ func readHandler(raw json.RawMessage) step {
 	switch kind.Handler {
 	case "subroute", "rewrite", "invoke", "file_server", "reverse_proxy", "versioned_assets":
 		_ = json.Unmarshal(raw, &h)
+	case "intercept":
+		var handler intercept.Intercept
+		_ = json.Unmarshal(raw, &handler)
+		for _, response := range handler.HandleResponse {
+			h.Routes = append(h.Routes, response.Routes...)
+		}
 	case "headers":
 		h.headers = new(headers.Handler)
 		_ = json.Unmarshal(raw, h.headers)
@@ -276,12 +318,25 @@ func routeAnswersWithPages(route caddyhttp.Route) bool {
 // mayRespond reports a handler that may answer requests, with pages or otherwise.
 func mayRespond(h step) bool {
 	switch h.Handler {
-	case "headers", "encode", "vars", "map", "rewrite", "request_body", "log_append", "authentication", "versioned_assets", "websocket_gate", "websocket_tunnel":
+	case "headers", "encode", "vars", "map", "rewrite", "request_body", "log_append", "templates", "push", "tracing", "authentication",
+		"versioned_assets", "websocket_gate", "websocket_tunnel":
 		return false
 	case "subroute":
 		return slices.ContainsFunc(h.Routes, func(route caddyhttp.Route) bool { return slices.ContainsFunc(stepsOf(&route), mayRespond) })
 	default:
 		return true
+	}
+}
+
+// mayAnswer is mayRespond, with the handlers of usher that answer some requests, and those that reject requests.
+func mayAnswer(h step) bool {
+	switch h.Handler {
+	case "authentication", "versioned_assets", "websocket_gate", "websocket_tunnel":
+		return true
+	case "subroute":
+		return slices.ContainsFunc(h.Routes, func(route caddyhttp.Route) bool { return slices.ContainsFunc(stepsOf(&route), mayAnswer) })
+	default:
+		return mayRespond(h)
 	}
 }
 

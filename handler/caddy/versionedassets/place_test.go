@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/scan2food/usher/handler/caddy/versionedassets"
 	"github.com/scan2food/usher/internal/testsite"
 )
 
@@ -15,6 +16,8 @@ const (
 	bypassWarning = "pages bypass versioned_assets and are not stamped"
 	blockWarning  = "files of another versioned_assets block are not stamped"
 	shadowWarning = "versioned_assets gets no requests; another handler answers"
+	hidesWarning  = "serve / hides the handlers after it"
+	endWarning    = "pass_thru has no next handler; answering 404"
 )
 
 // startPages starts an application whose pages all have this body.
@@ -138,6 +141,15 @@ func TestPlaceAmongRoutes(t *testing.T) {
 			remedy: "write all serve lines in one block, or add stamp html to the other block", why: "a block knows its own files",
 		},
 		{
+			name: "after an intercept with pages", site: "intercept {\n@none status 404\nhandle_response @none {\nroot " + root + "\nfile_server\n}\n}\nhandle {\n" + assets +
+				"reverse_proxy %s\n}", path: "/", page: `<img src="/static/a.js">`, stamped: true, warning: bypassWarning,
+			remedy: "write intercept after versioned_assets in the same block", why: "its pages go out past the handler",
+		},
+		{
+			name: "before an intercept with pages", site: assets + "intercept {\n@none status 404\nhandle_response @none {\nroot " + root + "\nfile_server\n}\n}\nreverse_proxy %s",
+			path: "/", page: `<img src="/static/a.js">`, stamped: true, why: "its pages pass the handler",
+		},
+		{
 			name: "two blocks with stamp", site: assets + "versioned_assets {\nserve /media/ " + root + "/media\nstamp html\n}\nreverse_proxy %s",
 			path: "/", page: `<img src="/media/b.js">`, stamped: true, why: "pages pass both",
 		},
@@ -160,6 +172,56 @@ func TestPlaceAmongRoutes(t *testing.T) {
 			testsite.Eventually(t, c.warning, func() bool { return len(site.Logs.With(c.warning)) > 0 })
 			if lines := site.Logs.With(c.warning); len(lines) != 1 || lines[0]["remedy"] != c.remedy {
 				t.Errorf("%v, want one line with the remedy %q", lines, c.remedy)
+			}
+		})
+	}
+}
+
+// `serve /` and pass_thru without the other are logged if a handler after them gets no requests, or if there is none.
+func TestHandlersAfterServe(t *testing.T) {
+	t.Parallel()
+	root, pages := testsite.WriteTree(t, map[string]string{"a.js": "x"}), testsite.WriteTree(t, map[string]string{"index.html": "page"})
+	const all, passing, addPassThru = "versioned_assets {\nserve / ROOT\n}\n", "versioned_assets {\nserve / ROOT\npass_thru\n}\n", "add pass_thru"
+	fallback := strings.Replace(all, "ROOT", pages+"\nfallback /index.html", 1)
+	const gate, toApp = "websocket_gate /ws/* {\nroute chat /ws/ {\nkey a-key-0123456789 name\n}\n}\n", "reverse_proxy APP"
+	for _, c := range []struct {
+		name, site      string
+		path            string
+		status          int
+		warning, remedy string
+		why             string
+	}{
+		{"application", all + toApp, "/none", 404, hidesWarning, addPassThru, "the application gets no request"},
+		{"application with pass_thru", passing + toApp, "/none", 200, "", "", "the documented way"},
+		{"application in handle", all + "handle /api/* {\n" + toApp + "\n}", "/api/x", 404, hidesWarning, addPassThru, "handle follows in Caddy's order"},
+		{"both in one handle", "handle {\n" + all + toApp + "\n}", "/none", 404, hidesWarning, addPassThru, "the block has the same order"},
+		{"application in a handle of its own", "handle /api/* {\n" + toApp + "\n}\nhandle {\n" + all + "}", "/api/x", 200, "", "", "the documented way"},
+		{"below handle_path", "handle_path /static/* {\n" + all + "}\n" + toApp, "/none", 200, "", "", "other paths go to the application"},
+		{"matcher", "@js path *.js\n" + strings.Replace(all, " {", " @js {", 1) + toApp, "/none", 200, "", "", "other paths go to the application"},
+		{"prefix", strings.Replace(all, "serve /", "serve /static/", 1) + toApp, "/none", 200, "", "", "other paths go to the application"},
+		{"fallback", fallback + "handle /api/* {\n" + toApp + "\n}", "/api/x", 404, hidesWarning,
+			"write the other handlers in handle blocks, and versioned_assets in the last one", "fallback excludes pass_thru"},
+		{"sockets", gate + fallback + "handle /ws/* {\n" + toApp + "\n}", "/index.html", 200, "", "", "sockets pass"},
+		{"gate and application", gate + all + toApp, "/none", 404, hidesWarning, addPassThru, "the files have no page"},
+		{"pass_thru at the end", passing, "/none", 404, endWarning, "remove pass_thru, or write a handler after versioned_assets", "Caddy would answer 200"},
+		{"pass_thru at the end of a handle", "handle {\n" + passing + "}\nhandle /other {\n" + toApp + "\n}", "/none", 404, endWarning,
+			"remove pass_thru, or write a handler after versioned_assets", "the other block is not next"},
+		{"pass_thru before another block", passing + "versioned_assets {\nserve /media/ ROOT\n}", "/media/a.js", 200, "", "", "the other block answers"},
+		{"pass_thru in handle before a handler of the site", "handle_path /x/* {\n" + passing + "}\n" + toApp, "/x/none", 200, "", "", "the application is next"},
+		{"pass_thru in route", "route {\n" + passing + "}\n" + toApp, "/none", 200, "", "", "the application is next"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			site := testsite.Start(t, "http://127.0.0.1\n"+strings.NewReplacer("ROOT", root, "APP", startPages(t, "page")).Replace(c.site))
+			if response, body := testsite.Fetch(t, site, "GET", c.path); response.StatusCode != c.status || body == "" {
+				t.Errorf("%s: %d %q, want %d (%s)", c.path, response.StatusCode, body, c.status, c.why)
+			}
+			versionedassets.WaitForChecks(site.Server)
+			for _, warning := range []string{hidesWarning, endWarning} {
+				lines := site.Logs.With(warning)
+				if warning == c.warning && (len(lines) != 1 || lines[0]["remedy"] != c.remedy) || warning != c.warning && len(lines) > 0 {
+					t.Errorf("%q: %v, want %q with %q (%s)", warning, lines, c.warning, c.remedy, c.why)
+				}
 			}
 		})
 	}

@@ -41,10 +41,13 @@ func (a *Handler) start(ctx caddy.Context) {
 	a.warnOfWildcardHosts(ctx)
 	a.warnOfDeferred(ctx)
 	a.warnOfShadow(ctx)
+	a.warnOfEndlessPassThru(ctx)
 	a.checked = make(chan struct{})
 	go func() { // these wait for the first reading
 		defer close(a.checked)
-		a.warnOfUnstampedPages(ctx)
+		if !a.warnOfUnstampedPages(ctx) {
+			a.warnOfHiddenHandlers(ctx)
+		}
 		a.warnOfRewrites(ctx)
 		a.warnOfUnusedPatterns(ctx)
 		a.warnOfImmutablePrefix(ctx)
