@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/scan2food/usher/handler/operate/scripts"
@@ -202,12 +201,6 @@ func (a *auditor) script(subject, content string) {
 	}
 }
 
-// assetReference is the URL of a script or a stylesheet in an attribute.
-var assetReference = regexp.MustCompile(`(?i)\b(?:src|href)\s*=\s*["']([^"'{}<>\s]+\.(?:m?js|css)(?:\?[^"'<>]*)?)["']`)
-
-// handKept is a version that a person writes.
-var handKept = regexp.MustCompile(`(?i)[?&](?:v|ver|version)=([0-9.]{1,12})$`)
-
 func (a *auditor) page(subject, content string) {
 	if scripts.HoldsKey(content) {
 		a.report.Add(verdict.Bad, subject, "a public page holds a key", "issue tickets: `ticket { issue_on ... }` in the route; then rotate the key")
@@ -230,24 +223,6 @@ func (a *auditor) template(subject, name string, size int64) {
 		a.report.Add(verdict.Warn, subject, "a template holds a key", "issue tickets: `ticket { issue_on ... }` in the route")
 	}
 	a.references(subject, string(content))
-}
-
-func (a *auditor) references(subject, content string) {
-	for _, match := range assetReference.FindAllStringSubmatch(content, -1) {
-		reference := match[1]
-		switch {
-		case strings.Contains(reference, "//"):
-			// another host
-		case handKept.MatchString(reference):
-			a.report.Add(verdict.Warn, subject, fmt.Sprintf("version by hand: %q", clip(reference)), "set `stamp html` in versioned_assets, and remove the version")
-		case isUnversioned(reference):
-			a.report.Add(verdict.Warn, subject, fmt.Sprintf("reference without a version: %q", clip(reference)), "set `stamp html` in versioned_assets")
-		}
-	}
-}
-
-func isUnversioned(reference string) bool {
-	return reference != "" && !strings.Contains(reference, "?") && !strings.Contains(reference, "//") && !fingerprint.LooksVersioned(path.Base(reference))
 }
 
 func clip(text string) string {

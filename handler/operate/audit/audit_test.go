@@ -82,6 +82,47 @@ func TestAuditFindsWhatMakesBrowsersRunOldCode(t *testing.T) {
 	}
 }
 
+// A version by hand is found beside the code of any template. A helper of a template may add a hash.
+func TestReferencesWithTemplateCode(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, attribute, found string }{
+		{"Django", `src="{% static "admin/js/core.js" %}?v=20260211"`, "version by hand"},
+		{"Django, other quotes", `src="{% static 'admin/js/core.js' %}?v=20260211"`, "version by hand"},
+		{"Django, single quotes", `src='{% static "admin/js/core.js" %}?v=20260211'`, "version by hand"},
+		{"Django's variable", `src="{{ STATIC_URL }}admin/js/core.js?v=20260211"`, "version by hand"},
+		{"Django's variable without a version", `src="{{ STATIC_URL }}admin/js/core.js"`, "reference without a version"},
+		{"Django's variable before a name", `src="{{ STATIC_URL }}core.js"`, "reference without a version"},
+		{"suffix of a name", `src="/static/{{ name }}-min.js"`, ""},
+		{"ERB", `src="<%= asset_path("core.js") %>?v=1"`, "version by hand"},
+		{"PHP", `href="<?php echo get_theme_uri(); ?>/style.css?ver=1.2"`, "version by hand"},
+		{"Jinja", `href="{{ url_for('static', filename='a.css') }}?v=3"`, "version by hand"},
+		{"version of the template", `src="/static/admin/js/core.js?v={{ V }}"`, "version by a template"},
+		{"two pieces of code", `src="{{ base }}{% static "core.js" %}?v={{ V }}"`, "version by a template"},
+		{"plain", `src="/static/b.js"`, "reference without a version"},
+		{"helper alone", `src="{% static 'a.js' %}"`, ""},
+		{"name from the template", `src="/static/{{ name }}.js"`, ""},
+		{"name with a hash", `src="{{ STATIC_URL }}app-3f9a0b12.js"`, ""},
+		{"another host", `src="https://{{ CDN }}/a.js?v=1"`, ""},
+		{"link to a page", `href="{% url 'orders' %}?v=1"`, ""},
+		{"code without an end", `src="{% static "a.js"`, ""},
+		{"control character", "src=\"a\x00?v=1\"", ""},
+	} {
+		templates := fstest.MapFS{"page.html": {Data: []byte("<script " + c.attribute + "></script>")}}
+		report, err := Run(context.Background(), Config{Root: fstest.MapFS{}, Templates: templates})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, v := range report.Verdicts {
+			text, _, _ := strings.Cut(v.Found, ": ")
+			got += text
+		}
+		if got != c.found {
+			t.Errorf("%s: %q, want %q", c.name, got, c.found)
+		}
+	}
+}
+
 // millionFS has more files than an audit takes. It makes them as they are read.
 type millionFS struct{}
 
