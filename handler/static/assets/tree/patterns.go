@@ -115,6 +115,9 @@ func hiddenSegment(segment string) bool {
 // hiddenPlace reports a place below a root that is never served, whatever link leads to it. Kubernetes puts the files of a volume
 // into directories whose names begin with two dots, and links lead there.
 func hiddenPlace(place string) bool {
+	if place == "." { // the root
+		return false
+	}
 	directory, name := path.Split(place)
 	if hiddenSegment(name) {
 		return true

@@ -45,6 +45,9 @@ func TestLinks(t *testing.T) {
 	if !s.Logged("path:loop") {
 		t.Error("no line reports loop")
 	}
+	if s.Logged("path:real/above") {
+		t.Error("a link to the root is reported, though it leads to no other file")
+	}
 	s.Write("new.js", "n")
 	s.Read()
 	if links := s.Logs.FilterMessageSnippet("links lead out of the root"); links.Len() != 1 || links.All()[0].ContextMap()["links"] != int64(3) {
