@@ -35,6 +35,9 @@ func TestAssetsAreNotReadBeforeTheStart(t *testing.T) {
 	}
 	site.Started()
 	testsite.Eventually(t, "read after the start", func() bool { return len(site.Logs.With("published assets")) == 1 })
+	if line := site.Logs.With("published assets")[0]; line["site"] != "localhost" || line["prefix"] != "/static/" {
+		t.Errorf("%v, want a line that names the site and the prefix", line)
+	}
 }
 
 func TestAssetsRootMustBeADirectory(t *testing.T) {

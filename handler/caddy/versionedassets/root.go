@@ -70,8 +70,9 @@ func (t assetTree) Destruct() error {
 
 // open opens a directory, or returns the tree of an earlier configuration.
 func (a *Handler) open(ctx caddy.Context, r *Root, memory int64) (*servedRoot, error) {
+	own := ctx.Logger().With(zap.String("site", siteOf(lifecycle.Server(ctx))), zap.String("prefix", r.Prefix))
 	logger := new(currentLogger)
-	logger.set(ctx.Logger())
+	logger.set(own)
 	config, err := a.treeConfig(r, memory, logger.Logger())
 	if err != nil {
 		return nil, err
@@ -118,7 +119,7 @@ func (a *Handler) open(ctx caddy.Context, r *Root, memory int64) (*servedRoot, e
 		return nil, err
 	}
 	opened := pooled.(assetTree)
-	a.whenInForce(func() { opened.logger.set(ctx.Logger()) })
+	a.whenInForce(func() { opened.logger.set(own) })
 	served.tree = opened.Tree
 	a.served = append(a.served, served)
 	servedRoots.Add(served.server, served)
