@@ -114,6 +114,11 @@ func TestRecipes(t *testing.T) {
 				}
 			}
 			c.run(t, site)
+			for line := range strings.SplitSeq(site.Logs.String(), "\n") {
+				if strings.Contains(line, `"level":"warn"`) && strings.Contains(line, `"logger":"http.handlers.versioned_assets"`) {
+					t.Errorf("the first reading warns: %s", line)
+				}
+			}
 		})
 	}
 	for name := range pages {

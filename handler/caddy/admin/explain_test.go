@@ -127,7 +127,7 @@ func TestExplainFollowsTheRoutes(t *testing.T) {
 		{"another client", "http://first/near/main.js", "198.51.100.7", "none", "", "static_response answers", nil},
 		{"an unknown client", "http://first/near/main.js", "", "assets", "main.js", "", []string{"matcher client_ip, assumed to match", "handler authentication, which may reject the request"}},
 		{"not path", "http://first/near/secret.js", "", "none", "", "static_response answers", nil},
-		{"try_files takes the file away", "http://first/spa/main.js", "", "none", "", "file_server answers", nil},
+		{"try_files takes the file away", "http://first/spa/main.js", "", "none", "", "file_server answers /index.html, to which a rewrite led", nil},
 		{"try_files rejects the file", "http://first/checked/main.js", "", "none", "", "status 404 of the matcher file answers", nil},
 		{"a rewrite of some clients", "http://first/mobile/main.js", "", "assets", "main.js", "", []string{"rewrite behind the matcher header, assumed not to match"}},
 		{"another host", "http://example.com:port/app/static/main.js", "", "none", "", "next handler", nil},

@@ -37,6 +37,9 @@ func Explain(r *http.Request) report.Explanation {
 		case end.Decided:
 		case end.By != "":
 			answer.Why = undecided + end.By + " answers"
+			if end.Path != r.URL.Path {
+				answer.Why += " " + end.Path + ", to which a rewrite led"
+			}
 		default:
 			continue
 		}
