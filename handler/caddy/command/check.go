@@ -100,8 +100,8 @@ func (c *call) printVerdicts(report verdict.Report) bool {
 }
 
 func auditCommand() *cobra.Command {
-	command := add("audit", "Looks through static files and templates for stale and leaking code", `Looks through the static files of a site and its templates: references without a version, stale compressed
-files, names with the hash of other content, and keys in public JavaScript. It is made for continuous integration.
+	command := add("audit", "Looks through static files and templates for stale and leaking code", `Looks through the static files of a site and its templates: references without a version or with
+one by hand, stale compressed files, names with the hash of other content, and keys in public JavaScript. It is made for continuous integration.
 Exit code 2: a verdict is bad, or with --strict to look at.`,
 		cobra.NoArgs, func(c *call) (bool, error) {
 			config, err := c.auditConfig()

@@ -85,9 +85,11 @@ func (m matcher) one(one any, r *http.Request) (match, []string) {
 		if r.RemoteAddr != "" {
 			return evaluate(one, r)
 		}
-	}
-	if m.complete {
-		return evaluate(one, r)
+	case *caddyhttp.MatchHeader, *caddyhttp.MatchHeaderRE, *caddyhttp.MatchExpression, *caddyhttp.MatchVarsRE, *caddyhttp.VarsMatcher, *caddyhttp.MatchTLS,
+		caddyhttp.MatchHeader, caddyhttp.MatchHeaderRE, caddyhttp.MatchExpression, caddyhttp.MatchVarsRE, caddyhttp.VarsMatcher, caddyhttp.MatchTLS:
+		if m.complete {
+			return evaluate(one, r)
+		}
 	}
 	return maybe, []string{nameOf(one)}
 }

@@ -21,8 +21,8 @@ type Walk struct {
 	Server *caddyhttp.Server
 	// Decides is called for each handler on the way that no other field concerns. The walk ends at the first one that decides.
 	Decides func(handler caddyhttp.MiddlewareHandler, r *http.Request) bool
-	// Complete is true if the request has all fields of a client's request, so that all matchers are evaluated. Otherwise only the
-	// matchers that do not depend on other fields are evaluated, and routes behind others are tried.
+	// Complete is true if the request has all fields of a client's request, so that all matchers of Caddy are evaluated. Otherwise only
+	// the matchers that do not depend on other fields are evaluated. Routes behind other matchers are tried.
 	Complete bool
 	// KeepPath is true if rewrites only strip prefixes, as handle_path does.
 	KeepPath bool

@@ -8,30 +8,37 @@ import (
 )
 
 // TreesOf returns the trees of the assets handlers of a server.
-func TreesOf(server *caddyhttp.Server) []*tree.Tree { return treesIn(server.Routes) }
-
-func treesIn(routes caddyhttp.RouteList) (trees []*tree.Tree) {
-	for _, route := range routes {
-		for _, handler := range route.Handlers {
-			switch handler := handler.(type) {
-			case *caddyhttp.Subroute:
-				trees = append(trees, treesIn(handler.Routes)...)
-			case *Handler:
-				for _, served := range handler.served {
-					trees = append(trees, served.tree)
-				}
-			}
+func TreesOf(server *caddyhttp.Server) (trees []*tree.Tree) {
+	for _, handler := range handlersIn(server.Routes) {
+		for _, served := range handler.served {
+			trees = append(trees, served.tree)
 		}
 	}
 	return trees
 }
 
+func handlersIn(routes caddyhttp.RouteList) (handlers []*Handler) {
+	for _, route := range routes {
+		for _, handler := range route.Handlers {
+			switch handler := handler.(type) {
+			case *caddyhttp.Subroute:
+				handlers = append(handlers, handlersIn(handler.Routes)...)
+			case *Handler:
+				handlers = append(handlers, handler)
+			}
+		}
+	}
+	return handlers
+}
+
 // WaitForChecks waits until the assets handlers of a server have logged what they check at start.
 func WaitForChecks(server *caddyhttp.Server) {
-	for site := range sites.All() {
-		if site.server == server {
-			<-site.checked
-		}
+	handlers := handlersIn(server.Routes)
+	for _, route := range server.NamedRoutes {
+		handlers = append(handlers, handlersIn(caddyhttp.RouteList{*route})...)
+	}
+	for _, handler := range handlers {
+		<-handler.checked
 	}
 }
 
