@@ -111,10 +111,11 @@ func (r *servedRoot) report(hosts []string) report.Assets {
 		reported.Unversioned = append(reported.Unversioned, report.UnversionedChild{Script: child.Script, Asset: child.Asset, How: child.How})
 	}
 	reported.UnversionedTotal = catalog.Unversioned.Total
+	reported.Problems = make(map[string]string)
+	if rewritten := r.rewritten.Load(); rewritten != nil {
+		reported.Problems[rewritten.path] = "a rewrite before versioned_assets changes the URL to " + rewritten.becomes
+	}
 	for _, path := range slices.Sorted(maps.Keys(catalog.Problems)) {
-		if reported.Problems == nil {
-			reported.Problems = make(map[string]string)
-		}
 		if reported.Problems[path] = catalog.Problems[path]; len(reported.Problems) == maxProblems {
 			break
 		}

@@ -13,7 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/caddy/routing"
-	"github.com/scan2food/usher/handler/static/assets"
+	"github.com/scan2food/usher/handler/static/assets/tree"
 )
 
 const (
@@ -30,20 +30,24 @@ func (a *Handler) warnOfRewrites(ctx caddy.Context) {
 	if a.server == nil {
 		return
 	}
-	for _, site := range a.handler.Sites {
-		a.warnOfRewriteOf(ctx, site)
+	for _, served := range a.served {
+		a.warnOfRewriteOf(ctx, served)
 	}
 }
 
-func (a *Handler) warnOfRewriteOf(ctx caddy.Context, site assets.Site) {
-	files := rewriteSamples(ctx, site)
+// rewrittenFile is a file whose URL a rewrite changes.
+type rewrittenFile struct{ path, becomes string }
+
+func (a *Handler) warnOfRewriteOf(ctx caddy.Context, served *servedRoot) {
+	files := rewriteSamples(ctx, served.tree)
 	for _, host := range a.sampleHosts() {
 		for _, file := range files {
 			if ctx.Err() != nil {
 				return
 			}
-			if path, becomes, remedy := a.rewritten(ctx, host, site.Prefix, file); remedy != "" {
-				ctx.Logger().Warn("rewrite changes asset URLs before versioned_assets", zap.String("prefix", site.Prefix), zap.String("path", path),
+			if path, becomes, remedy := a.rewritten(ctx, host, served.prefix, file); remedy != "" {
+				served.rewritten.Store(&rewrittenFile{file, becomes})
+				ctx.Logger().Warn("rewrite changes asset URLs before versioned_assets", zap.String("prefix", served.prefix), zap.String("path", path),
 					zap.String("becomes", becomes), zap.String("remedy", remedy), zap.String("source", a.Serve[0].Source))
 				return
 			}
@@ -79,9 +83,9 @@ func named(hosts []string) (names []string) {
 	return names
 }
 
-// rewriteSamples returns paths below a prefix: files, and a file that is gone.
-func rewriteSamples(ctx context.Context, site assets.Site) (files []string) {
-	if catalog := site.Tree.Catalog(ctx); catalog != nil {
+// rewriteSamples returns paths of a tree: files, and a file that is gone.
+func rewriteSamples(ctx context.Context, t *tree.Tree) (files []string) {
+	if catalog := t.Catalog(ctx); catalog != nil {
 		for file := range catalog.All() {
 			if files = append(files, file.Path); len(files) == maxRewriteSamples {
 				break

@@ -8,6 +8,23 @@ import (
 	"github.com/scan2food/usher/internal/testsite"
 )
 
+// The report of a served directory names a file whose URL a rewrite changes.
+func TestRewritesAreReported(t *testing.T) {
+	t.Parallel()
+	root := testsite.WriteTree(t, map[string]string{"a.js": "a()"})
+	site := testsite.Start(t, "http://127.0.0.1\nrewrite * /index.html\nversioned_assets {\nserve /static/ "+root+"\n}\nrespond page")
+	versionedassets.WaitForChecks(site.Server)
+	var problems map[string]string
+	for _, reported := range versionedassets.ReportAssets() {
+		if reported.Root == root {
+			problems = reported.Problems
+		}
+	}
+	if problems["a.js"] != "a rewrite before versioned_assets changes the URL to /index.html" {
+		t.Errorf("%v, want the rewrite", problems)
+	}
+}
+
 // A rewrite that changes the URLs of files before versioned_assets is logged at start, with a remedy that works.
 func TestRewritesBeforeTheAssets(t *testing.T) {
 	t.Parallel()

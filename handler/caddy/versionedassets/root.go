@@ -3,6 +3,7 @@ package versionedassets
 import (
 	"fmt"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -43,6 +44,8 @@ type servedRoot struct {
 
 	versions *staleVersions
 	promises *promises.Store
+
+	rewritten atomic.Pointer[rewrittenFile] // nil if no rewrite changes the URLs of files
 
 	hasPages bool // other handlers of the site may respond with pages
 

@@ -6,9 +6,9 @@ import "testing"
 func TestPatternsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		pattern          string
+		pattern     string
 		valid, some bool
-		why              string
+		why         string
 	}{
 		{"/static/vendor/*", true, true, "a directory"},
 		{"*.woff2", true, true, "an extension"},
