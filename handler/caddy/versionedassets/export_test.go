@@ -31,6 +31,13 @@ func handlersIn(routes caddyhttp.RouteList) (handlers []*Handler) {
 	return handlers
 }
 
+// HasNext reports whether a handler follows that of a root, in routes that are being provisioned.
+func HasNext(routes caddyhttp.RouteList, root *Root) bool {
+	a := &Handler{Serve: []*Root{root}}
+	found, _ := findPlace(&caddyhttp.Server{Routes: routes}, a.prefixes(), a.isOwn)
+	return found.next
+}
+
 // WaitForChecks waits until the assets handlers of a server have logged what they check at start.
 func WaitForChecks(server *caddyhttp.Server) {
 	handlers := handlersIn(server.Routes)

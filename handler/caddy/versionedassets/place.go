@@ -68,6 +68,9 @@ func placeAt(server *caddyhttp.Server, current int, prefixes []string, own func(
 		routes[0].MatcherSets = nil
 	}
 	found, ok = placeIn(routes, prefixes, own)
+	if countOwn(routes, own) > 1 { // in JSON, without a line that tells them apart
+		found.next, found.hides = true, false
+	}
 	var deferred []string
 	for i := range before {
 		if mayMatch(&before[i], mounted(prefixes, found.mount, found.optional)) {
@@ -76,6 +79,18 @@ func placeAt(server *caddyhttp.Server, current int, prefixes []string, own func(
 	}
 	found.deferred = append(deferred, found.deferred...)
 	return found, ok
+}
+
+func countOwn(routes caddyhttp.RouteList, own func(step) bool) (count int) {
+	for i := range routes {
+		for _, h := range stepsOf(&routes[i]) {
+			if own(h) {
+				count++
+			}
+			count += countOwn(h.Routes, own)
+		}
+	}
+	return count
 }
 
 // findInvoked finds a handler in a named route. Caddy loads named routes last. If several routes invoke it, the place is that of
@@ -100,8 +115,8 @@ func findInvoked(server *caddyhttp.Server, prefixes []string, own func(step) boo
 			outside.patterns = append(outside.patterns, inside.patterns...)
 			outside.inner = outside.inner || inside.inner
 			outside.after, outside.elsewhere = outside.after || inside.after, outside.elsewhere || inside.elsewhere
-			outside.responds, outside.next = outside.responds || inside.responds, outside.next || inside.next
-			outside.hides = outside.hides && inside.always || inside.hides
+			outside.responds, outside.next = outside.responds || inside.responds, true // other routes may invoke it too
+			outside.hides = inside.hides
 			outside.gated, outside.intercepted = outside.gated || inside.gated, outside.intercepted || inside.intercepted
 			outside.shadowed = outside.shadowed || inside.shadowed
 			outside.deferred = append(outside.deferred, inside.deferred...)

@@ -1,12 +1,15 @@
 package versionedassets_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/scan2food/usher/handler/caddy/versionedassets"
 	"github.com/scan2food/usher/internal/testsite"
@@ -208,11 +211,14 @@ func TestHandlersAfterServe(t *testing.T) {
 			"remove pass_thru, or write a handler after versioned_assets", "the other block is not next"},
 		{"pass_thru before another block", passing + "versioned_assets {\nserve /media/ ROOT\n}", "/media/a.js", 200, "", "", "the other block answers"},
 		{"pass_thru in handle before a handler of the site", "handle_path /x/* {\n" + passing + "}\n" + toApp, "/x/none", 200, "", "", "the application is next"},
+		{"snippet in two blocks", "handle /static/* {\nimport files\n}\nhandle {\nimport files\n" + toApp + "\n}", "/none", 200, endWarning, "remove pass_thru, or write a handler after versioned_assets",
+			"the first block has no next handler, the second has one"},
 		{"pass_thru in route", "route {\n" + passing + "}\n" + toApp, "/none", 200, "", "", "the application is next"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			site := testsite.Start(t, "http://127.0.0.1\n"+strings.NewReplacer("ROOT", root, "APP", startPages(t, "page")).Replace(c.site))
+			caddyfile := "(files) {\n" + passing + "}\nhttp://127.0.0.1 {\n" + c.site + "\n}"
+			site := testsite.Start(t, strings.NewReplacer("ROOT", root, "APP", startPages(t, "page")).Replace(caddyfile))
 			if response, body := testsite.Fetch(t, site, "GET", c.path); response.StatusCode != c.status || body == "" {
 				t.Errorf("%s: %d %q, want %d (%s)", c.path, response.StatusCode, body, c.status, c.why)
 			}
@@ -224,6 +230,29 @@ func TestHandlersAfterServe(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// In JSON two handlers may look the same. Neither is taken for the last one of its site, so that pass_thru stays in force.
+func TestHandlersThatLookTheSame(t *testing.T) {
+	t.Parallel()
+	const assets = `{"handler":"versioned_assets","serve":[{"prefix":"/","root":"/srv"}],"pass_thru":true}`
+	block := func(handlers string) string { return `{"group":"a","handle":[` + handlers + `]}` }
+	for _, c := range []struct {
+		name, handlers string
+		want           bool
+	}{
+		{"one, at the end", block(assets), false},
+		{"one, before a handler", block(assets + `,{"handler":"reverse_proxy"}`), true},
+		{"two, the first at the end", block(assets) + "," + block(assets+`,{"handler":"reverse_proxy"}`), true},
+	} {
+		var routes caddyhttp.RouteList
+		if err := json.Unmarshal([]byte(`[{"handle":[{"handler":"subroute","routes":[`+c.handlers+`]}]}]`), &routes); err != nil {
+			t.Fatal(err)
+		}
+		if got := versionedassets.HasNext(routes, &versionedassets.Root{Prefix: "/", Root: "/srv"}); got != c.want {
+			t.Errorf("%s: a next handler: %t, want %t", c.name, got, c.want)
+		}
 	}
 }
 
