@@ -73,7 +73,12 @@ func (t assetTree) Destruct() error {
 
 // open opens a directory, or returns the tree of an earlier configuration.
 func (a *Handler) open(ctx caddy.Context, r *Root, memory int64) (*servedRoot, error) {
-	own := ctx.Logger().With(zap.String("site", siteOf(lifecycle.Server(ctx))), zap.String("prefix", r.Prefix))
+	served := &servedRoot{app: lifecycle.HTTPApp(ctx), server: lifecycle.Server(ctx), prefix: r.Prefix}
+	if served.server != nil {
+		served.hosts = lifecycle.Hosts(served.server)
+	}
+	served.site, served.stamped = siteOf(served.server, served.hosts), a.Stamps(StampHTML)
+	own := ctx.Logger().With(zap.String("site", served.site), zap.String("prefix", r.Prefix))
 	logger := new(currentLogger)
 	logger.set(own)
 	config, err := a.treeConfig(r, memory, logger.Logger())
@@ -84,13 +89,8 @@ func (a *Handler) open(ctx caddy.Context, r *Root, memory int64) (*servedRoot, e
 	if err != nil {
 		return nil, fmt.Errorf("keep_directory: %w", err)
 	}
-	served := &servedRoot{app: lifecycle.HTTPApp(ctx), server: lifecycle.Server(ctx), prefix: r.Prefix, root: config.Root}
-	served.hasPages = !a.placed || a.place.responds
+	served.root, served.hasPages = config.Root, !a.placed || a.place.responds
 	served.mounts, served.versionQuery, served.styles = a.place.mounts(), a.VersionQuery, a.Stamps(StampCSS)
-	if served.server != nil {
-		served.hosts = lifecycle.Hosts(served.server)
-	}
-	served.site, served.stamped = siteOf(served.server, served.hosts), a.Stamps(StampHTML)
 	served.kept = keptSitesOf(served, kept)
 	served.name = archiveName(served)
 	served.archive = filepath.Join(served.kept.directory, served.kept.nameFor(served))
