@@ -62,6 +62,8 @@ func adaptedOrError(t *testing.T, source string) string {
 func TestInvalidSecretsDoNotLoad(t *testing.T) {
 	t.Setenv("USHER_TEST_EMPTY", "")
 	t.Setenv("USHER_TEST_SHORT", "short-secret")
+	t.Setenv("USHER_TEST_REFERENCE", "${LIVE_ORDERS_WS_KEY}")
+	t.Setenv("USHER_TEST_QUOTES", `"fifteen-letters-and-more"`)
 	for _, c := range []struct{ name, key, want, why string }{
 		{"unset", "{env.USHER_TEST_UNSET}", "is empty", "an unset variable must not become the key"},
 		{"empty", "{env.USHER_TEST_EMPTY}", "is empty", "nor an empty one"},
@@ -75,6 +77,8 @@ func TestInvalidSecretsDoNotLoad(t *testing.T) {
 		{"of a shell", "$LIVE_ORDERS_WS_KEY", "malformed placeholder", "the name of the variable would be the key"},
 		{"blank at the end", "`the-first-key-0123 `", "begins or ends with white space", "no client would send it"},
 		{"of an example", "change-me-0123456789", "the secret is a placeholder", "everybody knows it"},
+		{"of a shell, from a variable", "{env.USHER_TEST_REFERENCE}", "unresolved reference", "the name of the variable would be the key"},
+		{"in quotes", "{env.USHER_TEST_QUOTES}", "in quotes", "no client would send them"},
 		{"of a shell, in braces", "${LIVE_ORDERS_WS_KEY}", "unrecognized placeholder", "the name of the variable would be the key"},
 		{"a line for two", "the-first-key-0123 {env.LIVE_ORDERS_WS_KEY}", "its own line", "the second is no key, and looks like one"},
 		{"after its label", "chat fifteen-letters-and-more", "at least 16 characters, got 4", "the label would be logged, and is the secret"},
@@ -119,11 +123,13 @@ func TestInvalidRoutesDoNotLoad(t *testing.T) {
 		{"upstream header", "orders /ws/orders/", good + "\nupstream_credential header \"X Key\" the-upstream-key", ":7", "want a name of letters", "every handshake would be 502"},
 		{"upstream value", "orders /ws/orders/", good + "\nupstream_credential header X-Key `two\nlines`", ":7", "control characters", "every handshake would be 502"},
 		{"upstream digest", "orders /ws/orders/", good + "\nupstream_credential query key sha256:" + strings.Repeat("a1", 32), ":7", "needs the secret itself", "the application does not know it"},
+		{"upstream placeholder", "orders /ws/orders/", good + "\nupstream_credential query key change-me-change-me", ":7", "the secret is a placeholder", "everybody knows it"},
+		{"ticket placeholder", "orders /ws/orders/", "ticket {\nsecret " + strings.Repeat("change-me-", 4) + "\n}", ":8", "the secret is a placeholder", "everybody could sign"},
 		{"place twice", "orders /ws/orders/", good + "\ncredential header X-Key\ncredential header x-key", ":7", "duplicate; write it once", "each key would be two"},
 		{"bearer twice", "orders /ws/orders/", good + "\ncredential bearer\ncredential bearer", ":7", "credential bearer: duplicate", "each key would be two"},
 		{"one place by two names", "orders /ws/orders/", good + "\ncredential bearer\ncredential header Authorization", ":7", "the same field", "each key would be two"},
-		{"query of pages", "orders /ws/orders/", "ticket {\nsecret " + strings.Repeat("secret", 6) + "\nissue_on /a/?b\n}", ":8", "decoded path", "it would match no page"},
-		{"pages", "orders /ws/orders/", "ticket {\nsecret " + strings.Repeat("secret", 6) + "\nissue_on /a/*/b\n}", ":8", "last segment", "it would match no page"},
+		{"query of pages", "orders /ws/orders/", "ticket {\nsecret " + strings.Repeat("the-ticket-secret", 2) + "\nissue_on /a/?b\n}", ":8", "decoded path", "it would match no page"},
+		{"pages", "orders /ws/orders/", "ticket {\nsecret " + strings.Repeat("the-ticket-secret", 2) + "\nissue_on /a/*/b\n}", ":8", "last segment", "it would match no page"},
 	} {
 		caddyfile := "http://localhost\nwebsocket_gate {\n\troute chat /ws/chat/ {\n\t\tkey the-chat-key-012345\n\t}\n\n" +
 			"\troute " + c.route + " {\n" + c.words + "\n\t}\n}"

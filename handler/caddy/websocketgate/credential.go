@@ -130,6 +130,9 @@ func (u *UpstreamCredential) build() (*gate.UpstreamCredential, error) {
 	if err == nil && keys.IsDigest(secret) {
 		err = errors.New("the application needs the secret itself; write no digest")
 	}
+	if err == nil {
+		err = keys.CheckSecret(secret)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("upstream_credential: %w", err)
 	}

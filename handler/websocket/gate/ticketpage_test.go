@@ -155,11 +155,11 @@ func TestPageWithATicketInCaches(t *testing.T) {
 // Routes that issue tickets in one cookie must have equal settings.
 func TestIssuersAgree(t *testing.T) {
 	t.Parallel()
-	a, err := keys.NewTickets(keys.TicketConfig{Secrets: []string{strings.Repeat("a", 32)}})
+	a, err := keys.NewTickets(keys.TicketConfig{Secrets: []string{strings.Repeat("the-first-secret", 2)}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := keys.NewTickets(keys.TicketConfig{Secrets: []string{strings.Repeat("b", 32)}})
+	b, err := keys.NewTickets(keys.TicketConfig{Secrets: []string{strings.Repeat("the-other-secret", 2)}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -46,8 +47,8 @@ func NewKey(label, secret string, from, until time.Time) (Key, error) {
 		return Key{}, fmt.Errorf("key %s: want from before until, got %s and %s",
 			shown, from.Format(time.RFC3339), until.Format(time.RFC3339))
 	}
-	if err := checkSecret(shown, secret); err != nil {
-		return Key{}, err
+	if err := CheckSecret(secret); err != nil {
+		return Key{}, fmt.Errorf("key %s: %w", shown, err)
 	}
 	digest, err := digestOf(shown, secret)
 	if err != nil {
@@ -75,19 +76,37 @@ func safeLabel(label, secret string) string {
 // IsDigest reports whether a secret is configured by its digest.
 func IsDigest(secret string) bool { return strings.HasPrefix(secret, digestPrefix) }
 
-// checkSecret rejects secrets that are probably mistakes.
-func checkSecret(label, secret string) error {
+// CheckSecret rejects secrets that are probably mistakes. Errors contain no part of the secret.
+func CheckSecret(secret string) error {
 	switch {
 	case strings.TrimSpace(secret) != secret:
-		return fmt.Errorf("key %s: the secret begins or ends with white space: remove it", label)
-	case exampleSecret.MatchString(secret), secret != "" && strings.Trim(secret, secret[:1]) == "": // xxxxxxxx, 00000000
-		return fmt.Errorf("key %s: the secret is a placeholder: generate one, for example with openssl rand -hex 32", label)
+		return errors.New("the secret begins or ends with white space: remove it")
+	case len(secret) > 1 && strings.ContainsRune("\"'`", rune(secret[0])) && secret[0] == secret[len(secret)-1]:
+		return errors.New("the secret is in quotes: remove them")
+	case unresolvedReference.MatchString(secret):
+		return errors.New("the secret is an unresolved reference: write the value of the variable or file")
+	case exampleSecret.MatchString(secret), repeatsPart(secret):
+		return errors.New("the secret is a placeholder: generate one, for example with openssl rand -hex 32")
 	}
 	return nil
 }
 
+// unresolvedReference matches variables and placeholders that no program has replaced: $NAME, ${NAME}, {env.NAME}.
+var unresolvedReference = regexp.MustCompile(`^(\$[A-Z_][A-Z0-9_]*|\$?\{[^{}]*\})$`)
+
 // exampleSecret matches placeholders that examples contain in place of a secret.
-var exampleSecret = regexp.MustCompile(`(?i)^(<.*>|(.*[^a-z])?(change|replace)[-_ ]?(me|this)([^a-z].*)?|(your|example|insert)[-_].*(key|secret|token).*|django-insecure-.*|todo([^a-z].*)?)$`)
+var exampleSecret = regexp.MustCompile(`(?i)^(<.*>|(.*[^a-z])?(change|replace)[-_ ]?(me|this)([^a-z].*)?|(your|example|insert)[-_].*(key|secret|token).*|(password|secret)[0-9]*|django-insecure-.*|todo([^a-z].*)?)$`)
+
+// repeatsPart reports whether a secret consists of one part of at most 10 characters: xxxxxxxx, secretsecret, 1234567890123456. In
+// a random secret, the 6 characters after such a part differ from its first ones.
+func repeatsPart(secret string) bool {
+	for length := 1; length <= min(10, len(secret)-6); length++ {
+		if strings.HasPrefix(secret, secret[length:]) {
+			return true
+		}
+	}
+	return false
+}
 
 // unsupportedDigest matches digests that would otherwise be read as literal secrets.
 var unsupportedDigest = regexp.MustCompile(`^(?i:sha-?[0-9]+):`)

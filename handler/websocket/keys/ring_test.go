@@ -161,7 +161,7 @@ func TestShared(t *testing.T) {
 
 func TestKeyShowsItsLabelOnly(t *testing.T) {
 	t.Parallel()
-	key := mustKey(t, "chat-2026", "hunter2-hunter2-hunter2", time.Time{}, time.Time{})
+	key := mustKey(t, "chat-2026", "hunter2-hunter3-hunter4", time.Time{}, time.Time{})
 	encoded, _ := json.Marshal(key)
 	digest := hex.EncodeToString(key.digest[:])
 	for _, shown := range []string{

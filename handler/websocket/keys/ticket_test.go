@@ -103,6 +103,7 @@ func TestNewTicketsRefuses(t *testing.T) {
 		{"both", TicketConfig{Secrets: []string{ticketSecret}, PublicKey: good}, "either secrets or a public key"},
 		{"short", TicketConfig{Secrets: []string{ticketSecret, ticketSecret[:31]}}, "secret 2: want at least 32 bytes, got 31"},
 		{"empty", TicketConfig{Secrets: []string{""}}, "secret 1: want at least 32 bytes, got 0"},
+		{"placeholder", TicketConfig{Secrets: []string{strings.Repeat("change-me-", 4)}}, "secret 1: the secret is a placeholder"},
 		{"digest", TicketConfig{Secrets: []string{"sha256:" + strings.Repeat("ab", 32)}}, "a digest cannot sign"},
 		{"public key as secret", TicketConfig{Secrets: []string{string(good)}}, "use public_key for public keys"},
 		{"no PEM", TicketConfig{PublicKey: []byte("ticket.pem")}, "complete PEM blocks, got 0 of 0"},

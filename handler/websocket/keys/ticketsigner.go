@@ -61,6 +61,8 @@ func checkTicketSecret(secret string) error {
 		return fmt.Errorf("secret begins with %s: a digest cannot sign, write the secret", digestPrefix)
 	case strings.Contains(secret, pemBegin):
 		return errors.New("secret is a PEM block: use public_key for public keys")
+	case CheckSecret(secret) != nil:
+		return CheckSecret(secret)
 	case len(secret) < MinTicketSecretLength:
 		return fmt.Errorf("want at least %d bytes, got %d", MinTicketSecretLength, len(secret))
 	}
