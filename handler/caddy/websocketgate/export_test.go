@@ -33,3 +33,6 @@ var SessionMetrics = sessionMetrics{}
 
 // RateExceeded counts how often max_rate slowed or closed sockets of the route.
 var RateExceeded = rateExceeded
+
+// IsKnown reports whether a handler is a part of Caddy or usher.
+var IsKnown = isKnown

@@ -154,6 +154,7 @@ func (g *Handler) start(ctx caddy.Context, known *keySet) error {
 func (g *Handler) warnWhenStarted(ctx caddy.Context) {
 	g.warnOfDebug(ctx)
 	g.warnOfNotInForce()
+	g.warnOfAdmitted()
 	g.warnOfOtherSites()
 	g.warnOfGenerations()
 	g.warnOfUnseen()

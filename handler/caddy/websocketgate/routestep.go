@@ -3,6 +3,8 @@ package websocketgate
 import (
 	"encoding/json"
 	"net"
+	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -17,24 +19,46 @@ import (
 
 // handlerJSON is what routeWalk reads of a handler.
 type handlerJSON struct {
-	Handler     string                    `json:"handler"`
-	Name        string                    `json:"name"`              // of invoke
-	URI         string                    `json:"uri"`               // of rewrite
-	StripPrefix string                    `json:"strip_path_prefix"` // of rewrite
-	StripSuffix string                    `json:"strip_path_suffix"` // of rewrite
-	Substrings  []json.RawMessage         `json:"uri_substring"`     // of rewrite
-	PathRegexp  []json.RawMessage         `json:"path_regexp"`       // of rewrite
-	Rewrite     *handlerJSON              `json:"rewrite"`           // of reverse_proxy
-	Method      string                    `json:"method"`            // of rewrite
-	Transport   struct{ Protocol string } `json:"transport"`         // of reverse_proxy
-	Headers     *headers.Handler          `json:"headers"`           // of reverse_proxy
-	PassThru    bool                      `json:"pass_thru"`         // of file_server
-	Routes      json.RawMessage           `json:"routes"`            // of subroute and gate
-	Unlisted    string                    `json:"unlisted"`          // of gate
+	Handler     string            `json:"handler"`
+	Name        string            `json:"name"`              // of invoke
+	URI         string            `json:"uri"`               // of rewrite
+	StripPrefix string            `json:"strip_path_prefix"` // of rewrite
+	StripSuffix string            `json:"strip_path_suffix"` // of rewrite
+	Substrings  []json.RawMessage `json:"uri_substring"`     // of rewrite
+	PathRegexp  []json.RawMessage `json:"path_regexp"`       // of rewrite
+	Rewrite     *handlerJSON      `json:"rewrite"`           // of reverse_proxy
+	Method      string            `json:"method"`            // of rewrite
+	Transport   transport         `json:"transport"`         // of reverse_proxy
+	Headers     *headers.Handler  `json:"headers"`           // of reverse_proxy
+	PassThru    bool              `json:"pass_thru"`         // of file_server
+	Routes      json.RawMessage   `json:"routes"`            // of subroute and gate
+	Unlisted    string            `json:"unlisted"`          // of gate
 	Errors      struct {
 		Routes caddyhttp.RouteList `json:"routes"`
 	} `json:"errors"` // of subroute
 	HandleResponse []caddyhttp.ResponseHandler `json:"handle_response"` // of reverse_proxy and intercept
+}
+
+// transport is what routeWalk reads of a transport of reverse_proxy.
+type transport struct {
+	Protocol string                  `json:"protocol"`
+	Versions []string                `json:"versions"`
+	TLS      *reverseproxy.TLSConfig `json:"tls"`
+}
+
+func transportOf(loaded http.RoundTripper) (t transport) {
+	switch l := loaded.(type) {
+	case *reverseproxy.HTTPTransport:
+		t.Versions, t.TLS = l.Versions, l.TLS
+	case caddy.Module:
+		t.Protocol = l.CaddyModule().ID.Name()
+	}
+	return t
+}
+
+// switches reports whether the transport sends handshakes. FastCGI has none, and HTTP/2 without TLS has no Upgrade (RFC 9113, 8.6).
+func (t transport) switches() bool {
+	return t.Protocol != "fastcgi" && (t.TLS != nil || !slices.Contains(t.Versions, "h2c"))
 }
 
 // stepsOf returns the handlers of a route, loaded or not.
@@ -70,7 +94,7 @@ func stepOfJSON(h handlerJSON, named map[string]*caddyhttp.Route) step {
 	case "rewrite":
 		return h.stepOfRewrite()
 	case "reverse_proxy":
-		s := stepOfProxy(h.Transport.Protocol, h.Headers, h.HandleResponse)
+		s := stepOfProxy(h.Transport, h.Headers, h.HandleResponse)
 		if h.Rewrite != nil {
 			s.setRewrite(h.Rewrite.stepOfRewrite())
 		}
@@ -101,11 +125,7 @@ func stepOfLoaded(handler caddyhttp.MiddlewareHandler, named map[string]*caddyht
 	case *rewrite.Rewrite:
 		return stepOfRewrite(h)
 	case *reverseproxy.Handler:
-		transport := ""
-		if module, ok := h.Transport.(caddy.Module); ok {
-			transport = module.CaddyModule().ID.Name()
-		}
-		s := stepOfProxy(transport, h.Headers, h.HandleResponse)
+		s := stepOfProxy(transportOf(h.Transport), h.Headers, h.HandleResponse)
 		if h.Rewrite != nil {
 			s.setRewrite(stepOfRewrite(h.Rewrite))
 		}
@@ -122,11 +142,24 @@ func stepOfLoaded(handler caddyhttp.MiddlewareHandler, named map[string]*caddyht
 		return step{responses: responseRoutes(h.HandleResponse)}
 	case *fileserver.FileServer:
 		return stepOfFiles(h.PassThru)
+	case *headers.Handler:
+		return step{drops: h.Request != nil && (removes(h.Request, "Upgrade") || removes(h.Request, "Connection"))}
 	case caddy.Module:
-		return stepOfName(h.CaddyModule().ID.Name())
+		s := stepOfName(h.CaddyModule().ID.Name())
+		s.foreign = !isKnown(handler)
+		return s
 	default:
-		return step{}
+		return step{foreign: true}
 	}
+}
+
+// isKnown reports whether a handler is a part of Caddy or usher. The walk knows all of their handlers that switch protocols.
+func isKnown(handler any) bool {
+	of := reflect.TypeOf(handler)
+	if of.Kind() == reflect.Pointer {
+		of = of.Elem()
+	}
+	return strings.HasPrefix(of.PkgPath(), "github.com/caddyserver/caddy/") || strings.HasPrefix(of.PkgPath(), "github.com/scan2food/usher/")
 }
 
 func stepOfGate(routes []*Route, unlisted string) step {
@@ -150,23 +183,31 @@ func stepOfRewrite(h *rewrite.Rewrite) step {
 // setRewrite adds the rewrite of a proxy.
 func (s *step) setRewrite(of step) { s.strip, s.uri, s.replaces = of.strip, of.uri, of.replaces }
 
-// stepOfProxy recognizes a reverse_proxy with header_up -Upgrade, and one to FastCGI. Such a proxy sends no handshake to its
-// upstream.
-func stepOfProxy(transport string, changes *headers.Handler, responses []caddyhttp.ResponseHandler) step {
-	s := step{kind: stepProxyUpgrade, responses: responseRoutes(responses)}
-	if transport == "fastcgi" || changes != nil && changes.Request != nil && removesUpgrade(changes.Request) {
+// stepOfProxy recognizes a reverse_proxy with header_up -Upgrade, and one to FastCGI or h2c. Such a proxy sends no handshake to
+// its upstream.
+func stepOfProxy(to transport, changes *headers.Handler, responses []caddyhttp.ResponseHandler) step {
+	s := step{kind: stepProxyUpgrade, responses: responseRoutes(responses), asks: slices.ContainsFunc(responses, handlesSuccess)}
+	if !to.switches() || changes != nil && changes.Request != nil && removes(changes.Request, "Upgrade") {
 		s.kind = stepProxyHTTP
 	}
 	return s
 }
 
-func removesUpgrade(changes *headers.HeaderOps) bool {
-	for field := range changes.Set {
-		if isUpgrade(field) {
-			return false
+// removes reports whether changes remove a header field.
+func removes(changes *headers.HeaderOps, field string) bool {
+	for _, fields := range []http.Header{changes.Add, changes.Set} {
+		for name := range fields {
+			if strings.EqualFold(name, field) {
+				return false
+			}
 		}
 	}
-	return slices.ContainsFunc(changes.Delete, isUpgrade)
+	return slices.ContainsFunc(changes.Delete, func(pattern string) bool { return matchPath(pattern, field) })
+}
+
+// handlesSuccess recognizes the handle_response of forward_auth.
+func handlesSuccess(handler caddyhttp.ResponseHandler) bool {
+	return handler.Match == nil || handler.Match.Match(http.StatusOK, http.Header{})
 }
 
 // responseRoutes returns the routes that a handler runs for responses. replace_status has none.
@@ -186,8 +227,6 @@ func stepOfFiles(passThru bool) step {
 	}
 	return step{kind: stepResponds}
 }
-
-func isUpgrade(field string) bool { return strings.EqualFold(field, "Upgrade") }
 
 func stepOfName(name string) step {
 	switch name {

@@ -17,6 +17,7 @@ type routeWalk struct {
 	site    *hosts                            // of the request
 	tls     bool                              // the request is encrypted
 	request *choices                          // nil: any request
+	through bool                              // the walk continues behind the gate with a handshake that the gate admits
 	behind  []string                          // paths of its routes, for a walk that continues behind the gate with what the gate passes
 	ctx     caddy.Context                     // of the examples
 	parsed  map[*caddyhttp.Route]*parsedRoute // nil: a route is read each time
@@ -32,6 +33,10 @@ type routeWalk struct {
 	rewritten  bool       // a request that the gate passed may reach a handler that can switch protocols, with the path of a route
 	upstreams  []string   // of the proxies that can switch protocols
 	gates      []*Handler // loaded gates that some requests reach
+	admitted   bool       // with through: the request is behind the gate
+	dropped    bool       // with through: a handler removes Upgrade or Connection
+	served     bool       // with through: the request may reach a handler that can switch protocols, behind the gate
+	asked      []string   // with through: the upstreams of a forward_auth behind the gate that forwards Upgrade
 }
 
 // parsedRoute is a route as the walk reads it. One gate walks each route many times.
@@ -88,6 +93,9 @@ type step struct {
 	strip     string                // of a rewrite
 	uri       string                // of a rewrite
 	replaces  bool                  // a rewrite changes parts of the path
+	asks      bool                  // a proxy handles successful responses, as forward_auth does
+	drops     bool                  // removes Upgrade or Connection from the request
+	foreign   bool                  // neither of Caddy nor of usher: may switch protocols
 }
 
 // inner returns all routes within the handler.
@@ -132,6 +140,7 @@ func (w *routeWalk) run(routes caddyhttp.RouteList, at location, reach match, de
 	for i := range routes {
 		route := &routes[i]
 		parsed := w.parse(route)
+		admitted := w.admitted
 		matched := w.matchRoute(route, parsed, at)
 		if matched == no || route.Group != "" && taken[route.Group] {
 			continue
@@ -141,6 +150,9 @@ func (w *routeWalk) run(routes caddyhttp.RouteList, at location, reach match, de
 		}
 		moved, ends := w.steps(parsed.steps, at, min(reach, matched), depth)
 		if matched != yes {
+			if ends || route.Terminal || route.Group != "" {
+				w.admitted = admitted // the next route gets other requests
+			}
 			switch {
 			case ends || route.Terminal:
 				reach = min(reach, matched)
@@ -174,6 +186,7 @@ func (w *routeWalk) passes(g *Handler) bool {
 func (w *routeWalk) steps(steps []step, at location, reach match, depth int) (after location, ends bool) {
 	for _, s := range steps {
 		continues := w.runInner(&s, depth)
+		w.follow(&s, reach, continues)
 		switch s.kind {
 		case stepGate:
 			if slices.Equal(w.own, s.gate) && w.behind != nil {
@@ -205,6 +218,18 @@ func (w *routeWalk) steps(steps []step, at location, reach match, depth int) (af
 	return at, false
 }
 
+// follow records what an admitted handshake reaches.
+func (w *routeWalk) follow(s *step, reach match, continues bool) {
+	w.dropped = w.dropped || w.through && s.drops && reach == yes
+	switch {
+	case !w.admitted || w.dropped || s.kind != stepProxyUpgrade && !s.foreign:
+	case s.asks && continues:
+		w.asked = append(w.asked, strings.Join(s.upstreams, " "))
+	default:
+		w.served = true
+	}
+}
+
 // gate reports whether the request may continue behind a gate without a key. A route of another gate guards its path, so the
 // request counts as one that reaches this gate.
 func (w *routeWalk) gate(s *step, at location) (continues bool) {
@@ -216,6 +241,9 @@ func (w *routeWalk) gate(s *step, at location) (continues bool) {
 	}
 	listed := slices.ContainsFunc(s.paths, func(pattern string) bool { return matchPath(pattern, string(at)) })
 	switch {
+	case w.through && slices.Equal(w.own, s.gate):
+		w.admitted = true
+		return true
 	case slices.Equal(w.own, s.gate), listed:
 		w.reaches = true
 		return false
