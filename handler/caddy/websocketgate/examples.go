@@ -3,6 +3,8 @@ package websocketgate
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -22,15 +24,26 @@ func (c *choices) match(choice chosen) match { return matchIf(c.all || choice ==
 
 // choiceOf identifies a matcher whose result the client chooses. It returns "" for other matchers. Two matchers with the same
 // options are one choice.
-func choiceOf(matcher any) chosen {
+func (w *routeWalk) choiceOf(matcher any) chosen {
 	switch m := matcher.(type) {
 	case *caddyhttp.MatchHeader, *caddyhttp.MatchHeaderRE, *caddyhttp.MatchQuery:
 	case *caddyhttp.MatchProtocol:
 		if *m == "http" || *m == "https" {
 			return ""
 		}
+	case *caddyhttp.VarsMatcher:
+		if !w.allFromClient(maps.Keys(*m)) {
+			return ""
+		}
+	case *caddyhttp.MatchVarsRE:
+		if !w.allFromClient(maps.Keys(*m)) {
+			return ""
+		}
 	case *caddyhttp.MatchExpression:
-		return choiceOfExpression(m.Expr)
+		if in := w.inputsOf(m.Expr); !in.fields || in.path || in.others {
+			return "" // matchExpression finds whether the client chooses the result
+		}
+		return chosen(m.Expr)
 	default:
 		return ""
 	}
@@ -38,13 +51,17 @@ func choiceOf(matcher any) chosen {
 	return chosen(fmt.Sprintf("%T %s", matcher, options))
 }
 
-// choiceOfExpression returns "" if the expression reads more than header fields and the query, since the client does not choose
-// its result.
-func choiceOfExpression(expression string) chosen {
-	if in := inputsOf(expression); in.fields && !in.path && !in.others {
-		return chosen(expression)
+// allFromClient reports whether the client chooses all the placeholders and variables of a vars matcher.
+func (w *routeWalk) allFromClient(names iter.Seq[string]) bool {
+	for name := range names {
+		if !strings.HasPrefix(name, "{") {
+			name = "{http.vars." + name + "}"
+		}
+		if !w.isFromClient(name) {
+			return false
+		}
 	}
-	return ""
+	return true
 }
 
 // examples are the requests by which a gate is tested.
@@ -57,9 +74,17 @@ type examples struct {
 func (w *routeWalk) examplesIn(routes caddyhttp.RouteList) examples {
 	var e examples
 	methods, matched := []string{"GET"}, []chosen{""}
+	choose := func(choice chosen) {
+		if !slices.Contains(matched, choice) {
+			matched = append(matched, choice)
+		}
+	}
 	visitExpression := func(expression string) {
-		for _, literal := range literals.FindAllString(expression, -1) {
-			switch literal = literal[1 : len(literal)-1]; {
+		if in := w.inputsOf(expression); in.fields && !in.others {
+			choose(chosen(expression))
+		}
+		for _, literal := range literalsIn(expression) {
+			switch {
 			case strings.HasPrefix(literal, "/") || strings.HasPrefix(literal, "*"):
 				e.patterns = append(e.patterns, literal)
 			case literal != "" && strings.Trim(literal, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "":
@@ -73,9 +98,7 @@ func (w *routeWalk) examplesIn(routes caddyhttp.RouteList) examples {
 			for _, matcher := range set {
 				switch m := matcher.(type) {
 				case chosen:
-					if !slices.Contains(matched, m) {
-						matched = append(matched, m)
-					}
+					choose(m)
 				case unless:
 					visit(m.sets)
 				case *caddyhttp.MatchMethod:

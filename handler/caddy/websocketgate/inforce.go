@@ -27,6 +27,7 @@ func (g *Handler) checkInForce(ctx caddy.Context) error {
 	}
 	w.ctx = ctx
 	w.site, w.tls, w.parsed = site, len(g.server.TLSConnPolicies) > 0, make(map[*caddyhttp.Route]*parsedRoute)
+	w.derive(routes, 0)
 	examples := w.examplesIn(routes)
 	for _, route := range g.Routes {
 		for _, p := range route.Paths {

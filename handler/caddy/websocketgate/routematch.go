@@ -2,8 +2,6 @@ package websocketgate
 
 import (
 	"encoding/json"
-	"net/http"
-	"net/url"
 	"path"
 	"regexp"
 	"slices"
@@ -77,7 +75,7 @@ func matcherOf(name string, options json.RawMessage) any {
 }
 
 func (w *routeWalk) parseMatcher(matcher any) any {
-	if choice := choiceOf(matcher); choice != "" {
+	if choice := w.choiceOf(matcher); choice != "" {
 		return choice
 	}
 	switch m := matcher.(type) {
@@ -87,7 +85,7 @@ func (w *routeWalk) parseMatcher(matcher any) any {
 		return unless{w.parseSets(m.MatcherSetsRaw, m.MatcherSets)}
 	case *caddyhttp.MatchExpression:
 		// The copy is compiled here, since the matcher itself may be compiled later.
-		if w.parsed == nil || !inputsOf(m.Expr).known() {
+		if w.parsed == nil || w.inputsOf(m.Expr).others {
 			return m
 		}
 		compiled := &caddyhttp.MatchExpression{Expr: m.Expr, Name: m.Name}
@@ -182,22 +180,28 @@ func (w *routeWalk) matchRegexp(pattern string, at location) match {
 	return matchIf(expression.MatchString(string(at)))
 }
 
-// matchExpression evaluates an expression on the path and method.
+// matchExpression evaluates an expression for the example request. If other header fields, another query, or other values of what a
+// client writes there change the result, the client chooses it.
 func (w *routeWalk) matchExpression(m *caddyhttp.MatchExpression, at location) match {
 	if !at.isPath() {
 		return unknown
 	}
-	if !inputsOf(m.Expr).known() {
+	in := w.inputsOf(m.Expr)
+	if in.others {
 		return maybe
 	}
-	r := &http.Request{Method: w.request.method, URL: &url.URL{Path: string(at)}, Header: http.Header{}, Host: "localhost", ProtoMajor: 1, ProtoMinor: 1}
-	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nil, new(caddyhttp.Server))
-	matched, err := m.MatchWithError(r)
-	if err != nil {
-		return maybe
+	plain := w.evaluate(m, at, nil, "")
+	if !in.fields {
+		w.guessed = w.guessed || plain != maybe
+		return plain
 	}
-	w.guessed = true
-	return matchIf(matched)
+	names := namesIn(m.Expr)
+	for _, value := range append(literalsIn(m.Expr), fillers...) {
+		if w.evaluate(m, at, names, value) != plain {
+			return w.request.match(chosen(m.Expr))
+		}
+	}
+	return maybe
 }
 
 // matchPaths evaluates the patterns of a path matcher.
@@ -238,34 +242,3 @@ func matchPath(pattern, at string) bool {
 		return at == pattern
 	}
 }
-
-// inputs are the parts of a request that an expression reads.
-type inputs struct{ path, fields, others bool }
-
-var (
-	literals = regexp.MustCompile("\"[^\"]*\"|'[^']*'|`[^`]*`")
-	words    = regexp.MustCompile(`\{[A-Za-z_][^}:\s]*\}|[A-Za-z_]\w*`)
-)
-
-// inputsOf reads an expression. An unknown word is another input.
-func inputsOf(expression string) (in inputs) {
-	for _, word := range words.FindAllString(literals.ReplaceAllString(expression, ""), -1) {
-		switch word {
-		case "path", "path_regexp", "{http.request.uri.path}", "{path}":
-			in.path = true
-		case "header", "header_regexp", "query":
-			in.fields = true
-		case "method", "{http.request.method}", "{method}", "true", "false", "in", "startsWith", "endsWith", "contains", "matches", "size":
-		default:
-			if strings.HasPrefix(word, "{http.request.header.") || strings.HasPrefix(word, "{http.request.uri.query") {
-				in.fields = true
-			} else {
-				in.others = true
-			}
-		}
-	}
-	return in
-}
-
-// known reports whether an example request has all of the inputs.
-func (in inputs) known() bool { return !in.fields && !in.others }

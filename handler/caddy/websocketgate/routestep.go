@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/intercept"
+	maphandler "github.com/caddyserver/caddy/v2/modules/caddyhttp/map"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 )
@@ -66,7 +67,10 @@ func stepsOf(route *caddyhttp.Route, named map[string]*caddyhttp.Route) []step {
 	var steps []step
 	for _, raw := range route.HandlersRaw {
 		var h handlerJSON
-		if json.Unmarshal(raw, &h) == nil {
+		switch err := json.Unmarshal(raw, &h); {
+		case h.Handler == "map" || h.Handler == "vars":
+			steps = append(steps, stepOfSetter(h.Handler, raw))
+		case err == nil:
 			steps = append(steps, stepOfJSON(h, named))
 		}
 	}
@@ -142,6 +146,10 @@ func stepOfLoaded(handler caddyhttp.MiddlewareHandler, named map[string]*caddyht
 		return step{responses: responseRoutes(h.HandleResponse)}
 	case *fileserver.FileServer:
 		return stepOfFiles(h.PassThru)
+	case *maphandler.Handler:
+		return stepOfMap(h.Source, h.Destinations)
+	case *caddyhttp.VarsMiddleware:
+		return stepOfVars(*h)
 	case *headers.Handler:
 		return step{drops: h.Request != nil && (removes(h.Request, "Upgrade") || removes(h.Request, "Connection"))}
 	case caddy.Module:

@@ -20,6 +20,7 @@ type routeWalk struct {
 	through bool                              // the walk continues behind the gate with a handshake that the gate admits
 	behind  []string                          // paths of its routes, for a walk that continues behind the gate with what the gate passes
 	ctx     caddy.Context                     // of the examples
+	derived []string                          // placeholders whose value the client chooses, set by map and vars
 	parsed  map[*caddyhttp.Route]*parsedRoute // nil: a route is read each time
 
 	// results
@@ -58,7 +59,7 @@ func (w *routeWalk) parse(route *caddyhttp.Route) *parsedRoute {
 
 // with returns the walk of one example request.
 func (w *routeWalk) with(request *choices) *routeWalk {
-	return &routeWalk{named: w.named, own: w.own, site: w.site, tls: w.tls, parsed: w.parsed, request: request}
+	return &routeWalk{named: w.named, own: w.own, site: w.site, tls: w.tls, derived: w.derived, parsed: w.parsed, request: request}
 }
 
 // add adds the results of another walk.
@@ -94,6 +95,7 @@ type step struct {
 	uri       string                // of a rewrite
 	replaces  bool                  // a rewrite changes parts of the path
 	asks      bool                  // a proxy handles successful responses, as forward_auth does
+	sets      map[string]string     // placeholders that the handler sets, and the text of their values
 	drops     bool                  // removes Upgrade or Connection from the request
 	foreign   bool                  // neither of Caddy nor of usher: may switch protocols
 }
