@@ -52,12 +52,7 @@ func (g *Handler) checkPath(w *routeWalk, routes caddyhttp.RouteList, examples *
 	var all routeWalk // the results of all requests
 	for _, pattern := range examples.pathsOf(prefix, own) {
 		for _, filler := range fillers {
-			var same routeWalk // of the requests for one path
-			for _, request := range examples.choices {
-				one := w.with(request)
-				one.run(routes, location(strings.ReplaceAll(pattern, "*", filler)), yes, 0)
-				same.add(one)
-			}
+			same := w.runAll(routes, examples, location(strings.ReplaceAll(pattern, "*", filler)))
 			switch {
 			case same.upgrades && same.reaches:
 				return route.errorf("path %s does not reach the gate for some methods, fields or queries: remove such matchers from the gate and from proxies before it", pattern)
@@ -66,17 +61,30 @@ func (g *Handler) checkPath(w *routeWalk, routes caddyhttp.RouteList, examples *
 			case same.mayBypass && !all.mayBypass:
 				g.warnings = append(g.warnings, startWarning{bypassMessage, route, pattern})
 			}
-			all.add(&same)
+			all.add(same)
 		}
 	}
-	switch {
-	case all.reaches || all.mayBypass:
+	switch plain := location(strings.ReplaceAll(own, "*", fillers[0])); {
+	case strings.HasPrefix(own, prefix+"/") && prefix != "" && !w.runAll(routes, examples, plain).reaches:
+		g.warnings = append(g.warnings, startWarning{prefixMessage, route, own})
+	case all.reaches || all.mayBypass || prefix != "" && w.runAll(routes, examples, plain).reaches:
 	case all.rejected:
 		g.warnings = append(g.warnings, startWarning{rejectedMessage, route, prefix + own})
 	case !all.guessed || !strings.HasSuffix(own, "/*"):
 		g.warnings = append(g.warnings, startWarning{unreachedMessage, route, prefix + own})
 	}
 	return nil
+}
+
+// runAll follows all example requests for one path.
+func (w *routeWalk) runAll(routes caddyhttp.RouteList, examples *examples, at location) *routeWalk {
+	all := new(routeWalk)
+	for _, request := range examples.choices {
+		one := w.with(request)
+		one.run(routes, at, yes, 0)
+		all.add(one)
+	}
+	return all
 }
 
 // rewritesBehind reports whether a request that the gate passes as unlisted may reach the application with the path of a route.
@@ -100,6 +108,7 @@ const (
 	bypassMessage    = "some requests for the route bypass the gate"
 	rejectedMessage  = "another gate rejects requests for the route"
 	unreachedMessage = "no request for the route reaches the gate"
+	prefixMessage    = "path of the route has a stripped prefix"
 )
 
 func (g *Handler) newWalk() *routeWalk {
@@ -173,8 +182,11 @@ func hostsOfRoute(route caddyhttp.Route) (hosts []string) {
 func (g *Handler) warnOfNotInForce() {
 	for _, w := range g.warnings {
 		fields := []zap.Field{zap.String("route", w.route.Name), zap.String("path", w.path), zap.String("source", w.route.Source)}
-		if w.message == rejectedMessage {
+		switch w.message {
+		case rejectedMessage:
 			fields = append(fields, zap.String("remedy", "write all routes into one gate, or unlisted pass into the first"))
+		case prefixMessage:
+			fields = append(fields, zap.String("remedy", "write the path without the prefix, or handle in place of handle_path"))
 		}
 		g.logger.Warn(w.message, fields...)
 	}

@@ -165,6 +165,7 @@ func TestWarnsOfRoutesPastTheGate(t *testing.T) {
 		ofRooms    = "websocket_gate {\nroute room /ws/room/* {\nkey " + testsite.GoodKey + "\n}\n}\n"
 		proxy      = "reverse_proxy 127.0.0.1:1\n"
 		bypass     = "some requests for the route bypass the gate"
+		prefixed   = "path of the route has a stripped prefix"
 		unreached  = "no request for the route reaches the gate"
 		rejected   = "another gate rejects requests for the route"
 		second     = "websocket_gate {\nroute b /ws/b/ {\nkey " + testsite.OtherKey + "\n}\n}\n"
@@ -189,6 +190,16 @@ func TestWarnsOfRoutesPastTheGate(t *testing.T) {
 		{"two gates, one in a handle", gated + "handle /ws/b/* {\n" + second + proxy + "}\nhandle {\n" + proxy + "}", rejected, "the first gate is of the whole site"},
 		{"two gates, the first passes", "route {\n" + strings.Replace(gated, "{\n", "{\nunlisted pass\n", 1) + second + proxy + "}", "", "each gate has its routes"},
 		{"two gates for one path", "route {\n" + gated + strings.Replace(gated, "{\nkey", "{\ncredential header X-Key\nkey", 1) + proxy + "}", "", "a client may have both keys"},
+		{"rewrite of all paths", "route {\nrewrite * /index.php\n" + gated + proxy + "}", unreached, "the gate sees /index.php"},
+		{"rewrite of other paths", "route {\nrewrite /old/* /index.php\n" + gated + proxy + "}", "", "the route keeps its path"},
+		{"rewrite to the route", "route {\nrewrite * /ws/a/\n" + gated + proxy + "}", "", "the gate sees its route"},
+		{"files with a fallback", "route {\ntry_files {path} /index.html\n" + gated + proxy + "}", unreached, "the gate sees /index.html"},
+		{"files with a fallback, as a matcher", "route {\n@f file {path} index.html\nrewrite @f {file_match.relative}\n" + gated + proxy + "}", unreached, "the gate sees /index.html"},
+		{"files without a fallback", "route {\ntry_files {path} {path}.html\n" + gated + proxy + "}", "", "no file has the route's path"},
+		{"prefix", "handle_path /app/* {\n" + gated + proxy + "}", "", "the gate sees the path without the prefix"},
+		{"prefix in the path of the route", "handle_path /ws/* {\n" + gated + proxy + "}", prefixed, "the gate sees /a/"},
+		{"prefix of all paths", "route {\nuri strip_prefix /ws\n" + gated + proxy + "}", prefixed, "the gate sees /a/"},
+		{"prefix of other paths", "uri /ws/b/* strip_prefix /ws\n" + gated + proxy, "", "the route keeps its path"},
 		{"in a handle that is never reached", "handle {\nrespond 404\n}\nhandle {\n" + gated + proxy + "}", unreached, "the first handle takes all"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -198,7 +209,7 @@ func TestWarnsOfRoutesPastTheGate(t *testing.T) {
 				t.Fatalf("%v (%s)", err, c.why)
 			}
 			site.Started()
-			for _, message := range []string{bypass, unreached, rejected} {
+			for _, message := range []string{bypass, unreached, rejected, prefixed} {
 				lines := site.Logs.With(message)
 				if (len(lines) > 0) != (c.want == message) {
 					t.Errorf("logged %q: %v, want %q (%s)", message, lines, c.want, c.why)
@@ -236,6 +247,8 @@ func TestWarnsOfAdmittedHandshakes(t *testing.T) {
 		{"tunnel of other paths", gated + "websocket_tunnel /live/* 127.0.0.1:1\nfile_server", unable, "the route's path has no tunnel"},
 		{"tunnel of a part of the route", ofRooms + "websocket_tunnel /ws/room/a 127.0.0.1:1\nfile_server", "", "some sockets open"},
 		{"nothing", gated, unable, "nothing opens a socket"},
+		{"files with a fallback before the tunnel", gated + "websocket_tunnel /ws/* 127.0.0.1:1\ntry_files {path} /index.html\nfile_server", unable, "the tunnel sees /index.html"},
+		{"files with a fallback in a handle", gated + "handle /ws/* {\nwebsocket_tunnel 127.0.0.1:1\n}\nhandle {\ntry_files {path} /index.html\nfile_server\n}", "", "the tunnel has a handle"},
 		{"request_header before the gate", "request_header -Upgrade\n" + gated + proxy, unable, "no handshake is left"},
 		{"request_header behind the gate", "route {\n" + gated + "request_header -Conn*\n" + proxy + "}", unable, "the proxy sees no handshake"},
 		{"request_header of other paths", "request_header /api/* -Upgrade\n" + gated + proxy, "", "handshakes keep the field"},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
 )
 
 // routeWalk follows a request through the routes of a server, up to the first handler that responds. It finds handlers that can
@@ -150,6 +151,10 @@ func (w *routeWalk) run(routes caddyhttp.RouteList, at location, reach match, de
 		if route.Group != "" && matched == yes {
 			taken[route.Group] = true
 		}
+		if file := w.fallbackOf(parsed); file != "" && at.isPath() {
+			at = file
+			continue
+		}
 		moved, ends := w.steps(parsed.steps, at, min(reach, matched), depth)
 		if matched != yes {
 			if ends || route.Terminal || route.Group != "" {
@@ -171,6 +176,22 @@ func (w *routeWalk) run(routes caddyhttp.RouteList, at location, reach match, de
 		}
 	}
 	return at, false
+}
+
+// fallbackOf returns the last file of a route that try_files makes. No other file of it has the name of a socket's path.
+func (w *routeWalk) fallbackOf(parsed *parsedRoute) location {
+	if w.request == nil && !w.through || len(parsed.sets) != 1 || len(parsed.sets[0]) != 1 || len(parsed.steps) != 1 {
+		return ""
+	}
+	m, ok := parsed.sets[0][0].(*fileserver.MatchFile)
+	if !ok || len(m.TryFiles) == 0 || !strings.HasPrefix(parsed.steps[0].uri, "{http.matchers.file.relative}") {
+		return ""
+	}
+	file := m.TryFiles[len(m.TryFiles)-1]
+	if strings.ContainsAny(file, "{*") || strings.HasPrefix(file, "=") {
+		return ""
+	}
+	return location("/" + strings.TrimPrefix(file, "/"))
 }
 
 func (w *routeWalk) matchRoute(route *caddyhttp.Route, parsed *parsedRoute, at location) match {
@@ -247,7 +268,7 @@ func (w *routeWalk) gate(s *step, at location) (continues bool) {
 		w.admitted = true
 		return true
 	case slices.Equal(w.own, s.gate), listed:
-		w.reaches = true
+		w.reaches = w.reaches || listed || !at.isPath() // a rewrite may have moved the path
 		return false
 	case w.request == nil || !at.isPath():
 		return false
