@@ -129,6 +129,9 @@ func TestInvalidRoutesDoNotLoad(t *testing.T) {
 		{"bearer twice", "orders /ws/orders/", good + "\ncredential bearer\ncredential bearer", ":7", "credential bearer: duplicate", "each key would be two"},
 		{"one place by two names", "orders /ws/orders/", good + "\ncredential bearer\ncredential header Authorization", ":7", "the same field", "each key would be two"},
 		{"query of pages", "orders /ws/orders/", "ticket {\nsecret " + strings.Repeat("the-ticket-secret", 2) + "\nissue_on /a/?b\n}", ":8", "decoded path", "it would match no page"},
+		{"page with two slashes", "orders /ws/orders/", "ticket {\nsecret " + strings.Repeat("the-ticket-secret", 2) + "\nissue_on //a/*\n}", ":8", "without //", "it would match no page"},
+		{"page with dots", "orders /ws/orders/", "ticket {\nsecret " + strings.Repeat("the-ticket-secret", 2) + "\nissue_on /a/../b\n}", ":8", "without //", "it would match no page"},
+		{"page of a route", "orders /ws/orders/*", "ticket {\nsecret " + strings.Repeat("the-ticket-secret", 2) + "\nissue_on /ws/orders/a/*\n}", ":8", "a route rejects plain HTTP on", "no page is there"},
 		{"pages", "orders /ws/orders/", "ticket {\nsecret " + strings.Repeat("the-ticket-secret", 2) + "\nissue_on /a/*/b\n}", ":8", "last segment", "it would match no page"},
 	} {
 		caddyfile := "http://localhost\nwebsocket_gate {\n\troute chat /ws/chat/ {\n\t\tkey the-chat-key-012345\n\t}\n\n" +

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,6 +70,9 @@ func (g *Handler) addTickets(routes []*gate.Route) error {
 			tickets, err = ticket.build()
 			built[ticket] = tickets
 		}
+		if err == nil {
+			err = g.checkPages(ticket.IssueOn)
+		}
 		if err != nil {
 			return fmt.Errorf("websocket_gate: route %s: ticket: %w%s", route.Name, err, lifecycle.AtSource(ticket.Source))
 		}
@@ -79,6 +83,29 @@ func (g *Handler) addTickets(routes []*gate.Route) error {
 		}
 	}
 	return nil
+}
+
+// checkPages rejects pages on the path of a route that rejects all requests for pages.
+func (g *Handler) checkPages(pages []string) error {
+	for _, page := range pages {
+		var rejects, passes bool
+		for _, route := range g.Routes {
+			if slices.ContainsFunc(route.Paths, func(pattern string) bool { return covers(pattern, page) }) {
+				refuses := route.PlainHTTP == "" || route.PlainHTTP == "refuse"
+				rejects, passes = rejects || refuses, passes || !refuses
+			}
+		}
+		if rejects && !passes {
+			return fmt.Errorf("issue_on: a route rejects plain HTTP on %s; write another page, or plain_http in the route", page)
+		}
+	}
+	return nil
+}
+
+// covers reports whether all paths of one pattern are paths of another.
+func covers(pattern, of string) bool {
+	base, isPrefix := strings.CutSuffix(pattern, "*")
+	return pattern == of || isPrefix && strings.HasPrefix(of, base)
 }
 
 // equalIn returns the tickets that were built from equal options, nil if there are none.
@@ -101,14 +128,8 @@ func (t *Ticket) build() (*keys.Tickets, error) {
 		return nil, fmt.Errorf("cookie: want a cookie name, got %q", t.Cookie)
 	}
 	for _, page := range t.IssueOn {
-		if !strings.HasPrefix(page, "/") {
-			return nil, fmt.Errorf("issue_on: want a path that begins with a slash, got %q", page)
-		}
-		if strings.Contains(strings.TrimSuffix(page, "/*"), "*") {
-			return nil, fmt.Errorf("issue_on: want * only as the last segment, as in /screens/*, got %q", page)
-		}
-		if strings.ContainsAny(page, "?#%{}") {
-			return nil, fmt.Errorf("issue_on: want a decoded path without ?, #, %% and placeholders, got %q", page)
+		if err := gate.CheckPattern(page); err != nil {
+			return nil, fmt.Errorf("issue_on: %w", err)
 		}
 	}
 	if len(t.IssueOn) > 0 && t.PublicKey != "" {

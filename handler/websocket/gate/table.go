@@ -41,10 +41,10 @@ func NewTable(routes []*Route) (*Table, error) {
 }
 
 func (t *Table) add(route *Route, pattern string) error {
-	trimmed, isPrefix := strings.CutSuffix(pattern, "*")
-	if err := checkPattern(pattern, trimmed, isPrefix); err != nil {
+	if err := CheckPattern(pattern); err != nil {
 		return err
 	}
+	trimmed, isPrefix := strings.CutSuffix(pattern, "*")
 	escaped := (&url.URL{Path: trimmed}).EscapedPath()
 	if !isPrefix {
 		if other, taken := t.exact[escaped]; taken {
@@ -66,7 +66,9 @@ func (t *Table) add(route *Route, pattern string) error {
 	return nil
 }
 
-func checkPattern(pattern, trimmed string, isPrefix bool) error {
+// CheckPattern rejects a path that no clean request has. A final /* stands for all paths below.
+func CheckPattern(pattern string) error {
+	trimmed, isPrefix := strings.CutSuffix(pattern, "*")
 	switch {
 	case !strings.HasPrefix(pattern, "/"):
 		return fmt.Errorf("path %q: want a path that begins with a slash", pattern)
