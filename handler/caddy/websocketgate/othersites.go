@@ -2,6 +2,7 @@ package websocketgate
 
 import (
 	"net"
+	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -53,7 +54,11 @@ func dialed(upstream string) string {
 	if err != nil {
 		return upstream
 	}
-	switch host = strings.ToLower(host); host {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if address, err := netip.ParseAddr(host); err == nil {
+		host = address.Unmap().String()
+	}
+	switch host {
 	case "", "127.0.0.1", "::1", "0.0.0.0", "::":
 		host = "localhost"
 	}
