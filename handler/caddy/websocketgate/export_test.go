@@ -36,3 +36,6 @@ var RateExceeded = rateExceeded
 
 // IsKnown reports whether a handler is a part of Caddy or usher.
 var IsKnown = isKnown
+
+// HidesClients reports whether a server has no addresses of clients.
+var HidesClients = hidesClients

@@ -155,6 +155,7 @@ func (g *Handler) warnWhenStarted(ctx caddy.Context) {
 	g.warnOfDebug(ctx)
 	g.warnOfNotInForce()
 	g.warnOfAdmitted()
+	g.warnOfUnixClients()
 	g.warnOfOtherSites()
 	g.warnOfGenerations()
 	g.warnOfUnseen()

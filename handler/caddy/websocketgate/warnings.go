@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/scan2food/usher/handler/caddy/generation"
@@ -141,6 +142,25 @@ func (g *Handler) warnOfGenerations() {
 				zap.String("route", route.Name), zap.String("source", route.Source))
 		}
 	}
+}
+
+// warnOfUnixClients warns, when the configuration has started, of routes whose per_client limit counts all clients as one: a unix
+// socket has no address of the client.
+func (g *Handler) warnOfUnixClients() {
+	if g.server == nil || !hidesClients(g.server) {
+		return
+	}
+	for _, route := range g.Routes {
+		if route.MaxOpenPerClient > 0 {
+			g.logger.Warn("all clients of unix sockets count as one", zap.String("route", route.Name),
+				zap.String("source", route.Source), zap.String("remedy", "trusted_proxies_unix"))
+		}
+	}
+}
+
+// hidesClients reports whether a server listens on a unix socket without reading the addresses of clients from X-Forwarded-For.
+func hidesClients(server *caddyhttp.Server) bool {
+	return !server.TrustedProxiesUnix && slices.ContainsFunc(server.Listen, caddy.IsUnixNetwork)
 }
 
 // warnOfDebug warns, when the configuration has started, of loggers at level DEBUG that show credentials.

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/scan2food/usher/handler/caddy/websocketgate"
 	"github.com/scan2food/usher/internal/testsite"
 )
 
@@ -147,6 +150,39 @@ func TestWarnsOfDebugLogs(t *testing.T) {
 			t.Errorf("%s: warned of %q, want %q (%s)", c.name, warned, c.want, c.why)
 		}
 		site.Unload()
+	}
+}
+
+// The start warns of a limit per client on a unix socket, as all servers of this harness have.
+func TestWarnsOfClientsOfUnixSockets(t *testing.T) {
+	t.Parallel()
+	for limit, warns := range map[string]bool{"max_open 9 per_client 1": true, "max_open 9": false} {
+		site, err := testsite.Provision(t, "http://localhost {\nwebsocket_gate {\nroute a /ws/a/ {\nkey "+testsite.GoodKey+"\n"+limit+"\n}\n}\n}")
+		if err != nil {
+			t.Fatal(err)
+		}
+		site.Started()
+		if lines := site.Logs.With("all clients of unix sockets count as one"); (len(lines) > 0) != warns {
+			t.Errorf("%s: warned %v, want %t", limit, lines, warns)
+		} else if warns && !strings.Contains(lines[0]["source"].(string), "Caddyfile:") {
+			t.Errorf("%s: the warning names %v, want a line", limit, lines[0]["source"])
+		}
+		site.Unload()
+	}
+	for _, c := range []struct {
+		listen  []string
+		trusted bool
+		want    bool
+		why     string
+	}{
+		{[]string{"unix//run/a.sock"}, false, true, "clients have no address"},
+		{[]string{"127.0.0.1:443", "unix//run/a.sock|0222"}, false, true, "clients of the unix socket have no address"},
+		{[]string{"unix//run/a.sock"}, true, false, "the address is in X-Forwarded-For"},
+		{[]string{":443"}, false, false, "clients have addresses"},
+	} {
+		if got := websocketgate.HidesClients(&caddyhttp.Server{Listen: c.listen, TrustedProxiesUnix: c.trusted}); got != c.want {
+			t.Errorf("HidesClients(%q, %t) = %t, want %t (%s)", c.listen, c.trusted, got, c.want, c.why)
+		}
 	}
 }
 
