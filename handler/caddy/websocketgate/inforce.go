@@ -64,10 +64,13 @@ func (g *Handler) checkPath(w *routeWalk, routes caddyhttp.RouteList, examples *
 			all.add(same)
 		}
 	}
-	switch plain := location(strings.ReplaceAll(own, "*", fillers[0])); {
-	case strings.HasPrefix(own, prefix+"/") && prefix != "" && !w.runAll(routes, examples, plain).reaches:
+	plain := w.runAll(routes, examples, location(strings.ReplaceAll(own, "*", fillers[0])))
+	switch repeats := prefix != "" && strings.HasPrefix(own, prefix+"/"); {
+	case repeats && !plain.reaches && plain.upgrades:
+		return route.errorf("path %s does not reach the gate: the prefix %s is stripped from it; write the path without the prefix", own, prefix)
+	case repeats && !plain.reaches:
 		g.warnings = append(g.warnings, startWarning{prefixMessage, route, own})
-	case all.reaches || all.mayBypass || prefix != "" && w.runAll(routes, examples, plain).reaches:
+	case all.reaches || all.mayBypass || prefix != "" && plain.reaches:
 	case all.rejected:
 		g.warnings = append(g.warnings, startWarning{rejectedMessage, route, prefix + own})
 	case !all.guessed || !strings.HasSuffix(own, "/*"):

@@ -52,6 +52,7 @@ func TestGateInForce(t *testing.T) {
 		{"two gates", at("/ws/*") + strings.Replace(at("/live/*"), "route a /ws/a/", "route b /live/b/", 1) + proxy, "", true, "other paths are unguarded"},
 		{"handle_path", "handle_path /app/* {\n" + gated + proxy + "}\nhandle {\nrespond 404\n}", "", false, "the gate sees the stripped path"},
 		{"handle_path, and a proxy", "handle_path /app/* {\n" + gated + proxy + "}\nhandle {\n" + proxy + "}", "", true, "other paths are unguarded"},
+		{"stripped prefix, and a proxy before the gate", "route {\nuri strip_prefix /ws\nreverse_proxy /a/ 127.0.0.1:1 {\nrewrite /ws{uri}\n}\n" + gated + proxy + "}", notFirst, false, "the proxy responds to /a/"},
 		{"handle_path around all", "handle_path /app/* {\nroute {\n" + proxy + gated + "}\n}", "path /app/ws/a/ does not reach the gate", false, "the proxy responds"},
 		{"invoked", "invoke gated\n" + proxy + "}\n&(gated) {\n" + gated, "", false, "the gate is before all"},
 		{"invoked too late", "route {\n" + proxy + "invoke gated\n}\n}\n&(gated) {\n" + gated, notFirst, false, "the proxy responds"},
