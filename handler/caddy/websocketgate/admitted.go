@@ -40,3 +40,15 @@ func (g *Handler) warnOfAdmitted() {
 		}
 	}
 }
+
+// follow records what an admitted handshake reaches.
+func (w *routeWalk) follow(s *step, reach match, continues bool) {
+	w.dropped = w.dropped || w.through && s.drops && reach == yes
+	switch {
+	case !w.admitted || w.dropped || s.kind != stepProxyUpgrade && !s.foreign:
+	case s.asks && continues:
+		w.asked = append(w.asked, strings.Join(s.upstreams, " "))
+	default:
+		w.served = true
+	}
+}
