@@ -92,6 +92,24 @@ func Exchange(t testing.TB, addr, raw string) *http.Response {
 	return response
 }
 
+// Attempt is Exchange without failing the test. It returns the status, 0 if there is no response.
+func Attempt(addr, raw string) int {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return 0
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(testwait.Limit))
+	if _, err := io.WriteString(conn, raw); err != nil {
+		return 0
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: http.MethodGet})
+	if err != nil {
+		return 0
+	}
+	return response.StatusCode
+}
+
 // ExchangeOpen is Exchange without closing the connection. It does not read the body.
 func ExchangeOpen(t testing.TB, addr, raw string) (net.Conn, *http.Response) {
 	t.Helper()
