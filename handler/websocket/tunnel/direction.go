@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"io"
+	"net"
 	"sync"
 	"sync/atomic"
 
@@ -17,6 +18,7 @@ type direction struct {
 	// writing is held while bytes go to the sink, so that frames follows them in order.
 	writing sync.Mutex
 	frames  frames
+	sealed  bool // nothing may be written any more: a write has failed, or the tunnel has sent its Close frame
 
 	// The inspection compares these counters. Each chunk adds 1 to readCount. Each write adds 1 to writeCount before and 1
 	// after it, so writeCount is odd during a write.
@@ -183,23 +185,27 @@ func (d *direction) sendPing() error {
 	return d.sendPingLocked()
 }
 
-// sendCloseFrame sends the application a Close frame, unless a frame is incomplete or a Close frame was sent.
+// sendCloseFrame sends the application a Close frame, unless a frame is incomplete or a Close frame was sent. It waits for a
+// write in progress, whose deadline the caller sets. Nothing is written after it.
 func (d *direction) sendCloseFrame() {
-	if !d.writing.TryLock() {
-		return
-	}
+	d.writing.Lock()
 	defer d.writing.Unlock()
-	if d.frames.atBoundary() && !d.frames.closed {
-		d.frames.closed = true
+	if !d.sealed && d.frames.atBoundary() && !d.frames.closed {
 		_ = d.write(maskedFrame(finClose, []byte{codeGoingAway >> 8, codeGoingAway & 0xff}))
 	}
+	d.sealed = true
 }
 
+// write writes to the sink. The caller holds writing.
 func (d *direction) write(p []byte) error {
+	if d.sealed {
+		return &writeError{net.ErrClosed}
+	}
 	d.writeCount.Add(1)
 	_, err := d.sink.Write(p)
 	d.writeCount.Add(1)
 	if err != nil {
+		d.sealed = true // a frame may be incomplete
 		return &writeError{err}
 	}
 	return nil

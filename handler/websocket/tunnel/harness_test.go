@@ -382,3 +382,41 @@ func (o *countingOwner) Ended(ended sockets.EndedEvent) {
 	o.last.Store(&ended)
 	o.ended.Add(1)
 }
+
+// heldConn is a connection whose first write of "hello" waits. Its writes have no deadline.
+type heldConn struct {
+	net.Conn
+	once                       sync.Once
+	writing, deadline, proceed chan struct{}
+}
+
+func newHeldConn() *heldConn {
+	return &heldConn{writing: make(chan struct{}), deadline: make(chan struct{}, 10), proceed: make(chan struct{})}
+}
+
+// around returns the connection of a client.
+func (c *heldConn) around(conn net.Conn) net.Conn {
+	c.Conn = conn
+	return c
+}
+
+// dial connects to an application.
+func (c *heldConn) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	return c.around(conn), err
+}
+
+func (c *heldConn) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte("hello")) {
+		c.once.Do(func() {
+			close(c.writing)
+			<-c.proceed
+		})
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *heldConn) SetWriteDeadline(time.Time) error {
+	c.deadline <- struct{}{}
+	return nil
+}

@@ -25,8 +25,8 @@ const retryAfter = "retry after 10 s"
 // lingerTimeout is how long one direction may continue after the other has failed. Closing a socket takes up to a second of it.
 const lingerTimeout = 2 * time.Second
 
-// closeFrameTimeout is how long the write of a Close frame to the application may take.
-const closeFrameTimeout = 100 * time.Millisecond
+// closeFrameTimeout is how long an application may take to read on, so that it gets a Close frame.
+const closeFrameTimeout = 500 * time.Millisecond
 
 // client is the client's side of a tunnel: a connection on HTTP/1.1, a stream on HTTP/2 and 3.
 type client interface {
@@ -132,10 +132,14 @@ func (t *tunnel) runUp() {
 	t.directionEnded()
 }
 
-// upEnded forwards the end of the client's input.
+// upEnded forwards the end of the client's input. If the gate or the tunnel closes the socket, the socket ends the client's side
+// itself, and the application gets a Close frame before the end.
 func (t *tunnel) upEnded(err error) {
 	t.clientEnded.Store(true)
-	if !errors.Is(err, io.EOF) || closeWrite(t.app) != nil {
+	switch {
+	case t.closedByServer():
+		t.closeApp()
+	case !errors.Is(err, io.EOF) || closeWrite(t.app) != nil:
 		t.closeBoth()
 	}
 }
@@ -195,26 +199,30 @@ func (t *tunnel) closeWith(code sockets.Code, reason string) {
 	}
 	t.startLinger()
 	t.socket.Close(code, reason)
-	t.closeUpstream()
+	go t.closeApp()
 }
 
 // socketClosed is called when the client has received the Close frame of the gate or the tunnel.
 func (t *tunnel) socketClosed() {
 	t.closing.Store(true)
 	t.startLinger()
-	t.closeUpstream()
+	go t.closeApp()
 }
 
-// closeUpstream closes the application's side, after a Close frame if one can be sent at once.
-func (t *tunnel) closeUpstream() {
-	_ = t.app.SetWriteDeadline(time.Now().Add(closeFrameTimeout))
-	t.up.sendCloseFrame()
-	t.closeAppConn()
+// closedByServer reports whether the gate or the tunnel closes the socket.
+func (t *tunnel) closedByServer() bool {
+	_, closed := t.socket.Closed()
+	return closed
 }
 
-// closeAppConn closes the connection to the application. It does not wait for a blocked write to the client, which the caller
+// closeApp closes the connection to the application. If the gate or the tunnel closes the socket, the application gets a Close
+// frame first, whichever goroutine comes first. closeApp does not wait for a blocked write to the client, which the caller
 // interrupts later or must not interrupt.
-func (t *tunnel) closeAppConn() {
+func (t *tunnel) closeApp() {
+	if t.closedByServer() {
+		_ = t.app.SetWriteDeadline(time.Now().Add(closeFrameTimeout)) // also for a write that is blocked
+		t.up.sendCloseFrame()
+	}
 	if t.down.ended.Load() {
 		t.app.Close()
 		return
@@ -229,7 +237,7 @@ func (t *tunnel) startLinger() { t.inspection.lingering.Store(true) }
 // it waits for that.
 func (t *tunnel) closeBoth() {
 	t.closing.Store(true)
-	t.closeAppConn()
+	t.closeApp()
 	t.client.Close()
 }
 
