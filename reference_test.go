@@ -159,7 +159,7 @@ func TestReferenceOutcomes(t *testing.T) {
 // The close codes that usher sends are those of the table.
 func TestReferenceCloseCodes(t *testing.T) {
 	t.Parallel()
-	sent := inSources(t, `(?m)^\s+(?:code(?:GoingAway|TooBig|Internal|Restart|TryLater|Ended)|CodeGoingAway|CodeProtocol|CodePolicy)\s+(?:sockets\.)?(?:Code )?=\s*(?:sockets\.)?(\d{4})\b`)
+	sent := inSources(t, `(?m)^\s+(?:Code(?:GoingAway|Protocol|Policy|TooBig|Internal|Restart|TryLater)|codeEnded)\s+(?:sockets\.)?Code\s+=\s+(\d{4})\b`)
 	for _, outcome := range gate.Outcomes {
 		if code := fmt.Sprint(outcome.CloseCode()); code != "0" && !slices.Contains(sent, code) {
 			sent = append(sent, code)

@@ -43,9 +43,6 @@ func (g *Handler) leaveOthers() {
 	g.leaves = nil
 }
 
-// codeRestart makes clients connect again: Service Restart (IANA registry of WebSocket close codes).
-const codeRestart sockets.Code = 1012
-
 // shareSessionKey replaces the process's own key of sessions with the shared one. It closes the sockets with sessions of the old
 // key, since other machines could not close them when the session ends. Such sockets exist only if the process started while the
 // storage was unavailable, or if the shared key changed.
@@ -54,7 +51,7 @@ func shareSessionKey(key *gate.SessionKey, k *shared.Key) {
 		return
 	}
 	socketlog.Registry().CloseWhere(func(info sockets.Info) bool { return info.Bond != nil },
-		codeRestart, "this machine has joined the others; connect again")
+		sockets.CodeRestart, "this machine has joined the others; connect again")
 }
 
 // sharedSite is the name of the site on all machines. Ports are left out, since machines may have different ones.

@@ -17,6 +17,10 @@ const (
 	CodeNoStatus  Code = 1005 // the Close frame has no code; never sent (RFC 6455, 7.4.1)
 	CodeAbnormal  Code = 1006 // there is no Close frame; never sent
 	CodePolicy    Code = 1008
+	CodeTooBig    Code = 1009
+	CodeInternal  Code = 1011
+	CodeRestart   Code = 1012 // clients connect again at once (IANA registry)
+	CodeTryLater  Code = 1013 // clients connect again later (IANA registry)
 	codeTLS       Code = 1015 // never sent
 )
 

@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"encoding/binary"
 	"io"
 	"net"
 	"sync"
@@ -191,7 +192,7 @@ func (d *direction) sendCloseFrame() {
 	d.writing.Lock()
 	defer d.writing.Unlock()
 	if !d.sealed && d.frames.atBoundary() && !d.frames.closed {
-		_ = d.write(maskedFrame(finClose, []byte{codeGoingAway >> 8, codeGoingAway & 0xff}))
+		_ = d.write(maskedFrame(finClose, binary.BigEndian.AppendUint16(nil, uint16(sockets.CodeGoingAway))))
 	}
 	d.sealed = true
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
 var errAllDrained = errors.New("all upstreams are drained: undrain one")
@@ -54,7 +56,9 @@ func (s *Set) StartDrain(host *Host, over time.Duration) (open int) {
 }
 
 // restart ends the tunnel because its upstream is drained.
-func (t *tunnel) restart() { t.closeWith(codeRestart, "the application restarts: connect again") }
+func (t *tunnel) restart() {
+	t.closeWith(sockets.CodeRestart, "the application restarts: connect again")
+}
 
 // Hosts returns the host of each open tunnel, by the ID of its socket.
 func (s *Set) Hosts() map[uint64]*Host {

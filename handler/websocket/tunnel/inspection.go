@@ -38,7 +38,7 @@ func (t *tunnel) inspect() {
 		t.socket.TimedOut(sockets.WriteTimeout)
 		go t.closeBoth()
 	case t.inspection.up.stalledTicks >= t.limits.stuckTicks:
-		go t.closeWith(codeTryLater, "the application does not read: "+retryAfter)
+		go t.closeWith(sockets.CodeTryLater, "the application does not read: "+retryAfter)
 	case t.limits.pingTicks > 0:
 		t.pingSilentSides()
 	}
@@ -119,7 +119,7 @@ func (t *tunnel) pingSilentSides() {
 	}
 	if t.inspection.down.silentTicks >= limit {
 		if t.pingTimedOut(&t.inspection.down, &t.inspection.up, t.up.sinkPinger) {
-			go t.closeWith(codeTryLater, "the application does not respond: "+retryAfter)
+			go t.closeWith(sockets.CodeTryLater, "the application does not respond: "+retryAfter)
 			return
 		}
 		t.pingApp()

@@ -10,16 +10,7 @@ import (
 	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
-// Close codes that the tunnel sends (RFC 6455, 7.4.1, and the IANA registry).
-const (
-	codeGoingAway = 1001
-	codeTooBig    = 1009
-	codeInternal  = 1011
-	codeRestart   = 1012
-	codeTryLater  = 1013
-)
-
-// retryAfter is part of the reason with codeTryLater. The gate's limits use the same words.
+// retryAfter is part of the reason with [sockets.CodeTryLater]. The gate's limits use the same words.
 const retryAfter = "retry after 10 s"
 
 // lingerTimeout is how long one direction may continue after the other has failed. Closing a socket takes up to a second of it.
@@ -108,7 +99,7 @@ func (t *tunnel) register() {
 }
 
 // goAway closes the tunnel because the server stops or no longer uses the application.
-func (t *tunnel) goAway() { t.closeWith(codeGoingAway, "the server is going away") }
+func (t *tunnel) goAway() { t.closeWith(sockets.CodeGoingAway, "the server is going away") }
 
 func (t *tunnel) runUp() {
 	err := t.up.run()
@@ -117,7 +108,7 @@ func (t *tunnel) runUp() {
 		go t.runUp()
 		return
 	case isFrameError(err):
-		t.closeWith(codeTooBig, err.Error())
+		t.closeWith(sockets.CodeTooBig, err.Error())
 	case isThrottleError(err):
 		t.closeThrottled(err)
 	case isWriteError(err):
@@ -162,7 +153,7 @@ func (t *tunnel) downEnded(err error) {
 	case isWriteError(err):
 		t.closeBoth()
 	case isFrameError(err):
-		t.closeWith(codeInternal, "the application sent a frame that is too long")
+		t.closeWith(sockets.CodeInternal, "the application sent a frame that is too long")
 	case t.up.closeSent.Load():
 		// The client's Close frame was forwarded. Daphne then disconnects without a Close frame of its own. The end of the
 		// stream completes the close for the client (RFC 6455, 5.5.1).
@@ -176,7 +167,7 @@ func (t *tunnel) downEnded(err error) {
 			t.closeBoth()
 		}
 	default:
-		t.closeWith(codeRestart, "the application disconnected")
+		t.closeWith(sockets.CodeRestart, "the application disconnected")
 	}
 }
 
