@@ -36,92 +36,123 @@ func answerPing(c *appConn) error {
 	return err
 }
 
-// TestPingSparesPausedClients has a client that does not read while the application sends more than the connections hold. The
-// application is then not read either, and the client sends no pong. The tunnel must stay open.
-func TestPingSparesPausedClients(t *testing.T) {
-	t.Parallel()
-	message := frame(0x82, false, bytes.Repeat([]byte("0123456789"), 6000))
-	const messages = 300 // 18 MB
-	app := startApp(t, "tcp", func(c *appConn) {
-		c.accept()
-		for range messages {
-			if _, err := c.Conn.Write(message); err != nil {
+// inspectByHand gives the site a set whose ticks do not come: the test inspects. pings and write are the timeouts in ticks.
+func inspectByHand(config Config, pings, write int) Config {
+	config.Tunnels = NewSet(time.Hour)
+	config.Ping, config.WriteTimeout = time.Duration(pings)*time.Hour, time.Duration(write)*time.Hour
+	return config
+}
+
+// inspectFor inspects the tunnel for some ticks. It waits for each pong to the pings that toAnswering carry.
+func (t *tunnel) inspectFor(test *testing.T, ticks int, toAnswering ...*direction) {
+	test.Helper()
+	for range ticks {
+		for _, d := range toAnswering {
+			waitFor(test, "the pong", func() bool {
+				return !d.sinkPinger.awaitingPong.Load() && d.writeCount.Load()%2 == 0 || t.closing.Load()
+			})
+		}
+		t.inspect()
+	}
+}
+
+// inspectUntil inspects a tunnel whose sides answer pings.
+func (t *tunnel) inspectUntil(test *testing.T, what string, so func() bool) {
+	test.Helper()
+	waitFor(test, what, func() bool {
+		t.inspectFor(test, 1, &t.up, &t.down)
+		return so()
+	})
+}
+
+// onlyTunnel waits for the tunnel of a site.
+func (s *testSite) onlyTunnel(t *testing.T) *tunnel {
+	t.Helper()
+	waitFor(t, "the tunnel", func() bool { return s.tunnels.Len() == 1 })
+	return s.tunnels.all()[0]
+}
+
+func expectOpen(test *testing.T, t *tunnel) {
+	test.Helper()
+	if t.closing.Load() {
+		test.Error("the tunnel was closed")
+	}
+}
+
+// answerClientPings reads pings and writes pongs for a client that gets nothing else. The channel counts the pings.
+func answerClientPings(c *wsClient) <-chan struct{} {
+	pings := make(chan struct{}, 1000)
+	go func() {
+		ping := make([]byte, 2+pingPayloadLength)
+		for {
+			if _, err := io.ReadFull(c, ping); err != nil || ping[0] != finPing {
 				return
 			}
+			if _, err := c.Write(frame(finPong, true, ping[2:])); err != nil {
+				return
+			}
+			pings <- struct{}{}
 		}
-		_, _ = io.Copy(io.Discard, c.Reader)
+	}()
+	return pings
+}
+
+// TestPingSparesPausedClients has a write to the client blocked, so that the application is not read and the ping is not sent. The
+// tunnel must stay open, and the client must get the ping after the message.
+func TestPingSparesPausedClients(t *testing.T) {
+	t.Parallel()
+	app := startApp(t, "tcp", func(c *appConn) {
+		c.accept(fromApp("hello")...)
+		answerPings(c)
 	})
-	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Ping: 60 * testTick, WriteTimeout: time.Minute}, false)
+	held := newHeldConn()
+	site := startSiteBehind(t, inspectByHand(Config{Upstreams: []*Upstream{app.Upstream}}, 2, 1000), false, held.around)
 	client := site.open(t)
-	time.Sleep(150 * testTick)
-	pings := 0
-	for range messages {
-		got := make([]byte, 2)
-		for {
-			if _, err := io.ReadFull(client, got); err != nil {
-				t.Fatalf("the socket ended: %v", err)
-			}
-			if got[0] != finPing {
-				break
-			}
-			pings++
-			token := make([]byte, pingPayloadLength)
-			if _, err := io.ReadFull(client, token); err != nil {
-				t.Fatalf("the ping did not come: %v", err)
-			}
-			if _, err := client.Write(frame(finPong, true, token)); err != nil {
-				t.Fatalf("the socket ended: %v", err)
-			}
-		}
-		rest := make([]byte, len(message)-2)
-		if _, err := io.ReadFull(client, rest); err != nil || !bytes.Equal(rest, message[2:]) {
-			t.Fatalf("the message did not come: %v", err)
-		}
-	}
-	t.Logf("%d pings came among the messages", pings)
+	<-held.writing
+	tunnel := site.onlyTunnel(t)
+	tunnel.inspectFor(t, 20, &tunnel.up)
+	waitFor(t, "the ping to be due", tunnel.down.sinkPinger.pending.Load)
+	close(held.proceed)
+	client.expect(t, fromApp("hello"))
+	pings := answerClientPings(client)
+	tunnel.inspectUntil(t, "the ping", func() bool { return len(pings) > 0 })
+	expectOpen(t, tunnel)
 }
 
 // TestPingSparesPausedApplications is the same in the other direction.
 func TestPingSparesPausedApplications(t *testing.T) {
 	t.Parallel()
-	message := frame(0x82, true, bytes.Repeat([]byte("0123456789"), 6000))
-	const messages = 300
-	came := make(chan error, 1)
+	heard, pinged := make(chan []byte, 1), make(chan error, 1)
 	app := startApp(t, "tcp", func(c *appConn) {
 		c.accept()
-		time.Sleep(150 * testTick)
-		for range messages {
-			head := make([]byte, 2)
-			for {
-				if _, err := io.ReadFull(c.Reader, head); err != nil {
-					came <- err
-					return
-				}
-				if head[0] != finPing {
-					break
-				}
-				if err := answerPing(c); err != nil {
-					came <- err
-					return
-				}
-			}
-			if _, err := io.ReadFull(c.Reader, make([]byte, len(message)-2)); err != nil {
-				came <- err
-				return
-			}
+		message := make([]byte, len(text("hello")))
+		_, _ = io.ReadFull(c.Reader, message)
+		heard <- message
+		_, err := io.ReadFull(c.Reader, make([]byte, 2))
+		if err == nil {
+			err = answerPing(c)
 		}
-		came <- nil
+		pinged <- err
+		answerPings(c)
 	})
-	site := startSite(t, Config{Upstreams: []*Upstream{app.Upstream}, Ping: 60 * testTick, WriteTimeout: time.Minute}, false)
+	held := newHeldConn()
+	site := startSite(t, inspectByHand(Config{Upstreams: []*Upstream{app.Upstream}, Dial: held.dial}, 2, 1000), false)
 	client := site.open(t)
-	for range messages {
-		if _, err := client.Write(message); err != nil {
-			t.Fatalf("the socket ended: %v", err)
-		}
+	_, _ = client.Write(text("hello"))
+	<-held.writing
+	tunnel := site.onlyTunnel(t)
+	answerClientPings(client)
+	tunnel.inspectFor(t, 20, &tunnel.down)
+	waitFor(t, "the ping to be due", tunnel.up.sinkPinger.pending.Load)
+	close(held.proceed)
+	if got := <-heard; !bytes.Equal(got, text("hello")) {
+		t.Fatalf("the application read %x, want the message", got)
 	}
-	if err := <-came; err != nil {
-		t.Errorf("the application could not read all: %v", err)
+	tunnel.inspectUntil(t, "the ping", func() bool { return len(pinged) > 0 })
+	if err := <-pinged; err != nil {
+		t.Fatalf("the ping did not come: %v", err)
 	}
+	expectOpen(t, tunnel)
 }
 
 // TestIdleTimeoutWithPing has both sides respond to pings and send nothing else, which is no activity.

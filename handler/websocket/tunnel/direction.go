@@ -172,6 +172,7 @@ func (d *direction) sendPingLocked() error {
 	if !d.frames.atBoundary() || d.frames.closed || !d.sinkPinger.pending.CompareAndSwap(true, false) {
 		return nil
 	}
+	d.sinkPinger.ahead.Store(int64(sendQueue(d.sink)))
 	d.sinkPinger.awaitingPong.Store(true)
 	return d.write(d.sinkPinger.frame())
 }

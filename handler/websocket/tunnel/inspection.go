@@ -20,8 +20,9 @@ type directionState struct {
 	silentTicks           int  // ticks since the source sent anything; 0 while the direction's write is blocked
 	slowedTicks           int  // ticks for which the source has been slowed, since its last ping
 	writeBlocked          bool // the current write has taken at least a tick
-	stalledTicks          int  // ticks in which the current write made no progress
-	queued                int  // bytes in the kernel's send queue while writeBlocked
+	pingBlocked           bool // a ping to the sink waits behind bytes in the kernel's send queue
+	stalledTicks          int  // ticks without progress while writeBlocked or pingBlocked
+	queued                int  // bytes in the kernel's send queue at the last look
 }
 
 // inspect closes the tunnel after a timeout, and sends pings to silent sides. Anything that may block runs in another
@@ -76,16 +77,22 @@ func (w *directionState) update(d *direction) (progress bool) {
 		w.slowedTicks = 0
 	}
 	w.readCount, w.writeCount = came, went
-	if !w.writeBlocked {
+	w.pingBlocked = d.sinkPinger.blocked()
+	if !w.writeBlocked && !w.pingBlocked {
 		w.stalledTicks, w.queued = 0, 0
 		return slowing
 	}
 	w.stalledTicks++
-	if queued := sendQueue(d.sink); queued != w.queued {
-		w.stalledTicks, w.queued = 0, queued
-		return true
+	last, queued := w.queued, sendQueue(d.sink)
+	w.queued = queued
+	if w.pingBlocked {
+		d.sinkPinger.taken(last, queued)
 	}
-	return false
+	// A queue that grows is progress only of a blocked write. Other writes fill the queue of a sink that takes nothing.
+	if queued < last || queued > last && (w.writeBlocked || last == 0) {
+		w.stalledTicks = 0
+	}
+	return w.writeBlocked && w.stalledTicks == 0
 }
 
 // lingersTooLong reports whether one direction has outlived the other for too long.
@@ -129,8 +136,8 @@ func (t *tunnel) pingSilentSides() {
 // pingTimedOut reports whether a ping was sent and pingTicks of silence followed it. toward is the state of the direction that
 // carries the pings.
 func (t *tunnel) pingTimedOut(side, toward *directionState, pings *pinger) bool {
-	if !pings.awaitingPong.Load() || toward.writeBlocked {
-		// The ping is still unsent, or waits behind data, so its timeout has not started.
+	if !pings.awaitingPong.Load() || toward.writeBlocked || toward.pingBlocked {
+		// The ping is still unsent, or waits behind data, so its timeout has not started. The write timeout counts.
 		side.silentTicks = t.limits.pingTicks
 		return false
 	}

@@ -15,6 +15,9 @@ type pinger struct {
 	payload      [pingPayloadLength]byte
 	pending      atomic.Bool // a ping waits for a frame boundary
 	awaitingPong atomic.Bool // a ping was sent, and nothing has come back since
+	// ahead is how many earlier bytes may stand before the ping in the kernel's send queue. Once awaitingPong is set, only the
+	// inspection changes it.
+	ahead atomic.Int64
 
 	frames        frames // frames that the side sends
 	partial       [maxHeaderLength + pingPayloadLength]byte
@@ -45,6 +48,15 @@ func maskedFrame(first byte, payload []byte) []byte {
 		frame = append(frame, b^mask[i%4])
 	}
 	return frame
+}
+
+// blocked reports whether a ping waits in the kernel behind bytes that the side has not acknowledged.
+func (p *pinger) blocked() bool { return p != nil && p.awaitingPong.Load() && p.ahead.Load() > 0 }
+
+// taken records that the kernel's send queue has changed from last to queued bytes. Bytes that were written after the ping may
+// hide bytes that were taken, so ahead may be too large, and blocked true for too long.
+func (p *pinger) taken(last, queued int) {
+	p.ahead.Store(int64(min(int(p.ahead.Load())-max(last-queued, 0), queued)))
 }
 
 // pongMatch is the result of comparing a frame with the expected pong.
