@@ -233,12 +233,15 @@ func (t *Handler) Validate() error {
 	if t.Pace < 0 || (t.Pace > 0) != (t.PacePeriod > 0) {
 		return errors.New("websocket_tunnel: pace: want a number of handshakes and a period, both above zero")
 	}
-	for name, duration := range map[string]caddy.Duration{
-		"dial_timeout": t.DialTimeout, "handshake_timeout": t.HandshakeTimeout, "write_timeout": t.WriteTimeout,
-		"ping": t.Ping, "drain": t.Drain,
+	for _, option := range []struct {
+		name     string
+		duration caddy.Duration
+	}{
+		{"dial_timeout", t.DialTimeout}, {"handshake_timeout", t.HandshakeTimeout}, {"write_timeout", t.WriteTimeout},
+		{"ping", t.Ping}, {"drain", t.Drain},
 	} {
-		if duration < 0 {
-			return fmt.Errorf("websocket_tunnel: %s: want a duration, got %s", name, time.Duration(duration))
+		if option.duration < 0 {
+			return fmt.Errorf("websocket_tunnel: %s: want a duration, got %s", option.name, time.Duration(option.duration))
 		}
 	}
 	return nil
