@@ -60,9 +60,13 @@ func (h *host) Destruct() error {
 // drain starts to close the sockets, once.
 func (h *host) drain() {
 	h.once.Do(func() {
+		reason := "the upstream was removed"
+		if caddy.Exiting() {
+			reason = "the server is going away"
+		}
 		go func() {
 			defer close(h.drained)
-			openTunnels.Drain(&h.Host, time.Duration(h.spread.Load()))
+			openTunnels.Drain(&h.Host, time.Duration(h.spread.Load()), reason)
 		}()
 	})
 }

@@ -274,12 +274,13 @@ func TestReloadClosesSocketsOfRemovedUpstream(t *testing.T) {
 	tunnelSite(t, stays.Addr)
 	site.Unload()
 	got, err := io.ReadAll(conns["gone"])
-	if err != nil || closeCodeOf(got) != 1001 {
-		t.Errorf("read %q, %v, want a close frame with 1001", got, err)
+	reason := []byte("the upstream was removed") // the server stays
+	if err != nil || closeCodeOf(got) != 1001 || !bytes.HasSuffix(got, reason) {
+		t.Errorf("read %q, %v, want a Close frame with 1001 and %q", got, err, reason)
 	}
 	close(release)
-	if got := <-late; !bytes.Contains(got, []byte("\r\n\r\n\x88")) || !bytes.Contains(got, []byte{0x03, 0xe9}) {
-		t.Errorf("a handshake in progress: read %q, want a Close frame with 1001", got)
+	if got := <-late; !bytes.Contains(got, []byte("\r\n\r\n\x88")) || !bytes.HasSuffix(got, append([]byte{0x03, 0xe9}, reason...)) {
+		t.Errorf("a handshake in progress: read %q, want a Close frame with 1001 and %q", got, reason)
 	}
 	echoes(t, conns["stays"], "still here")
 }

@@ -3,6 +3,7 @@
 package websockettunnel_test
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"testing"
@@ -22,8 +23,8 @@ func TestStopClosesEverySocket(t *testing.T) {
 	}
 	process.Terminate(t)
 	for i, conn := range conns {
-		if got, err := io.ReadAll(conn); err != nil || closeCodeOf(got) != 1001 {
-			t.Errorf("socket %d read %q, %v, want a Close frame with 1001", i, got, err)
+		if got, err := io.ReadAll(conn); err != nil || closeCodeOf(got) != 1001 || !bytes.HasSuffix(got, []byte("the server is going away")) {
+			t.Errorf("socket %d read %q, %v, want a Close frame with 1001 since the server stops", i, got, err)
 		}
 	}
 	process.ExpectStopped(t)

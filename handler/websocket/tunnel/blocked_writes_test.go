@@ -27,7 +27,7 @@ func TestEndsWhileBothWritesAreBlocked(t *testing.T) {
 		}},
 		{"the server stops", time.Minute, func(s *testSite, _ *wsClient, _ *appConn) {
 			for _, t := range s.tunnels.all() {
-				s.tunnels.Drain(t.host, 0)
+				s.tunnels.Drain(t.host, 0, "")
 			}
 		}},
 		{"the client resets", time.Minute, func(_ *testSite, client *wsClient, _ *appConn) {
@@ -89,7 +89,7 @@ func TestDrainWaitsForNoTunnel(t *testing.T) {
 	}
 	drained := make(chan struct{})
 	go func() {
-		site.tunnels.Drain(app.Host, 0)
+		site.tunnels.Drain(app.Host, 0, "")
 		close(drained)
 	}()
 	timeout := time.After(testwait.Limit)

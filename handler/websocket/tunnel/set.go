@@ -128,11 +128,11 @@ func (s *Set) all() []*tunnel {
 // EndTimeout is how long Drain waits after it has closed the last tunnel. A socket takes at most a second to close.
 const EndTimeout = 1200 * time.Millisecond
 
-// Drain closes the tunnels to the host with code 1001, in random order and evenly spread over the time, so that clients do not
+// Drain closes the tunnels to the host with code 1001 and the reason, in random order and evenly spread over the time, so that clients do not
 // reconnect all at once. Unfinished handshakes are closed as soon as they succeed. Drain returns when all tunnels have ended,
 // but not later than EndTimeout after closing the last one.
-func (s *Set) Drain(host *Host, over time.Duration) {
-	host.draining.Store(true)
+func (s *Set) Drain(host *Host, over time.Duration, reason string) {
+	host.draining.Store(&reason)
 	draining := s.tunnelsTo(host)
 	s.closeSpread(context.Background(), draining, over, (*tunnel).goAway)
 	waitForEnds(draining)

@@ -93,13 +93,13 @@ func (t *tunnel) register() {
 		go t.restart()
 		return
 	}
-	if t.host.draining.Load() { // checked after the tunnel is in the set, so that a concurrent Drain misses no tunnel
+	if t.host.draining.Load() != nil { // checked after the tunnel is in the set, so that a concurrent Drain misses no tunnel
 		go t.goAway()
 	}
 }
 
-// goAway closes the tunnel because the server stops or no longer uses the application.
-func (t *tunnel) goAway() { t.closeWith(sockets.CodeGoingAway, "the server is going away") }
+// goAway closes the tunnel for the reason for which its host is drained.
+func (t *tunnel) goAway() { t.closeWith(sockets.CodeGoingAway, *t.host.draining.Load()) }
 
 func (t *tunnel) runUp() {
 	err := t.up.run()

@@ -294,10 +294,10 @@ func TestDrain(t *testing.T) {
 		}
 		return true
 	}
-	pool.Drain(app.Host, over)
+	pool.Drain(app.Host, over, "the application is gone")
 	for _, client := range clients {
-		if got, _ := io.ReadAll(client); closeCode(got) != 1001 {
-			t.Errorf("read %q, want close code 1001", got)
+		if got, _ := io.ReadAll(client); closeCode(got) != 1001 || !bytes.HasSuffix(got, []byte("the application is gone")) {
+			t.Errorf("read %q, want close code 1001 and the reason", got)
 		}
 	}
 	if closedAtHalf != len(clients)/2 {

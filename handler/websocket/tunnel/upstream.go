@@ -36,11 +36,11 @@ func (u *Upstream) String() string {
 // gone. The zero Host is ready. It is safe for concurrent use.
 type Host struct {
 	open        atomic.Int64
-	failedUntil atomic.Int64 // Unix time in nanoseconds
-	down        atomic.Bool  // the last handshake failed to connect
-	draining    atomic.Bool  // no configuration uses it any more: new tunnels are closed at once
-	changed     atomic.Int64 // when down last changed, in Unix nanoseconds; 0: never
-	failures    atomic.Int64 // handshakes that failed to connect
+	failedUntil atomic.Int64           // Unix time in nanoseconds
+	down        atomic.Bool            // the last handshake failed to connect
+	draining    atomic.Pointer[string] // why no configuration uses it any more: new tunnels are closed at once; nil: in use
+	changed     atomic.Int64           // when down last changed, in Unix nanoseconds; 0: never
+	failures    atomic.Int64           // handshakes that failed to connect
 	drained     atomic.Pointer[drain]
 	pace        atomic.Pointer[rate.Limiter] // nil: no limit
 	paced       struct{ waiting, waited, rejected atomic.Int64 }
