@@ -16,8 +16,9 @@ const retryAfter = "retry after 10 s"
 // lingerTimeout is how long one direction may continue after the other has failed. Closing a socket takes up to a second of it.
 const lingerTimeout = 2 * time.Second
 
-// closeFrameTimeout is how long an application may take to read on, so that it gets a Close frame.
-const closeFrameTimeout = 500 * time.Millisecond
+// closeFrameTimeout is how long an application may take to read on, so that it gets a Close frame. A socket that the gate cannot
+// close at a frame boundary still ends within a second.
+const closeFrameTimeout = 250 * time.Millisecond
 
 // client is the client's side of a tunnel: a connection on HTTP/1.1, a stream on HTTP/2 and 3.
 type client interface {
