@@ -166,7 +166,7 @@ func TestCloseEndsUncooperativeSockets(t *testing.T) {
 				go c.client(tcpClient)
 			}
 			all.Go(func() {
-				closeUncooperative(t, fmt.Sprintf("%s over %s (%s)", c.name, name, c.why), client, server, c.app, c.wantFrame)
+				closeUncooperative(t, fmt.Sprintf("%s over %s (%s)", c.name, name, c.why), client, server, c.app, c.ready, c.wantFrame)
 			})
 		}
 	}
@@ -205,16 +205,20 @@ func TestCloseTakesAtMostASecond(t *testing.T) {
 var uncooperative = []struct {
 	name, why string
 	client    func(net.Conn)
-	app       func(net.Conn) // before the Close
+	app       func(net.Conn)     // before the Close
+	ready     func(*Socket) bool // for the Close
 	wantFrame bool
 }{
-	{"silent client", "half-open: it takes the frame and never answers", holdOpen, nothing, true},
-	{"client that keeps sending", "its data is dropped", keepSending, nothing, true},
-	{"stalled application", "in the middle of a frame", holdOpen, func(c net.Conn) { _, _ = c.Write([]byte{0x82, 10, 1}) }, false},
-	{"client that does not read", "the application hangs in a write", holdOpen, writeOn, false},
+	{"silent client", "half-open: it takes the frame and never answers", holdOpen, nothing, always, true},
+	{"client that keeps sending", "its data is dropped", keepSending, nothing, always, true},
+	{"stalled application", "in the middle of a frame", holdOpen, func(c net.Conn) { _, _ = c.Write([]byte{0x82, 10, 1}) },
+		func(s *Socket) bool { return s.Snapshot().Out == 3 }, false},
+	{"client that does not read", "the application hangs in a write", holdOpen, writeOn, writes, false},
 }
 
-func closeUncooperative(t *testing.T, what string, client, server net.Conn, app func(net.Conn), wantFrame bool) {
+func closeUncooperative(
+	t *testing.T, what string, client, server net.Conn, app func(net.Conn), ready func(*Socket) bool, wantFrame bool,
+) {
 	r := NewRegistry(time.Now)
 	ended := make(endings, 10)
 	s := open(t, r, Info{Owner: ended})
@@ -224,7 +228,12 @@ func closeUncooperative(t *testing.T, what string, client, server net.Conn, app 
 	var handler sync.WaitGroup
 	handler.Go(func() { _, _ = io.Copy(io.Discard, conn) })
 	handler.Go(func() { app(conn) })
-	time.Sleep(100 * time.Millisecond) // until the application is blocked
+	for deadline := time.Now().Add(testwait.Limit); !ready(s); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Errorf("%s: the application did not get so far", what)
+			break
+		}
+	}
 
 	s.Close(4401, "revoked")
 	select {
@@ -252,8 +261,9 @@ func closeAndWait(s *Socket, code Code, reason string) {
 	<-s.closing.Load().done
 }
 
-func nothing(net.Conn)  {}
-func holdOpen(net.Conn) {}
+func nothing(net.Conn)    {}
+func holdOpen(net.Conn)   {}
+func always(*Socket) bool { return true }
 
 func keepSending(c net.Conn) {
 	for {
@@ -264,12 +274,22 @@ func keepSending(c net.Conn) {
 	}
 }
 
+// writeOn writes a frame that no connection can hold, so the write ends only with the connection.
 func writeOn(c net.Conn) {
-	for {
-		if _, err := c.Write(frame(2, make([]byte, 1<<16))); err != nil {
-			return
-		}
+	const length = 64 << 20
+	head := frameHead(2, 0, length)
+	all := make([]byte, len(head)+length) // the kernel gives memory only to the part that is written
+	copy(all, head)
+	_, _ = c.Write(all)
+}
+
+// writes reports whether a write to the client is in progress.
+func writes(s *Socket) bool {
+	if s.writing.TryLock() {
+		s.writing.Unlock()
+		return false
 	}
+	return true
 }
 
 // tlsPair adds TLS to a TCP connection.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -38,6 +39,10 @@ func (w *slowFlusher) FlushError() error {
 // Close frame.
 func TestCloseDuringFlush(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, closeDuringFlush)
+}
+
+func closeDuringFlush(t *testing.T) {
 	s := open(t, NewRegistry(time.Now), Info{Protocol: "HTTP/3.0", Major: 3})
 	server := &slowFlusher{flushing: make(chan struct{}), release: make(chan struct{})}
 	stream := s.ResponseWriter(server)
@@ -51,7 +56,7 @@ func TestCloseDuringFlush(t *testing.T) {
 	soon(t, "the flush", server.flushing)
 	s.Close(4401, "no more")
 	c := s.closing.Load()
-	time.Sleep(50 * time.Millisecond) // until Close has tried
+	synctest.Wait() // Close has tried
 	close(server.release)
 	if err := soon(t, "the end of the flush", flushed); err != nil {
 		t.Fatal(err)
@@ -65,4 +70,5 @@ func TestCloseDuringFlush(t *testing.T) {
 	}
 	s.End()
 	soon(t, "the end", c.done)
+	time.Sleep(closeTimeout) // the goroutine of Close ends too
 }

@@ -60,6 +60,39 @@ func newSource(t *testing.T, conn net.Conn) *Source {
 	return source
 }
 
+// reportWaits returns a channel that gets a value each time that a read of the source has found nothing, so that the source waits.
+func reportWaits(s *Source) <-chan struct{} {
+	waits := make(chan struct{}, 100)
+	try := s.try
+	s.try = func(descriptor uintptr) bool {
+		done := try(descriptor)
+		if !done {
+			waits <- struct{}{}
+		}
+		return done
+	}
+	return waits
+}
+
+// waitForRuntime returns when the runtime has been notified of all that has happened to connections. The kernel reports events in
+// order, so the test waits for an event of its own.
+func waitForRuntime(t *testing.T) {
+	t.Helper()
+	ours, theirs := connPair(t, "unix")
+	raw, _ := rawConn(ours)
+	written := false
+	if err := raw.Read(func(uintptr) bool {
+		if written {
+			return true
+		}
+		written = true
+		_, _ = theirs.Write([]byte("x")) // not before, since Read forgets earlier notifications
+		return false
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // collector keeps what it gets.
 type collector struct {
 	all  []byte
@@ -102,15 +135,16 @@ func TestEndWithBytes(t *testing.T) {
 				for range 20 {
 					ours, theirs := connPair(t, network)
 					source := newSource(t, ours)
+					waiting := reportWaits(source)
 					sink := &collector{came: make(chan int, 10)}
 					if !waits {
 						_, _ = theirs.Write([]byte("last words"))
 						c.end(theirs)
-						time.Sleep(time.Millisecond) // for the runtime to hear of it
+						waitForRuntime(t)
 					}
 					ended := pumpToEnd(source, sink)
 					if waits {
-						time.Sleep(time.Millisecond) // for the source to wait
+						<-waiting
 						_, _ = theirs.Write([]byte("last words"))
 						c.end(theirs)
 					}
@@ -138,11 +172,12 @@ func TestEndIsNotifiedLate(t *testing.T) {
 	source.mayEnd.Store(false)
 	_, _ = theirs.Write([]byte("last words"))
 	theirs.Close()
-	time.Sleep(10 * time.Millisecond) // for the runtime to notice both
+	waitForRuntime(t)
+	waiting := reportWaits(source)
 	sink := &collector{came: make(chan int, 10)}
 	ended := pumpToEnd(source, sink)
 	<-sink.came
-	time.Sleep(10 * time.Millisecond) // for the source to wait
+	<-waiting
 	poller := newHangupPoller()
 	defer poller.close()
 	poller.watch(source)
