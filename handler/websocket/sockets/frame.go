@@ -7,19 +7,48 @@ import (
 
 // Parts of a frame header (RFC 6455, 5.2).
 const (
-	finBit          = 0x80 // in the first byte
-	opcodeBits      = 0x0f
-	opcodeClose     = 0x8
-	maskBit         = 0x80 // in the second byte
-	lengthBits      = 0x7f
-	maxHeaderLength = 14
+	finBit      = 0x80 // in the first byte
+	opcodeBits  = 0x0f
+	opcodeClose = 0x8
+	maskBit     = 0x80 // in the second byte
+	lengthBits  = 0x7f
+	// MaxHeaderLength is the length of the longest header: 2 bytes, 8 of extended length, 4 of mask.
+	MaxHeaderLength = 14
 )
+
+// HeaderLength returns the length of a frame header with this second byte.
+func HeaderLength(second byte) int {
+	n := 2
+	switch second & lengthBits {
+	case 126:
+		n += 2
+	case 127:
+		n += 8
+	}
+	if second&maskBit != 0 {
+		n += 4
+	}
+	return n
+}
+
+// PayloadLength returns the length of the payload that follows a complete frame header. The length is invalid if it is above
+// [math.MaxInt64].
+func PayloadLength(header []byte) uint64 {
+	switch length := header[1] & lengthBits; length {
+	case 126:
+		return uint64(binary.BigEndian.Uint16(header[2:]))
+	case 127:
+		return binary.BigEndian.Uint64(header[2:])
+	default:
+		return uint64(length)
+	}
+}
 
 // frames follows the frame boundaries of one direction. Bytes may come in pieces of any size. It keeps no payload except the
 // code of a Close frame. The zero value is at the first frame boundary.
 type frames struct {
 	payloadLeft uint64 // bytes of the current frame's payload that are still to come
-	header      [maxHeaderLength]byte
+	header      [MaxHeaderLength]byte
 	headerRead  uint8 // bytes of the header that have come; 0 between frames
 	codeRead    uint8 // bytes of a Close frame's code that have come
 	code        [2]byte
@@ -57,7 +86,7 @@ func (f *frames) step(p []byte) int {
 	for n, b := range p {
 		f.header[f.headerRead] = b
 		f.headerRead++
-		if f.headerRead >= 2 && int(f.headerRead) == f.headerLength() {
+		if f.headerRead >= 2 && int(f.headerRead) == HeaderLength(f.header[1]) {
 			f.beginPayload()
 			return n + 1
 		}
@@ -65,30 +94,9 @@ func (f *frames) step(p []byte) int {
 	return len(p)
 }
 
-func (f *frames) headerLength() int {
-	n := 2
-	switch f.header[1] & lengthBits {
-	case 126:
-		n += 2
-	case 127:
-		n += 8
-	}
-	if f.header[1]&maskBit != 0 {
-		n += 4
-	}
-	return n
-}
-
 // beginPayload reads the payload's length from the complete header.
 func (f *frames) beginPayload() {
-	switch length := f.header[1] & lengthBits; length {
-	case 126:
-		f.payloadLeft = uint64(binary.BigEndian.Uint16(f.header[2:]))
-	case 127:
-		f.payloadLeft = binary.BigEndian.Uint64(f.header[2:])
-	default:
-		f.payloadLeft = uint64(length)
-	}
+	f.payloadLeft = PayloadLength(f.header[:])
 	f.invalid = f.payloadLeft > math.MaxInt64 // the most significant bit must be 0
 	if f.payloadLeft == 0 {
 		f.endFrame()
@@ -123,7 +131,7 @@ func (f *frames) readCode(p []byte) {
 	}
 	for _, b := range p[:min(len(p), 2-int(f.codeRead))] {
 		if f.header[1]&maskBit != 0 {
-			b ^= f.header[f.headerLength()-4+int(f.codeRead)]
+			b ^= f.header[HeaderLength(f.header[1])-4+int(f.codeRead)]
 		}
 		f.code[f.codeRead] = b
 		f.codeRead++

@@ -1,9 +1,11 @@
 package tunnel
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
+
+	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
 // First bytes of control frames: the opcode (RFC 6455, 5.5) and the FIN bit, which control frames always have.
@@ -13,9 +15,6 @@ const (
 	finPong  = 0x8a
 )
 
-// maxHeaderLength is the longest frame header: 2 bytes, 8 of extended length, 4 of mask.
-const maxHeaderLength = 14
-
 // errFrameLength reports a 64-bit length with its first bit set (RFC 6455, 5.2).
 var errFrameLength = errors.New("frame length has its most significant bit set")
 
@@ -23,7 +22,7 @@ var errFrameLength = errors.New("frame length has its most significant bit set")
 type frames struct {
 	payloadLeft uint64 // bytes of the current frame's payload that are still to come
 	limit       uint64 // longest payload; 0 means any
-	header      [maxHeaderLength]byte
+	header      [sockets.MaxHeaderLength]byte
 	headerRead  uint8 // bytes of an incomplete header
 	opcode      uint8 // first byte of the current or last frame
 	closed      bool  // a Close frame has passed: nothing may follow it
@@ -76,40 +75,19 @@ func (f *frames) readHeader(p []byte) (n int, complete bool) {
 		f.header[f.headerRead] = p[n]
 		f.headerRead++
 		n++
-		if f.headerRead >= 2 && int(f.headerRead) == headerLength(f.header[1]) {
+		if f.headerRead >= 2 && int(f.headerRead) == sockets.HeaderLength(f.header[1]) {
 			return n, true
 		}
 	}
 	return n, false
 }
 
-// headerLength returns the length of a header with this second byte.
-func headerLength(second byte) int {
-	n := 2
-	switch second & 0x7f {
-	case 126:
-		n += 2
-	case 127:
-		n += 8
-	}
-	if second&0x80 != 0 {
-		n += 4
-	}
-	return n
-}
-
 // beginPayload reads the payload's length from the complete header.
 func (f *frames) beginPayload() error {
 	f.headerRead = 0
 	f.opcode = f.header[0]
-	length := uint64(f.header[1] & 0x7f)
-	switch length {
-	case 126:
-		length = uint64(binary.BigEndian.Uint16(f.header[2:]))
-	case 127:
-		length = binary.BigEndian.Uint64(f.header[2:])
-	}
-	if length>>63 != 0 {
+	length := sockets.PayloadLength(f.header[:])
+	if length > math.MaxInt64 {
 		return errFrameLength
 	}
 	if f.limit > 0 && length > f.limit {

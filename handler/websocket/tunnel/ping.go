@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"sync/atomic"
+
+	"github.com/scan2food/usher/handler/websocket/sockets"
 )
 
 // pingPayloadLength is the length of a ping's payload in bytes.
@@ -20,7 +22,7 @@ type pinger struct {
 	ahead atomic.Int64
 
 	frames        frames // frames that the side sends
-	partial       [maxHeaderLength + pingPayloadLength]byte
+	partial       [sockets.MaxHeaderLength + pingPayloadLength]byte
 	partialLength uint8 // length of partial, the start of a frame that may be a pong
 }
 
@@ -76,7 +78,7 @@ func (p *pinger) match(b []byte) (pongMatch, int) {
 	if len(b) < 2 {
 		return incompleteFrame, 0
 	}
-	header := headerLength(b[1])
+	header := sockets.HeaderLength(b[1])
 	if len(b) < header+pingPayloadLength {
 		return incompleteFrame, 0
 	}
