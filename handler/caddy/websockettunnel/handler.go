@@ -58,7 +58,8 @@ type Handler struct {
 	// Timeout for one write to either side. After it the socket ends. Default: 30s.
 	WriteTimeout caddy.Duration `json:"write_timeout,omitempty"`
 
-	// A side that was silent for this long gets a ping, and must send something within the same time. Default: no pings.
+	// A side that was silent for this long gets a ping, and must send something within the same time. That time starts when
+	// the side's kernel has taken the data before the ping. Default: no pings.
 	Ping caddy.Duration `json:"ping,omitempty"`
 
 	// Maximum payload of one frame, in bytes. A longer frame ends the socket, with 1009 if the client sent it.

@@ -45,7 +45,8 @@ type Config struct {
 	HandshakeTimeout time.Duration
 	// WriteTimeout is how long a write to either side may make no progress. Then the tunnel is closed. Default 30s.
 	WriteTimeout time.Duration
-	// Ping is how long a side may be silent before it gets a ping, and how long it then has to send anything. 0 means no pings.
+	// Ping is how long a side may be silent before it gets a ping, and how long it then has to send anything. The second time
+	// starts when the side's kernel has taken the bytes before the ping. 0 means no pings.
 	Ping time.Duration
 	// MaxFrame is the maximum payload of a frame from either side, in bytes. 0 means any.
 	MaxFrame uint64
