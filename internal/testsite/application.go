@@ -92,39 +92,34 @@ func Exchange(t testing.TB, addr, raw string) *http.Response {
 	return response
 }
 
-// Attempt is Exchange without failing the test. It returns the status, 0 if there is no response.
-func Attempt(addr, raw string) int {
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		return 0
-	}
-	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(testwait.Limit))
-	if _, err := io.WriteString(conn, raw); err != nil {
-		return 0
-	}
-	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: http.MethodGet})
-	if err != nil {
-		return 0
-	}
-	return response.StatusCode
-}
-
 // ExchangeOpen is Exchange without closing the connection. It does not read the body.
 func ExchangeOpen(t testing.TB, addr, raw string) (net.Conn, *http.Response) {
 	t.Helper()
+	conn, response, err := exchange(addr, raw)
+	for attempt := 1; err != nil && attempt < 5 && isOfProcess(addr); attempt++ {
+		// the server of a configuration that a reload replaces, or that failed, closes new connections for a moment
+		conn, response, err = exchange(addr, raw)
+	}
+	if err != nil {
+		t.Fatalf("response to %q: %v", raw, err)
+	}
+	return conn, response
+}
+
+func exchange(addr, raw string) (net.Conn, *http.Response, error) {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
 	_ = conn.SetDeadline(time.Now().Add(testwait.Limit))
 	if _, err := io.WriteString(conn, raw); err != nil {
-		t.Fatal(err)
+		conn.Close()
+		return nil, nil, err
 	}
 	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: http.MethodGet})
 	if err != nil {
 		conn.Close()
-		t.Fatalf("reading the response to %q: %v", raw, err)
+		return nil, nil, err
 	}
-	return conn, response
+	return conn, response, nil
 }

@@ -112,6 +112,7 @@ func (p *Process) Run(t *testing.T, config []byte, env ...string) {
 	if err := os.WriteFile(name, config, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	processes.Store(p.Addr, true)
 	p.Command = exec.Command(os.Args[0])
 	p.Command.Env = append(append(os.Environ(), processConfig+"="+name, "XDG_DATA_HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir()), env...)
 	p.Command.Env = append(p.Command.Env, "GORACE=exitcode=0") // a reload of Caddy races with TLS handshakes
@@ -124,6 +125,14 @@ func (p *Process) Run(t *testing.T, config []byte, env ...string) {
 	go func() { p.Stopped <- p.Command.Wait() }()
 	t.Cleanup(func() { _ = p.Command.Process.Kill() })
 	Eventually(t, "Caddy has started", func() bool { return starts() > before })
+}
+
+// processes has the address of each Process.
+var processes sync.Map
+
+func isOfProcess(addr string) bool {
+	_, found := processes.Load(addr)
+	return found
 }
 
 // Adapted returns the JSON configuration with options.
