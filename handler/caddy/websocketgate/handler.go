@@ -98,7 +98,10 @@ func (g *Handler) Cleanup() error {
 // two frames, before the proxy cuts them.
 func (g *Handler) retire() {
 	g.retired.Do(func() {
-		const reason = "the server is going away"
+		reason := "a reload ends sockets that no tunnel keeps"
+		if caddy.Exiting() {
+			reason = "the server is going away"
+		}
 		g.live.Store(false)
 		g.owner.Stop()
 		liveGates.Remove(g.server, g)
