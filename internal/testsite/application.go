@@ -106,6 +106,14 @@ func ExchangeOpen(t testing.TB, addr, raw string) (net.Conn, *http.Response) {
 	return conn, response
 }
 
+// processes has the address of each Process: a Caddy that may be reloaded.
+var processes sync.Map
+
+func isOfProcess(addr string) bool {
+	_, found := processes.Load(addr)
+	return found
+}
+
 func exchange(addr, raw string) (net.Conn, *http.Response, error) {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {

@@ -127,14 +127,6 @@ func (p *Process) Run(t *testing.T, config []byte, env ...string) {
 	Eventually(t, "Caddy has started", func() bool { return starts() > before })
 }
 
-// processes has the address of each Process.
-var processes sync.Map
-
-func isOfProcess(addr string) bool {
-	_, found := processes.Load(addr)
-	return found
-}
-
 // Adapted returns the JSON configuration with options.
 func (p *Process) Adapted(t *testing.T, options string) []byte {
 	t.Helper()
