@@ -196,7 +196,9 @@ func parseKey(d *caddyfile.Dispenser, r *websocketgate.Route) error {
 	}
 	key.Secret, args = args[0], args[1:]
 	if len(args) > 0 && args[0] != "from" && args[0] != "until" {
-		key.Label, args = args[0], args[1:]
+		if key.Label, args = args[0], args[1:]; key.Label == "" {
+			return d.Err("key: want a label or none after the secret, got an empty one")
+		}
 	}
 	for len(args) > 0 {
 		if args[0] != "from" && args[0] != "until" { // the error does not show the word, which may be the secret

@@ -164,3 +164,30 @@ func TestClientLeavesDuringHandshake(t *testing.T) {
 		return len(lines) == 1 && lines[0]["outcome"] == "client_gone" && lines[0]["status"] == float64(499)
 	})
 }
+
+// A client that leaves before it has read the body of a rejection got the application's answer.
+func TestClientThatLeavesAfterARejection(t *testing.T) {
+	t.Parallel()
+	for _, proxy := range []string{"reverse_proxy", "websocket_tunnel"} {
+		t.Run(proxy, func(t *testing.T) {
+			t.Parallel()
+			app := testsite.StartApplication(t)
+			app.Answer(func(w http.ResponseWriter, _ *http.Request) bool {
+				w.WriteHeader(http.StatusForbidden)
+				for err := error(nil); err == nil; _, err = w.Write(make([]byte, 4096)) { // until the client has left
+				}
+				return true
+			})
+			site := testsite.Start(t, "http://localhost {\nwebsocket_gate {\nroute a /ws/a/ {\nkey "+testsite.GoodKey+"\n}\n}\n"+proxy+" "+app.Addr+"\n}")
+			conn, response := testsite.ExchangeOpen(t, site.Addr, testsite.Get(testsite.Keyed, testsite.Upgrade))
+			conn.Close()
+			if response.StatusCode != http.StatusForbidden {
+				t.Fatalf("%s, want 403", response.Status)
+			}
+			testsite.Eventually(t, "WSREJECT", func() bool { return len(site.Logs.With("WSREJECT")) == 1 })
+			if line := site.Logs.With("WSREJECT")[0]; line["outcome"] != "upstream_refused" || line["status"] != 403.0 {
+				t.Errorf("logged as %v with %v, want upstream_refused with 403", line["outcome"], line["status"])
+			}
+		})
+	}
+}

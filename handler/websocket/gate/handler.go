@@ -213,6 +213,8 @@ func (g *Gate) callNext(w http.ResponseWriter, r *http.Request, d *Decision, soc
 		case returned:
 		case clientLeft(r.Context(), socket):
 			d.Outcome = ClientGone
+		case refused(socket): // a proxy aborts if the client leaves before it has read the body
+			d.Outcome, d.Fault = UpstreamRefused, &Fault{Status: socket.Status(), Why: reasons[UpstreamRefused]}
 		default:
 			d.Outcome, d.Fault = UpstreamRefused, &Fault{Status: socket.Status(), Why: "a later handler aborted the connection"}
 		}
@@ -223,10 +225,17 @@ func (g *Gate) callNext(w http.ResponseWriter, r *http.Request, d *Decision, soc
 	return err
 }
 
-// clientLeft reports whether the context of the handshake was cancelled by its client, not by the gate.
+// clientLeft reports whether the context of the handshake was cancelled by its client, before the application responded, and not by
+// the gate.
 func clientLeft(ctx context.Context, socket *sockets.Socket) bool {
 	_, closed := socket.Closed()
-	return ctx.Err() != nil && !closed && !errors.Is(context.Cause(ctx), errHandshakeTimeout)
+	return ctx.Err() != nil && !closed && !refused(socket) && !errors.Is(context.Cause(ctx), errHandshakeTimeout)
+}
+
+// refused reports whether the application or a later handler responded with a status that opens no socket. Caddy's reverse_proxy writes
+// 499 for a client that left.
+func refused(socket *sockets.Socket) bool {
+	return socket.Refused() && socket.Status() != statusClientGone
 }
 
 // The faults of a handshake that got no response.
@@ -245,7 +254,7 @@ func (g *Gate) conclude(r *http.Request, d *Decision, status int, cause, err err
 		err = &StatusError{http.StatusGatewayTimeout, fmt.Errorf("route %s: %w", d.Route.Name, errHandshakeTimeout)}
 	case err != nil && g.config.StatusOf(err) == http.StatusGatewayTimeout:
 		d.Outcome = UpstreamTimeout
-	case err == nil && status > 0:
+	case status > 0 && (err == nil || cause != nil): // the client may leave before it has read the body
 		d.Outcome, d.Fault = UpstreamRefused, &Fault{Status: status, Why: reasons[UpstreamRefused]}
 	case err == nil:
 		// A proxy returns no error if the application switches to another protocol. The server would respond with 200.

@@ -186,6 +186,9 @@ func (s *Socket) isWebSocket() bool {
 	return status >= 200 && status < 300
 }
 
+// Refused reports whether the response has a final status that opens no WebSocket.
+func (s *Socket) Refused() bool { return s.Status() != 0 && !s.isWebSocket() }
+
 func (s *Socket) overHTTP1() bool { return s.info.Major <= 1 }
 
 // recordStatus records the final status.
