@@ -36,6 +36,7 @@ type standing struct {
 const (
 	whyNotQuiet    = "the file changed within the second time of settle"
 	whyBroken      = "the URL was immutable with other content"
+	whyWithdrawn   = "the file is gone, and its name holds no hash"
 	whyNotRecorded = "the promise cannot be recorded"
 )
 

@@ -333,6 +333,31 @@ func TestArchivedNames(t *testing.T) {
 	}
 }
 
+// A name without a hash is a version only as long as the operator says so, also when the file is gone.
+func TestArchivedNameOfAnOperatorWhoTakesItBack(t *testing.T) {
+	t.Parallel()
+	v := newVouchedTree(t)
+	v.Configuration().Archive = archive.New(archive.Config{Directory: t.TempDir(), Now: func() time.Time { return v.Now }})
+	v.Now = time.Now()
+	for range 2 {
+		v.readQuiet()
+		v.Background().Wait()
+	}
+	v.Remove(byOperator)
+	for range 2 {
+		v.Now = v.Now.Add(time.Minute)
+		v.Read()
+		v.Background().Wait()
+	}
+	if got := v.cacheControl(byOperator); got != cacheForever {
+		t.Errorf("%q, want immutable", got)
+	}
+	v.Configuration().Immutable = nil
+	if got := v.cacheControl(byOperator); got != "no-cache" {
+		t.Errorf("without the pattern: %q, want no-cache", got)
+	}
+}
+
 var errDisk = errors.New("the disk is broken")
 
 // unreadable cannot be opened.
