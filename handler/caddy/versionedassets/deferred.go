@@ -13,6 +13,9 @@ import (
 	"github.com/scan2food/usher/handler/caddy/lifecycle"
 )
 
+// dependedFields are the fields that versioned_assets depends on.
+var dependedFields = []string{"Cache-Control", "Content-Type"}
+
 // deferredFields returns which of the fields that versioned_assets depends on a headers handler changes after all others. In a
 // Caddyfile, `defer`, `match`, and each field with a minus sign defer the whole block.
 func deferredFields(h *headers.Handler) (fields []string) {
@@ -20,7 +23,7 @@ func deferredFields(h *headers.Handler) (fields []string) {
 		return nil
 	}
 	ops := h.Response.HeaderOps
-	for _, field := range []string{"Cache-Control", "Content-Type"} {
+	for _, field := range dependedFields {
 		isField := func(name string) bool { return http.CanonicalHeaderKey(name) == field }
 		changes := slices.ContainsFunc(ops.Delete, isField)
 		for _, names := range []http.Header{ops.Set, ops.Add} {
@@ -42,6 +45,11 @@ func deferredFields(h *headers.Handler) (fields []string) {
 func changesAssets(response *headers.RespHeaderOps) bool {
 	if response.Require == nil {
 		return response.Deferred
+	}
+	for name, values := range response.Require.Headers {
+		if values == nil && slices.Contains(dependedFields, http.CanonicalHeaderKey(name)) {
+			return false // as by header ?Cache-Control: only if the field is missing, which served files have
+		}
 	}
 	statuses := response.Require.StatusCode // 2 stands for 2xx
 	return len(statuses) == 0 || slices.ContainsFunc(statuses, func(status int) bool {

@@ -35,6 +35,7 @@ func TestDeferredHeaders(t *testing.T) {
 		{"for others", "header /api/* {\n-Server\nCache-Control max-age=3600\n}", "", "the matcher excludes assets"},
 		{"minus field alone", "header -Server", "", "the field has no effect on caching"},
 		{"not deferred", "header Cache-Control max-age=3600", "", "versioned_assets overrides it"},
+		{"default", "header ?Cache-Control max-age=3600", "", "only if the field is missing"},
 	} {
 		for form, caddyfile := range map[string]string{"": "http://127.0.0.1\n%s\n%s", "with another site": "http://127.0.0.1 {\n%s\n%s\n}\nhttp://other.example {\n}"} {
 			assets := "versioned_assets {\nserve /static/ " + root + "\n}"
