@@ -99,6 +99,15 @@ func ErrorCause(err error) string {
 	}
 }
 
+// TakeUnhandled is Unhandled for a handler that responds then. The access line no longer says that nothing handled the request.
+func TakeUnhandled(r *http.Request) bool {
+	unhandled := Unhandled(r)
+	if unhandled {
+		caddyhttp.SetVar(r.Context(), "unhandled", false)
+	}
+	return unhandled
+}
+
 // Unhandled reports whether the request reached the end of the routes.
 func Unhandled(r *http.Request) bool {
 	unhandled, _ := caddyhttp.GetVar(r.Context(), "unhandled").(bool)

@@ -138,7 +138,7 @@ func (a *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("versioned_assets: %w", err)
 	}
 	a.handler = &assets.Handler{
-		VersionQuery: a.VersionQuery, Hide: a.Hide, Fallback: a.Fallback,
+		VersionQuery: a.VersionQuery, Hide: a.Hide, Fallback: a.Fallback, PassThru: a.PassThru, Unhandled: request.TakeUnhandled,
 		Explained: a.Explain, KernelCopies: enableKernelCopy, OriginalURL: request.OriginalURL,
 	}
 	if len(a.VersionQuery) == 0 {
@@ -162,7 +162,6 @@ func (a *Handler) Provision(ctx caddy.Context) error {
 		server.RegisterConnContext(withConnection)
 	}
 	a.place, a.placed = findPlace(lifecycle.Server(ctx), a.prefixes(), a.isOwn)
-	a.handler.PassThru = a.PassThru && (a.place.next || !a.placed)
 	for _, root := range a.Serve {
 		served, err := a.open(ctx, root, memory)
 		if err != nil {

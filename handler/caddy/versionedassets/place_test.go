@@ -206,6 +206,8 @@ func TestHandlersAfterServe(t *testing.T) {
 			"write the other handlers in handle blocks, and versioned_assets in the last one", "fallback excludes pass_thru"},
 		{"sockets", gate + fallback + "handle /ws/* {\n" + toApp + "\n}", "/index.html", 200, "", "", "sockets pass"},
 		{"gate and application", gate + all + toApp, "/none", 404, hidesWarning, addPassThru, "the files have no page"},
+		{"pass_thru before handlers of other paths", passing + "respond /health ok", "/none", 404, "", "", "no handler matches"},
+		{"pass_thru before a handler of the path", passing + "respond /health ok", "/health", 200, "", "", "the handler matches"},
 		{"pass_thru at the end", passing, "/none", 404, endWarning, "remove pass_thru, or write a handler after versioned_assets", "Caddy would answer 200"},
 		{"pass_thru at the end of a handle", "handle {\n" + passing + "}\nhandle /other {\n" + toApp + "\n}", "/none", 404, endWarning,
 			"remove pass_thru, or write a handler after versioned_assets", "the other block is not next"},

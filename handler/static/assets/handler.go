@@ -39,6 +39,9 @@ type Handler struct {
 	Fallback string
 	// PassThru hands requests that name no file to the next handler, instead of answering 404 or 405.
 	PassThru bool
+	// Unhandled reports, once, that no later handler took a request that was passed to next. The response is 404 then: the server would
+	// send an empty page. Nil: the server decides.
+	Unhandled func(*http.Request) bool
 	// Encode are the content codings to offer.
 	Encode []variants.Coding
 	// Explained adds Cache-Status (RFC 9211) to every response: the file, and why it may be cached for how long.
@@ -64,7 +67,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) e
 	if h.serve(w, r, t, t.site.Tree.Catalog(r.Context())) {
 		return nil
 	}
-	return next.ServeHTTP(w, r)
+	err := next.ServeHTTP(w, r)
+	if err == nil && h.Unhandled != nil && h.Unhandled(r) {
+		fail(w, r, http.StatusNotFound)
+	}
+	return err
 }
 
 // attempts bounds how often a response is decided on: each attempt after the first has lost one variant or one file of the
