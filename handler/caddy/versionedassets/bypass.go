@@ -80,7 +80,7 @@ func (a *Handler) warnOfOtherBlocks(ctx caddy.Context) {
 	own := a.served[0]
 	var prefixes []string
 	for other := range servedRoots.Of(own.server) {
-		if other.app == own.app && other.site == own.site && !other.stamped {
+		if other.app == own.app && other.site == own.site && !other.stamped && !slices.Contains(a.prefixes(), other.prefix) {
 			prefixes = append(prefixes, other.prefix)
 		}
 	}

@@ -144,6 +144,11 @@ func TestPlaceAmongRoutes(t *testing.T) {
 			remedy: "write all serve lines in one block, or add stamp html to the other block", why: "a block knows its own files",
 		},
 		{
+			name: "same prefix in a handle without stamp",
+			site: "handle /static/* {\n" + strings.Replace(assets, "stamp html", "", 1) + "}\nhandle {\n" + assets + "reverse_proxy %s\n}",
+			path: "/", page: `<img src="/static/a.js">`, stamped: true, why: "this block knows the files too",
+		},
+		{
 			name: "after an intercept with pages", site: "intercept {\n@none status 404\nhandle_response @none {\nroot " + root + "\nfile_server\n}\n}\nhandle {\n" + assets +
 				"reverse_proxy %s\n}", path: "/", page: `<img src="/static/a.js">`, stamped: true, warning: bypassWarning,
 			remedy: "write intercept after versioned_assets in the same block", why: "its pages go out past the handler",
