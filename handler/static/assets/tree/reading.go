@@ -84,15 +84,16 @@ func (t *Tree) read(ctx context.Context, started time.Time, settled bool) (*Cata
 		return nil, err
 	}
 	t.walkTime = t.Config.Now().Sub(started)
-	last, published := t.awaited, t.catalog.Load() != nil
-	t.awaited, t.partial = entries, false
+	last, lastAt, published := t.awaited, t.awaitedAt, t.catalog.Load() != nil
+	t.awaited, t.awaitedAt, t.partial = entries, started, false
 	switch {
 	case published && slices.Equal(entries, t.walked) && len(t.fresh) == 0 && len(t.missing) == 0:
 		dir.close()
 		t.keepReports(entries)
 		t.awaited = nil
 		return nil, nil
-	case t.isOverdue(started) && last != nil:
+	// Both walks are overdue: an older one differs by all that changed meanwhile. Before the first catalog no event delays a walk.
+	case last != nil && t.isOverdue(started) && (!published || t.isOverdue(lastAt)):
 		return t.readUnchanged(ctx, dir, last)
 	case published && !settled && !slices.Equal(entries, t.walked) && !slices.Equal(entries, last):
 		dir.close()
@@ -107,7 +108,7 @@ func (t *Tree) read(ctx context.Context, started time.Time, settled bool) (*Cata
 		return nil, err
 	}
 	if !slices.Equal(entries, again) {
-		t.awaited = again
+		t.awaited, t.awaitedAt = again, t.Config.Now()
 		return nil, errChanging
 	}
 	t.walked, t.awaited, t.fresh = entries, nil, fresh

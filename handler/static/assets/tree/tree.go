@@ -60,6 +60,7 @@ type Tree struct {
 	noted      map[string]string    // problems of paths that this reading found
 	walked     walkedTree           // the walk that the current catalog was read from
 	awaited    walkedTree           // the last walk, if it found changes that are not published; else nil
+	awaitedAt  time.Time            // when that walk started
 	fresh      map[string]bool      // files that were read too soon after a change, and may have changed again
 	changing   bool                 // changes are not published yet
 	partial    bool                 // the current catalog is without files that keep changing

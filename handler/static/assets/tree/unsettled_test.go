@@ -78,6 +78,24 @@ func TestConstantChanges(t *testing.T) {
 	}
 }
 
+// Events delay walks, so the last one may be from before most changes.
+func TestChangesSinceAnOldWalk(t *testing.T) {
+	t.Parallel()
+	s := NewStillTree(t, map[string]string{"a.js": "1"})
+	s.Read()
+	s.Write("access.log", "1")
+	s.look()
+	s.Write("a.js", "2")
+	s.Now = s.Now.Add(maxUnsettled)
+	for line := range 2 {
+		s.Write("access.log", fmt.Sprint("more", line))
+		s.look()
+	}
+	if got := Content(s.catalog.Load(), "a.js"); got != "2" {
+		t.Errorf("a.js is %q, want the change, which is as old as the limit", got)
+	}
+}
+
 // A deployment that is quiet in time is seen as a whole, however many walks meet it.
 func TestDeploymentIsSeenAsAWhole(t *testing.T) {
 	t.Parallel()
