@@ -94,7 +94,7 @@ func TestQuestionsEndWithoutAnAnswer(t *testing.T) {
 	}{
 		{"one is cut off", "hello", "it may be dead", func(silent, _ *machine) { silent.link.Set(errors.New("away")) }, 1},
 		{"one hangs", "hello", "it may be dead", func(silent, _ *machine) { silent.link.Hang() }, 1},
-		{"nobody can answer", "nothing", "the other machines report an error", func(_, _ *machine) {}, 0},
+		{"no machine answers", "nothing", "the other machines report an error", func(_, _ *machine) {}, 0},
 		{"one leaves", "hello", "it is no peer any more", func(silent, _ *machine) { silent.Stop() }, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -261,7 +261,7 @@ func TestHostsInCommon(t *testing.T) {
 		{[]string{"a.com"}, []string{"b.com"}, 0, 0, "other names"},
 		{[]string{"a.com"}, []string{"any:8080"}, 0, 1, "every host"},
 		{[]string{"any"}, []string{"a.com", "b.com"}, 0, 2, "every host"},
-		{[]string{"any:8080"}, []string{"any:8081"}, 0, 0, "two sites of every host are told by their ports"},
+		{[]string{"any:8080"}, []string{"any:8081"}, 0, 0, "the ports tell two sites of every host apart"},
 		{[]string{"any:8080"}, []string{"any:8080"}, 1, 1, "the same site"},
 		{[]string{"*.a.com"}, []string{"x.a.com", "x.y.a.com", "a.com", "*.b.com"}, 0, 1, "a wildcard is one label"},
 		{[]string{"x.*.com"}, []string{"*.a.com"}, 0, 1, "x.a.com"},

@@ -105,7 +105,7 @@ func TestForeignFollowsRelatedStores(t *testing.T) {
 	}
 }
 
-// A store has no promises for paths that another directory answers. It has those of before when it answers them again.
+// A store has no promises for paths that another directory answers. It has the earlier promises again once it answers them itself.
 func TestShadowedPathsHaveNoPromises(t *testing.T) {
 	t.Parallel()
 	s := open(t, newFile(t), &clock{at: noon})
