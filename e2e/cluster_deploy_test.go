@@ -81,7 +81,7 @@ func TestClusterRollingDeploy(t *testing.T) {
 	t.Logf("%d requests of %d clients, %d sockets", requests, deployClients, len(open))
 }
 
-// deployLoad is the load of many clients during a deploy. The clients visit the site in turn. Each client keeps the URLs of its last
+// deployLoad is the load of many clients during a deploy. The clients visit the site one after the other. Each client keeps the URLs of its last
 // page, as an open tab does.
 type deployLoad struct {
 	t                       *testing.T

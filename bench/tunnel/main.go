@@ -4,7 +4,7 @@
 // memory of an idle socket, handshakes, and echoes of short and long messages.
 //
 // Each server runs on one core. The application and the clients run on the others. The result is work for each second of the
-// server's processor time, since the client may be slower than the server. The servers run in turn and the median of the rounds
+// server's processor time, since the client may be slower than the server. The servers run one after the other and the median of the rounds
 // counts, so that other load on the machine affects all servers. For the memory, all servers run at the same time. Only ratios
 // within one run are meaningful.
 //

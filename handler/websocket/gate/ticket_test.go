@@ -207,7 +207,7 @@ func TestTicketOnceSurvivesFailedHandshakes(t *testing.T) {
 			return nil
 		}, UpstreamRefused, "the application is in maintenance"},
 		{"failed", func(http.ResponseWriter, *http.Request) error { return errors.New("connection refused") }, UpstreamFailed, "it is down"},
-		{"busy", func(http.ResponseWriter, *http.Request) error { return busyError{} }, UpstreamBusy, "the client is told to retry"},
+		{"busy", func(http.ResponseWriter, *http.Request) error { return busyError{} }, UpstreamBusy, "the client may retry"},
 		{"none", func(http.ResponseWriter, *http.Request) error { return nil }, UpstreamFailed, "no handler"},
 		{"panic", func(http.ResponseWriter, *http.Request) error { panic(http.ErrAbortHandler) }, UpstreamRefused, "abort"},
 		{"client left", func(http.ResponseWriter, *http.Request) error { panic(http.ErrAbortHandler) }, ClientGone, "a proxy aborts then"},
